@@ -1,0 +1,634 @@
+"""One HTTP exchange with its retries; the only module that imports httpx and tenacity.
+
+The token goes to the platform's own host only: every address is built from the one the person
+gave, no redirect is followed, and storage gets requests without it. An answer is never trusted
+to be small, to be JSON, or to be the platform's at all (hospital proxies answer with pages).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import json as json_module
+import logging
+import os
+import re
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import httpx
+import tenacity
+
+from manifest_uploader import __version__
+from manifest_uploader.errors import (
+    PlatformRefused,
+    PlatformUnreachable,
+    TokenRefused,
+    UsageError,
+)
+from manifest_uploader.model import Json, Traffic
+
+_log = logging.getLogger(__name__)
+
+PAGE: Final = 1000
+"""Grand Challenge: lists give at most 1,000 entries a page."""
+_LARGEST_ANSWER: Final = 64 * 2**20
+_HARD_ERRORS: Final = 6
+"""Tries of a request that is answered 500: unlike 503, waiting longer seldom mends it."""
+_LONGEST_PAUSE_S: Final = 30.0
+_LONGEST_RETRY_AFTER_S: Final = 600.0
+_KEEP_ALIVE_S: Final = 50.0
+_SLICE_S: Final = 0.5
+"""Waits are cut into slices of this, so that Windows hears Ctrl-C."""
+
+
+# ── what leaves this module ─────────────────────────────────────────────────────────────────
+
+
+class AnswerLost(Exception):
+    """The request may have acted: its answer never came, or was an error of the server."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+class Interrupted(Exception):
+    """The run is being stopped while a request waited for its next try."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer that is worth deciding about: no connection trouble, no 5xx to wait out."""
+
+    status: int
+    json: Json = None
+    """The parsed body, None for anything that is no JSON."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    text: str = ""
+    """Of storage only: the beginning of its XML."""
+
+    @property
+    def ok(self) -> bool:
+        """The status says success."""
+        return self.status < 300  # noqa: PLR2004 - the class of successes
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """Where the platform is, and who we are there."""
+
+    url: str
+    """API address, ends with `/`."""
+    token: str = field(repr=False)
+    """64 hex characters."""
+
+    @property
+    def binding(self) -> str:
+        """Host and path, by which a state file knows the platform again."""
+        parts = urlsplit(self.url)
+        return f"{parts.hostname}{parts.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait for what."""
+
+    stall_s: float = 60.0
+    """For a connection on which no byte moves."""
+    give_up_s: float = 3600.0
+    """For a platform that does not answer."""
+    first_pause_s: float = 0.5
+    """Before the second try; grows twofold, with jitter, to 30 s."""
+
+
+class Meter:
+    """Counts what goes over the line; threads add to it, anyone may read."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._requests = self._retries = self._bytes = 0
+        self._good = self._bad = 0
+        self.trouble: str | None = None
+        """What the latest exchange stumbled over; None since one went well."""
+
+    def count(self, *, requests: int = 0, retries: int = 0, sent: int = 0) -> None:
+        """Add to the totals; `sent` in bytes of parts."""
+        with self._lock:
+            self._requests += requests
+            self._retries += retries
+            self._bytes += sent
+
+    def answered(self, *, busy: bool, trouble: str | None) -> None:
+        """Note whether an answer was 429 or 503, and what went wrong if anything did."""
+        with self._lock:
+            self._good += not busy
+            self._bad += busy
+            self.trouble = trouble
+
+    def take_pressure(self) -> tuple[int, int]:
+        """(good, busy) answers since the last call."""
+        with self._lock:
+            found = (self._good, self._bad)
+            self._good = self._bad = 0
+            return found
+
+    def traffic(self) -> Traffic:
+        """The totals so far."""
+        with self._lock:
+            return Traffic(self._requests, self._retries, self._bytes)
+
+
+def parse_platform(url: str, token: str) -> Platform:
+    """The platform at an API address; https, or http to a loopback address.
+
+    Raises:
+        UsageError: the address is no such thing.
+
+    """
+    parts = urlsplit(url.strip())
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise UsageError(
+            "the platform's address holds a password or a query",
+            hint="give it as https://grand-challenge.org/api/v1/",
+        )
+    if not parts.hostname or not is_safe_address(url):
+        raise UsageError(
+            f"'{url}' is not an address that the token may go to",
+            hint="it has to begin with https:// (http:// only for this machine)",
+        )
+    return Platform(f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}/", token)
+
+
+def is_safe_address(url: str) -> bool:
+    """The address is https, or http to a name that resolves to loopback only."""
+    parts = urlsplit(url)
+    if parts.scheme == "https":
+        return True
+    return parts.scheme == "http" and bool(parts.hostname) and is_loopback(parts.hostname or "")
+
+
+def is_loopback(host: str) -> bool:
+    """Every address that the name resolves to is this machine's own."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError:
+        return False
+    return bool(found) and all(
+        ipaddress.ip_address(str(info[4][0]).split("%")[0]).is_loopback for info in found
+    )
+
+
+# ── one exchange ────────────────────────────────────────────────────────────────────────────
+
+
+class _Trouble(Exception):
+    """An exchange that may be tried again."""
+
+    def __init__(
+        self,
+        why: str,
+        *,
+        acted: bool = True,
+        after_s: float | None = None,
+        answer: Answer | None = None,
+    ) -> None:
+        super().__init__(why)
+        self.why = why
+        self.acted = acted
+        """The server may have acted on the request."""
+        self.after_s = after_s
+        """What the server asked us to wait, in seconds."""
+        self.answer = answer
+        """A hard error: after some tries it is the answer."""
+
+
+class Connection:
+    """Requests to one platform and its storage, from any thread.
+
+    One client a thread and one SSL context for all: measured, that halves the CPU of a client
+    shared by 32 threads.
+    """
+
+    def __init__(
+        self,
+        platform: Platform,
+        *,
+        patience: Patience | None = None,
+        meter: Meter | None = None,
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.platform = platform
+        self.meter = meter or Meter()
+        self._patience = patience or Patience()
+        self._stopping = stopping
+        self._context: ssl.SSLContext | None = None
+        self._local = threading.local()
+        self._clients: list[httpx.Client] = []
+        self._lock = threading.Lock()
+        self._safe_hosts: set[tuple[str, str]] = set()
+
+    # -- for callers --
+
+    def get(self, path: str, **params: str | int) -> Answer:
+        """GET below the API address; tried again until it is answered."""
+        return self.call("GET", path, params=params)
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Json = None,
+        params: Mapping[str, str | int] | None = None,
+        repeat: bool = True,
+    ) -> Answer:
+        """One request to the API.
+
+        Args:
+            method: GET, POST or PATCH.
+            path: below the API address, with its trailing slash.
+            json: the body.
+            params: the query.
+            repeat: the request may be sent again though it may have acted.
+
+        Raises:
+            AnswerLost: it may have acted and must not be repeated (only without `repeat`).
+            TokenRefused: 401.
+            PlatformUnreachable: nothing answered for `give_up_s`.
+            Interrupted: the run is being stopped.
+
+        """
+        body = None if json is None else json_module.dumps(json, allow_nan=False).encode()
+
+        def exchange() -> Answer:
+            headers = {"Authorization": f"Bearer {self.platform.token}"}
+            if body is not None:
+                headers["Content-Type"] = "application/json"
+            return self._api(method, path, content=body, params=dict(params or {}), headers=headers)
+
+        answer = self._retrying(exchange, repeat=repeat)
+        if answer.status == 401:  # noqa: PLR2004
+            raise TokenRefused(
+                f"the platform does not accept the token ({_first_words(answer.json)})",
+                hint="make a new one on your profile page and put it into "
+                "GRAND_CHALLENGE_AUTHORIZATION; nothing that was sent is lost",
+            )
+        return answer
+
+    def pages(self, path: str, **params: str | int) -> Iterator[list[Json]]:
+        """The pages of a list; of `next` only whether there is one is used.
+
+        Raises:
+            PlatformRefused: the answer is no such list.
+
+        """
+        offset = 0
+        while True:
+            query = {**params, "limit": PAGE} | ({"offset": offset} if offset else {})
+            answer = self.call("GET", path, params=query)
+            results = results_of(answer, path)
+            yield results
+            offset += len(results)
+            if not answer.json.get("next") or not results:
+                return
+
+    def put_part(
+        self, url: str, *, length: int, body: Callable[[], Iterator[bytes | memoryview]]
+    ) -> Answer:
+        """PUT one part to storage, `length` bytes in slices; never with the token.
+
+        200 carries the ETag; 403 (expired), 404 (no such upload) and other refusals come back
+        as answers with storage's XML; timeouts, 5xx and SlowDown are tried again.
+
+        Raises:
+            PlatformRefused: the address is neither https nor this machine.
+            PlatformUnreachable, Interrupted: as for `call`.
+
+        """
+        self._check_storage(url)
+        return self._retrying(lambda: self._put(url, length=length, body=body), repeat=True)
+
+    def address(self, collection: str, pk: str) -> str:
+        """The API address of an object, for hyperlinks in requests' bodies."""
+        return f"{self.platform.url}{collection}/{pk}/"
+
+    def close(self) -> None:
+        """Close every thread's connections."""
+        with self._lock:
+            clients, self._clients = self._clients, []
+        for client in clients:
+            client.close()
+
+    # -- retries --
+
+    def _retrying(self, exchange: Callable[[], Answer], *, repeat: bool) -> Answer:
+        def worth_it(state: tenacity.RetryCallState) -> bool:
+            error = state.outcome.exception() if state.outcome else None
+            if not isinstance(error, _Trouble) or (error.acted and not repeat):
+                return False
+            self.meter.count(retries=1)
+            _log.info("trying again: %s", error.why)
+            return True
+
+        retrying = tenacity.Retrying(
+            retry=worth_it,
+            wait=self._pause_before_next,
+            stop=self._is_enough,
+            sleep=self._sleep,
+            reraise=True,
+        )
+        try:
+            return retrying(exchange)
+        except _Trouble as trouble:
+            return self._give_up(trouble, repeat=repeat)
+
+    def _give_up(self, trouble: _Trouble, *, repeat: bool) -> Answer:
+        if trouble.acted and not repeat:
+            raise AnswerLost(trouble.why) from None
+        if trouble.answer is not None:
+            return trouble.answer
+        raise PlatformUnreachable(
+            f"{trouble.why}; gave up after {self._patience.give_up_s:g} s",
+            hint="check the network (and HTTPS_PROXY), then run the same command: it goes on",
+        ) from None
+
+    def _pause_before_next(self, state: tenacity.RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        growing = tenacity.wait_exponential_jitter(
+            initial=self._patience.first_pause_s,
+            max=_LONGEST_PAUSE_S,
+            jitter=self._patience.first_pause_s,
+        )(state)
+        asked = error.after_s if isinstance(error, _Trouble) else None
+        return max(growing, min(asked or 0.0, _LONGEST_RETRY_AFTER_S))
+
+    def _is_enough(self, state: tenacity.RetryCallState) -> bool:
+        error = state.outcome.exception() if state.outcome else None
+        if isinstance(error, _Trouble) and error.answer is not None:
+            return state.attempt_number >= _HARD_ERRORS
+        return (state.seconds_since_start or 0.0) >= self._patience.give_up_s
+
+    def _sleep(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            if self._stopping():
+                raise Interrupted
+            time.sleep(min(left, _SLICE_S))
+
+    # -- exchanges --
+
+    def _api(self, method: str, path: str, **request: Any) -> Answer:
+        started = time.monotonic()
+        with self._watched(), self._stream(method, self.platform.url + path, **request) as got:
+            content = _read(got)
+            answer = Answer(got.status_code, _parsed(got, content), got.headers)
+        _log.debug("%s %s -> %d %.3fs", method, path, answer.status, time.monotonic() - started)
+        return self._judged(answer, expects_json=True)
+
+    def _put(
+        self, url: str, *, length: int, body: Callable[[], Iterator[bytes | memoryview]]
+    ) -> Answer:
+        started = time.monotonic()
+        headers = {"Content-Length": str(length)}
+        content = self._counted(body())
+        with self._watched(), self._stream("PUT", url, content=content, headers=headers) as got:
+            text = _read(got)[:2000].decode(errors="replace")
+            answer = Answer(got.status_code, None, got.headers, text)
+        took = time.monotonic() - started
+        _log.debug("PUT part of %d bytes -> %d %.3fs", length, answer.status, took)
+        if answer.status == 400 and "RequestTimeout" in text:  # noqa: PLR2004
+            raise _Trouble("storage waited too long for the data")
+        return self._judged(answer, expects_json=False)
+
+    def _counted(self, slices: Iterator[bytes | memoryview]) -> Iterator[bytes]:
+        for piece in slices:
+            yield piece  # type: ignore[misc]  # a memoryview does for the socket, uncopied
+            self.meter.count(sent=len(piece))
+
+    @contextlib.contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Say in our own words what went wrong on the line; httpx's may hold a proxy's password."""
+        self.meter.count(requests=1)
+        try:
+            yield
+        except httpx.RequestError as error:
+            trouble = _explained(error, self._patience)
+            self.meter.answered(busy=False, trouble=trouble.why)
+            raise trouble from None
+
+    def _judged(self, answer: Answer, *, expects_json: bool) -> Answer:
+        busy = answer.status in {429, 503}
+        trouble = _status_trouble(answer, expects_json=expects_json)
+        self.meter.answered(busy=busy, trouble=trouble.why if trouble else None)
+        if trouble is not None:
+            raise trouble
+        return answer
+
+    @contextlib.contextmanager
+    def _stream(self, method: str, url: str, **request: Any) -> Iterator[httpx.Response]:
+        client = self._client()
+        built = client.build_request(method, url, **request)
+        response = client.send(built, stream=True, follow_redirects=False)
+        try:
+            yield response
+        finally:
+            response.close()
+
+    # -- clients --
+
+    def _client(self) -> httpx.Client:
+        client: httpx.Client | None = getattr(self._local, "client", None)
+        if client is None or client.is_closed:
+            client = self._new_client()
+            self._local.client = client
+        return client
+
+    def _new_client(self) -> httpx.Client:
+        with self._lock:
+            self._context = self._context or _ssl_context()
+            stall = self._patience.stall_s
+            try:
+                client = httpx.Client(
+                    verify=self._context,
+                    mounts=self._loopback_mounts(),
+                    timeout=httpx.Timeout(stall, connect=min(stall, 30.0), pool=None),
+                    limits=httpx.Limits(keepalive_expiry=_KEEP_ALIVE_S),
+                    headers={"User-Agent": f"manifest-uploader/{__version__}"},
+                )
+            except (ValueError, httpx.InvalidURL):
+                raise UsageError(
+                    "the proxy's address in HTTPS_PROXY, HTTP_PROXY or ALL_PROXY cannot be used",
+                    hint="give it as http://proxy.example.org:3128",
+                ) from None
+            self._clients.append(client)
+            return client
+
+    def _loopback_mounts(self) -> dict[str, httpx.BaseTransport | None]:
+        hosts = {"127.0.0.1", "localhost", "[::1]"}
+        host = urlsplit(self.platform.url).hostname or ""
+        if is_loopback(host):
+            hosts.add(f"[{host}]" if ":" in host else host)
+        return {f"all://{name}": None for name in hosts}
+
+    def _check_storage(self, url: str) -> None:
+        parts = urlsplit(url)
+        key = (parts.scheme, parts.hostname or "")
+        if key in self._safe_hosts:
+            return
+        if not is_safe_address(url):
+            raise PlatformRefused(
+                f"the platform named a storage address that is not https ({parts.hostname})",
+                hint="nothing was sent there; tell the platform's support",
+            )
+        self._safe_hosts.add(key)
+
+
+# ── reading answers ─────────────────────────────────────────────────────────────────────────
+
+
+def results_of(answer: Answer, path: str) -> list[Json]:
+    """The results of a list's page.
+
+    Raises:
+        PlatformRefused: the answer is no such list.
+
+    """
+    results = answer.json.get("results") if isinstance(answer.json, dict) else None
+    if not answer.ok or not isinstance(results, list):
+        raise PlatformRefused(
+            f"the platform did not list {path.strip('/')}: "
+            f"{_first_words(answer.json) or answer.status}",
+            hint="is the platform's address right (it ends with /api/v1/)?",
+        )
+    return results
+
+
+def _read(response: httpx.Response) -> bytes:
+    pieces: list[bytes] = []
+    size = 0
+    for piece in response.iter_bytes():
+        size += len(piece)
+        if size > _LARGEST_ANSWER:
+            raise PlatformRefused("the platform's answer is larger than any it should give")
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def _parsed(response: httpx.Response, content: bytes) -> Json:
+    if "json" not in response.headers.get("content-type", ""):
+        return None
+    try:
+        return json_module.loads(content)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _status_trouble(answer: Answer, *, expects_json: bool) -> _Trouble | None:
+    after_s = retry_after_s(answer.headers.get("retry-after"), now=time.time())
+    match answer.status:
+        case 429:
+            return _Trouble("the platform asks for a pause (429)", acted=False, after_s=after_s)
+        case 408 | 502 | 503 | 504:
+            return _Trouble(f"the platform is busy ({answer.status})", after_s=after_s)
+        case status if status >= 500:  # noqa: PLR2004
+            return _Trouble(f"the platform had an internal error ({status})", answer=answer)
+        case status if status >= 300 and status < 400:  # noqa: PLR2004
+            raise PlatformRefused(
+                f"the platform's address redirects elsewhere ({status})",
+                hint="the token is not sent there; check --platform (it ends with /api/v1/)",
+            )
+        case status if status < 300 and expects_json and answer.json is None:  # noqa: PLR2004
+            return _Trouble(
+                "the answer is not the platform's data (cut short, or a page of a proxy?)",
+                answer=None,
+            )
+        case _:
+            return None
+
+
+def retry_after_s(header: str | None, *, now: float) -> float | None:
+    """Seconds that a Retry-After header asks for, in either of its forms; None for neither."""
+    if not header:
+        return None
+    if re.fullmatch(r"\d{1,9}", header.strip()):
+        return float(header)
+    try:
+        when = parsedate_to_datetime(header)
+    except ValueError:
+        return None
+    when = when if when.tzinfo else when.replace(tzinfo=UTC)
+    return max(0.0, (when - datetime.fromtimestamp(now, UTC)).total_seconds())
+
+
+def _explained(error: httpx.RequestError, patience: Patience) -> _Trouble:
+    cause = _root_cause(error)
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        raise PlatformUnreachable(
+            f"the certificate is not trusted: {cause.verify_message}",
+            hint="hospital proxies have their own CA: point SSL_CERT_FILE to it",
+        ) from None
+    match error:
+        case httpx.ProxyError() if "407" in str(error):
+            raise PlatformUnreachable(
+                "the proxy wants a user name and password (407)",
+                hint="put them into HTTPS_PROXY: http://user:password@proxy.example.org:3128",
+            ) from None
+        case httpx.ConnectTimeout() | httpx.ConnectError() | httpx.ProxyError():
+            return _Trouble(f"no connection ({_reason(cause)})", acted=False)
+        case httpx.TimeoutException():
+            return _Trouble(f"no byte for {patience.stall_s:g} s")
+        case _:
+            return _Trouble(f"the connection broke ({_reason(cause)})")
+
+
+def _root_cause(error: BaseException) -> BaseException:
+    seen = error
+    while (deeper := seen.__cause__ or seen.__context__) is not None:
+        seen = deeper
+    return seen
+
+
+def _reason(cause: BaseException) -> str:
+    match cause:
+        case socket.gaierror():
+            return "the name is not known: is the network up?"
+        case ConnectionRefusedError():
+            return "refused"
+        case ConnectionResetError() | BrokenPipeError():
+            return "reset"
+        case TimeoutError():
+            return "no answer"
+        case OSError():
+            return os.strerror(cause.errno) if cause.errno else "network error"
+        case _:
+            return "cut off"
+
+
+def _first_words(body: Json) -> str:
+    if isinstance(body, dict) and isinstance(body.get("detail"), str):
+        return str(body["detail"])[:200]
+    return "no reason given"
+
+
+def _ssl_context() -> ssl.SSLContext:
+    file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
+    if file or folder:
+        try:
+            return ssl.create_default_context(cafile=file or None, capath=folder or None)
+        except (OSError, ssl.SSLError):
+            raise UsageError(
+                f"the certificates in '{file or folder}' cannot be read",
+                hint="SSL_CERT_FILE has to name a file of PEM certificates",
+            ) from None
+    import truststore  # noqa: PLC0415 - late: only https needs it
+
+    return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -1,0 +1,179 @@
+"""Keeps a second run out of a state file and names the first.
+
+The lock is a file made exclusively, which NFS and Lustre honour and flock does not promise. It
+is broken only on proof of death (this host: another boot, or no such process with that start),
+never by age: a night's run may be silent for hours.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import json
+import os
+import socket
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from manifest_uploader.errors import StateLocked, StateUnwritable
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds a lock."""
+
+    user: str
+    host: str
+    boot: int
+    """When the host was started, in seconds since 1970, to within some seconds."""
+    pid: int
+    start: float
+    """When the process was started, in seconds since 1970."""
+    since: str
+    """When the lock was taken, for people."""
+    key: str
+    """Random: tells this lock from a later one."""
+
+
+_SAME_BOOT_S = 60
+"""Clocks are set after booting: two readings of one boot time differ by seconds."""
+_SAME_START_S = 2.0
+
+
+@contextlib.contextmanager
+def held(state: Path, *, take_over: bool, command: str) -> Iterator[None]:
+    """Hold the lock beside a state file for the length of a `with`.
+
+    Args:
+        state: the state file; the lock is `NAME.lock` beside it.
+        take_over: break another run's lock.
+        command: what to type to take over, for the message.
+
+    Raises:
+        StateLocked: another run holds it, or may.
+        StateUnwritable: no file can be made there.
+
+    """
+    path = state.with_name(state.name + ".lock")
+    mine = _me()
+    _take(path, mine, take_over=take_over, command=command)
+    try:
+        yield
+    finally:
+        _release(path, mine)
+
+
+def _take(path: Path, mine: Holder, *, take_over: bool, command: str) -> None:
+    for _ in range(3):
+        if _made(path, mine):
+            return
+        holder = _read(path)
+        if holder is not None and not take_over and not is_dead(holder):
+            raise _locked(path, holder, command)
+        if holder is None and not take_over and path.exists():
+            raise _unknown(path, command)
+        _break(path, holder)
+    raise _unknown(path, command)
+
+
+def _made(path: Path, mine: Holder) -> bool:
+    """The lock was made, whole: its text is written elsewhere and linked, or written at once."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise StateUnwritable(
+            f"{path} cannot be written: {error.strerror}",
+            hint="nothing was sent; name another place for the state with --state",
+        ) from None
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        json.dump(asdict(mine), file)
+    return True
+
+
+def _read(path: Path) -> Holder | None:
+    """Who holds the lock; None if nobody can tell (after a second: it may just be written)."""
+    for _ in range(10):
+        try:
+            return Holder(**json.loads(path.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, TypeError, RecursionError):
+            time.sleep(0.1)
+    return None
+
+
+def is_dead(holder: Holder) -> bool:
+    """It is proven that the holder no longer runs: only this host can tell."""
+    import psutil  # noqa: PLC0415 - late: 30 ms that only a taken lock costs
+
+    try:
+        if holder.host != socket.gethostname():
+            return False
+        if abs(psutil.boot_time() - holder.boot) > _SAME_BOOT_S:
+            return True
+        process = psutil.Process(holder.pid)
+        return bool(abs(process.create_time() - holder.start) > _SAME_START_S)
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        return True
+    except (psutil.Error, TypeError, ValueError, OverflowError):
+        return False
+
+
+def _break(path: Path, judged: Holder | None) -> None:
+    """Move the judged lock away; a lock that another run made meanwhile is put back."""
+    aside = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
+    try:
+        path.rename(aside)
+    except OSError:
+        return
+    if _read(aside) != judged:
+        with contextlib.suppress(OSError):
+            os.link(aside, path)
+    aside.unlink(missing_ok=True)
+
+
+def _release(path: Path, mine: Holder) -> None:
+    if _read(path) == mine:
+        path.unlink(missing_ok=True)
+
+
+def _me() -> Holder:
+    import psutil  # noqa: PLC0415 - late: only a run that writes needs it
+
+    return Holder(
+        user=_user(),
+        host=socket.gethostname(),
+        boot=round(psutil.boot_time()),
+        pid=os.getpid(),
+        start=psutil.Process().create_time(),
+        since=time.strftime("%Y-%m-%d %H:%M:%S"),
+        key=uuid.uuid4().hex,
+    )
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return "unknown"
+
+
+def _locked(path: Path, holder: Holder, command: str) -> StateLocked:
+    return StateLocked(
+        f"another run works on this: held by {holder.user} on {holder.host}, pid {holder.pid}, "
+        f"since {holder.since} ({path.name})",
+        hint=f"wait for it; or, if you know that it is dead: {command}",
+    )
+
+
+def _unknown(path: Path, command: str) -> StateLocked:
+    return StateLocked(
+        f"another run may work on this: {path} is there and does not say whose it is",
+        hint=f"if you know that none does: {command}",
+    )

@@ -1,0 +1,383 @@
+"""The state file: events as JSON lines, appended by one writer, safe to commit.
+
+It holds no token, no address and no path: only names from the manifest, digests and the
+platform's pks. Its first line binds it to a platform and a target. Whatever stands in it is
+checked as the input of a stranger: colleagues share it, and git merges it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import MISSING, dataclass, fields
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from manifest_uploader.errors import StateDamaged, StateMismatch, StateUnwritable
+from manifest_uploader.model import EVENT_NAMES, Entry, Event, Record, Target, TargetKind
+
+_FORMAT: Final = "manifest-uploader state"
+_VERSION: Final = 1
+_LONGEST_LINE: Final = 4 * 2**20
+_UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_STORAGE_ID: Final = re.compile(r"[\w.~-]{0,1024}", re.ASCII)
+_T = TypeVar("_T")
+_NAMES: Final = {cls: name for name, cls in EVENT_NAMES.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """What a state file belongs to."""
+
+    platform: str
+    """Host and path of the API, or the id of a sandbox."""
+    kind: TargetKind
+    slug: str
+    pk: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What a state file holds."""
+
+    binding: Binding | None
+    """None: the file is new."""
+    records: tuple[Record, ...]
+
+
+def event_json(event: Event) -> dict[str, Any]:
+    """An event as a JSON object: `event`, `case`, `step`, and what is not at its default."""
+    found: dict[str, Any] = {"event": _NAMES[type(event)]}
+    for one in fields(event):
+        value = getattr(event, one.name)
+        if one.name == "entries":
+            value = [_entry_json(entry) for entry in value]
+        if one.name in {"case", "step"} or not _is_default(value, one.default):
+            found[one.name] = list(value) if isinstance(value, tuple) else value
+    return found
+
+
+def _entry_json(entry: Entry) -> dict[str, Any]:
+    values = {one.name: getattr(entry, one.name) for one in fields(entry)}
+    return {name: value for name, value in values.items() if value is not None and name != "step"}
+
+
+def _is_default(value: Any, default: Any) -> bool:
+    return value is None or value == [] or (default is not MISSING and value == default)
+
+
+# ── reading ─────────────────────────────────────────────────────────────────────────────────
+
+
+def read(path: Path) -> Stored:
+    """What the file holds; nothing if there is none. A torn last line is dropped.
+
+    Raises:
+        StateDamaged: another line is not one that we wrote.
+
+    """
+    lines = _lines(path)
+    first = next(lines, None)
+    if first is None:
+        return Stored(None, ())
+    number, obj = first
+    binding = _binding(obj, path, number)
+    records = tuple(
+        _record(obj, path, number) for number, obj in lines if obj.get("format") != _FORMAT
+    )
+    return Stored(binding, records)
+
+
+def check(stored: Stored, binding: Binding, path: Path) -> None:
+    """Hold a state's binding against what the run is about to work on.
+
+    Raises:
+        StateMismatch: it belongs to another platform or target.
+
+    """
+    was = stored.binding
+    if was is None or was == binding:
+        return
+    if was.platform != binding.platform:
+        raise StateMismatch(
+            f"{path} belongs to the platform '{was.platform}', not to '{binding.platform}'",
+            hint="name another state file with --state; nothing was sent",
+        )
+    raise StateMismatch(
+        f"{path} belongs to the {was.kind} '{was.slug}' ({was.pk}), "
+        f"not to the {binding.kind} '{binding.slug}' ({binding.pk})",
+        hint="name another state file with --state; nothing was sent",
+    )
+
+
+def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    try:
+        with path.open("rb") as file:
+            yield from _whole_lines(file, path)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise StateUnwritable(
+            f"{path} cannot be read: {error.strerror}", hint="nothing was sent"
+        ) from None
+
+
+def _whole_lines(file: Iterable[bytes], path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    for number, line in enumerate(file, 1):
+        if not line.endswith(b"\n"):
+            return
+        if line.isspace():
+            continue
+        yield number, _object(line, path, number)
+
+
+def _object(line: bytes, path: Path, number: int) -> dict[str, Any]:
+    try:
+        obj = json.loads(line) if len(line) <= _LONGEST_LINE else None
+    except (ValueError, RecursionError):
+        obj = None
+    if not isinstance(obj, dict):
+        raise _damaged(path, number, "no event")
+    return obj
+
+
+def _damaged(path: Path, number: int, why: str) -> StateDamaged:
+    return StateDamaged(
+        f"{path}:{number}: damaged: {why}",
+        hint="restore the file (from git, or a backup); nothing was sent",
+    )
+
+
+def _binding(obj: dict[str, Any], path: Path, number: int) -> Binding:
+    if obj.get("format") != _FORMAT:
+        raise _damaged(path, number, "this is not a state file of uploader")
+    if obj.get("version") != _VERSION:
+        raise _damaged(path, number, "it was written by another version of uploader")
+    target = obj.get("target")
+    try:
+        binding = Binding(obj["platform"], TargetKind(target["kind"]), target["slug"], target["pk"])
+    except (KeyError, TypeError, ValueError):
+        raise _damaged(path, number, "its first line names no platform and target") from None
+    if not all(isinstance(one, str) for one in (binding.platform, binding.slug, binding.pk)):
+        raise _damaged(path, number, "its first line names no platform and target")
+    return binding
+
+
+def _record(obj: dict[str, Any], path: Path, number: int) -> Record:
+    name = obj.get("event")
+    cls = EVENT_NAMES.get(name) if isinstance(name, str) else None
+    when = obj.get("time")
+    if cls is None or isinstance(when, bool) or not isinstance(when, int | float):
+        raise _damaged(path, number, "an event that this version does not know")
+    try:
+        return Record(float(when), _event(cls, obj))
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise _damaged(path, number, f"a wrong {name} event ({error})") from None
+
+
+def _event(cls: type, obj: dict[str, Any]) -> Event:
+    names, needed = _SHAPES[cls]
+    given: dict[str, Any] = {}
+    for name in names:
+        if name in obj:
+            given[name] = _CHECKS[name](obj[name])
+        elif name in needed:
+            given[name] = _missing(name)
+    return cls(**given)  # type: ignore[no-any-return]
+
+
+def _missing(name: str) -> Any:
+    if name in {"socket", "pk"}:
+        return None
+    raise KeyError(name)
+
+
+# ── one check a field ───────────────────────────────────────────────────────────────────────
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("text expected")
+    return value
+
+
+def _uuid(value: Any) -> str:
+    if not _UUID.fullmatch(_text(value)):
+        raise ValueError("no pk")
+    return str(value)
+
+
+def _pk(value: Any) -> str:
+    """A pk of an upload, item or image; a confirmed value's mark may be shorter."""
+    if len(_text(value)) > 100 or "/" in value:  # noqa: PLR2004 - longer than any pk
+        raise ValueError("no pk")
+    return str(value)
+
+
+def _storage_id(value: Any) -> str:
+    if not _STORAGE_ID.fullmatch(_text(value)):
+        raise ValueError("no storage id")
+    return str(value)
+
+
+def _count(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**63:
+        raise TypeError("a count expected")
+    return value
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError("true or false expected")
+    return value
+
+
+def _entries(value: Any) -> tuple[Entry, ...]:
+    return tuple(
+        Entry(
+            _text(one["socket"]),
+            _optional(one.get("digest")),
+            stat=_optional(one.get("stat")),
+            upload=None if one.get("upload") is None else _uuid(one["upload"]),
+            content=_optional(one.get("content")),
+            before=_optional(one.get("before")),
+        )
+        for one in value
+    )
+
+
+def _optional(value: Any) -> str | None:
+    return None if value is None else _text(value)
+
+
+def _sessions(value: Any) -> tuple[str, ...]:
+    return tuple(_uuid(one) for one in value)
+
+
+_CHECKS: Final[dict[str, Callable[[Any], Any]]] = {
+    **dict.fromkeys(("case", "step", "socket", "title", "temporary", "stat", "content"), _optional),
+    **dict.fromkeys(("sha256", "words", "why", "was"), _optional),
+    **dict.fromkeys(("order", "part_size", "size", "files"), _count),
+    **dict.fromkeys(("repeated", "final", "anew"), _flag),
+    "pk": _pk,
+    "item": _uuid,
+    "storage_id": _storage_id,
+    "entries": _entries,
+    "sessions": _sessions,
+}
+
+
+def _shape(cls: type) -> tuple[tuple[str, ...], frozenset[str]]:
+    """The names of an event's fields, and which of them it cannot be made without."""
+    all_of_it = fields(cls)
+    needed = frozenset(
+        one.name for one in all_of_it if one.default is MISSING and one.default_factory is MISSING
+    )
+    return tuple(one.name for one in all_of_it), needed
+
+
+_SHAPES: Final = {cls: _shape(cls) for cls in EVENT_NAMES.values()}
+
+
+# ── writing ─────────────────────────────────────────────────────────────────────────────────
+
+
+class Writer:
+    """Appends events to a state file; lines whole, on the disk when it matters.
+
+    Raises:
+        StateUnwritable: from every method, when the disk does not take what must be kept.
+
+    """
+
+    def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
+        self._path = path
+        self._clock = clock
+        self._dirty_since: float | None = None
+        self._handle = self._guarded(self._open)
+
+    def bind(self, stored: Stored, platform: str, target: Target) -> None:
+        """Write the first line of a new file."""
+        if stored.binding is None:
+            first = {
+                "format": _FORMAT,
+                "version": _VERSION,
+                "platform": platform,
+                "target": {"kind": target.kind.value, "slug": target.slug, "pk": target.pk},
+            }
+            self._append([first])
+            self.sync()
+
+    def record(self, events: Iterable[Event], *, durable: bool) -> None:
+        """Append the events; with `durable` they are on the disk when this returns."""
+        now = round(self._clock(), 3)
+        lines = [{"time": now} | event_json(event) for event in events]
+        if lines:
+            self._append(lines)
+        if durable:
+            self.sync()
+
+    def tick(self) -> None:
+        """Bring what was appended half a second ago to the disk."""
+        if self._dirty_since is not None and time.monotonic() - self._dirty_since >= 0.5:  # noqa: PLR2004
+            self.sync()
+
+    def sync(self) -> None:
+        """Bring everything to the disk."""
+        self._guarded(lambda: os.fsync(self._handle))
+        self._dirty_since = None
+
+    def close(self) -> None:
+        """Bring everything to the disk and let go of the file."""
+        try:
+            self.sync()
+        finally:
+            os.close(self._handle)
+
+    def _open(self) -> int:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
+        handle = os.open(self._path, flags, 0o644)
+        os.ftruncate(handle, _end_of_last_line(self._path))
+        return handle
+
+    def _append(self, objects: list[dict[str, Any]]) -> None:
+        text = "".join(
+            json.dumps(obj, ensure_ascii=True, separators=(",", ":")) + "\n" for obj in objects
+        )
+        self._guarded(lambda: _write_all(self._handle, text.encode()))
+        if self._dirty_since is None:
+            self._dirty_since = time.monotonic()
+
+    def _guarded(self, act: Callable[[], _T]) -> _T:
+        try:
+            return act()
+        except OSError as error:
+            raise StateUnwritable(
+                f"{self._path} cannot be written: {error.strerror or error}",
+                hint="nothing more was sent than stands in it; make room or name another place "
+                "with --state (move the file there), then run the same command",
+            ) from None
+
+
+def _write_all(handle: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(handle, view) :]
+
+
+def _end_of_last_line(path: Path) -> int:
+    """Where the last whole line ends, in bytes: a torn one behind it is cut off."""
+    with path.open("rb") as file:
+        position = file.seek(0, os.SEEK_END)
+        while position > 0:
+            start = max(0, position - 65536)
+            file.seek(start)
+            at = file.read(position - start).rfind(b"\n")
+            if at >= 0:
+                return start + at + 1
+            position = start
+    return 0
