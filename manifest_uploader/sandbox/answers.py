@@ -1,0 +1,103 @@
+"""What the platform sends back: JSON, its several shapes of errors, and HTML pages."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+HTML = "text/html; charset=utf-8"
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="UTF-8">
+<meta http-equiv='Content-Type' content='text/html; charset=utf-8'>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title} - Grand Challenge</title>
+</head>
+<body><div class="container"><h1>{title}</h1><p>{text}</p></div></body>
+</html>
+"""
+_NGINX_500 = (
+    b"<html>\r\n<head><title>500 Internal Server Error</title></head>\r\n<body>\r\n"
+    b"<center><h1>500 Internal Server Error</h1></center>\r\n<hr><center>nginx</center>\r\n"
+    b"</body>\r\n</html>\r\n"
+)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A status, a body and some headers, ready to be sent."""
+
+    status: int
+    body: bytes = b""
+    content_type: str = "application/json"
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class RefusedError(Exception):
+    """Ends a request with an answer that changes nothing."""
+
+    def __init__(self, answer: Answer) -> None:
+        """Keep the answer for whoever sends it."""
+        super().__init__(f"answered {answer.status}")
+        self.answer = answer
+
+
+class UnhandledError(Exception):
+    """Stands for an error that the platform does not handle: a 500 page."""
+
+
+def to_json(data: Any) -> bytes:
+    """Return JSON as the platform writes it: compact, and not only ASCII."""
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def as_json(status: int, data: Any, *headers: tuple[str, str]) -> Answer:
+    """Return an answer with a JSON body."""
+    return Answer(status, to_json(data), headers=headers)
+
+
+def refuse(status: int, data: Any, *headers: tuple[str, str]) -> RefusedError:
+    """Return the exception that answers with this JSON."""
+    return RefusedError(as_json(status, data, *headers))
+
+
+def invalid(**errors: Any) -> RefusedError:
+    """Return a 400 with the errors of some fields."""
+    return refuse(400, errors)
+
+
+def not_found(model: str = "") -> RefusedError:
+    """Return a 404: of a model's object, or, without one, of a page of the API."""
+    detail = f"No {model} matches the given query." if model else "Not found."
+    return refuse(404, {"detail": detail})
+
+
+def page(status: int, title: str, text: str = "") -> Answer:
+    """Return one of the site's HTML pages."""
+    return Answer(status, _PAGE.format(title=title, text=text).encode(), HTML)
+
+
+def missing_page() -> Answer:
+    """Return the page for an address that is not there."""
+    return page(404, "Page not found", "The page you were looking for does not exist.")
+
+
+def broken_page() -> Answer:
+    """Return the page for an error that the platform did not expect."""
+    return page(500, "Server error", "Something went wrong on our side.")
+
+
+def too_large() -> Answer:
+    """Return what the platform's web server says to a body over 16 MiB."""
+    return Answer(500, _NGINX_500, "text/html")
+
+
+def storage_error(status: int, code: str, message: str) -> Answer:
+    """Return an error as S3 words it."""
+    body = (
+        f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code>'
+        f"<Message>{message}</Message></Error>"
+    )
+    return Answer(status, body.encode(), "application/xml")

@@ -1,0 +1,250 @@
+"""The command `uploader sandbox`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import math
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+from manifest_uploader.sandbox.faults import Hook
+from manifest_uploader.sandbox.options import SandboxOptions
+from manifest_uploader.sandbox.running import PortTakenError, Running, start
+from manifest_uploader.sandbox.show import as_table, delete_item, has_memory, read_items
+from manifest_uploader.sandbox.sockets import OptionInvalidError
+from manifest_uploader.sandbox.store import FolderUnusableError, Store
+
+_EXAMPLE = """example:
+  uploader sandbox --reader-study lung-nodules --socket ct-image=Image --socket score=Float
+then, in another terminal, with the address and token that it prints:
+  export GRAND_CHALLENGE_API_URL=http://127.0.0.1:PORT/api/v1/
+  export GRAND_CHALLENGE_AUTHORIZATION=TOKEN
+  uploader run lung.yaml
+
+what it holds:              uploader sandbox show --dir sandbox
+delete an item, as a person does on the web page:
+                            uploader sandbox delete --dir sandbox PK
+"""
+
+
+def main(argv: list[str]) -> int:
+    """Run the command; return its exit code."""
+    try:
+        if argv[:1] == ["show"]:
+            return _show(argv[1:])
+        if argv[:1] == ["delete"]:
+            return _delete(argv[1:])
+        return _run(argv)
+    except OptionInvalidError as error:
+        return _say(2, error)
+    except (FolderUnusableError, PortTakenError) as error:
+        return _say(3, error)
+
+
+def _say(code: int, error: Exception) -> int:
+    sys.stderr.write(f"uploader sandbox: {error}\n")
+    return code
+
+
+def _run(argv: list[str]) -> int:
+    arguments = _parser().parse_args(argv)
+    stop = threading.Event()
+    _stop_on_signals(stop)
+    with start(_options(arguments)) as running:
+        _announce(running, as_json=arguments.json)
+        # In slices, so that Windows hears Ctrl-C.
+        while not stop.wait(0.5):
+            pass
+    return 0
+
+
+def _stop_on_signals(stop: threading.Event) -> None:
+    if threading.current_thread() is threading.main_thread():
+        for name in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(name, lambda *_: stop.set())
+
+
+def _announce(running: Running, *, as_json: bool) -> None:
+    if as_json:
+        ready = {
+            "url": running.url,
+            "token": running.token,
+            "token_without_rights": running.token_without_rights,
+            "ca": str(running.ca) if running.ca else None,
+        }
+        sys.stdout.write(json.dumps(ready) + "\n")
+    else:
+        sys.stdout.write(_for_people(running))
+    sys.stdout.flush()
+
+
+def _for_people(running: Running) -> str:
+    lines = [
+        "The sandbox is ready. In another terminal:",
+        f"  export GRAND_CHALLENGE_API_URL={running.url}",
+        f"  export GRAND_CHALLENGE_AUTHORIZATION={running.token}",
+    ]
+    if running.ca:
+        lines.append(f"  export SSL_CERT_FILE={running.ca}")
+    lines.append(f"A token without rights: {running.token_without_rights}")
+    return "\n".join([*lines, "Ctrl-C stops it; it remembers.", ""])
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="uploader sandbox",
+        description="A stand-in for Grand Challenge on a loopback port, until Ctrl-C.",
+        epilog=_EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--port", type=_port, default=0, metavar="N", help="0, the default: any free one")
+    add("--dir", type=Path, default=Path("sandbox"), help="its memory (default: ./sandbox)")
+    add("--tls", action="store_true", help="https with a throw-away CA")
+    add("--reader-study", action="append", default=[], metavar="SLUG", help="make one up")
+    add("--archive", action="append", default=[], metavar="SLUG", help="make one up")
+    add(
+        "--socket",
+        action="append",
+        default=[],
+        metavar="SLUG=KIND[:file][,schema=FILE][,segments=0-1]",
+        help="make one up; KIND as the platform spells it: Image, Float, 'PDF file' ...",
+    )
+    add("--image", action="append", default=[], metavar="PK", help="make up an existing image")
+    _add_behaviour(parser)
+    add("--json", action="store_true", help="print one JSON line when it is ready")
+    add("--hook", help=argparse.SUPPRESS)
+    return parser
+
+
+def _add_behaviour(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "--import-delay",
+        type=_seconds,
+        default=0.1,
+        metavar="SECONDS",
+        help="of each of an import's two stages (0.1); inf: imports never run",
+    )
+    add(
+        "--upload-limit", type=_count, default=2000, metavar="N", help="upload rows a user may hold"
+    )
+    add("--size-limit", type=_count, metavar="BYTES", help="bytes a user may hold (128 GiB)")
+    add("--upload-ttl", type=_seconds, default=86400, metavar="SECONDS", help="life of a row")
+    add("--latency-ms", type=_count, default=0, metavar="N", help="added to every answer")
+    add("--connection-mbit", type=_rate, metavar="N", help="of one connection to storage")
+    add("--no-title-in-answers", action="store_true", help="as newer platforms answer")
+    add("--keep-bytes", action="store_true", help="keep contents after their import")
+
+
+def _options(arguments: argparse.Namespace) -> SandboxOptions:
+    return SandboxOptions(
+        dir=arguments.dir,
+        port=arguments.port,
+        tls=arguments.tls,
+        reader_studies=tuple(arguments.reader_study),
+        archives=tuple(arguments.archive),
+        sockets=tuple(arguments.socket),
+        images=tuple(arguments.image),
+        import_delay_s=arguments.import_delay,
+        upload_limit=arguments.upload_limit,
+        size_limit=arguments.size_limit,
+        upload_ttl_s=arguments.upload_ttl,
+        latency_ms=arguments.latency_ms,
+        connection_mbit=arguments.connection_mbit,
+        title_in_answers=not arguments.no_title_in_answers,
+        keep_bytes=arguments.keep_bytes,
+        hook=_load_hook(arguments.hook) if arguments.hook else None,
+    )
+
+
+def _load_hook(text: str) -> Hook:
+    """Return what MODULE:CALLABLE, or MODULE:CALLABLE:ARGUMENT, makes."""
+    module, _, rest = text.partition(":")
+    name, _, argument = rest.partition(":")
+    try:
+        make = getattr(importlib.import_module(module), name)
+        hook: Hook = make(argument) if argument else make()
+    except Exception as error:
+        raise OptionInvalidError(f"cannot use the hook '{text}': {error!r}") from error
+    return hook
+
+
+def _number(check: Callable[[float], bool], what: str, kind: type = float) -> Callable[[str], Any]:
+    def read(text: str) -> Any:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = math.nan
+        if not check(value):
+            raise argparse.ArgumentTypeError(f"'{text}' is not {what}")
+        return value
+
+    return read
+
+
+_seconds = _number(lambda value: value >= 0, "a number of seconds, 0 or more")
+_count = _number(lambda value: value >= 0, "a whole number, 0 or more", int)
+_rate = _number(lambda value: 0 < value < math.inf, "a number above 0")
+_port = _number(lambda value: 0 <= value <= 65535, "a port: 0 to 65535", int)  # noqa: PLR2004
+
+
+def _show(argv: list[str]) -> int:
+    parser = _small_parser(
+        "show", "What a sandbox holds, also while it runs.", "uploader sandbox show --dir sandbox"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON line an item")
+    arguments = parser.parse_args(argv)
+    store = _open(arguments.dir, parser.error)
+    try:
+        items = list(read_items(store))
+    finally:
+        store.close()
+    if arguments.json:
+        text = "".join(json.dumps(item, ensure_ascii=False) + "\n" for item in items)
+    else:
+        text = as_table(items) + "\n"
+    sys.stdout.write(text)
+    return 0
+
+
+def _delete(argv: list[str]) -> int:
+    parser = _small_parser(
+        "delete",
+        "Delete an item, as a person does on the web page.",
+        "uploader sandbox delete --dir sandbox 6cae04d9-f29e-43bf-8b4f-414a1712c245",
+    )
+    parser.add_argument("pk", metavar="PK", help="of the item")
+    arguments = parser.parse_args(argv)
+    store = _open(arguments.dir, parser.error)
+    try:
+        if not delete_item(store, arguments.pk):
+            parser.error(f"{arguments.dir} holds no item {arguments.pk}")
+    finally:
+        store.close()
+    return 0
+
+
+def _small_parser(name: str, description: str, example: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=f"uploader sandbox {name}",
+        description=description,
+        epilog=f"example:\n  {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--dir", type=Path, default=Path("sandbox"), help="(default: ./sandbox)")
+    return parser
+
+
+def _open(folder: Path, complain: Callable[[str], NoReturn]) -> Store:
+    if not has_memory(folder):
+        complain(f"{folder} is not a sandbox's folder")
+    return Store(folder)

@@ -1,0 +1,343 @@
+"""Imports: what the platform does with uploads after a fill, in its own time.
+
+Images take two tasks: the first reads the uploads and deletes their rows, the second attaches
+the image to the item and can still fail. Files take one task, which deletes the row before the
+value is there. What is queued is in the database, so it goes on after a restart.
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+import math
+import re
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from sqlite3 import Row
+from typing import Any
+
+from manifest_uploader.sandbox.readers.picture import Picture
+from manifest_uploader.sandbox.readers.pictures import read_pictures
+from manifest_uploader.sandbox.readers.source import Source, open_joined, source_of, unpacked
+from manifest_uploader.sandbox.site import Site
+from manifest_uploader.sandbox.sockets import Socket
+from manifest_uploader.sandbox.store import Store, new_pk
+from manifest_uploader.sandbox.uploads import remove_upload
+from manifest_uploader.sandbox.values import set_value
+
+_WORKERS = 8
+_UNEXPECTED = "An unexpected error occurred"
+
+
+class ImportFailedError(Exception):
+    """Says why an import failed, in the platform's words."""
+
+
+class Gone(Exception):  # noqa: N818 - it is no error
+    """Says that somebody else took an upload."""
+
+
+class Queue:
+    """Runs jobs on several threads, each when it is due."""
+
+    def __init__(self, delay_s: float) -> None:
+        """Begin with nothing to do."""
+        self._delay_s = delay_s
+        self._due: list[tuple[float, int]] = []
+        self._changed = threading.Condition()
+        self._stopped = False
+        self._threads: list[threading.Thread] = []
+
+    def add(self, job: int) -> None:
+        """Let a job run after the delay; never, if that is infinite."""
+        if math.isinf(self._delay_s):
+            return
+        with self._changed:
+            heapq.heappush(self._due, (time.monotonic() + self._delay_s, job))
+            self._changed.notify()
+
+    def start(self, work: Callable[[int], None]) -> None:
+        """Begin to run jobs."""
+        for number in range(_WORKERS):
+            name = f"import-{number}"
+            thread = threading.Thread(target=self._run, args=(work,), name=name, daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def stop(self) -> None:
+        """Begin no further job, and wait for those that run."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self, work: Callable[[int], None]) -> None:
+        while (job := self._next()) is not None:
+            work(job)
+
+    def _next(self) -> int | None:
+        with self._changed:
+            while not self._stopped:
+                wait_s = self._due[0][0] - time.monotonic() if self._due else None
+                if wait_s is not None and wait_s <= 0:
+                    return heapq.heappop(self._due)[1]
+                self._changed.wait(wait_s)
+        return None
+
+
+@dataclass(frozen=True)
+class Importer:
+    """Does the jobs."""
+
+    site: Site
+
+    def resume(self) -> None:
+        """Queue what an earlier start left behind."""
+        for row in self.site.store.rows("SELECT seq FROM jobs ORDER BY seq"):
+            self.site.queue(row["seq"])
+
+    def work(self, number: int) -> None:
+        """Do one job; its failure is the platform's, not ours."""
+        job = self.site.store.row("SELECT * FROM jobs WHERE seq = ?", number)
+        if job is None:
+            return
+        try:
+            self._work(job)
+        except Gone:
+            self._fail(job, "")
+        except ImportFailedError as error:
+            self._fail(job, str(error))
+        except Exception:  # noqa: BLE001 - whatever a damaged file does to a reader
+            self._fail(job, _UNEXPECTED)
+
+    def _work(self, job: Row) -> None:
+        if job["stage"] == 1:
+            self._check_doom(job)
+        if job["upload"] is not None or job["file"] is not None:
+            self._import_file(job)
+        elif job["stage"] == 1:
+            self._read_images(job)
+        else:
+            self._attach_image(job)
+
+    def _check_doom(self, job: Row) -> None:
+        """Fail the import if a test wants it to fail."""
+        words = job["doom"]
+        ask = getattr(self.site.options.hook, "on_import", None)
+        if words is None and ask is not None and job["item"] is not None:
+            words = ask(job["item"], self._socket(job).slug)
+        if words is not None:
+            raise ImportFailedError(words)
+
+    def _socket(self, job: Row) -> Socket:
+        return self.site.sockets.by_pk[job["socket"]]
+
+    def _read_images(self, job: Row) -> None:
+        store = self.site.store
+        store.run("UPDATE sessions SET status = 'Started' WHERE pk = ?", job["session"])
+        uploads = self._session_uploads(job)
+        rows = [_completed(store, pk) for pk in uploads]
+        _check_names(rows)
+        sources = [source_of(row["filename"], part_paths(store, row["pk"])) for row in rows]
+        needs_values = job["socket"] is not None and bool(self._socket(job).segments)
+        with unpacked(sources) as files:
+            pictures = read_pictures(files, with_values=needs_values)
+        if not pictures:
+            plural = "" if len(files) == 1 else "s"
+            raise ImportFailedError(f"{len(files)} file{plural} could not be imported")
+        if self.site.options.keep_bytes:
+            for row, source in zip(rows, sources, strict=True):
+                _keep(store, row["pk"], source.sha256)
+        with store.transaction():
+            self._take_in(job, uploads, pictures, files)
+
+    def _take_in(
+        self, job: Row, uploads: list[str], pictures: list[Picture], files: list[Source]
+    ) -> None:
+        """Make images of what was read, delete the uploads' rows and queue the second task."""
+        store = self.site.store
+        if not all([remove_upload(store, pk) for pk in uploads]):
+            raise Gone
+        images = [_add_image(store, picture, files, len(pictures)) for picture in pictures]
+        store.run(
+            "UPDATE sessions SET status = 'Succeeded', images = ?, uploads = '[]' WHERE pk = ?",
+            *(json.dumps(images), job["session"]),
+        )
+        if job["item"] is None:
+            store.run("DELETE FROM jobs WHERE seq = ?", job["seq"])
+            return
+        store.run("UPDATE jobs SET stage = 2 WHERE seq = ?", job["seq"])
+        self.site.enqueue(job["seq"])
+
+    def _attach_image(self, job: Row) -> None:
+        store = self.site.store
+        with store.transaction():
+            row = store.row("SELECT images FROM sessions WHERE pk = ?", job["session"])
+            images = json.loads(row["images"]) if row else []
+            if len(images) != 1:
+                raise ImportFailedError("Image imports should result in a single image")
+            self._check_segments(images[0], self._socket(job))
+            self._attach(job, image=images[0])
+
+    def _check_segments(self, image: str, socket: Socket) -> None:
+        if not socket.segments:
+            return
+        row = self.site.store.row("SELECT facts FROM images WHERE pk = ?", image)
+        values = json.loads(row["facts"])["segments"] if row else None
+        if values is None:
+            raise ImportFailedError(
+                "Image segments could not be determined, ensure the voxel values are integers "
+                "and that it contains no more than 64 segments. Ensure the image has the minimum "
+                "and maximum voxel values set as tags if the image is a TIFF file."
+            )
+        strange = set(values) - set(socket.segments)
+        if strange:
+            raise ImportFailedError(
+                f"The valid voxel values for this segmentation are: {set(socket.segments)}. This "
+                f"segmentation is invalid as it contains the voxel values: {strange}."
+            )
+
+    def _attach(self, job: Row, *, image: str | None = None, file: str | None = None) -> None:
+        """Give the item its value and end the job."""
+        store = self.site.store
+        item = store.row("SELECT answered FROM items WHERE pk = ?", job["item"])
+        if item is None:
+            raise Gone
+        if item["answered"]:
+            words = "This display set cannot be changed, as answers for it already exist"
+            raise ImportFailedError(words)
+        set_value(self.site, job["item"], job["socket"], image=image, file=file)
+        store.run("DELETE FROM jobs WHERE seq = ?", job["seq"])
+
+    def _import_file(self, job: Row) -> None:
+        """Check a file, delete its upload's row, then attach it: in two steps, as it is seen."""
+        store = self.site.store
+        if job["stage"] == 1:
+            row = _completed(store, job["upload"])
+            source = source_of(row["filename"], part_paths(store, row["pk"]))
+            self._check_file(self._socket(job), source)
+            if self.site.options.keep_bytes:
+                _keep(store, row["pk"], source.sha256)
+            name = stored_name(row["filename"])
+            file = json.dumps({"name": name, "sha256": source.sha256, "size": source.size})
+            with store.transaction():
+                if not remove_upload(store, row["pk"]):
+                    raise Gone
+                statement = "UPDATE jobs SET stage = 2, upload = NULL, file = ? WHERE seq = ?"
+                store.run(statement, file, job["seq"])
+        else:
+            file = job["file"]
+        with store.transaction():
+            self._attach(job, file=file)
+
+    def _check_file(self, socket: Socket, source: Source) -> None:
+        """Raise for JSON that its socket does not take; other files are not looked into."""
+        if socket.family != "json":
+            return
+        with source.open() as file:
+            value = json.loads(file.read())
+        complaint = self.site.validators.complaint(socket.pk, socket.full_schema, value)
+        if complaint is not None:
+            raise ImportFailedError(complaint)
+
+    def _session_uploads(self, job: Row) -> list[str]:
+        query = "SELECT uploads FROM sessions WHERE pk = ?"
+        row = self.site.store.row(query, job["session"])
+        return list(json.loads(row["uploads"])) if row else []
+
+    def _fail(self, job: Row, words: str) -> None:
+        """End a job; of images the session says why, of files nothing does."""
+        store = self.site.store
+        with store.transaction():
+            if job["session"] is not None:
+                self._fail_session(job, words)
+            store.run("INSERT INTO notifications (user) VALUES (?)", job["user"])
+            store.run("DELETE FROM jobs WHERE seq = ?", job["seq"])
+
+    def _fail_session(self, job: Row, words: str) -> None:
+        message = f"{words}."
+        if job["socket"] is not None:
+            title = self._socket(job).title
+            message = f"Image validation for socket {title} failed with error: {message}"
+        left = [
+            pk
+            for pk in self._session_uploads(job)
+            if self.site.store.row("SELECT 1 FROM uploads WHERE pk = ?", pk)
+        ]
+        self.site.store.run(
+            "UPDATE sessions SET status = 'Failed', message = ?, uploads = ? WHERE pk = ?",
+            *(message, json.dumps(left), job["session"]),
+        )
+
+
+def _completed(store: Store, pk: str) -> Row:
+    row = store.row("SELECT * FROM uploads WHERE pk = ?", pk)
+    if row is None:
+        raise Gone
+    if row["status"] != "Completed" or row["filename"] == "..":
+        raise ImportFailedError(_UNEXPECTED)
+    return row
+
+
+def _check_names(rows: list[Row]) -> None:
+    if len({row["filename"] for row in rows}) < len(rows):
+        words = "Duplicate files uploaded, please try again with a unique set of files"
+        raise ImportFailedError(words)
+
+
+def part_paths(store: Store, pk: str) -> tuple[Path, ...]:
+    """Return the files that hold an upload's bytes, in order."""
+    rows = store.rows("SELECT file FROM parts WHERE upload = ? ORDER BY number", pk)
+    return tuple(store.parts / pk / row["file"] for row in rows)
+
+
+def _keep(store: Store, pk: str, sha256: str) -> None:
+    """Keep an upload's bytes under their hash."""
+    path = store.kept / sha256
+    if path.exists():
+        return
+    partial = store.kept / f"{sha256}.{pk}"
+    with open_joined(part_paths(store, pk)) as source, partial.open("wb") as file:
+        shutil.copyfileobj(source, file, 1024 * 1024)
+    partial.replace(path)
+
+
+def _add_image(store: Store, picture: Picture, files: list[Source], count: int) -> str:
+    """Remember an image and what it was made from; return its pk."""
+    pk = new_pk()
+    # What lay beside a lone image in its upload is consumed with it.
+    sources = picture.sources if count > 1 else files
+    facts: dict[str, Any] = {
+        "name": picture.name,
+        "width": picture.width,
+        "height": picture.height,
+        "depth": picture.depth,
+        "study": picture.study,
+        "series": picture.series,
+        "segments": None if picture.values is None else sorted(picture.values),
+        "files": [
+            {"name": source.name, "sha256": source.sha256, "size": source.size}
+            for source in sources
+        ],
+    }
+    store.run("INSERT INTO images (pk, facts) VALUES (?, ?)", pk, json.dumps(facts))
+    return pk
+
+
+def add_made_up_image(store: Store, pk: str) -> None:
+    """Remember an image of nothing, for items that refer to images the platform has."""
+    facts = {"name": pk, "width": 1, "height": 1, "depth": None, "segments": None, "files": []}
+    store.run("INSERT OR IGNORE INTO images (pk, facts) VALUES (?, ?)", pk, json.dumps(facts))
+
+
+def stored_name(filename: str) -> str:
+    """Return a file's name as the platform stores it: Django's get_valid_filename."""
+    name = re.sub(r"[^-\w.]", "", filename.strip().replace(" ", "_"))
+    if name in ("", ".", ".."):
+        raise ImportFailedError(_UNEXPECTED)
+    return name

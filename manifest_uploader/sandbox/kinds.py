@@ -1,0 +1,85 @@
+"""The kinds of sockets that the platform knows."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import Literal
+
+Family = Literal["image", "json", "file"]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of socket: its name, its short code in messages, and where its values go."""
+
+    name: str
+    code: str
+    family: Family
+    ending: str = ".json"
+    """Of the file that a value has when an algorithm sees it; none for images."""
+
+
+def all_kinds() -> dict[str, Kind]:
+    """Return every kind by its name."""
+    kinds = [
+        *(Kind(name, code, "image", "") for name, code in _IMAGES),
+        *(Kind(name, code, "json") for name, code in _JSON),
+        *(Kind(name, code, "file", ending) for name, code, ending in _FILES),
+    ]
+    return {kind.name: kind for kind in kinds}
+
+
+def suggest_kind(name: str) -> str | None:
+    """Return the kind that was probably meant, or None."""
+    names = {known.casefold(): known for known in all_kinds()}
+    close = difflib.get_close_matches(name.casefold(), names, n=1, cutoff=0.5)
+    return names[close[0]] if close else None
+
+
+_IMAGES = (
+    ("Image", "IMG"),
+    ("Segmentation", "SEG"),
+    ("Heat Map", "HMAP"),
+    ("Displacement field", "DSPF"),
+    ("DICOM Image Set", "DCMIS"),
+)
+_JSON = (
+    ("String", "STR"),
+    ("Integer", "INT"),
+    ("Float", "FLT"),
+    ("Bool", "BOOL"),
+    ("Anything", "JSON"),
+    ("Chart", "CHART"),
+    ("Choice", "CHOI"),
+    ("Multiple choice", "MCHO"),
+    ("2D bounding box", "2DBB"),
+    ("Multiple 2D bounding boxes", "M2DB"),
+    ("Distance measurement", "DIST"),
+    ("Multiple distance measurements", "MDIS"),
+    ("Point", "POIN"),
+    ("Multiple points", "MPOI"),
+    ("Polygon", "POLY"),
+    ("Multiple polygons", "MPOL"),
+    ("Line", "LINE"),
+    ("Multiple lines", "MLIN"),
+    ("Angle", "ANGL"),
+    ("Multiple angles", "MANG"),
+    ("Ellipse", "ELLI"),
+    ("Multiple ellipses", "MELL"),
+    ("Three-point angle", "3ANG"),
+    ("Multiple three-point angles", "M3AN"),
+    ("Affine transform registration", "ATRG"),
+)
+_FILES = (
+    ("PDF file", "PDF", ".pdf"),
+    ("CSV file", "CSV", ".csv"),
+    ("ZIP file", "ZIP", ".zip"),
+    ("Thumbnail jpg", "JPEG", ".jpg"),
+    ("Thumbnail png", "PNG", ".png"),
+    ("OBJ file", "OBJ", ".obj"),
+    ("MP4 file", "MP4", ".mp4"),
+    ("SQREG file", "SQREG", ".sqreg"),
+    ("Newick tree-format file", "NEWCK", ".newick"),
+    ("BIOM format", "BIOM", ".biom"),
+)

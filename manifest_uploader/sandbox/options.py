@@ -1,0 +1,37 @@
+"""What a sandbox can be told at its start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from manifest_uploader.sandbox.faults import Hook
+
+SIZE_LIMIT = 128 * 1024**3
+"""Bytes that one user of the platform may have uploaded and not yet imported."""
+
+
+@dataclass(frozen=True)
+class SandboxOptions:
+    """The options of one start; targets, sockets and images add to what the folder remembers."""
+
+    dir: Path
+    port: int = 0
+    tls: bool = False
+    reader_studies: tuple[str, ...] = ()
+    archives: tuple[str, ...] = ()
+    sockets: tuple[str, ...] = ()
+    """Lines `SLUG=KIND[:file][,schema=FILE][,segments=0-1]`."""
+    images: tuple[str, ...] = ()
+    """Primary keys of images to make up as existing."""
+    import_delay_s: float = 0.1
+    """Of each of an import's two stages; infinity for imports that never run."""
+    upload_limit: int = 2000
+    size_limit: int | None = None
+    """In bytes; None for the platform's 128 GiB."""
+    upload_ttl_s: float = 86400
+    latency_ms: int = 0
+    connection_mbit: float | None = None
+    title_in_answers: bool = True
+    keep_bytes: bool = False
+    hook: Hook | None = None

@@ -1,0 +1,144 @@
+"""Files to be read as images: uploads themselves, or what was inside a zip of them."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+_BUFFER = 1024 * 1024
+
+
+class UnreadableError(Exception):
+    """Says that bytes are not an image of some format."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file: its path among the others, its size in bytes, its hash, a way to open it."""
+
+    name: str
+    size: int
+    sha256: str
+    open: Callable[[], BinaryIO]
+
+    @property
+    def folder(self) -> str:
+        """Return the folder it is in; files of several folders never make one image."""
+        return str(PurePosixPath(self.name).parent)
+
+    @property
+    def base(self) -> str:
+        """Return the name without its folder."""
+        return PurePosixPath(self.name).name
+
+    def starts_with(self, *signatures: bytes) -> bool:
+        """Say whether the file begins with one of the signatures."""
+        with self.open() as file:
+            return file.read(16).startswith(signatures)
+
+
+class Joined(io.RawIOBase):
+    """Several files read as one."""
+
+    def __init__(self, paths: tuple[Path, ...]) -> None:
+        """Open them all."""
+        self._files = [path.open("rb", buffering=0) for path in paths]
+        self._starts: list[int] = []
+        end = 0
+        for path in paths:
+            self._starts.append(end)
+            end += path.stat().st_size
+        self._end = end
+        self._at = 0
+
+    def readable(self) -> bool:
+        """Say yes."""
+        return True
+
+    def seekable(self) -> bool:
+        """Say yes."""
+        return True
+
+    def tell(self) -> int:
+        """Return the place of the next byte."""
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to another place."""
+        origin = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._end}[whence]
+        self._at = max(0, origin + offset)
+        return self._at
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        """Fill the buffer as far as one of the files reaches."""
+        for index in reversed(range(len(self._files))):
+            if self._starts[index] <= self._at < self._end:
+                self._files[index].seek(self._at - self._starts[index])
+                count = self._files[index].readinto(buffer) or 0
+                self._at += count
+                return count
+        return 0
+
+    def close(self) -> None:
+        """Close them all."""
+        for file in self._files:
+            file.close()
+        super().close()
+
+
+def open_joined(paths: tuple[Path, ...]) -> BinaryIO:
+    """Open several files as one."""
+    return io.BufferedReader(Joined(paths), _BUFFER)
+
+
+def source_of(name: str, paths: tuple[Path, ...]) -> Source:
+    """Return an upload as a source; it is read once for its hash."""
+    digest, size = hashlib.sha256(), 0
+    with open_joined(paths) as file:
+        while piece := file.read(_BUFFER):
+            digest.update(piece)
+            size += len(piece)
+    return Source(name, size, digest.hexdigest(), lambda: open_joined(paths))
+
+
+@contextmanager
+def unpacked(sources: list[Source]) -> Iterator[list[Source]]:
+    """Give the sources with what is inside the zips among them in their places."""
+    with tempfile.TemporaryDirectory(prefix="sandbox-") as folder:
+        found: list[Source] = []
+        for number, source in enumerate(sources):
+            found += _unpack(source, Path(folder) / str(number)) or [source]
+        yield found
+
+
+def _unpack(source: Source, folder: Path) -> list[Source]:
+    with source.open() as file:
+        if not zipfile.is_zipfile(file):
+            return []
+        folder.mkdir()
+        with zipfile.ZipFile(file) as archive:
+            entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+            return [
+                _extract(archive, entry, folder / str(number))
+                for number, entry in enumerate(entries)
+            ]
+
+
+def _extract(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> Source:
+    with archive.open(entry) as packed, path.open("wb") as file:
+        shutil.copyfileobj(packed, file, _BUFFER)
+    return Source(entry.filename, *_measure(path), lambda: path.open("rb"))
+
+
+def _measure(path: Path) -> tuple[int, str]:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256")
+    return path.stat().st_size, digest.hexdigest()

@@ -1,0 +1,215 @@
+"""Which address leads where, and who may go there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from manifest_uploader.sandbox import cases, interfaces, items, targets, uploads
+from manifest_uploader.sandbox.answers import (
+    Answer,
+    RefusedError,
+    UnhandledError,
+    as_json,
+    broken_page,
+    missing_page,
+    refuse,
+)
+from manifest_uploader.sandbox.requests import API, Request
+from manifest_uploader.sandbox.site import Site
+from manifest_uploader.sandbox.store import STRANGER, USER, now
+
+Handler = Callable[..., Answer]
+_SAFE = ("GET", "HEAD", "OPTIONS")
+_CHALLENGE = ("WWW-Authenticate", "Bearer")
+
+
+@dataclass(frozen=True)
+class Route:
+    """An address, what its methods do, and their short names."""
+
+    pattern: re.Pattern[str]
+    methods: Mapping[str, tuple[str, Handler]]
+    open: bool = True
+    """Whether anybody may read here, if only empty lists."""
+    delete: int = 405
+    """The answer to DELETE."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A route with the pieces of the address."""
+
+    route: Route
+    pieces: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Routes:
+    """Every address of the API."""
+
+    site: Site
+    tokens: Mapping[str, int]
+    """The user of each token."""
+    routes: tuple[Route, ...] = field(default_factory=lambda: _all())
+
+    def kind_of(self, method: str, path: str) -> str:
+        """Return the short name of what a request does."""
+        found = self._find(path)
+        if found is None or method not in found.route.methods:
+            return "other"
+        return found.route.methods[method][0]
+
+    def answer(self, request: Request) -> Answer:
+        """Do what a request asks for, wholly or not at all."""
+        found = self._find(request.path)
+        if found is None:
+            return self._elsewhere(request)
+        try:
+            with self.site.store.transaction():
+                return self._act(found, request)
+        except RefusedError as error:
+            return error.answer
+        except UnhandledError:
+            return broken_page()
+
+    def _act(self, found: Found, request: Request) -> Answer:
+        uploads.clean_up(self.site.store, now() - self.site.options.upload_ttl_s)
+        user = _authenticate(request.headers.get("Authorization", ""), self.tokens)
+        request = replace(request, user=user)
+        route = found.route
+        if user is None and not (route.open and request.method in _SAFE):
+            words = "Authentication credentials were not provided."
+            raise refuse(401, {"detail": words}, _CHALLENGE)
+        method = "GET" if request.method == "HEAD" else request.method
+        if method == "OPTIONS":
+            return as_json(200, {"name": "Sandbox", "description": ""}, _allow(route))
+        if method == "DELETE" and route.delete == 403:  # noqa: PLR2004
+            words = "You do not have permission to perform this action."
+            raise refuse(403, {"detail": words})
+        if method not in route.methods:
+            words = f'Method "{method}" not allowed.'
+            raise refuse(405, {"detail": words}, _allow(route))
+        _name, handler = route.methods[method]
+        answer = handler(self.site, request, *found.pieces)
+        return replace(answer, headers=(*answer.headers, _allow(route)))
+
+    def _elsewhere(self, request: Request) -> Answer:
+        if not request.path.endswith("/") and self._find(request.path + "/"):
+            query = f"?{request.query_text}" if request.query_text else ""
+            location = f"{request.path}/{query}"
+            return Answer(301, b"", "text/html; charset=utf-8", (("Location", location),))
+        return missing_page()
+
+    def _find(self, path: str) -> Found | None:
+        for route in self.routes:
+            match = route.pattern.fullmatch(path)
+            if match:
+                return Found(route, match.groups())
+        return None
+
+
+def _authenticate(header: str, tokens: Mapping[str, int]) -> int | None:
+    """Return who sends a request, None for anybody, or answer 401."""
+    pieces = header.split()
+    if not pieces or pieces[0].lower() != "bearer":
+        return None
+    if len(pieces) == 1:
+        words = "Invalid token header. No credentials provided."
+    elif len(pieces) > 2:  # noqa: PLR2004
+        words = "Invalid token header. Token string should not contain spaces."
+    elif pieces[1] in tokens:
+        return tokens[pieces[1]]
+    else:
+        words = "Invalid token."
+    raise refuse(401, {"detail": words}, _CHALLENGE)
+
+
+def _allow(route: Route) -> tuple[str, str]:
+    methods = [name for name in ("GET", "POST", "PUT", "PATCH") if name in route.methods]
+    return "Allow", ", ".join([*methods, "HEAD", "OPTIONS"])
+
+
+def _route(path: str, **methods: tuple[str, Handler]) -> Route:
+    pattern = re.escape(API) + path.replace("*", "([^/]+)")
+    return Route(re.compile(pattern), methods)
+
+
+def _versions(site: Site, _request: Request) -> Answer:
+    """Return which clients the platform supports, and which sandbox this is."""
+    versions = {"latest_version": "0.13.2", "lowest_supported_version": "0.13.0"}
+    return as_json(200, {**versions, "sandbox_id": site.id})
+
+
+def _all() -> tuple[Route, ...]:
+    return (
+        *_upload_routes(),
+        *_item_routes("reader-studies/display-sets/", items.display_sets(), 405),
+        *_item_routes("archives/items/", items.archive_items(), 403),
+        *_target_routes(),
+        *_case_routes(),
+    )
+
+
+def _upload_routes() -> tuple[Route, ...]:
+    listed = ("upload-list", uploads.list_uploads)
+    return (
+        _route("uploads/", GET=listed, POST=("upload-create", uploads.create_upload)),
+        replace(_route("uploads/*/", GET=("upload-get", uploads.get_upload)), delete=403),
+        _route("uploads/*/*/generate-presigned-urls/", PATCH=("presign", uploads.presign)),
+        _route("uploads/*/*/list-parts/", GET=("list-parts", uploads.list_parts)),
+        _route("uploads/*/*/complete-multipart-upload/", PATCH=("complete", uploads.complete)),
+        _route("uploads/*/*/abort-multipart-upload/", PATCH=("abort", uploads.abort)),
+    )
+
+
+def _item_routes(path: str, kind: items.Items, delete: int) -> tuple[Route, ...]:
+    fill = ("item-fill", kind.fill)
+    one = _route(f"{path}*/", GET=("item-get", kind.get), PATCH=fill, PUT=fill)
+    create = ("item-create", kind.create)
+    return (
+        _route(path, GET=("item-list", kind.listed), POST=create),
+        replace(one, delete=delete),
+    )
+
+
+def _target_routes() -> tuple[Route, ...]:
+    sockets = "components/interfaces/"
+    shown = (
+        _route(sockets, GET=("sockets", interfaces.list_interfaces)),
+        _route(f"{sockets}*/", GET=("sockets", interfaces.get_interface)),
+    )
+    answers = ("other", targets.list_answers)
+    return (
+        *(replace(route, open=False) for route in shown),
+        _route("reader-studies/", GET=("target", targets.list_reader_studies)),
+        _route("reader-studies/answers/", GET=answers, POST=("other", targets.create_answer)),
+        _route("reader-studies/*/", GET=("target", targets.get_reader_study)),
+        _route("archives/", GET=("target", targets.list_archives)),
+        _route("archives/*/", GET=("target", targets.get_archive)),
+        _route("gcapi/", GET=("gcapi", _versions)),
+    )
+
+
+def _case_routes() -> tuple[Route, ...]:
+    sessions = "cases/upload-sessions/"
+    media = Route(
+        re.compile(r"/media/((?:components|images)/.+)"), {"GET": ("other", cases.get_media)}
+    )
+    return (
+        _route(
+            sessions,
+            GET=("sessions", cases.list_sessions),
+            POST=("sessions", cases.create_session),
+        ),
+        _route(f"{sessions}*/", GET=("sessions", cases.get_session)),
+        _route("cases/images/*/", GET=("other", cases.get_image)),
+        _route("notifications/", GET=("other", cases.list_notifications)),
+        media,
+    )
+
+
+def users(token: str, stranger: str) -> dict[str, int]:
+    """Return the users of the two tokens."""
+    return {token: USER, stranger: STRANGER}

@@ -1,0 +1,318 @@
+"""The sandbox's doors: HTTP/1.1 on a loopback port, a thread for each connection."""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+import struct
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import unquote
+
+from manifest_uploader.sandbox.answers import Answer, too_large
+from manifest_uploader.sandbox.faults import Counter, Fault, Seen
+from manifest_uploader.sandbox.options import SandboxOptions
+from manifest_uploader.sandbox.requests import Request
+from manifest_uploader.sandbox.routes import Routes
+from manifest_uploader.sandbox.storage import SLICE, Put, Storage, expired
+
+_MAX_BODY = 16 * 1024**2
+_STORAGE = "/grand-challenge-"
+_HALF_ANSWER = Answer(200, b"{" + b" " * 200, "application/json")
+
+
+@dataclass
+class Doors:
+    """What the threads of a server share."""
+
+    routes: Routes
+    storage: Storage
+    options: SandboxOptions
+    scheme: str
+    counter: Counter = field(default_factory=Counter)
+    counting: threading.Lock = field(default_factory=threading.Lock)
+    closing: threading.Event = field(default_factory=threading.Event)
+
+    def see(self, method: str, path: str) -> Seen:
+        """Count a request."""
+        is_part = path.startswith(_STORAGE) and method == "PUT"
+        kind = "part" if is_part else self.routes.kind_of(method, path)
+        with self.counting:
+            return self.counter.see(method, path, kind)
+
+
+class DroppedError(Exception):
+    """Ends a connection at once."""
+
+
+class Server(ThreadingHTTPServer):
+    """Accepts connections; each makes its own TLS handshake, in its own thread."""
+
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 512
+    # On Windows this would let two servers share a port.
+    allow_reuse_address = os.name != "nt"
+
+    def __init__(self, port: int, doors: Doors, tls: ssl.SSLContext | None) -> None:
+        """Listen on a loopback port, 0 for any."""
+        self.doors = doors
+        self._tls = tls
+        self._open: set[socket.socket] = set()
+        self._opening = threading.Lock()
+        super().__init__(("127.0.0.1", port), Handler)
+
+    def server_bind(self) -> None:
+        """Bind without asking the network for this machine's name."""
+        socket_ = self.socket
+        if self.allow_reuse_address:
+            socket_.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        socket_.bind(self.server_address)
+        self.server_address = socket_.getsockname()
+        self.server_name, self.server_port = "127.0.0.1", self.server_address[1]
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """Serve one connection to its end."""
+        if self._tls is not None:
+            request.settimeout(30)
+            request = self._tls.wrap_socket(request, server_side=True)
+            request.settimeout(None)
+        with self._opening:
+            self._open.add(request)
+        try:
+            Handler(request, client_address, self)
+        finally:
+            with self._opening:
+                self._open.discard(request)
+            request.close()
+
+    def shutdown_request(self, request: Any) -> None:
+        """Close a connection; with TLS its socket has been closed already."""
+        if request.fileno() != -1:
+            super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of clients that went away."""
+
+    def close_connections(self) -> None:
+        """Drop every connection."""
+        with self._opening:
+            for connection in self._open:
+                try:
+                    connection.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    continue
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Serves the requests of one connection."""
+
+    protocol_version = "HTTP/1.1"
+    rbufsize = 65536
+    wbufsize = -1
+    disable_nagle_algorithm = True
+    server: Server
+
+    def handle(self) -> None:
+        """Serve one request after the other."""
+        self._free_at = 0.0
+        try:
+            super().handle()
+        except (DroppedError, OSError, ssl.SSLError):
+            self.close_connection = True
+
+    def finish(self) -> None:
+        """Flush what is left; the client may have gone."""
+        try:
+            super().finish()
+        except OSError:
+            self.close_connection = True
+
+    def handle_expect_100(self) -> bool:
+        """Let a client that asks first send its body."""
+        super().handle_expect_100()
+        self.wfile.flush()
+        return True
+
+    def serve(self) -> None:
+        """Answer one request, as well or as badly as the hook wants."""
+        doors = self.server.doors
+        path, _, query = self.path.partition("?")
+        seen = doors.see(self.command, path)
+        hook = doors.options.hook
+        fault = hook.before(seen) if hook else None
+        answer = self._fail_before(fault)
+        acted = answer is None
+        if answer is None:
+            answer = self._act(unquote(path), query, fault)
+        else:
+            self._drain()
+        if doors.options.latency_ms:
+            doors.closing.wait(doors.options.latency_ms / 1000)
+        if hook and acted:
+            answer = self._fail_after(hook.after(seen, answer.status), answer)
+        self._send(answer)
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = serve  # noqa: N815
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+        """Say nothing."""
+
+    def _act(self, path: str, query: str, fault: Fault | None) -> Answer:
+        if path.startswith(_STORAGE):
+            return self._store(path, query, fault)
+        size = self._length() or 0
+        if size > _MAX_BODY:
+            self._drain()
+            return too_large()
+        body = self.rfile.read(size) if size else b""
+        self._unread = 0
+        doors = self.server.doors
+        doom = fault.message if fault and fault.kind == "fail_import" else None
+        base = f"{doors.scheme}://{self._host()}"
+        headers = {key.title(): value for key, value in self.headers.items()}
+        return doors.routes.answer(
+            Request(self.command, path, query, headers, body, base, doom=doom)
+        )
+
+    def _store(self, path: str, query: str, fault: Fault | None) -> Answer:
+        size = self._length()
+        put = Put(
+            method=self.command,
+            path=path,
+            query_text=query,
+            host=self._host(),
+            has_authorization="Authorization" in self.headers,
+            size=size,
+        )
+        lose = fault.message if fault and fault.kind == "lose_part" else None
+        self._unread = size or 0
+        answer = self.server.doors.storage.answer(put, self._receive, lose)
+        self._drain()
+        return answer
+
+    def _host(self) -> str:
+        return self.headers.get("Host") or f"127.0.0.1:{self.server.server_port}"
+
+    def _length(self) -> int | None:
+        """Return the body's length; None if the client does not say."""
+        length = self.headers.get("Content-Length", "")
+        if not length.isdecimal():
+            if self.headers.get("Transfer-Encoding"):
+                self.close_connection = True
+                return None
+            self._unread = 0
+            return 0 if self.command != "PUT" or not self.path.startswith(_STORAGE) else None
+        self._unread = int(length)
+        return self._unread
+
+    def _receive(self, buffer: memoryview) -> int:
+        """Fill a buffer from the body, no faster than the connection may be."""
+        count = self.rfile.readinto(buffer) or 0
+        self._unread -= count
+        mbit = self.server.doors.options.connection_mbit
+        if mbit:
+            now = time.monotonic()
+            self._free_at = max(self._free_at, now) + count * 8 / (mbit * 1e6)
+            self.server.doors.closing.wait(self._free_at - now)
+        return count
+
+    def _drain(self) -> None:
+        """Read what is left of the body, so that the client hears the answer."""
+        if not hasattr(self, "_unread"):
+            self._length()
+        buffer = memoryview(bytearray(SLICE))
+        while self._unread > 0:
+            count = self.rfile.readinto(buffer[: self._unread])
+            if not count:
+                raise DroppedError
+            self._unread -= count
+        del self._unread
+
+    def _fail_before(self, fault: Fault | None) -> Answer | None:
+        """Return the answer of a sandbox that will not act, or None to go on."""
+        if fault is None or fault.kind in ("lose_part", "fail_import"):
+            return None
+        if fault.kind == "truncate":
+            self._drain()
+        return self._fail(fault, None)
+
+    def _fail_after(self, fault: Fault | None, answer: Answer) -> Answer:
+        if fault is None or fault.kind in ("lose_part", "fail_import"):
+            return answer
+        return self._fail(fault, answer) or answer
+
+    def _fail(self, fault: Fault, answer: Answer | None) -> Answer | None:
+        """Do what a fault wants: end the connection, or return another answer, or wait."""
+        if fault.kind == "answer":
+            return Answer(fault.status, fault.body, fault.content_type, fault.headers)
+        if fault.kind == "expire":
+            return expired()
+        if fault.kind == "truncate":
+            self._send_half(answer or _HALF_ANSWER)
+        if fault.kind in ("delay", "stall"):
+            self.server.doors.closing.wait(fault.seconds)
+        if fault.kind == "delay":
+            return answer
+        self._reset()
+        raise DroppedError
+
+    def _reset(self) -> None:
+        """Let the connection end with a reset instead of a goodbye."""
+        form = "hh" if os.name == "nt" else "ii"
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack(form, 1, 0))
+        self.rfile.close()
+        self.connection.close()
+
+    def _send_half(self, answer: Answer) -> None:
+        whole = self._head(answer) + answer.body
+        self.wfile.write(whole[: len(whole) - max(1, len(answer.body) // 2)])
+        self.wfile.flush()
+        self.connection.shutdown(socket.SHUT_WR)
+        raise DroppedError
+
+    def _send(self, answer: Answer) -> None:
+        body = b"" if self.command == "HEAD" else answer.body
+        self.wfile.write(self._head(answer) + body)
+        self.wfile.flush()
+
+    def _head(self, answer: Answer) -> bytes:
+        reason = HTTPStatus(answer.status).phrase if answer.status in _STATUSES else "Unknown"
+        lines = [
+            f"HTTP/1.1 {answer.status} {reason}",
+            "Server: sandbox",
+            f"Date: {self.date_time_string()}",
+            f"Content-Length: {len(answer.body)}",
+        ]
+        if answer.content_type:
+            lines.append(f"Content-Type: {answer.content_type}")
+        lines += [f"{name}: {value}" for name, value in answer.headers]
+        if self.close_connection:
+            lines.append("Connection: close")
+        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
+
+
+_STATUSES = frozenset(status.value for status in HTTPStatus)
+
+
+def serve_in_thread(server: Server) -> Callable[[], None]:
+    """Serve in a thread of its own; return what ends it."""
+    thread = threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.05}, name="sandbox", daemon=True
+    )
+    thread.start()
+
+    def stop() -> None:
+        server.doors.closing.set()
+        server.shutdown()
+        server.close_connections()
+        server.server_close()
+        thread.join()
+
+    return stop

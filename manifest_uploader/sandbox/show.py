@@ -1,0 +1,79 @@
+"""What a sandbox holds, read from its folder whether it runs or not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from sqlite3 import Row
+from typing import Any
+
+from manifest_uploader.sandbox.store import Store
+
+
+def read_items(store: Store) -> Iterator[dict[str, Any]]:
+    """Yield every item with its values, target by target, in the platform's order."""
+    with store.transaction():
+        items = store.rows(
+            "SELECT t.kind, t.slug, i.* FROM items i JOIN targets t ON t.pk = i.target"
+            " ORDER BY t.kind DESC, t.slug, i.position, i.seq"
+        )
+        held: dict[str, dict[str, Any]] = {item["pk"]: {} for item in items}
+        for row in _values(store):
+            if row["item"] in held:
+                held[row["item"]][row["slug"]] = _value(row)
+    for item in items:
+        is_study = item["kind"] == "reader-study"
+        yield {
+            **{key: item[key] for key in ("kind", "slug", "pk", "title")},
+            "order": item["position"] if is_study else None,
+            "values": held[item["pk"]],
+        }
+
+
+def _values(store: Store) -> list[Row]:
+    return store.rows(
+        "SELECT v.*, s.slug, m.facts FROM vals v JOIN sockets s ON s.pk = v.socket"
+        " LEFT JOIN images m ON m.pk = v.image ORDER BY v.pk"
+    )
+
+
+def _value(row: Row) -> dict[str, Any]:
+    if row["image"] is not None:
+        files = json.loads(row["facts"])["files"] if row["facts"] else []
+        return {"image": row["image"], "files": files}
+    if row["file"] is not None:
+        return {"file": json.loads(row["file"])}
+    return {"value": json.loads(row["json"])}
+
+
+def delete_item(store: Store, pk: str) -> bool:
+    """Remove an item as a person does on the web page; False if there is none."""
+    with store.transaction():
+        store.run("DELETE FROM vals WHERE item = ?", pk)
+        return store.change("DELETE FROM items WHERE pk = ?", pk) > 0
+
+
+def has_memory(folder: Path) -> bool:
+    """Say whether a folder is a sandbox's."""
+    return (folder / "sandbox.sqlite3").is_file()
+
+
+def as_table(items: list[dict[str, Any]]) -> str:
+    """Return items as lines for people."""
+    lines: list[str] = []
+    for item in items:
+        place = "" if item["order"] is None else f"  order {item['order']}"
+        title = item["title"] or "(no title)"
+        lines.append(f"{item['kind']} {item['slug']}: {title}{place}  {item['pk']}")
+        lines += [f"    {slug}: {_in_words(value)}" for slug, value in item["values"].items()]
+    return "\n".join(lines) or "no items"
+
+
+def _in_words(value: dict[str, Any]) -> str:
+    if "value" in value:
+        return json.dumps(value["value"], ensure_ascii=False)
+    if "file" in value:
+        return f"file {value['file']['name']} ({value['file']['size']} bytes)"
+    count = len(value["files"])
+    return f"image {value['image']} ({count} file{'' if count == 1 else 's'})"

@@ -1,0 +1,60 @@
+"""What the parts of the platform share: memory, sockets, options, and a few look-ups."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from sqlite3 import Row
+
+from manifest_uploader.sandbox.answers import not_found
+from manifest_uploader.sandbox.fields import missing_object, read_link
+from manifest_uploader.sandbox.options import SandboxOptions
+from manifest_uploader.sandbox.requests import API, Request
+from manifest_uploader.sandbox.schemas import Validators
+from manifest_uploader.sandbox.sockets import Sockets
+from manifest_uploader.sandbox.storage import Signer
+from manifest_uploader.sandbox.store import USER, Store, is_pk
+
+
+@dataclass(frozen=True)
+class Site:
+    """The platform, without its doors."""
+
+    store: Store
+    options: SandboxOptions
+    sockets: Sockets
+    signer: Signer
+    id: str
+    queue: Callable[[int], None]
+    """Tells the importer of a job that is committed."""
+    validators: Validators = field(default_factory=Validators)
+
+    def enqueue(self, job: int) -> None:
+        """Let a job run once the transaction is committed."""
+        self.store.later(lambda: self.queue(job))
+
+    def own_upload(self, request: Request, pk: str) -> Row:
+        """Return an upload of the user, or answer 404."""
+        if not is_pk(pk):
+            raise not_found()
+        row = self.find_upload(request, pk)
+        if row is None:
+            raise not_found("UserUpload")
+        return row
+
+    def find_upload(self, request: Request, pk: str) -> Row | None:
+        """Return an upload of the user, or None."""
+        query = "SELECT * FROM uploads WHERE pk = ? AND user = ?"
+        return self.store.row(query, pk, request.user)
+
+    def linked_upload(self, request: Request, link: object) -> str:
+        """Return the pk of the user's upload that a link names, or raise FieldError."""
+        pk = read_link(link, f"{API}uploads/")
+        if self.find_upload(request, pk) is None:
+            raise missing_object()
+        return pk
+
+
+def may_edit(request: Request) -> bool:
+    """Say whether the user may see and change targets and what is in them."""
+    return request.user == USER

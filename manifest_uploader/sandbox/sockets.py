@@ -1,0 +1,207 @@
+"""Sockets: how a line on the command line describes one, and how the API shows it."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from manifest_uploader.sandbox.kinds import all_kinds, suggest_kind
+from manifest_uploader.sandbox.schemas import check_schema, schema_of
+from manifest_uploader.sandbox.store import Store
+
+
+class OptionInvalidError(Exception):
+    """Says in one line what is wrong with an option."""
+
+
+@dataclass(frozen=True)
+class Socket:
+    """A named slot for values."""
+
+    pk: int
+    slug: str
+    title: str
+    kind: str
+    is_file: bool
+    """Whether values of a JSON kind are kept as files."""
+    path: str
+    schema: Any = None
+    """Of this socket alone, beside its kind's; None for none."""
+    segments: tuple[int, ...] = ()
+    """The voxel values that a segmentation may have."""
+
+    @property
+    def family(self) -> str:
+        """Return image, json or file: what a value of this socket is made of."""
+        return all_kinds()[self.kind].family
+
+    @property
+    def code(self) -> str:
+        """Return the kind's short code in messages."""
+        return all_kinds()[self.kind].code
+
+    @property
+    def super_kind(self) -> str:
+        """Return Image, Value or File: how a value of this socket travels."""
+        if self.family == "image":
+            return "Image"
+        return "File" if self.is_file or self.family == "file" else "Value"
+
+    @property
+    def full_schema(self) -> Any:
+        """Return what a JSON value must satisfy."""
+        own = schema_of(self.kind)
+        return own if self.schema is None else {"allOf": [own, self.schema]} if own else self.schema
+
+    def shown(self) -> dict[str, Any]:
+        """Return the socket as the API shows it."""
+        return {
+            "title": self.title,
+            "description": "",
+            "slug": self.slug,
+            "kind": self.kind,
+            "pk": self.pk,
+            "default_value": None,
+            "super_kind": self.super_kind,
+            "relative_path": self.path,
+            "overlay_segments": [
+                {"name": str(value), "visible": True, "voxel_value": value}
+                for value in self.segments
+            ],
+            "look_up_table": None,
+        }
+
+
+class Sockets:
+    """All sockets of a sandbox; they do not change while it runs."""
+
+    def __init__(self, sockets: tuple[Socket, ...]) -> None:
+        """Keep them by number and by slug."""
+        self.all = sockets
+        self.by_pk = {socket.pk: socket for socket in sockets}
+        self.by_slug = {socket.slug: socket for socket in sockets}
+        self.shown = {socket.pk: socket.shown() for socket in sockets}
+
+
+def parse_socket(line: str) -> Socket:
+    """Return the socket that `SLUG=KIND[:file][,schema=FILE][,segments=0-1]` describes."""
+    slug, equals, rest = line.partition("=")
+    if not equals or not re.fullmatch(r"[-\w]+", slug, re.ASCII):
+        message = f"'{line}' is not a socket: it must look like SLUG=KIND, e.g. ct-image=Image"
+        raise OptionInvalidError(message)
+    kind_text, *extras = rest.split(",")
+    name, colon, storage = kind_text.strip().partition(":")
+    if colon and storage != "file":
+        raise OptionInvalidError(f"'{line}': ':{storage}' is not known, only ':file' is")
+    kind = _kind(name, line)
+    options = _extras(extras, line)
+    return Socket(
+        pk=0,
+        slug=slug,
+        title=slug.replace("-", " ").replace("_", " ").title(),
+        kind=kind,
+        is_file=bool(colon),
+        path=_path(slug, kind),
+        schema=_read_schema(options["schema"]) if "schema" in options else None,
+        segments=_segments(options.get("segments"), kind, line),
+    )
+
+
+def _kind(name: str, line: str) -> str:
+    for known in all_kinds():
+        if known.casefold() == name.casefold():
+            return known
+    meant = suggest_kind(name)
+    hint = f"; did you mean '{meant}'?" if meant else ""
+    raise OptionInvalidError(f"'{line}': the platform has no kind '{name}'{hint}")
+
+
+def _path(slug: str, kind: str) -> str:
+    found = all_kinds()[kind]
+    return f"images/{slug}" if found.family == "image" else slug + found.ending
+
+
+def _extras(extras: list[str], line: str) -> dict[str, str]:
+    options: dict[str, str] = {}
+    for extra in extras:
+        key, equals, value = extra.partition("=")
+        if key not in ("schema", "segments") or not equals or not value:
+            message = f"'{line}': '{extra}' is not known; write schema=FILE or segments=0-1"
+            raise OptionInvalidError(message)
+        options[key] = value
+    return options
+
+
+def _read_schema(file: str) -> Any:
+    try:
+        schema = json.loads(Path(file).read_text("utf-8"))
+        check_schema(schema)
+    except (OSError, ValueError) as error:
+        raise OptionInvalidError(f"'{file}' is not a usable JSON Schema: {error}") from error
+    return schema
+
+
+def _segments(text: str | None, kind: str, line: str) -> tuple[int, ...]:
+    if text is None:
+        return (0, 1) if kind == "Segmentation" else ()
+    if not re.fullmatch(r"\d+(-\d+)?(\+\d+(-\d+)?)*", text):
+        message = f"'{line}': segments must look like 0-1, or 0-3+7, not '{text}'"
+        raise OptionInvalidError(message)
+    values: set[int] = set()
+    for piece in text.split("+"):
+        low, _, high = piece.partition("-")
+        values.update(range(int(low), int(high or low) + 1))
+    return tuple(sorted(values))
+
+
+def add_sockets(store: Store, sockets: tuple[Socket, ...]) -> None:
+    """Add the sockets that the folder does not remember yet, after the platform's own."""
+    for socket in (*_GENERIC, *sockets):
+        store.run(
+            "INSERT OR IGNORE INTO sockets (slug, title, kind, is_file, path, schema, segments)"
+            " SELECT ?, ?, ?, ?, ?, ?, ? WHERE NOT EXISTS"
+            " (SELECT 1 FROM sockets WHERE slug = ?)",
+            socket.slug,
+            socket.title,
+            socket.kind,
+            socket.is_file,
+            socket.path,
+            None if socket.schema is None else json.dumps(socket.schema),
+            json.dumps(socket.segments),
+            socket.slug,
+        )
+
+
+def load_sockets(store: Store) -> Sockets:
+    """Return all sockets that the folder remembers."""
+    return Sockets(
+        tuple(
+            Socket(
+                pk=row["pk"],
+                slug=row["slug"],
+                title=row["title"],
+                kind=row["kind"],
+                is_file=bool(row["is_file"]),
+                path=row["path"],
+                schema=json.loads(row["schema"]) if row["schema"] else None,
+                segments=tuple(json.loads(row["segments"])),
+            )
+            for row in store.rows("SELECT * FROM sockets ORDER BY pk")
+        )
+    )
+
+
+_GENERIC = (
+    Socket(0, "generic-medical-image", "Generic Medical Image", "Image", False, ""),
+    Socket(0, "generic-overlay", "Generic Overlay", "Heat Map", False, ""),
+    Socket(0, "results-json-file", "Results JSON File", "Anything", False, "results.json"),
+    Socket(
+        0, "predictions-json-file", "Predictions JSON File", "Anything", True, "predictions.json"
+    ),
+    Socket(0, "predictions-csv-file", "Predictions CSV File", "CSV file", True, "predictions.csv"),
+    Socket(0, "predictions-zip-file", "Predictions ZIP File", "ZIP file", True, "predictions.zip"),
+    Socket(0, "metrics-json-file", "Metrics JSON File", "Anything", False, "metrics.json"),
+)

@@ -1,0 +1,220 @@
+"""The sandbox's memory: one SQLite file for facts, plain files for bytes.
+
+Every answer is given after its transaction was committed, so what was answered survives the
+process; nothing waits for a disk, so a power cut may lose the last moments.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import sqlite3
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+USER = 3
+"""The user of the first token, an editor of every target."""
+
+STRANGER = 4
+"""The user of the second token, who may not see any target."""
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS sockets (
+    pk INTEGER PRIMARY KEY AUTOINCREMENT, slug TEXT UNIQUE NOT NULL, title TEXT NOT NULL,
+    kind TEXT NOT NULL, is_file INTEGER NOT NULL, path TEXT NOT NULL, schema TEXT, segments TEXT);
+CREATE TABLE IF NOT EXISTS targets (
+    pk TEXT PRIMARY KEY, kind TEXT NOT NULL, slug TEXT NOT NULL, UNIQUE (kind, slug));
+CREATE TABLE IF NOT EXISTS uploads (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, pk TEXT UNIQUE NOT NULL, user INTEGER NOT NULL,
+    created REAL NOT NULL, filename TEXT NOT NULL, s3_id TEXT NOT NULL, status TEXT NOT NULL,
+    size INTEGER NOT NULL DEFAULT 0);
+CREATE INDEX IF NOT EXISTS uploads_of_user ON uploads (user, seq);
+CREATE INDEX IF NOT EXISTS uploads_by_age ON uploads (created);
+CREATE TABLE IF NOT EXISTS parts (
+    upload TEXT NOT NULL, number INTEGER NOT NULL, etag TEXT NOT NULL, size INTEGER NOT NULL,
+    modified REAL NOT NULL, file TEXT NOT NULL, PRIMARY KEY (upload, number)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS items (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, pk TEXT UNIQUE NOT NULL, target TEXT NOT NULL,
+    title TEXT NOT NULL, position INTEGER NOT NULL, answered INTEGER NOT NULL DEFAULT 0);
+CREATE UNIQUE INDEX IF NOT EXISTS titles ON items (target, title) WHERE title != '';
+CREATE INDEX IF NOT EXISTS positions ON items (target, position, seq);
+CREATE TABLE IF NOT EXISTS vals (
+    pk INTEGER PRIMARY KEY AUTOINCREMENT, item TEXT NOT NULL, socket INTEGER NOT NULL,
+    json TEXT, image TEXT, file TEXT, UNIQUE (item, socket));
+CREATE TABLE IF NOT EXISTS images (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, pk TEXT UNIQUE NOT NULL, facts TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS sessions (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, pk TEXT UNIQUE NOT NULL, user INTEGER NOT NULL,
+    status TEXT NOT NULL, message TEXT NOT NULL DEFAULT '', images TEXT NOT NULL DEFAULT '[]',
+    uploads TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS sessions_of_user ON sessions (user, seq);
+CREATE TABLE IF NOT EXISTS jobs (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, user INTEGER NOT NULL, item TEXT, socket INTEGER,
+    session TEXT, upload TEXT, file TEXT, stage INTEGER NOT NULL DEFAULT 1, doom TEXT);
+CREATE TABLE IF NOT EXISTS answers (
+    pk TEXT PRIMARY KEY, item TEXT NOT NULL, question TEXT NOT NULL, answer TEXT NOT NULL,
+    created REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS notifications (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, user INTEGER NOT NULL);
+"""
+
+
+class FolderUnusableError(Exception):
+    """Says in one line why a folder cannot be a sandbox's memory."""
+
+
+class Store:
+    """A folder with the sandbox's database and bytes; one transaction at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open the folder's database, and make both where they are missing."""
+        self.folder = folder
+        self.parts = folder / "parts"
+        self.kept = folder / "kept"
+        try:
+            for path in (folder, self.parts, self.kept):
+                path.mkdir(parents=True, exist_ok=True)
+            self._db = _connect(folder / "sandbox.sqlite3")
+            self._db.executescript(_SCHEMA)
+        except (OSError, sqlite3.Error) as error:
+            message = f"cannot use {folder} as the sandbox's folder: {error}"
+            raise FolderUnusableError(message) from error
+        self._lock = threading.RLock()
+        self._after: list[Callable[[], None]] = []
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Do all of the block or nothing of it; then what was put off until it is committed."""
+        with self._lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._after = []
+            try:
+                yield
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+            after = self._after
+        for action in after:
+            action()
+
+    def later(self, action: Callable[[], None]) -> None:
+        """Call the action once the transaction is committed, and not if it fails."""
+        self._after.append(action)
+
+    def run(self, statement: str, *values: Any) -> int:
+        """Execute a statement; return the number of the row it inserted."""
+        with self._lock:
+            return self._db.execute(statement, values).lastrowid or 0
+
+    def change(self, statement: str, *values: Any) -> int:
+        """Execute a statement; return how many rows it changed."""
+        with self._lock:
+            return self._db.execute(statement, values).rowcount
+
+    def rows(self, query: str, *values: Any) -> list[sqlite3.Row]:
+        """Return all rows of a query."""
+        with self._lock:
+            return self._db.execute(query, values).fetchall()
+
+    def row(self, query: str, *values: Any) -> sqlite3.Row | None:
+        """Return the first row of a query, or None."""
+        with self._lock:
+            first: sqlite3.Row | None = self._db.execute(query, values).fetchone()
+            return first
+
+    def number(self, query: str, *values: Any) -> int:
+        """Return the one number that a query asks for, 0 for none."""
+        row = self.row(query, *values)
+        return int(row[0] or 0) if row else 0
+
+    def remembered(self, key: str, make: Callable[[], str]) -> str:
+        """Return what the folder keeps under the key, made now if it is new."""
+        self.run("INSERT OR IGNORE INTO meta VALUES (?, ?)", key, make())
+        row = self.row("SELECT value FROM meta WHERE key = ?", key)
+        return str(row["value"]) if row else ""
+
+    def sweep(self) -> None:
+        """Remove the bytes of uploads that no row names any more."""
+        known = {row["pk"] for row in self.rows("SELECT pk FROM uploads")}
+        for path in self.parts.iterdir():
+            if path.name not in known:
+                discard(path)
+
+    def close(self) -> None:
+        """Close the database."""
+        with self._lock:
+            self._db.close()
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+    path.chmod(0o600)
+    db.row_factory = sqlite3.Row
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = OFF")
+    return db
+
+
+class Claim:
+    """Holds a folder for one sandbox at a time, until closed or until the process ends."""
+
+    def __init__(self, folder: Path) -> None:
+        """Take the folder, or say that another sandbox has it."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self._db = sqlite3.connect(folder / "claim.sqlite3", timeout=0, check_same_thread=False)
+        try:
+            self._db.execute("BEGIN EXCLUSIVE")
+        except sqlite3.Error as error:
+            self._db.close()
+            message = f"another sandbox is running on {folder} ({error})"
+            raise FolderUnusableError(message) from error
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        self._db.close()
+
+
+def new_token() -> str:
+    """Return 64 random hex digits."""
+    return secrets.token_hex(32)
+
+
+def new_pk() -> str:
+    """Return a random UUID."""
+    return str(uuid.uuid4())
+
+
+def discard(path: Path) -> None:
+    """Remove a file or folder; what cannot go now goes at the next start."""
+    with suppress(OSError):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink()
+
+
+def stamp(moment: float) -> str:
+    """Return a moment as the platform writes it, in UTC with microseconds."""
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def now() -> float:
+    """Return the time, in seconds."""
+    return time.time()
+
+
+def is_pk(text: str) -> bool:
+    """Say whether a text is a UUID."""
+    try:
+        uuid.UUID(text)
+    except ValueError:
+        return False
+    return True
