@@ -7,16 +7,16 @@ hide in both.
 from manifest_uploader.sandbox.command import main
 from manifest_uploader.sandbox.faults import Fault, Hook, Seen
 from manifest_uploader.sandbox.options import SandboxOptions
-from manifest_uploader.sandbox.running import PortTakenError, Running, start
-from manifest_uploader.sandbox.sockets import OptionInvalidError
-from manifest_uploader.sandbox.store import FolderUnusableError
+from manifest_uploader.sandbox.running import PortTaken, Running, start
+from manifest_uploader.sandbox.sockets import OptionInvalid
+from manifest_uploader.sandbox.store import FolderUnusable
 
 __all__ = [
     "Fault",
-    "FolderUnusableError",
+    "FolderUnusable",
     "Hook",
-    "OptionInvalidError",
-    "PortTakenError",
+    "OptionInvalid",
+    "PortTaken",
     "Running",
     "SandboxOptions",
     "Seen",

@@ -35,7 +35,7 @@ class Answer:
     headers: tuple[tuple[str, str], ...] = ()
 
 
-class RefusedError(Exception):
+class Refused(Exception):
     """Ends a request with an answer that changes nothing."""
 
     def __init__(self, answer: Answer) -> None:
@@ -44,7 +44,7 @@ class RefusedError(Exception):
         self.answer = answer
 
 
-class UnhandledError(Exception):
+class Unhandled(Exception):
     """Stands for an error that the platform does not handle: a 500 page."""
 
 
@@ -58,17 +58,17 @@ def as_json(status: int, data: Any, *headers: tuple[str, str]) -> Answer:
     return Answer(status, to_json(data), headers=headers)
 
 
-def refuse(status: int, data: Any, *headers: tuple[str, str]) -> RefusedError:
+def refuse(status: int, data: Any, *headers: tuple[str, str]) -> Refused:
     """Return the exception that answers with this JSON."""
-    return RefusedError(as_json(status, data, *headers))
+    return Refused(as_json(status, data, *headers))
 
 
-def invalid(**errors: Any) -> RefusedError:
+def invalid(**errors: Any) -> Refused:
     """Return a 400 with the errors of some fields."""
     return refuse(400, errors)
 
 
-def not_found(model: str = "") -> RefusedError:
+def not_found(model: str = "") -> Refused:
     """Return a 404: of a model's object, or, without one, of a page of the API."""
     detail = f"No {model} matches the given query." if model else "Not found."
     return refuse(404, {"detail": detail})

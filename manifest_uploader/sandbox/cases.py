@@ -8,7 +8,7 @@ from sqlite3 import Row
 from typing import Any
 
 from manifest_uploader.sandbox.answers import Answer, as_json, invalid, missing_page, not_found
-from manifest_uploader.sandbox.fields import FieldError, not_a_list
+from manifest_uploader.sandbox.fields import FieldInvalid, not_a_list
 from manifest_uploader.sandbox.requests import Request
 from manifest_uploader.sandbox.site import Site, may_edit
 from manifest_uploader.sandbox.storage import PROTECTED
@@ -82,7 +82,7 @@ def _session_uploads(site: Site, request: Request) -> tuple[str, ...]:
     uploads: list[str] = []
     try:
         uploads = _linked(site, request)
-    except FieldError as error:
+    except FieldInvalid as error:
         errors["uploads"] = error.words
     if errors:
         raise invalid(**errors)
@@ -91,12 +91,12 @@ def _session_uploads(site: Site, request: Request) -> tuple[str, ...]:
 
 def _linked(site: Site, request: Request) -> list[str]:
     if "uploads" not in request.data:
-        raise FieldError("This field is required.")
+        raise FieldInvalid("This field is required.")
     links = request.data["uploads"]
     if not isinstance(links, list):
         raise not_a_list(links)
     if len(links) > _MOST_FILES:
-        raise FieldError("You can only upload up to 100 files at once.")
+        raise FieldInvalid("You can only upload up to 100 files at once.")
     return [site.linked_upload(request, link) for link in links]
 
 
@@ -125,17 +125,28 @@ def _shown_image(request: Request, row: Row) -> dict[str, Any]:
         del shape[0]
     link = {"pk": file, "image": pk, "file": address, "image_type": "MHD"}
     return {
-        **{"pk": pk, "name": facts["name"], "files": [link], "dicom_image_set": None},
+        "pk": pk,
+        "name": facts["name"],
+        "files": [link],
+        "dicom_image_set": None,
         **{key: facts[key] for key in ("width", "height", "depth")},
-        **{"color_space": "GRAY", "modality": None, "eye_choice": "NA"},
-        **{"stereoscopic_choice": None, "field_of_view": None},
-        **{"shape_without_color": shape, "shape": shape},
+        "color_space": "GRAY",
+        "modality": None,
+        "eye_choice": "NA",
+        "stereoscopic_choice": None,
+        "field_of_view": None,
+        "shape_without_color": shape,
+        "shape": shape,
         **dict.fromkeys(("voxel_width_mm", "voxel_height_mm", "voxel_depth_mm")),
         "api_url": request.url(f"cases/images/{pk}/"),
         **dict.fromkeys(("patient_id", "patient_name", "patient_age", "patient_sex"), ""),
-        **{"patient_birth_date": None, "study_date": None},
+        "patient_birth_date": None,
+        "study_date": None,
         "study_instance_uid": facts.get("study", ""),
         "series_instance_uid": facts.get("series", ""),
-        **{"study_description": "", "series_description": ""},
-        **{"window_center": None, "window_width": None, "segments": facts.get("segments")},
+        "study_description": "",
+        "series_description": "",
+        "window_center": None,
+        "window_width": None,
+        "segments": facts.get("segments"),
     }

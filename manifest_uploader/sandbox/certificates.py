@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from manifest_uploader.sandbox.sockets import OptionInvalidError
+from manifest_uploader.sandbox.sockets import OptionInvalid
 
 _LIFE = timedelta(days=825)
 _RENEW = timedelta(days=30)
@@ -44,7 +44,7 @@ def _write(made: Certificates) -> None:
         from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
     except ImportError as error:
         message = "--tls needs cryptography: pip install 'manifest-uploader[sandbox]'"
-        raise OptionInvalidError(message) from error
+        raise OptionInvalid(message) from error
     authority_key, server_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     authority = _named(x509, "sandbox authority")
     names = [

@@ -15,10 +15,10 @@ from typing import Any, NoReturn
 
 from manifest_uploader.sandbox.faults import Hook
 from manifest_uploader.sandbox.options import SandboxOptions
-from manifest_uploader.sandbox.running import PortTakenError, Running, start
+from manifest_uploader.sandbox.running import PortTaken, Running, start
 from manifest_uploader.sandbox.show import as_table, delete_item, has_memory, read_items
-from manifest_uploader.sandbox.sockets import OptionInvalidError
-from manifest_uploader.sandbox.store import FolderUnusableError, Store
+from manifest_uploader.sandbox.sockets import OptionInvalid
+from manifest_uploader.sandbox.store import FolderUnusable, Store
 
 _EXAMPLE = """example:
   uploader sandbox --reader-study lung-nodules --socket ct-image=Image --socket score=Float
@@ -41,9 +41,9 @@ def main(argv: list[str]) -> int:
         if argv[:1] == ["delete"]:
             return _delete(argv[1:])
         return _run(argv)
-    except OptionInvalidError as error:
+    except OptionInvalid as error:
         return _say(2, error)
-    except (FolderUnusableError, PortTakenError) as error:
+    except (FolderUnusable, PortTaken) as error:
         return _say(3, error)
 
 
@@ -173,7 +173,7 @@ def _load_hook(text: str) -> Hook:
         make = getattr(importlib.import_module(module), name)
         hook: Hook = make(argument) if argument else make()
     except Exception as error:
-        raise OptionInvalidError(f"cannot use the hook '{text}': {error!r}") from error
+        raise OptionInvalid(f"cannot use the hook '{text}': {error!r}") from error
     return hook
 
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 MAX_ORDER = 2147483647
 
 
-class FieldError(Exception):
+class FieldInvalid(Exception):
     """Holds what the platform says about a field."""
 
     def __init__(self, *words: str) -> None:
@@ -19,59 +19,59 @@ class FieldError(Exception):
 
 
 def read_text(value: Any, *, max_length: int, blank: bool = False) -> str:
-    """Return a text without the blanks around it, or raise FieldError."""
+    """Return a text without the blanks around it, or raise FieldInvalid."""
     if value is None:
-        raise FieldError("This field may not be null.")
+        raise FieldInvalid("This field may not be null.")
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise FieldError("Not a valid string.")
+        raise FieldInvalid("Not a valid string.")
     text = str(value).strip()
     if not text and not blank:
-        raise FieldError("This field may not be blank.")
+        raise FieldInvalid("This field may not be blank.")
     if len(text) > max_length:
-        raise FieldError(f"Ensure this field has no more than {max_length} characters.")
+        raise FieldInvalid(f"Ensure this field has no more than {max_length} characters.")
     if "\x00" in text:
-        raise FieldError("Null characters are not allowed.")
+        raise FieldInvalid("Null characters are not allowed.")
     for char in text:
         if "\ud800" <= char <= "\udfff":
-            raise FieldError(f"Surrogate characters are not allowed: U+{ord(char):X}.")
+            raise FieldInvalid(f"Surrogate characters are not allowed: U+{ord(char):X}.")
     return text
 
 
 def read_integer(value: Any, low: int, high: int) -> int:
-    """Return a whole number between low and high, or raise FieldError."""
+    """Return a whole number between low and high, or raise FieldInvalid."""
     if value is None:
-        raise FieldError("This field may not be null.")
+        raise FieldInvalid("This field may not be null.")
     text = re.sub(r"\.0*\s*$", "", str(value))
     try:
         number = int(text)
     except ValueError:
-        raise FieldError("A valid integer is required.") from None
+        raise FieldInvalid("A valid integer is required.") from None
     if number > high:
-        raise FieldError(f"Ensure this value is less than or equal to {high}.")
+        raise FieldInvalid(f"Ensure this value is less than or equal to {high}.")
     if number < low:
-        raise FieldError(f"Ensure this value is greater than or equal to {low}.")
+        raise FieldInvalid(f"Ensure this value is greater than or equal to {low}.")
     return number
 
 
 def read_link(value: Any, prefix: str) -> str:
-    """Return the primary key at the end of a link whose path begins so, or raise FieldError.
+    """Return the primary key at the end of a link whose path begins so, or raise FieldInvalid.
 
     Only the path of a link counts, not its scheme and host.
     """
     if not isinstance(value, str):
         words = f"Incorrect type. Expected URL string, received {type(value).__name__}."
-        raise FieldError(words)
+        raise FieldInvalid(words)
     match = re.fullmatch(re.escape(prefix) + r"([^/]+)/", urlsplit(value).path)
     if match is None:
-        raise FieldError("Invalid hyperlink - No URL match.")
+        raise FieldInvalid("Invalid hyperlink - No URL match.")
     return match[1]
 
 
-def missing_object() -> FieldError:
+def missing_object() -> FieldInvalid:
     """Return the words for a link to what is not there, or may not be seen."""
-    return FieldError("Invalid hyperlink - Object does not exist.")
+    return FieldInvalid("Invalid hyperlink - Object does not exist.")
 
 
-def not_a_list(value: Any) -> FieldError:
+def not_a_list(value: Any) -> FieldInvalid:
     """Return the words for what should be a list."""
-    return FieldError(f'Expected a list of items but got type "{type(value).__name__}".')
+    return FieldInvalid(f'Expected a list of items but got type "{type(value).__name__}".')

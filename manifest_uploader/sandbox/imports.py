@@ -33,11 +33,11 @@ _WORKERS = 8
 _UNEXPECTED = "An unexpected error occurred"
 
 
-class ImportFailedError(Exception):
+class ImportFailed(Exception):
     """Says why an import failed, in the platform's words."""
 
 
-class Gone(Exception):  # noqa: N818 - it is no error
+class Gone(Exception):
     """Says that somebody else took an upload."""
 
 
@@ -110,7 +110,7 @@ class Importer:
             self._work(job)
         except Gone:
             self._fail(job, "")
-        except ImportFailedError as error:
+        except ImportFailed as error:
             self._fail(job, str(error))
         except Exception:  # noqa: BLE001 - whatever a damaged file does to a reader
             self._fail(job, _UNEXPECTED)
@@ -132,7 +132,7 @@ class Importer:
         if words is None and ask is not None and job["item"] is not None:
             words = ask(job["item"], self._socket(job).slug)
         if words is not None:
-            raise ImportFailedError(words)
+            raise ImportFailed(words)
 
     def _socket(self, job: Row) -> Socket:
         return self.site.sockets.by_pk[job["socket"]]
@@ -149,7 +149,7 @@ class Importer:
             pictures = read_pictures(files, with_values=needs_values)
         if not pictures:
             plural = "" if len(files) == 1 else "s"
-            raise ImportFailedError(f"{len(files)} file{plural} could not be imported")
+            raise ImportFailed(f"{len(files)} file{plural} could not be imported")
         if self.site.options.keep_bytes:
             for row, source in zip(rows, sources, strict=True):
                 _keep(store, row["pk"], source.sha256)
@@ -161,8 +161,9 @@ class Importer:
     ) -> None:
         """Make images of what was read, delete the uploads' rows and queue the second task."""
         store = self.site.store
-        if not all([remove_upload(store, pk) for pk in uploads]):
-            raise Gone
+        for pk in uploads:
+            if not remove_upload(store, pk):
+                raise Gone
         images = [_add_image(store, picture, files, len(pictures)) for picture in pictures]
         store.run(
             "UPDATE sessions SET status = 'Succeeded', images = ?, uploads = '[]' WHERE pk = ?",
@@ -180,7 +181,7 @@ class Importer:
             row = store.row("SELECT images FROM sessions WHERE pk = ?", job["session"])
             images = json.loads(row["images"]) if row else []
             if len(images) != 1:
-                raise ImportFailedError("Image imports should result in a single image")
+                raise ImportFailed("Image imports should result in a single image")
             self._check_segments(images[0], self._socket(job))
             self._attach(job, image=images[0])
 
@@ -190,14 +191,14 @@ class Importer:
         row = self.site.store.row("SELECT facts FROM images WHERE pk = ?", image)
         values = json.loads(row["facts"])["segments"] if row else None
         if values is None:
-            raise ImportFailedError(
+            raise ImportFailed(
                 "Image segments could not be determined, ensure the voxel values are integers "
                 "and that it contains no more than 64 segments. Ensure the image has the minimum "
                 "and maximum voxel values set as tags if the image is a TIFF file."
             )
         strange = set(values) - set(socket.segments)
         if strange:
-            raise ImportFailedError(
+            raise ImportFailed(
                 f"The valid voxel values for this segmentation are: {set(socket.segments)}. This "
                 f"segmentation is invalid as it contains the voxel values: {strange}."
             )
@@ -210,7 +211,7 @@ class Importer:
             raise Gone
         if item["answered"]:
             words = "This display set cannot be changed, as answers for it already exist"
-            raise ImportFailedError(words)
+            raise ImportFailed(words)
         set_value(self.site, job["item"], job["socket"], image=image, file=file)
         store.run("DELETE FROM jobs WHERE seq = ?", job["seq"])
 
@@ -243,7 +244,7 @@ class Importer:
             value = json.loads(file.read())
         complaint = self.site.validators.complaint(socket.pk, socket.full_schema, value)
         if complaint is not None:
-            raise ImportFailedError(complaint)
+            raise ImportFailed(complaint)
 
     def _session_uploads(self, job: Row) -> list[str]:
         query = "SELECT uploads FROM sessions WHERE pk = ?"
@@ -280,14 +281,14 @@ def _completed(store: Store, pk: str) -> Row:
     if row is None:
         raise Gone
     if row["status"] != "Completed" or row["filename"] == "..":
-        raise ImportFailedError(_UNEXPECTED)
+        raise ImportFailed(_UNEXPECTED)
     return row
 
 
 def _check_names(rows: list[Row]) -> None:
     if len({row["filename"] for row in rows}) < len(rows):
         words = "Duplicate files uploaded, please try again with a unique set of files"
-        raise ImportFailedError(words)
+        raise ImportFailed(words)
 
 
 def part_paths(store: Store, pk: str) -> tuple[Path, ...]:
@@ -339,5 +340,5 @@ def stored_name(filename: str) -> str:
     """Return a file's name as the platform stores it: Django's get_valid_filename."""
     name = re.sub(r"[^-\w.]", "", filename.strip().replace(" ", "_"))
     if name in ("", ".", ".."):
-        raise ImportFailedError(_UNEXPECTED)
+        raise ImportFailed(_UNEXPECTED)
     return name

@@ -11,7 +11,7 @@ from typing import Any
 
 from manifest_uploader.sandbox.answers import (
     Answer,
-    UnhandledError,
+    Unhandled,
     as_json,
     invalid,
     not_found,
@@ -19,7 +19,7 @@ from manifest_uploader.sandbox.answers import (
 )
 from manifest_uploader.sandbox.fields import (
     MAX_ORDER,
-    FieldError,
+    FieldInvalid,
     missing_object,
     read_integer,
     read_link,
@@ -30,7 +30,7 @@ from manifest_uploader.sandbox.site import Site, may_edit
 from manifest_uploader.sandbox.store import is_pk, new_pk
 from manifest_uploader.sandbox.values import (
     Entry,
-    ValuesError,
+    ValuesInvalid,
     apply_entry,
     keep_only,
     read_values,
@@ -80,9 +80,9 @@ class Items:
         where = "t.kind = ? AND ? AND i.target = COALESCE(?, i.target)"
         values = (self.kind.target_kind, may_edit(request), target)
         joined = f"FROM items i JOIN targets t ON t.pk = i.target WHERE {where}"
-        count = site.store.number(f"SELECT COUNT(*) {joined}", *values)  # noqa: S608
+        count = site.store.number(f"SELECT COUNT(*) {joined}", *values)
         rows = site.store.rows(
-            f"SELECT i.* {joined} ORDER BY i.position, i.seq LIMIT ? OFFSET ?",  # noqa: S608
+            f"SELECT i.* {joined} ORDER BY i.position, i.seq LIMIT ? OFFSET ?",
             *(*values, request.limit, request.offset),
         )
         places = self._places(site, request, rows, target)
@@ -149,7 +149,7 @@ class Items:
         try:
             site.store.run(statement, *values)
         except IntegrityError as error:
-            raise UnhandledError("IntegrityError") from error
+            raise Unhandled("IntegrityError") from error
 
     def _read(self, site: Site, request: Request, *, creating: bool) -> Wish:
         """Return what a request wishes, or answer 400 with all that is wrong with its fields."""
@@ -179,7 +179,7 @@ class Items:
         query = "SELECT MAX(position) FROM items WHERE target = ?"
         position = (site.store.number(query, target) + 10) // 10 * 10
         if position > MAX_ORDER:
-            raise UnhandledError("integer out of range")
+            raise Unhandled("integer out of range")
         return position
 
     def _find(self, site: Site, request: Request, pk: str) -> Row:
@@ -236,17 +236,25 @@ class Items:
         if not self.kind.has_order:
             archive = request.url(f"archives/{row['target']}/")
             return {
-                **{"pk": row["pk"], "title": row["title"], "archive": archive, "values": values},
+                "pk": row["pk"],
+                "title": row["title"],
+                "archive": archive,
+                "values": values,
                 **_PLAIN,
             }
         title = {"title": row["title"]} if site.options.title_in_answers else {}
         return {
-            **{"pk": row["pk"], **title, "title_safe": make_safe(row["title"])},
+            "pk": row["pk"],
+            **title,
+            "title_safe": make_safe(row["title"]),
             "reader_study": _study(site, request, row["target"], full=full),
-            **{"values": values, "order": row["position"]},
+            "values": values,
+            "order": row["position"],
             "api_url": request.url(f"reader-studies/display-sets/{row['pk']}/"),
             **_PLAIN,
-            **{"description": "", "descriptions_map_safe": {}, "index": place},
+            "description": "",
+            "descriptions_map_safe": {},
+            "index": place,
         }
 
 
@@ -260,9 +268,9 @@ def _read_all(
             continue
         try:
             found[attribute] = read(data[name])
-        except FieldError as error:
+        except FieldInvalid as error:
             errors[name] = error.words
-        except ValuesError as error:
+        except ValuesInvalid as error:
             errors[name] = error.errors
     return found, errors
 
@@ -283,17 +291,17 @@ def make_safe(title: str) -> str:
 
 def _find_study(site: Site, request: Request, slug: Any) -> str:
     if slug is None:
-        raise FieldError("This field may not be null.")
+        raise FieldInvalid("This field may not be null.")
     query = "SELECT pk FROM targets WHERE kind = 'reader-study' AND slug = ? AND ?"
     row = site.store.row(query, str(slug), may_edit(request))
     if row is None:
-        raise FieldError(f"Object with slug={slug} does not exist.")
+        raise FieldInvalid(f"Object with slug={slug} does not exist.")
     return str(row["pk"])
 
 
 def _find_archive(site: Site, request: Request, link: Any) -> str:
     if link is None:
-        raise FieldError("This field may not be null.")
+        raise FieldInvalid("This field may not be null.")
     pk = read_link(link, f"{API}archives/")
     query = "SELECT pk FROM targets WHERE kind = 'archive' AND pk = ? AND ?"
     if site.store.row(query, pk, may_edit(request)) is None:
@@ -303,9 +311,11 @@ def _find_archive(site: Site, request: Request, link: Any) -> str:
 
 def display_sets() -> Items:
     """Return the endpoints of display sets."""
-    return Items(ItemKind("reader-study", "reader_study", "DisplaySet", _find_study, True))
+    return Items(
+        ItemKind("reader-study", "reader_study", "DisplaySet", _find_study, has_order=True)
+    )
 
 
 def archive_items() -> Items:
     """Return the endpoints of archive items."""
-    return Items(ItemKind("archive", "archive", "ArchiveItem", _find_archive, False))
+    return Items(ItemKind("archive", "archive", "ArchiveItem", _find_archive, has_order=False))

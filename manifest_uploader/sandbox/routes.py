@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from manifest_uploader.sandbox import cases, interfaces, items, targets, uploads
 from manifest_uploader.sandbox.answers import (
     Answer,
-    RefusedError,
-    UnhandledError,
+    Refused,
+    Unhandled,
     as_json,
     broken_page,
     missing_page,
@@ -52,7 +52,7 @@ class Routes:
     site: Site
     tokens: Mapping[str, int]
     """The user of each token."""
-    routes: tuple[Route, ...] = field(default_factory=lambda: _all())
+    routes: tuple[Route, ...]
 
     def kind_of(self, method: str, path: str) -> str:
         """Return the short name of what a request does."""
@@ -69,9 +69,9 @@ class Routes:
         try:
             with self.site.store.transaction():
                 return self._act(found, request)
-        except RefusedError as error:
+        except Refused as error:
             return error.answer
-        except UnhandledError:
+        except Unhandled:
             return broken_page()
 
     def _act(self, found: Found, request: Request) -> Answer:
@@ -142,7 +142,8 @@ def _versions(site: Site, _request: Request) -> Answer:
     return as_json(200, {**versions, "sandbox_id": site.id})
 
 
-def _all() -> tuple[Route, ...]:
+def all_routes() -> tuple[Route, ...]:
+    """Return the API's addresses; the first that fits counts."""
     return (
         *_upload_routes(),
         *_item_routes("reader-studies/display-sets/", items.display_sets(), 405),

@@ -7,27 +7,27 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from manifest_uploader.sandbox.certificates import make_certificates
 from manifest_uploader.sandbox.imports import Importer, Queue, add_made_up_image
 from manifest_uploader.sandbox.options import SandboxOptions
 from manifest_uploader.sandbox.requests import API
-from manifest_uploader.sandbox.routes import Routes, users
+from manifest_uploader.sandbox.routes import Routes, all_routes, users
 from manifest_uploader.sandbox.serve import Doors, Server, serve_in_thread
 from manifest_uploader.sandbox.site import Site
 from manifest_uploader.sandbox.sockets import (
-    OptionInvalidError,
+    OptionInvalid,
     add_sockets,
     load_sockets,
     parse_socket,
 )
 from manifest_uploader.sandbox.storage import Signer, Storage
-from manifest_uploader.sandbox.store import Claim, FolderUnusableError, Store, new_pk, new_token
-from manifest_uploader.sandbox.store import is_pk
+from manifest_uploader.sandbox.store import Claim, FolderUnusable, Store, is_pk, new_pk, new_token
 from manifest_uploader.sandbox.targets import TargetKind, add_target
 
 
-class PortTakenError(Exception):
+class PortTaken(Exception):
     """Says in one line that the port cannot be had."""
 
 
@@ -55,7 +55,7 @@ class Running:
         stop, self._stop = self._stop, _nothing
         stop()
 
-    def __enter__(self) -> Running:
+    def __enter__(self) -> Self:
         """Return itself."""
         return self
 
@@ -70,13 +70,13 @@ class Running:
 
 
 def start(options: SandboxOptions) -> Running:
-    """Start a sandbox; raise OptionInvalid-, FolderUnusable- or PortTakenError."""
+    """Start a sandbox; raise OptionInvalid, FolderUnusable or PortTaken."""
     check(options)
     try:
         claim = Claim(options.dir)
     except OSError as error:
         message = f"cannot use {options.dir} as the sandbox's folder: {error}"
-        raise FolderUnusableError(message) from error
+        raise FolderUnusable(message) from error
     try:
         return _start(options, claim)
     except BaseException:
@@ -85,18 +85,18 @@ def start(options: SandboxOptions) -> Running:
 
 
 def check(options: SandboxOptions) -> None:
-    """Raise OptionInvalidError for what cannot be meant."""
+    """Raise OptionInvalid for what cannot be meant."""
     for name in ("import_delay_s", "upload_limit", "upload_ttl_s", "latency_ms"):
         if not getattr(options, name) >= 0:
-            raise OptionInvalidError(f"{name} must not be negative")
+            raise OptionInvalid(f"{name} must not be negative")
     if options.connection_mbit is not None and not options.connection_mbit > 0:
-        raise OptionInvalidError("connection_mbit must be above 0")
+        raise OptionInvalid("connection_mbit must be above 0")
     for pk in options.images:
         if not is_pk(pk):
-            raise OptionInvalidError(f"'{pk}' is not the pk of an image: that is a UUID")
+            raise OptionInvalid(f"'{pk}' is not the pk of an image: that is a UUID")
     for slug in (*options.reader_studies, *options.archives):
         if not slug or not set(slug) <= _SLUG:
-            raise OptionInvalidError(f"'{slug}' is not a slug: letters, digits, - and _ only")
+            raise OptionInvalid(f"'{slug}' is not a slug: letters, digits, - and _ only")
 
 
 _SLUG = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
@@ -121,7 +121,7 @@ def _start(options: SandboxOptions, claim: Claim) -> Running:
         queue=queue.add,
     )
     doors = Doors(
-        routes=Routes(site, users(token, stranger)),
+        routes=Routes(site, users(token, stranger), all_routes()),
         storage=Storage(store, site.signer),
         options=options,
         scheme="https" if options.tls else "http",
@@ -169,7 +169,7 @@ def _listen(options: SandboxOptions, doors: Doors, tls: ssl.SSLContext | None) -
         return Server(options.port, doors, tls)
     except (OSError, OverflowError) as error:
         message = f"cannot listen on port {options.port}: {error}"
-        raise PortTakenError(message) from error
+        raise PortTaken(message) from error
 
 
 def _nothing() -> None:

@@ -47,7 +47,7 @@ class Doors:
             return self.counter.see(method, path, kind)
 
 
-class DroppedError(Exception):
+class Dropped(Exception):
     """Ends a connection at once."""
 
 
@@ -124,7 +124,7 @@ class Handler(BaseHTTPRequestHandler):
         self._free_at = 0.0
         try:
             super().handle()
-        except (DroppedError, OSError, ssl.SSLError):
+        except (Dropped, OSError, ssl.SSLError):
             self.close_connection = True
 
     def finish(self) -> None:
@@ -231,7 +231,7 @@ class Handler(BaseHTTPRequestHandler):
         while self._unread > 0:
             count = self.rfile.readinto(buffer[: self._unread])
             if not count:
-                raise DroppedError
+                raise Dropped
             self._unread -= count
         del self._unread
 
@@ -261,7 +261,7 @@ class Handler(BaseHTTPRequestHandler):
         if fault.kind == "delay":
             return answer
         self._reset()
-        raise DroppedError
+        raise Dropped
 
     def _reset(self) -> None:
         """Let the connection end with a reset instead of a goodbye."""
@@ -275,7 +275,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(whole[: len(whole) - max(1, len(answer.body) // 2)])
         self.wfile.flush()
         self.connection.shutdown(socket.SHUT_WR)
-        raise DroppedError
+        raise Dropped
 
     def _send(self, answer: Answer) -> None:
         body = b"" if self.command == "HEAD" else answer.body

@@ -48,7 +48,7 @@ class Site:
         return self.store.row(query, pk, request.user)
 
     def linked_upload(self, request: Request, link: object) -> str:
-        """Return the pk of the user's upload that a link names, or raise FieldError."""
+        """Return the pk of the user's upload that a link names, or raise FieldInvalid."""
         pk = read_link(link, f"{API}uploads/")
         if self.find_upload(request, pk) is None:
             raise missing_object()

@@ -13,7 +13,7 @@ from manifest_uploader.sandbox.schemas import check_schema, schema_of
 from manifest_uploader.sandbox.store import Store
 
 
-class OptionInvalidError(Exception):
+class OptionInvalid(Exception):
     """Says in one line what is wrong with an option."""
 
 
@@ -91,11 +91,11 @@ def parse_socket(line: str) -> Socket:
     slug, equals, rest = line.partition("=")
     if not equals or not re.fullmatch(r"[-\w]+", slug, re.ASCII):
         message = f"'{line}' is not a socket: it must look like SLUG=KIND, e.g. ct-image=Image"
-        raise OptionInvalidError(message)
+        raise OptionInvalid(message)
     kind_text, *extras = rest.split(",")
     name, colon, storage = kind_text.strip().partition(":")
     if colon and storage != "file":
-        raise OptionInvalidError(f"'{line}': ':{storage}' is not known, only ':file' is")
+        raise OptionInvalid(f"'{line}': ':{storage}' is not known, only ':file' is")
     kind = _kind(name, line)
     options = _extras(extras, line)
     return Socket(
@@ -116,7 +116,7 @@ def _kind(name: str, line: str) -> str:
             return known
     meant = suggest_kind(name)
     hint = f"; did you mean '{meant}'?" if meant else ""
-    raise OptionInvalidError(f"'{line}': the platform has no kind '{name}'{hint}")
+    raise OptionInvalid(f"'{line}': the platform has no kind '{name}'{hint}")
 
 
 def _path(slug: str, kind: str) -> str:
@@ -130,7 +130,7 @@ def _extras(extras: list[str], line: str) -> dict[str, str]:
         key, equals, value = extra.partition("=")
         if key not in ("schema", "segments") or not equals or not value:
             message = f"'{line}': '{extra}' is not known; write schema=FILE or segments=0-1"
-            raise OptionInvalidError(message)
+            raise OptionInvalid(message)
         options[key] = value
     return options
 
@@ -140,7 +140,7 @@ def _read_schema(file: str) -> Any:
         schema = json.loads(Path(file).read_text("utf-8"))
         check_schema(schema)
     except (OSError, ValueError) as error:
-        raise OptionInvalidError(f"'{file}' is not a usable JSON Schema: {error}") from error
+        raise OptionInvalid(f"'{file}' is not a usable JSON Schema: {error}") from error
     return schema
 
 
@@ -149,7 +149,7 @@ def _segments(text: str | None, kind: str, line: str) -> tuple[int, ...]:
         return (0, 1) if kind == "Segmentation" else ()
     if not re.fullmatch(r"\d+(-\d+)?(\+\d+(-\d+)?)*", text):
         message = f"'{line}': segments must look like 0-1, or 0-3+7, not '{text}'"
-        raise OptionInvalidError(message)
+        raise OptionInvalid(message)
     values: set[int] = set()
     for piece in text.split("+"):
         low, _, high = piece.partition("-")
@@ -159,7 +159,7 @@ def _segments(text: str | None, kind: str, line: str) -> tuple[int, ...]:
 
 def add_sockets(store: Store, sockets: tuple[Socket, ...]) -> None:
     """Add the sockets that the folder does not remember yet, after the platform's own."""
-    for socket in (*_GENERIC, *sockets):
+    for socket in (*_generic(), *sockets):
         store.run(
             "INSERT OR IGNORE INTO sockets (slug, title, kind, is_file, path, schema, segments)"
             " SELECT ?, ?, ?, ?, ?, ?, ? WHERE NOT EXISTS"
@@ -194,14 +194,20 @@ def load_sockets(store: Store) -> Sockets:
     )
 
 
-_GENERIC = (
-    Socket(0, "generic-medical-image", "Generic Medical Image", "Image", False, ""),
-    Socket(0, "generic-overlay", "Generic Overlay", "Heat Map", False, ""),
-    Socket(0, "results-json-file", "Results JSON File", "Anything", False, "results.json"),
-    Socket(
-        0, "predictions-json-file", "Predictions JSON File", "Anything", True, "predictions.json"
-    ),
-    Socket(0, "predictions-csv-file", "Predictions CSV File", "CSV file", True, "predictions.csv"),
-    Socket(0, "predictions-zip-file", "Predictions ZIP File", "ZIP file", True, "predictions.zip"),
-    Socket(0, "metrics-json-file", "Metrics JSON File", "Anything", False, "metrics.json"),
-)
+def _generic() -> tuple[Socket, ...]:
+    """Return the sockets that every instance of the platform has."""
+    return (
+        _plain("generic-medical-image", "Image", ""),
+        _plain("generic-overlay", "Heat Map", ""),
+        _plain("results-json-file", "Anything", "results.json"),
+        _plain("predictions-json-file", "Anything", "predictions.json", is_file=True),
+        _plain("predictions-csv-file", "CSV file", "predictions.csv", is_file=True),
+        _plain("predictions-zip-file", "ZIP file", "predictions.zip", is_file=True),
+        _plain("metrics-json-file", "Anything", "metrics.json"),
+    )
+
+
+def _plain(slug: str, kind: str, path: str, *, is_file: bool = False) -> Socket:
+    words = {"json": "JSON", "csv": "CSV", "zip": "ZIP"}
+    title = " ".join(words.get(word, word.title()) for word in slug.split("-"))
+    return Socket(0, slug, title, kind, is_file, path)

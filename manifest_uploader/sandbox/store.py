@@ -66,7 +66,7 @@ CREATE TABLE IF NOT EXISTS notifications (
 """
 
 
-class FolderUnusableError(Exception):
+class FolderUnusable(Exception):
     """Says in one line why a folder cannot be a sandbox's memory."""
 
 
@@ -85,7 +85,7 @@ class Store:
             self._db.executescript(_SCHEMA)
         except (OSError, sqlite3.Error) as error:
             message = f"cannot use {folder} as the sandbox's folder: {error}"
-            raise FolderUnusableError(message) from error
+            raise FolderUnusable(message) from error
         self._lock = threading.RLock()
         self._after: list[Callable[[], None]] = []
 
@@ -175,7 +175,7 @@ class Claim:
         except sqlite3.Error as error:
             self._db.close()
             message = f"another sandbox is running on {folder} ({error})"
-            raise FolderUnusableError(message) from error
+            raise FolderUnusable(message) from error
 
     def close(self) -> None:
         """Let go of the folder."""

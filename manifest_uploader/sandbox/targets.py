@@ -8,7 +8,7 @@ from sqlite3 import Row
 from typing import Any, Literal
 
 from manifest_uploader.sandbox.answers import Answer, as_json, invalid, not_found
-from manifest_uploader.sandbox.fields import FieldError, missing_object, read_link
+from manifest_uploader.sandbox.fields import FieldInvalid, missing_object, read_link
 from manifest_uploader.sandbox.requests import API, Request
 from manifest_uploader.sandbox.site import Site, may_edit
 from manifest_uploader.sandbox.store import Store, is_pk, new_pk, now, stamp
@@ -69,7 +69,7 @@ def _answered_item(site: Site, request: Request, link: Any) -> str:
         row = site.store.row("SELECT pk FROM items WHERE pk = ?", pk)
         if row is None or not may_edit(request):
             raise missing_object()
-    except FieldError as error:
+    except FieldInvalid as error:
         raise invalid(display_set=error.words) from error
     return pk
 
@@ -116,14 +116,21 @@ def _reader_study(request: Request, row: Row) -> dict[str, Any]:
         "slug": row["slug"],
         "logo": f"{request.base}/grand-challenge-public/logos/readerstudy/{row['pk']}/logo.jpg",
         "description": "",
-        **{"help_text": "", "help_text_safe": ""},
+        "help_text": "",
+        "help_text_safe": "",
         "pk": row["pk"],
         "questions": [_question(request, row["pk"], address)],
-        **{"title": row["slug"], "title_safe": row["slug"]},
-        **{"is_educational": False, "instant_verification": False, "has_ground_truth": False},
-        **{"allow_answer_modification": False, "enable_autosaving": False},
-        **{"allow_case_navigation": False, "allow_show_all_annotations": False},
-        **{"roll_over_answers_for_n_cases": 0, "end_of_study_text_safe": ""},
+        "title": row["slug"],
+        "title_safe": row["slug"],
+        "is_educational": False,
+        "instant_verification": False,
+        "has_ground_truth": False,
+        "allow_answer_modification": False,
+        "enable_autosaving": False,
+        "allow_case_navigation": False,
+        "allow_show_all_annotations": False,
+        "roll_over_answers_for_n_cases": 0,
+        "end_of_study_text_safe": "",
     }
 
 
@@ -139,13 +146,22 @@ def _question(request: Request, study: str, address: str) -> dict[str, Any]:
         "form_direction": "Horizontal",
         **dict.fromkeys(texts, ""),
         "pk": pk,
-        **{"question_text": "Remarks", "question_text_safe": "Remarks"},
-        **{"reader_study": address, "required": True, "options": [], "interface": None},
-        **{"overlay_segments": [], "look_up_table": None, "widget": "Text Input"},
+        "question_text": "Remarks",
+        "question_text_safe": "Remarks",
+        "reader_study": address,
+        "required": True,
+        "options": [],
+        "interface": None,
+        "overlay_segments": [],
+        "look_up_table": None,
+        "widget": "Text Input",
         **{f"answer_{bound}": None for bound in bounds},
         "answer_match_pattern": "",
-        **{confirmation: False, f"{confirmation}_label": "", f"{confirmation}_label_safe": ""},
-        **{"interactive_algorithms": [], "algorithms": []},
+        confirmation: False,
+        f"{confirmation}_label": "",
+        f"{confirmation}_label_safe": "",
+        "interactive_algorithms": [],
+        "algorithms": [],
     }
 
 
@@ -154,10 +170,15 @@ def _shown_answer(request: Request, row: Row) -> dict[str, Any]:
     return {
         "answer": json.loads(row["answer"]),
         "api_url": request.url(f"reader-studies/answers/{row['pk']}/"),
-        **{"created": moment, "modified": moment, "creator": "sandbox-user"},
+        "created": moment,
+        "modified": moment,
+        "creator": "sandbox-user",
         "display_set": f"{request.base}{_ITEMS}{row['item']}/",
         "pk": row["pk"],
         "question": row["question"],
-        **{"answer_image": None, "is_ground_truth": False, "score": None},
-        **{"last_edit_duration": None, "total_edit_duration": None},
+        "answer_image": None,
+        "is_ground_truth": False,
+        "score": None,
+        "last_edit_duration": None,
+        "total_edit_duration": None,
     }

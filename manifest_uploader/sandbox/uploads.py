@@ -8,13 +8,13 @@ from typing import Any
 
 from manifest_uploader.sandbox.answers import (
     Answer,
-    UnhandledError,
+    Unhandled,
     as_json,
     invalid,
     not_found,
     refuse,
 )
-from manifest_uploader.sandbox.fields import FieldError, not_a_list, read_integer, read_text
+from manifest_uploader.sandbox.fields import FieldInvalid, not_a_list, read_integer, read_text
 from manifest_uploader.sandbox.options import SIZE_LIMIT
 from manifest_uploader.sandbox.requests import Request
 from manifest_uploader.sandbox.site import Site
@@ -114,9 +114,9 @@ def complete(site: Site, request: Request, pk: str, s3_id: str) -> Answer:
     chosen = [_chosen(part, held) for part in _listed(request.data["parts"])]
     numbers = [part["number"] for part in chosen]
     if numbers != sorted(set(numbers)):
-        raise UnhandledError("InvalidPartOrder")
+        raise Unhandled("InvalidPartOrder")
     if any(part["size"] < _SMALLEST_PART for part in chosen[:-1]):
-        raise UnhandledError("EntityTooSmall")
+        raise Unhandled("EntityTooSmall")
     for number in held.keys() - set(numbers):
         _drop_part(site.store, held[number])
     size = sum(part["size"] for part in chosen)
@@ -157,7 +157,7 @@ def _filename(data: dict[str, Any]) -> str:
         raise invalid(filename=["This field is required."])
     try:
         name = read_text(data["filename"], max_length=128)
-    except FieldError as error:
+    except FieldInvalid as error:
         raise invalid(filename=error.words) from error
     if name == "." or "/" in name:
         raise invalid(filename=[f"{name} is not a valid filename"])
@@ -173,7 +173,7 @@ def _opened(site: Site, request: Request, pk: str, s3_id: str) -> Row:
 
 def _need_initialized(row: Row) -> None:
     if row["status"] != "Initialized":
-        raise UnhandledError("Upload is not initialized")
+        raise Unhandled("Upload is not initialized")
 
 
 def _part_numbers(value: Any) -> list[int]:
@@ -184,7 +184,7 @@ def _part_numbers(value: Any) -> list[int]:
     for place, number in enumerate(value):
         try:
             numbers.append(read_integer(number, 1, _MOST_PARTS))
-        except FieldError as error:
+        except FieldInvalid as error:
             errors[str(place)] = error.words
     if errors:
         raise invalid(part_numbers=errors)
@@ -211,17 +211,17 @@ def _parts(store: Store, pk: str) -> list[Row]:
 
 def _listed(value: Any) -> list[Any]:
     if not isinstance(value, list) or not value:
-        raise UnhandledError("MalformedXML")
+        raise Unhandled("MalformedXML")
     return value
 
 
 def _chosen(part: Any, held: dict[int, Row]) -> Row:
     """Return the part that storage holds under this number and ETag."""
     if not isinstance(part, dict) or not isinstance(part.get("PartNumber"), int):
-        raise UnhandledError("ParamValidationError")
+        raise Unhandled("ParamValidationError")
     row = held.get(part["PartNumber"])
     if row is None or str(part.get("ETag")).strip('"') != row["etag"]:
-        raise UnhandledError("InvalidPart")
+        raise Unhandled("InvalidPart")
     return row
 
 

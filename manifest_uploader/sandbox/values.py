@@ -10,9 +10,14 @@ from sqlite3 import Row
 from typing import Any
 from urllib.parse import quote
 
-from manifest_uploader.sandbox.answers import UnhandledError
-from manifest_uploader.sandbox.fields import FieldError, missing_object, not_a_list, read_link
-from manifest_uploader.sandbox.fields import read_text
+from manifest_uploader.sandbox.answers import Unhandled
+from manifest_uploader.sandbox.fields import (
+    FieldInvalid,
+    missing_object,
+    not_a_list,
+    read_link,
+    read_text,
+)
 from manifest_uploader.sandbox.requests import API, Request, is_storable
 from manifest_uploader.sandbox.site import Site
 from manifest_uploader.sandbox.sockets import Socket
@@ -36,7 +41,7 @@ class Entry:
     image_name: str | None = None
 
 
-class EntryError(Exception):
+class EntryInvalid(Exception):
     """Holds what the platform says about one entry."""
 
     def __init__(self, errors: dict[str, list[str]]) -> None:
@@ -46,25 +51,25 @@ class EntryError(Exception):
 
 
 def read_values(site: Site, request: Request, values: Any) -> tuple[Entry, ...]:
-    """Return a fill's entries, or raise FieldError or ValuesError for the whole list."""
+    """Return a fill's entries, or raise FieldInvalid or ValuesInvalid for the whole list."""
     if values is None:
-        raise FieldError("This field may not be null.")
+        raise FieldInvalid("This field may not be null.")
     if not isinstance(values, list):
-        raise ValuesError({"non_field_errors": not_a_list(values).words})
+        raise ValuesInvalid({"non_field_errors": not_a_list(values).words})
     entries: list[Entry] = []
     errors: list[dict[str, list[str]]] = []
     for value in values:
         try:
             entries.append(_read_entry(site, request, value))
             errors.append({})
-        except EntryError as error:
+        except EntryInvalid as error:
             errors.append(error.errors)
     if any(errors):
-        raise ValuesError(errors)
+        raise ValuesInvalid(errors)
     return tuple(entries)
 
 
-class ValuesError(Exception):
+class ValuesInvalid(Exception):
     """Holds what the platform says about a fill's list, entry by entry."""
 
     def __init__(self, errors: Any) -> None:
@@ -76,7 +81,7 @@ class ValuesError(Exception):
 def _read_entry(site: Site, request: Request, value: Any) -> Entry:
     if not isinstance(value, dict):
         words = f"Invalid data. Expected a dictionary, but got {type(value).__name__}."
-        raise EntryError({"non_field_errors": [words]})
+        raise EntryInvalid({"non_field_errors": [words]})
     fields = _read_fields(site, request, value)
     socket = fields.get("interface")
     if socket is None:
@@ -111,17 +116,17 @@ def _read_fields(site: Site, request: Request, value: Mapping[str, Any]) -> dict
     for name in readers.keys() & value.keys():
         try:
             fields[name] = None if value[name] is None else readers[name](value[name])
-        except FieldError as error:
+        except FieldInvalid as error:
             errors[name] = error.words
     if errors:
-        raise EntryError(errors)
+        raise EntryInvalid(errors)
     return fields
 
 
 def _socket(site: Site, slug: Any) -> Socket:
     socket = site.sockets.by_slug.get(str(slug))
     if socket is None:
-        raise FieldError(f"Object with slug={slug} does not exist.")
+        raise FieldInvalid(f"Object with slug={slug} does not exist.")
     return socket
 
 
@@ -148,11 +153,11 @@ def _uploads(site: Site, request: Request, links: Any) -> list[str]:
 
 def _no_file(_value: Any) -> None:
     words = "The submitted data was not a file. Check the encoding type on the form."
-    raise FieldError(words)
+    raise FieldInvalid(words)
 
 
-def _wrong(words: str) -> EntryError:
-    return EntryError({"non_field_errors": [words]})
+def _wrong(words: str) -> EntryInvalid:
+    return EntryInvalid({"non_field_errors": [words]})
 
 
 def _check_sources(fields: Mapping[str, Any]) -> None:
@@ -191,7 +196,7 @@ def _wanted(socket: Socket, fields: Mapping[str, Any]) -> tuple[str, bool]:
 def _check_json(site: Site, socket: Socket, value: Any) -> None:
     complaint = site.validators.complaint(socket.pk, socket.full_schema, value)
     if complaint is not None:
-        raise EntryError({"__all__": [complaint]})
+        raise EntryInvalid({"__all__": [complaint]})
 
 
 def _as_stored(value: Any) -> Any:
@@ -230,7 +235,7 @@ def add_session(site: Site, request: Request, uploads: tuple[str, ...]) -> str:
 def _apply_json(site: Site, item: str, entry: Entry) -> None:
     """Store a value; an equal one changes nothing, but an empty one given again is removed."""
     if not is_storable(entry.value):
-        raise UnhandledError("unsupported Unicode escape sequence")
+        raise Unhandled("unsupported Unicode escape sequence")
     old = current(site, item, entry.socket.pk)
     # As in the platform this is Python's idea of equality: 0 equals False.
     if old is not None and json.loads(old["json"]) == entry.value:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from manifest_uploader.sandbox.readers.picture import Picture, distinct, slices
-from manifest_uploader.sandbox.readers.source import Source, UnreadableError
+from manifest_uploader.sandbox.readers.source import Source, Unreadable
 
 _PIXELS = 0x7FE00010
 _UNDEFINED = 0xFFFFFFFF
@@ -36,7 +36,7 @@ def read_dicoms(sources: list[Source], *, with_values: bool) -> Iterator[Picture
     for source in sources:
         try:
             found = _read(source)
-        except UnreadableError:
+        except Unreadable:
             continue
         groups.setdefault((found.study, found.series), []).append(found)
     for number, group in enumerate(groups.values()):
@@ -50,13 +50,13 @@ def _read(source: Source) -> Slice:
     with source.open() as file:
         file.seek(128)
         if file.read(4) != b"DICM":
-            raise UnreadableError("not a DICOM file")
+            raise Unreadable("not a DICOM file")
         file.seek(0)
         try:
             data = pydicom.dcmread(file, defer_size=1024)
             return _slice(source, data)
         except Exception as error:  # pydicom raises all sorts for damaged files
-            raise UnreadableError(f"{source.name}: {error}") from error
+            raise Unreadable(f"{source.name}: {error}") from error
 
 
 def _slice(source: Source, data: Any) -> Slice:
@@ -69,7 +69,7 @@ def _slice(source: Source, data: Any) -> Slice:
     if pixels.length != _UNDEFINED:
         offset = int(pixels.value_tell)
         if pixels.length < wanted or source.size < offset + wanted:
-            raise UnreadableError("too few pixels")
+            raise Unreadable("too few pixels")
     return Slice(
         source,
         study=str(data.StudyInstanceUID),

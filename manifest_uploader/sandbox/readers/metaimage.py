@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from manifest_uploader.sandbox.readers.picture import Picture, distinct, slices
-from manifest_uploader.sandbox.readers.source import Source, UnreadableError
+from manifest_uploader.sandbox.readers.source import Source, Unreadable
 
 _TYPES = {
     "MET_CHAR": "b",
@@ -59,7 +59,7 @@ def read_metaimages(sources: list[Source], *, with_values: bool) -> Iterator[Pic
         try:
             header = _read_header(source)
             yield _picture(source, header, by_base, with_values=with_values)
-        except UnreadableError:
+        except Unreadable:
             continue
 
 
@@ -70,7 +70,7 @@ def _read_header(source: Source) -> Header:
             fields[key] = value
             if key == "ElementDataFile":
                 return _header(fields, file.tell())
-    raise UnreadableError("no ElementDataFile")
+    raise Unreadable("no ElementDataFile")
 
 
 def _lines(file: BinaryIO) -> Iterator[tuple[str, str]]:
@@ -78,7 +78,7 @@ def _lines(file: BinaryIO) -> Iterator[tuple[str, str]]:
         line = file.readline(_LONGEST_LINE)
         key, equals, value = line.partition(b"=")
         if not equals:
-            raise UnreadableError("not a MetaImage header")
+            raise Unreadable("not a MetaImage header")
         yield key.strip().decode("latin-1"), value.strip().decode("utf-8", "replace")
 
 
@@ -99,9 +99,9 @@ def _header(fields: dict[str, str], end: int) -> Header:
         )
         dimensions = int(fields["NDims"])
     except (KeyError, ValueError) as error:
-        raise UnreadableError(f"broken header: {error}") from error
+        raise Unreadable(f"broken header: {error}") from error
     if dimensions != len(shape) or dimensions not in (2, 3, 4) or min(shape) < 1:
-        raise UnreadableError("broken DimSize")
+        raise Unreadable("broken DimSize")
     return header
 
 
@@ -115,7 +115,7 @@ def _picture(
     local = header.data_file == "LOCAL"
     data = source if local else by_base.get(header.data_file)
     if data is None or "/" in header.data_file:
-        raise UnreadableError(f"{header.data_file} is missing")
+        raise Unreadable(f"{header.data_file} is missing")
     offset = header.end if local else max(0, header.skip)
     if header.skip == -1 and not header.compressed:
         offset = data.size - header.data_size
@@ -141,14 +141,14 @@ def _check(data: Source, header: Header, offset: int) -> None:
     if header.compressed:
         size = sum(len(piece) for piece in _data(data, header, offset))
         if size < header.data_size:
-            raise UnreadableError(f"{data.name} is too short")
+            raise Unreadable(f"{data.name} is too short")
     elif offset < 0 or data.size < offset + header.data_size:
-        raise UnreadableError(f"{data.name} is too short")
+        raise Unreadable(f"{data.name} is too short")
 
 
 def _data(data: Source, header: Header, offset: int) -> Iterable[bytes]:
     if offset < 0:
-        raise UnreadableError(f"{data.name} is too short")
+        raise Unreadable(f"{data.name} is too short")
     if header.compressed:
         return _inflated(data, offset, header.data_size)
     return slices(data, offset, header.data_size)
@@ -164,11 +164,11 @@ def _inflated(data: Source, offset: int, size: int) -> Iterator[bytes]:
             try:
                 rest += inflate.decompress(packed)
             except zlib.error as error:
-                raise UnreadableError(f"{data.name} is damaged") from error
+                raise Unreadable(f"{data.name} is damaged") from error
             whole = rest[: min(size, len(rest) // 8 * 8)]
             rest = rest[len(whole) :]
             size -= len(whole)
             yield whole
     yield rest[:size]
     if size > len(rest):
-        raise UnreadableError(f"{data.name} is too short")
+        raise Unreadable(f"{data.name} is too short")

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import BinaryIO, cast
 
 from manifest_uploader.sandbox.readers.picture import Picture, distinct, slices
-from manifest_uploader.sandbox.readers.source import Source, UnreadableError
+from manifest_uploader.sandbox.readers.source import Source, Unreadable
 
 _HEADER = 348
 _TYPES = {2: "B", 4: "h", 8: "i", 256: "b", 512: "H", 768: "I", 1024: "q", 1280: "Q"}
@@ -27,7 +27,7 @@ def read_niftis(sources: list[Source], *, with_values: bool) -> Iterator[Picture
                 yield _picture(source, _gunzipped(source), with_values=with_values)
             elif name.endswith(".nii"):
                 yield _picture(source, source, with_values=with_values)
-        except (UnreadableError, OSError, EOFError, zlib.error, struct.error):
+        except (Unreadable, OSError, EOFError, zlib.error, struct.error):
             continue
 
 
@@ -49,16 +49,16 @@ def _picture(source: Source, data: Source, *, with_values: bool) -> Picture:
         header = file.read(_HEADER)
     order = next((o for o in "<>" if struct.unpack_from(f"{o}i", header)[0] == _HEADER), None)
     if order is None or header[344:347] != b"n+1":
-        raise UnreadableError("not a NIfTI file")
+        raise Unreadable("not a NIfTI file")
     dims = struct.unpack_from(f"{order}8h", header, 40)
     kind = struct.unpack_from(f"{order}h", header, 70)[0]
     offset, slope, intercept = struct.unpack_from(f"{order}3f", header, 108)
     shape = dims[1 : dims[0] + 1]
     if kind not in _BITS or not 2 <= len(shape) <= 7 or min(shape) < 1:  # noqa: PLR2004
-        raise UnreadableError("a NIfTI file of an unknown kind")
+        raise Unreadable("a NIfTI file of an unknown kind")
     length = math.prod(shape) * _BITS[kind] // 8
     if data.size < int(offset) + length:
-        raise UnreadableError(f"{source.name} is too short")
+        raise Unreadable(f"{source.name} is too short")
     values = None
     if with_values and kind in _TYPES and slope in (0, 1) and intercept == 0:
         swap = order == ">"

@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from manifest_uploader.sandbox.readers.source import Source, UnreadableError
+from manifest_uploader.sandbox.readers.source import Source, Unreadable
 
 MOST_SEGMENTS = 64
 
@@ -57,6 +57,6 @@ def slices(source: Source, offset: int, length: int) -> Iterable[bytes]:
         while length:
             piece = file.read(min(length, 65536))
             if not piece:
-                raise UnreadableError(f"{source.name} ends early")
+                raise Unreadable(f"{source.name} ends early")
             length -= len(piece)
             yield piece

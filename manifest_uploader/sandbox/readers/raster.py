@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterator
 
 from manifest_uploader.sandbox.readers.picture import Picture
-from manifest_uploader.sandbox.readers.source import Source, UnreadableError
+from manifest_uploader.sandbox.readers.source import Source, Unreadable
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
@@ -33,7 +33,7 @@ def read_rasters(sources: list[Source]) -> Iterator[Picture]:
             continue
         try:
             width, height = _size(source)
-        except (UnreadableError, struct.error, IndexError):
+        except (Unreadable, struct.error, IndexError):
             continue
         yield Picture(source.base, width, height, None, (source,))
 
@@ -45,16 +45,16 @@ def _size(source: Source) -> tuple[int, int]:
         tail = file.read()
     if start.startswith(_PNG):
         if b"IEND" not in tail:
-            raise UnreadableError("a PNG without its end")
+            raise Unreadable("a PNG without its end")
         width, height = struct.unpack_from(">II", start, 16)
         return width, height
     if start.startswith(_JPEG):
         if b"\xff\xd9" not in tail:
-            raise UnreadableError("a JPEG without its end")
+            raise Unreadable("a JPEG without its end")
         return _jpeg_size(start)
     if start[:4] in _TIFF:
         return _tiff_size(source, _TIFF[start[:4]], big=start[2:3] in b"+" or start[3:4] == b"+")
-    raise UnreadableError("no flat image")
+    raise Unreadable("no flat image")
 
 
 def _jpeg_size(start: bytes) -> tuple[int, int]:
@@ -65,7 +65,7 @@ def _jpeg_size(start: bytes) -> tuple[int, int]:
             height, width = struct.unpack_from(">HH", start, at + 5)
             return width, height
         at += 2 + struct.unpack_from(">H", start, at + 2)[0]
-    raise UnreadableError("a JPEG without a frame")
+    raise Unreadable("a JPEG without a frame")
 
 
 def _tiff_size(source: Source, order: str, *, big: bool) -> tuple[int, int]:
@@ -82,5 +82,5 @@ def _tiff_size(source: Source, order: str, *, big: bool) -> tuple[int, int]:
         form = "H" if kind == 3 else "I"  # noqa: PLR2004
         tags[tag] = struct.unpack_from(order + form, entries, at + width - (8 if big else 4))[0]
     if 256 not in tags or 257 not in tags:  # noqa: PLR2004
-        raise UnreadableError("a TIFF without a size")
+        raise Unreadable("a TIFF without a size")
     return tags[256], tags[257]

@@ -16,7 +16,7 @@ from typing import BinaryIO
 _BUFFER = 1024 * 1024
 
 
-class UnreadableError(Exception):
+class Unreadable(Exception):
     """Says that bytes are not an image of some format."""
 
 
