@@ -1,0 +1,125 @@
+"""Whether files are DICOM, and whether they name their patients."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+_DICOM_ENDINGS: Final = frozenset({".dcm", ".dicom", ".ima"})
+_OTHER_ENDINGS: Final = re.compile(
+    r"\.(avi|bmp|bz2|csv|dat|gz|h5|hdr|html?|img|ini|jp2|jpe?g|json|md|mha|mhd|mp4|mrxs|nd2|ndpi"
+    r"|nhdr|nii|npy|npz|nrrd|pdf|png|pptx|raw|scn|svs|tar|tiff?|tsv|txt|vms|xlsx|xml|ya?ml|zip|zraw)"
+)
+_ATTRIBUTES: Final = (
+    "PatientName",
+    "PatientID",
+    "PatientBirthDate",
+    "OtherPatientIDs",
+    "OtherPatientNames",
+    "OtherPatientIDsSequence",
+    "PatientBirthName",
+    "PatientMotherBirthName",
+    "PatientAddress",
+    "PatientTelephoneNumbers",
+)
+
+
+class Named(Protocol):
+    """A file with the name by which people know it."""
+
+    @property
+    def path(self) -> Path:
+        """Can be opened."""
+
+    @property
+    def name(self) -> str:
+        """For people."""
+
+
+def looks_dicom(path: Path) -> bool:
+    """Whether a file is DICOM by its ending, or by its bytes where that says nothing."""
+    return _ending(path) in _DICOM_ENDINGS or is_dicom(path)
+
+
+def is_dicom(path: Path) -> bool:
+    """Whether a file's bytes are DICOM; files whose ending says otherwise are not opened."""
+    ending = _ending(path)
+    if _OTHER_ENDINGS.fullmatch(ending):
+        return False
+    try:
+        with path.open("rb", buffering=0) as stream:
+            start = stream.read(132)
+    except OSError:
+        return False
+    if start[128:] == b"DICM":
+        return True
+    may_lack_preamble = not ending or ending in _DICOM_ENDINGS or ending[1:].isdigit()
+    return may_lack_preamble and _is_plausible(start) and _read(path) is not None
+
+
+def patient_words(path: Path) -> str | None:
+    """Which attributes that tell who the patient is are filled; None: none, or not DICOM.
+
+    The values themselves are never repeated: the words end up in logs.
+    """
+    data = _read(path) if is_dicom(path) else None
+    if data is None:
+        return None
+    filled = [name for name in _ATTRIBUTES if _is_filled(data.get(name))]
+    return _sentence(filled) if filled else None
+
+
+def check(files: Iterable[Named], *, all_files: bool) -> tuple[str, str] | None:
+    """The name and the words of the first file that names a patient; None if none does.
+
+    With `all_files` False the first DICOM file speaks for its series.
+    """
+    for file in files:
+        if not is_dicom(file.path):
+            continue
+        words = patient_words(file.path)
+        if words is not None:
+            return file.name, words
+        if not all_files:
+            return None
+    return None
+
+
+def _ending(path: Path) -> str:
+    return os.path.splitext(path)[1].lower()  # noqa: PTH122  a third of the time of Path.suffix
+
+
+def _is_plausible(start: bytes) -> bool:
+    """Whether a data set without a preamble may begin so: a low, even group (0002 or 0008)."""
+    return start[:2] in (b"\x02\x00", b"\x08\x00") and len(start) > 8  # noqa: PLR2004
+
+
+def _read(path: Path) -> Any:
+    """The identifying attributes as a pydicom Dataset; None if the file cannot be read."""
+    import pydicom  # noqa: PLC0415  late: 150 ms that manifests without DICOM need not pay
+
+    logging.getLogger("pydicom").setLevel(logging.CRITICAL)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            data = pydicom.dcmread(
+                path, stop_before_pixels=True, specific_tags=list(_ATTRIBUTES), force=True
+            )
+            return data if any(True for _ in data) or data.file_meta else None
+        except Exception:  # noqa: BLE001  pydicom raises whatever a broken file leads it to
+            return None
+
+
+def _is_filled(value: object) -> bool:
+    return bool(str(value or "").strip())
+
+
+def _sentence(names: list[str]) -> str:
+    if len(names) == 1:
+        return f"{names[0]} is filled"
+    return f"{', '.join(names[:-1])} and {names[-1]} are filled"
