@@ -1,0 +1,109 @@
+"""How problems are gathered, and how they are put to a person."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from typing import Final, Protocol
+
+from manifest_uploader.model import Place, Problem
+
+MOST: Final = 1000
+"""Nobody mends more in one sitting; a file of another kind would bring millions."""
+
+CUT: Final = 60
+"""Characters of a quoted value that are shown."""
+
+# C0, C1, line and paragraph separators, surrogates, and what turns the direction of writing:
+# none of them may reach a terminal or hide what a name really says.
+UNPRINTABLE: Final = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
+class Located(Protocol):
+    """Something that stands at a place in a file."""
+
+    @property
+    def line(self) -> int:
+        """From 1."""
+
+    @property
+    def column(self) -> int:
+        """From 1, in characters."""
+
+
+class TooManyProblems(Exception):
+    """There are as many problems as anybody wants to read."""
+
+
+class Problems:
+    """The problems of one file, each once; `in_order` is the order of the file."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._found: dict[Problem, None] = {}
+        self._settled: set[tuple[int, int]] = set()
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def place(self, at: Located) -> Place:
+        """Where `at` stands."""
+        return Place(self.path, at.line, at.column)
+
+    def add(
+        self, message: str, at: Located, hint: str | None = None, *, last_word: bool = False
+    ) -> None:
+        """Note a problem; TooManyProblems is raised with the first that is too many.
+
+        After a `last_word` nothing more is said about that place: it would be a consequence.
+        """
+        if len(self._found) >= MOST:
+            raise TooManyProblems
+        if (at.line, at.column) in self._settled:
+            return
+        if last_word:
+            self._settled.add((at.line, at.column))
+        self._found[Problem(message, self.place(at), hint)] = None
+
+    def in_order(self) -> list[Problem]:
+        """All of them, as they follow each other in the file."""
+        return sorted(self._found, key=_position)
+
+
+def _position(problem: Problem) -> tuple[int, int]:
+    place = problem.place
+    return (place.line, place.column) if place else (0, 0)
+
+
+def format_problem(problem: Problem) -> str:
+    """`lung.yaml:8:5: unknown key 'titel'`, and the hint on a line of its own."""
+    place = problem.place
+    where = f"{printable(place.file)}:{place.line}:{place.column}: " if place else ""
+    hint = f"\n  hint: {problem.hint}" if problem.hint else ""
+    return f"{where}{problem.message}{hint}"
+
+
+def did_you_mean(word: str, candidates: Iterable[str]) -> str | None:
+    """`did you mean 'title'?` for the candidate that is most like the word, if one is."""
+    by_lower = {candidate.lower(): candidate for candidate in candidates}
+    close = difflib.get_close_matches(word.lower()[:CUT], by_lower, n=1, cutoff=0.6)
+    return f"did you mean {quoted(by_lower[close[0]])}?" if close else None
+
+
+def quoted(text: str) -> str:
+    """The text in single quotes, cut where it is long, without what a terminal would obey."""
+    cut = text if len(text) <= CUT else text[: CUT - 1] + "…"
+    return f"'{printable(cut)}'"
+
+
+def printable(text: str) -> str:
+    r"""The text with `\x1b` and the like for characters that do not print."""
+    return UNPRINTABLE.sub(_escape, text)
+
+
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return f"\\x{code:02x}" if code <= ord("\xff") else f"\\u{code:04x}"
