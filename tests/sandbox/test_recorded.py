@@ -1,0 +1,206 @@
+"""The sandbox answers recorded requests as the platform did."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from tests.sandbox.helpers import Client, mha, settle, zipped
+
+from manifest_uploader.sandbox.show import delete_item
+from manifest_uploader.sandbox.store import Store
+
+FOLDER = Path(__file__).parent / "recorded"
+FILES = sorted(FOLDER.glob("*.jsonl"))
+MOVING = {
+    *("created", "modified", "LastModified", "count", "next", "previous", "results", "logo"),
+    *("description", "index", "image", "file", "files", "name", "creator", "voxel_width_mm"),
+    *("voxel_height_mm", "voxel_depth_mm", "presigned_urls", "question", "width", "height"),
+    *("depth", "shape", "shape_without_color", "overlay_segments", "question_text"),
+    *("question_text_safe", "image_set", "user_uploads", "uploads"),
+}
+NULLABLE = {"voxel_width_mm", "voxel_height_mm", "voxel_depth_mm", "next", "previous"}
+CONTENTS = {
+    "small.mha": mha(),
+    "a.mha": mha(),
+    "b.mha": mha(),
+    "seg.mha": mha(bytes([0, 1] * 16)),
+    "ct.mha": mha(bytes(64), kind="MET_FLOAT", size="4 4 1"),
+    "report.pdf": b"%PDF-1.4",
+    "table.csv": b"a,b\n1,2\n",
+    "any.json": b'{"a": 1}',
+    "notjson.json": b"{a",
+    "schema_ok.json": b'{"score": 0.5}',
+    "schema_bad.json": b'{"score": 5}',
+    "bundle.zip": zipped({"a.txt": b"a"}),
+    "one.zip": zipped({"a.mha": mha()}),
+    "slice.dcm": b"DICM",
+    "bad.mha": b"not an image",
+    "empty.bin": b"",
+}
+
+
+class Replay:
+    """Sends recorded requests, with this sandbox's keys in place of the recorded ones."""
+
+    def __init__(self, client: Client, folder: Path) -> None:
+        self.client = client
+        self.folder = folder
+        self.stranger = client.stranger()
+        study = client.get("reader-studies/?slug=rs").json()["results"][0]["pk"]
+        archive = client.get("archives/?slug=ar").json()["results"][0]["pk"]
+        self.ours = {
+            "d64aecd9-db87-407b-bf61-98a6c0d15403": study,
+            "c1688216-f01c-4695-bdf5-5de01d24fd92": archive,
+            "https://gc.localhost/api/v1/": client.running.url,
+            "https://gc.localhost/": client.running.url.removesuffix("api/v1/"),
+        }
+        self.rows: dict[str, dict[str, Any]] = {}
+
+    def translate(self, data: Any) -> Any:
+        text = json.dumps(data)
+        for recorded, own in self.ours.items():
+            text = text.replace(recorded, own)
+        return json.loads(text)
+
+    def prepare(self, step: dict[str, Any]) -> None:
+        if "make" in step:
+            self.make_upload(step)
+        elif "make_item" in step:
+            path = self.client.create(title=step["title"])
+            self.ours[step["make_item"]] = path.split("/")[-2]
+        elif "put" in step:
+            for number in step["numbers"]:
+                self.client.put(self.rows[step["put"]], step["content"].encode(), number)
+        elif "learn" in step:
+            held = self.client.values(f"reader-studies/display-sets/{self.ours[step['item']]}/")
+            self.ours[step["learn"]] = held[step["socket"]]["image"].split("/")[-2]
+        else:
+            store = Store(self.folder / "memory")
+            assert delete_item(store, self.ours[step["delete"]])
+            store.close()
+
+    def make_upload(self, step: dict[str, Any]) -> None:
+        client = self.stranger if step.get("as") == "stranger" else self.client
+        row = client.open_upload(step["filename"])
+        if not step.get("open"):
+            assert client.complete(row, client.put(row, CONTENTS[step["filename"]])).is_success
+        self.learn_upload(step["make"], step.get("s3"), row)
+
+    def learn_upload(self, pk: str, s3_id: str | None, row: dict[str, Any]) -> None:
+        self.rows[pk] = row
+        self.ours[pk] = row["pk"]
+        if s3_id:
+            self.ours[s3_id] = row["s3_upload_id"]
+
+    def send(self, exchange: dict[str, Any]) -> httpx.Response:
+        path = self.translate(exchange["path"])
+        data = self.translate(exchange["data"]) if "data" in exchange else None
+        headers = {"Authorization": self.authorization(exchange.get("as"))}
+        content = None if data is None else json.dumps(data)
+        if content:
+            headers["Content-Type"] = "application/json"
+        return self.client.request(exchange["method"], path, content=content, headers=headers)
+
+    def authorization(self, who: str | None) -> str:
+        token = self.client.running.token
+        return {
+            None: f"Bearer {token}",
+            "stranger": f"Bearer {self.client.running.token_without_rights}",
+            "nobody": "",
+            "wrong": "Bearer " + "0" * 64,
+            "short": "Bearer abc",
+            "token": f"Token {token}",
+            "lower": f"bearer {token}",
+            "bare": "Bearer",
+        }[who]
+
+    def learn(self, expected: Any, answer: httpx.Response) -> None:
+        """Note which of our keys stand for the recorded ones of what was just made."""
+        if answer.status_code != 201:
+            return
+        own = answer.json()
+        if isinstance(expected, str):
+            found = re.match(r'\{"pk":"([^"]+)"', expected)
+            expected = {"pk": found[1]} if found else {}
+        if "s3_upload_id" in expected:
+            self.learn_upload(expected["pk"], expected["s3_upload_id"], own)
+        elif "pk" in expected:
+            self.ours[expected["pk"]] = own["pk"]
+
+
+def differences(expected: Any, own: Any, where: str, *, exact: bool = True) -> list[str]:
+    """Return where our answer lacks a field, or has another type or another value."""
+    if isinstance(expected, dict) and isinstance(own, dict):
+        found = [f"{where}.{key} is missing" for key in expected.keys() - own.keys()]
+        for key in expected.keys() & own.keys():
+            same = exact and key not in MOVING
+            if key in NULLABLE and None in (expected[key], own[key]):
+                continue
+            found += differences(expected[key], own[key], f"{where}.{key}", exact=same)
+        return found
+    if isinstance(expected, list) and isinstance(own, list):
+        if exact and len(expected) != len(own):
+            return [f"{where}: {own} instead of {expected}"]
+        pairs = zip(expected, own, strict=False)
+        return [d for e, o in pairs for d in differences(e, o, f"{where}[]", exact=exact)]
+    if exact and where.endswith(".pk") and isinstance(expected, int):
+        return [] if isinstance(own, int) else [f"{where} is {own!r}"]
+    if exact and expected != own:
+        return [f"{where}: {own!r} instead of {expected!r}"]
+    if not exact and type(expected) is not type(own):
+        return [f"{where}: {own!r} is not like {expected!r}"]
+    return []
+
+
+def compare(replay: Replay, exchange: dict[str, Any], answer: httpx.Response) -> list[str]:
+    expected = exchange["answer"]
+    found = []
+    if answer.status_code != expected["status"]:
+        found.append(f"{answer.status_code} instead of {expected['status']}: {answer.text[:200]}")
+    if answer.headers["Content-Type"].partition(";")[0] != expected["type"]:
+        found.append(f"Content-Type {answer.headers['Content-Type']}")
+    found += [
+        f"{name}: {answer.headers.get(name)}"
+        for name in ("allow", "location", "www-authenticate")
+        if name in expected and answer.headers.get(name) != expected[name]
+    ]
+    if found:
+        return found
+    replay.learn(expected.get("json", expected.get("cut")), answer)
+    if "json" in expected:
+        wanted = replay.translate(expected["json"])
+        if exchange.get("any_order") and isinstance(wanted, dict):
+            wanted.pop("order", None)
+        return differences(wanted, answer.json(), "")
+    names = re.findall(r'"(\w+)":', expected.get("cut", ""))
+    return [f"{name} is missing" for name in names if f'"{name}":' not in answer.text]
+
+
+def test_there_are_recordings() -> None:
+    assert len(FILES) == 8
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_answers_are_those_of_the_platform(
+    file: Path, begin: Callable[..., Client], tmp_path: Path
+) -> None:
+    queued = file.stem == "queued"
+    replay = Replay(begin(import_delay_s=float("inf") if queued else 0), tmp_path)
+    found: list[str] = []
+    for line in file.read_text("utf-8").splitlines():
+        exchange = json.loads(line)
+        if "path" not in exchange:
+            replay.prepare(exchange)
+            continue
+        answer = replay.send(exchange)
+        found += [f"{exchange['title']}: {what}" for what in compare(replay, exchange, answer)]
+        if not queued:
+            settle(tmp_path)
+
+    assert found == []
