@@ -1,0 +1,142 @@
+"""Storage: signed addresses and parts, as AWS S3 treats them."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from tests.sandbox.helpers import Client
+
+from manifest_uploader.sandbox import storage
+
+
+def put(address: str, content: bytes | Iterator[bytes] = b"x", **headers: str) -> httpx.Response:
+    return httpx.put(address, content=content, headers=headers, trust_env=False)
+
+
+def test_a_part_is_answered_with_its_md5(client: Client) -> None:
+    row = client.open_upload()
+
+    answer = put(client.sign(row), b"hello")
+
+    assert answer.status_code == 200
+    assert answer.headers["ETag"] == f'"{hashlib.md5(b"hello").hexdigest()}"'
+    assert answer.content == b""
+
+
+def test_a_part_can_be_sent_again_and_the_later_counts(client: Client, tmp_path: Path) -> None:
+    row = client.open_upload()
+    client.put(row, b"first")
+    client.put(row, b"second")
+
+    parts = client.step(row, "list-parts").json()["parts"]
+
+    assert [(part["PartNumber"], part["Size"]) for part in parts] == [(1, 6)]
+    files = list((tmp_path / "memory" / "parts" / row["pk"]).iterdir())
+    assert [file.read_bytes() for file in files] == [b"second"]
+
+
+def test_only_the_parts_named_stay(client: Client, tmp_path: Path) -> None:
+    row = client.open_upload()
+    part = client.put(row, b"one")
+    client.put(row, b"two", 2)
+    assert client.complete(row, part).is_success
+
+    files = list((tmp_path / "memory" / "parts" / row["pk"]).iterdir())
+
+    assert [file.read_bytes() for file in files] == [b"one"]
+
+
+def test_a_changed_address_is_refused(client: Client) -> None:
+    address = client.sign(client.open_upload())
+
+    for changed in (
+        address.replace("partNumber=1", "partNumber=2"),
+        address.replace("X-Amz-Expires=3600", "X-Amz-Expires=9999"),
+        address[:-1] + ("0" if address[-1] != "0" else "1"),
+    ):
+        answer = put(changed)
+        assert answer.status_code == 403
+        assert "<Code>SignatureDoesNotMatch</Code>" in answer.text
+    unsigned = put(address.partition("&X-Amz-Signature")[0])
+    assert (unsigned.status_code, "AccessDenied" in unsigned.text) == (403, True)
+
+
+def test_an_old_address_is_refused(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storage, "LIFE_S", -1)
+    address = client.sign(client.open_upload())
+
+    answer = put(address)
+
+    assert answer.status_code == 403
+    assert "<Message>Request has expired</Message>" in answer.text
+
+
+def test_a_token_is_refused(client: Client) -> None:
+    answer = put(client.sign(client.open_upload()), Authorization="Bearer x")
+
+    assert answer.status_code == 400
+    assert "Only one auth mechanism allowed" in answer.text
+
+
+@pytest.mark.parametrize("end", ["complete", "abort"])
+def test_an_upload_that_ended_takes_no_parts(client: Client, end: str) -> None:
+    row = client.open_upload()
+    part = client.put(row, b"hello")
+    address = client.sign(row)
+    if end == "complete":
+        client.complete(row, part)
+    else:
+        client.step(row, "abort-multipart-upload")
+
+    answer = put(address)
+
+    assert (answer.status_code, "<Code>NoSuchUpload</Code>" in answer.text) == (404, True)
+
+
+def test_a_body_of_unknown_length_is_refused(client: Client) -> None:
+    answer = put(client.sign(client.open_upload()), iter([b"x"]))
+
+    assert (answer.status_code, "MissingContentLength" in answer.text) == (411, True)
+
+
+def test_a_connection_is_no_faster_than_it_may_be(begin: Callable[..., Client]) -> None:
+    client = begin(connection_mbit=80)
+    address = client.sign(client.open_upload())
+    begun = time.monotonic()
+
+    put(address, b"x" * 2_000_000)
+
+    assert 0.15 < time.monotonic() - begun < 2
+
+
+def test_every_answer_is_late(begin: Callable[..., Client]) -> None:
+    client = begin(latency_ms=60)
+    address = client.sign(client.open_upload())
+    for ask in (lambda: client.get("gcapi/"), lambda: put(address)):
+        begun = time.monotonic()
+        assert ask().is_success
+        assert time.monotonic() - begun > 0.055
+
+
+def test_kept_bytes_can_be_fetched(begin: Callable[..., Client], tmp_path: Path) -> None:
+    from tests.sandbox.helpers import settle
+
+    client = begin(keep_bytes=True)
+    item = client.create()
+    upload = client.upload("a b.pdf", b"content")
+    assert client.fill(item, {"interface": "report-pdf", "user_upload": upload}).is_success
+    settle(tmp_path)
+    address = client.values(item)["report-pdf"]["file"]
+
+    sent_on = client.get(address)
+
+    assert address.endswith("/a_b.pdf")
+    assert sent_on.status_code == 302
+    assert httpx.get(sent_on.headers["Location"], trust_env=False).content == b"content"
+    anonymous = httpx.get(address, trust_env=False)
+    assert (anonymous.status_code, "<html" in anonymous.text) == (404, True)
