@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import re
+import threading
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -15,7 +16,7 @@ _OTHER_ENDINGS: Final = re.compile(
     r"\.(avi|bmp|bz2|csv|dat|gz|h5|hdr|html?|img|ini|jp2|jpe?g|json|md|mha|mhd|mp4|mrxs|nd2|ndpi"
     r"|nhdr|nii|npy|npz|nrrd|pdf|png|pptx|raw|scn|svs|tar|tiff?|tsv|txt|vms|xlsx|xml|ya?ml|zip|zraw)"
 )
-_ATTRIBUTES: Final = (
+_NAMING: Final = (
     "PatientName",
     "PatientID",
     "PatientBirthDate",
@@ -27,6 +28,10 @@ _ATTRIBUTES: Final = (
     "PatientAddress",
     "PatientTelephoneNumbers",
 )
+"""Attributes that tell who the patient is."""
+_PREAMBLE: Final = 128
+_PYDICOM: Final = re.compile("pydicom")
+_silencing: Final = threading.Lock()
 
 
 class Named(Protocol):
@@ -53,13 +58,13 @@ def is_dicom(path: Path) -> bool:
         return False
     try:
         with path.open("rb", buffering=0) as stream:
-            start = stream.read(132)
+            start = stream.read(_PREAMBLE + 4)
     except OSError:
         return False
-    if start[128:] == b"DICM":
+    if start[_PREAMBLE:] == b"DICM":
         return True
     may_lack_preamble = not ending or ending in _DICOM_ENDINGS or ending[1:].isdigit()
-    return may_lack_preamble and _is_plausible(start) and _read(path) is not None
+    return may_lack_preamble and _begins_plausibly(start) and _read(path) is not None
 
 
 def patient_words(path: Path) -> str | None:
@@ -70,7 +75,7 @@ def patient_words(path: Path) -> str | None:
     data = _read(path) if is_dicom(path) else None
     if data is None:
         return None
-    filled = [name for name in _ATTRIBUTES if _is_filled(data.get(name))]
+    filled = [name for name in _NAMING if _is_filled(data, name)]
     return _sentence(filled) if filled else None
 
 
@@ -80,13 +85,12 @@ def check(files: Iterable[Named], *, all_files: bool) -> tuple[str, str] | None:
     With `all_files` False the first DICOM file speaks for its series.
     """
     for file in files:
-        if not is_dicom(file.path):
-            continue
-        words = patient_words(file.path)
-        if words is not None:
-            return file.name, words
-        if not all_files:
-            return None
+        if is_dicom(file.path):
+            words = patient_words(file.path)
+            if words is not None:
+                return file.name, words
+            if not all_files:
+                return None
     return None
 
 
@@ -94,29 +98,45 @@ def _ending(path: Path) -> str:
     return os.path.splitext(path)[1].lower()  # noqa: PTH122  a third of the time of Path.suffix
 
 
-def _is_plausible(start: bytes) -> bool:
-    """Whether a data set without a preamble may begin so: a low, even group (0002 or 0008)."""
-    return start[:2] in (b"\x02\x00", b"\x08\x00") and len(start) > 8  # noqa: PLR2004
+def _begins_plausibly(start: bytes) -> bool:
+    """Whether a data set without a preamble may begin so: with an element of group 2 or 8."""
+    return len(start) > 8 and start[:2] in (b"\x02\x00", b"\x08\x00")  # noqa: PLR2004
 
 
 def _read(path: Path) -> Any:
-    """The identifying attributes as a pydicom Dataset; None if the file cannot be read."""
-    import pydicom  # noqa: PLC0415  late: 150 ms that manifests without DICOM need not pay
-
-    logging.getLogger("pydicom").setLevel(logging.CRITICAL)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            data = pydicom.dcmread(
-                path, stop_before_pixels=True, specific_tags=list(_ATTRIBUTES), force=True
-            )
-            return data if any(True for _ in data) or data.file_meta else None
-        except Exception:  # noqa: BLE001  pydicom raises whatever a broken file leads it to
-            return None
+    """The naming attributes as a pydicom Dataset; None if the file cannot be read as DICOM."""
+    try:
+        data = _pydicom_reader()(
+            path,
+            stop_before_pixels=True,
+            specific_tags=[*_NAMING, "SOPClassUID", "Modality"],
+            force=True,
+        )
+    except Exception:  # noqa: BLE001  pydicom raises whatever a broken file leads it to
+        return None
+    return data if len(data) or len(data.file_meta) else None
 
 
-def _is_filled(value: object) -> bool:
-    return bool(str(value or "").strip())
+def _pydicom_reader() -> Callable[..., Any]:
+    """Pydicom's `dcmread`, made silent: its warnings quote values, which must not reach a log."""
+    from pydicom import dcmread  # noqa: PLC0415  150 ms that manifests without DICOM need not pay
+
+    logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
+    with _silencing:
+        if not any(entry[0] == "ignore" and entry[3] == _PYDICOM for entry in warnings.filters):
+            warnings.filterwarnings("ignore", module=_PYDICOM.pattern)
+    return dcmread
+
+
+def _is_filled(data: Any, name: str) -> bool:
+    """Whether an attribute holds more than padding; looked at as bytes, which need no decoding."""
+    from pydicom.datadict import tag_for_keyword  # noqa: PLC0415
+
+    tag = tag_for_keyword(name)
+    if tag is None or tag not in data:
+        return False
+    value = data.get_item(tag).value
+    return bool(value.strip(b" \0") if isinstance(value, bytes) else value)
 
 
 def _sentence(names: list[str]) -> str:

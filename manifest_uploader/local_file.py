@@ -1,0 +1,88 @@
+"""Files as they were when they were looked at, and reading them only while they stay so."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+CHUNK: Final = 256 * 2**10
+"""Bytes."""
+
+
+class FileChanged(Exception):
+    """A file is no longer what was looked at, or cannot be read; its words name the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalFile:
+    """A regular, readable file as it was when it was looked at."""
+
+    path: Path
+    """Can be opened from any working directory."""
+    name: str
+    """Inside its upload: its base name, in a few cases with a place before it or a folder."""
+    size: int
+    """Bytes."""
+    mtime_ns: int
+    inode: int
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What one value is made of: at least one file."""
+
+    files: tuple[LocalFile, ...]
+    name: str
+    """The file name of the upload."""
+    bundle: bool
+    """More than one file: they travel as one stored zip."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files together."""
+        return sum(file.size for file in self.files)
+
+
+def check_same(file: LocalFile) -> None:
+    """Raise FileChanged unless a file is what it was when it was looked at."""
+    try:
+        now = file.path.stat()
+    except OSError as error:
+        raise _unreadable(file, error) from error
+    if (now.st_size, now.st_mtime_ns, now.st_ino) != (file.size, file.mtime_ns, file.inode):
+        raise FileChanged(f"'{file.name}' changed after it was looked at")
+
+
+def chunks(file: LocalFile) -> Iterator[bytes]:
+    """The bytes of a file, at most 256 KiB at a time, and exactly as many as it had.
+
+    Raises:
+        FileChanged: Before or after reading it is not what it was when it was looked at.
+    """
+    check_same(file)
+    left = file.size
+    try:
+        with file.path.open("rb", buffering=0) as stream:
+            while left and (chunk := stream.read(min(left, CHUNK))):
+                left -= len(chunk)
+                yield chunk
+    except OSError as error:
+        raise _unreadable(file, error) from error
+    if left:
+        raise FileChanged(f"'{file.name}' became shorter while it was read")
+    check_same(file)
+
+
+def sha256(file: LocalFile) -> str:
+    """The SHA-256 of a file's bytes, in hex; raises FileChanged."""
+    total = hashlib.sha256()
+    for chunk in chunks(file):
+        total.update(chunk)
+    return total.hexdigest()
+
+
+def _unreadable(file: LocalFile, error: OSError) -> FileChanged:
+    return FileChanged(f"'{file.name}' cannot be read: {error.strerror or error}")
