@@ -9,7 +9,7 @@ from typing import Final
 
 from manifest_uploader.located_yaml import Mapping, Node, Scalar, Sequence, described, to_json
 from manifest_uploader.model import Case, FileValue, ImageValue, JsonValue, Value
-from manifest_uploader.problems import UNPRINTABLE, Problems, did_you_mean, printable, quoted
+from manifest_uploader.problems import UNPRINTABLE, Problems, did_you_mean, most_like, quoted
 
 NAME_LENGTH: Final = 100
 TITLE_LENGTH: Final = 255
@@ -68,6 +68,18 @@ def check_keys(node: Mapping, known: KeysView[str], problems: Problems) -> None:
             problems.add(f"unknown key {quoted(text)}", key, hint)
 
 
+def is_empty(node: Node) -> bool:
+    """Whether nothing is written where a value should be, or null."""
+    return isinstance(node, Scalar) and node.value is None
+
+
+def lacks(node: Mapping, key: str, known: KeysView[str]) -> bool:
+    """Whether a key is missing, and no other problem says so already: none is a misspelt one."""
+    if key in node.entries or not node.whole:
+        return False
+    return all(text in known or most_like(text, known) != key for text in node.entries)
+
+
 def text_of(node: Node, what: str, problems: Problems) -> str | None:
     """The text of a scalar, a number's as it is written; else None and a problem."""
     if isinstance(node, Scalar):
@@ -87,7 +99,8 @@ def text_of(node: Node, what: str, problems: Problems) -> str | None:
 def _name(case: Mapping, problems: Problems) -> Scalar | None:
     node = case.get("name")
     if node is None:
-        problems.add("a case without a name", case, "give it one: 'name: patient-001'")
+        if lacks(case, "name", KEYS):
+            problems.add("a case without a name", case, "give it one: 'name: patient-001'")
         return None
     text = text_of(node, "name", problems)
     wrong = None if text is None or _is_ordinary(text) else _wrong_name(text)
@@ -179,12 +192,13 @@ def _values(case: Mapping, problems: Problems) -> tuple[Value, ...]:
     node = case.get("sockets")
     hint = "name at least one: 'sockets:', and below it 'ct-image:' with 'files: …'"
     if node is None:
-        problems.add("a case without sockets", case, hint)
+        if lacks(case, "sockets", KEYS):
+            problems.add("a case without sockets", case, hint)
         return ()
     if not isinstance(node, Mapping):
         problems.add(f"sockets is a mapping, not {described(node)}", node, hint)
         return ()
-    if not node.entries:
+    if not node.entries and node.whole:
         problems.add("a case without sockets", node, hint)
     values = [_value(key, inner, problems) for key, inner in node.entries.values()]
     found = tuple(value for value in values if value is not None)
@@ -271,7 +285,7 @@ def _sourced(socket: str, node: Mapping, problems: Problems) -> Value | None:
 
 
 def _unknown_source(key: Scalar, value: Node, problems: Problems) -> None:
-    if isinstance(value, Scalar) and value.value is None and value.plain and not value.text:
+    if is_empty(value):
         message = f"{quoted(key.text)} is taken for a key without a value"
         hint = 'put a name with a comma in quotes, and several names in a list: files: ["a", "b"]'
         problems.add(message, key, hint)
@@ -333,44 +347,48 @@ def _path_list(node: Sequence, problems: Problems) -> tuple[str, ...]:
 def read_path(node: Node, what: str, problems: Problems) -> str | None:
     """The relative path that a node holds; None with a problem noted where it holds none."""
     text = node.value if isinstance(node, Scalar) else None
+    if is_empty(node):
+        text = ""
     if not isinstance(text, str):
         hint = "write a path with '/'; put a name that looks like a number or a list in quotes"
         problems.add(f"{what} is a path, not {described(node)}", node, hint)
         return None
-    wrong = _wrong_path(text)
+    wrong = _wrong_path(text, what)
     if wrong:
         problems.add(wrong[0], node, wrong[1])
         return None
     return text
 
 
-def _wrong_path(text: str) -> tuple[str, str] | None:
+def _wrong_path(text: str, what: str) -> tuple[str, str] | None:
     if ".." not in text and _ORDINARY_PATH.fullmatch(text):
         return None
-    return _unreadable_path(text) or _foreign_path(text)
+    return _unreadable_path(text, what) or _foreign_path(text, what)
 
 
-def _unreadable_path(text: str) -> tuple[str, str] | None:
+def _unreadable_path(text: str, what: str) -> tuple[str, str] | None:
     if not text.strip():
-        return "the path is empty", "write a path with '/', such as 'patient-001/ct/*.dcm'"
+        return f"{what} is empty", "write a path with '/', such as 'patient-001/ct/*.dcm'"
     if UNPRINTABLE.search(text):
         hint = "a backslash in double quotes begins an escape (\\t is a tab): write paths with '/'"
         return f"path {quoted(text)} has a character that does not print", hint
     return None
 
 
-def _foreign_path(text: str) -> tuple[str, str] | None:
+def _foreign_path(text: str, what: str) -> tuple[str, str] | None:
     if _ADDRESS.match(text):
         hint = "name local files; an image of the platform goes under 'image:'"
         return f"{quoted(text)} is an address, not a local path", hint
+    elsewhere = "--root DIR names a folder elsewhere"
+    if text.startswith(("/", "\\")) or _DRIVE.match(text):
+        of = f"the manifest's folder; {elsewhere}" if what == "root" else f"the root; {elsewhere}"
+        return f"path {quoted(text)} is absolute", f"write it with '/', relative to {of}"
     if "\\" in text:
-        hint = f"write it with '/': {printable(text.replace(chr(92), '/'))[:200]}"
+        hint = f"write it with '/': {quoted(text.replace(chr(92), '/'))}"
         return f"path {quoted(text)} has backslashes", hint
-    if text.startswith("/") or _DRIVE.match(text):
-        hint = "write it relative to the root; --root DIR says where the files are"
-        return f"path {quoted(text)} is absolute", hint
     if _leaves(text):
-        return f"path {quoted(text)} leads out of the root", "write it without '..'"
+        of, hint = ("the manifest's folder", elsewhere) if what == "root" else ("the root", "")
+        return f"path {quoted(text)} leads out of {of}", hint or "write it without '..'"
     return None
 
 

@@ -67,6 +67,8 @@ class Mapping:
     entries: dict[str, tuple[Scalar, Node]]
     line: int
     column: int
+    whole: bool = True
+    """False where a key was refused: what seems to be missing may be what it was to bring."""
 
     def get(self, key: str) -> Node | None:
         """The value under a key."""
@@ -188,6 +190,8 @@ class _Reader:
         self._next()
         root = None if type(self._next()) is StreamEndEvent else self._next()
         if type(root) is not MappingStartEvent:
+            if type(root) is ScalarEvent:
+                self._next()  # after `version:1` comes a syntax error, which says more
             self._refuse(*_no_mapping(root), _where(root))
         self._open(root)
         yield Start(*_position(root))
@@ -254,17 +258,19 @@ class _Reader:
     def _mapping(self, event: Any) -> tuple[Node, Any]:
         """The mapping, and the event that ends it."""
         entries: dict[str, tuple[Scalar, Node]] = {}
+        whole = True
         next_event = self._next
         while type(inner := next_event()) is not MappingEndEvent:
             key = self._key(inner)
             value = self._node(next_event())
+            whole = whole and key is not None
             if key is not None and (key.text not in entries or self._is_new(key, entries)):
                 entries[intern(key.text)] = (key, value)
             self._nodes += 2
             if self._nodes > NODES:
                 self._too_many(event)
         mark = event.start_mark
-        return Mapping(entries, mark.line + 1, mark.column + 1), inner
+        return Mapping(entries, mark.line + 1, mark.column + 1, whole), inner
 
     def _sequence(self, event: Any) -> tuple[Node, Any]:
         items: list[Node] = []
@@ -360,7 +366,7 @@ class _Reader:
     def _tagged(self, event: Any) -> None:
         hint = "remove it: true, false, null and numbers are what they look like, the rest is text"
         what = f"tag {quoted(_short_tag(event.tag))} is not supported"
-        self._problems.add(what, _where(event), hint)
+        self._problems.add(what, _where(event), hint, last_word=True)
 
     def _refuse(self, message: str, hint: str | None, at: Located) -> NoReturn:
         self._problems.add(message, at, hint)
@@ -373,7 +379,7 @@ def _moved(node: Node, at: Located) -> Node:
         case Scalar():
             return Scalar(node.value, node.text, node.plain, at.line, at.column)
         case Mapping():
-            return Mapping(node.entries, at.line, at.column)
+            return Mapping(node.entries, at.line, at.column, node.whole)
         case Sequence():
             return Sequence(node.items, at.line, at.column)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from manifest_uploader.case_entry import check_keys, read_case, read_path, text_of
+from manifest_uploader.case_entry import check_keys, is_empty, lacks, read_case, read_path, text_of
 from manifest_uploader.errors import ManifestInvalid
 from manifest_uploader.located_yaml import (
     Entry,
@@ -30,6 +30,7 @@ from manifest_uploader.problems import (
     Problems,
     TooManyProblems,
     did_you_mean,
+    most_like,
     quoted,
 )
 
@@ -154,7 +155,7 @@ def _is_readable(data: bytes, problems: Problems) -> bool:
     refused = _REFUSED.search(text)
     if refused:
         message = f"{quoted(refused[0])} is a character that YAML does not allow"
-        hint = 'in a text, write it as an escape in double quotes: "\\x1b"'
+        hint = f'in a text, write it as an escape in double quotes: "{quoted(refused[0])[1:-1]}"'
         problems.add(message, _end_of(text[: refused.start()]), hint)
     return not refused
 
@@ -179,6 +180,8 @@ class _Builder:
         self._slug: tuple[str, Place] | None = None
         self._root: str | None = None
         self._cases: list[Case] = []
+        self._misspelt: set[str | None] = set()
+        """Keys that unknown ones were probably meant to be."""
         self._items = 0
         self._names: dict[str, int] = {}
         self._titles: dict[str, int] = {}
@@ -197,7 +200,7 @@ class _Builder:
     def finish(self) -> None:
         """Note what only the whole document shows."""
         for key, hint in _REQUIRED.items():
-            if key not in self._nodes:
+            if key not in self._nodes and key not in self._misspelt:
                 self._problems.add(f"'{key}' is missing", self._start, hint)
         cases = self._nodes.get("cases")
         if isinstance(cases, Sequence) and not self._items:
@@ -238,6 +241,7 @@ class _Builder:
             case "cases":
                 self._no_list(node)
             case unknown:
+                self._misspelt.add(most_like(unknown, KEYS))
                 hint = did_you_mean(unknown, KEYS) or f"the keys here are {', '.join(KEYS)}"
                 self._problems.add(f"unknown key {quoted(unknown)}", key, hint)
 
@@ -245,7 +249,8 @@ class _Builder:
         value = node.value if isinstance(node, Scalar) else None
         if isinstance(value, bool) or value != VERSION:
             hint = "write 'version: 1'; a later version needs a newer uploader"
-            self._problems.add(f"version {described(node)} is not known", node, hint)
+            what = "is empty" if is_empty(node) else f"{described(node)} is not known"
+            self._problems.add(f"version {what}", node, hint)
 
     def _identifiable(self, node: Node) -> None:
         if not isinstance(node, Scalar) or node.value != "allowed":
@@ -271,7 +276,8 @@ class _Builder:
     def _target_kind(self, target: Mapping) -> TargetKind | None:
         node = target.get("kind")
         if node is None:
-            self._problems.add("the target has no kind", target, _KIND_HINT)
+            if lacks(target, "kind", _TARGET_KEYS):
+                self._problems.add("the target has no kind", target, _KIND_HINT)
             return None
         value = node.value if isinstance(node, Scalar) else None
         if value in _KINDS:
@@ -286,7 +292,8 @@ class _Builder:
     def _target_slug(self, target: Mapping) -> tuple[str, Place] | None:
         node = target.get("slug")
         if node is None:
-            self._problems.add("the target has no slug", target, _SLUG_HINT)
+            if lacks(target, "slug", _TARGET_KEYS):
+                self._problems.add("the target has no slug", target, _SLUG_HINT)
             return None
         text = text_of(node, "slug", self._problems)
         if text is None:

@@ -15,10 +15,10 @@ MOST: Final = 1000
 CUT: Final = 60
 """Characters of a quoted value that are shown."""
 
-# C0, C1, line and paragraph separators, surrogates, and what turns the direction of writing:
+# C0, C1, line and paragraph separators, byte order marks, surrogates, what turns the writing:
 # none of them may reach a terminal or hide what a name really says.
 UNPRINTABLE: Final = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+    "[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]"
 )
 
 
@@ -88,9 +88,15 @@ def format_problem(problem: Problem) -> str:
 
 def did_you_mean(word: str, candidates: Iterable[str]) -> str | None:
     """`did you mean 'title'?` for the candidate that is most like the word, if one is."""
+    meant = most_like(word, candidates)
+    return None if meant is None else f"did you mean {quoted(meant)}?"
+
+
+def most_like(word: str, candidates: Iterable[str]) -> str | None:
+    """The candidate that is most like the word, if one is like it at all; case counts nothing."""
     by_lower = {candidate.lower(): candidate for candidate in candidates}
     close = difflib.get_close_matches(word.lower()[:CUT], by_lower, n=1, cutoff=0.6)
-    return f"did you mean {quoted(by_lower[close[0]])}?" if close else None
+    return by_lower[close[0]] if close else None
 
 
 def quoted(text: str) -> str:

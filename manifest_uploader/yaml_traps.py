@@ -17,6 +17,7 @@ import yaml
 from manifest_uploader.problems import quoted
 
 _LINE: Final = re.compile("([^\r\n\x85\u2028\u2029]*)(?:\r\n|[\r\n\x85\u2028\u2029]|$)")
+_ESCAPE: Final = re.compile(r"\\(?:[xuU][0-9A-Fa-f]{1,8}|.)")
 _WORD: Final = re.compile(r"[^\s,\]}]+")
 _GLUED: Final = re.compile(r"([\w-]+):(\S.*)")
 """A key whose colon has no blank after it."""
@@ -106,11 +107,12 @@ def _escape(scene: _Scene) -> Trap | None:
         return None
     text = scene.whole
     slash = text.rfind("\\", 0, scene.column + 1)
-    found = text[slash : slash + 2] if slash >= 0 else scene.here[:2]
+    escape = _ESCAPE.match(text, max(slash, 0))
+    found = escape[0] if escape else text[max(slash, 0) :][:2]
     if "unicode" in scene.words:
         message, hint = f"{quoted(found)} names no character", "write the character itself"
     else:
-        message = f"{quoted(found)} is no escape that YAML knows"
+        message = f"{quoted(found[:2])} is no escape that YAML knows"
         hint = "a backslash in double quotes begins an escape: write paths with '/'"
     return scene.trap(message, hint, (scene.line, max(slash, 0)))
 
