@@ -109,8 +109,10 @@ class Client(httpx.Client):
         """Send one of the requests that move an upload on."""
         method = "GET" if name == "list-parts" else "PATCH"
         path = f"uploads/{row['pk']}/{row['s3_upload_id']}/{name}/"
-        return self.request(method, path, json=data) if data is not None else self.request(
-            method, path
+        return (
+            self.request(method, path, json=data)
+            if data is not None
+            else self.request(method, path)
         )
 
     def sign(self, row: dict[str, Any], number: int = 1) -> str:

@@ -59,6 +59,11 @@ class Joined(io.RawIOBase):
         self._end = end
         self._at = 0
 
+    @property
+    def name(self) -> str:
+        """Return what readers that want a name are content with."""
+        return str(self._files[0].name) if self._files else ""
+
     def readable(self) -> bool:
         """Say yes."""
         return True
