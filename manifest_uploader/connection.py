@@ -321,6 +321,11 @@ class Connection:
         """The API address of an object, for hyperlinks in requests' bodies."""
         return f"{self.platform.url}{collection}/{pk}/"
 
+    @property
+    def is_local(self) -> bool:
+        """The platform is on this machine: a sandbox, most likely."""
+        return is_loopback(urlsplit(self.platform.url).hostname or "")
+
     def close(self) -> None:
         """Close every thread's connections."""
         with self._lock:

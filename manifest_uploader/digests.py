@@ -28,11 +28,18 @@ def image_digest(pk: str) -> str:
 
 
 def stat_digest(entries: Iterable[tuple[str, int, int]]) -> str:
-    """`stat:` and the SHA-256 of (name, size in bytes, time in nanoseconds) of every file."""
+    """`stat:`, all bytes, and the SHA-256 of (name, size in bytes, time in ns) of every file."""
     total = hashlib.sha256()
+    together = 0
     for name, size, mtime_ns in entries:
+        together += size
         total.update(f"{size} {mtime_ns} {name}\n".encode(errors="surrogateescape"))
-    return "stat:" + total.hexdigest()
+    return f"stat:{together}:{total.hexdigest()}"
+
+
+def may_be_same(stat: str, other: str) -> bool:
+    """Files with these two stat digests hold equally many bytes: only reading them tells more."""
+    return stat.split(":")[1:2] == other.split(":")[1:2]
 
 
 def content_digest(entries: Iterable[tuple[str, str]]) -> str:

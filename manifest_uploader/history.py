@@ -64,7 +64,7 @@ def standing(past: CasePast) -> Standing:
     if past.unsure or past.filling is not None:
         return Standing.UNSURE
     ends = {socket.standing for socket in past.sockets.values()}
-    if past.words is not None or "failed" in ends:
+    if past.words is not None or ends & {"failed", "lost"}:
         return Standing.FAILED
     if past.title is not None:
         return Standing.FILLED if "waiting" in ends else Standing.DONE
@@ -129,12 +129,16 @@ def _filled(past: CasePast, time: float) -> CasePast:
         filling=None,
         unsure=False,
         words=None,
+        repeated=False,
     )
 
 
 def _failed(past: CasePast, event: Failed, _: float) -> CasePast:
-    filling = None if event.step.endswith(":fill") else past.filling
-    return replace(past, words=event.words, filling=filling)
+    """No words: it was found out that the step did not act."""
+    if not event.step.endswith(":fill"):
+        return replace(past, words=event.words or None)
+    repeated = past.repeated or not event.words
+    return replace(past, words=event.words or None, filling=None, unsure=False, repeated=repeated)
 
 
 def _unsure(past: CasePast, event: Unsure, _: float) -> CasePast:
@@ -146,7 +150,8 @@ def _confirmed(past: CasePast, event: Confirmed, time: float) -> CasePast:
 
 
 def _import_failed(past: CasePast, event: ImportFailed, time: float) -> CasePast:
-    return _ended(past, event.socket, time, standing="failed", words=event.words)
+    end = "lost" if event.lost else "failed"
+    return _ended(past, event.socket, time, standing=end, words=event.words)
 
 
 def _ended(past: CasePast, socket: str, time: float, **end: Any) -> CasePast:

@@ -47,6 +47,11 @@ class FileValue:
     single: bool
     """Written with `file:`, which promises exactly one file."""
     place: Place
+    """Of the first path."""
+    key: Place | None = None
+    """Of the socket's name."""
+    places: tuple[Place, ...] = ()
+    """Of every path, where there are several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,7 @@ class JsonValue:
     socket: str
     value: Json
     place: Place
+    key: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +72,7 @@ class ImageValue:
     pk: str
     """Lower-case UUID."""
     place: Place
+    key: Place | None = None
 
 
 Value: TypeAlias = FileValue | JsonValue | ImageValue
@@ -391,6 +398,8 @@ class Watch:
     waits: tuple[Wait, ...]
     last: bool = False
     """Look at all of them now, whatever the schedule: nobody looks again in this run."""
+    count: bool = False
+    """Count the upload rows even if no wait asks for it."""
 
 
 Step: TypeAlias = Upload | Create | Fill
@@ -444,6 +453,8 @@ class CasePlan:
     """Why it stands where it stands, where that needs saying."""
     sockets: tuple[str, ...] = ()
     """The sockets that the fill would send."""
+    found: tuple[Adopted | Checked | Gone | Renamed, ...] = ()
+    """What was found out while planning, and a run writes down before it begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -452,6 +463,8 @@ class Plan:
 
     cases: tuple[CasePlan, ...]
     """In the manifest's order; those that need nothing too."""
+    proven: frozenset[tuple[str, ...]] = frozenset()
+    """The kinds of which a case was filled before: they need no pilot."""
     notes: tuple[str, ...] = ()
     """What a person should know, and nothing is done about."""
 
@@ -538,7 +551,7 @@ class Paused:
     step: str
     socket: str | None
     why: str
-    size: bool = False
+    size_limit: bool = False
     """The number of bytes is the limit, rather than that of rows."""
 
 
@@ -561,6 +574,8 @@ class ImportFailed:
     step: str
     socket: str
     words: str
+    lost: bool = False
+    """The platform cleaned the upload up before it took it in: it is to be sent again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -656,6 +671,40 @@ class Record:
     event: Event
 
 
+# ── what else a task brings back; not kept ──────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What an item holds now."""
+
+    case: str
+    item: ItemSeen | None
+    """None: the platform no longer has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A watch has ended."""
+
+    rows: int | None = None
+    """Upload rows that the account holds; None where nobody asked."""
+    over: tuple[tuple[str, str], ...] = ()
+    """(case, socket) of last looks that found nothing new."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A task has ended; everything it brought came before this."""
+
+    task: Task
+    error: BaseException | None = None
+    """What ends the run: expected failures of one case are events."""
+
+
+Outcome: TypeAlias = Event | Looked | Watched | Finished
+
+
 # ── history: the fold of the events ─────────────────────────────────────────────────────────
 
 
@@ -675,7 +724,7 @@ class SocketPast:
 
     entry: Entry
     since: float
-    standing: Literal["waiting", "confirmed", "failed"]
+    standing: Literal["waiting", "confirmed", "failed", "lost"]
     words: str | None = None
     pk: str | None = None
     repeated: bool = False
@@ -701,6 +750,8 @@ class CasePast:
     """Why the last step failed; None: it did not, or something was done since."""
     gone: bool = False
     unsure: bool = False
+    repeated: bool = False
+    """A fill of unknown fate was taken for not sent: the next one may be its repetition."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,7 +156,7 @@ def _binding(obj: dict[str, Any], path: Path, number: int) -> Binding:
         raise _damaged(path, number, "this is not a state file of uploader")
     if obj.get("version") != _VERSION:
         raise _damaged(path, number, "it was written by another version of uploader")
-    target = obj.get("target")
+    target: Any = obj.get("target")
     try:
         binding = Binding(obj["platform"], TargetKind(target["kind"]), target["slug"], target["pk"])
     except (KeyError, TypeError, ValueError):
@@ -261,7 +261,7 @@ _CHECKS: Final[dict[str, Callable[[Any], Any]]] = {
     **dict.fromkeys(("case", "step", "socket", "title", "temporary", "stat", "content"), _optional),
     **dict.fromkeys(("sha256", "words", "why", "was"), _optional),
     **dict.fromkeys(("order", "part_size", "size", "files"), _count),
-    **dict.fromkeys(("repeated", "final", "anew"), _flag),
+    **dict.fromkeys(("repeated", "final", "anew", "size_limit", "lost"), _flag),
     "pk": _pk,
     "item": _uuid,
     "storage_id": _storage_id,

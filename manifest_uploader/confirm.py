@@ -1,0 +1,364 @@
+"""Sees whether the platform has imported what a fill gave it, and finds words for what failed.
+
+What is known of an import is little: a row that is gone was taken in, or cleaned up; a value
+that is another than before is there; a failed session names the upload, or after the first stage
+only the socket. A file socket that refuses says nothing at all.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from manifest_uploader.connection import Connection
+from manifest_uploader.items import holds
+from manifest_uploader.lookups import (
+    Session,
+    count_rows,
+    failed_sessions,
+    get_item,
+    is_row_gone,
+    list_items,
+    list_rows,
+)
+from manifest_uploader.model import (
+    Confirmed,
+    Entry,
+    Gone,
+    ImportFailed,
+    ItemSeen,
+    Noticed,
+    Outcome,
+    Target,
+    Wait,
+    Watch,
+    Watched,
+)
+
+ROW_LIFE_S: Final = 86_400.0
+"""Grand Challenge: rows older than a day are cleaned up, imported or not."""
+_GONE_WITHOUT_VALUE_S: Final = 600.0
+"""Between a row's going and its value lie moments to minutes."""
+_REFUSED_ONCE_PASSED_S: Final = 120.0
+"""How long a silent file socket waits once a later file has arrived."""
+_SESSIONS_AFTER_S: Final = 3.0
+"""An image that takes longer than this may have failed: its session would say so."""
+_UNKNOWN_WORDS: Final = (" failed with error: .", " failed with error: ")
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What one look at the platform showed."""
+
+    now: float
+    """Seconds since 1970."""
+    items: Mapping[str, ItemSeen | None]
+    """By pk; None: no longer there. Items that were not looked at are missing."""
+    gone_since: Mapping[str, float]
+    """Upload pk → when its row was first missing."""
+    sessions: tuple[Session, ...]
+    """All failed ones, as far as they were listed."""
+    first_seen: Mapping[str, float]
+    """Session pk → when it was first noticed, in any run."""
+    latest_file: float
+    """When the latest file that has arrived was filled."""
+
+
+def judge(wait: Wait, seen: Seen, *, refused_after_s: float, rivals: int = 1) -> Outcome | None:
+    """What became of one wait: Confirmed, ImportFailed or Gone; None: not known yet.
+
+    Args:
+        wait: what was filled.
+        seen: what a look showed.
+        refused_after_s: when a file that stays without a word counts as refused.
+        rivals: how many waits, this one included, an unnamed session of the socket may mean.
+
+    """
+    if wait.item in seen.items and seen.items[wait.item] is None:
+        return Gone(wait.case, f"{wait.case}:fill", wait.item)
+    step = f"{wait.case}/{wait.socket}"
+    item = seen.items.get(wait.item)
+    if item is not None:
+        entry = Entry(wait.socket, wait.digest, before=wait.before)
+        held = holds(entry, item)
+        if held is not None:
+            return Confirmed(wait.case, step, wait.socket, held.image or held.mark)
+    words = _failure(wait, seen, item, refused_after_s=refused_after_s, rivals=rivals)
+    return None if words is None else ImportFailed(wait.case, step, wait.socket, *words)
+
+
+def _failure(  # noqa: PLR0911 - one return a rule, in the order of their certainty
+    wait: Wait, seen: Seen, item: ItemSeen | None, *, refused_after_s: float, rivals: int
+) -> tuple[str, bool] | None:
+    """(words, the upload was lost) if the import has failed for certain."""
+    if wait.upload is None:
+        return (
+            None if item is None else ("the platform answered yes but holds another value", False)
+        )
+    if (named := _named(wait, seen)) is not None:
+        return named, False
+    gone_since = seen.gone_since.get(wait.upload)
+    if gone_since is None:
+        silent = not wait.image and _is_refused(wait, seen, refused_after_s)
+        return (_SILENT, False) if silent else None
+    if item is None:
+        return None
+    if seen.now - wait.since > ROW_LIFE_S:
+        return "the platform cleaned the upload up before it was imported", True
+    unnamed = _unnamed(wait, seen)
+    if unnamed and (rivals == 1 or len(unnamed) >= rivals):
+        also = " (or it is another case's failure: several fit)" if rivals > 1 else ""
+        return unnamed[0] + also, False
+    if seen.now - gone_since > _GONE_WITHOUT_VALUE_S:
+        return "the platform took the upload in ten minutes ago, and no value came of it", False
+    return None
+
+
+_SILENT: Final = (
+    "the platform kept the file without a word; JSON files have to fit the socket's schema"
+)
+
+
+def _named(wait: Wait, seen: Seen) -> str | None:
+    """The words of a session that names the upload and was not there before the fill."""
+    for session in seen.sessions:
+        fits = wait.upload in session.uploads and not _is_older(session, wait, seen)
+        if fits and not (wait.repeated and session.words.endswith(_UNKNOWN_WORDS)):
+            return session.words
+    return None
+
+
+def _unnamed(wait: Wait, seen: Seen) -> list[str]:
+    """The words of new sessions that name no upload and begin with the socket's title."""
+    start = f"Image validation for socket {wait.socket_title} failed"
+    return [
+        session.words
+        for session in seen.sessions
+        if not session.uploads
+        and session.words.startswith(start)
+        and not _is_older(session, wait, seen)
+    ]
+
+
+def _is_older(session: Session, wait: Wait, seen: Seen) -> bool:
+    return seen.first_seen.get(session.pk, seen.now) < wait.since
+
+
+def _is_refused(wait: Wait, seen: Seen, refused_after_s: float) -> bool:
+    waited = seen.now - wait.since
+    if seen.latest_file > wait.since:
+        return waited >= min(refused_after_s, _REFUSED_ONCE_PASSED_S)
+    return waited >= refused_after_s
+
+
+# ── looking ─────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(slots=True)
+class _Memory:
+    """What earlier looks of this run found."""
+
+    gone_since: dict[str, float] = field(default_factory=dict)
+    first_seen: dict[str, float] = field(default_factory=dict)
+    claimed: set[str] = field(default_factory=set)
+    """Unnamed sessions that were taken for a wait's failure."""
+    latest_file: float = 0.0
+    looks: dict[str, tuple[int, float]] = field(default_factory=dict)
+    """Item pk → (looks so far, when the next is due)."""
+    sessions_due: float = 0.0
+
+
+class Watcher:
+    """Looks at all that is waited for, with as few requests as it can."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        target: Target,
+        *,
+        sessions: Mapping[str, float],
+        refused_after_s: float,
+        target_size: int = 0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._connection, self._target, self._clock = connection, target, clock
+        self._refused_after_s = refused_after_s
+        self._memory = _Memory(first_seen=dict(sessions))
+        self._size = target_size
+        self._lock = threading.Lock()
+
+    def baseline(self) -> Noticed | None:
+        """The failed sessions that are there before the first fill: they mean nothing later."""
+        return self._notice(tuple(failed_sessions(self._connection)), self._clock())
+
+    def watch(self, task: Watch) -> Iterator[Outcome]:
+        """Look once; events for the waits that have ended, then `Watched`."""
+        with self._lock:
+            yield from self._watch(task)
+
+    def _watch(self, task: Watch) -> Iterator[Outcome]:
+        now = self._clock()
+        sessions = self._sessions(task, now)
+        noticed = self._notice(sessions, now)
+        if noticed is not None:
+            yield noticed
+        rows = self._rows(task.waits)
+        items = self._items(task, rows, now)
+        seen = Seen(
+            self._clock(),
+            items,
+            self._memory.gone_since,
+            tuple(one for one in sessions if one.pk not in self._memory.claimed),
+            self._memory.first_seen,
+            self._memory.latest_file,
+        )
+        ended = {wait: end for wait, end in self._judged(task, seen) if end is not None}
+        yield from ended.values()
+        yield Watched(self._count(task, rows), _over(task, items, ended))
+
+    # -- rows --
+
+    def _rows(self, waits: tuple[Wait, ...]) -> dict[str, str] | None:
+        """All upload rows; notes which of those waited for are gone."""
+        wanted = {wait.upload for wait in waits if wait.upload is not None}
+        if not wanted:
+            return None
+        rows = list_rows(self._connection)
+        now = self._clock()
+        for pk in wanted:
+            if pk in rows:
+                self._memory.gone_since.pop(pk, None)
+            else:
+                self._memory.gone_since.setdefault(pk, now)
+        return rows
+
+    def _count(self, task: Watch, rows: dict[str, str] | None) -> int | None:
+        if rows is not None:
+            return len(rows)
+        return count_rows(self._connection) if task.count else None
+
+    # -- items --
+
+    def _items(
+        self, task: Watch, rows: dict[str, str] | None, now: float
+    ) -> dict[str, ItemSeen | None]:
+        ready = {wait.item for wait in task.waits if self._is_ready(wait, task, rows, now)}
+        for pk in ready:
+            count, _ = self._memory.looks.get(pk, (0, 0.0))
+            self._memory.looks[pk] = (count + 1, now + min(15.0, 0.5 * 2**count))
+        return self._look_at(ready)
+
+    def _is_ready(self, wait: Wait, task: Watch, rows: dict[str, str] | None, now: float) -> bool:
+        if task.last or wait.last_look:
+            return True
+        _, due = self._memory.looks.get(wait.item, (0, 0.0))
+        if now < due:
+            return False
+        if wait.upload is None or rows is None or wait.upload not in rows:
+            return True
+        return not wait.image and _is_late(wait, now, self._refused_after_s)
+
+    def _look_at(self, pks: set[str]) -> dict[str, ItemSeen | None]:
+        """The items; by one list of the whole target where that costs less.
+
+        Measured on the platform: an item costs 0.1 s, a list 0.1 s and 2 ms for each it holds.
+        """
+        found: dict[str, ItemSeen | None] = {}
+        if len(pks) > 3 and len(pks) * 50 > self._size:  # noqa: PLR2004
+            found = {item.pk: item for item in list_items(self._connection, self._target)}
+            self._size = len(found)
+        for pk in pks - found.keys():
+            found[pk] = get_item(self._connection, self._target, pk)
+        return {pk: found[pk] for pk in pks}
+
+    # -- sessions --
+
+    def _sessions(self, task: Watch, now: float) -> tuple[Session, ...]:
+        """The failed sessions, where some image is late enough to have failed."""
+        late = any(
+            wait.image
+            and wait.upload is not None
+            and not wait.last_look
+            and (task.last or now - wait.since > _SESSIONS_AFTER_S)
+            for wait in task.waits
+        )
+        if not late or (now < self._memory.sessions_due and not task.last):
+            return ()
+        started = time.monotonic()
+        sessions = tuple(failed_sessions(self._connection))
+        took = time.monotonic() - started
+        self._memory.sessions_due = self._clock() + max(_SESSIONS_AFTER_S, 20 * took)
+        return sessions
+
+    def _notice(self, sessions: tuple[Session, ...], now: float) -> Noticed | None:
+        fresh = tuple(one.pk for one in sessions if one.pk not in self._memory.first_seen)
+        for pk in fresh:
+            self._memory.first_seen[pk] = now
+        return Noticed(fresh) if fresh else None
+
+    # -- judging --
+
+    def _judged(self, task: Watch, seen: Seen) -> Iterator[tuple[Wait, Outcome | None]]:
+        rivals = self._rivals(task.waits, seen)
+        for wait in task.waits:
+            end = judge(
+                wait,
+                seen,
+                refused_after_s=self._refused_after_s,
+                rivals=rivals.get(wait.socket_title, 1),
+            )
+            if isinstance(end, ImportFailed) and not self._is_certain(wait, end):
+                end = None
+            self._remember(wait, end, seen)
+            yield wait, end
+
+    def _rivals(self, waits: tuple[Wait, ...], seen: Seen) -> dict[str, int]:
+        """Socket title → how many waits for it have no row and no value."""
+        found: dict[str, int] = {}
+        for wait in waits:
+            item = seen.items.get(wait.item)
+            entry = Entry(wait.socket, wait.digest, before=wait.before)
+            missing = item is None or holds(entry, item) is None
+            if wait.image and wait.upload in seen.gone_since and missing:
+                found[wait.socket_title] = found.get(wait.socket_title, 0) + 1
+        return found
+
+    def _is_certain(self, wait: Wait, end: ImportFailed) -> bool:
+        """A row that a list did not show is asked for by its pk before it counts as gone."""
+        if wait.upload is None or wait.upload not in self._memory.gone_since:
+            return True
+        if is_row_gone(self._connection, wait.upload):
+            return True
+        self._memory.gone_since.pop(wait.upload, None)
+        return end.lost is False and _named_words(end)
+
+    def _remember(self, wait: Wait, end: Outcome | None, seen: Seen) -> None:
+        if isinstance(end, Confirmed) and not wait.image and wait.upload is not None:
+            self._memory.latest_file = max(self._memory.latest_file, wait.since)
+        if isinstance(end, ImportFailed):
+            self._memory.claimed |= {
+                one.pk for one in seen.sessions if not one.uploads and one.words in end.words
+            }
+        if end is not None:
+            self._memory.gone_since.pop(wait.upload or "", None)
+
+
+def _named_words(end: ImportFailed) -> bool:
+    return end.words.startswith("Image validation")
+
+
+def _is_late(wait: Wait, now: float, refused_after_s: float) -> bool:
+    return now - wait.since >= min(refused_after_s, _REFUSED_ONCE_PASSED_S)
+
+
+def _over(
+    task: Watch, items: Mapping[str, ItemSeen | None], ended: Mapping[Wait, Outcome]
+) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        (wait.case, wait.socket)
+        for wait in task.waits
+        if wait.last_look and wait.item in items and wait not in ended
+    )

@@ -1,0 +1,480 @@
+"""Tells a person, or a JSON reader, what happens: observers of events, and printers of plans."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from typing import IO, Any, Final
+
+from manifest_uploader import targets
+from manifest_uploader.errors import UploaderError
+from manifest_uploader.model import (
+    Action,
+    CaseEnd,
+    CasePlan,
+    End,
+    Event,
+    Facts,
+    Failed,
+    ImportFailed,
+    Noticed,
+    Paused,
+    Plan,
+    Problem,
+    Summary,
+    Target,
+    TargetKind,
+    Unsure,
+)
+from manifest_uploader.problems import format_problem, printable
+from manifest_uploader.run import Progress, Stand
+from manifest_uploader.state import event_json
+from manifest_uploader.streams import part_count, part_size
+
+_LINE_EVERY_S: Final = 30.0
+_MANY: Final = 20
+"""Cases that a summary names one by one."""
+_KIB: Final = 1024
+
+
+def say(text: str, stream: IO[str] | None = None) -> None:
+    """Print a line, whatever the terminal can show: no control character, no crash."""
+    out = stream or sys.stderr
+    clean = "\n".join(printable(line) for line in text.split("\n"))
+    try:
+        out.write(clean + "\n")
+    except UnicodeEncodeError:
+        encoding = getattr(out, "encoding", None) or "ascii"
+        out.write(clean.encode(encoding, "replace").decode(encoding) + "\n")
+    except BrokenPipeError:
+        return
+    out.flush()
+
+
+def say_json(obj: Mapping[str, Any]) -> None:
+    """One JSON line on standard output, at once."""
+    sys.stdout.write(json.dumps(obj, ensure_ascii=True) + "\n")
+    sys.stdout.flush()
+
+
+# ── problems and errors ─────────────────────────────────────────────────────────────────────
+
+
+def problem_lines(problems: Iterable[Problem]) -> str:
+    """Every problem, and how many there are."""
+    found = [format_problem(problem) for problem in problems]
+    count = f"{len(found)} problem{'s' * (len(found) != 1)}; nothing was sent"
+    return "\n".join([*found, count])
+
+
+def problem_json(problem: Problem) -> dict[str, Any]:
+    """A problem as `validate --json` gives it."""
+    place = problem.place
+    return {
+        "file": place.file if place else None,
+        "line": place.line if place else None,
+        "column": place.column if place else None,
+        "message": problem.message,
+        "hint": problem.hint,
+    }
+
+
+def error_lines(error: UploaderError) -> str:
+    """What ended a command, and what to do."""
+    hint = f"\n  hint: {error.hint}" if error.hint else ""
+    return f"uploader: {error.message}{hint}"
+
+
+# ── a run, for a JSON reader ────────────────────────────────────────────────────────────────
+
+
+class JsonLines:
+    """Events as JSON lines on standard output."""
+
+    def begins(self, plan: Plan, target: Target) -> None:
+        """Nothing: the events speak."""
+
+    def event(self, event: Event) -> None:
+        """One line."""
+        if isinstance(event, Noticed):
+            return
+        say_json({"event": "", "case": "", "socket": None, "step": ""} | event_json(event))
+
+    def case_ended(self, end: CaseEnd) -> None:
+        """Nothing: the events speak."""
+
+    def tick(self, progress: Progress) -> None:
+        """Nothing: byte counts are display."""
+
+    def note(self, text: str) -> None:
+        """Nothing: notes are for people."""
+
+    def ends(self, summary: Summary) -> None:
+        """The last line."""
+        say_json(summary_json(summary))
+
+
+def summary_json(summary: Summary) -> dict[str, Any]:
+    """The last line of `run --json`."""
+    counts = {end.value: 0 for end in End}
+    for one in summary.ends:
+        counts[one.end.value] += 1
+    unchanged = sum(one.unchanged for one in summary.ends)
+    return {
+        "event": "summary",
+        "cases": {"total": len(summary.ends), **counts, "unchanged": unchanged},
+        "uploads": summary.uploads,
+        "bytes_sent": summary.traffic.bytes_sent,
+        "requests": summary.traffic.requests,
+        "retries": summary.traffic.retries,
+        "elapsed_s": round(summary.elapsed_s, 3),
+    }
+
+
+# ── a run, for people ───────────────────────────────────────────────────────────────────────
+
+
+class Lines:
+    """Plain lines: one a case, and where it is every 30 s at most."""
+
+    def __init__(self, *, verbose: bool = False, quiet: bool = False) -> None:
+        self._verbose, self._quiet = verbose, quiet
+        self._last = time.monotonic()
+        self._paused: str | None = None
+        self._trouble: str | None = None
+        self.progress: Progress | None = None
+
+    def begins(self, plan: Plan, target: Target) -> None:
+        """What is about to be done."""
+        if not self._quiet:
+            self.say(begin_line(plan, target))
+
+    def event(self, event: Event) -> None:
+        """Only what goes wrong, unless verbose."""
+        match event:
+            case Failed(words=words) if words:
+                self.say(f"{event.step}: {words}")
+            case ImportFailed():
+                self.say(f"{event.step}: not imported: {event.words}")
+            case Unsure():
+                self.say(f"{event.step}: not sure: {event.why}")
+            case _ if self._verbose and not isinstance(event, Noticed):
+                self.say(f"{event.step}: {type(event).__name__.lower()}")
+
+    def case_ended(self, end: CaseEnd) -> None:
+        """One line a case that something was done for."""
+        if self._quiet or end.unchanged:
+            return
+        if end.end is End.DONE:
+            self.say(f"{end.case}: done")
+
+    def tick(self, progress: Progress) -> None:
+        """A line when something changes, and every 30 s."""
+        self.progress = progress
+        if progress.paused != self._paused:
+            self._paused = progress.paused
+            self.say(pause_line(progress))
+        if progress.trouble != self._trouble and (progress.trouble or self._trouble):
+            self._tell_trouble(progress)
+        if not self._quiet and time.monotonic() - self._last >= _LINE_EVERY_S:
+            self._last = time.monotonic()
+            self.say(progress_line(progress))
+
+    def _tell_trouble(self, progress: Progress) -> None:
+        if time.monotonic() - self._last >= _LINE_EVERY_S / 3 or self._verbose:
+            self._last = time.monotonic()
+            self._trouble = progress.trouble
+            if progress.trouble:
+                self.say(f"trouble: {progress.trouble}; trying again")
+
+    def note(self, text: str) -> None:
+        """A line."""
+        self.say(text)
+
+    def ends(self, summary: Summary) -> None:
+        """What is on the platform, what failed, and what to type next."""
+        self.say(summary_lines(summary))
+
+    def say(self, text: str) -> None:
+        """Print for a person."""
+        say(text)
+
+
+class Live(Lines):
+    """The same on a terminal, with a line that stays at the bottom and moves."""
+
+    def __init__(self, *, verbose: bool = False) -> None:
+        super().__init__(verbose=verbose)
+        from rich.console import Console  # noqa: PLC0415 - late: 135 ms
+        from rich.live import Live as RichLive  # noqa: PLC0415
+
+        self._console = Console(stderr=True, highlight=False, markup=False, emoji=False)
+        self._live = RichLive(
+            console=self._console, auto_refresh=False, transient=True, redirect_stdout=False
+        )
+        self._live.start()
+
+    def tick(self, progress: Progress) -> None:
+        """Move the line."""
+        from rich.text import Text  # noqa: PLC0415
+
+        self.progress = progress
+        shown = "\n".join(live_lines(progress, self._console.width))
+        self._live.update(Text(shown, no_wrap=True, overflow="ellipsis"), refresh=True)
+
+    def say(self, text: str) -> None:
+        """Print above the line."""
+        for line in text.split("\n"):
+            self._console.print(printable(line), soft_wrap=True)
+
+    def ends(self, summary: Summary) -> None:
+        """Take the line away, then the summary."""
+        self.stop()
+        super().ends(summary)
+
+    def stop(self) -> None:
+        """Take the line away."""
+        self._live.stop()
+
+
+# ── words ───────────────────────────────────────────────────────────────────────────────────
+
+
+def begin_line(plan: Plan, target: Target) -> str:
+    """What a run is about to do, in one line."""
+    counts = {action: sum(case.action is action for case in plan.cases) for action in Action}
+    verbs = {
+        Action.CREATE: "to make",
+        Action.CONTINUE: "to go on with",
+        Action.UPDATE: "to update",
+        Action.WAIT: "to wait for",
+        Action.NOTHING: "need nothing",
+    }
+    parts = [f"{counts[action]} {verb}" for action, verb in verbs.items() if counts[action]]
+    size = sum(upload.size for case in plan.cases for upload in case.uploads)
+    sent = f"; {size_words(size)} to send" if size else ""
+    noun = targets.place_noun(target.kind)
+    return f"{noun} {target.slug}: {cases_words(len(plan.cases))}: {', '.join(parts)}{sent}"
+
+
+def live_lines(progress: Progress, width: int) -> list[str]:
+    """What moves at the bottom of a terminal."""
+    share = progress.ended / progress.cases if progress.cases else 1.0
+    cells = max(10, min(30, width - 60))
+    bar = "#" * round(share * cells) + "-" * (cells - round(share * cells))
+    lines = [f"[{bar}] {progress_line(progress)}"]
+    if progress.paused:
+        lines.append(pause_line(progress))
+    if progress.trouble:
+        lines.append(f"trouble: {progress.trouble}; trying again")
+    if progress.stopping:
+        lines.append("stopping: what is under way ends; Ctrl-C again stops at once")
+    return lines
+
+
+def progress_line(progress: Progress) -> str:
+    """Cases, bytes, speed, time left, and what is waited for."""
+    sent = progress.traffic.bytes_sent
+    speed = sent / progress.elapsed_s if progress.elapsed_s else 0.0
+    parts = [f"{progress.ended} of {cases_words(progress.cases)} ended"]
+    if progress.total_bytes:
+        shown = min(sent, progress.total_bytes)
+        parts.append(f"{size_words(shown)} of {size_words(progress.total_bytes)}")
+        parts.append(f"{size_words(round(speed))}/s")
+        left = (progress.total_bytes - shown) / speed if speed else 0.0
+        if left > 1:
+            parts.append(f"{time_words(left)} left")
+    if progress.waiting:
+        parts.append(f"{progress.waiting} being imported")
+    if progress.eased:
+        parts.append("slower: the platform is busy")
+    return ", ".join(parts)
+
+
+def pause_line(progress: Progress) -> str:
+    """Why nothing new is uploaded, and since when."""
+    if progress.paused is None:
+        return "uploads go on"
+    return (
+        f"uploads pause since {time_words(progress.paused_s)}: {progress.paused} "
+        "(what is sent is filled and imported meanwhile; it goes on by itself)"
+    )
+
+
+def summary_lines(summary: Summary) -> str:
+    """What is on the platform, what failed and why, and what to type next."""
+    by_end: dict[End, list[CaseEnd]] = {end: [] for end in End}
+    for one in summary.ends:
+        by_end[one.end].append(one)
+    done = by_end[End.DONE]
+    unchanged = sum(one.unchanged for one in done)
+    lines = []
+    for end, words in _SECTIONS.items():
+        lines += _section(by_end[end], words)
+    lines += [f"left over: '{name}' has an item without its title ({item}); the next run fills it"
+              for name, item in summary.leftovers[:_MANY]]  # fmt: skip
+    lines += [f"note: {note}" for note in summary.notes]
+    whole = f"{len(done)} of {cases_words(len(summary.ends))} done and seen on the platform"
+    if len(done) == len(summary.ends):
+        whole = f"all {cases_words(len(done))} done and seen on the platform"
+    detail = f" ({unchanged} needed nothing)" if unchanged else ""
+    lines.append(whole + detail + traffic_words(summary))
+    return "\n".join([*lines, *_next_step(by_end)])
+
+
+_SECTIONS: Final = {
+    End.FAILED: "failed",
+    End.UNSURE: "not sure",
+    End.WAITING: "still being imported",
+    End.PENDING: "not finished",
+}
+
+
+def _section(ends: list[CaseEnd], words: str) -> list[str]:
+    shown = [
+        f"{words}: {one.case}" + (f": {'; '.join(one.words)}" if one.words else "")
+        for one in ends[:_MANY]
+    ]
+    more = len(ends) - _MANY
+    return [*shown, f"{words}: and {more} more"] if more > 0 else shown
+
+
+def _next_step(by_end: Mapping[End, list[CaseEnd]]) -> list[str]:
+    if any(one.gone for one in by_end[End.FAILED]):
+        return ["next: run the same command with --recreate to make deleted ones anew"]
+    if by_end[End.FAILED] or by_end[End.UNSURE]:
+        return [
+            ("next: mend what failed and run the same command; only what is new or changed is sent "
+            "(--retry-failed sends failed imports again unchanged)")
+        ]
+    if by_end[End.WAITING] or by_end[End.PENDING]:
+        return ["next: run the same command; it goes on where this run ended"]
+    return []
+
+
+def traffic_words(summary: Summary) -> str:
+    """How much went over the line."""
+    traffic = summary.traffic
+    retries = f", {traffic.retries} retries" if traffic.retries else ""
+    return (
+        f"; sent {size_words(traffic.bytes_sent)} in {summary.uploads} uploads, "
+        f"{traffic.requests} requests{retries}, {time_words(summary.elapsed_s)}"
+    )
+
+
+def cases_words(count: int) -> str:
+    """`1 case`, `3 cases`."""
+    return f"{count} case{'s' * (count != 1)}"
+
+
+def size_words(count: float) -> str:
+    """Bytes for people."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < _KIB:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= _KIB
+    return f"{count:.1f} TiB"
+
+
+def time_words(seconds: float) -> str:
+    """Seconds for people."""
+    if seconds < 60:  # noqa: PLR2004
+        return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"  # noqa: PLR2004
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"  # noqa: PLR2004
+
+
+# ── plan and status ─────────────────────────────────────────────────────────────────────────
+
+
+def plan_json(case: CasePlan, *, calls: bool) -> dict[str, Any]:
+    """One case of `plan --json`."""
+    found: dict[str, Any] = {
+        "case": case.case,
+        "title": case.title,
+        "state": case.standing.value,
+        "action": case.action.value,
+        "item": case.item,
+        "uploads": len(case.uploads),
+        "bytes": sum(upload.size for upload in case.uploads),
+        "requests": request_count(case),
+        "sockets": list(case.sockets),
+        "names": [upload.name for upload in case.uploads],
+        "words": case.words,
+    }
+    return found | ({"calls": call_lines(case)} if calls else {})
+
+
+def request_count(case: CasePlan) -> int:
+    """About how many requests a case takes; waiting for imports not counted."""
+    per_upload = [3 + part_count(one.size, part_size(one.size)) for one in case.uploads]
+    fill = (1 + case.fill.look_first) if case.fill is not None else 0
+    return sum(per_upload) + (case.create is not None) + fill
+
+
+def call_lines(case: CasePlan) -> list[str]:
+    """The very requests that make and fill a case, with holes in angle brackets."""
+    calls = [step.call for step in (case.create, case.fill) if step is not None]
+    return [f"{call.method} {call.path} {json.dumps(call.json, default=_hole)}" for call in calls]
+
+
+def _hole(hole: object) -> str:
+    return f"<{hole}>"
+
+
+def plan_lines(plan: Plan, facts: Facts, limit: int) -> str:
+    """What a run would do, for people."""
+    lines = [_plan_line(case) for case in plan.cases if case.action is not Action.NOTHING]
+    lines += [f"{case.case}: {case.standing}: {case.words}" for case in plan.cases
+              if case.action is Action.NOTHING and case.words]  # fmt: skip
+    lines += [f"note: {note}" for note in plan.notes]
+    uploads = sum(len(case.uploads) for case in plan.cases)
+    requests = sum(request_count(case) for case in plan.cases)
+    size = sum(upload.size for case in plan.cases for upload in case.uploads)
+    if facts.target is not None:
+        lines.append(begin_line(plan, facts.target))
+    lines.append(
+        f"{uploads} uploads, {size_words(size)}, about {requests} requests; upload rows: "
+        f"{facts.rows_used} of {limit} in use, {uploads} needed (they free themselves as "
+        "imports end)"
+    )
+    return "\n".join([*lines, "nothing was sent"])
+
+
+def _plan_line(case: CasePlan) -> str:
+    title = f" titled '{case.title}'" if case.title else " without a title"
+    parts = [
+        f"{upload.socket} ({upload.name}, {size_words(upload.size)})" for upload in case.uploads
+    ]
+    uploaded = {upload.socket for upload in case.uploads}
+    parts += [socket for socket in case.sockets if socket not in uploaded]
+    parts += [f"waiting for {wait.socket}" for wait in case.waits]
+    return f"{case.case}: {case.action}{title}: {', '.join(parts) or 'title or order'}"
+
+
+def stand_json(stand: Stand) -> dict[str, Any]:
+    """One case of `status --json`."""
+    return {
+        "case": stand.case,
+        "title": stand.title,
+        "state": stand.standing.value,
+        "item": stand.item,
+        "words": stand.words,
+    }
+
+
+def stand_line(stand: Stand) -> str:
+    """One case of `status`."""
+    words = f": {stand.words}" if stand.words else ""
+    item = f" ({stand.item})" if stand.item else ""
+    return f"{stand.case}: {stand.standing}{words}{item}"
+
+
+def item_noun(kind: TargetKind, count: int) -> str:
+    """`1 display set`, `3 archive items`."""
+    return f"{count} {targets.noun(kind)}{'s' * (count != 1)}"
+
+
+__all__ = ["JsonLines", "Lines", "Live", "Paused", "say", "say_json"]

@@ -1,0 +1,109 @@
+"""Questions to the platform: an item, a title, upload rows, failed import sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from manifest_uploader import targets
+from manifest_uploader.connection import Answer, Connection, results_of
+from manifest_uploader.items import is_pk, item_seen
+from manifest_uploader.model import ItemSeen, Json, Target
+
+_GONE = 404
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A failed import session: the only words the platform has for a failed import."""
+
+    pk: str
+    words: str
+    uploads: frozenset[str]
+    """Empty where the first stage of the import had taken them in."""
+
+
+def get_item(connection: Connection, target: Target, pk: str) -> ItemSeen | None:
+    """The item as it is now; None if the platform no longer has it."""
+    answer = connection.get(f"{targets.items_path(target.kind)}{pk}/")
+    return item_seen(answer.json) if answer.ok else None
+
+
+def list_items(connection: Connection, target: Target) -> Iterator[ItemSeen]:
+    """All items of the target, as one page after the other shows them."""
+    path = targets.items_path(target.kind)
+    for page in connection.pages(path, **targets.items_filter(target)):
+        for entry in page:
+            if (item := item_seen(entry)) is not None:
+                yield item
+
+
+def count_items(connection: Connection, target: Target) -> int:
+    """How many items the target holds."""
+    query = {**targets.items_filter(target), "limit": 1}
+    return _count(connection.call("GET", targets.items_path(target.kind), params=query), "items")
+
+
+def find_by_title(connection: Connection, target: Target, titles: frozenset[str]) -> dict[str, str]:
+    """Title → pk of those that the target holds; lists all of it, for there is no filter."""
+    return {
+        item.title: item.pk
+        for item in list_items(connection, target)
+        if item.title is not None and item.title in titles
+    }
+
+
+def count_rows(connection: Connection) -> int:
+    """How many upload rows the account holds."""
+    return _count(connection.get("uploads/", limit=1), "uploads")
+
+
+def list_rows(connection: Connection) -> dict[str, str]:
+    """Pk → status of the account's upload rows.
+
+    The list changes while one pages: a row that is missing here need not be gone.
+    """
+    return {
+        entry["pk"]: str(entry.get("status"))
+        for page in connection.pages("uploads/")
+        for entry in page
+        if isinstance(entry, dict) and is_pk(entry.get("pk"))
+    }
+
+
+def is_row_gone(connection: Connection, pk: str) -> bool:
+    """The upload row is no longer there: an import took it, or the clean-up."""
+    return connection.get(f"uploads/{pk}/").status == _GONE
+
+
+def rows_of(connection: Connection, pks: Iterable[str]) -> dict[str, str]:
+    """Pk → status of those rows that are still there: certain, unlike a list."""
+    wanted = set(pks)
+    if not wanted:
+        return {}
+    found = {pk: status for pk, status in list_rows(connection).items() if pk in wanted}
+    for pk in wanted - found.keys() if len(wanted - found.keys()) < len(wanted) / 2 + 20 else ():
+        answer = connection.get(f"uploads/{pk}/")
+        if answer.ok and isinstance(answer.json, dict):
+            found[pk] = str(answer.json.get("status"))
+    return found
+
+
+def failed_sessions(connection: Connection) -> Iterator[Session]:
+    """All failed import sessions of the account, in no order."""
+    for page in connection.pages("cases/upload-sessions/"):
+        for entry in page:
+            if isinstance(entry, dict) and entry.get("status") == "Failed" and is_pk(entry["pk"]):
+                yield _session(entry)
+
+
+def _session(entry: dict[str, Json]) -> Session:
+    uploads = entry.get("user_uploads")
+    named = frozenset(str(one) for one in uploads) if isinstance(uploads, list) else frozenset()
+    return Session(entry["pk"], str(entry.get("error_message") or ""), named)
+
+
+def _count(answer: Answer, what: str) -> int:
+    results_of(answer, what)
+    count = answer.json.get("count")
+    return count if isinstance(count, int) else len(answer.json["results"])

@@ -1,0 +1,60 @@
+"""Which bytes went up: one JSON line an upload, kept beside the state if asked for."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from manifest_uploader.errors import StateUnwritable
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The files of one completed upload."""
+
+    case: str
+    socket: str
+    upload: str
+    """The upload's pk."""
+    files: tuple[tuple[str, str, int], ...]
+    """(name, SHA-256, bytes)."""
+
+
+class Receipts:
+    """Appends receipts from any thread; without a path it does nothing."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._lock = threading.Lock()
+        self._file: IO[str] | None = None
+        if path is not None:
+            try:
+                self._file = path.open("a", encoding="utf-8")
+            except OSError as error:
+                raise StateUnwritable(f"{path} cannot be written: {error.strerror}") from None
+
+    def add(self, receipt: Receipt) -> None:
+        """Write one down."""
+        if self._file is None:
+            return
+        line = {
+            "time": round(time.time(), 3),
+            "case": receipt.case,
+            "socket": receipt.socket,
+            "upload": receipt.upload,
+            "files": [
+                {"name": name, "sha256": sha256, "size": size}
+                for name, sha256, size in receipt.files
+            ],
+        }
+        with self._lock:
+            self._file.write(json.dumps(line) + "\n")
+            self._file.flush()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._file is not None:
+            self._file.close()

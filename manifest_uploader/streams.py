@@ -1,0 +1,256 @@
+"""What travels as one upload, as parts whose bytes can be sent again: a file, a bundle, or JSON.
+
+Each byte is hashed for its part's MD5 while it is sent, and once for its file's SHA-256. A file's
+parts are read with a handle of their own each (Windows has no pread); a bundle cannot seek, so
+its parts are kept in memory while they are under way, a bounded number in all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from manifest_uploader.bundle import bundle_size, bundle_stream
+from manifest_uploader.digests import content_digest
+from manifest_uploader.files import FileChanged, LocalFile, Source
+
+MIB: Final = 2**20
+SMALLEST_PART: Final = 8 * MIB
+MOST_PARTS: Final = 10_000
+"""S3: parts are numbered from 1 to 10,000."""
+SLICE: Final = 256 * 1024
+"""Measured: 1.6 CPU s per GiB over TLS, against 2.0 with 64 KiB, in constant memory."""
+
+
+def part_size(size: int) -> int:
+    """Bytes of every part but the last of a stream of `size` bytes."""
+    smallest = -(-size // MOST_PARTS)
+    return max(SMALLEST_PART, -(-smallest // MIB) * MIB)
+
+
+def part_count(size: int, part: int) -> int:
+    """How many parts a stream has; an empty one has one empty part."""
+    return max(1, -(-size // part))
+
+
+@dataclass(slots=True)
+class Part:
+    """One part of a stream."""
+
+    number: int
+    """From 1."""
+    length: int
+    """Bytes."""
+    slices: Callable[[], Iterator[bytes | memoryview]]
+    """The bytes, from the beginning at every call; hashes them on the way."""
+    release: Callable[[], None] = lambda: None
+    """To be called once, when the part is stored or given up."""
+    md5: str = ""
+    """Of the bytes, in hex; known once `slices` was read to its end."""
+
+    def body(self) -> Iterator[bytes | memoryview]:
+        """The slices, hashed as they pass."""
+        total = hashlib.md5(usedforsecurity=False)
+        for piece in self.slices():
+            total.update(piece)
+            yield piece
+        self.md5 = total.hexdigest()
+
+    def read(self) -> str:
+        """The MD5 of the bytes without sending them."""
+        for _ in self.body():
+            pass
+        return self.md5
+
+
+@dataclass(slots=True)
+class Proof:
+    """What is known of a stream's content once all its parts were made."""
+
+    content: str = ""
+    """Digest of (name, SHA-256) of every file."""
+    sha256: str | None = None
+    """Of a single file."""
+    files: list[tuple[str, str, int]] = field(default_factory=list)
+    """(name, SHA-256, bytes) of every file."""
+
+
+class Stream(Protocol):
+    """One upload's bytes."""
+
+    size: int
+    proof: Proof
+
+    def parts(self, size: int) -> Iterator[Part]:
+        """The parts in order, each to be sent before long; sets `proof` at the end.
+
+        Raises:
+            FileChanged: a file is not what it was when the stream was made.
+
+        """
+        ...
+
+
+class JsonStream:
+    """A value that travels as a JSON file."""
+
+    def __init__(self, name: str, data: bytes, digest: str) -> None:
+        self.size = len(data)
+        self.proof = Proof()
+        self._name, self._data, self._digest = name, data, digest
+
+    def parts(self, size: int) -> Iterator[Part]:
+        """The parts; `size` in bytes."""
+        view = memoryview(self._data)
+        for number in range(1, part_count(self.size, size) + 1):
+            piece = view[(number - 1) * size : number * size]
+            yield Part(number, len(piece), lambda piece=piece: _sliced(piece))  # type: ignore[misc]
+        sha256 = hashlib.sha256(self._data).hexdigest()
+        self.proof = Proof(self._digest, sha256, [(self._name, sha256, self.size)])
+
+
+class FileStream:
+    """One file as it lies on the disk."""
+
+    def __init__(self, file: LocalFile) -> None:
+        self.size = file.size
+        self.proof = Proof()
+        self._file = file
+        self._sha256 = ""
+
+    def parts(self, size: int) -> Iterator[Part]:
+        """The parts; `size` in bytes.
+
+        A single part is hashed while it is sent. Of several, each is read for the SHA-256 just
+        before it is handed out: its sender then finds it in the system's cache.
+        """
+        check_unchanged(self._file)
+        count = part_count(self.size, size)
+        sha256 = hashlib.sha256()
+        if count == 1:
+            yield Part(1, self.size, self._hashed)
+        for number in range(1, count + 1) if count > 1 else ():
+            offset = (number - 1) * size
+            length = min(size, self.size - offset)
+            for piece in self._slices(offset, length):
+                sha256.update(piece)
+            yield Part(number, length, self._reader(offset, length))
+        check_unchanged(self._file)
+        self._prove(self._sha256 if count == 1 else sha256.hexdigest())
+
+    def _hashed(self) -> Iterator[memoryview]:
+        total = hashlib.sha256()
+        for piece in self._slices(0, self.size):
+            total.update(piece)
+            yield piece
+        self._sha256 = total.hexdigest()
+
+    def _prove(self, sha256: str) -> None:
+        name = self._file.name
+        self.proof = Proof(content_digest([(name, sha256)]), sha256, [(name, sha256, self.size)])
+
+    def _reader(self, offset: int, length: int) -> Callable[[], Iterator[memoryview]]:
+        return lambda: self._slices(offset, length)
+
+    def _slices(self, offset: int, length: int) -> Iterator[memoryview]:
+        buffer = memoryview(bytearray(min(SLICE, length) or 1))
+        left = length
+        try:
+            with self._file.path.open("rb", buffering=0) as handle:
+                handle.seek(offset)
+                while left:
+                    got = handle.readinto(buffer[: min(left, len(buffer))])
+                    if not got:
+                        raise FileChanged(f"'{self._file.name}' became shorter while it was sent")
+                    yield buffer[:got]
+                    left -= got
+        except OSError as error:
+            raise FileChanged(
+                f"'{self._file.name}' cannot be read any more: {error.strerror}"
+            ) from None
+
+
+class BundleStream:
+    """Several files as one stored zip."""
+
+    def __init__(self, source: Source, room: threading.Semaphore, stop: Callable[[], bool]) -> None:
+        self.size = bundle_size(source)
+        self.proof = Proof()
+        self._source, self._room, self._stop = source, room, stop
+
+    def parts(self, size: int) -> Iterator[Part]:
+        """The parts; `size` in bytes. Waits for room before it fills each."""
+        hashed: list[tuple[str, str, int]] = []
+
+        def on_file(file: LocalFile, sha256: str) -> None:
+            hashed.append((file.name, sha256, file.size))
+
+        chunks = _Rechunked(bundle_stream(self._source, on_file))
+        for number in range(1, part_count(self.size, size) + 1):
+            length = min(size, self.size - (number - 1) * size)
+            self._take_room()
+            try:
+                pieces = chunks.take(length)
+            except BaseException:
+                self._room.release()
+                raise
+            yield Part(number, length, lambda pieces=pieces: iter(pieces), self._room.release)  # type: ignore[misc]
+            del pieces
+        chunks.finish()
+        self.proof = Proof(
+            content_digest([(name, sha256) for name, sha256, _ in hashed]), None, hashed
+        )
+
+    def _take_room(self) -> None:
+        while not self._room.acquire(timeout=0.5):
+            if self._stop():
+                raise FileChanged("stopped")
+
+
+class _Rechunked:
+    """A stream of chunks, taken in pieces of wanted lengths."""
+
+    def __init__(self, chunks: Iterator[bytes | memoryview]) -> None:
+        self._chunks = chunks
+        self._rest: memoryview = memoryview(b"")
+
+    def take(self, length: int) -> list[bytes | memoryview]:
+        """The next `length` bytes."""
+        pieces: list[bytes | memoryview] = []
+        while length:
+            if not self._rest:
+                self._rest = memoryview(next(self._chunks))
+            piece, self._rest = self._rest[:length], self._rest[length:]
+            pieces.append(piece)
+            length -= len(piece)
+        return pieces
+
+    def finish(self) -> None:
+        """Read to the end: the last file is reported behind its last byte."""
+        for chunk in self._chunks:
+            assert not len(chunk), "a bundle is as long as it was said to be"
+
+
+def _sliced(data: memoryview) -> Iterator[memoryview]:
+    for start in range(0, len(data), SLICE):
+        yield data[start : start + SLICE]
+
+
+def check_unchanged(file: LocalFile) -> None:
+    """Hold a file against what it was.
+
+    Raises:
+        FileChanged: its size, time or identity is another, or it is gone.
+
+    """
+    try:
+        now = file.path.stat()
+    except OSError as error:
+        raise FileChanged(f"'{file.name}' is gone or unreadable: {error.strerror}") from None
+    if (now.st_size, now.st_mtime_ns) != (file.size, file.mtime_ns):
+        raise FileChanged(f"'{file.name}' changed while it was sent")
+    if file.inode and now.st_ino != file.inode:
+        raise FileChanged(f"'{file.name}' was replaced while it was sent")
