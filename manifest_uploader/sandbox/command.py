@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 from manifest_uploader.sandbox.faults import Hook
 from manifest_uploader.sandbox.options import SandboxOptions
 from manifest_uploader.sandbox.running import PortTaken, Running, start
-from manifest_uploader.sandbox.show import as_table, delete_item, has_memory, read_items
+from manifest_uploader.sandbox.show import as_table, delete_object, has_memory, read_items
 from manifest_uploader.sandbox.sockets import OptionInvalid
 from manifest_uploader.sandbox.store import FolderUnusable, Store
 
@@ -218,15 +218,15 @@ def _show(argv: list[str]) -> int:
 def _delete(argv: list[str]) -> int:
     parser = _small_parser(
         "delete",
-        "Delete an item, as a person does on the web page.",
+        "Delete an item or an image, as a person does on the web page.",
         "uploader sandbox delete --dir sandbox 6cae04d9-f29e-43bf-8b4f-414a1712c245",
     )
-    parser.add_argument("pk", metavar="PK", help="of the item")
+    parser.add_argument("pk", metavar="PK", help="of the item or image")
     arguments = parser.parse_args(argv)
     store = _open(arguments.dir, parser.error)
     try:
-        if not delete_item(store, arguments.pk):
-            parser.error(f"{arguments.dir} holds no item {arguments.pk}")
+        if not delete_object(store, arguments.pk):
+            parser.error(f"{arguments.dir} holds no item or image {arguments.pk}")
     finally:
         store.close()
     return 0

@@ -145,7 +145,7 @@ class Importer:
         _check_names(rows)
         sources = [source_of(row["filename"], part_paths(store, row["pk"])) for row in rows]
         needs_values = job["socket"] is not None and bool(self._socket(job).segments)
-        with unpacked(sources) as files:
+        with unpacked(sources, store.parts) as files:
             pictures = read_pictures(files, with_values=needs_values)
         if not pictures:
             plural = "" if len(files) == 1 else "s"

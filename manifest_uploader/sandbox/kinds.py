@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 Family = Literal["image", "json", "file"]
@@ -18,23 +20,6 @@ class Kind:
     family: Family
     ending: str = ".json"
     """Of the file that a value has when an algorithm sees it; none for images."""
-
-
-def all_kinds() -> dict[str, Kind]:
-    """Return every kind by its name."""
-    kinds = [
-        *(Kind(name, code, "image", "") for name, code in _IMAGES),
-        *(Kind(name, code, "json") for name, code in _JSON),
-        *(Kind(name, code, "file", ending) for name, code, ending in _FILES),
-    ]
-    return {kind.name: kind for kind in kinds}
-
-
-def suggest_kind(name: str) -> str | None:
-    """Return the kind that was probably meant, or None."""
-    names = {known.casefold(): known for known in all_kinds()}
-    close = difflib.get_close_matches(name.casefold(), names, n=1, cutoff=0.5)
-    return names[close[0]] if close else None
 
 
 _IMAGES = (
@@ -83,3 +68,21 @@ _FILES = (
     ("Newick tree-format file", "NEWCK", ".newick"),
     ("BIOM format", "BIOM", ".biom"),
 )
+KINDS: Mapping[str, Kind] = MappingProxyType(
+    {
+        kind.name: kind
+        for kind in (
+            *(Kind(name, code, "image", "") for name, code in _IMAGES),
+            *(Kind(name, code, "json") for name, code in _JSON),
+            *(Kind(name, code, "file", ending) for name, code, ending in _FILES),
+        )
+    }
+)
+"""Every kind by its name."""
+
+
+def suggest_kind(name: str) -> str | None:
+    """Return the kind that was probably meant, or None."""
+    names = {known.casefold(): known for known in KINDS}
+    close = difflib.get_close_matches(name.casefold(), names, n=1, cutoff=0.5)
+    return names[close[0]] if close else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ from manifest_uploader.sandbox.site import Site
 from manifest_uploader.sandbox.store import STRANGER, USER, now
 
 Handler = Callable[..., Answer]
+_LOG = logging.getLogger(__name__)
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _CHALLENGE = ("WWW-Authenticate", "Bearer")
 
@@ -72,6 +74,9 @@ class Routes:
         except Refused as error:
             return error.answer
         except Unhandled:
+            return broken_page()
+        except Exception as error:  # noqa: BLE001 - a sandbox that hangs up would hide its own bugs
+            _LOG.error("a bug of the sandbox: %s %s: %r", request.method, request.path, error)
             return broken_page()
 
     def _act(self, found: Found, request: Request) -> Answer:

@@ -23,7 +23,7 @@ from manifest_uploader.sandbox.sockets import (
     parse_socket,
 )
 from manifest_uploader.sandbox.storage import Signer, Storage
-from manifest_uploader.sandbox.store import Claim, FolderUnusable, Store, is_pk, new_pk, new_token
+from manifest_uploader.sandbox.store import Claim, Store, is_pk, new_pk, new_token
 from manifest_uploader.sandbox.targets import TargetKind, add_target
 
 
@@ -72,11 +72,7 @@ class Running:
 def start(options: SandboxOptions) -> Running:
     """Start a sandbox; raise OptionInvalid, FolderUnusable or PortTaken."""
     check(options)
-    try:
-        claim = Claim(options.dir)
-    except OSError as error:
-        message = f"cannot use {options.dir} as the sandbox's folder: {error}"
-        raise FolderUnusable(message) from error
+    claim = Claim(options.dir)
     try:
         return _start(options, claim)
     except BaseException:

@@ -47,11 +47,12 @@ def _value(row: Row) -> dict[str, Any]:
     return {"value": json.loads(row["json"])}
 
 
-def delete_item(store: Store, pk: str) -> bool:
-    """Remove an item as a person does on the web page; False if there is none."""
+def delete_object(store: Store, pk: str) -> bool:
+    """Remove an item or an image as a person does on the web page; False if there is none."""
     with store.transaction():
-        store.run("DELETE FROM vals WHERE item = ?", pk)
-        return store.change("DELETE FROM items WHERE pk = ?", pk) > 0
+        store.run("DELETE FROM vals WHERE item = ? OR image = ?", pk, pk)
+        items = store.change("DELETE FROM items WHERE pk = ?", pk)
+        return items + store.change("DELETE FROM images WHERE pk = ?", pk) > 0
 
 
 def has_memory(folder: Path) -> bool:

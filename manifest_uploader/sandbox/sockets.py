@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from manifest_uploader.sandbox.kinds import all_kinds, suggest_kind
+from manifest_uploader.sandbox.kinds import KINDS, suggest_kind
 from manifest_uploader.sandbox.schemas import check_schema, schema_of
 from manifest_uploader.sandbox.store import Store
 
@@ -36,12 +36,12 @@ class Socket:
     @property
     def family(self) -> str:
         """Return image, json or file: what a value of this socket is made of."""
-        return all_kinds()[self.kind].family
+        return KINDS[self.kind].family
 
     @property
     def code(self) -> str:
         """Return the kind's short code in messages."""
-        return all_kinds()[self.kind].code
+        return KINDS[self.kind].code
 
     @property
     def super_kind(self) -> str:
@@ -111,7 +111,7 @@ def parse_socket(line: str) -> Socket:
 
 
 def _kind(name: str, line: str) -> str:
-    for known in all_kinds():
+    for known in KINDS:
         if known.casefold() == name.casefold():
             return known
     meant = suggest_kind(name)
@@ -120,7 +120,7 @@ def _kind(name: str, line: str) -> str:
 
 
 def _path(slug: str, kind: str) -> str:
-    found = all_kinds()[kind]
+    found = KINDS[kind]
     return f"images/{slug}" if found.family == "image" else slug + found.ending
 
 

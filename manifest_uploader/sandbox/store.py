@@ -84,8 +84,7 @@ class Store:
             self._db = _connect(folder / "sandbox.sqlite3")
             self._db.executescript(_SCHEMA)
         except (OSError, sqlite3.Error) as error:
-            message = f"cannot use {folder} as the sandbox's folder: {error}"
-            raise FolderUnusable(message) from error
+            raise _unusable(folder, error) from error
         self._lock = threading.RLock()
         self._after: list[Callable[[], None]] = []
 
@@ -163,19 +162,28 @@ def _connect(path: Path) -> sqlite3.Connection:
     return db
 
 
+def _unusable(folder: Path, error: Exception) -> FolderUnusable:
+    return FolderUnusable(f"cannot use {folder} as the sandbox's folder: {error}")
+
+
 class Claim:
     """Holds a folder for one sandbox at a time, until closed or until the process ends."""
 
     def __init__(self, folder: Path) -> None:
         """Take the folder, or say that another sandbox has it."""
-        folder.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(folder / "claim.sqlite3", timeout=0, check_same_thread=False)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            path = folder / "claim.sqlite3"
+            self._db = sqlite3.connect(path, timeout=0, check_same_thread=False)
+        except (OSError, sqlite3.Error) as error:
+            raise _unusable(folder, error) from error
         try:
             self._db.execute("BEGIN EXCLUSIVE")
         except sqlite3.Error as error:
             self._db.close()
-            message = f"another sandbox is running on {folder} ({error})"
-            raise FolderUnusable(message) from error
+            if "locked" not in str(error):
+                raise _unusable(folder, error) from error
+            raise FolderUnusable(f"another sandbox is running on {folder}") from error
 
     def close(self) -> None:
         """Let go of the folder."""

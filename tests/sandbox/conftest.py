@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.sandbox.helpers import Client, options
 
 from manifest_uploader.sandbox import start
+from tests.sandbox.helpers import Client, options
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.sandbox.helpers import Client, mha, settle, wait_for
 
 from manifest_uploader.sandbox import Running, main
+from tests.sandbox.helpers import Client, mha, settle, wait_for
 
 Start = Callable[..., tuple["subprocess.Popen[str]", Client]]
 ROOT = Path(__file__).parents[2]
@@ -236,11 +236,13 @@ def test_a_folder_that_cannot_be_used_is_said_in_one_line(
 
     assert main(["--dir", str(tmp_path / "file")]) == 3
     assert main(["--dir", str(tmp_path / "file" / "below")]) == 3
+    (tmp_path / "a" / "claim.sqlite3").mkdir(parents=True)
+    assert main(["--dir", str(tmp_path / "a")]) == 3
     (tmp_path / "sandbox.sqlite3").write_text("no database" * 1000)
     assert main(["--dir", str(tmp_path)]) == 3
 
     error = capsys.readouterr().err
-    assert error.count("\n") == error.count("uploader sandbox: cannot use ") == 3
+    assert error.count("\n") == error.count("uploader sandbox: cannot use ") == 4
 
 
 @pytest.mark.parametrize("command", [[], ["show"], ["delete"]])
@@ -292,6 +294,34 @@ def test_the_authority_stays_the_same_between_starts(tmp_path: Path) -> None:
             seen.append(running.ca.read_bytes())
 
     assert seen[0] == seen[1]
+
+
+def test_an_image_can_be_deleted(begin: Callable[..., Client], tmp_path: Path) -> None:
+    client = begin()
+    item = client.create()
+    client.fill(item, {"interface": "ct-image", "user_uploads": [client.upload()]})
+    settle(tmp_path)
+    image = client.values(item)["ct-image"]["image"]
+
+    assert main(["delete", "--dir", str(tmp_path / "memory"), image.split("/")[-2]]) == 0
+
+    assert client.values(item) == {}
+    assert client.get(image).status_code == 404
+
+
+def test_a_bug_of_the_sandbox_is_a_500_page_and_one_line(
+    begin: Callable[..., Client],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    from manifest_uploader.sandbox import uploads
+
+    client = begin()
+    monkeypatch.setattr(uploads, "clean_up", lambda *_: 1 / 0)
+
+    assert client.get("gcapi/").status_code == 500
+    assert "a bug of the sandbox: GET /api/v1/gcapi/: ZeroDivisionError" in caplog.text
+    assert "Traceback" not in caplog.text
 
 
 def test_tokens_are_nobody_elses_business(begin: Callable[..., Client], tmp_path: Path) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.faults import Chance, Script, Step, by_chance
-from tests.sandbox.helpers import Client, settle
 
 from manifest_uploader.sandbox import Fault
+from tests.faults import Chance, Script, Step, by_chance
+from tests.sandbox.helpers import Client, settle
 
 SETS = "reader-studies/display-sets/"
 

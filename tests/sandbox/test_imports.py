@@ -15,6 +15,7 @@ import pydicom
 import pytest
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+
 from tests.sandbox.helpers import Client, mha, settle, wait_for, zipped
 
 FOREVER = float("inf")
@@ -22,7 +23,7 @@ FOREVER = float("inf")
 
 def dicom(series: str, number: int = 1, *, rows: int = 2, pixels: bytes = bytes(8)) -> bytes:
     """Return one slice of a CT series."""
-    meta = FileMetaDataset()
+    meta: Any = FileMetaDataset()
     meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.2"
     meta.MediaStorageSOPInstanceUID = generate_uid()
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
@@ -105,7 +106,7 @@ class Case:
 
     @property
     def words(self) -> str:
-        message = self.client.sessions()[-1]["error_message"]
+        message = str(self.client.sessions()[-1]["error_message"])
         return message.partition(" failed with error: ")[2]
 
 

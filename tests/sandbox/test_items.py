@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+
 from tests.sandbox.helpers import Client
 
 SETS = "reader-studies/display-sets/"
@@ -176,7 +177,10 @@ def test_a_made_up_image_can_be_referred_to(begin: Callable[..., Client]) -> Non
 
 def test_put_removes_the_sockets_it_does_not_name(client: Client) -> None:
     item = client.create()
-    values = [{"interface": "age-float", "value": 1}, {"interface": "note-string", "value": "x"}]
+    values: list[dict[str, Any]] = [
+        {"interface": "age-float", "value": 1},
+        {"interface": "note-string", "value": "x"},
+    ]
     client.fill(item, *values)
 
     assert client.request("PUT", item, json={"values": values[:1]}).is_success

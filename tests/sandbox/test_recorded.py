@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from tests.sandbox.helpers import Client, mha, settle, zipped
 
-from manifest_uploader.sandbox.show import delete_item
+from manifest_uploader.sandbox.show import delete_object
 from manifest_uploader.sandbox.store import Store
+from tests.sandbox.helpers import Client, mha, settle, zipped
 
 FOLDER = Path(__file__).parent / "recorded"
 FILES = sorted(FOLDER.glob("*.jsonl"))
@@ -82,7 +82,7 @@ class Replay:
             self.ours[step["learn"]] = held[step["socket"]]["image"].split("/")[-2]
         else:
             store = Store(self.folder / "memory")
-            assert delete_item(store, self.ours[step["delete"]])
+            assert delete_object(store, self.ours[step["delete"]])
             store.close()
 
     def make_upload(self, step: dict[str, Any]) -> None:
@@ -134,28 +134,30 @@ class Replay:
             self.ours[expected["pk"]] = own["pk"]
 
 
-def differences(expected: Any, own: Any, where: str, *, exact: bool = True) -> list[str]:
+def differences(expected: Any, own: Any, where: str = "", *, exact: bool = True) -> list[str]:
     """Return where our answer lacks a field, or has another type or another value."""
     if isinstance(expected, dict) and isinstance(own, dict):
-        found = [f"{where}.{key} is missing" for key in expected.keys() - own.keys()]
-        for key in expected.keys() & own.keys():
-            same = exact and key not in MOVING
-            if key in NULLABLE and None in (expected[key], own[key]):
-                continue
-            found += differences(expected[key], own[key], f"{where}.{key}", exact=same)
-        return found
+        return list(in_fields(expected, own, where, exact=exact))
     if isinstance(expected, list) and isinstance(own, list):
         if exact and len(expected) != len(own):
             return [f"{where}: {own} instead of {expected}"]
         pairs = zip(expected, own, strict=False)
         return [d for e, o in pairs for d in differences(e, o, f"{where}[]", exact=exact)]
-    if exact and where.endswith(".pk") and isinstance(expected, int):
-        return [] if isinstance(own, int) else [f"{where} is {own!r}"]
-    if exact and expected != own:
-        return [f"{where}: {own!r} instead of {expected!r}"]
-    if not exact and type(expected) is not type(own):
-        return [f"{where}: {own!r} is not like {expected!r}"]
-    return []
+    if isinstance(expected, int) and where.endswith(".pk"):
+        exact = False
+    same = expected == own if exact else type(expected) is type(own)
+    return [] if same else [f"{where}: {own!r} instead of {expected!r}"]
+
+
+def in_fields(
+    expected: dict[str, Any], own: dict[str, Any], where: str, *, exact: bool
+) -> Iterator[str]:
+    for key, wanted in expected.items():
+        if key not in own:
+            yield f"{where}.{key} is missing"
+        elif key not in NULLABLE or None not in (wanted, own[key]):
+            same = exact and key not in MOVING
+            yield from differences(wanted, own[key], f"{where}.{key}", exact=same)
 
 
 def compare(replay: Replay, exchange: dict[str, Any], answer: httpx.Response) -> list[str]:
@@ -177,7 +179,7 @@ def compare(replay: Replay, exchange: dict[str, Any], answer: httpx.Response) ->
         wanted = replay.translate(expected["json"])
         if exchange.get("any_order") and isinstance(wanted, dict):
             wanted.pop("order", None)
-        return differences(wanted, answer.json(), "")
+        return differences(wanted, answer.json())
     names = re.findall(r'"(\w+)":', expected.get("cut", ""))
     return [f"{name} is missing" for name in names if f'"{name}":' not in answer.text]
 

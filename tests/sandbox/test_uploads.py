@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import httpx
 import pytest
+
 from tests.sandbox.helpers import Client, wait_for
 
 MIB = 1024**2

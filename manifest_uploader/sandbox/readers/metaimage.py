@@ -119,13 +119,11 @@ def _picture(
     offset = header.end if local else max(0, header.skip)
     if header.skip == -1 and not header.compressed:
         offset = data.size - header.data_size
-    pieces = _data(data, header, offset)
+    _check(data, header, offset)
     values = None
-    if header.typecode in "fd" or not with_values:
-        _check(data, header, offset)
-    else:
-        swap = header.big_endian
-        values = distinct(pieces, header.typecode, swap=swap)
+    if with_values and header.typecode not in "fd":
+        pieces = _data(data, header, offset)
+        values = distinct(pieces, header.typecode, swap=header.big_endian)
     return Picture(
         name=source.base,
         width=header.shape[0],

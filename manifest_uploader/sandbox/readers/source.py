@@ -39,11 +39,6 @@ class Source:
         """Return the name without its folder."""
         return PurePosixPath(self.name).name
 
-    def starts_with(self, *signatures: bytes) -> bool:
-        """Say whether the file begins with one of the signatures."""
-        with self.open() as file:
-            return file.read(16).startswith(signatures)
-
 
 class Joined(io.RawIOBase):
     """Several files read as one."""
@@ -115,9 +110,12 @@ def source_of(name: str, paths: tuple[Path, ...]) -> Source:
 
 
 @contextmanager
-def unpacked(sources: list[Source]) -> Iterator[list[Source]]:
-    """Give the sources with what is inside the zips among them in their places."""
-    with tempfile.TemporaryDirectory(prefix="sandbox-") as folder:
+def unpacked(sources: list[Source], within: Path) -> Iterator[list[Source]]:
+    """Give the sources with what is inside the zips among them in their places.
+
+    It is unpacked within a folder, and removed at the end.
+    """
+    with tempfile.TemporaryDirectory(prefix="unpacked-", dir=within) as folder:
         found: list[Source] = []
         for number, source in enumerate(sources):
             found += _unpack(source, Path(folder) / str(number)) or [source]
