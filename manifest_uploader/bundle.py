@@ -64,7 +64,7 @@ class _Entry:
 
     @property
     def is_long(self) -> bool:
-        return self.size >= _LONG
+        return _is_long(self.size)
 
     @property
     def end(self) -> int:
@@ -86,7 +86,7 @@ class _Entry:
     def directory_record(self, *, crc: int) -> bytes:
         """The record in the table of contents."""
         longs = [self.size, self.size] if self.is_long else []
-        longs += [self.offset] if self.offset >= _LONG else []
+        longs += [self.offset] if _is_long(self.offset) else []
         extra = _long_field(*longs) if longs else b""
         version = _VERSION_LONG if longs else _VERSION
         size, offset = (min(_LONG, number) for number in (self.size, self.offset))
@@ -101,6 +101,18 @@ class _Entry:
         )
 
 
+def _is_long(number: int) -> bool:
+    return number >= _LONG
+
+
+def _is_many(count: int) -> bool:
+    return count >= _MANY
+
+
+def _short(number: int) -> int:
+    return _LONG if _is_long(number) else number
+
+
 def _long_field(*numbers: int) -> bytes:
     return struct.pack(f"<2H{len(numbers)}Q", 1, 8 * len(numbers), *numbers)
 
@@ -108,7 +120,7 @@ def _long_field(*numbers: int) -> bytes:
 def _end_records(count: int, start: int, size: int) -> bytes:
     """The end of a zip whose table of contents begins at `start` and has `size` bytes."""
     long = b""
-    if count >= _MANY or max(start, size) >= _LONG:
+    if _is_many(count) or _is_long(start) or _is_long(size):
         versions = (_UNIX | _VERSION_LONG, _VERSION_LONG)
         long = struct.pack("<4sQ2H2L", b"PK\6\6", 44, *versions, 0, 0)
         long += struct.pack("<4Q", count, count, size, start)

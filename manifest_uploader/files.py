@@ -80,7 +80,8 @@ def find_root(manifest: Manifest, *, root: str | None, follow_links: bool) -> Ro
         ManifestInvalid: The root is missing, not a folder, or outside the manifest's folder.
     """
     if root is not None:
-        return _checked(Root(Path(os.path.realpath(root)), follow_links, f"in {root}"), manifest)
+        given = Root(Path(os.path.realpath(root)), follow_links, f"in {root}")
+        return _checked(given, manifest, "it was given by --root or UPLOADER_ROOT")
     home = Path(os.path.realpath(Path(manifest.path).parent))
     written = manifest.root or "."
     path = Path(os.path.realpath(home / written))
@@ -91,14 +92,13 @@ def find_root(manifest: Manifest, *, root: str | None, follow_links: bool) -> Ro
         hint = f"{_FOLLOW}; or say where the files are with --root"
         _refuse(manifest, f"root '{written}' is a link out of the manifest's folder", hint)
     shown = "in the manifest's folder" if manifest.root is None else f"in {manifest.root}"
-    return _checked(Root(path, follow_links, shown), manifest)
+    return _checked(Root(path, follow_links, shown), manifest, "--root says where the files are")
 
 
-def _checked(root: Root, manifest: Manifest) -> Root:
+def _checked(root: Root, manifest: Manifest, hint: str) -> Root:
     if not root.path.is_dir():
-        named = root.shown.removeprefix("in ")
         is_what = "is not a folder" if root.path.exists() else "does not exist"
-        _refuse(manifest, f"root '{named}' {is_what}", "--root says where the files are")
+        _refuse(manifest, f"root '{root.shown.removeprefix('in ')}' {is_what}", hint)
     return root
 
 
@@ -161,6 +161,7 @@ class _Search:
         self._inside = self._base.rstrip(os.sep) + os.sep
         self._found: dict[str, LocalFile] = {}
         self._entered: dict[str, bool] = {}
+        self._listed: dict[str, Folder] = {}
 
     def take(self, written: str) -> None:
         """Add what one path, folder or glob names."""
@@ -187,8 +188,8 @@ class _Search:
             self._say(f"'{self._value.paths[0]}' matches {len(self._found)} files", hint)
             return ()
         files = named(self._found)
-        place = self._value.place
-        self.problems += [Problem(message, place, hint) for message, hint in find_wrong(files)]
+        for message, hint in find_wrong(files):
+            self._say(message, hint)
         return tuple(files.values())
 
     def _say(self, message: str, hint: str | None = None) -> None:
@@ -238,7 +239,10 @@ class _Search:
         key = os.path.normcase(path)
         if key in self._found or not self._may_enter(folder):
             return
-        if facts is not None and stat.S_ISLNK(facts.st_mode):
+        if facts is None:
+            self._say(f"'{path}' cannot be read")
+            return
+        if stat.S_ISLNK(facts.st_mode):
             facts = self._follow(path)
         if facts is None or not self._is_readable(path, facts):
             return
@@ -325,6 +329,12 @@ class _Search:
 
     def _list(self, inside: str) -> Folder:
         folder = inside.rstrip("/")
+        known = self._listed.get(folder)
+        if known is None:
+            known = self._listed[folder] = self._list_anew(folder)
+        return known
+
+    def _list_anew(self, folder: str) -> Folder:
         if not self._may_enter(folder):
             return EMPTY
         try:

@@ -12,6 +12,8 @@ from manifest_uploader.model import Json
 
 LIMIT: Final = 15 * 2**20
 """Bytes; Grand Challenge takes JSON values below 15 MiB."""
+DEPTH_LIMIT: Final = 200
+"""Lists and objects inside each other; whoever reads them recursively stops at about a thousand."""
 
 
 class JsonUnreadable(Exception):
@@ -32,8 +34,7 @@ def read_json(source: Source) -> Json:
     value = _parsed(text)
     if value is None:
         raise JsonUnreadable("holds null, which the platform cannot store")
-    if "\\u" in text:
-        _check_texts(value)
+    _check_inside(value, DEPTH_LIMIT)
     return value
 
 
@@ -56,7 +57,7 @@ def _parsed(text: str) -> Json:
         where = f"line {error.lineno}, column {error.colno}"
         raise JsonUnreadable(f"is not JSON: {error.msg} ({where})") from error
     except RecursionError:
-        raise JsonUnreadable("is nested too deeply") from None
+        raise _too_deep() from None
     except ValueError:  # Python's own limit on reading integers
         raise JsonUnreadable("holds an integer of thousands of digits") from None
 
@@ -80,21 +81,27 @@ def _float(text: str) -> float:
     return number
 
 
-def _check_texts(value: Json) -> None:
+def _check_inside(value: Json, depth: int) -> None:
     match value:
         case str():
             _check_text(value)
+        case dict() | list() if not depth:
+            raise _too_deep()
         case dict():
             for key, inner in value.items():
                 _check_text(key)
-                _check_texts(inner)
+                _check_inside(inner, depth - 1)
         case list():
             for inner in value:
-                _check_texts(inner)
+                _check_inside(inner, depth - 1)
+
+
+def _too_deep() -> JsonUnreadable:
+    return JsonUnreadable(f"is nested more than {DEPTH_LIMIT} levels deep")
 
 
 def _check_text(text: str) -> None:
     if "\0" in text:
         raise JsonUnreadable("holds a NUL character, which the platform cannot store")
-    if any("\ud800" <= character <= "\udfff" for character in text):
+    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
         raise JsonUnreadable("holds half a surrogate pair, which is no text")

@@ -19,6 +19,8 @@ T = TypeVar("T")
 
 _NEVER: Final = frozenset({"thumbs.db", "desktop.ini", "dicomdir"})
 _NUMBER: Final = re.compile("([0-9]+)")
+_ENDING: Final = re.compile(r"(\.[\w?]+)+$")
+_LETTER: Final = re.compile("[a-zA-Z]")
 _NEAR: Final = 50
 
 
@@ -142,12 +144,11 @@ def _matcher(pattern: str) -> tuple[str, Callable[[str], object]]:
     prefix, star, suffix = pattern.partition("*")
     if star and not is_magic(prefix + suffix):
         return prefix, _with_ending(len(prefix), suffix)
-    dot = pattern.find(".", pattern.rfind("*")) if star else pattern.rfind(".")
-    stem, ending = (pattern[:dot], pattern[dot:]) if dot >= 0 else (pattern, "")
-    if "[" not in ending:
-        ending = re.sub("[a-zA-Z]", lambda found: f"[{found[0].lower()}{found[0].upper()}]", ending)
+    ending = _ENDING.search(pattern)
+    stem = pattern[: ending.start()] if ending else pattern
+    any_case = _LETTER.sub(lambda one: f"[{one[0].lower()}{one[0].upper()}]", pattern[len(stem) :])
     prefix = re.split(r"[*?\[]", stem, maxsplit=1)[0]
-    return prefix, re.compile(fnmatch.translate(stem + ending)).match
+    return prefix, re.compile(fnmatch.translate(stem + any_case)).match
 
 
 def _with_ending(least: int, suffix: str) -> Callable[[str], bool]:
@@ -163,10 +164,11 @@ def _with_ending(least: int, suffix: str) -> Callable[[str], bool]:
 
 
 def nearest(name: str, names: Sequence[str]) -> str | None:
-    """The name that was probably meant, among those that sort near it."""
+    """The name that was probably meant, among those that sort near it; not another number's."""
     place = bisect_left(names, name)
     near = names if len(names) <= 2 * _NEAR else names[max(0, place - _NEAR) : place + _NEAR]
-    for other in near:
+    alike = [other for other in near if _counted(other)[1::2] == _counted(name)[1::2]]
+    for other in alike:
         if other.casefold() == name.casefold():
             return other
-    return next(iter(difflib.get_close_matches(name, near, n=1, cutoff=0.75)), None)
+    return next(iter(difflib.get_close_matches(name, alike, n=1, cutoff=0.75)), None)

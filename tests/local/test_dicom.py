@@ -1,0 +1,131 @@
+"""Which files are DICOM, and which of them name their patients."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from pathlib import Path
+
+import pydicom
+import pytest
+from pydicom.dataset import Dataset
+
+from manifest_uploader.dicom import check, is_dicom, looks_dicom, patient_words
+from tests.local.helpers import local, make_dicom
+
+
+@pytest.mark.parametrize("name", ["a.dcm", "A.DCM", "a.ima", "a", "1.2.840.113619", "a.mr"])
+def test_dicom_is_known_by_its_bytes(tmp_path: Path, name: str) -> None:
+    assert is_dicom(make_dicom(tmp_path / name))
+
+
+@pytest.mark.parametrize(
+    "name", ["a.mha", "a.raw", "a.nii.gz", "a.TIFF", "a.pdf", "a.zip", "a.dat"]
+)
+def test_a_file_whose_ending_says_otherwise_is_not_opened(tmp_path: Path, name: str) -> None:
+    assert not is_dicom(make_dicom(tmp_path / name))
+
+
+@pytest.mark.parametrize("data", [b"", b"DICM", b"\x08\x00 an odd text" * 9, b"x" * 999])
+@pytest.mark.parametrize("name", ["a.dcm", "a"])
+def test_other_bytes_are_not_dicom(tmp_path: Path, name: str, data: bytes) -> None:
+    (tmp_path / name).write_bytes(data)
+
+    assert not is_dicom(tmp_path / name)
+    assert patient_words(tmp_path / name) is None
+
+
+def test_a_missing_file_is_not_dicom(tmp_path: Path) -> None:
+    assert not is_dicom(tmp_path / "no.dcm")
+    assert patient_words(tmp_path / "no.dcm") is None
+
+
+def test_the_ending_is_enough_for_a_look(tmp_path: Path) -> None:
+    assert looks_dicom(tmp_path / "not-there.dcm")
+    assert not looks_dicom(tmp_path / "not-there")
+
+
+@pytest.mark.parametrize(
+    ("attributes", "words"),
+    [
+        ({}, None),
+        ({"PatientName": "  ", "PatientID": "\0"}, None),
+        ({"PatientSex": "F", "PatientAge": "041Y"}, None),
+        ({"PatientName": "Doe^Jane"}, "PatientName is filled"),
+        ({"PatientBirthDate": "19700101"}, "PatientBirthDate is filled"),
+        (
+            {"PatientName": "Doe^Jane", "PatientID": "4711"},
+            "PatientName and PatientID are filled",
+        ),
+        (
+            {"PatientAddress": "Elm St", "PatientID": "1", "OtherPatientNames": ["A", "B"]},
+            "PatientID, OtherPatientNames and PatientAddress are filled",
+        ),
+    ],
+)
+def test_the_words_name_the_attributes_that_are_filled(
+    tmp_path: Path, attributes: dict[str, object], words: str | None
+) -> None:
+    assert patient_words(make_dicom(tmp_path / "a.dcm", **attributes)) == words
+
+
+def test_other_ids_in_a_sequence_are_found(tmp_path: Path) -> None:
+    other = Dataset()
+    other.PatientID = "4711"
+
+    path = make_dicom(tmp_path / "a.dcm", OtherPatientIDsSequence=[other])
+
+    assert patient_words(path) == "OtherPatientIDsSequence is filled"
+
+
+@pytest.mark.parametrize("name", ["a.dcm", "a"])
+@pytest.mark.parametrize("implicit", [True, False])
+def test_a_patient_is_found_in_a_file_without_preamble(
+    tmp_path: Path, name: str, implicit: bool
+) -> None:
+    data = pydicom.dcmread(make_dicom(tmp_path / "whole", PatientID="4711"))
+    del data.file_meta
+    data.preamble = None
+    pydicom.dcmwrite(
+        tmp_path / name, data, implicit_vr=implicit, little_endian=True, enforce_file_format=False
+    )
+
+    assert b"DICM" not in (tmp_path / name).read_bytes()[:132]
+    assert patient_words(tmp_path / name) == "PatientID is filled"
+
+
+def test_no_value_reaches_warnings_or_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = make_dicom(tmp_path / "a.dcm", PatientName="Doe^Jane", PatientID="4711")
+    path.write_bytes(path.read_bytes().replace(b"4711", b"47\xff1")[:-3])
+
+    with warnings.catch_warnings(record=True) as warned, caplog.at_level(logging.DEBUG):
+        words = patient_words(path)
+
+    assert words == "PatientName and PatientID are filled"
+    assert not warned
+    assert not caplog.records
+
+
+def test_a_check_of_all_files_finds_the_one_that_names_a_patient(tmp_path: Path) -> None:
+    make_dicom(tmp_path / "1.dcm")
+    make_dicom(tmp_path / "2.dcm", PatientID="4711")
+    files = [local(tmp_path / "1.dcm"), local(tmp_path / "2.dcm", "0002-IM1.dcm")]
+
+    assert check(files, all_files=True) == ("0002-IM1.dcm", "PatientID is filled")
+    assert check(files, all_files=False) is None
+
+
+def test_a_quick_check_looks_at_the_first_dicom_file(tmp_path: Path) -> None:
+    (tmp_path / "0.txt").write_bytes(b"notes")
+    make_dicom(tmp_path / "1.dcm", PatientID="4711")
+    files = [local(tmp_path / "0.txt"), local(tmp_path / "1.dcm")]
+
+    assert check(files, all_files=False) == ("1.dcm", "PatientID is filled")
+
+
+def test_files_that_are_not_dicom_name_nobody(tmp_path: Path) -> None:
+    (tmp_path / "a.mha").write_bytes(b"x")
+
+    assert check([local(tmp_path / "a.mha")], all_files=True) is None
