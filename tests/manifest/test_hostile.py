@@ -175,3 +175,23 @@ def test_a_monster_is_answered_in_time(name):
     assert time.process_time() - start < 6
     assert len(problems) <= 1001
     assert all(len(problem) < 1000 for problem in problems)
+
+
+def seconds_per_case(cases: int) -> float:
+    text = (
+        HEAD
+        + "cases:\n"
+        + "".join(
+            f"  - {{name: n{i}, title: t{i}, sockets: {{ct: {{files: n{i}/*.dcm}}, score: {i}}}}}\n"
+            for i in range(cases)
+        )
+    )
+    start = time.process_time()
+    assert problems_of(text) == []
+    return (time.process_time() - start) / cases
+
+
+def test_time_grows_with_the_number_of_cases_and_no_faster():
+    few, many = (min(seconds_per_case(cases) for _ in range(3)) for cases in (500, 8000))
+
+    assert many < 3 * few
