@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # these cost time that `--help` need not spend
     from manifest_uploader.connection import Platform
     from manifest_uploader.console import Lines
     from manifest_uploader.model import Manifest, Summary
-    from manifest_uploader.run import Options
+    from manifest_uploader.prepare import Options
 
 DEFAULT_PLATFORM: Final = "https://grand-challenge.org/api/v1/"
 _TOKEN: Final = re.compile(r"(?:bearer\s+)?([0-9a-fA-F]{64})", re.IGNORECASE)
@@ -159,8 +159,9 @@ def _plan(given: argparse.Namespace) -> int:
 
 def _status(given: argparse.Namespace) -> int:
     from manifest_uploader import console, run  # noqa: PLC0415 - late
+    from manifest_uploader.prepare import Options  # noqa: PLC0415 - late
 
-    options = run.Options(given.manifest, _state_path(given))
+    options = Options(given.manifest, _state_path(given))
     stands = list(run.status(options))
     counts: dict[str, int] = {}
     for stand in stands:
@@ -199,7 +200,7 @@ _COMMANDS: Final = {
 @contextmanager
 def _options(given: argparse.Namespace, *, offline: bool = False) -> Iterator[Options]:
     """The options; a sandbox runs as long as they are used."""
-    from manifest_uploader import run  # noqa: PLC0415 - late
+    from manifest_uploader.prepare import read_manifest  # noqa: PLC0415 - late
 
     whole = _plain_options(given)
     if offline:
@@ -207,8 +208,7 @@ def _options(given: argparse.Namespace, *, offline: bool = False) -> Iterator[Op
     elif given.sandbox:
         from dataclasses import replace  # noqa: PLC0415 - late
 
-        manifest, _ = run.read_manifest(whole)
-        with _sandbox(given, manifest) as sandbox:
+        with _sandbox(given, read_manifest(whole).manifest) as sandbox:
             yield replace(
                 whole,
                 platform=_platform(sandbox.url, sandbox.token),
@@ -223,9 +223,9 @@ def _options(given: argparse.Namespace, *, offline: bool = False) -> Iterator[Op
 
 def _plain_options(given: argparse.Namespace) -> Options:
     from manifest_uploader.connection import Patience  # noqa: PLC0415 - late
+    from manifest_uploader.desk import Choices  # noqa: PLC0415 - late
     from manifest_uploader.execute import Policy  # noqa: PLC0415 - late
-    from manifest_uploader.plan import Choices  # noqa: PLC0415 - late
-    from manifest_uploader.run import Options  # noqa: PLC0415 - late
+    from manifest_uploader.prepare import Options  # noqa: PLC0415 - late
 
     return Options(
         given.manifest,
@@ -480,7 +480,7 @@ def _add_acting(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--wait-timeout", metavar="SECONDS", type=_seconds, default=3600.0,
                      help="wait so long without any import arriving (3600)")  # fmt: skip
     sub.add_argument("--refused-after", metavar="SECONDS", type=_seconds, default=1800.0,
-                     help="when a file that stays without a word counts as refused (1800)")  # fmt: skip
+                     help="a file that stays so long without a word is refused (1800)")  # fmt: skip
     sub.add_argument("--give-up-after", metavar="SECONDS", type=_seconds, default=3600.0,
                      help="wait so long for a platform that does not answer (3600)")  # fmt: skip
     sub.add_argument("--stall-timeout", metavar="SECONDS", type=_seconds, default=60.0,

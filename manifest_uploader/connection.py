@@ -321,6 +321,12 @@ class Connection:
         """The API address of an object, for hyperlinks in requests' bodies."""
         return f"{self.platform.url}{collection}/{pk}/"
 
+    def with_patience(self, patience: Patience) -> Connection:
+        """Another connection to the same platform, with other patience."""
+        return Connection(
+            self.platform, patience=patience, meter=self.meter, stopping=self._stopping
+        )
+
     @property
     def is_local(self) -> bool:
         """The platform is on this machine: a sandbox, most likely."""

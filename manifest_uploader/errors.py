@@ -18,7 +18,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from manifest_uploader.model import Problem
+    from manifest_uploader.model import Manifest, Problem
 
 
 class UploaderError(Exception):
@@ -43,9 +43,11 @@ class ManifestInvalid(UploaderError):
 
     exit_code = 2
 
-    def __init__(self, problems: tuple[Problem, ...]) -> None:
+    def __init__(self, problems: tuple[Problem, ...], *, rest: Manifest | None = None) -> None:
         super().__init__(f"{len(problems)} problem{'s' * (len(problems) != 1)}")
         self.problems = problems
+        self.rest = rest
+        """What of the manifest could be read all the same, to find the problems of its files."""
 
 
 class CannotGoOn(UploaderError):

@@ -49,11 +49,11 @@ _EMPTY: Final = CasePast()
 
 
 def find_target(manifest: Manifest, connection: Connection) -> Target:
-    """The reader study or archive of the manifest, which this user may edit.
+    """The reader study or archive of the manifest.
 
     Raises:
         ManifestInvalid: there is no such target that this user may see.
-        PlatformRefused: this user may not edit it, or sees none at all.
+        PlatformRefused: this user sees none at all.
 
     """
     path = targets.targets_path(manifest.kind)
@@ -61,7 +61,6 @@ def find_target(manifest: Manifest, connection: Connection) -> Target:
     for entry in entries:
         target = _target(manifest.kind, entry)
         if target is not None and target.slug == manifest.slug:
-            _check_rights(target, connection)
             return target
     raise _unknown_target(manifest, connection)
 
@@ -93,8 +92,13 @@ def _unknown_target(manifest: Manifest, connection: Connection) -> Exception:
     return ManifestInvalid((problem,))
 
 
-def _check_rights(target: Target, connection: Connection) -> None:
-    """Ask with a creation that can never succeed: the title is too long."""
+def check_rights(target: Target, connection: Connection) -> None:
+    """Ask whether this user may edit the target: by a creation that can never succeed.
+
+    Raises:
+        PlatformRefused: this user may not.
+
+    """
     call = targets.probe(target)
     body = {
         key: connection.address(inner.collection, str(inner.pk))
@@ -282,7 +286,7 @@ class _Local:
         if known is not None:
             return replace(facts, content=known)
         socket = self.sockets.get(value.socket)
-        if self._is_json(value, source, socket):
+        if self._is_json(source, socket):
             return self._json(value, source, facts, socket)
         if not identifiable and self._is_image(socket):
             found = dicom.check(source.files, all_files=False)
@@ -290,7 +294,7 @@ class _Local:
                 return (_patient_problem(value, *found),)
         return self._hashed(value, source, facts, past)
 
-    def _is_json(self, value: FileValue, source: Source, socket: Socket | None) -> bool:
+    def _is_json(self, source: Source, socket: Socket | None) -> bool:
         if len(source.files) != 1:
             return False
         if self.online:

@@ -1,0 +1,175 @@
+"""What is to be done about one value: send it, wait for it, leave it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from manifest_uploader.desk import Desk, socket_of
+from manifest_uploader.digests import image_digest, json_digest
+from manifest_uploader.model import (
+    Case,
+    CasePast,
+    Checked,
+    Entry,
+    FileValue,
+    ImageValue,
+    JsonValue,
+    SocketPast,
+    Upload,
+    UploadPast,
+    Value,
+    ValueFacts,
+    Wait,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What is to be done about one value."""
+
+    value: Value
+    entry: Entry | None = None
+    """What the fill puts there; None: nothing."""
+    upload: Upload | None = None
+    wait: Wait | None = None
+    """An earlier import that has not ended, or one last look at one that was given up."""
+    found: Checked | None = None
+    failed: str | None = None
+    """The words of an import that failed and is not sent again."""
+    repeated: bool = False
+
+
+def draft_of(case: Case, value: Value, past: CasePast, desk: Desk) -> Draft:
+    """Hold what the manifest wants in a socket against what is known to be there."""
+    wanted = wanted_entry(case, value, desk)
+    was = past.sockets.get(value.socket)
+    if was is None:
+        return _sending(case, value, wanted, past, desk)
+    if not _is_same(was.entry, wanted) or was.standing == "lost":
+        draft = _sending(case, value, wanted, past, desk)
+        return replace(
+            draft, wait=_wait(case, past, was, desk) if was.standing == "waiting" else None
+        )
+    return _keeping(case, value, wanted, past, was, desk)
+
+
+def _keeping(
+    case: Case, value: Value, wanted: Entry, past: CasePast, was: SocketPast, desk: Desk
+) -> Draft:
+    """A value that did not change since it was filled."""
+    if was.standing == "failed" and desk.choices.retry_failed:
+        return _again(case, value, wanted, past, was, desk)
+    if was.standing == "failed":
+        look = replace(_wait(case, past, was, desk), last_look=True)
+        return Draft(value, wait=look, failed=was.words or "the import failed")
+    found = None
+    if wanted.stat is not None and wanted.stat != was.entry.stat:
+        found = Checked(case.name, _upload_step(case, value), value.socket, wanted.stat)
+    wait = _wait(case, past, was, desk) if was.standing == "waiting" else None
+    return Draft(value, wait=wait, found=found)
+
+
+def _again(
+    case: Case, value: Value, wanted: Entry, past: CasePast, was: SocketPast, desk: Desk
+) -> Draft:
+    """A failed import is filled again, from the upload that the platform kept if it did."""
+    kept = was.entry.upload
+    if kept is not None and desk.facts.rows.get(kept) == "Completed":
+        entry = replace(wanted, upload=kept, content=was.entry.content)
+        return Draft(value, entry=entry, repeated=True)
+    return replace(_sending(case, value, wanted, past, desk), repeated=True)
+
+
+def _sending(case: Case, value: Value, wanted: Entry, past: CasePast, desk: Desk) -> Draft:
+    if isinstance(value, ImageValue) or wanted.digest is not None:
+        return Draft(value, entry=wanted)
+    begun = past.uploads.get(value.socket)
+    if begun is not None and _is_complete(begun, wanted, desk):
+        entry = replace(wanted, upload=begun.begun.pk, content=begun.content)
+        return Draft(value, entry=entry)
+    upload = _upload(case, value, desk, begun)
+    return Draft(value, entry=replace(wanted, step=upload.step), upload=upload)
+
+
+def wanted_entry(case: Case, value: Value, desk: Desk) -> Entry:
+    """What the manifest wants in a socket, without how it gets there."""
+    match value:
+        case ImageValue():
+            return Entry(value.socket, image_digest(value.pk))
+        case JsonValue():
+            digest = json_digest(value.value)
+            if socket_of(value, desk).super_kind == "Value":
+                return Entry(value.socket, digest)
+            return Entry(value.socket, None, stat=digest, content=digest)
+        case FileValue():
+            facts = desk.facts.values[case.name, value.socket]
+            if socket_of(value, desk).super_kind == "Value":
+                return Entry(value.socket, facts.content, stat=facts.stat)
+            return Entry(value.socket, None, stat=facts.stat, content=facts.content)
+
+
+def _is_same(was: Entry, wanted: Entry) -> bool:
+    if wanted.digest is not None:
+        return was.digest == wanted.digest
+    if was.stat is not None and was.stat == wanted.stat:
+        return True
+    return wanted.content is not None and was.content == wanted.content
+
+
+def _is_complete(begun: UploadPast, wanted: Entry, desk: Desk) -> bool:
+    """An earlier run sent all of it, no fill used it, and the platform still has it."""
+    return (
+        begun.done
+        and desk.facts.rows.get(begun.begun.pk) == "Completed"
+        and _is_same(Entry("", None, stat=begun.begun.stat, content=begun.content), wanted)
+    )
+
+
+def _upload(
+    case: Case, value: FileValue | JsonValue, desk: Desk, before: UploadPast | None
+) -> Upload:
+    facts = _upload_facts(case, value, desk)
+    alive = (
+        before is not None
+        and before.begun.stat == facts.stat
+        and desk.facts.rows.get(before.begun.pk) in {"Initialized", "Completed"}
+    )
+    return Upload(
+        _upload_step(case, value),
+        case.name,
+        value.socket,
+        value,
+        facts.name,
+        facts.size,
+        facts.stat,
+        desk.manifest.identifiable,
+        begun=before.begun if before is not None and alive else None,
+        images=socket_of(value, desk).super_kind == "Image",
+    )
+
+
+def _upload_facts(case: Case, value: FileValue | JsonValue, desk: Desk) -> ValueFacts:
+    if isinstance(value, FileValue):
+        return desk.facts.values[case.name, value.socket]
+    digest = json_digest(value.value)
+    return ValueFacts(1, 0, f"{value.socket}.json", bundle=False, stat=digest, content=digest)
+
+
+def _upload_step(case: Case, value: Value) -> str:
+    return f"{case.name}/{value.socket}"
+
+
+def _wait(case: Case, past: CasePast, was: SocketPast, desk: Desk) -> Wait:
+    socket = desk.facts.sockets.get(was.entry.socket)
+    return Wait(
+        case.name,
+        past.item or "",
+        was.entry.socket,
+        socket.title if socket else was.entry.socket,
+        image=socket is None or socket.super_kind == "Image",
+        digest=was.entry.digest,
+        upload=was.entry.upload,
+        before=was.entry.before,
+        since=was.since,
+        repeated=was.repeated,
+    )
