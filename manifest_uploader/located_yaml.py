@@ -37,13 +37,13 @@ NODES: Final = 500_000
 ALIAS_FACTOR: Final = 10
 ALIAS_LEAST: Final = 100_000
 """Aliases may add ten times the file's length, and this many characters to a small file."""
-DIGITS: Final = 1000
+LONGEST_NUMBER: Final = 1000
 """Python reads longer numbers in quadratic time, or not at all."""
 
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _WORDS: Final[dict[str, bool | None]] = {"true": True, "false": False, "null": None, "": None}
-_SPECIAL: Final = frozenset("-0123456789tfn")
-"""What a plain scalar that is not text begins with."""
+_DIGITS: Final = frozenset("-0123456789")
+"""What a number begins with."""
 _INFINITE: Final = (float("inf"), float("-inf"))
 
 
@@ -262,7 +262,8 @@ class _Reader:
         next_event = self._next
         while type(inner := next_event()) is not MappingEndEvent:
             key = self._key(inner)
-            value = self._node(next_event())
+            inner = next_event()
+            value = self._scalar(inner) if type(inner) is ScalarEvent else self._node(inner)
             whole = whole and key is not None
             if key is not None and (key.text not in entries or self._is_new(key, entries)):
                 entries[intern(key.text)] = (key, value)
@@ -298,7 +299,7 @@ class _Reader:
 
     def _key(self, event: Any) -> Scalar | None:
         """The key; None with a problem noted where it cannot be one."""
-        node = self._node(event)
+        node = self._scalar(event) if type(event) is ScalarEvent else self._node(event)
         if type(node) is Scalar and node.value is node.text and node.text != "<<":
             return node
         if not isinstance(node, Scalar):
@@ -320,24 +321,27 @@ class _Reader:
         mark = event.start_mark
         plain = event.implicit[0]
         node = Scalar(text, text, plain, mark.line + 1, mark.column + 1)
-        if plain and (not text or text[0] in _SPECIAL):
-            node.value = self._plain(node)
+        if plain:
+            if text in _WORDS:
+                node.value = _WORDS[text]
+            elif text[0] in _DIGITS:
+                node.value = self._number(node)
         if event.tag is not None:
             self._tagged(event)
         if event.anchor is not None:
             self._anchors[event.anchor] = (node, len(text) + 1)
         return node
 
-    def _plain(self, node: Scalar) -> str | float | bool | None:
-        """What JSON reads in a plain scalar; text, where it reads nothing."""
+    def _number(self, node: Scalar) -> str | float:
+        """The number that JSON reads in a plain scalar; the text, where it reads none."""
         text = node.text
-        if text in _WORDS:
-            return _WORDS[text]
         number = _NUMBER.fullmatch(text)
         if number is None:
             return text
         whole = number[1] is None and number[2] is None
-        value = float(text) if not whole else int(text) if len(text) <= DIGITS else _INFINITE[0]
+        value = (
+            float(text) if not whole else int(text) if len(text) <= LONGEST_NUMBER else _INFINITE[0]
+        )
         if value not in _INFINITE:
             return value
         hint = "write it in quotes if it is meant as text"
