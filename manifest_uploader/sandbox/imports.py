@@ -111,9 +111,16 @@ class Importer:
         except Gone:
             self._fail(job, "")
         except ImportFailed as error:
-            self._fail(job, str(error))
+            self._fail(job, str(error) if job["stage"] > 1 or self._are_there(job) else "")
         except Exception:  # noqa: BLE001 - whatever a damaged file does to a reader
-            self._fail(job, _UNEXPECTED)
+            # Bytes that end while they are read were taken by another import.
+            self._fail(job, _UNEXPECTED if self._are_there(job) else "")
+
+    def _are_there(self, job: Row) -> bool:
+        """Say whether all uploads of an import still have their rows."""
+        wanted = [job["upload"]] if job["upload"] else self._session_uploads(job)
+        find = "SELECT 1 FROM uploads WHERE pk = ?"
+        return all(self.site.store.row(find, pk) is not None for pk in wanted)
 
     def _work(self, job: Row) -> None:
         if job["stage"] == 1:
