@@ -40,18 +40,17 @@ _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 
 
 def read_case(node: Node, problems: Problems) -> Case | None:
-    """The case that a node describes; None with problems noted where it describes none."""
+    """The case that a node describes, as far as it does; problems are noted on the way."""
     if not isinstance(node, Mapping):
         hint = "a case is a mapping: '- name: patient-001', 'sockets:' below it"
         problems.add(f"a case cannot be {described(node)}", node, hint)
         return None
-    before = len(problems)
     check_keys(node, KEYS, problems)
     name = _name(node, problems)
     title, title_at = _title(node, name, problems)
     order = _order(node.get("order"), problems)
     values = _values(node, problems)
-    if name is None or len(problems) > before:
+    if name is None:
         return None
     place = problems.place(name)
     title_place = place if title_at is name else problems.place(title_at)
@@ -229,23 +228,23 @@ def _value(key: Scalar, node: Node, problems: Problems) -> Value | None:
         hint = f"write {quoted(like)}?" if like else "write its slug, as the platform shows it"
         problems.add(f"{quoted(socket)} is not the slug of a socket", key, hint)
     if isinstance(node, Mapping):
-        return _sourced(socket, node, problems)
+        return _sourced(key, node, problems)
     if isinstance(node, Sequence):
         hint = "put a list of files under 'files:', a JSON list under 'value:'"
         problems.add(f"socket {quoted(socket)} cannot be a bare list", node, hint)
         return None
-    return _json(socket, node, problems)
+    return _json(key, node, problems)
 
 
-def _json(socket: str, node: Node, problems: Problems) -> JsonValue | None:
+def _json(key: Scalar, node: Node, problems: Problems) -> JsonValue | None:
     value = node.value if isinstance(node, Scalar) else to_json(node)
     if value is None:
         hint = "the platform cannot store null; leave the socket out"
-        problems.add(f"socket {quoted(socket)} has no value", node, hint)
+        problems.add(f"socket {quoted(key.text)} has no value", node, hint)
         return None
     if isinstance(value, str | dict | list):
         _check_storable(node, problems)
-    return JsonValue(socket, value, problems.place(node))
+    return JsonValue(key.text, value, problems.place(node), problems.place(key))
 
 
 def _check_storable(node: Node, problems: Problems) -> None:
@@ -265,11 +264,12 @@ def _check_storable(node: Node, problems: Problems) -> None:
                 _check_storable(inner, problems)
 
 
-def _sourced(socket: str, node: Mapping, problems: Problems) -> Value | None:
+def _sourced(slot: Scalar, node: Mapping, problems: Problems) -> Value | None:
     """The value of a mapping with exactly one of `files`, `file`, `value` and `image`."""
+    socket = slot.text
     known = [key for key in node.entries if key in SOURCES]
     if len(known) == len(node.entries) == 1:
-        return _from_source(socket, known[0], node.entries[known[0]][1], problems)
+        return _from_source(slot, known[0], node.entries[known[0]][1], problems)
     if not known and not any(did_you_mean(key, SOURCES) for key in node.entries):
         hint = "put a JSON value under 'value:', files under 'files:' or 'file:'"
         problems.add(f"socket {quoted(socket)} names no files, file, value or image", node, hint)
@@ -281,7 +281,7 @@ def _sourced(socket: str, node: Mapping, problems: Problems) -> Value | None:
         hint = "keep one of them"
         message = f"socket {quoted(socket)} has both '{known[0]}' and '{extra}'"
         problems.add(message, node.entries[extra][0], hint)
-    return _from_source(socket, known[0], node.entries[known[0]][1], problems) if known else None
+    return _from_source(slot, known[0], node.entries[known[0]][1], problems) if known else None
 
 
 def _unknown_source(key: Scalar, value: Node, problems: Problems) -> None:
@@ -294,40 +294,44 @@ def _unknown_source(key: Scalar, value: Node, problems: Problems) -> None:
     problems.add(f"unknown key {quoted(key.text)}", key, hint)
 
 
-def _from_source(socket: str, source: str, node: Node, problems: Problems) -> Value | None:
+def _from_source(key: Scalar, source: str, node: Node, problems: Problems) -> Value | None:
     if source == "value":
-        return _json(socket, node, problems)
+        return _json(key, node, problems)
     if source == "image":
-        return _image(socket, node, problems)
-    return _files(socket, node, source == "file", problems)
+        return _image(key, node, problems)
+    return _files(key, node, source == "file", problems)
 
 
-def _image(socket: str, node: Node, problems: Problems) -> ImageValue | None:
+def _image(key: Scalar, node: Node, problems: Problems) -> ImageValue | None:
     text = node.value if isinstance(node, Scalar) else None
     found = _IMAGE.fullmatch(text) if isinstance(text, str) else None
     if found:
-        return ImageValue(socket, found[1].lower(), problems.place(node))
+        return ImageValue(key.text, found[1].lower(), problems.place(node), problems.place(key))
     hint = "write its pk, as in 6cae04d9-f29e-43bf-8b4f-414a1712c245, or an address that ends in it"
     problems.add(f"{described(node)} is not an image of the platform", node, hint)
     return None
 
 
-def _files(socket: str, node: Node, single: bool, problems: Problems) -> FileValue | None:  # noqa: FBT001
+def _files(key: Scalar, node: Node, single: bool, problems: Problems) -> FileValue | None:  # noqa: FBT001
     if isinstance(node, Sequence):
-        paths = _path_list(node, problems) if not single else _no_list(node, problems)
+        found = _path_list(node, problems) if not single else _no_list(node, problems)
     else:
         path = read_path(node, "file" if single else "files", problems)
-        paths = () if path is None else (path,)
-    return FileValue(socket, paths, single, problems.place(node)) if paths else None
+        found = {} if path is None else {path: node}
+    if not found:
+        return None
+    places = tuple(problems.place(one) for one in found.values())
+    several = places if len(places) > 1 else ()
+    return FileValue(key.text, tuple(found), single, places[0], problems.place(key), several)
 
 
-def _no_list(node: Sequence, problems: Problems) -> tuple[str, ...]:
+def _no_list(node: Sequence, problems: Problems) -> dict[str, Node]:
     hint = "write 'files:' for several, and put a name that has [ ] in it in quotes"
     problems.add("file is exactly one file, not a list", node, hint)
-    return ()
+    return {}
 
 
-def _path_list(node: Sequence, problems: Problems) -> tuple[str, ...]:
+def _path_list(node: Sequence, problems: Problems) -> dict[str, Node]:
     if not node.items:
         problems.add("files is an empty list", node, "name at least one file")
     seen: dict[str, Node] = {}
@@ -338,7 +342,7 @@ def _path_list(node: Sequence, problems: Problems) -> tuple[str, ...]:
             problems.add(f"file {quoted(path)} comes twice", item, hint)
         elif path is not None:
             seen[path] = item
-    return tuple(seen)
+    return seen
 
 
 # ── paths ───────────────────────────────────────────────────────────────────────────────────

@@ -17,7 +17,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from manifest_uploader import __version__
-from manifest_uploader.errors import ManifestInvalid, TokenRefused, UploaderError, UsageError
+from manifest_uploader.errors import (
+    CannotGoOn,
+    ManifestInvalid,
+    TokenRefused,
+    UploaderError,
+    UsageError,
+)
 
 if TYPE_CHECKING:  # these cost time that `--help` need not spend
     from manifest_uploader.connection import Platform
@@ -222,9 +228,9 @@ def _options(given: argparse.Namespace, *, offline: bool = False) -> Iterator[Op
 
 
 def _plain_options(given: argparse.Namespace) -> Options:
+    from manifest_uploader.agenda import Policy  # noqa: PLC0415 - late
     from manifest_uploader.connection import Patience  # noqa: PLC0415 - late
     from manifest_uploader.desk import Choices  # noqa: PLC0415 - late
-    from manifest_uploader.execute import Policy  # noqa: PLC0415 - late
     from manifest_uploader.prepare import Options  # noqa: PLC0415 - late
 
     return Options(
@@ -313,7 +319,13 @@ def _token(given: argparse.Namespace) -> str:
 @contextmanager
 def _sandbox(given: argparse.Namespace, manifest: Manifest) -> Iterator[Any]:
     from manifest_uploader import rehearsal  # noqa: PLC0415 - late
-    from manifest_uploader.sandbox import SandboxOptions, start  # noqa: PLC0415 - late
+    from manifest_uploader.sandbox import (  # noqa: PLC0415 - late
+        FolderUnusable,
+        OptionInvalid,
+        PortTaken,
+        SandboxOptions,
+        start,
+    )
 
     named = {spec.partition("=")[0] for spec in given.socket}
     made_up = [one for one in rehearsal.sockets(manifest) if one.partition("=")[0] not in named]
@@ -328,7 +340,13 @@ def _sandbox(given: argparse.Namespace, manifest: Manifest) -> Iterator[Any]:
         images=rehearsal.images(manifest),
         upload_limit=given.upload_limit,
     )
-    with start(options) as running:
+    try:
+        running = start(options)
+    except OptionInvalid as error:
+        raise UsageError(str(error)) from None
+    except (FolderUnusable, PortTaken) as error:
+        raise CannotGoOn(f"the sandbox cannot start: {error}") from None
+    with running:
         yield running
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from manifest_uploader.model import FileValue, ImageValue, Json, JsonValue, Socket, Value
+from manifest_uploader.near_json import looks_like
 
 DICOM_SET: Final = "DICOM Image Set"
 _SUPER_KINDS: Final = {"Image", "Value", "File"}
@@ -50,7 +51,7 @@ def value_misfit(value: Json, socket: Socket) -> tuple[str, str | None] | None:
         return None
     return (
         f"socket '{socket.slug}' of kind '{socket.kind}' wants {wanted}, not {_shown(value)}",
-        None,
+        looks_like(value) if isinstance(value, str) else None,
     )
 
 

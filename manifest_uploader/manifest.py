@@ -61,46 +61,11 @@ def parse(text: bytes | str, path: str) -> Manifest:
     builder = _Builder(problems)
     with _without_collector():
         found = _read_all(data, builder, problems)
+    manifest = builder.manifest(path, hashlib.sha256(data).hexdigest())
     if found:
-        raise ManifestInvalid(tuple(found))
-    return builder.manifest(path, hashlib.sha256(data).hexdigest())
-
-
-def looks_like(text: str) -> str | None:
-    """What to write instead, where a text was meant as a number or boolean: `write 0.5`.
-
-    For sockets that want one: `.5`, `+1`, `007`, `yes` are text in a manifest, and so is what
-    stands in quotes.
-    """
-    word = text.strip()
-    if word in ("true", "false"):
-        return f"write {word} without quotes"
-    for meant, words in (("true", _YES), ("false", _NO)):
-        if word.lower() in words:
-            return f"write {meant}"
-    number = _meant_number(word)
-    if number is None:
-        return None
-    return f"write {number} without quotes" if number == word else f"write {number}"
-
-
-_YES: Final = ("true", "yes", "on", "y")
-_NO: Final = ("false", "no", "off", "n")
-_LOOSE: Final = re.compile(r"([+-]?)([0-9][0-9_']*)?(?:[.,]([0-9]*))?((?:[eE][+-]?[0-9]+)?)")
-_BASED: Final = re.compile(r"0x[0-9a-f]{1,16}|0o[0-7]{1,20}|0b[01]{1,64}", re.IGNORECASE)
-
-
-def _meant_number(word: str) -> str | None:
-    """The JSON number that a text spells in another way."""
-    if _BASED.fullmatch(word):
-        return str(int(word, 0))
-    found = _LOOSE.fullmatch(word) if len(word) <= 100 else None  # noqa: PLR2004
-    if found is None or not (found[2] or found[3]):
-        return None
-    sign = "-" if found[1] == "-" else ""
-    whole = re.sub("[_']", "", found[2] or "0").lstrip("0") or "0"
-    fraction = f".{found[3]}" if found[3] else ""
-    return f"{sign}{whole}{fraction}{found[4]}"
+        raise ManifestInvalid(tuple(found), rest=manifest)
+    assert manifest is not None, "without a problem there are cases"
+    return manifest
 
 
 # ── from text to entries ────────────────────────────────────────────────────────────────────
@@ -183,6 +148,7 @@ class _Builder:
         self._misspelt: set[str | None] = set()
         """Keys that unknown ones were probably meant to be."""
         self._items = 0
+        self._is_whole = False
         self._names: dict[str, int] = {}
         self._titles: dict[str, int] = {}
         self._orders: list[Node] = []
@@ -199,6 +165,7 @@ class _Builder:
 
     def finish(self) -> None:
         """Note what only the whole document shows."""
+        self._is_whole = True
         for key, hint in _REQUIRED.items():
             if key not in self._nodes and key not in self._misspelt:
                 self._problems.add(f"'{key}' is missing", self._start, hint)
@@ -210,16 +177,20 @@ class _Builder:
                 hint = "leave it out: only reader studies have an order"
                 self._problems.add("an archive has no order", node, hint)
 
-    def manifest(self, path: str, digest: str) -> Manifest:
-        """The manifest, once everything was taken and no problem found."""
-        assert self._kind is not None
-        assert self._slug is not None
+    def manifest(self, path: str, digest: str) -> Manifest | None:
+        """The manifest, as far as it could be read; None where nothing of it can be used.
+
+        Without a target that is right its slug is empty: the platform cannot be asked about it.
+        """
+        if not self._is_whole or not self._cases:
+            return None
         root_at = self._nodes.get("root") or Start(1, 1)
+        slug, slug_place = self._slug or ("", self._problems.place(Start(1, 1)))
         return Manifest(
             path=path,
-            kind=self._kind,
-            slug=self._slug[0],
-            slug_place=self._slug[1],
+            kind=self._kind or TargetKind.READER_STUDY,
+            slug=slug if self._kind is not None else "",
+            slug_place=slug_place,
             root=self._root,
             root_place=self._problems.place(root_at),
             identifiable="identifiable" in self._nodes,

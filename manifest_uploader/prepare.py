@@ -13,10 +13,10 @@ from pathlib import Path
 
 from manifest_uploader import history as past_of
 from manifest_uploader import state
+from manifest_uploader.agenda import Policy
 from manifest_uploader.connection import Connection, Patience, Platform
 from manifest_uploader.desk import Choices, Desk, renamed_cases
 from manifest_uploader.errors import CannotGoOn, ManifestInvalid, UsageError
-from manifest_uploader.execute import Policy
 from manifest_uploader.files import Root, find_root
 from manifest_uploader.fit import in_file_order, misfits
 from manifest_uploader.manifest import parse

@@ -12,9 +12,10 @@ from typing import Final, Protocol
 
 from manifest_uploader import history as past_of
 from manifest_uploader import lock, state
+from manifest_uploader.agenda import Agenda
 from manifest_uploader.confirm import Watcher
 from manifest_uploader.connection import Connection, Meter
-from manifest_uploader.execute import Agenda, execute
+from manifest_uploader.execute import execute
 from manifest_uploader.model import (
     CaseEnd,
     Done,

@@ -8,8 +8,9 @@ import yaml
 
 from manifest_uploader import located_yaml
 from manifest_uploader.errors import ManifestInvalid
-from manifest_uploader.manifest import looks_like, parse
+from manifest_uploader.manifest import parse
 from manifest_uploader.model import FileValue, ImageValue, JsonValue, Place, TargetKind
+from manifest_uploader.near_json import looks_like
 from tests.manifest.helpers import HEAD, case_with, problems_of, value_of
 
 WHOLE = """\
@@ -60,13 +61,31 @@ def test_every_kind_of_value_is_read_with_its_place():
     first, second = parse(WHOLE, "m").cases
 
     assert first.values == (
-        FileValue("ct-image", ("patient-001/ct/*.dcm",), False, Place("m", 13, 16)),
-        FileValue("airway-segmentation", ("patient-001/airways.mha",), True, Place("m", 15, 15)),
-        JsonValue("some-score", 2.1, Place("m", 16, 19)),
-        JsonValue("findings", {"nodules": 2, "side": "left"}, Place("m", 18, 16)),
-        ImageValue("previous-ct", "6cae04d9-f29e-43bf-8b4f-414a1712c245", Place("m", 20, 16)),
+        FileValue(
+            "ct-image", ("patient-001/ct/*.dcm",), False, Place("m", 13, 16), Place("m", 12, 7)
+        ),
+        FileValue(
+            "airway-segmentation",
+            ("patient-001/airways.mha",),
+            True,
+            Place("m", 15, 15),
+            Place("m", 14, 7),
+        ),
+        JsonValue("some-score", 2.1, Place("m", 16, 19), Place("m", 16, 7)),
+        JsonValue(
+            "findings", {"nodules": 2, "side": "left"}, Place("m", 18, 16), Place("m", 17, 7)
+        ),
+        ImageValue(
+            "previous-ct",
+            "6cae04d9-f29e-43bf-8b4f-414a1712c245",
+            Place("m", 20, 16),
+            Place("m", 19, 7),
+        ),
     )
-    assert second.values == (FileValue("ct-image", ("a.mhd", "a.raw"), False, Place("m", 23, 25)),)
+    places = (Place("m", 23, 26), Place("m", 23, 33))
+    assert second.values == (
+        FileValue("ct-image", ("a.mhd", "a.raw"), False, places[0], Place("m", 23, 7), places),
+    )
 
 
 def test_places_are_those_of_slug_root_name_and_title():
@@ -190,7 +209,7 @@ def test_an_alias_is_a_copy_at_its_own_place():
     )
     first, second = parse(text, "m").cases
 
-    assert JsonValue("y", 1, Place("m", 9, 10)) == first.values[1]
+    assert JsonValue("y", 1, Place("m", 9, 10), Place("m", 9, 7)) == first.values[1]
     assert first.values == second.values
 
 

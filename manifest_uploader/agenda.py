@@ -1,0 +1,557 @@
+"""What is to be done next, and how each case stands.
+
+Cases are begun in the manifest's order and finish one by one, so that memory follows the window
+and not the manifest. Uploads are begun in that order too: with room for few, the earliest cases
+get all of theirs and are filled, which makes room again.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from manifest_uploader.filling import (
+    confirmations,
+    filled_in,
+    has_something_to_send,
+    started,
+)
+from manifest_uploader.model import (
+    Action,
+    Begun,
+    CaseEnd,
+    CasePlan,
+    Confirmed,
+    Create,
+    Done,
+    End,
+    Entry,
+    Event,
+    Failed,
+    Fill,
+    Finished,
+    Gone,
+    ImportFailed,
+    ItemSeen,
+    Look,
+    Looked,
+    Opened,
+    Outcome,
+    Paused,
+    Plan,
+    Socket,
+    Started,
+    Task,
+    Unsure,
+    Upload,
+    Wait,
+    Watch,
+    Watched,
+)
+from manifest_uploader.pilots import ALIKE, Pilots
+from manifest_uploader.room import Room
+
+_FIRST_WATCH_S: Final = 0.2
+_LONGEST_WATCH_S: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How a run waits."""
+
+    wait: bool = True
+    """Wait for imports."""
+    wait_timeout_s: float = 3600.0
+    """Without any import arriving or any upload row draining."""
+    window: int = 64
+    """Cases begun and not yet filled, at most."""
+
+
+@dataclass(slots=True)
+class Beginning:
+    """What is to be written down, then begun."""
+
+    events: list[Event] = field(default_factory=list)
+    tasks: list[Task] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Live:
+    """A case that was begun and has not been filled."""
+
+    plan: CasePlan
+    item: str | None
+    left: set[str]
+    """Upload steps that are not complete."""
+    brought: dict[str, Done] = field(default_factory=dict)
+    """Upload step → its end."""
+    fill: Fill | None = None
+    opened: dict[str, Begun] = field(default_factory=dict)
+    """Upload step → its row, once it has one."""
+
+
+class Agenda:
+    """What is to be done next, and how each case stands."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        policy: Policy,
+        *,
+        sockets: Mapping[str, Socket],
+        clock: Callable[[], float],
+        now: Callable[[], float],
+    ) -> None:
+        self._sockets, self._now = sockets, now
+        self.error: BaseException | None = None
+        self.notes: list[str] = []
+        self._policy, self._clock = policy, clock
+        self._to_admit = deque(plan.cases)
+        self._live: dict[str, _Live] = {}
+        self._front: deque[Create | Fill | Look] = deque()
+        self._uploads: deque[Upload] = deque()
+        self._under_way = 0
+        self._pilots = Pilots(plan.proven)
+        self._room = Room()
+        self._after_imports: set[str] = set()
+        """Cases whose fill waits for an earlier import into the same socket."""
+        self._waits: dict[str, dict[str, Wait]] = {}
+        self._watching = False
+        self._watch_due = 0.0
+        self._watch_interval = _FIRST_WATCH_S
+        self._rows: int | None = None
+        self._progress = clock()
+        self._halted = False
+        self._ends: dict[str, CaseEnd] = {}
+        self._fresh: list[CaseEnd] = []
+        self._words: dict[str, list[str]] = {}
+        self._unchanged = {case.case for case in plan.cases if case.action is Action.NOTHING}
+        self._order = {case.case: index for index, case in enumerate(plan.cases)}
+
+    # -- for execute --
+
+    def is_over(self, *, stopping: bool) -> bool:
+        """Nothing is under way, and nothing may be begun or waited for."""
+        if self._under_way:
+            return False
+        if stopping or self._halted or self.error is not None or self._is_stuck():
+            return True
+        if self._to_admit or self._front or self._uploads:
+            return False
+        return not self._waits or not (self._policy.wait or self._after_imports)
+
+    def begin(self, limit: int, *, stopping: bool) -> Beginning:
+        """What to begin now, `limit` tasks under way at most."""
+        begun = Beginning()
+        if stopping or self._halted or self.error is not None:
+            return begun
+        self._admit(begun, limit)
+        while self._under_way + len(begun.tasks) < limit and self._next(begun):
+            pass
+        self._watch(begun)
+        self._under_way += len(begun.tasks)
+        return begun
+
+    def take(self, happened: list[Outcome]) -> list[Event]:
+        """What to write down of what happened; the rest is only remembered."""
+        events: list[Event] = []
+        for outcome in happened:
+            match outcome:
+                case Finished():
+                    self._finished(outcome)
+                case Looked():
+                    self._looked(outcome, events)
+                case Watched():
+                    self._watched(outcome)
+                case _:
+                    events.append(outcome)
+                    self._happened(outcome, events)
+        return events
+
+    def ends(self) -> tuple[CaseEnd, ...]:
+        """How every case stands, in no order; complete once `execute` has ended."""
+        rest = [*self._live, *(case.case for case in self._to_admit)]
+        for case in rest:
+            self._ends.setdefault(case, CaseEnd(case, End.PENDING, words=self._said(case)))
+        for case, waits in self._waits.items():
+            if any(not wait.last_look for wait in waits.values()):
+                self._ends[case] = self._waiting_end(case)
+        return tuple(self._ends.values())
+
+    def take_ended(self) -> list[CaseEnd]:
+        """The cases that have ended since the last call."""
+        fresh, self._fresh = self._fresh, []
+        return fresh
+
+    @property
+    def ended(self) -> int:
+        """How many cases have ended."""
+        return len(self._ends)
+
+    @property
+    def waiting(self) -> int:
+        """How many cases are filled and not yet seen."""
+        return len(self._waits)
+
+    @property
+    def paused(self) -> tuple[str, float] | None:
+        """Why new uploads wait, and since when by the given clock."""
+        return None if self._room.words is None else (self._room.words, self._room.since)
+
+    # -- admitting --
+
+    def _admit(self, begun: Beginning, limit: int) -> None:
+        while self._to_admit and self._has_room(limit):
+            self._admit_one(self._to_admit.popleft(), begun)
+
+    def _has_room(self, limit: int) -> bool:
+        busy = len(self._front) + len(self._uploads)
+        return len(self._live) < max(self._policy.window, limit) and busy < limit
+
+    def _admit_one(self, case: CasePlan, begun: Beginning) -> None:
+        begun.events.extend(case.found)
+        if case.waits:
+            self._waits[case.case] = {wait.socket: wait for wait in case.waits}
+        if case.words is not None:
+            self._words[case.case] = [case.words]
+        if case.fill is None:
+            self._settle_idle(case)
+            return
+        live = _Live(case, case.item, {upload.step for upload in case.uploads}, fill=case.fill)
+        self._live[case.case] = live
+        self._words.pop(case.case, None)
+        self._uploads.extend(case.uploads)
+        if not live.left:
+            self._ready(live)
+
+    def _settle_idle(self, case: CasePlan) -> None:
+        """A case with nothing to send: done, failed before, or only waited for."""
+        if case.standing == "gone":
+            words = (case.words or "",)
+            self._note_end(CaseEnd(case.case, End.FAILED, words=words, gone=True))
+        elif case.waits and any(not wait.last_look for wait in case.waits):
+            pass
+        elif case.standing in {"failed", "unsure"}:
+            self._note_end(CaseEnd(case.case, End.FAILED, words=self._said(case.case)))
+        else:
+            self._note_end(CaseEnd(case.case, End.DONE, unchanged=True))
+
+    # -- choosing --
+
+    def _next(self, begun: Beginning) -> bool:
+        """Put one more task on; creations and fills come before uploads."""
+        if self._front:
+            task = self._front.popleft()
+            begun.tasks.append(task)
+            if not isinstance(task, Look):
+                begun.events.append(started(task))
+            return True
+        if not self._uploads or not self._room.allows(self._clock()):
+            return False
+        upload = self._uploads.popleft()
+        self._room.begins(upload.step)
+        begun.tasks.append(upload)
+        if upload.begun is None:
+            begun.events.append(Started(upload.case, upload.step, upload.socket))
+        return True
+
+    # -- what happened --
+
+    def _happened(self, event: Event, events: list[Event]) -> None:
+        if isinstance(event, Opened | Done | Confirmed | ImportFailed):
+            self._progress = self._clock()
+        match event:
+            case Opened():
+                self._opened(event)
+            case Done():
+                self._done(event)
+            case Failed():
+                self._failed(event)
+            case Unsure():
+                self._end(event.case, End.UNSURE, event.why)
+            case Paused():
+                self._paused(event, events)
+            case Confirmed():
+                self._ended(event.case, event.socket, None)
+            case ImportFailed():
+                self._ended(event.case, event.socket, f"{event.socket}: {event.words}")
+            case Gone():
+                self._gone(event)
+            case _:
+                pass
+
+    def _finished(self, finished: Finished) -> None:
+        self._under_way -= 1
+        if isinstance(finished.task, Watch):
+            self._watching = False
+            self._watch_due = self._clock() + self._watch_interval
+        if isinstance(finished.task, Upload):
+            self._room.ended(finished.task.step)
+        if finished.error is not None and self.error is None:
+            self.error = finished.error
+
+    def _opened(self, event: Opened) -> None:
+        self._let_in()
+        if (live := self._live.get(event.case)) is not None:
+            row = Begun(event.pk, event.storage_id, event.part_size, event.stat)
+            live.opened[event.step] = row
+
+    def _done(self, event: Done) -> None:
+        live = self._live.get(event.case)
+        if live is None:
+            return
+        if event.step.endswith(":fill"):
+            self._filled(live)
+        elif event.step.endswith(":create"):
+            live.item = event.pk
+            self._to_fill(live)
+        else:
+            self._let_in()
+            live.left.discard(event.step)
+            live.brought[event.step] = event
+            if not live.left:
+                self._ready(live)
+
+    def _failed(self, event: Failed) -> None:
+        about = event.socket is None or event.words.startswith(event.socket)
+        words = event.words if about else f"{event.socket}: {event.words}"
+        if event.case in self._live and event.final and not _is_upload(event):
+            self._refused(event.words)
+        self._end(event.case, End.FAILED, words)
+
+    def _refused(self, words: str) -> None:
+        alike = self._pilots.refused(words)
+        if alike is not None:
+            self._halted = True
+            self.notes.append(f"stopped: {ALIKE} cases in a row were refused alike: {alike}")
+
+    def _end(self, case: str, end: End, words: str, *, gone: bool = False) -> None:
+        """A case ends badly; what of it has not begun is dropped."""
+        self._words.setdefault(case, []).append(words)
+        live = self._live.pop(case, None)
+        self._after_imports.discard(case)
+        self._note_end(CaseEnd(case, end, words=self._said(case), gone=gone))
+        if live is None:
+            return
+        self._uploads = deque(one for one in self._uploads if one.case != case)
+        following = self._pilots.failed(live.plan.kind, case, self._live)
+        if following is not None:
+            self._make(self._live[following])
+
+    def _note_end(self, end: CaseEnd) -> None:
+        self._ends[end.case] = end
+        self._fresh.append(end)
+
+    def _said(self, case: str) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(self._words.get(case, ())))
+
+    def _gone(self, event: Gone) -> None:
+        if event.anew or self._ends.get(event.case, _NONE).gone:
+            return
+        self._waits.pop(event.case, None)
+        self._words.pop(event.case, None)
+        self._end(event.case, End.FAILED, _DELETED, gone=True)
+
+    # -- making and filling --
+
+    def _ready(self, live: _Live) -> None:
+        """All uploads of a case are complete: make and fill it, unless a pilot goes first."""
+        if self._pilots.may_go(live.plan.kind, live.plan.case):
+            self._make(live)
+
+    def _make(self, live: _Live) -> None:
+        if live.plan.create is not None and live.item is None:
+            self._front.append(live.plan.create)
+        else:
+            self._to_fill(live)
+
+    def _to_fill(self, live: _Live) -> None:
+        assert live.fill is not None
+        assert live.item is not None
+        if self._imports_under_way(live):
+            self._after_imports.add(live.plan.case)
+        elif live.fill.look_first:
+            self._front.append(Look(live.plan.case, live.item))
+        else:
+            self._front.append(self._filled_in(live, None))
+
+    def _imports_under_way(self, live: _Live) -> bool:
+        """An import of ours into one of the sockets has not ended: two would race."""
+        waits = self._waits.get(live.plan.case, {})
+        return any(
+            entry.socket in waits and not waits[entry.socket].last_look
+            for entry in live.fill.entries  # type: ignore[union-attr]
+        )
+
+    def _filled_in(self, live: _Live, seen: ItemSeen | None) -> Fill:
+        assert live.fill is not None
+        assert live.item is not None
+        live.fill = filled_in(live.fill, item=live.item, brought=live.brought, seen=seen)
+        return live.fill
+
+    def _looked(self, looked: Looked, events: list[Event]) -> None:
+        live = self._live.get(looked.case)
+        if live is None or live.item is None:
+            return
+        if looked.item is None:
+            gone = Gone(looked.case, f"{looked.case}:fill", live.item)
+            events.append(gone)
+            self._gone(gone)
+            return
+        fill = self._filled_in(live, looked.item)
+        if has_something_to_send(fill):
+            self._front.append(fill)
+        else:
+            events.extend(self._as_it_is(live, fill, looked.item))
+
+    def _as_it_is(self, live: _Live, fill: Fill, seen: ItemSeen) -> list[Event]:
+        """The item holds all of it already."""
+        done = Done(fill.case, fill.step, pk=live.item)
+        found = confirmations(fill, seen)
+        self._filled(live)
+        for event in found:
+            self._ended(event.case, event.socket, None)
+        return [started(fill), done, *found]
+
+    def _filled(self, live: _Live) -> None:
+        """A fill acted: what it put there is now waited for."""
+        case, fill = live.plan.case, live.fill
+        assert fill is not None
+        del self._live[case]
+        waits = self._waits.setdefault(case, {})
+        now = self._now()
+        for entry in fill.entries:
+            waits[entry.socket] = self._wait_for(live, entry, fill, now)
+        self._watch_interval = _FIRST_WATCH_S
+        for held in self._pilots.filled(live.plan.kind):
+            if held in self._live:
+                self._make(self._live[held])
+        self._check_done(case)
+
+    def _wait_for(self, live: _Live, entry: Entry, fill: Fill, since: float) -> Wait:
+        socket = self._sockets.get(entry.socket)
+        return Wait(
+            live.plan.case,
+            live.item or "",
+            entry.socket,
+            socket.title if socket else entry.socket,
+            image=socket is None or socket.super_kind == "Image",
+            digest=entry.digest,
+            upload=entry.upload,
+            before=entry.before,
+            since=since,
+            repeated=fill.repeated,
+        )
+
+    # -- imports --
+
+    def _ended(self, case: str, socket: str, failure: str | None) -> None:
+        """One import has ended, well or with words."""
+        waits = self._waits.get(case, {})
+        known = waits.pop(socket, None)
+        if failure is not None:
+            self._words.setdefault(case, []).append(failure)
+        elif known is not None and known.last_look:
+            self._words.pop(case, None)
+        self._progress = self._clock()
+        self._watch_interval = _FIRST_WATCH_S
+        self._room.drained(self._clock())
+        self._check_done(case)
+
+    def _check_done(self, case: str) -> None:
+        if self._waits.get(case):
+            return
+        self._waits.pop(case, None)
+        if case in self._after_imports:
+            self._after_imports.discard(case)
+            self._to_fill(self._live[case])
+        elif case not in self._live and self._ends.get(case, _NONE).end is not End.UNSURE:
+            end = End.FAILED if self._words.get(case) else End.DONE
+            unchanged = case in self._unchanged and end is End.DONE
+            self._note_end(CaseEnd(case, end, unchanged=unchanged, words=self._said(case)))
+
+    def _waiting_end(self, case: str) -> CaseEnd:
+        failed = bool(self._words.get(case))
+        return CaseEnd(case, End.FAILED if failed else End.WAITING, words=self._said(case))
+
+    def _watch(self, begun: Beginning) -> None:
+        if self._watching or self._clock() < self._watch_due:
+            return
+        if not self._room.is_paused and not self._waits:
+            return
+        if not self._policy.wait and not self._after_imports and not self._uploads:
+            return
+        self._watching = True
+        waits = tuple(wait for case in self._waits.values() for wait in case.values())
+        begun.tasks.append(Watch(waits, count=self._room.is_paused))
+
+    def _watched(self, watched: Watched) -> None:
+        self._watch_interval = min(self._watch_interval * 1.4, _LONGEST_WATCH_S)
+        if watched.rows is not None:
+            if self._rows is not None and watched.rows < self._rows:
+                self._progress = self._clock()
+                self._room.drained(self._clock())
+            self._rows = watched.rows
+        for case, socket in watched.over:
+            self._waits.get(case, {}).pop(socket, None)
+            self._check_done(case)
+
+    # -- room --
+
+    def _paused(self, event: Paused, events: list[Event]) -> None:
+        """The platform has no room: the upload goes back, to where the manifest has it."""
+        live = self._live.get(event.case)
+        if live is None:
+            return
+        if event.size_limit and self._nothing_drains():
+            words = f"{event.why}: {_TOO_MANY_BYTES}"
+            failed = Failed(event.case, event.step, event.socket, words, final=True)
+            events.append(failed)
+            self._failed(failed)
+            return
+        upload = next(one for one in live.plan.uploads if one.step == event.step)
+        again = replace(upload, begun=live.opened.get(event.step, upload.begun))
+        self._uploads = deque(
+            sorted([*self._uploads, again], key=lambda one: self._order[one.case])
+        )
+        if not self._room.is_paused:
+            self._progress = self._clock()
+        self._room.refused(event.step, event.why, self._clock())
+
+    def _nothing_drains(self) -> bool:
+        """The upload that asks is all that is under way, and no import will make room."""
+        return self._under_way <= 1 + self._watching and not self._waits and not self._front
+
+    def _let_in(self) -> None:
+        if self._room.is_paused:
+            self._room.found()
+            self._progress = self._clock()
+
+    def _is_stuck(self) -> bool:
+        """Only imports or room are waited for, and for longer than we were told to wait."""
+        if self._front or (not self._room.is_paused and (self._to_admit or self._uploads)):
+            return False
+        if not self._waits and not self._room.is_paused:
+            return False
+        return self._clock() - self._progress > self._policy.wait_timeout_s
+
+    def stuck_words(self) -> str | None:
+        """Why uploads were not sent, where a limit of the platform is why."""
+        if self._room.words is None or not self._uploads:
+            return None
+        rows = "" if self._rows is None else f"; the account holds {self._rows} upload rows"
+        return f"{self._room.words}{rows} and none drained"
+
+
+_NONE: Final = CaseEnd("", End.PENDING)
+_DELETED: Final = "it was deleted on the platform; --recreate makes it anew"
+_TOO_MANY_BYTES: Final = (
+    "the account may not hold as many bytes, and nothing is left that would make room "
+    "(an account that is not verified may hold 2 GiB)"
+)
+
+
+def _is_upload(event: Failed) -> bool:
+    return not event.step.endswith((":create", ":fill"))

@@ -1,0 +1,59 @@
+"""Whether the platform has room for more uploads: a limit pauses new ones together.
+
+What is begun is finished and filled, which makes room; one upload at a time asks again.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+_FIRST_PROBE_S: Final = 1.0
+_LONGEST_PROBE_S: Final = 30.0
+
+
+class Room:
+    """Room for uploads; times by a monotonic clock."""
+
+    def __init__(self) -> None:
+        self.words: str | None = None
+        """Why uploads pause; None: they do not."""
+        self.since = 0.0
+        self._due = 0.0
+        self._interval = _FIRST_PROBE_S
+        self._probe: str | None = None
+
+    @property
+    def is_paused(self) -> bool:
+        """New uploads wait."""
+        return self.words is not None
+
+    def allows(self, now: float) -> bool:
+        """An upload may begin: there is room, or it is time to ask."""
+        return self.words is None or (self._probe is None and now >= self._due)
+
+    def begins(self, step: str) -> None:
+        """An upload begins; while paused it is the one that asks."""
+        if self.is_paused:
+            self._probe = step
+
+    def refused(self, step: str, words: str, now: float) -> None:
+        """The platform had no room for an upload."""
+        if not self.is_paused:
+            self.since, self._interval = now, _FIRST_PROBE_S
+        elif step == self._probe:
+            self._interval = min(self._interval * 2, _LONGEST_PROBE_S)
+        self.words = words
+        self._due = now + self._interval
+
+    def ended(self, step: str) -> None:
+        """An upload is no longer under way."""
+        if step == self._probe:
+            self._probe = None
+
+    def drained(self, now: float) -> None:
+        """Something made room: ask at once."""
+        self._due = min(self._due, now)
+
+    def found(self) -> None:
+        """An upload was let in."""
+        self.words = None
