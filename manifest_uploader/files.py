@@ -31,7 +31,7 @@ from manifest_uploader.listing import (
     nearest,
 )
 from manifest_uploader.local_file import FileChanged, LocalFile, Source, sha256
-from manifest_uploader.model import FileValue, Manifest, Problem, ValueFacts
+from manifest_uploader.model import FileValue, Manifest, Place, Problem, ValueFacts
 
 __all__ = [
     "FileChanged",
@@ -121,8 +121,9 @@ def _stays(path: str) -> bool:
 def resolve(value: FileValue, root: Root) -> Source | tuple[Problem, ...]:
     """The files that a value names now, in their order, or everything that is wrong with them."""
     search = _Search(value, root)
-    for path in value.paths:
-        search.take(path)
+    places = value.places or (value.place,) * len(value.paths)
+    for path, place in zip(value.paths, places, strict=True):
+        search.take(path, place)
     files = () if search.problems else search.files()
     if search.problems:
         return _first_few(search.problems)
@@ -156,15 +157,18 @@ class _Search:
     def __init__(self, value: FileValue, root: Root) -> None:
         self.problems: list[Problem] = []
         self._value = value
+        self._place = value.place
         self._root = root
         self._base = os.fspath(root.path)
         self._inside = self._base.rstrip(os.sep) + os.sep
         self._found: dict[str, LocalFile] = {}
-        self._entered: dict[str, bool] = {}
+        self._taken: set[str] = set()
+        self._entered: dict[str, str | None] = {}
         self._listed: dict[str, Folder] = {}
 
-    def take(self, written: str) -> None:
+    def take(self, written: str, place: Place) -> None:
         """Add what one path, folder or glob names."""
+        self._place = place
         if not _stays(written):
             hint = "write paths relative to the root; --root says where the files are"
             self._say(f"'{written}' is outside the root", hint)
@@ -183,6 +187,7 @@ class _Search:
 
     def files(self) -> tuple[LocalFile, ...]:
         """The files under the names they have inside the upload."""
+        self._place = self._value.place
         if self._value.single and len(self._found) > 1:
             hint = "'file' names exactly one file; write 'files' for several that are one image"
             self._say(f"'{self._value.paths[0]}' matches {len(self._found)} files", hint)
@@ -194,7 +199,7 @@ class _Search:
 
     def _say(self, message: str, hint: str | None = None) -> None:
         where = self._root.shown or f"in {self._base}"
-        self.problems.append(Problem(f"{message} ({where})", self._value.place, hint))
+        self.problems.append(Problem(f"{message} ({where})", self._place, hint))
 
     # what a path names
 
@@ -236,9 +241,10 @@ class _Search:
 
     def _take_file(self, path: str, facts: os.stat_result | None) -> None:
         folder, _, name = path.rpartition("/")
-        key = os.path.normcase(path)
-        if key in self._found or not self._may_enter(folder):
+        real = self._real(folder)
+        if real is None or (key := os.path.normcase(f"{real}/{name}")) in self._taken:
             return
+        self._taken.add(key)
         if facts is None:
             self._say(f"'{path}' cannot be read")
             return
@@ -248,7 +254,7 @@ class _Search:
             return
         if not name.isascii():  # a Mac may spell the same name another way
             name = unicodedata.normalize("NFC", name)
-        self._found[key] = LocalFile(
+        self._found[path] = LocalFile(
             Path(self._inside + path), name, facts.st_size, facts.st_mtime_ns, facts.st_ino
         )
 
@@ -278,17 +284,15 @@ class _Search:
     def _is_inside(self, real: str) -> bool:
         return real == self._base or real.startswith(self._inside)
 
-    def _may_enter(self, folder: str) -> bool:
-        """Whether files of a folder may be taken; says once why not."""
-        known = self._entered.get(folder)
-        if known is None:
-            known = self._root.follow_links or self._is_inside(
-                self._root.listing.real(self._full(folder))
-            )
-            self._entered[folder] = known
-            if not known:
+    def _real(self, folder: str) -> str | None:
+        """Where a folder really is, if files of it may be taken; else None, and says once why."""
+        if folder not in self._entered:
+            real = self._root.listing.real(self._full(folder))
+            allowed = self._root.follow_links or self._is_inside(real)
+            self._entered[folder] = real if allowed else None
+            if not allowed:
                 self._say(f"'{folder}' leads out of the root by a link", _FOLLOW)
-        return known
+        return self._entered[folder]
 
     # globs
 
@@ -335,7 +339,7 @@ class _Search:
         return known
 
     def _list_anew(self, folder: str) -> Folder:
-        if not self._may_enter(folder):
+        if self._real(folder) is None:
             return EMPTY
         try:
             return self._root.listing.folder(self._full(folder))

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from manifest_uploader import bundle
+from manifest_uploader import bundle, local_file
 from manifest_uploader.bundle import bundle_size, bundle_stream
 from manifest_uploader.files import FileChanged, LocalFile, Source
 from tests.local.helpers import local
@@ -217,6 +217,17 @@ def test_a_file_that_changes_while_it_is_read_ends_the_stream(tmp_path: Path, ch
     with pytest.raises(FileChanged, match="'a'"):
         exhaust(stream)
     assert told == []
+
+
+def test_a_file_that_ends_too_early_ends_the_stream(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = make_source(tmp_path, {"a": b"12345"})
+    monkeypatch.setattr(local_file, "check_same", lambda file: None)
+    (tmp_path / "0").write_bytes(b"1")
+
+    with pytest.raises(FileChanged, match="'a' became shorter while it was read"):
+        made(source)
 
 
 def exhaust(stream: Iterator[bytes]) -> None:

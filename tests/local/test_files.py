@@ -18,6 +18,7 @@ from manifest_uploader.files import (
     resolve,
     value_facts,
 )
+from manifest_uploader.model import FileValue, Place
 from tests.local.helpers import (
     PLACE,
     link,
@@ -135,9 +136,9 @@ def test_case_matters_but_for_the_ending(tmp_path: Path, pattern: str, expected:
 
 
 def test_what_the_star_stands_for_does_not_overlap_what_surrounds_it(tmp_path: Path) -> None:
-    make_files(tmp_path, ["aba.x", "ab.x"])
+    make_files(tmp_path, ["abb.x", "ab.x"])
 
-    assert names(tmp_path, "ab*a.x") == ["aba.x"]
+    assert names(tmp_path, "ab*b.x") == ["abb.x"]
 
 
 def test_hidden_files_and_the_system_s_own_never_match(tmp_path: Path) -> None:
@@ -165,6 +166,7 @@ def test_a_name_in_brackets_wins_over_what_its_pattern_would_match(tmp_path: Pat
 
     assert names(tmp_path, "a/x[1].mha") == ["x[1].mha"]
     assert names(tmp_path, "b/x[1].mha") == ["x1.mha"]
+    assert names(tmp_path, "a*/x[1].mha") == ["x[1].mha"]
 
 
 def test_a_file_without_bytes_is_a_file(tmp_path: Path) -> None:
@@ -252,6 +254,7 @@ def test_a_glob_that_matches_only_folders_says_so(tmp_path: Path) -> None:
         ("p1/other", None),
         ("p01/scan.mha", "did you mean 'p1'?"),
         ("p2/scan.mha", None),
+        ("p1/scans-02.mha", None),
         ("p1\\scan.mha", "write paths with '/'"),
     ],
 )
@@ -319,6 +322,16 @@ def test_every_wrong_path_of_a_list_is_named(tmp_path: Path) -> None:
         "file 'no.csv' does not exist",
         "no file matches 'neither/*.pdf'",
     ]
+
+
+def test_each_path_of_a_list_is_told_at_its_own_place(tmp_path: Path) -> None:
+    first, second = Place("m.yaml", 8, 11), Place("m.yaml", 9, 11)
+    listed = FileValue("ct", ("no.csv", "no.pdf"), False, first, places=(first, second))
+
+    wrong = resolve(listed, root(tmp_path))
+
+    assert isinstance(wrong, tuple)
+    assert [problem.place for problem in wrong] == [first, second]
 
 
 def test_many_problems_of_one_value_are_counted_rather_than_listed(tmp_path: Path) -> None:
@@ -410,7 +423,7 @@ def test_a_link_to_nothing_hints_at_fetching(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("follow_links", [False, True])
-def test_links_in_a_circle_come_to_an_end(tmp_path: Path, follow_links: bool) -> None:
+def test_links_in_a_circle_lead_to_each_file_once(tmp_path: Path, follow_links: bool) -> None:
     make_files(tmp_path, ["a/1.dcm", "b/2.dcm"])
     link(tmp_path / "a" / "up", tmp_path)
     link(tmp_path / "a" / "to-b", tmp_path / "b")
@@ -418,7 +431,8 @@ def test_links_in_a_circle_come_to_an_end(tmp_path: Path, follow_links: bool) ->
 
     found = resolve(value("**/1.dcm"), root(tmp_path, follow_links=follow_links))
 
-    assert found
+    assert isinstance(found, Source)
+    assert [file.path for file in found.files] == [tmp_path.resolve() / "a" / "1.dcm"]
 
 
 # names
