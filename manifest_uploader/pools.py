@@ -6,11 +6,11 @@ import contextlib
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from manifest_uploader.model import Finished, Outcome, Task
+from manifest_uploader.model import Finished, Outcome, Task, Watch
 
 _TICK_S: Final = 0.5
 """A wait's length at most, so that Windows hears Ctrl-C."""
@@ -66,14 +66,20 @@ class Threads:
         self._ask = pressure
         self._pressure = Pressure(jobs, jobs)
         self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
+        self._watches: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
         self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
         self._under_way: list[Task] = []
         self._stopped_at: float | None = None
         self._broken = False
         self._threads = [
-            threading.Thread(target=self._work, name=f"step-{number}", daemon=True)
-            for number in range(jobs + 1)
+            threading.Thread(target=self._work, args=[given], name=name, daemon=True)
+            for name, given in self._posts(jobs)
         ]
+
+    def _posts(self, jobs: int) -> Iterator[tuple[str, queue.SimpleQueue[Task | None]]]:
+        yield "watch", self._watches
+        for number in range(jobs):
+            yield f"step-{number}", self._tasks
 
     def start(self, perform: Callable[[Task], Iterable[Outcome]]) -> None:
         """Let the threads perform tasks with this."""
@@ -87,8 +93,14 @@ class Threads:
 
     @property
     def limit(self) -> int:
-        """How many tasks may be under way now."""
-        return self._pressure.limit
+        """How many tasks may be under way now.
+
+        A few more than there are threads, so that none waits while its next task is written
+        down; exactly as many as it should be while the platform is in trouble.
+        """
+        if self.eased:
+            return self._pressure.limit
+        return self._pressure.most + max(2, self._pressure.most // 2)
 
     @property
     def eased(self) -> bool:
@@ -103,7 +115,7 @@ class Threads:
     def submit(self, task: Task) -> None:
         """Begin a task as soon as a thread is free."""
         self._under_way.append(task)
-        self._tasks.put(task)
+        (self._watches if isinstance(task, Watch) else self._tasks).put(task)
 
     def wait(self) -> list[Outcome]:
         """What happened since the last call; waits for it half a second at most."""
@@ -123,7 +135,8 @@ class Threads:
 
     def close(self) -> None:
         """Let the threads end; those that hang do not keep the process alive."""
-        for _ in self._threads:
+        self._watches.put(None)
+        for _ in self._threads[1:]:
             self._tasks.put(None)
 
     def _abandoned(self) -> list[Outcome]:
@@ -137,8 +150,8 @@ class Threads:
         left, self._under_way = self._under_way, []
         return [Finished(task) for task in left]
 
-    def _work(self) -> None:
-        while (task := self._tasks.get()) is not None:
+    def _work(self, given: queue.SimpleQueue[Task | None]) -> None:
+        while (task := given.get()) is not None:
             error: BaseException | None = None
             try:
                 for outcome in self._perform(task):
