@@ -60,7 +60,7 @@ def _guarded(given: argparse.Namespace) -> int:
 
     try:
         with _logging(given):
-            return _COMMANDS[given.command](given)
+            return _watched(given)
     except ManifestInvalid as invalid:
         if getattr(given, "json", False) and given.command == "validate":
             for problem in invalid.problems:
@@ -75,11 +75,27 @@ def _guarded(given: argparse.Namespace) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return 1
+
+
+def _watched(given: argparse.Namespace) -> int:
+    """Do the command; a bug is one line for a person, and a traceback in the log."""
+    from manifest_uploader import console  # noqa: PLC0415 - late
+
+    try:
+        return _COMMANDS[given.command](given)
+    except (UploaderError, BrokenPipeError):
+        raise
     except Exception as bug:  # the last resort: no traceback reaches a person
         logging.getLogger(__package__).critical("bug", exc_info=True)
+        log_file = getattr(given, "log_file", None)
+        details = (
+            f"the details are in {log_file}"
+            if log_file
+            else "run again with --log-file FILE for the details"
+        )
         console.say(
-            f"uploader: a bug: {type(bug).__name__} (run again with --log-file FILE for the "
-            "details); what was sent is written down, the same command goes on"
+            f"uploader: a bug: {type(bug).__name__} ({details}); what was sent is written down, "
+            "the same command goes on"
         )
         return _BUG
 
