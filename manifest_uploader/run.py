@@ -18,16 +18,19 @@ from manifest_uploader.connection import Connection, Meter
 from manifest_uploader.execute import execute
 from manifest_uploader.model import (
     CaseEnd,
+    Create,
     Done,
     Event,
     Facts,
+    Fill,
     Manifest,
+    Outcome,
     Plan,
     Record,
     Standing,
-    Started,
     Summary,
     Target,
+    Task,
     Traffic,
 )
 from manifest_uploader.plan import make_plan
@@ -208,9 +211,9 @@ class _Log:
             observer.begins(plan, self._target)
 
     def follow(self, events: Iterable[Event]) -> None:
-        """Write down first; durably what is about to be sent and must not be sent twice."""
+        """Write down first, then tell."""
         events = list(events)
-        self._writer.record(events, durable=any(_is_weighty(event) for event in events))
+        self._writer.record(events)
         now = time.time()
         for event in events:
             past_of.advance(self.cases, self.sessions, Record(now, event))
@@ -218,6 +221,11 @@ class _Log:
             for observer in self._observers:
                 observer.event(event)
         self._writer.tick()
+
+    def make_durable(self, task: Task) -> None:
+        """What must not be sent twice is on the disk before it is sent."""
+        if isinstance(task, Create | Fill):
+            self._writer.sync()
 
     def tick(self, progress: Progress, ended: Iterable[CaseEnd], notes: Iterable[str]) -> None:
         """Tell how far it is."""
@@ -227,10 +235,6 @@ class _Log:
             for note in notes:
                 observer.note(note)
             observer.tick(progress)
-
-
-def _is_weighty(event: Event) -> bool:
-    return isinstance(event, Started) and event.step.endswith((":create", ":fill"))
 
 
 def _agenda(options: Options, plan: Plan, facts: Facts) -> Agenda:
@@ -246,6 +250,7 @@ class _Acting:
     ) -> None:
         self._options, self._bench, self._threads = options, bench, threads
         self._plan, self._log = plan, log
+        self._bytes = sum_bytes(plan)
         self._notes: list[str] = []
         self._said: set[str] = set()
 
@@ -264,7 +269,12 @@ class _Acting:
                 room=threading.BoundedSemaphore(max(2, min(_BUFFERED_PARTS, jobs))),
                 receive=receipts.add,
             )
-            self._threads.start(worker.perform)
+
+            def perform(task: Task) -> Iterator[Outcome]:
+                self._log.make_durable(task)
+                yield from worker.perform(task)
+
+            self._threads.start(perform)
             try:
                 for events in execute(agenda, self._threads):
                     self._log.follow(events)
@@ -313,7 +323,7 @@ class _Acting:
             len(self._plan.cases),
             agenda.ended,
             agenda.waiting,
-            sum_bytes(self._plan),
+            self._bytes,
             self._bench.connection.meter.traffic(),
             now - started,
             paused=paused[0] if paused else None,

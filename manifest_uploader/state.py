@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import MISSING, dataclass, fields
@@ -22,6 +23,8 @@ from manifest_uploader.model import EVENT_NAMES, Entry, Event, Record, Target, T
 _FORMAT: Final = "manifest-uploader state"
 _VERSION: Final = 1
 _LONGEST_LINE: Final = 4 * 2**20
+_SOON_S: Final = 0.5
+"""When what was written has to be on the disk, unless somebody waits for it."""
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _STORAGE_ID: Final = re.compile(r"[\w.~-]{0,1024}", re.ASCII)
 _T = TypeVar("_T")
@@ -286,7 +289,7 @@ _SHAPES: Final = {cls: _shape(cls) for cls in EVENT_NAMES.values()}
 
 
 class Writer:
-    """Appends events to a state file; lines whole, on the disk when it matters.
+    """Appends events to a state file: one thread writes, any may wait until it is on the disk.
 
     Raises:
         StateUnwritable: from every method, when the disk does not take what must be kept.
@@ -296,7 +299,13 @@ class Writer:
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
         self._path = path
         self._clock = clock
-        self._dirty_since: float | None = None
+        self._turn = threading.Condition()
+        self._written = 0
+        """Appends so far."""
+        self._synced = 0
+        """Of these, how many are on the disk for certain."""
+        self._syncing = False
+        self._due = 0.0
         self._handle = self._guarded(self._open)
 
     def bind(self, stored: Stored, platform: str, target: Target) -> None:
@@ -311,24 +320,43 @@ class Writer:
             self._append([first])
             self.sync()
 
-    def record(self, events: Iterable[Event], *, durable: bool) -> None:
-        """Append the events; with `durable` they are on the disk when this returns."""
+    def record(self, events: Iterable[Event]) -> None:
+        """Append the events; the system has them when this returns, the disk perhaps not."""
         now = round(self._clock(), 3)
         lines = [{"time": now} | event_json(event) for event in events]
         if lines:
             self._append(lines)
-        if durable:
-            self.sync()
 
     def tick(self) -> None:
-        """Bring what was appended half a second ago to the disk."""
-        if self._dirty_since is not None and time.monotonic() - self._dirty_since >= 0.5:  # noqa: PLR2004
+        """Bring to the disk what was appended half a second ago."""
+        if self._synced < self._written and time.monotonic() >= self._due:
             self.sync()
 
     def sync(self) -> None:
-        """Bring everything to the disk."""
-        self._guarded(lambda: os.fsync(self._handle))
-        self._dirty_since = None
+        """Wait until all that was recorded before is on the disk.
+
+        Threads that wait at the same time share one fsync: on network homes it takes long.
+        """
+        wanted = self._written
+        with self._turn:
+            while self._synced < wanted:
+                if self._syncing:
+                    self._turn.wait()
+                else:
+                    self._sync_once()
+
+    def _sync_once(self) -> None:
+        """Called with the turn held; lets go of it while the disk works."""
+        self._syncing = True
+        upto = self._written
+        self._turn.release()
+        try:
+            self._guarded(lambda: os.fsync(self._handle))
+        finally:
+            self._turn.acquire()
+            self._syncing = False
+            self._turn.notify_all()
+        self._synced = max(self._synced, upto)
 
     def close(self) -> None:
         """Bring everything to the disk and let go of the file."""
@@ -349,8 +377,9 @@ class Writer:
             json.dumps(obj, ensure_ascii=True, separators=(",", ":")) + "\n" for obj in objects
         )
         self._guarded(lambda: _write_all(self._handle, text.encode()))
-        if self._dirty_since is None:
-            self._dirty_since = time.monotonic()
+        if self._synced == self._written:
+            self._due = time.monotonic() + _SOON_S
+        self._written += 1
 
     def _guarded(self, act: Callable[[], _T]) -> _T:
         try:
