@@ -1,0 +1,105 @@
+"""Runs the command line in a process of its own that kills itself at a boundary between lines.
+
+The process is forked from a server that has the uploader imported: a real process with its own
+memory and files, that can be killed, at a third of the price of a new interpreter.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from multiprocessing.context import ForkServerContext
+from pathlib import Path
+from typing import Any, Literal
+
+from tests.e2e.helpers import Ran
+
+When = Literal["before", "torn", "after"]
+_PRELOAD = ("manifest_uploader.cli", "manifest_uploader.run", "manifest_uploader.console", __name__)
+
+
+@dataclass(frozen=True)
+class Kill:
+    """SIGKILL around one line of the state file."""
+
+    when: When
+    """Before the line is written, with half of it written, or right after it."""
+    line: int
+    """From 1; the first binds the state to its target."""
+
+
+def _context() -> ForkServerContext:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(_PRELOAD))
+    return context
+
+
+def uploader(
+    arguments: Sequence[str],
+    *,
+    cwd: Path,
+    environment: Mapping[str, str],
+    kill: Kill | None = None,
+    seconds: float = 60.0,
+) -> Ran:
+    """What comes of a command; its exit code is -9 if it was killed."""
+    out, err = cwd / "out.txt", cwd / "err.txt"
+    process = _context().Process(
+        target=_command, args=(list(arguments), str(cwd), dict(environment), kill)
+    )
+    process.start()
+    process.join(seconds)
+    if process.is_alive():
+        process.kill()
+        process.join()
+        raise AssertionError(f"it did not end within {seconds} s\n{err.read_text()}")
+    code = process.exitcode
+    process.close()
+    assert code is not None
+    return Ran(code, out.read_text("utf-8"), err.read_text("utf-8"))
+
+
+def _command(
+    arguments: list[str], cwd: str, environment: dict[str, str], kill: Kill | None
+) -> None:
+    os.chdir(cwd)
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.stdout = Path("out.txt").open("w", encoding="utf-8")
+    sys.stderr = Path("err.txt").open("w", encoding="utf-8", buffering=1)
+    if kill is not None:
+        _die_at(kill)
+    from manifest_uploader.cli import command
+
+    code = command(arguments)
+    sys.stdout.flush()
+    sys.exit(code)
+
+
+def _die_at(kill: Kill) -> None:
+    """Let the state's writer take so many lines and no more."""
+    from manifest_uploader import state
+
+    write = state._write_all
+    written = 0
+
+    def write_or_die(handle: int, data: bytes) -> None:
+        nonlocal written
+        for line in data.splitlines(keepends=True):
+            written += 1
+            if written == kill.line and kill.when != "after":
+                os.write(handle, line[: len(line) // 2] if kill.when == "torn" else b"")
+                _die()
+            write(handle, line)
+            if written == kill.line:
+                _die()
+
+    vars(state)["_write_all"] = write_or_die
+
+
+def _die() -> Any:
+    os.kill(os.getpid(), signal.SIGKILL)
