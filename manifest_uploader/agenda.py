@@ -55,6 +55,7 @@ from manifest_uploader.room import Room
 
 _FIRST_WATCH_S: Final = 0.2
 _LONGEST_WATCH_S: Final = 10.0
+_BUSY_WATCH_S: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,7 @@ class Agenda:
         """Cases whose fill waits for an earlier import into the same socket."""
         self._waits: dict[str, dict[str, Wait]] = {}
         self._watching = False
-        self._watch_due = 0.0
+        self._watched_at = float("-inf")
         self._watch_interval = _FIRST_WATCH_S
         self._rows: int | None = None
         self._progress = clock()
@@ -286,7 +287,7 @@ class Agenda:
         self._under_way -= 1
         if isinstance(finished.task, Watch):
             self._watching = False
-            self._watch_due = self._clock() + self._watch_interval
+            self._watched_at = self._clock()
         if isinstance(finished.task, Upload):
             self._room.ended(finished.task.step)
         if finished.error is not None and self.error is None:
@@ -477,7 +478,7 @@ class Agenda:
         return CaseEnd(case, End.FAILED if failed else End.WAITING, words=self._said(case))
 
     def _watch(self, begun: Beginning) -> None:
-        if self._watching or self._clock() < self._watch_due:
+        if self._watching or self._clock() < self._watched_at + self._watch_pause():
             return
         if not self._room.is_paused and not self._waits:
             return
@@ -486,6 +487,12 @@ class Agenda:
         self._watching = True
         waits = tuple(wait for case in self._waits.values() for wait in case.values())
         begun.tasks.append(Watch(waits, count=self._room.is_paused))
+
+    def _watch_pause(self) -> float:
+        """While cases are sent, nobody waits for what a look would show."""
+        hurried = self._after_imports or self._room.is_paused
+        busy = bool(self._live or self._to_admit) and not hurried
+        return max(self._watch_interval, _BUSY_WATCH_S if busy else 0.0)
 
     def _watched(self, watched: Watched) -> None:
         self._watch_interval = min(self._watch_interval * 1.4, _LONGEST_WATCH_S)

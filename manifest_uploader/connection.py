@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -230,6 +231,8 @@ class Connection:
         self.meter = meter or Meter()
         self._patience = patience or Patience()
         self._stopping = stopping
+        self._repeating = self._retries(repeat=True)
+        self._careful = self._retries(repeat=False)
         self._context: ssl.SSLContext | None = None
         self._local = threading.local()
         self._clients: list[httpx.Client] = []
@@ -342,25 +345,27 @@ class Connection:
     # -- retries --
 
     def _retrying(self, exchange: Callable[[], Answer], *, repeat: bool) -> Answer:
-        def worth_it(state: tenacity.RetryCallState) -> bool:
-            error = state.outcome.exception() if state.outcome else None
-            if not isinstance(error, _Trouble) or (error.acted and not repeat):
-                return False
-            self.meter.count(retries=1)
-            _log.info("trying again: %s", error.why)
-            return True
+        try:
+            return (self._repeating if repeat else self._careful)(exchange)
+        except _Trouble as trouble:
+            return self._give_up(trouble, repeat=repeat)
 
-        retrying = tenacity.Retrying(
-            retry=worth_it,
+    def _retries(self, *, repeat: bool) -> tenacity.Retrying:
+        return tenacity.Retrying(
+            retry=partial(self._is_worth_it, repeat=repeat),
             wait=self._pause_before_next,
             stop=self._is_enough,
             sleep=self._sleep,
             reraise=True,
         )
-        try:
-            return retrying(exchange)
-        except _Trouble as trouble:
-            return self._give_up(trouble, repeat=repeat)
+
+    def _is_worth_it(self, state: tenacity.RetryCallState, *, repeat: bool) -> bool:
+        error = state.outcome.exception() if state.outcome else None
+        if not isinstance(error, _Trouble) or (error.acted and not repeat):
+            return False
+        self.meter.count(retries=1)
+        _log.info("trying again: %s", error.why)
+        return True
 
     def _give_up(self, trouble: _Trouble, *, repeat: bool) -> Answer:
         if trouble.acted and not repeat:
