@@ -380,7 +380,7 @@ class Connection:
     def _pause_before_next(self, state: tenacity.RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
         growing = tenacity.wait_exponential_jitter(
-            initial=self._patience.first_pause_s,
+            multiplier=self._patience.first_pause_s,
             max=_LONGEST_PAUSE_S,
             jitter=self._patience.first_pause_s,
         )(state)

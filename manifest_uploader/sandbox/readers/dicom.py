@@ -60,7 +60,7 @@ def _read(source: Source) -> Slice:
 
 
 def _slice(source: Source, data: Any) -> Slice:
-    pixels = data.get_item(_PIXELS)
+    pixels = data.get_item(_PIXELS, keep_deferred=True)  # else they would be read
     width, height = int(data.Columns), int(data.Rows)
     frames = int(data.get("NumberOfFrames", 1) or 1)
     bits, sign = int(data.BitsAllocated), int(data.get("PixelRepresentation", 0))
