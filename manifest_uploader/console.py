@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import IO, Any, Final
 
@@ -23,9 +24,9 @@ from manifest_uploader.model import (
     Paused,
     Plan,
     Problem,
+    Standing,
     Summary,
     Target,
-    TargetKind,
     Unsure,
 )
 from manifest_uploader.problems import format_problem, printable
@@ -65,8 +66,7 @@ def say_json(obj: Mapping[str, Any]) -> None:
 def problem_lines(problems: Iterable[Problem]) -> str:
     """Every problem, and how many there are."""
     found = [format_problem(problem) for problem in problems]
-    count = f"{len(found)} problem{'s' * (len(found) != 1)}; nothing was sent"
-    return "\n".join([*found, count])
+    return "\n".join([*found, f"{counted(len(found), 'problem')}; nothing was sent"])
 
 
 def problem_json(problem: Problem) -> dict[str, Any]:
@@ -244,19 +244,32 @@ class Live(Lines):
 
 def begin_line(plan: Plan, target: Target) -> str:
     """What a run is about to do, in one line."""
-    counts = {action: sum(case.action is action for case in plan.cases) for action in Action}
-    verbs = {
-        Action.CREATE: "to make",
-        Action.CONTINUE: "to go on with",
-        Action.UPDATE: "to update",
-        Action.WAIT: "to wait for",
-        Action.NOTHING: "need nothing",
-    }
-    parts = [f"{counts[action]} {verb}" for action, verb in verbs.items() if counts[action]]
+    counts = Counter(_intent(case) for case in plan.cases)
+    parts = [words.format(counts[words], "s" * (counts[words] == 1)) for words in _INTENTS
+             if counts[words]]  # fmt: skip
     size = sum(upload.size for case in plan.cases for upload in case.uploads)
     sent = f"; {size_words(size)} to send" if size else ""
     noun = targets.place_noun(target.kind)
     return f"{noun} {target.slug}: {cases_words(len(plan.cases))}: {', '.join(parts)}{sent}"
+
+
+_VERBS: Final = {
+    Action.CREATE: "{} to make",
+    Action.CONTINUE: "{} to go on with",
+    Action.UPDATE: "{} to update",
+    Action.WAIT: "{} to wait for",
+    Action.NOTHING: "{} need{} nothing",
+}
+_LEFT_ALONE: Final = {
+    Standing.GONE: "{} deleted on the platform",
+    Standing.FAILED: "{} failed before and did not change",
+}
+_INTENTS: Final = (*_VERBS.values(), *_LEFT_ALONE.values())
+
+
+def _intent(case: CasePlan) -> str:
+    left_alone = _LEFT_ALONE.get(case.standing) if case.action is Action.NOTHING else None
+    return left_alone or _VERBS[case.action]
 
 
 def live_lines(progress: Progress, width: int) -> list[str]:
@@ -341,14 +354,17 @@ def _section(ends: list[CaseEnd], words: str) -> list[str]:
     return [*shown, f"{words}: and {more} more"] if more > 0 else shown
 
 
+_MEND: Final = (
+    "next: mend what failed and run the same command; only what is new or changed is sent "
+    "(--retry-failed sends failed imports again unchanged)"
+)
+
+
 def _next_step(by_end: Mapping[End, list[CaseEnd]]) -> list[str]:
     if any(one.gone for one in by_end[End.FAILED]):
         return ["next: run the same command with --recreate to make deleted ones anew"]
     if by_end[End.FAILED] or by_end[End.UNSURE]:
-        return [
-            ("next: mend what failed and run the same command; only what is new or changed is sent "
-            "(--retry-failed sends failed imports again unchanged)")
-        ]
+        return [_MEND]
     if by_end[End.WAITING] or by_end[End.PENDING]:
         return ["next: run the same command; it goes on where this run ended"]
     return []
@@ -357,16 +373,22 @@ def _next_step(by_end: Mapping[End, list[CaseEnd]]) -> list[str]:
 def traffic_words(summary: Summary) -> str:
     """How much went over the line."""
     traffic = summary.traffic
-    retries = f", {traffic.retries} retries" if traffic.retries else ""
+    again = "retry" if traffic.retries == 1 else "retries"
+    retries = f", {traffic.retries} {again}" if traffic.retries else ""
     return (
-        f"; sent {size_words(traffic.bytes_sent)} in {summary.uploads} uploads, "
-        f"{traffic.requests} requests{retries}, {time_words(summary.elapsed_s)}"
+        f"; sent {size_words(traffic.bytes_sent)} in {counted(summary.uploads, 'upload')}, "
+        f"{counted(traffic.requests, 'request')}{retries}, {time_words(summary.elapsed_s)}"
     )
 
 
 def cases_words(count: int) -> str:
     """`1 case`, `3 cases`."""
-    return f"{count} case{'s' * (count != 1)}"
+    return counted(count, "case")
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 upload`, `3 uploads`."""
+    return f"{count} {noun}{'s' * (count != 1)}"
 
 
 def size_words(count: float) -> str:
@@ -436,7 +458,8 @@ def plan_lines(plan: Plan, facts: Facts, limit: int) -> str:
     if facts.target is not None:
         lines.append(begin_line(plan, facts.target))
     lines.append(
-        f"{uploads} uploads, {size_words(size)}, about {requests} requests; upload rows: "
+        f"{counted(uploads, 'upload')}, {size_words(size)}, about {counted(requests, 'request')}; "
+        "upload rows: "
         f"{facts.rows_used} of {limit} in use, {uploads} needed (they free themselves as "
         "imports end)"
     )
@@ -470,11 +493,6 @@ def stand_line(stand: Stand) -> str:
     words = f": {stand.words}" if stand.words else ""
     item = f" ({stand.item})" if stand.item else ""
     return f"{stand.case}: {stand.standing}{words}{item}"
-
-
-def item_noun(kind: TargetKind, count: int) -> str:
-    """`1 display set`, `3 archive items`."""
-    return f"{count} {targets.noun(kind)}{'s' * (count != 1)}"
 
 
 __all__ = ["JsonLines", "Lines", "Live", "Paused", "say", "say_json"]
