@@ -16,19 +16,8 @@ _OTHER_ENDINGS: Final = re.compile(
     r"\.(avi|bmp|bz2|csv|dat|gz|h5|hdr|html?|img|ini|jp2|jpe?g|json|md|mha|mhd|mp4|mrxs|nd2|ndpi"
     r"|nhdr|nii|npy|npz|nrrd|pdf|png|pptx|raw|scn|svs|tar|tiff?|tsv|txt|vms|xlsx|xml|ya?ml|zip|zraw)"
 )
-_NAMING: Final = (
-    "PatientName",
-    "PatientID",
-    "PatientBirthDate",
-    "OtherPatientIDs",
-    "OtherPatientNames",
-    "OtherPatientIDsSequence",
-    "PatientBirthName",
-    "PatientMotherBirthName",
-    "PatientAddress",
-    "PatientTelephoneNumbers",
-)
-"""Attributes that tell who the patient is."""
+_NAMING: Final = ("PatientName", "PatientID", "PatientBirthDate")
+"""Attributes that tell who the patient is, and that the platform shows to every reader."""
 _PREAMBLE: Final = 128
 _PYDICOM: Final = re.compile("pydicom")
 _silencing: Final = threading.Lock()
