@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pydicom
 import pytest
-from pydicom.dataset import Dataset
 
 from manifest_uploader.dicom import check, is_dicom, looks_dicom, patient_words
 from tests.local.helpers import local, make_dicom
@@ -109,15 +108,6 @@ def test_the_words_name_the_attributes_that_are_filled(
     tmp_path: Path, attributes: dict[str, object], words: str | None
 ) -> None:
     assert patient_words(make_dicom(tmp_path / "a.dcm", **attributes)) == words
-
-
-def test_other_ids_in_a_sequence_are_found(tmp_path: Path) -> None:
-    other = Dataset()
-    other.PatientID = "4711"
-
-    path = make_dicom(tmp_path / "a.dcm", OtherPatientIDsSequence=[other])
-
-    assert patient_words(path) == "OtherPatientIDsSequence is filled"
 
 
 @pytest.mark.parametrize("name", ["a.dcm", "a"])
