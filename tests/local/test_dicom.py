@@ -69,48 +69,6 @@ def test_the_words_name_the_attributes_that_are_filled(
 
 
 @pytest.mark.parametrize("name", ["a.dcm", "a"])
-def test_other_bytes_are_not_dicom(tmp_path: Path, name: str, data: bytes) -> None:
-    (tmp_path / name).write_bytes(data)
-
-    assert not is_dicom(tmp_path / name)
-    assert patient_words(tmp_path / name) is None
-
-
-def test_a_missing_file_is_not_dicom(tmp_path: Path) -> None:
-    assert not is_dicom(tmp_path / "no.dcm")
-    assert patient_words(tmp_path / "no.dcm") is None
-
-
-def test_the_ending_is_enough_for_a_look(tmp_path: Path) -> None:
-    assert looks_dicom(tmp_path / "not-there.dcm")
-    assert not looks_dicom(tmp_path / "not-there")
-
-
-@pytest.mark.parametrize(
-    ("attributes", "words"),
-    [
-        ({}, None),
-        ({"PatientName": "  ", "PatientID": "\0"}, None),
-        ({"PatientSex": "F", "PatientAge": "041Y"}, None),
-        ({"PatientName": "Doe^Jane"}, "PatientName is filled"),
-        ({"PatientBirthDate": "19700101"}, "PatientBirthDate is filled"),
-        (
-            {"PatientName": "Doe^Jane", "PatientID": "4711"},
-            "PatientName and PatientID are filled",
-        ),
-        (
-            {"PatientAddress": "Elm St", "PatientID": "1", "OtherPatientNames": ["A", "B"]},
-            "PatientID is filled",
-        ),
-    ],
-)
-def test_the_words_name_the_attributes_that_are_filled(
-    tmp_path: Path, attributes: dict[str, object], words: str | None
-) -> None:
-    assert patient_words(make_dicom(tmp_path / "a.dcm", **attributes)) == words
-
-
-@pytest.mark.parametrize("name", ["a.dcm", "a"])
 @pytest.mark.parametrize("implicit", [True, False])
 def test_a_patient_is_found_in_a_file_without_preamble(
     tmp_path: Path, name: str, implicit: bool
