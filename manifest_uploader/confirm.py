@@ -111,7 +111,7 @@ def _failure(  # noqa: PLR0911 - one return a rule, in the order of their certai
     unnamed = _unnamed(wait, seen)
     if unnamed and (rivals == 1 or len(unnamed) >= rivals):
         also = " (or it is another case's failure: several fit)" if rivals > 1 else ""
-        return unnamed[0] + also, False
+        return unnamed[0].words + also, False
     if seen.now - gone_since > _GONE_WITHOUT_VALUE_S:
         return "the platform took the upload in ten minutes ago, and no value came of it", False
     return None
@@ -131,16 +131,18 @@ def _named(wait: Wait, seen: Seen) -> str | None:
     return None
 
 
-def _unnamed(wait: Wait, seen: Seen) -> list[str]:
-    """The words of new sessions that name no upload and begin with the socket's title."""
-    start = f"Image validation for socket {wait.socket_title} failed"
+def _unnamed(wait: Wait, seen: Seen) -> list[Session]:
+    """New sessions that name no upload and whose words begin with the socket's title."""
     return [
-        session.words
+        session
         for session in seen.sessions
-        if not session.uploads
-        and session.words.startswith(start)
-        and not _is_older(session, wait, seen)
+        if _may_mean(session, wait) and not _is_older(session, wait, seen)
     ]
+
+
+def _may_mean(session: Session, wait: Wait) -> bool:
+    start = f"Image validation for socket {wait.socket_title} failed"
+    return not session.uploads and session.words.startswith(start)
 
 
 def _is_older(session: Session, wait: Wait, seen: Seen) -> bool:
@@ -163,6 +165,8 @@ class _Memory:
 
     gone_since: dict[str, float] = field(default_factory=dict)
     first_seen: dict[str, float] = field(default_factory=dict)
+    sessions: dict[str, Session] = field(default_factory=dict)
+    """All failed ones that a look of this run has shown: a failed session stays one."""
     claimed: set[str] = field(default_factory=set)
     """Unnamed sessions that were taken for a wait's failure."""
     latest_file: float = 0.0
@@ -206,12 +210,13 @@ class Watcher:
         if noticed is not None:
             yield noticed
         rows = self._rows(task.waits)
-        items = self._items(task, rows, now)
+        fresh = noticed.sessions if noticed is not None else ()
+        items = self._items(task, rows, now, [self._memory.sessions[pk] for pk in fresh])
         seen = Seen(
             self._clock(),
             items,
             self._memory.gone_since,
-            tuple(one for one in sessions if one.pk not in self._memory.claimed),
+            self._unclaimed(),
             self._memory.first_seen,
             self._memory.latest_file,
         )
@@ -243,9 +248,13 @@ class Watcher:
     # -- items --
 
     def _items(
-        self, task: Watch, rows: dict[str, str] | None, now: float
+        self, task: Watch, rows: dict[str, str] | None, now: float, fresh: list[Session]
     ) -> dict[str, ItemSeen | None]:
-        ready = {wait.item for wait in task.waits if self._is_ready(wait, task, rows, now)}
+        ready = {
+            wait.item
+            for wait in task.waits
+            if self._is_ready(wait, task, rows, now) or self._may_have_failed(wait, fresh)
+        }
         for pk in ready:
             count, _ = self._memory.looks.get(pk, (0, 0.0))
             self._memory.looks[pk] = (count + 1, now + min(15.0, 0.5 * 2**count))
@@ -260,6 +269,11 @@ class Watcher:
         if wait.upload is None or rows is None or wait.upload not in rows:
             return True
         return not wait.image and _is_late(wait, now, self._refused_after_s)
+
+    def _may_have_failed(self, wait: Wait, fresh: list[Session]) -> bool:
+        """A session that just came up may mean it: whether it does, the item shows."""
+        is_gone = wait.upload in self._memory.gone_since
+        return wait.image and is_gone and any(_may_mean(session, wait) for session in fresh)
 
     def _look_at(self, pks: set[str]) -> dict[str, ItemSeen | None]:
         """The items; by one list of the whole target where that costs less.
@@ -297,7 +311,12 @@ class Watcher:
         fresh = tuple(one.pk for one in sessions if one.pk not in self._memory.first_seen)
         for pk in fresh:
             self._memory.first_seen[pk] = now
+        self._memory.sessions |= {one.pk: one for one in sessions}
         return Noticed(fresh) if fresh else None
+
+    def _unclaimed(self) -> tuple[Session, ...]:
+        memory = self._memory
+        return tuple(one for one in memory.sessions.values() if one.pk not in memory.claimed)
 
     # -- judging --
 
@@ -338,12 +357,15 @@ class Watcher:
     def _remember(self, wait: Wait, end: Outcome | None, seen: Seen) -> None:
         if isinstance(end, Confirmed) and not wait.image and wait.upload is not None:
             self._memory.latest_file = max(self._memory.latest_file, wait.since)
-        if isinstance(end, ImportFailed):
-            self._memory.claimed |= {
-                one.pk for one in seen.sessions if not one.uploads and one.words in end.words
-            }
+        if isinstance(end, ImportFailed) and _named(wait, seen) is None:
+            self._claim_one(wait, seen)
         if end is not None:
             self._memory.gone_since.pop(wait.upload or "", None)
+
+    def _claim_one(self, wait: Wait, seen: Seen) -> None:
+        """One unnamed session is spent on one failure; another means another case."""
+        left = [one.pk for one in _unnamed(wait, seen) if one.pk not in self._memory.claimed]
+        self._memory.claimed |= set(left[:1])
 
 
 def _named_words(end: ImportFailed) -> bool:
