@@ -26,7 +26,7 @@ from manifest_uploader.errors import (
 )
 
 if TYPE_CHECKING:  # these cost time that `--help` need not spend
-    from manifest_uploader.connection import Platform
+    from manifest_uploader.access import Platform
     from manifest_uploader.console import Lines
     from manifest_uploader.model import Manifest, Summary
     from manifest_uploader.prepare import Options
@@ -244,8 +244,8 @@ def _options(given: argparse.Namespace, *, offline: bool = False) -> Iterator[Op
 
 
 def _plain_options(given: argparse.Namespace) -> Options:
+    from manifest_uploader.access import Patience  # noqa: PLC0415 - late
     from manifest_uploader.agenda import Policy  # noqa: PLC0415 - late
-    from manifest_uploader.connection import Patience  # noqa: PLC0415 - late
     from manifest_uploader.desk import Choices  # noqa: PLC0415 - late
     from manifest_uploader.prepare import Options  # noqa: PLC0415 - late
 
@@ -275,7 +275,7 @@ def _plain_options(given: argparse.Namespace) -> Options:
 
 
 def _platform(address: str, token: str) -> Platform:
-    from manifest_uploader.connection import parse_platform  # noqa: PLC0415 - late
+    from manifest_uploader.access import parse_platform  # noqa: PLC0415 - late
 
     return parse_platform(address, token)
 

@@ -8,7 +8,6 @@ to be small, to be JSON, or to be the platform's at all (hospital proxies answer
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import json as json_module
 import logging
 import os
@@ -18,7 +17,6 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
@@ -29,18 +27,26 @@ import httpx
 import tenacity
 
 from manifest_uploader import __version__
+from manifest_uploader.access import Patience, Platform, is_loopback, is_safe_address
+from manifest_uploader.answers import (
+    PAGE,
+    Answer,
+    AnswerLost,
+    Interrupted,
+    first_words,
+    results_of,
+)
 from manifest_uploader.errors import (
     PlatformRefused,
     PlatformUnreachable,
     TokenRefused,
     UsageError,
 )
-from manifest_uploader.model import Json, Traffic
+from manifest_uploader.model import Json
+from manifest_uploader.traffic import Meter
 
 _log = logging.getLogger(__name__)
 
-PAGE: Final = 1000
-"""Grand Challenge: lists give at most 1,000 entries a page."""
 _LARGEST_ANSWER: Final = 64 * 2**20
 _HARD_ERRORS: Final = 6
 """Tries of a request that is answered 500: unlike 503, waiting longer seldom mends it."""
@@ -49,143 +55,6 @@ _LONGEST_RETRY_AFTER_S: Final = 600.0
 _KEEP_ALIVE_S: Final = 50.0
 _SLICE_S: Final = 0.5
 """Waits are cut into slices of this, so that Windows hears Ctrl-C."""
-
-
-# ── what leaves this module ─────────────────────────────────────────────────────────────────
-
-
-class AnswerLost(Exception):
-    """The request may have acted: its answer never came, or was an error of the server."""
-
-    def __init__(self, why: str) -> None:
-        super().__init__(why)
-        self.why = why
-
-
-class Interrupted(Exception):
-    """The run is being stopped while a request waited for its next try."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An HTTP answer that is worth deciding about: no connection trouble, no 5xx to wait out."""
-
-    status: int
-    json: Json = None
-    """The parsed body, None for anything that is no JSON."""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    text: str = ""
-    """Of storage only: the beginning of its XML."""
-
-    @property
-    def ok(self) -> bool:
-        """The status says success."""
-        return self.status < 300  # noqa: PLR2004 - the class of successes
-
-
-@dataclass(frozen=True, slots=True)
-class Platform:
-    """Where the platform is, and who we are there."""
-
-    url: str
-    """API address, ends with `/`."""
-    token: str = field(repr=False)
-    """64 hex characters."""
-
-    @property
-    def binding(self) -> str:
-        """Host and path, by which a state file knows the platform again."""
-        parts = urlsplit(self.url)
-        return f"{parts.hostname}{parts.path}"
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long to wait for what."""
-
-    stall_s: float = 60.0
-    """For a connection on which no byte moves."""
-    give_up_s: float = 3600.0
-    """For a platform that does not answer."""
-    first_pause_s: float = 0.5
-    """Before the second try; grows twofold, with jitter, to 30 s."""
-
-
-class Meter:
-    """Counts what goes over the line; threads add to it, anyone may read."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._requests = self._retries = self._bytes = 0
-        self._good = self._bad = 0
-        self.trouble: str | None = None
-        """What the latest exchange stumbled over; None since one went well."""
-
-    def count(self, *, requests: int = 0, retries: int = 0, sent: int = 0) -> None:
-        """Add to the totals; `sent` in bytes of parts."""
-        with self._lock:
-            self._requests += requests
-            self._retries += retries
-            self._bytes += sent
-
-    def answered(self, *, busy: bool, trouble: str | None) -> None:
-        """Note whether an answer was 429 or 503, and what went wrong if anything did."""
-        with self._lock:
-            self._good += not busy
-            self._bad += busy
-            self.trouble = trouble
-
-    def take_pressure(self) -> tuple[int, int]:
-        """(good, busy) answers since the last call."""
-        with self._lock:
-            found = (self._good, self._bad)
-            self._good = self._bad = 0
-            return found
-
-    def traffic(self) -> Traffic:
-        """The totals so far."""
-        with self._lock:
-            return Traffic(self._requests, self._retries, self._bytes)
-
-
-def parse_platform(url: str, token: str) -> Platform:
-    """The platform at an API address; https, or http to a loopback address.
-
-    Raises:
-        UsageError: the address is no such thing.
-
-    """
-    parts = urlsplit(url.strip())
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise UsageError(
-            "the platform's address holds a password or a query",
-            hint="give it as https://grand-challenge.org/api/v1/",
-        )
-    if not parts.hostname or not is_safe_address(url):
-        raise UsageError(
-            f"'{url}' is not an address that the token may go to",
-            hint="it has to begin with https:// (http:// only for this machine)",
-        )
-    return Platform(f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}/", token)
-
-
-def is_safe_address(url: str) -> bool:
-    """The address is https, or http to a name that resolves to loopback only."""
-    parts = urlsplit(url)
-    if parts.scheme == "https":
-        return True
-    return parts.scheme == "http" and bool(parts.hostname) and is_loopback(parts.hostname or "")
-
-
-def is_loopback(host: str) -> bool:
-    """Every address that the name resolves to is this machine's own."""
-    try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except OSError:
-        return False
-    return bool(found) and all(
-        ipaddress.ip_address(str(info[4][0]).split("%")[0]).is_loopback for info in found
-    )
 
 
 # ── one exchange ────────────────────────────────────────────────────────────────────────────
@@ -281,7 +150,7 @@ class Connection:
         answer = self._retrying(exchange, repeat=repeat)
         if answer.status == 401:  # noqa: PLR2004
             raise TokenRefused(
-                f"the platform does not accept the token ({_first_words(answer.json)})",
+                f"the platform does not accept the token ({first_words(answer.json)})",
                 hint="make a new one on your profile page and put it into "
                 "GRAND_CHALLENGE_AUTHORIZATION; nothing that was sent is lost",
             )
@@ -511,23 +380,6 @@ class Connection:
 # ── reading answers ─────────────────────────────────────────────────────────────────────────
 
 
-def results_of(answer: Answer, path: str) -> list[Json]:
-    """The results of a list's page.
-
-    Raises:
-        PlatformRefused: the answer is no such list.
-
-    """
-    results = answer.json.get("results") if isinstance(answer.json, dict) else None
-    if not answer.ok or not isinstance(results, list):
-        raise PlatformRefused(
-            f"the platform did not list {path.strip('/')}: "
-            f"{_first_words(answer.json) or answer.status}",
-            hint="is the platform's address right (it ends with /api/v1/)?",
-        )
-    return results
-
-
 def _read(response: httpx.Response) -> bytes:
     pieces: list[bytes] = []
     size = 0
@@ -627,12 +479,6 @@ def _reason(cause: BaseException) -> str:
             return os.strerror(cause.errno) if cause.errno else "network error"
         case _:
             return "cut off"
-
-
-def _first_words(body: Json) -> str:
-    if isinstance(body, dict) and isinstance(body.get("detail"), str):
-        return str(body["detail"])[:200]
-    return "no reason given"
 
 
 def _ssl_context() -> ssl.SSLContext:

@@ -8,13 +8,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from manifest_uploader import history as past_of
 from manifest_uploader import lock, state
 from manifest_uploader.agenda import Agenda
 from manifest_uploader.confirm import Watcher
-from manifest_uploader.connection import Connection, Meter
 from manifest_uploader.execute import execute
 from manifest_uploader.model import (
     CaseEnd,
@@ -48,8 +47,12 @@ from manifest_uploader.prepare import (
     temporary_title,
 )
 from manifest_uploader.receipts import Receipts
+from manifest_uploader.traffic import Meter
 from manifest_uploader.upload import Tools
 from manifest_uploader.worker import Worker
+
+if TYPE_CHECKING:  # httpx costs 0.3 s of CPU, which commands without a network save
+    pass
 
 _BUFFERED_PARTS: Final = 6
 """Parts of bundles in memory, all uploads together: 48 MiB."""
@@ -119,6 +122,8 @@ def plan(options: Options) -> tuple[Plan, Facts]:
 
 
 def _plan(options: Options, reading: Reading) -> tuple[Plan, Facts]:
+    from manifest_uploader.connection import Connection  # noqa: PLC0415 - late: 0.3 s of CPU
+
     assert options.platform is not None
     with closing(Connection(options.platform, patience=options.patience)) as connection:
         bench = open_bench(options, reading, connection)
@@ -162,6 +167,8 @@ def run(options: Options, observers: Sequence[Observer], stop: threading.Event) 
         CannotGoOn: the same command goes on once the cause is mended.
 
     """
+    from manifest_uploader.connection import Connection  # noqa: PLC0415 - late: 0.3 s of CPU
+
     assert options.platform is not None
     started = time.monotonic()
     reading = read_manifest(options)

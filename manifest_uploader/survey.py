@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from manifest_uploader import dicom, targets
-from manifest_uploader.connection import Answer, Connection, results_of
+from manifest_uploader.answers import Answer, results_of
 from manifest_uploader.digests import json_digest, may_be_same
 from manifest_uploader.errors import ManifestInvalid, PlatformRefused
 from manifest_uploader.files import (
@@ -41,6 +41,9 @@ from manifest_uploader.model import (
     ValueFacts,
 )
 from manifest_uploader.problems import did_you_mean
+
+if TYPE_CHECKING:  # httpx costs 0.3 s of CPU, which commands without a network save
+    from manifest_uploader.connection import Connection
 
 _EMPTY: Final = CasePast()
 

@@ -13,13 +13,16 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from manifest_uploader import refusals
-from manifest_uploader.connection import Answer, AnswerLost, Connection, Interrupted
+from manifest_uploader.answers import Answer, AnswerLost, Interrupted
 from manifest_uploader.items import is_pk
 from manifest_uploader.model import Begun, Done, Opened, Upload
 from manifest_uploader.streams import Part, Stream, part_count, part_size
+
+if TYPE_CHECKING:  # httpx costs 0.3 s of CPU, which commands without a network save
+    from manifest_uploader.connection import Connection
 
 _URL_LIFE_S: Final = 2700.0
 """Grand Challenge signs addresses for an hour; a part may take a while of it."""

@@ -12,11 +12,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any, Final, assert_never
+from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from manifest_uploader import dicom, refusals
+from manifest_uploader.answers import Answer, AnswerLost, Interrupted
 from manifest_uploader.confirm import Watcher
-from manifest_uploader.connection import Answer, AnswerLost, Connection, Interrupted
 from manifest_uploader.digests import json_digest
 from manifest_uploader.files import FileChanged, JsonUnreadable, Root, Source, read_json, resolve
 from manifest_uploader.items import has_acted, holds, is_pk, item_seen
@@ -49,6 +49,9 @@ from manifest_uploader.model import (
 from manifest_uploader.receipts import Receipt
 from manifest_uploader.streams import BundleStream, FileStream, JsonStream, Stream
 from manifest_uploader.upload import RoomMissing, Tools, UploadRefused, send
+
+if TYPE_CHECKING:  # httpx costs 0.3 s of CPU, which commands without a network save
+    from manifest_uploader.connection import Connection
 
 _LOOKS: Final = 5
 """How often a fill of unknown fate is looked at and sent again before it is left unsure."""
