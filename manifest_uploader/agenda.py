@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from manifest_uploader.causes import explained, files_of
 from manifest_uploader.filling import (
     confirmations,
     filled_in,
@@ -91,6 +92,11 @@ class _Live:
     fill: Fill | None = None
     opened: dict[str, Begun] = field(default_factory=dict)
     """Upload step → its row, once it has one."""
+
+    def source(self, socket: str) -> str | None:
+        """The files that were sent for a socket, as the manifest names them."""
+        sources = (one.source for one in self.plan.uploads if one.socket == socket)
+        return next((files_of(source) for source in sources), None)
 
 
 class Agenda:
@@ -277,7 +283,7 @@ class Agenda:
             case Confirmed():
                 self._ended(event.case, event.socket, None)
             case ImportFailed():
-                self._ended(event.case, event.socket, f"{event.socket}: {event.words}")
+                self._ended(event.case, event.socket, f"{event.socket}: {explained(event)}")
             case Gone():
                 self._gone(event)
             case _:
@@ -444,6 +450,7 @@ class Agenda:
             before=entry.before,
             since=since,
             repeated=fill.repeated,
+            source=live.source(entry.socket),
         )
 
     # -- imports --

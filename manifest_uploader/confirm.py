@@ -89,7 +89,10 @@ def judge(wait: Wait, seen: Seen, *, refused_after_s: float, rivals: int = 1) ->
         if held is not None:
             return Confirmed(wait.case, step, wait.socket, held.image or held.mark)
     words = _failure(wait, seen, item, refused_after_s=refused_after_s, rivals=rivals)
-    return None if words is None else ImportFailed(wait.case, step, wait.socket, *words)
+    if words is None:
+        return None
+    text, lost = words
+    return ImportFailed(wait.case, step, wait.socket, text, wait.source, lost)
 
 
 def _failure(  # noqa: PLR0911 - one return a rule, in the order of their certainty

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import IO, Any, Final
 
 from manifest_uploader import targets
+from manifest_uploader.causes import explained
 from manifest_uploader.errors import UploaderError
 from manifest_uploader.model import (
     Action,
@@ -157,7 +158,7 @@ class Lines:
             case Failed(words=words) if words:
                 self.say(f"{event.step}: {words}")
             case ImportFailed():
-                self.say(f"{event.step}: not imported: {event.words}")
+                self.say(f"{event.step}: not imported: {explained(event)}")
             case Unsure():
                 self.say(f"{event.step}: not sure: {event.why}")
             case _ if self._verbose and not isinstance(event, Noticed):

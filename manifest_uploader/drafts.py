@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from manifest_uploader.causes import files_of
 from manifest_uploader.desk import Desk, socket_of
 from manifest_uploader.digests import image_digest, json_digest
 from manifest_uploader.model import (
@@ -159,6 +160,10 @@ def _upload_step(case: Case, value: Value) -> str:
     return f"{case.name}/{value.socket}"
 
 
+def _source(case: Case, slug: str) -> str | None:
+    return next((files_of(value) for value in case.values if value.socket == slug), None)
+
+
 def _wait(case: Case, past: CasePast, was: SocketPast, desk: Desk) -> Wait:
     socket = desk.facts.sockets.get(was.entry.socket)
     return Wait(
@@ -172,4 +177,5 @@ def _wait(case: Case, past: CasePast, was: SocketPast, desk: Desk) -> Wait:
         before=was.entry.before,
         since=was.since,
         repeated=was.repeated,
+        source=_source(case, was.entry.socket),
     )

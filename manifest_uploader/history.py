@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, Final
 
+from manifest_uploader.causes import explained
 from manifest_uploader.model import (
     Adopted,
     Begun,
@@ -151,7 +152,7 @@ def _confirmed(past: CasePast, event: Confirmed, time: float) -> CasePast:
 
 def _import_failed(past: CasePast, event: ImportFailed, time: float) -> CasePast:
     end = "lost" if event.lost else "failed"
-    return _ended(past, event.socket, time, standing=end, words=event.words)
+    return _ended(past, event.socket, time, standing=end, words=explained(event))
 
 
 def _ended(past: CasePast, socket: str, time: float, **end: Any) -> CasePast:

@@ -381,6 +381,8 @@ class Wait:
     repeated: bool = False
     last_look: bool = False
     """It was given up before; one look tells whether it came after all."""
+    source: str | None = None
+    """The files, as the manifest names them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -574,6 +576,8 @@ class ImportFailed:
     step: str
     socket: str
     words: str
+    source: str | None = None
+    """The files, as the manifest names them."""
     lost: bool = False
     """The platform cleaned the upload up before it took it in: it is to be sent again."""
 

@@ -262,7 +262,7 @@ def _sessions(value: Any) -> tuple[str, ...]:
 
 _CHECKS: Final[dict[str, Callable[[Any], Any]]] = {
     **dict.fromkeys(("case", "step", "socket", "title", "temporary", "stat", "content"), _optional),
-    **dict.fromkeys(("sha256", "words", "why", "was"), _optional),
+    **dict.fromkeys(("sha256", "words", "why", "was", "source"), _optional),
     **dict.fromkeys(("order", "part_size", "size", "files"), _count),
     **dict.fromkeys(("repeated", "final", "anew", "size_limit", "lost"), _flag),
     "pk": _pk,
