@@ -146,6 +146,7 @@ class Handler(BaseHTTPRequestHandler):
         path, _, query = self.path.partition("?")
         seen = doors.see(self.command, path)
         hook = doors.options.hook
+        vars(self).pop("_unread", None)  # of the request before
         fault = hook.before(seen) if hook else None
         answer = self._fail_before(fault)
         acted = answer is None

@@ -50,6 +50,15 @@ def test_another_answer(begin: Callable[..., Client], when: str, made: int) -> N
     assert client.get(SETS).json()["count"] == made
 
 
+def test_another_answer_takes_the_body_of_its_own_request(
+    begin: Callable[..., Client],
+) -> None:
+    client = with_fault(begin, "item-create", Fault.answer(502))
+    assert client.get("gcapi/").is_success
+
+    assert [post(client).status_code, post(client).status_code] == [502, 201]
+
+
 def test_a_late_answer(begin: Callable[..., Client]) -> None:
     client = with_fault(begin, "gcapi", Fault.delay(0.1))
     begun = time.monotonic()
