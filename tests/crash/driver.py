@@ -6,6 +6,7 @@ memory and files, that can be killed, at a third of the price of a new interpret
 
 from __future__ import annotations
 
+import functools
 import multiprocessing
 import os
 import signal
@@ -19,7 +20,10 @@ from typing import Any, Literal
 from tests.e2e.helpers import Ran
 
 When = Literal["before", "torn", "after"]
-_PRELOAD = ("manifest_uploader.cli", "manifest_uploader.run", "manifest_uploader.console", __name__)
+_PRELOAD = (
+    *("manifest_uploader.cli", "manifest_uploader.run", "manifest_uploader.console", __name__),
+    *("pydicom", "psutil", "manifest_uploader.sandbox"),
+)
 
 
 @dataclass(frozen=True)
@@ -44,12 +48,16 @@ def uploader(
     cwd: Path,
     environment: Mapping[str, str],
     kill: Kill | None = None,
+    pause_s: float = 0.03,
     seconds: float = 60.0,
 ) -> Ran:
-    """What comes of a command; its exit code is -9 if it was killed."""
+    """What comes of a command; its exit code is -9 if it was killed.
+
+    `pause_s` is the first pause between two tries of a request, half a second for people.
+    """
     out, err = cwd / "out.txt", cwd / "err.txt"
     process = _context().Process(
-        target=_command, args=(list(arguments), str(cwd), dict(environment), kill)
+        target=_command, args=(list(arguments), str(cwd), dict(environment), kill, pause_s)
     )
     process.start()
     process.join(seconds)
@@ -64,7 +72,7 @@ def uploader(
 
 
 def _command(
-    arguments: list[str], cwd: str, environment: dict[str, str], kill: Kill | None
+    arguments: list[str], cwd: str, environment: dict[str, str], kill: Kill | None, pause_s: float
 ) -> None:
     os.chdir(cwd)
     os.environ.clear()
@@ -73,8 +81,10 @@ def _command(
     sys.stderr = Path("err.txt").open("w", encoding="utf-8", buffering=1)
     if kill is not None:
         _die_at(kill)
+    from manifest_uploader import connection
     from manifest_uploader.cli import command
 
+    vars(connection)["Patience"] = functools.partial(connection.Patience, first_pause_s=pause_s)
     code = command(arguments)
     sys.stdout.flush()
     sys.exit(code)
