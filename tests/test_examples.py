@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.entry import Ended, shown, uploader
+from tests.entry import Ran, items_of, uploader
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted(path.parent for path in (ROOT / "examples").glob("*/manifest.yaml"))
@@ -49,7 +49,7 @@ def test_an_example_arrives_whole(example: Path, tmp_path: Path) -> None:
 
     assert ended.code == 0, ended.err
     assert f"all {len(manifest['cases'])} cases done" in ended.err
-    items = shown(folder / "manifest.sandbox")
+    items = items_of(folder / "manifest.sandbox")
     assert [target_of(manifest)] * len(manifest["cases"]) == [
         (item["kind"], item["slug"]) for item in items
     ]
@@ -68,7 +68,7 @@ def test_an_example_arrives_whole(example: Path, tmp_path: Path) -> None:
 def test_an_example_is_not_sent_twice(example: Path, tmp_path: Path) -> None:
     folder = copy_of(example, tmp_path)
     assert run(folder).code == 0
-    before = shown(folder / "manifest.sandbox")
+    before = items_of(folder / "manifest.sandbox")
 
     assert_nothing_is_sent(folder)
 
@@ -78,7 +78,7 @@ def test_an_example_is_not_sent_twice(example: Path, tmp_path: Path) -> None:
 
     anew = Path(shutil.copytree(moved, tmp_path / "anew", copy_function=shutil.copyfile))
     assert_nothing_is_sent(anew)
-    assert before == shown(anew / "manifest.sandbox")
+    assert before == items_of(anew / "manifest.sandbox")
 
 
 @every_example
@@ -108,7 +108,7 @@ def copy_of(example: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(example, tmp_path / example.name, ignore=_LEFT_BY_RUNS))
 
 
-def run(folder: Path) -> Ended:
+def run(folder: Path) -> Ran:
     return uploader("run", "--sandbox", "--json", "manifest.yaml", cwd=folder)
 
 

