@@ -112,9 +112,9 @@ def wanted_entry(case: Case, value: Value, desk: Desk) -> Entry:
 def _is_same(was: Entry, wanted: Entry) -> bool:
     if wanted.digest is not None:
         return was.digest == wanted.digest
-    if was.stat is not None and was.stat == wanted.stat:
-        return True
-    return wanted.content is not None and was.content == wanted.content
+    if was.content is not None and wanted.content is not None:
+        return was.content == wanted.content
+    return was.stat is not None and was.stat == wanted.stat
 
 
 def _is_complete(begun: UploadPast, wanted: Entry, desk: Desk) -> bool:
