@@ -81,10 +81,10 @@ def _command(
     sys.stderr = Path("err.txt").open("w", encoding="utf-8", buffering=1)
     if kill is not None:
         _die_at(kill)
-    from manifest_uploader import connection
+    from manifest_uploader import access
     from manifest_uploader.cli import command
 
-    vars(connection)["Patience"] = functools.partial(connection.Patience, first_pause_s=pause_s)
+    vars(access)["Patience"] = functools.partial(access.Patience, first_pause_s=pause_s)
     code = command(arguments)
     sys.stdout.flush()
     sys.exit(code)

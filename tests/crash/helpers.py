@@ -88,13 +88,20 @@ class Rich(Box):
                 found[slug] = json.loads((self.data / value["file"]).read_bytes())
         return found
 
-    def go(self, *arguments: str, kill: Kill | None = None, seconds: float = 90.0) -> Ran:
+    def go(
+        self,
+        *arguments: str,
+        kill: Kill | None = None,
+        pause_s: float = 0.03,
+        seconds: float = 90.0,
+    ) -> Ran:
         """What comes of `run --json` in a forked process."""
         return uploader(
             ["run", "--json", self.manifest.name, "--root", str(self.root), *arguments],
             cwd=self.folder,
             environment=self.environment(),
             kill=kill,
+            pause_s=pause_s,
             seconds=seconds,
         )
 

@@ -1,0 +1,200 @@
+"""Runs in bad weather: a tenth of all requests goes wrong, and the process is killed five times.
+
+    python -m tests.storm [--seeds 20] [--cases 60] [--first-seed 1]
+
+Every seed has to end with exit 0, each case on the platform once with the bytes of the disk, no
+title left over, and one more run in fair weather that sends nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from manifest_uploader.sandbox import Fault, Seen
+from tests.crash.driver import Kill
+from tests.crash.helpers import Rich, platform
+from tests.e2e.data import dicom_slice, mask, mha
+from tests.e2e.helpers import Ran
+
+SHARE = 0.1
+KILLS = 5
+STALL_S = 2.0
+LINES_A_CASE = 18
+"""Of the state: three uploads of three lines, a creation and a fill of two, five values seen."""
+
+
+def _storage(status: int, code: str) -> Fault:
+    body = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>m</Message></Error>"
+    return Fault.answer(status, body=body.encode(), content_type="application/xml")
+
+
+ANY_TIME = {
+    "reset": Fault.reset(),
+    "stall": Fault.stall(STALL_S),
+    "truncated": Fault.truncate(),
+    "429": Fault.answer(429),
+    "500": Fault.answer(500, body=b"<html>error</html>"),
+    "502": Fault.answer(502),
+    "503": Fault.answer(503, (("Retry-After", "1"),)),
+    "504": Fault.answer(504),
+}
+BEFORE_A_PART = {
+    "expired": Fault.expire(),
+    "part lost": Fault.lose_part(),
+    "part spoilt": Fault.lose_part(corrupt=True),
+    "SlowDown": _storage(503, "SlowDown"),
+    "InternalError": _storage(500, "InternalError"),
+    "RequestTimeout": _storage(400, "RequestTimeout"),
+    "NoSuchUpload": _storage(404, "NoSuchUpload"),
+}
+
+
+class Weather:
+    """A hook that lets a share of requests go wrong, before or after they act."""
+
+    def __init__(self, seed: int) -> None:
+        self.fair = False
+        self.requests = 0
+        self.made: Counter[str] = Counter()
+        self._random = random.Random(seed)
+        self._later: dict[int, Fault] = {}
+        self._lock = threading.Lock()
+
+    def before(self, request: Seen) -> Fault | None:
+        with self._lock:
+            self.requests += 1
+            if self.fair or self._random.random() >= SHARE:
+                return None
+            return self._choose(request)
+
+    def after(self, request: Seen, status: int) -> Fault | None:
+        return self._later.pop(request.total, None)
+
+    def _choose(self, request: Seen) -> Fault | None:
+        if request.kind == "part" and self._random.random() < 0.6:
+            name, fault = self._random.choice(list(BEFORE_A_PART.items()))
+            self.made[name] += 1
+            return fault
+        name, fault = self._random.choice(list(ANY_TIME.items()))
+        acted = self._random.random() < 0.5
+        self.made[f"{name} {'after' if acted else 'before'}"] += 1
+        if acted:
+            self._later[request.total] = fault
+            return None
+        return fault
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one seed ended."""
+
+    seed: int
+    wrong: str | None
+    requests: int
+    faults: int
+    kinds: int
+    kills: int
+    seconds: float
+
+    def __str__(self) -> str:
+        return (
+            f"seed {self.seed}: {self.requests} requests, {self.faults} faults "
+            f"({self.faults / max(1, self.requests):.1%}) of {self.kinds} kinds, "
+            f"{self.kills} SIGKILLs, {self.seconds:.0f} s: "
+            + ("every case once" if self.wrong is None else f"WRONG: {self.wrong}")
+        )
+
+
+def blow(folder: Path, *, seed: int, cases: int, pause_s: float = 0.5) -> Outcome:
+    """One seed, from nothing to the end."""
+    started = time.monotonic()
+    weather = Weather(seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    kills = 0
+    wrong: str | None = None
+    with platform(folder, hook=weather, import_delay_s=0.05) as served:
+        box = Rich(folder, served, root=folder / "data")
+        for number in range(cases):
+            _add(box, number)
+        box.save()
+        try:
+            for kill in _kills(cases, random.Random(seed)):
+                kills += _run(box, pause_s, kill).code == -9
+            _run(box, pause_s).expect(0)
+            box.check()
+            weather.fair = True
+            again = _run(box, pause_s).expect(0).summary
+            assert (again["bytes_sent"], again["cases"]["unchanged"]) == (0, cases), again
+        except AssertionError as error:
+            wrong = str(error) or "not as wanted"
+    took = time.monotonic() - started
+    faults, kinds = weather.made.total(), len(weather.made)
+    if wrong is None and kills < KILLS:
+        wrong = "it ended before it was killed"
+    return Outcome(seed, wrong, weather.requests, faults, kinds, kills, took)
+
+
+def _run(box: Rich, pause_s: float, kill: Kill | None = None) -> Ran:
+    return box.go("--stall-timeout", "1", kill=kill, pause_s=pause_s, seconds=600)
+
+
+def _kills(cases: int, chance: random.Random) -> list[Kill]:
+    """So many lines of each run are written before it is killed."""
+    cuts = sorted(chance.sample(range(1, int(LINES_A_CASE * cases * 0.75)), KILLS))
+    return [
+        Kill(chance.choice(("before", "torn", "after")), cut - last)
+        for last, cut in zip([0, *cuts], cuts, strict=False)
+    ]
+
+
+def _add(box: Rich, number: int) -> None:
+    """A case of an image, a segmentation and a report, some a bundle, with small values."""
+    name = f"patient-{number:03}"
+    box.write(mask(name), name, "airways.mha")
+    box.write(b"%PDF-1.4 " + name.encode(), name, "report.pdf")
+    image = {"file": f"{name}/ct.mha"}
+    if number % 3:
+        box.write(mha(name), name, "ct.mha")
+    else:
+        image = {"files": f"{name}/ct/*.dcm"}
+        for slice_ in range(3):
+            box.write(dicom_slice(number, slice_, side=16), name, "ct", f"IM{slice_}.dcm")
+    sockets = {
+        "ct-image": image,
+        "airway-segmentation": {"file": f"{name}/airways.mha"},
+        "report": {"file": f"{name}/report.pdf"},
+        "some-score": number + 0.5,
+        "remark": "",
+    }
+    box.add(name, sockets)
+
+
+def main() -> int:
+    """The bar at its full size."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--cases", type=int, default=60)
+    parser.add_argument("--first-seed", type=int, default=1)
+    given = parser.parse_args()
+    failed = []
+    for seed in range(given.first_seed, given.first_seed + given.seeds):
+        with tempfile.TemporaryDirectory() as folder:
+            outcome = blow(Path(folder), seed=seed, cases=given.cases)
+        sys.stdout.write(f"{outcome}\n")
+        sys.stdout.flush()
+        failed += [seed] if outcome.wrong else []
+    verdict = f"FAILED: seeds {failed}" if failed else "ok"
+    sys.stdout.write(f"{given.seeds} seeds of {given.cases} cases: {verdict}\n")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
