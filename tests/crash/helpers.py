@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
+from manifest_uploader.sandbox import Fault, Seen
 from manifest_uploader.sandbox.store import Store
 from tests.crash.driver import Kill, uploader
 from tests.e2e.data import dicom_slice, mask, mha, write
@@ -121,6 +122,22 @@ def rich_box(folder: Path, served: Served | None, cases: int, *, root: Path) -> 
         box.add_rich(f"patient-{number}")
     box.save()
     return box
+
+
+class Recorder:
+    """A hook that only counts what might change something on the platform."""
+
+    def __init__(self) -> None:
+        self.changes = 0
+        self.kinds: list[str] = []
+
+    def before(self, request: Seen) -> Fault | None:
+        self.changes += request.method != "GET"
+        self.kinds.append(request.kind)
+        return None
+
+    def after(self, request: Seen, status: int) -> Fault | None:
+        return None
 
 
 def lines_of(path: Path) -> int:
