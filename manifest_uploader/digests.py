@@ -62,10 +62,10 @@ def _canonical(value: Json) -> Json:
             return [_canonical(inner) for inner in value]
 
 
-def _number(value: float) -> float | str:
+def _number(value: float) -> float:
     if abs(value) < _EXACT:
         return int(value) if value == int(value) else value
     try:
-        return f"{float(value)!r}"
+        return float(value)
     except OverflowError:
-        return str(value)
+        return value
