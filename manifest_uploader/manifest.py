@@ -59,7 +59,7 @@ def parse(text: bytes | str, path: str) -> Manifest:
     problems = Problems(path)
     data = _to_bytes(text)
     builder = _Builder(problems)
-    with _without_collector():
+    with without_collector():
         found = _read_all(data, builder, problems)
     manifest = builder.manifest(path, hashlib.sha256(data).hexdigest())
     if found:
@@ -72,7 +72,7 @@ def parse(text: bytes | str, path: str) -> Manifest:
 
 
 @contextmanager
-def _without_collector() -> Iterator[None]:
+def without_collector() -> Iterator[None]:
     """No collection while much is built and nothing is thrown away: half the time."""
     was_on = gc.isenabled()
     gc.disable()

@@ -25,7 +25,6 @@ from manifest_uploader.model import (
     Manifest,
     PkOf,
     Plan,
-    Record,
     Renamed,
     Standing,
     TargetKind,
@@ -82,17 +81,11 @@ def _past(case: Case, desk: Desk) -> tuple[CasePast, tuple[Adopted | Gone | Rena
         found = (Renamed(case.name, case.name, was),)
     if past.item is not None and (past.item in desk.facts.gone or past.gone):
         gone = Gone(case.name, case.name, past.item, anew=desk.choices.recreate)
-        return _after(past, gone), (*found, gone)
+        return past_of.after(past, gone), (*found, gone)
     if past.item is None and desk.choices.adopt and case.name in desk.facts.looked:
         adopted = _adopted(case, desk, desk.facts.looked[case.name])
-        return _after(past, adopted), (*found, adopted)
+        return past_of.after(past, adopted), (*found, adopted)
     return past, found
-
-
-def _after(past: CasePast, event: Adopted | Gone) -> CasePast:
-    cases = {event.case: past}
-    past_of.advance(cases, {}, Record(0.0, event))
-    return cases[event.case]
 
 
 def _adopted(case: Case, desk: Desk, item: ItemSeen) -> Adopted:

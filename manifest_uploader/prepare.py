@@ -20,7 +20,7 @@ from manifest_uploader.desk import Choices, Desk, renamed_cases
 from manifest_uploader.errors import CannotGoOn, ManifestInvalid, UsageError
 from manifest_uploader.files import Root, find_root
 from manifest_uploader.fit import in_file_order, misfits
-from manifest_uploader.manifest import parse
+from manifest_uploader.manifest import parse, without_collector
 from manifest_uploader.model import Event, Facts, History, Manifest, Problem, Record, Target
 from manifest_uploader.plan import select
 from manifest_uploader.settle import settle
@@ -137,9 +137,11 @@ def open_bench(options: Options, reading: Reading, connection: Connection) -> Be
     except ManifestInvalid:
         raise _everything(options, reading, connection) from None
     binding = Binding(_platform_name(options, connection), target.kind, target.slug, target.pk)
-    stored = state.read(options.state)
+    with without_collector():
+        stored = state.read(options.state)
     state.check(stored, binding, options.state)
-    history = past_of.fold(stored.records)
+    with without_collector():
+        history = past_of.fold(stored.records)
     return Bench(reading, root, connection, target, binding, stored, history)
 
 
@@ -160,12 +162,12 @@ def _platform_name(options: Options, connection: Connection) -> str:
 
 def settled(bench: Bench) -> list[Event]:
     """What became of steps whose end nobody saw; the bench's history knows it too."""
-    cases, sessions = dict(bench.history.cases), dict(bench.history.sessions)
+    folding = past_of.Folding(bench.history)
     chosen = [case.name for case in bench.manifest.cases]
     events = list(settle(bench.history, chosen, bench.connection, bench.target))
     for event in events:
-        past_of.advance(cases, sessions, Record(time.time(), event))
-    bench.history = History(cases, sessions)
+        folding.take(Record(time.time(), event))
+    bench.history = folding.history
     return events
 
 
@@ -177,7 +179,8 @@ def gather(options: Options, bench: Bench) -> Desk:
         CannotGoOn: this user may not edit the target.
 
     """
-    desk = _desk(options, bench)
+    with without_collector():
+        desk = _desk(options, bench)
     refuse((*desk.facts.problems, *misfits(desk)))
     check_rights(bench.target, bench.connection)
     return desk

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,6 +16,7 @@ from manifest_uploader import lock, state
 from manifest_uploader.agenda import Agenda
 from manifest_uploader.confirm import Watcher
 from manifest_uploader.execute import execute
+from manifest_uploader.manifest import without_collector
 from manifest_uploader.model import (
     CaseEnd,
     Create,
@@ -22,11 +24,13 @@ from manifest_uploader.model import (
     Event,
     Facts,
     Fill,
+    History,
     Manifest,
     Outcome,
     Plan,
     Record,
     Standing,
+    Started,
     Summary,
     Target,
     Task,
@@ -129,7 +133,8 @@ def _plan(options: Options, reading: Reading) -> tuple[Plan, Facts]:
         bench = open_bench(options, reading, connection)
         settled(bench)
         desk = gather(options, bench)
-        return make_plan(desk, temporary=temporary_title), desk.facts
+        with without_collector():
+            return make_plan(desk, temporary=temporary_title), desk.facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +190,9 @@ def run(options: Options, observers: Sequence[Observer], stop: threading.Event) 
             bench = open_bench(options, reading, connection)
             found = settled(bench)
             desk = gather(options, bench)
-            plan = make_plan(desk, temporary=temporary_title)
+            with without_collector():
+                plan = make_plan(desk, temporary=temporary_title)
+            gc.freeze()  # what was gathered stays: no collection need walk through it again
             with _writing(options, bench) as writer:
                 log = _Log(writer, bench, observers)
                 log.follow(found)
@@ -208,9 +215,13 @@ class _Log:
 
     def __init__(self, writer: state.Writer, bench: Bench, observers: Sequence[Observer]) -> None:
         self._writer, self._observers, self._target = writer, observers, bench.target
-        self.cases = dict(bench.history.cases)
-        self.sessions = dict(bench.history.sessions)
+        self._folding = past_of.Folding(bench.history)
         self.uploads = 0
+
+    @property
+    def history(self) -> History:
+        """What was done so far, in all runs."""
+        return self._folding.history
 
     def begins(self, plan: Plan) -> None:
         """Tell what is about to be done."""
@@ -220,10 +231,10 @@ class _Log:
     def follow(self, events: Iterable[Event]) -> None:
         """Write down first, then tell."""
         events = list(events)
-        self._writer.record(events)
+        self._writer.record(event for event in events if _is_kept(event))
         now = time.time()
         for event in events:
-            past_of.advance(self.cases, self.sessions, Record(now, event))
+            self._folding.take(Record(now, event))
             self.uploads += isinstance(event, Done) and event.socket is not None
             for observer in self._observers:
                 observer.event(event)
@@ -342,6 +353,11 @@ class _Acting:
         self._log.tick(progress, ended, notes)
 
 
+def _is_kept(event: Event) -> bool:
+    """An upload's beginning says nothing that its row, once opened, does not."""
+    return not (isinstance(event, Started) and event.socket is not None)
+
+
 def sum_bytes(plan: Plan) -> int:
     """The bytes of all files that the plan sends."""
     return sum(upload.size for case in plan.cases for upload in case.uploads)
@@ -350,7 +366,7 @@ def sum_bytes(plan: Plan) -> int:
 def _summary(agenda: Agenda, log: _Log, plan: Plan, traffic: Traffic, elapsed_s: float) -> Summary:
     leftovers = tuple(
         (name, past.item)
-        for name, past in log.cases.items()
+        for name, past in log.history.cases.items()
         if past.item is not None and past.title is None and not past.gone
     )
     stuck = agenda.stuck_words()

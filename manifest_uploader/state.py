@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import MISSING, dataclass, fields
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -23,6 +24,8 @@ from manifest_uploader.model import EVENT_NAMES, Entry, Event, Record, Target, T
 _FORMAT: Final = "manifest-uploader state"
 _VERSION: Final = 1
 _LONGEST_LINE: Final = 4 * 2**20
+_TOGETHER: Final = 1000
+"""Lines."""
 _SOON_S: Final = 0.5
 """When what was written has to be on the disk, unless somebody waits for it."""
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -129,12 +132,27 @@ def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def _whole_lines(file: Iterable[bytes], path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    for number, line in enumerate(file, 1):
-        if not line.endswith(b"\n"):
-            return
-        if line.isspace():
-            continue
-        yield number, _object(line, path, number)
+    """The lines as objects; a thousand together, for one at a time takes thrice as long."""
+    number = 1
+    lines = (line for line in file if line.endswith(b"\n"))
+    while chunk := list(islice(lines, _TOGETHER)):
+        yield from _objects(chunk, path, number)
+        number += len(chunk)
+
+
+def _objects(
+    chunk: list[bytes], path: Path, first: int
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    try:
+        found = json.loads(b"[" + b",".join(chunk) + b"]")
+    except (ValueError, RecursionError):
+        found = ()
+    if len(found) == len(chunk) and all(type(one) is dict for one in found):
+        yield from enumerate(found, first)
+        return
+    for number, line in enumerate(chunk, first):
+        if not line.isspace():
+            yield number, _object(line, path, number)
 
 
 def _object(line: bytes, path: Path, number: int) -> dict[str, Any]:
@@ -182,12 +200,12 @@ def _record(obj: dict[str, Any], path: Path, number: int) -> Record:
 
 
 def _event(cls: type, obj: dict[str, Any]) -> Event:
-    names, needed = _SHAPES[cls]
     given: dict[str, Any] = {}
-    for name in names:
-        if name in obj:
-            given[name] = _CHECKS[name](obj[name])
-        elif name in needed:
+    for name, check, needed in _SHAPES[cls]:
+        value = obj.get(name)
+        if value is not None:
+            given[name] = check(value)
+        elif needed:
             given[name] = _missing(name)
     return cls(**given)  # type: ignore[no-any-return]
 
@@ -261,8 +279,8 @@ def _sessions(value: Any) -> tuple[str, ...]:
 
 
 _CHECKS: Final[dict[str, Callable[[Any], Any]]] = {
-    **dict.fromkeys(("case", "step", "socket", "title", "temporary", "stat", "content"), _optional),
-    **dict.fromkeys(("sha256", "words", "why", "was", "source"), _optional),
+    **dict.fromkeys(("case", "step", "socket", "title", "temporary", "stat", "content"), _text),
+    **dict.fromkeys(("sha256", "words", "why", "was", "source"), _text),
     **dict.fromkeys(("order", "part_size", "size", "files"), _count),
     **dict.fromkeys(("repeated", "final", "anew", "size_limit", "lost"), _flag),
     "pk": _pk,
@@ -273,13 +291,16 @@ _CHECKS: Final[dict[str, Callable[[Any], Any]]] = {
 }
 
 
-def _shape(cls: type) -> tuple[tuple[str, ...], frozenset[str]]:
-    """The names of an event's fields, and which of them it cannot be made without."""
-    all_of_it = fields(cls)
-    needed = frozenset(
-        one.name for one in all_of_it if one.default is MISSING and one.default_factory is MISSING
+def _shape(cls: type) -> tuple[tuple[str, Callable[[Any], Any], bool], ...]:
+    """(name, check, whether an event cannot be made without it) of every field of an event."""
+    return tuple(
+        (
+            one.name,
+            _CHECKS[one.name],
+            one.default is MISSING and one.default_factory is MISSING,
+        )
+        for one in fields(cls)
     )
-    return tuple(one.name for one in all_of_it), needed
 
 
 _SHAPES: Final = {cls: _shape(cls) for cls in EVENT_NAMES.values()}

@@ -15,7 +15,7 @@ from typing import Final, Protocol
 
 from manifest_uploader.bundle import bundle_size, bundle_stream
 from manifest_uploader.digests import content_digest
-from manifest_uploader.files import FileChanged, LocalFile, Source
+from manifest_uploader.local_file import FileChanged, LocalFile, Source, check_same
 
 MIB: Final = 2**20
 SMALLEST_PART: Final = 8 * MIB
@@ -127,7 +127,7 @@ class FileStream:
         A single part is hashed while it is sent. Of several, each is read for the SHA-256 just
         before it is handed out: its sender then finds it in the system's cache.
         """
-        check_unchanged(self._file)
+        check_same(self._file)
         count = part_count(self.size, size)
         sha256 = hashlib.sha256()
         if count == 1:
@@ -138,7 +138,7 @@ class FileStream:
             for piece in self._slices(offset, length):
                 sha256.update(piece)
             yield Part(number, length, self._reader(offset, length))
-        check_unchanged(self._file)
+        check_same(self._file)
         self._prove(self._sha256 if count == 1 else sha256.hexdigest())
 
     def _hashed(self) -> Iterator[memoryview]:
@@ -237,20 +237,3 @@ class _Rechunked:
 def _sliced(data: memoryview) -> Iterator[memoryview]:
     for start in range(0, len(data), SLICE):
         yield data[start : start + SLICE]
-
-
-def check_unchanged(file: LocalFile) -> None:
-    """Hold a file against what it was.
-
-    Raises:
-        FileChanged: its size, time or identity is another, or it is gone.
-
-    """
-    try:
-        now = file.path.stat()
-    except OSError as error:
-        raise FileChanged(f"'{file.name}' is gone or unreadable: {error.strerror}") from None
-    if (now.st_size, now.st_mtime_ns) != (file.size, file.mtime_ns):
-        raise FileChanged(f"'{file.name}' changed while it was sent")
-    if file.inode and now.st_ino != file.inode:
-        raise FileChanged(f"'{file.name}' was replaced while it was sent")

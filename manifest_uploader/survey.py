@@ -290,7 +290,7 @@ class _Local:
             return replace(facts, content=known)
         socket = self.sockets.get(value.socket)
         if self._is_json(source, socket):
-            return self._json(value, source, facts, socket)
+            return self._json(value, source, facts, past)
         if not identifiable and self._is_image(socket):
             found = dicom.check(source.files, all_files=False)
             if found is not None:
@@ -308,18 +308,21 @@ class _Local:
         return socket is None or socket.super_kind == "Image"
 
     def _json(
-        self, value: FileValue, source: Source, facts: ValueFacts, socket: Socket | None
+        self, value: FileValue, source: Source, facts: ValueFacts, past: CasePast
     ) -> ValueFacts | tuple[Problem, ...]:
+        socket = self.sockets.get(value.socket)
         try:
             found = read_json(source)
         except JsonUnreadable as error:
             return (Problem(f"'{source.name}': {error}", value.place),)
+        except FileChanged as error:
+            return (Problem(str(error), value.place),)
         misfit = value_misfit(found, socket) if socket is not None else None
         if misfit is not None:
             return (Problem(f"'{source.name}': {misfit[0]}", value.place, misfit[1]),)
         if socket is not None and socket.super_kind == "Value":
             return replace(facts, content=json_digest(found))
-        return facts
+        return self._hashed(value, source, facts, past)
 
     def _hashed(
         self, value: FileValue, source: Source, facts: ValueFacts, past: CasePast
