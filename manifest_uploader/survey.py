@@ -46,6 +46,8 @@ if TYPE_CHECKING:  # httpx costs 0.3 s of CPU, which commands without a network 
     from manifest_uploader.connection import Connection
 
 _EMPTY: Final = CasePast()
+_FEW_ITEMS: Final = 200
+"""A target that holds no more is always listed; a larger one only if its count is not ours."""
 
 
 # ── the target ──────────────────────────────────────────────────────────────────────────────
@@ -183,7 +185,8 @@ def _platform_facts(
 ) -> Facts:
     ours = {past.item for past in history.cases.values() if past.item is not None and not past.gone}
     count = count_items(connection, target)
-    listed = _listed(connection, target) if count != len(ours) else {}
+    looks = count != len(ours) or count <= _FEW_ITEMS
+    listed = _listed(connection, target) if looks and count + len(ours) else {}
     others = {pk: item for pk, item in listed.items() if pk not in ours}
     by_title = {item.title: item for item in others.values() if item.title}
     return Facts(
@@ -192,7 +195,7 @@ def _platform_facts(
         sockets=_sockets(connection),
         items=count,
         titles={title: item.pk for title, item in by_title.items()},
-        gone=frozenset(ours - listed.keys()) if count != len(ours) else frozenset(),
+        gone=frozenset(ours - listed.keys()) if looks else frozenset(),
         highest_order=_highest_order(connection, target, count, listed),
         rows=rows_of(connection, _open_uploads(history)),
         rows_used=count_rows(connection),
