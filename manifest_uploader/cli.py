@@ -105,6 +105,7 @@ def _watched(given: argparse.Namespace) -> int:
 
 def _run(given: argparse.Namespace) -> int:
     from manifest_uploader import console, run  # noqa: PLC0415 - late
+    from manifest_uploader.connection import Interrupted  # noqa: PLC0415 - late
 
     with _options(given) as options, _signals() as (stop, caught):
         screen = _screen(given)
@@ -112,15 +113,25 @@ def _run(given: argparse.Namespace) -> int:
         observers = [*json_lines, screen]
         try:
             summary = run.run(options, observers, stop)
+        except (UploaderError, Interrupted) as error:
+            if not caught:
+                raise
+            if isinstance(error, UploaderError):
+                console.say(console.error_lines(error))
+            return _stopped(caught)
         finally:
             if isinstance(screen, console.Live):
                 screen.stop()
         for observer in observers:
             observer.ends(summary)
-        if caught:
-            console.say("stopped; the same command goes on where this ended")
-            return 128 + caught[0]
-        return _exit_code(summary)
+        return _stopped(caught) if caught else _exit_code(summary)
+
+
+def _stopped(caught: list[int]) -> int:
+    from manifest_uploader import console  # noqa: PLC0415 - late
+
+    console.say("stopped; the same command goes on where this ended")
+    return 128 + caught[0]
 
 
 def _exit_code(summary: Summary) -> int:
@@ -282,6 +293,8 @@ def _platform(address: str, token: str) -> Platform:
 
 def _stem(given: argparse.Namespace) -> Path:
     path = Path(given.manifest)
+    if not path.name:
+        raise UsageError(f"'{given.manifest}' is no file")
     return path.with_suffix("") if path.suffix.lower() in {".yaml", ".yml"} else path
 
 
