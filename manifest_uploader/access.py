@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
 
 from manifest_uploader.errors import UsageError
+
+_NEVER: Final = re.compile(r"[\x00-\x20\x7f\\]")
+"""Never in an address: readers of addresses disagree about what it means there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,33 +50,45 @@ def parse_platform(url: str, token: str) -> Platform:
         UsageError: the address is no such thing.
 
     """
-    parts = urlsplit(url.strip())
+    url = url.strip()
+    parts = _split(url)
+    if parts is None or not parts.hostname or not is_safe_address(url):
+        raise UsageError(
+            f"'{url.rpartition('@')[2]}' is not an address that the token may go to",
+            hint="it has to begin with https:// (http:// only for this machine)",
+        )
     if parts.username or parts.password or parts.query or parts.fragment:
         raise UsageError(
             "the platform's address holds a password or a query",
             hint="give it as https://grand-challenge.org/api/v1/",
-        )
-    if not parts.hostname or not is_safe_address(url):
-        raise UsageError(
-            f"'{url}' is not an address that the token may go to",
-            hint="it has to begin with https:// (http:// only for this machine)",
         )
     return Platform(f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}/", token)
 
 
 def is_safe_address(url: str) -> bool:
     """The address is https, or http to a name that resolves to loopback only."""
-    parts = urlsplit(url)
-    if parts.scheme == "https":
-        return True
-    return parts.scheme == "http" and bool(parts.hostname) and is_loopback(parts.hostname or "")
+    parts = _split(url)
+    if parts is None or not parts.hostname:
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname))
+
+
+def _split(url: str) -> SplitResult | None:
+    """The parts of an address; None if it is none."""
+    try:
+        parts = urlsplit(url)
+        (parts.hostname or "").encode("idna")
+        is_wrong = _NEVER.search(url) is not None or parts.port == 0
+    except ValueError:
+        return None
+    return None if is_wrong else parts
 
 
 def is_loopback(host: str) -> bool:
     """Every address that the name resolves to is this machine's own."""
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except OSError:
+    except (OSError, ValueError):
         return False
     return bool(found) and all(
         ipaddress.ip_address(str(info[4][0]).split("%")[0]).is_loopback for info in found
