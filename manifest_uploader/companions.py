@@ -124,7 +124,7 @@ def _lonely_slide(path: str, file: LocalFile, names: set[str]) -> Iterator[Wrong
 
 
 def _lonely_header(path: str, file: LocalFile, names: set[str]) -> Iterator[Wrong]:
-    data = _element_data_file(file.path)
+    data = element_data_file(file.path)
     if data is None or data in names:
         return
     if posixpath.basename(data.replace("\\", "/")) in names:
@@ -136,7 +136,7 @@ def _lonely_header(path: str, file: LocalFile, names: set[str]) -> Iterator[Wron
     yield message, f'list both: files: ["{path}", "{both}"]'
 
 
-def _element_data_file(header: Path) -> str | None:
+def element_data_file(header: Path) -> str | None:
     """The one file that a MetaImage header names for its data; None if it names none or many."""
     try:
         with header.open("rb") as stream:

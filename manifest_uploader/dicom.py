@@ -8,6 +8,7 @@ import re
 import threading
 import warnings
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -18,6 +19,7 @@ _OTHER_ENDINGS: Final = re.compile(
 )
 _NAMING: Final = ("PatientName", "PatientID", "PatientBirthDate")
 """Attributes that tell who the patient is, and that the platform shows to every reader."""
+_SERIES: Final = ("SeriesInstanceUID", "Modality", "SeriesDescription")
 _PREAMBLE: Final = 128
 _PYDICOM: Final = re.compile("pydicom")
 _silencing: Final = threading.Lock()
@@ -33,6 +35,17 @@ class Named(Protocol):
     @property
     def name(self) -> str:
         """For people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """The series that a DICOM file belongs to."""
+
+    uid: str
+    modality: str
+    """Such as `CT`; may be empty."""
+    description: str
+    """As the scanner's operator wrote it; may be empty."""
 
 
 def looks_dicom(path: Path) -> bool:
@@ -68,6 +81,15 @@ def patient_words(path: Path) -> str | None:
     return _sentence(filled) if filled else None
 
 
+def series_of(path: Path) -> Series | None:
+    """The series of a file; None if it is not DICOM. Reads its header only."""
+    data = _read(path, _SERIES) if is_dicom(path) else None
+    if data is None:
+        return None
+    uid, modality, description = (_text(data, name) for name in _SERIES)
+    return Series(uid, modality, description)
+
+
 def check(files: Iterable[Named], *, all_files: bool) -> tuple[str, str] | None:
     """The name and the words of the first file that names a patient; None if none does.
 
@@ -92,13 +114,13 @@ def _begins_plausibly(start: bytes) -> bool:
     return len(start) > 8 and start[:2] in (b"\x02\x00", b"\x08\x00")  # noqa: PLR2004
 
 
-def _read(path: Path) -> Any:
-    """The naming attributes as a pydicom Dataset; None if the file cannot be read as DICOM."""
+def _read(path: Path, tags: tuple[str, ...] = _NAMING) -> Any:
+    """The attributes as a pydicom Dataset; None if the file cannot be read as DICOM."""
     try:
         data = _pydicom_reader()(
             path,
             stop_before_pixels=True,
-            specific_tags=[*_NAMING, "SOPClassUID", "Modality"],
+            specific_tags=[*tags, "SOPClassUID", "Modality"],
             force=True,
         )
     except Exception:  # noqa: BLE001  pydicom raises whatever a broken file leads it to
@@ -115,6 +137,14 @@ def _pydicom_reader() -> Callable[..., Any]:
         if not any(entry[0] == "ignore" and entry[3] == _PYDICOM for entry in warnings.filters):
             warnings.filterwarnings("ignore", module=_PYDICOM.pattern)
     return dcmread
+
+
+def _text(data: Any, name: str) -> str:
+    """An attribute as text, whatever it holds; empty if it is missing or cannot be decoded."""
+    try:
+        return str(data.get(name, "") or "").strip(" \0")
+    except Exception:  # noqa: BLE001  pydicom raises whatever a broken value leads it to
+        return ""
 
 
 def _is_filled(data: Any, name: str) -> bool:

@@ -83,7 +83,7 @@ def _list(path: str) -> Folder:
     with os.scandir(path) as entries:
         for entry in entries:
             name = entry.name
-            if name[0] == "." or name.lower() in _NEVER:
+            if is_ignored(name):
                 continue
             if not entry.is_dir():
                 files.append(name)
@@ -92,6 +92,11 @@ def _list(path: str) -> Folder:
             if entry.is_symlink():
                 links.add(name)
     return Folder(sorted(files), sorted(folders), frozenset(links))
+
+
+def is_ignored(name: str) -> bool:
+    """Whether a name is hidden, or of what systems and scanners leave beside the data."""
+    return name[0] == "." or name.lower() in _NEVER
 
 
 def natural(path: str) -> tuple[list[str | int], list[str | int], str]:
