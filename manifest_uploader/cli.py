@@ -43,6 +43,10 @@ def command(arguments: list[str]) -> int:
         from manifest_uploader.sandbox import main as sandbox_main  # noqa: PLC0415 - late
 
         return sandbox_main(arguments[1:])
+    if arguments[:1] == ["init"]:
+        from manifest_uploader.init import main as init_main  # noqa: PLC0415 - late
+
+        return init_main(arguments[1:])
     parser = _parser()
     try:
         given = parser.parse_args(arguments)
@@ -439,6 +443,10 @@ class _Help:
 
 
 _HELP: Final = {
+    "init": _Help(
+        "write a manifest from a folder, and a table if there is one",
+        "uploader init mainfolder",
+    ),
     "validate": _Help(
         "find everything that is wrong with a manifest and its files; change nothing",
         "uploader validate lung.yaml",
@@ -483,7 +491,7 @@ def _parser() -> argparse.ArgumentParser:
             epilog=f"example: {text.example}",
             allow_abbrev=False,
         )
-        if name not in {"schema", "sandbox"}:
+        if name not in {"init", "schema", "sandbox"}:
             _add_options(sub, name)
     return parser
 

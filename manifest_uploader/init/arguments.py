@@ -1,0 +1,147 @@
+"""The arguments of `uploader init`, as Options."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Final
+
+from manifest_uploader.errors import UsageError
+from manifest_uploader.init.options import (
+    KINDS,
+    Options,
+    choose_series,
+    read_column,
+    read_socket,
+    slug_of,
+)
+from manifest_uploader.problems import quoted
+
+_EXAMPLES: Final = """\
+without options it looks, proposes and asks. With them it asks nothing:
+  uploader init mainfolder --slug lung-nodules --each "patient-*" \\
+      --socket "ct-image=ct/*.dcm" --socket "airway-segmentation=airways.mha" \\
+      --table scores.csv --key patient --socket "some-score=@score" --title "@label"
+
+one case a file:            --each "*.mha" --socket "ct-image=*.mha"
+names out of the path:      --each "{site}/{patient}/{study}" --title "{patient}, {study}"
+new folders, later:         the same command with --update
+"""
+
+
+def read(argv: list[str]) -> Options:
+    """What the arguments ask for; raises UsageError or SystemExit."""
+    given = _parser().parse_args(argv)
+    options = Options(
+        folder=given.folder,
+        output=given.output,
+        kind=given.kind,
+        slug=slug_of(given.slug) if given.slug else None,
+        each=given.each,
+        sockets=choose_series(tuple(map(read_socket, given.socket)), given.series),
+        table=given.table,
+        keys=tuple(given.key),
+        sheet=given.sheet,
+        decimal_comma=given.decimal_comma,
+        title=given.title,
+        order=read_column(given.order, "order") if given.order is not None else None,
+        check_series=not given.no_series_check,
+        force=given.force,
+        update=given.update,
+        verbose=given.verbose,
+    )
+    _check(options)
+    return options
+
+
+def _check(options: Options) -> None:
+    """Refuse what does not go together; raises UsageError."""
+    seen: set[str] = set()
+    for one in options.sockets:
+        if one.socket in seen:
+            raise UsageError(
+                f"--socket {quoted(one.socket)} comes twice",
+                hint="a socket takes one image, one file or one value",
+            )
+        seen.add(one.socket)
+    if options.table is None and (columns := _columns(options)):
+        raise UsageError(
+            f"{quoted('@' + columns[0])} is a column of a table, and there is no --table",
+            hint="add --table scores.csv --key COLUMN: the column with the folders' names",
+        )
+    if options.kind == "archive" and options.order:
+        raise UsageError("an archive has no order", hint="leave --order out")
+    if options.force and options.update:
+        raise UsageError(
+            "--force writes the manifest anew, --update keeps what is there",
+            hint="choose one of them",
+        )
+
+
+def _columns(options: Options) -> list[str]:
+    columns = [one.column for one in options.sockets if one.column is not None]
+    titles = [options.title[1:]] if options.title and options.title.startswith("@") else []
+    return [*columns, *titles, *([options.order] if options.order else [])]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="uploader init",
+        description="Write a manifest from a folder, and a table if there is one.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("folder", metavar="FOLDER", help="where the cases are")
+    add("--slug", help="of the target: the last word of its page's address, or that address")
+    add("--kind", choices=KINDS, help="of the target (default: reader-study)")
+    add("--each", metavar="PATTERN", help="one case for each folder, or file, that fits it")
+    add(
+        "--socket",
+        metavar="SOCKET=FILES",
+        action="append",
+        default=[],
+        help="files of the case, as in ct-image=ct/*.dcm, or a column: some-score=@score; "
+        "repeatable",
+    )
+    add("--title", help="what readers see: text with {names} in it, or @COLUMN")
+    add("--order", metavar="@COLUMN", help="the place in the readers' worklist")
+    _add_tables(parser)
+    _add_files(parser)
+    return parser
+
+
+def _add_tables(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--table", metavar="FILE", help="a .csv, .tsv or .xlsx file (.xlsx: the extra 'xlsx')")
+    add(
+        "--key",
+        metavar="COLUMN",
+        action="append",
+        default=[],
+        help="the table's column with the names of the cases, or of that part of --each; "
+        "repeatable",
+    )
+    add("--sheet", metavar="NAME", help="of an .xlsx file (default: the first)")
+    add("--decimal-comma", action="store_true", help="read 2,1 in the table as a number")
+
+
+def _add_files(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "--series",
+        metavar="SOCKET=DESCRIPTION",
+        action="append",
+        default=[],
+        help="where DICOM files of several series lie together: the one for this socket, by a "
+        "pattern of its description",
+    )
+    add(
+        "--no-series-check",
+        action="store_true",
+        help="do not read the header of every DICOM file to tell series apart",
+    )
+    add("--output", metavar="FILE", default="manifest.yaml", help="(default: manifest.yaml)")
+    add("--force", action="store_true", help="write over an existing manifest")
+    add("--update", action="store_true", help="add new cases; leave all else as it stands")
+    add("--verbose", action="store_true", help="name everything that was noticed")
