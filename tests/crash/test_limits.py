@@ -93,9 +93,7 @@ def test_a_limit_of_bytes_is_waited_for_while_imports_drain(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("jobs", ["1", "8"])
-def test_a_limit_of_bytes_that_nothing_drains_is_final_and_named(
-    tmp_path: Path, jobs: str
-) -> None:
+def test_a_limit_of_bytes_that_nothing_drains_is_final_and_named(tmp_path: Path, jobs: str) -> None:
     box = Rich(tmp_path, root=tmp_path / "data")
     for number in range(3):
         box.write(b"%PDF-1.4" + bytes(9 * 2**20), f"{number}.pdf")
