@@ -92,6 +92,8 @@ class _Live:
     fill: Fill | None = None
     opened: dict[str, Begun] = field(default_factory=dict)
     """Upload step → its row, once it has one."""
+    sent_at: float = 0.0
+    """When its creation or fill was begun, in seconds since 1970."""
 
     def source(self, socket: str) -> str | None:
         """The files that were sent for a socket, as the manifest names them."""
@@ -221,14 +223,13 @@ class Agenda:
         begun.events.extend(case.found)
         if case.waits:
             self._waits[case.case] = {wait.socket: wait for wait in case.waits}
-        if case.words is not None:
-            self._words[case.case] = [case.words]
+        if case.failed:
+            self._words[case.case] = list(case.failed)
         if case.fill is None:
             self._settle_idle(case)
             return
         live = _Live(case, case.item, {upload.step for upload in case.uploads}, fill=case.fill)
         self._live[case.case] = live
-        self._words.pop(case.case, None)
         self._uploads.extend(case.uploads)
         if not live.left:
             self._ready(live)
@@ -241,6 +242,7 @@ class Agenda:
         elif case.waits and any(not wait.last_look for wait in case.waits):
             pass
         elif case.standing in {"failed", "unsure"}:
+            self._words.setdefault(case.case, [case.words or "it failed before"])
             self._note_end(CaseEnd(case.case, End.FAILED, words=self._said(case.case)))
         else:
             self._note_end(CaseEnd(case.case, End.DONE, unchanged=True))
@@ -253,6 +255,7 @@ class Agenda:
             task = self._front.popleft()
             begun.tasks.append(task)
             if not isinstance(task, Look):
+                self._live[task.case].sent_at = self._now()
                 begun.events.append(started(task))
             return True
         if not self._uploads or not self._room.allows(self._clock()):
@@ -428,16 +431,15 @@ class Agenda:
         assert fill is not None
         del self._live[case]
         waits = self._waits.setdefault(case, {})
-        now = self._now()
         for entry in fill.entries:
-            waits[entry.socket] = self._wait_for(live, entry, fill, now)
+            waits[entry.socket] = self._wait_for(live, entry, fill)
         self._watch_interval = _FIRST_WATCH_S
         for held in self._pilots.filled(live.plan.kind):
             if held in self._live:
                 self._make(self._live[held])
         self._check_done(case)
 
-    def _wait_for(self, live: _Live, entry: Entry, fill: Fill, since: float) -> Wait:
+    def _wait_for(self, live: _Live, entry: Entry, fill: Fill) -> Wait:
         socket = self._sockets.get(entry.socket)
         return Wait(
             live.plan.case,
@@ -448,7 +450,7 @@ class Agenda:
             digest=entry.digest,
             upload=entry.upload,
             before=entry.before,
-            since=since,
+            since=live.sent_at or self._now(),
             repeated=fill.repeated,
             source=live.source(entry.socket),
         )
@@ -462,11 +464,16 @@ class Agenda:
         if failure is not None:
             self._words.setdefault(case, []).append(failure)
         elif known is not None and known.last_look:
-            self._words.pop(case, None)
+            self._forget(case, socket)
         self._progress = self._clock()
         self._watch_interval = _FIRST_WATCH_S
         self._room.drained(self._clock())
         self._check_done(case)
+
+    def _forget(self, case: str, socket: str) -> None:
+        """An import that was given up came after all."""
+        left = [words for words in self._words.get(case, ()) if not words.startswith(f"{socket}:")]
+        self._words[case] = left
 
     def _check_done(self, case: str) -> None:
         if self._waits.get(case):

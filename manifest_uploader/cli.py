@@ -109,7 +109,7 @@ def _watched(given: argparse.Namespace) -> int:
 
 def _run(given: argparse.Namespace) -> int:
     from manifest_uploader import console, run  # noqa: PLC0415 - late
-    from manifest_uploader.connection import Interrupted  # noqa: PLC0415 - late
+    from manifest_uploader.answers import Interrupted  # noqa: PLC0415 - late
 
     with _options(given) as options, _signals() as (stop, caught):
         screen = _screen(given)

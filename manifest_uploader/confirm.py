@@ -221,7 +221,7 @@ class Watcher:
             self._clock(),
             items,
             self._memory.gone_since,
-            self._unclaimed(),
+            self._unclaimed(task.waits),
             self._memory.first_seen,
             self._memory.latest_file,
         )
@@ -319,9 +319,15 @@ class Watcher:
         self._memory.sessions |= {one.pk: one for one in sessions}
         return Noticed(fresh) if fresh else None
 
-    def _unclaimed(self) -> tuple[Session, ...]:
+    def _unclaimed(self, waits: tuple[Wait, ...]) -> tuple[Session, ...]:
+        """The sessions that may mean a wait: an account may have thousands of older ones."""
         memory = self._memory
-        return tuple(one for one in memory.sessions.values() if one.pk not in memory.claimed)
+        since = min((wait.since for wait in waits), default=0.0)
+        return tuple(
+            session
+            for pk, session in memory.sessions.items()
+            if pk not in memory.claimed and memory.first_seen[pk] >= since
+        )
 
     # -- judging --
 

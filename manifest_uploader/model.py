@@ -453,6 +453,8 @@ class CasePlan:
     """The sockets the case fills: cases of one kind share a pilot."""
     words: str | None = None
     """Why it stands where it stands, where that needs saying."""
+    failed: tuple[str, ...] = ()
+    """What became of imports that failed before and are not sent again, `SOCKET: words`."""
     sockets: tuple[str, ...] = ()
     """The sockets that the fill would send."""
     found: tuple[Adopted | Checked | Gone | Renamed, ...] = ()

@@ -123,6 +123,7 @@ def _plan_case(
         waits=tuple(draft.wait for draft in drafts if draft.wait is not None),
         kind=_kind(case),
         words=_words(past, drafts),
+        failed=_failed(drafts),
         sockets=tuple(draft.entry.socket for draft in drafts if draft.entry is not None),
         found=(*found, *(draft.found for draft in drafts if draft.found is not None)),
     )
@@ -205,8 +206,11 @@ def _action(past: CasePast, drafts: tuple[Draft, ...], fill: Fill | None) -> Act
 
 
 def _words(past: CasePast, drafts: tuple[Draft, ...]) -> str | None:
-    failed = [f"{draft.value.socket}: {draft.failed}" for draft in drafts if draft.failed]
-    return "; ".join(failed) or past.words
+    return "; ".join(_failed(drafts)) or past.words
+
+
+def _failed(drafts: tuple[Draft, ...]) -> tuple[str, ...]:
+    return tuple(f"{draft.value.socket}: {draft.failed}" for draft in drafts if draft.failed)
 
 
 def _has_orders(desk: Desk) -> bool:
