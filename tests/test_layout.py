@@ -1,0 +1,108 @@
+"""What is shipped is whole, and nothing in it comes from where it was made."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+import manifest_uploader
+from tests.entry import uploader
+
+ROOT = Path(__file__).parents[1]
+SCHEMA = ROOT / "schemas" / "manifest-v1.schema.json"
+PLACES = (
+    *("/wo" + "rk/", "/fa" + "rm", "/ho" + "me/", "/ro" + "ot/", "/Us" + "ers/"),
+    *("pypi." + "org", "python" + "hosted", "npm" + "js", "debian." + "org", "crates." + "io"),
+)
+"""Folders of a machine, and hosts of registries; put together so that this file has none."""
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    """The wheel of this checkout, built without a network."""
+    folder = tmp_path_factory.mktemp("wheel")
+    build = f"from hatchling.build import build_wheel; print(build_wheel({str(folder)!r}))"
+    ended = subprocess.run(
+        [sys.executable, "-c", build],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    return zipfile.ZipFile(folder / ended.stdout.split()[-1])
+
+
+def test_the_wheel_holds_the_schema_and_no_tests(wheel: zipfile.ZipFile) -> None:
+    names = wheel.namelist()
+
+    assert wheel.read("manifest_uploader/schemas/manifest-v1.schema.json") == SCHEMA.read_bytes()
+    assert "manifest_uploader/py.typed" in names
+    assert {name.split("/")[0].partition("-")[0] for name in names} == {"manifest_uploader"}
+
+
+def test_an_installed_wheel_finds_its_schema(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
+    wheel.extractall(tmp_path / "installed")
+    installed = str(tmp_path / "installed")
+    alone = (
+        f"import sys; sys.path.insert(0, {installed!r})\n"
+        f"import manifest_uploader; assert manifest_uploader.__file__.startswith({installed!r})\n"
+        "from manifest_uploader.__main__ import main; main()"
+    )
+
+    ended = uploader("schema", cwd=tmp_path, entry=(sys.executable, "-c", alone))
+
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out == SCHEMA.read_text(encoding="utf-8")
+
+
+def test_the_schema_that_is_printed_is_draft_2020_12(tmp_path: Path) -> None:
+    ended = uploader("schema", cwd=tmp_path)
+
+    assert (ended.code, ended.err) == (0, "")
+    schema = json.loads(ended.out)
+    assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    jsonschema.Draft202012Validator.check_schema(schema)
+
+
+def test_the_version_is_the_newest_of_the_changelog(tmp_path: Path) -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    headings = re.findall(r"^## \[(.+?)\](?: - (\d{4}-\d\d-\d\d))?$", changelog, re.MULTILINE)
+
+    assert [name for name, _ in headings][:2] == ["Unreleased", manifest_uploader.__version__]
+    assert all(date for name, date in headings if name != "Unreleased")
+    ended = uploader("--version", cwd=tmp_path)
+    assert ended.out == f"uploader {manifest_uploader.__version__}\n"
+
+
+def test_no_tracked_file_names_a_folder_or_a_host_of_its_makers() -> None:
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, timeout=60, check=True
+    )
+    paths = [ROOT / name for name in listed.stdout.decode().split("\0") if name]
+
+    found = [
+        f"{path.relative_to(ROOT)}: {place}"
+        for path in paths
+        if path.is_file()
+        for place in PLACES
+        if place.encode() in path.read_bytes()
+    ]
+
+    assert len(paths) > 50
+    assert found == []
+
+
+def test_ci_is_strict() -> None:
+    script = ROOT / ".ci" / "run"
+
+    assert script.read_text(encoding="utf-8").startswith("#!/usr/bin/env bash\n")
+    assert "\nset -euo pipefail\n" in script.read_text(encoding="utf-8")
