@@ -49,18 +49,19 @@ def dicom_slice(series: int, number: int, *, side: int = 64) -> bytes:
     import io
 
     from pydicom.dataset import FileDataset, FileMetaDataset
-    from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
+    from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian
 
+    study = f"1.2.826.0.1.3680043.8.498.{series + 1}"
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = CTImageStorage
-    meta.MediaStorageSOPInstanceUID = f"1.2.826.0.1.3680043.8.498.{series + 1}.{number + 1}"
+    meta.MediaStorageSOPInstanceUID = UID(f"{study}.{number + 1}")
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    one = FileDataset(None, {}, file_meta=meta, preamble=bytes(128))
+    one = FileDataset(io.BytesIO(), {}, file_meta=meta, preamble=bytes(128))
     one.SOPClassUID = meta.MediaStorageSOPClassUID
     one.SOPInstanceUID = meta.MediaStorageSOPInstanceUID
     one.Modality = "CT"
-    one.StudyInstanceUID = f"1.2.826.0.1.3680043.8.498.{series + 1}.800000"
-    one.SeriesInstanceUID = f"1.2.826.0.1.3680043.8.498.{series + 1}.900000"
+    one.StudyInstanceUID = f"{study}.800000"
+    one.SeriesInstanceUID = f"{study}.900000"
     one.InstanceNumber = number + 1
     one.ImagePositionPatient = [0, 0, number]
     one.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]

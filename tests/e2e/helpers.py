@@ -212,6 +212,10 @@ class Box:
         text = yaml.safe_dump(whole, sort_keys=False, allow_unicode=True)
         self.manifest.write_text(text, encoding="utf-8")
 
+    def load(self) -> None:
+        """Take the entries from the manifest."""
+        self.entries = yaml.safe_load(self.manifest.read_text(encoding="utf-8"))["cases"]
+
     def add(self, name: str, sockets: Mapping[str, Any], **more: Any) -> Entry:
         """Add a case to the entries."""
         self.entries.append({"name": name, **more, "sockets": dict(sockets)})
@@ -253,9 +257,7 @@ class Box:
         words = [*UPLOADER, command, self.manifest.name, *arguments]
         return subprocess.Popen(words, **{**given, **popen})
 
-    def __call__(
-        self, command: str, *arguments: str, seconds: float = 60, **popen: Any
-    ) -> Ran:
+    def __call__(self, command: str, *arguments: str, seconds: float = 60, **popen: Any) -> Ran:
         """What comes of a command for the manifest."""
         process = self.spawn(command, *arguments, **popen)
         return ended(process, seconds=seconds)
@@ -274,17 +276,21 @@ class Box:
     def by_title(self) -> dict[str, Entry]:
         """The items by title; each title once."""
         items = self.items()
-        found = {item["title"]: item for item in items}
+        found = {str(item["title"]): item for item in items}
         assert len(found) == len(items), sorted(item["title"] for item in items)
         return found
 
-    def check(self) -> None:
-        """Fail unless the target holds exactly one item a case, with all values and bytes."""
+    def check(self, special: Mapping[str, Entry] | None = None) -> None:
+        """Fail unless the target holds exactly one item a case, with all values and bytes.
+
+        `special` says by case what sockets hold that cannot be told from the manifest.
+        """
         items = self.by_title()
-        assert {entry.get("title", entry["name"]) for entry in self.entries} == items.keys()
+        assert {title_of(entry) for entry in self.entries} == items.keys()
         for entry in self.entries:
-            item = items[entry.get("title", entry["name"])]
-            assert self.wanted(entry) == held(item), entry["name"]
+            item = items[title_of(entry)]
+            wanted = self.wanted(entry) | (special or {}).get(entry["name"], {})
+            assert wanted == held(item), entry["name"]
             assert entry.get("order", item["order"]) == item["order"]
 
     def wanted(self, entry: Entry) -> Entry:
@@ -319,6 +325,11 @@ class Box:
         if (self.data / path).is_dir():
             path += "/**/*"
         return [one for one in self.data.glob(path) if one.is_file()]
+
+
+def title_of(entry: Entry) -> str:
+    """The title that an entry's item bears."""
+    return str(entry.get("title", entry["name"])).strip()
 
 
 def held(item: Entry) -> Entry:

@@ -1,6 +1,6 @@
 """A run that is killed again and again ends with every case on the platform once.
 
-    python -m tests.e2e.killed [--cases 30] [--kills 20] [--seed N]
+python -m tests.e2e.killed [--cases 30] [--kills 20] [--seed N]
 """
 
 from __future__ import annotations
@@ -95,9 +95,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6))
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        report = killed_often(
-            Path(folder), cases=given.cases, kills=given.kills, seed=given.seed
-        )
+        report = killed_often(Path(folder), cases=given.cases, kills=given.kills, seed=given.seed)
     sys.stdout.write(report + "\n")
 
 

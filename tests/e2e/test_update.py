@@ -1,0 +1,298 @@
+"""What is declared is what is there: changes are sent, and nothing else is."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.data import mask, mha
+from tests.e2e.helpers import UPLOADER, Box, Entry, environment, held, served
+from tests.faults import Script
+
+
+@pytest.fixture
+def seen() -> Script:
+    """Records every request."""
+    return Script(())
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of six cases that are on the platform, and the platform's own."""
+    folder = tmp_path_factory.mktemp("template")
+    with served(folder / "sandbox") as sandbox:
+        box = Box(folder, sandbox)
+        for number in range(6):
+            box.add_usual(f"case-{number}")
+        box.save()
+        box.run().expect(0)
+    return folder
+
+
+@pytest.fixture
+def box(template: Path, tmp_path: Path, seen: Script) -> Iterator[Box]:
+    """The six cases, and a platform that has them."""
+    folder = tmp_path / "lung"
+    shutil.copytree(template, folder)
+    with served(folder / "sandbox", hook=seen) as sandbox:
+        box = Box(folder, sandbox)
+        box.load()
+        yield box
+
+
+def actions(plan: dict[str, Entry]) -> dict[str, str]:
+    """What a plan does, of the cases that it does something for."""
+    return {name: line["action"] for name, line in plan.items() if line["action"] != "nothing"}
+
+
+def nothing_more(box: Box) -> None:
+    """A further run sends nothing and finds everything unchanged."""
+    summary = box.run().expect(0).summary
+    assert (summary["bytes_sent"], summary["uploads"]) == (0, 0)
+    assert summary["cases"]["unchanged"] == summary["cases"]["total"] == len(box.entries)
+
+
+def test_exactly_what_changed_is_planned_and_sent(box: Box, seen: Script) -> None:
+    before = {title: item["pk"] for title, item in box.by_title().items()}
+    box.entries[0]["sockets"]["some-score"] = 99.5
+    segmentation = box.write(mask("another"), "case-1", "airways.mha")
+    box.entries[2]["sockets"]["remark"] = "a socket more"
+    box.entries[3]["title"] = "Another title"
+    box.save()
+
+    planned = box("plan", "--json").expect(0)
+
+    assert {request.method for request in seen.seen if request.kind != "item-create"} == {"GET"}
+    assert actions(planned.plan) == dict.fromkeys(
+        ("case-0", "case-1", "case-2", "case-3"), "update"
+    )
+    assert {name: line["sockets"] for name, line in planned.plan.items()} == {
+        "case-0": ["some-score"],
+        "case-1": ["airway-segmentation"],
+        "case-2": ["remark"],
+        "case-3": [],
+        "case-4": [],
+        "case-5": [],
+    }
+    assert {line["state"] for name, line in planned.plan.items() if name < "case-4"} == {"changed"}
+    assert planned.summary["bytes"] == segmentation.stat().st_size
+    assert planned.summary["uploads"] == 1
+
+    seen.seen.clear()
+    ran = box.run().expect(0)
+
+    assert ran.summary["bytes_sent"] == segmentation.stat().st_size
+    assert sum(request.kind == "item-fill" for request in seen.seen) == 4
+    assert {line["step"] for line in ran.events("started")} == {
+        *("case-0:fill", "case-1/airway-segmentation", "case-1:fill"),
+        *("case-2:fill", "case-3:fill"),
+    }
+    assert ran.ends["unchanged"] == 2
+    box.check()
+    before["Another title"] = before.pop("case-3")
+    assert before == {title: item["pk"] for title, item in box.by_title().items()}
+    nothing_more(box)
+
+
+def test_what_left_the_manifest_is_told_and_stays(box: Box) -> None:
+    del box.entries[0]["sockets"]["some-score"]
+    gone = box.entries.pop(5)
+    box.save()
+
+    ran = box.run().expect(0)
+
+    assert ran.summary["bytes_sent"] == 0
+    assert "socket 'some-score' of case 'case-0' is no longer in the manifest" in ran.err
+    assert "case 'case-5' is no longer in the manifest" in ran.err
+    items = box.by_title()
+    assert items["case-0"]["values"]["some-score"] == {"value": 0.5}
+    assert held(items["case-5"]) == box.wanted(gone)
+
+
+def test_a_renamed_case_of_the_same_title_is_the_same_case(box: Box, seen: Script) -> None:
+    before = box.by_title()
+    box.entries[2] |= {"name": "renamed", "title": "case-2"}
+    box.save()
+
+    ran = box.run().expect(0)
+
+    assert not [request for request in seen.seen if request.kind in ("item-fill", "upload-create")]
+    assert (ran.summary["bytes_sent"], ran.ends["unchanged"]) == (0, 6)
+    assert before == box.by_title()
+    assert box("status", "--json").expect(0).plan["renamed"]["state"] == "done"
+
+
+def test_touched_moved_and_copied_files_are_the_same(box: Box, tmp_path: Path) -> None:
+    for file in box.data.rglob("*.mha"):
+        file.touch()
+    nothing_more(box)
+    moved = tmp_path / "elsewhere" / "deep"
+    moved.parent.mkdir()
+    moved.mkdir()
+    for path in (box.manifest, box.state, box.data):
+        path.rename(moved / path.name)
+    nothing_more(Box(moved, box.served, box.entries))
+
+
+def test_a_change_of_the_same_size_is_noticed_by_its_time_or_by_checksum(box: Box) -> None:
+    path = box.data / "case-0" / "ct.mha"
+    was = path.stat()
+    path.write_bytes(mha("changed"))
+    os.utime(path, ns=(was.st_atime_ns, was.st_mtime_ns))
+
+    assert actions(box("plan", "--json").expect(0).plan) == {}
+    assert actions(box("plan", "--json", "--checksum").expect(0).plan) == {"case-0": "update"}
+    ran = box.run("--checksum").expect(0)
+
+    assert ran.summary["bytes_sent"] == was.st_size
+    box.check()
+    nothing_more(box)
+
+
+def test_a_replaced_image_whose_import_fails_is_failed_though_the_old_one_is_there(
+    box: Box,
+) -> None:
+    old = box.by_title()["case-0"]["values"]["ct-image"]
+    good = (box.data / "case-0" / "ct.mha").read_bytes()
+    box.write("no image any more", "case-0", "ct.mha")
+
+    ran = box.run().expect(1)
+
+    [failed] = ran.events("import-failed")
+    assert (failed["case"], failed["socket"]) == ("case-0", "ct-image")
+    assert failed["words"].endswith("1 file could not be imported.")
+    assert (ran.ends["failed"], ran.ends["done"]) == (1, 5)
+    assert box.by_title()["case-0"]["values"]["ct-image"] == old
+    assert box("status", "--json").expect(1).plan["case-0"]["state"] == "failed"
+    assert box.run().expect(1).summary["bytes_sent"] == 0
+    assert box.run("--retry-failed").expect(1).events("import-failed") != []
+
+    box.write(good, "case-0", "ct.mha")
+    box.run().expect(0)
+    box.check()
+    nothing_more(box)
+
+
+def delete(box: Box, pk: str) -> None:
+    """Delete an item, as a person does on the web page."""
+    assert box.served is not None
+    words = [*UPLOADER, "sandbox", "delete", "--dir", str(box.served.dir), pk]
+    subprocess.run(words, env=environment(), check=True, timeout=60)
+
+
+def test_a_deleted_item_is_told_and_made_anew_only_when_asked(box: Box) -> None:
+    pk = box.by_title()["case-4"]["pk"]
+    delete(box, pk)
+
+    planned = box("plan", "--json").expect(1)
+    ran = box.run().expect(1)
+
+    assert planned.plan["case-4"]["state"] == "gone"
+    assert (ran.ends["failed"], ran.ends["done"], ran.summary["bytes_sent"]) == (1, 5, 0)
+    assert "case-4: it was deleted on the platform; --recreate makes it anew" in ran.err
+    assert len(box.items()) == 5
+    assert box("status", "--json").expect(1).plan["case-4"]["state"] == "gone"
+
+    anew = box.run("--recreate").expect(0)
+
+    assert {line["case"] for line in anew.events("started")} == {"case-4"}
+    box.check()
+    assert box.by_title()["case-4"]["pk"] != pk
+    nothing_more(box)
+
+
+def test_without_its_state_titles_that_are_there_stop_everything_or_are_adopted(
+    box: Box, seen: Script
+) -> None:
+    before = box.items()
+    box.state.unlink()
+    seen.seen.clear()
+
+    ran = box.run().expect(2)
+
+    for item in before:
+        assert f"already has a display set titled '{item['title']}' ({item['pk']})" in ran.err
+    assert "--adopt" in ran.err
+    assert ran.err.endswith("6 problems; nothing was sent\n")
+    assert {request.method for request in seen.seen} == {"GET"}
+
+    box.entries[0]["sockets"]["some-score"] = 77
+    box.save()
+    adopted = box.run("--adopt").expect(0)
+
+    assert (adopted.summary["bytes_sent"], adopted.summary["uploads"]) == (0, 0)
+    assert {line["step"] for line in adopted.events("started")} == {"case-0:fill"}
+    assert {item["pk"] for item in before} == {item["pk"] for item in box.items()}
+    box.check()
+    nothing_more(box)
+
+
+def test_untitled_cases_without_a_state_need_to_be_called_new(box: Box) -> None:
+    other = Box(box.folder / "other", box.served)
+    other.add("untitled", {"some-score": 3}, title="")
+    other.save()
+
+    refused = other.run().expect(2)
+    ran = other.run("--new").expect(0)
+
+    assert "--new" in refused.err
+    assert ran.ends["done"] == 1
+    assert [item["title"] for item in box.items()].count("") == 1
+    assert other.run().expect(0).ends["unchanged"] == 1
+
+
+def test_an_item_with_answers_cannot_change_and_says_so(box: Box) -> None:
+    assert box.served is not None
+    item = box.by_title()["case-2"]
+    answer(box, item["pk"])
+    box.entries[2]["sockets"]["some-score"] = 5
+    box.entries[3]["sockets"]["some-score"] = 6
+    box.save()
+
+    ran = box.run().expect(1)
+
+    words = "This display set cannot be changed, as answers for it already exist."
+    assert f"failed: case-2: {words}" in ran.err
+    assert box.by_title()["case-3"]["values"]["some-score"] == {"value": 6}
+    assert (ran.ends["failed"], ran.ends["done"]) == (1, 5)
+
+
+def answer(box: Box, pk: str) -> None:
+    """Let a reader answer a question about an item."""
+    assert box.served is not None
+    link = f"{box.served.url}reader-studies/display-sets/{pk}/"
+    body: dict[str, Any] = {"display_set": link, "question": "q", "answer": True}
+    request = urllib.request.Request(
+        f"{box.served.url}reader-studies/answers/",
+        json.dumps(body).encode(),
+        {"Authorization": f"Bearer {box.served.token}", "Content-Type": "application/json"},
+    )
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(request, timeout=30) as reply:
+        assert reply.status == 201
+
+
+def test_given_orders_and_values_of_many_kinds_are_updated(box: Box) -> None:
+    box.entries[0]["order"] = 500
+    empty: Entry = {"value": []}
+    full: Entry = {"value": {"nodules": [1, 2.5, None]}}
+    box.entries[1]["sockets"] |= {"is-good": True, "count": 1, "remark": "", "findings": empty}
+    box.save()
+    box.run().expect(0)
+    box.check()
+    box.entries[0]["order"] = 7
+    box.entries[1]["sockets"] |= {"is-good": False, "count": 0, "remark": "x", "findings": full}
+    box.save()
+
+    box.run().expect(0)
+
+    box.check()
+    nothing_more(box)
