@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -111,8 +111,8 @@ def _run(given: argparse.Namespace) -> int:
     from manifest_uploader import console, run  # noqa: PLC0415 - late
     from manifest_uploader.answers import Interrupted  # noqa: PLC0415 - late
 
-    with _options(given) as options, _signals() as (stop, caught):
-        screen = _screen(given)
+    screen = _screen(given)
+    with _options(given) as options, _signals(screen) as (stop, caught):
         json_lines: list[run.Observer] = [console.JsonLines()] if given.json else []
         observers = [*json_lines, screen]
         try:
@@ -387,8 +387,10 @@ def _sandbox(given: argparse.Namespace, manifest: Manifest) -> Iterator[Any]:
 
 
 @contextmanager
-def _signals() -> Iterator[tuple[threading.Event, list[int]]]:
+def _signals(screen: Lines) -> Iterator[tuple[threading.Event, list[int]]]:
     """The first signal asks the run to stop; the second ends the process at once."""
+    from manifest_uploader.console import STOPPING  # noqa: PLC0415 - late
+
     stop = threading.Event()
     caught: list[int] = []
 
@@ -397,7 +399,9 @@ def _signals() -> Iterator[tuple[threading.Event, list[int]]]:
             os._exit(128 + number)
         caught.append(number)
         stop.set()
-        sys.stderr.write("\nstopping: what is under way ends; once more stops at once\n")
+        if not screen.tells_stopping:
+            with suppress(OSError, ValueError):  # no stream may be written to from in here
+                os.write(sys.stderr.fileno(), b"\n%s\n" % STOPPING.encode())
 
     names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
     numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]

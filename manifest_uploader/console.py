@@ -6,7 +6,8 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from itertools import islice
 from typing import IO, Any, Final
 
 from manifest_uploader import targets
@@ -35,9 +36,12 @@ from manifest_uploader.run import Progress, Stand
 from manifest_uploader.state import event_json
 from manifest_uploader.streams import part_count, part_size
 
+STOPPING: Final = "stopping: what is under way ends; once more stops at once"
 _LINE_EVERY_S: Final = 30.0
 _MANY: Final = 20
 """Cases that a summary names one by one."""
+_FEW: Final = 3
+"""Cases that a line names."""
 _KIB: Final = 1024
 
 
@@ -198,6 +202,11 @@ class Lines:
         """What is on the platform, what failed, and what to type next."""
         self.say(summary_lines(summary))
 
+    @property
+    def tells_stopping(self) -> bool:
+        """Whether what is shown says by itself that the run is being stopped."""
+        return False
+
     def say(self, text: str) -> None:
         """Print for a person."""
         say(text)
@@ -215,6 +224,10 @@ class Live(Lines):
         self._live = RichLive(
             console=self._console, auto_refresh=False, transient=True, redirect_stdout=False
         )
+
+    def begins(self, plan: Plan, target: Target) -> None:
+        """What is about to be done, and the line."""
+        super().begins(plan, target)
         self._live.start()
 
     def tick(self, progress: Progress) -> None:
@@ -223,12 +236,17 @@ class Live(Lines):
 
         self.progress = progress
         shown = "\n".join(live_lines(progress, self._console.width))
-        self._live.update(Text(shown, no_wrap=True, overflow="ellipsis"), refresh=True)
+        self._live.update(Text(shown), refresh=True)
+
+    @property
+    def tells_stopping(self) -> bool:
+        """Whether the line moves already: then it says so."""
+        return self.progress is not None
 
     def say(self, text: str) -> None:
         """Print above the line."""
         for line in text.split("\n"):
-            self._console.print(printable(line), soft_wrap=True)
+            self._console.print(printable(line))
 
     def ends(self, summary: Summary) -> None:
         """Take the line away, then the summary."""
@@ -275,24 +293,39 @@ def _intent(case: CasePlan) -> str:
 
 def live_lines(progress: Progress, width: int) -> list[str]:
     """What moves at the bottom of a terminal."""
-    share = progress.ended / progress.cases if progress.cases else 1.0
-    cells = max(10, min(30, width - 60))
-    bar = "#" * round(share * cells) + "-" * (cells - round(share * cells))
-    lines = [f"[{bar}] {progress_line(progress)}"]
+    cells = max(10, min(40, width - 40))
+    full = round(share_done(progress) * cells)
+    cases, *more = progress_parts(progress)
+    lines = [f"[{'#' * full}{'-' * (cells - full)}] {cases}"]
+    if more:
+        lines.append(", ".join(more))
     if progress.paused:
         lines.append(pause_line(progress))
     if progress.trouble:
         lines.append(f"trouble: {progress.trouble}; trying again")
     if progress.stopping:
-        lines.append("stopping: what is under way ends; Ctrl-C again stops at once")
+        lines.append(STOPPING)
     return lines
 
 
+def share_done(progress: Progress) -> float:
+    """How much of the run lies behind, 0 to 1: the bytes sent count as much as the cases ended."""
+    ended = progress.ended / progress.cases if progress.cases else 1.0
+    if not progress.total_bytes:
+        return ended
+    return (ended + min(1.0, progress.traffic.bytes_sent / progress.total_bytes)) / 2
+
+
 def progress_line(progress: Progress) -> str:
-    """Cases, bytes, speed, time left, and what is waited for."""
+    """Cases, bytes, speed, time left, and what is waited for, in one line."""
+    return ", ".join(progress_parts(progress))
+
+
+def progress_parts(progress: Progress) -> list[str]:
+    """First the cases; then, if there is any to tell, bytes, speed, time left, and the rest."""
     sent = progress.traffic.bytes_sent
     speed = sent / progress.elapsed_s if progress.elapsed_s else 0.0
-    parts = [f"{progress.ended} of {cases_words(progress.cases)} ended"]
+    parts = [f"{progress.ended} of {cases_words(progress.cases)} finished"]
     if progress.total_bytes:
         shown = min(sent, progress.total_bytes)
         parts.append(f"{size_words(shown)} of {size_words(progress.total_bytes)}")
@@ -304,7 +337,7 @@ def progress_line(progress: Progress) -> str:
         parts.append(f"{progress.waiting} being imported")
     if progress.eased:
         parts.append("slower: the platform is busy")
-    return ", ".join(parts)
+    return parts
 
 
 def pause_line(progress: Progress) -> str:
@@ -327,8 +360,7 @@ def summary_lines(summary: Summary) -> str:
     lines = []
     for end, words in _SECTIONS.items():
         lines += _section(by_end[end], words)
-    lines += [f"left over: '{name}' has an item without its title ({item}); the next run fills it"
-              for name, item in summary.leftovers[:_MANY]]  # fmt: skip
+    lines += _leftovers(summary)
     lines += [f"note: {note}" for note in summary.notes]
     whole = f"{len(done)} of {cases_words(len(summary.ends))} done and seen on the platform"
     if len(done) == len(summary.ends):
@@ -347,12 +379,27 @@ _SECTIONS: Final = {
 
 
 def _section(ends: list[CaseEnd], words: str) -> list[str]:
-    shown = [
-        f"{words}: {one.case}" + (f": {'; '.join(one.words)}" if one.words else "")
-        for one in ends[:_MANY]
-    ]
-    more = len(ends) - _MANY
-    return [*shown, f"{words}: and {more} more"] if more > 0 else shown
+    """A line for each case that there is something to say about, and one for all others."""
+    told = {one.case: one for one in islice((one for one in ends if one.words), _MANY)}
+    lines = [f"{words}: {name}: {'; '.join(one.words)}" for name, one in told.items()]
+    others = [one.case for one in ends if one.case not in told]
+    return [*lines, f"{words}: {_names(others)}"] if others else lines
+
+
+def _names(names: Collection[str]) -> str:
+    """`patient-1, patient-2, patient-3 and 36 more`."""
+    shown = ", ".join(islice(names, _FEW))
+    more = len(names) - _FEW
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def _leftovers(summary: Summary) -> list[str]:
+    """Items that still bear the title under which they were made."""
+    found = [f"{name} ({item})" for name, item in summary.leftovers]
+    if not found:
+        return []
+    noun = "an item without its title" if len(found) == 1 else "items without their titles"
+    return [f"left over: {noun}, which the next run fills: {_names(found)}"]
 
 
 _MEND: Final = (
