@@ -177,7 +177,9 @@ class Worker:
             return
         for attempt in range(_LOOKS):
             answer = self._try_fill(call)
-            if answer is not None and (answer.ok or attempt == 0):
+            if answer is not None and (
+                answer.ok or (attempt == 0 and not _may_have_acted(task, answer))
+            ):
                 yield from self._filled(task, answer)
                 return
             if (item := self._acted(task)) is not None:
@@ -290,6 +292,11 @@ class Worker:
         if json_digest(found) != held.digest:
             raise FileChanged(f"'{source.name}' changed while the run was under way")
         return value | {"value": found}
+
+
+def _may_have_acted(task: Fill, answer: Answer) -> bool:
+    """A refusal that also comes once a first fill has acted: its uploads are taken in."""
+    return task.temporary is not None and refusals.is_missing_object(answer.json)
 
 
 def _pk(call: Call) -> str:

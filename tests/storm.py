@@ -40,12 +40,15 @@ ANY_TIME = {
     "reset": Fault.reset(),
     "stall": Fault.stall(STALL_S),
     "truncated": Fault.truncate(),
-    "429": Fault.answer(429),
     "500": Fault.answer(500, body=b"<html>error</html>"),
     "502": Fault.answer(502),
     "503": Fault.answer(503, (("Retry-After", "1"),)),
     "504": Fault.answer(504),
 }
+BEFORE = {
+    "429": Fault.answer(429),
+}
+"""It says that nothing was done."""
 BEFORE_A_PART = {
     "expired": Fault.expire(),
     "part lost": Fault.lose_part(),
@@ -83,8 +86,8 @@ class Weather:
             name, fault = self._random.choice(list(BEFORE_A_PART.items()))
             self.made[name] += 1
             return fault
-        name, fault = self._random.choice(list(ANY_TIME.items()))
-        acted = self._random.random() < 0.5
+        name, fault = self._random.choice([*ANY_TIME.items(), *BEFORE.items()])
+        acted = name not in BEFORE and self._random.random() < 0.5
         self.made[f"{name} {'after' if acted else 'before'}"] += 1
         if acted:
             self._later[request.total] = fault

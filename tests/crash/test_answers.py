@@ -2,7 +2,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from manifest_uploader.sandbox import Fault
 from tests.crash.answers import trials, try_all
+from tests.crash.helpers import platform, rich_box
+from tests.faults import Script, Step
 
 
 def test_answers_lost_twice_in_a_row_leave_every_case_once(tmp_path: Path) -> None:
@@ -17,3 +20,14 @@ def test_answers_lost_twice_in_a_row_leave_every_case_once(tmp_path: Path) -> No
     print(report)
     assert (report.trials, report.wrong) == (12, ())
     assert report.lost > 12 * 15
+
+
+def test_a_fill_refused_because_it_has_acted_before_is_done(tmp_path: Path) -> None:
+    """Something between us and the platform sent it on, said 429, and we tried again."""
+    hook = Script([Step("item-fill", Fault.answer(429, (("Retry-After", "1"),)), when="after")])
+    with platform(tmp_path, hook=hook) as served:
+        box = rich_box(tmp_path, served, 1, root=tmp_path / "data")
+
+        box.go().expect(0)
+
+        box.check()
