@@ -10,7 +10,8 @@ UploaderError                 message, hint; ends the command
     ├── StateLocked           another run holds the state
     ├── StateDamaged          a line of the state file is not what we wrote
     ├── StateMismatch         the state file belongs to another platform or target
-    └── StateUnwritable       what we are about to do could not be written down
+    ├── StateUnwritable       what we are about to do could not be written down
+    └── ExtraMissing          an optional part is not installed
 """
 
 from __future__ import annotations
@@ -80,3 +81,10 @@ class StateMismatch(CannotGoOn):
 
 class StateUnwritable(CannotGoOn):
     """The state file cannot be written: nothing may be sent that is not written down."""
+
+
+class ExtraMissing(CannotGoOn):
+    """An optional part of the package is not installed."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f"{what}: pip install 'manifest-uploader[{extra}]'")

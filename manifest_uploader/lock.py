@@ -57,13 +57,23 @@ def held(state: Path, *, take_over: bool, command: str) -> Iterator[None]:
         StateUnwritable: no file can be made there.
 
     """
-    path = state.with_name(state.name + ".lock")
+    path = _lock_of(state)
     mine = _me()
     _take(path, mine, take_over=take_over, command=command)
     try:
         yield
     finally:
         _release(path, mine)
+
+
+def holder_of(state: Path) -> Holder | None:
+    """Who works on a state file now, as far as anybody can tell; proven dead ones do not."""
+    holder = _read(_lock_of(state))
+    return None if holder is None or is_dead(holder) else holder
+
+
+def _lock_of(state: Path) -> Path:
+    return state.with_name(state.name + ".lock")
 
 
 def _take(path: Path, mine: Holder, *, take_over: bool, command: str) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from manifest_uploader.errors import StateUnwritable
 
@@ -58,3 +59,30 @@ class Receipts:
         """Let go of the file."""
         if self._file is not None:
             self._file.close()
+
+
+def read(path: Path) -> Iterator[Receipt]:
+    """The receipts that a file holds; lines that are none are passed over, nothing rests on them.
+
+    Raises:
+        StateUnwritable: the file is there and cannot be read.
+
+    """
+    try:
+        lines = path.read_bytes().splitlines()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise StateUnwritable(f"{path} cannot be read: {error.strerror}") from None
+    for line in lines:
+        try:
+            yield _receipt(json.loads(line))
+        except (ValueError, KeyError, TypeError, RecursionError):
+            continue
+
+
+def _receipt(line: Any) -> Receipt:
+    files = tuple(
+        (str(one["name"]), str(one["sha256"]), int(one["size"])) for one in line["files"]
+    )
+    return Receipt(str(line["case"]), str(line["socket"]), str(line["upload"]), files)

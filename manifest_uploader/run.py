@@ -19,6 +19,7 @@ from manifest_uploader.execute import execute
 from manifest_uploader.manifest import without_collector
 from manifest_uploader.model import (
     CaseEnd,
+    CasePast,
     Create,
     Done,
     Event,
@@ -153,12 +154,13 @@ def status(options: Options) -> Iterator[Stand]:
     manifest = read_manifest(options).manifest
     history = past_of.fold(state.read(options.state).records)
     for case in manifest.cases:
-        past = history.cases.get(case.name, past_of.EMPTY)
-        failed = [
-            f"{slug}: {socket.words}" for slug, socket in past.sockets.items() if socket.words
-        ]
-        words = "; ".join(failed) or past.words
-        yield Stand(case.name, case.title, past_of.standing(past), past.item, words)
+        yield stand_of(case.name, case.title, history.cases.get(case.name, past_of.EMPTY))
+
+
+def stand_of(case: str, title: str, past: CasePast) -> Stand:
+    """Where a case stands, by what is written down."""
+    failed = [f"{slug}: {socket.words}" for slug, socket in past.sockets.items() if socket.words]
+    return Stand(case, title, past_of.standing(past), past.item, "; ".join(failed) or past.words)
 
 
 # ── run ─────────────────────────────────────────────────────────────────────────────────────

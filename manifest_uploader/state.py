@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import MISSING, dataclass, fields
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import IO, Any, Final, TypeVar
 
 from manifest_uploader.errors import StateDamaged, StateMismatch, StateUnwritable
 from manifest_uploader.model import EVENT_NAMES, Entry, Event, Record, Target, TargetKind
@@ -52,6 +52,15 @@ class Stored:
     binding: Binding | None
     """None: the file is new."""
     records: tuple[Record, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Grown:
+    """What a look at a growing state file brought."""
+
+    records: tuple[Record, ...]
+    anew: bool
+    """Another file took its place: what was known before counts no longer."""
 
 
 def event_json(event: Event) -> dict[str, Any]:
@@ -95,6 +104,60 @@ def read(path: Path) -> Stored:
         _record(obj, path, number) for number, obj in lines if obj.get("format") != _FORMAT
     )
     return Stored(binding, records)
+
+
+class Tail:
+    """Reads a state file as it grows, for those who watch; only whole lines count.
+
+    It is opened anew for each look: network homes show only then what another node wrote.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._start_anew(None)
+
+    def look(self) -> Grown:
+        """What was appended since the last look; all of it, if another file took its place.
+
+        Raises:
+            StateDamaged: a line is not one that we wrote.
+
+        """
+        try:
+            with self._path.open("rb") as file:
+                return self._appended(file)
+        except FileNotFoundError:
+            anew = self._seen > 0
+            self._start_anew(None)
+            return Grown((), anew=anew)
+        except OSError as error:
+            raise StateUnwritable(f"{self._path} cannot be read: {error.strerror}") from None
+
+    def _start_anew(self, identity: tuple[int, int] | None) -> None:
+        self._identity, self._seen, self._lines = identity, 0, 0
+
+    def _appended(self, file: IO[bytes]) -> Grown:
+        found = os.fstat(file.fileno())
+        identity = (found.st_dev, found.st_ino)
+        anew = self._seen > 0 and (identity != self._identity or found.st_size < self._seen)
+        if anew or self._identity is None:
+            self._start_anew(identity)
+        file.seek(self._seen)
+        return Grown(tuple(self._records(file)), anew=anew)
+
+    def _records(self, file: IO[bytes]) -> Iterator[Record]:
+        for line in file:
+            if not line.endswith(b"\n"):
+                return
+            self._seen += len(line)
+            self._lines += 1
+            if line.isspace():
+                continue
+            obj = _object(line, self._path, self._lines)
+            if self._lines == 1:
+                _binding(obj, self._path, 1)
+            elif obj.get("format") != _FORMAT:
+                yield _record(obj, self._path, self._lines)
 
 
 def check(stored: Stored, binding: Binding, path: Path) -> None:
