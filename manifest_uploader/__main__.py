@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 
@@ -13,6 +14,10 @@ def main() -> None:
 
         sys.stdout.write(f"uploader {__version__}\n")
         sys.exit(0)
+    if "_ARGCOMPLETE" in os.environ:
+        from manifest_uploader import cli, completion  # noqa: PLC0415 - late
+
+        completion.answer(cli.make_parser())
     from manifest_uploader.cli import command  # noqa: PLC0415 - late
 
     sys.exit(command(arguments))

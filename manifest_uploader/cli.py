@@ -20,7 +20,6 @@ from manifest_uploader import __version__
 from manifest_uploader.errors import (
     CannotGoOn,
     ManifestInvalid,
-    TokenRefused,
     UploaderError,
     UsageError,
 )
@@ -32,7 +31,6 @@ if TYPE_CHECKING:  # these cost time that `--help` need not spend
     from manifest_uploader.prepare import Options
 
 DEFAULT_PLATFORM: Final = "https://grand-challenge.org/api/v1/"
-_TOKEN: Final = re.compile(r"(?:bearer\s+)?([0-9a-fA-F]{64})", re.IGNORECASE)
 _MOST_JOBS: Final = 32
 _BUG: Final = 70
 
@@ -47,7 +45,7 @@ def command(arguments: list[str]) -> int:
         from manifest_uploader.init import main as init_main  # noqa: PLC0415 - late
 
         return init_main(arguments[1:])
-    parser = _parser()
+    parser = make_parser()
     try:
         given = parser.parse_args(arguments)
         given.words = arguments
@@ -198,6 +196,10 @@ def _status(given: argparse.Namespace) -> int:
     from manifest_uploader import console, run  # noqa: PLC0415 - late
     from manifest_uploader.prepare import Options  # noqa: PLC0415 - late
 
+    if given.watch:
+        from manifest_uploader import commands  # noqa: PLC0415 - late
+
+        return commands.watch(given.manifest, _state_path(given), json=given.json)
     options = Options(given.manifest, _state_path(given))
     stands = list(run.status(options))
     counts: dict[str, int] = {}
@@ -222,7 +224,38 @@ def _schema(_: argparse.Namespace) -> int:
     return 0
 
 
+def _report(given: argparse.Namespace) -> int:
+    from manifest_uploader import commands  # noqa: PLC0415 - late
+
+    stem = _stem(given)
+    page = stem.with_name(stem.name + ".report.html")
+    state, receipts = _state_path(given), _receipts_path(given)
+    return commands.report(given, state=state, receipts=receipts, page=page)
+
+
+def _login(given: argparse.Namespace) -> int:
+    from manifest_uploader import commands  # noqa: PLC0415 - late
+
+    return commands.login(_address(given))
+
+
+def _logout(given: argparse.Namespace) -> int:
+    from manifest_uploader import commands  # noqa: PLC0415 - late
+
+    return commands.logout(_address(given))
+
+
+def _completion(given: argparse.Namespace) -> int:
+    from manifest_uploader import commands  # noqa: PLC0415 - late
+
+    return commands.print_completion(given)
+
+
 _COMMANDS: Final = {
+    "report": _report,
+    "login": _login,
+    "logout": _logout,
+    "completion": _completion,
     "run": _run,
     "validate": _validate,
     "plan": _plan,
@@ -254,8 +287,7 @@ def _options(given: argparse.Namespace, *, offline: bool = False) -> Iterator[Op
     else:
         from dataclasses import replace  # noqa: PLC0415 - late
 
-        address = given.platform or os.environ.get("GRAND_CHALLENGE_API_URL") or DEFAULT_PLATFORM
-        yield replace(whole, platform=_platform(address, _token(given)))
+        yield replace(whole, platform=_platform(_address(given), _token(given)))
 
 
 def _plain_options(given: argparse.Namespace) -> Options:
@@ -314,39 +346,28 @@ def _receipts_path(given: argparse.Namespace) -> Path:
     return stem.with_name(stem.name + ".receipts.jsonl")
 
 
+def _address(given: argparse.Namespace) -> str:
+    return given.platform or os.environ.get("GRAND_CHALLENGE_API_URL") or DEFAULT_PLATFORM
+
+
 def _has_token(given: argparse.Namespace) -> bool:
-    return bool(given.token_file or os.environ.get("GRAND_CHALLENGE_AUTHORIZATION"))
+    from manifest_uploader import tokens  # noqa: PLC0415 - late
+
+    where = {"token_file": given.token_file, "environment": os.environ}
+    return tokens.is_there(**where, address=_address(given))
 
 
 def _token(given: argparse.Namespace) -> str:
-    """The token, from a file or the environment.
+    """The token, from a file, the environment or the keyring.
 
     Raises:
         TokenRefused: there is none, or what is there is none.
 
     """
-    where = "GRAND_CHALLENGE_AUTHORIZATION"
-    text = os.environ.get(where, "")
-    if given.token_file:
-        where = f"'{given.token_file}'"
-        try:
-            text = Path(given.token_file).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError):
-            raise TokenRefused(f"the token file {where} cannot be read") from None
-    if not text.strip():
-        raise TokenRefused(
-            "there is no token",
-            hint="make one on your profile page on Grand Challenge and put it into the "
-            "environment's GRAND_CHALLENGE_AUTHORIZATION, or into a file for --token-file; "
-            "to rehearse without one: --sandbox",
-        )
-    found = _TOKEN.fullmatch(text.strip())
-    if not found:
-        raise TokenRefused(
-            f"what stands in {where} is no token",
-            hint="a token is 64 characters of 0-9 and a-f, with or without 'Bearer ' before it",
-        )
-    return found.group(1)
+    from manifest_uploader import tokens  # noqa: PLC0415 - late
+
+    where = {"token_file": given.token_file, "environment": os.environ}
+    return tokens.find(**where, address=_address(given))
 
 
 @contextmanager
@@ -467,6 +488,22 @@ _HELP: Final = {
         "show where each case stands, from the state file alone",
         "uploader status lung.yaml",
     ),
+    "report": _Help(
+        "write a page, and tables, of what is on the platform and how it went",
+        "uploader report lung.yaml --csv lung.csv",
+    ),
+    "login": _Help(
+        "keep the token in the keyring of this machine",
+        "uploader login",
+    ),
+    "logout": _Help(
+        "remove the token from the keyring of this machine",
+        "uploader logout",
+    ),
+    "completion": _Help(
+        "print what a shell needs to complete commands, options and files",
+        "uploader completion bash",
+    ),
     "schema": _Help(
         "print the manifest's JSON Schema, for editors",
         "uploader schema > manifest-v1.schema.json",
@@ -478,7 +515,8 @@ _HELP: Final = {
 }
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """All commands and their options."""
     parser = argparse.ArgumentParser(
         "uploader",
         description="Upload the cases of a YAML manifest to Grand Challenge, each exactly once.",
@@ -495,9 +533,24 @@ def _parser() -> argparse.ArgumentParser:
             epilog=f"example: {text.example}",
             allow_abbrev=False,
         )
-        if name not in {"init", "schema", "sandbox"}:
+        if name in {"report", "login", "logout", "completion"}:
+            _add_own(sub, name)
+        elif name not in {"init", "schema", "sandbox"}:
             _add_options(sub, name)
     return parser
+
+
+def _add_own(sub: argparse.ArgumentParser, name: str) -> None:
+    from manifest_uploader import arguments  # noqa: PLC0415 - late
+
+    match name:
+        case "report":
+            arguments.add_report(sub)
+        case "completion":
+            arguments.add_completion(sub)
+        case _:
+            sub.add_argument("--platform", metavar="URL",
+                             help=f"API address; default {DEFAULT_PLATFORM}")  # fmt: skip
 
 
 def _add_options(sub: argparse.ArgumentParser, name: str) -> None:
@@ -509,6 +562,7 @@ def _add_options(sub: argparse.ArgumentParser, name: str) -> None:
     sub.add_argument("--quiet", action="store_true", help="say less")
     sub.add_argument("--log-file", metavar="FILE", help="write everything there (no secrets)")
     if name == "status":
+        sub.add_argument("--watch", action="store_true", help="follow a run until Ctrl-C")
         return
     _add_looking(sub)
     _add_acting(sub)

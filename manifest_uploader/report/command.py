@@ -1,0 +1,182 @@
+"""`uploader report`: reads manifest, state and receipts; writes the page and the tables."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+from manifest_uploader import receipts, state
+from manifest_uploader.errors import ExtraMissing, StateMismatch, UsageError
+from manifest_uploader.model import Manifest
+from manifest_uploader.prepare import Options, read_manifest, refuse
+from manifest_uploader.report import tables
+from manifest_uploader.report.links import links_of
+from manifest_uploader.report.rows import Row, make_rows
+from manifest_uploader.state import Stored
+
+_STDOUT: Final = "-"
+_NEEDED: Final = ("jinja2", "pygal")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be written, and where; `-` is standard output."""
+
+    page: str
+    page_is_asked_for: bool
+    """By `--output`, or because nothing else is."""
+    csv: str | None = None
+    json: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """All that a report is made from."""
+
+    manifest: Manifest
+    stored: Stored
+    rows: tuple[Row, ...]
+
+
+def report(options: Options, wanted: Wanted) -> list[str]:
+    """Write what is wanted; a line for people about each thing.
+
+    Raises:
+        ManifestInvalid: the manifest cannot be read.
+        ExtraMissing: the page is asked for, and what draws it is not installed.
+        UsageError: a file cannot be written, or is one that the report is made from.
+
+    """
+    _keep_clear(options, wanted)
+    if wanted.page_is_asked_for and not _can_draw():
+        raise _missing()
+    material = _gather(options)
+    said: list[str] = []
+    if wanted.csv is not None:
+        said += _write(wanted.csv, tables.csv_bytes(material.rows))
+    if wanted.json is not None:
+        said += _write(wanted.json, tables.json_bytes(material.rows))
+    if _can_draw():
+        return said + _write(wanted.page, _page(options, material).encode("utf-8", "replace"))
+    return [*said, f"without the page; {_missing().message}"]
+
+
+def _can_draw() -> bool:
+    return all(find_spec(name) is not None for name in _NEEDED)
+
+
+def _missing() -> ExtraMissing:
+    return ExtraMissing("the page needs the packages that draw it", "report")
+
+
+def _gather(options: Options) -> Material:
+    reading = read_manifest(options)
+    refuse(reading.problems)
+    stored = state.read(options.state)
+    _check_target(reading.manifest, stored, options.state)
+    rows = make_rows(
+        reading.manifest,
+        stored.records,
+        receipts=receipts.read(options.receipts) if options.receipts is not None else (),
+        links=links_of(stored.binding),
+    )
+    return Material(reading.manifest, stored, rows)
+
+
+def _check_target(manifest: Manifest, stored: Stored, path: Path) -> None:
+    was = stored.binding
+    if was is not None and (was.kind, was.slug) != (manifest.kind, manifest.slug):
+        raise StateMismatch(
+            f"{path} belongs to the {was.kind} '{was.slug}', "
+            f"not to the {manifest.kind} '{manifest.slug}'",
+            hint="name another state file with --state",
+        )
+
+
+def _page(options: Options, material: Material) -> str:
+    from manifest_uploader.report import figures, page, timeline  # noqa: PLC0415 - an extra
+
+    zone = _zone(material)
+    line = timeline.make_timeline(material.stored.records)
+    binding = material.stored.binding
+    heading = page.Heading(
+        Path(options.manifest).name,
+        options.state.name,
+        material.manifest.kind,
+        material.manifest.slug,
+        None if binding is None else binding.platform,
+        links_of(binding).target,
+    )
+    return page.render(
+        heading,
+        material.rows,
+        material.stored.records,
+        figures=figures.draw(line, zone),
+        silences=any(one.silence for one in line.bins),
+        zone=zone,
+    )
+
+
+def _zone(material: Material) -> tzinfo:
+    """This machine's time zone, as it was when the run ended."""
+    last = max((record.time for record in material.stored.records), default=0.0)
+    zone = datetime.fromtimestamp(last).astimezone().tzinfo
+    assert zone is not None
+    return zone
+
+
+# ── writing ─────────────────────────────────────────────────────────────────────────────────
+
+
+def _keep_clear(options: Options, wanted: Wanted) -> None:
+    """Refuse to write over what the report is made from, and one file twice."""
+    sources = {Path(options.manifest).resolve(), options.state.resolve()}
+    sources |= {options.receipts.resolve()} if options.receipts is not None else set()
+    given = [one for one in (wanted.page, wanted.csv, wanted.json) if one not in (None, _STDOUT)]
+    places = [Path(one).resolve() for one in given if one is not None]
+    for place in places:
+        if place in sources or places.count(place) > 1:
+            raise UsageError(f"'{place.name}' cannot be written: it is needed for something else")
+
+
+def _write(name: str, content: bytes) -> list[str]:
+    """Write a file whole or not at all."""
+    if name == _STDOUT:
+        sys.stdout.buffer.write(content)
+        sys.stdout.flush()
+        return []
+    path = Path(name)
+    try:
+        _replace(path, content)
+    except OSError as error:
+        raise UsageError(f"'{name}' cannot be written: {error.strerror or error}") from None
+    return [f"wrote {path}"]
+
+
+def _replace(path: Path, content: bytes) -> None:
+    if path.exists() and not path.is_file():
+        path.write_bytes(content)
+        return
+    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        Path(aside).chmod(0o666 & ~_umask())
+        Path(aside).replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            Path(aside).unlink()
+        raise
+
+
+def _umask() -> int:
+    now = os.umask(0)
+    os.umask(now)
+    return now

@@ -1,0 +1,205 @@
+"""A timeline as plots: SVG without script, colours or fonts of its own; the page's CSS gives them.
+
+The colours are the page's, so that one drawing serves light, dark and paper. Every text in a
+plot is ours: no name from a manifest gets there.
+"""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import TYPE_CHECKING, Any, Final
+
+from manifest_uploader.console import size_words, time_words
+from manifest_uploader.report.timeline import Bin, Timeline
+
+if TYPE_CHECKING:
+    from pygal.graph.graph import Graph
+
+_WIDTH: Final = 440
+_HEIGHT: Final = 250
+"""Of the drawing, in its own units: a phone shows it at about four fifths."""
+_LABELS: Final = 4
+"""Times that are named below a plot, at most one more."""
+_DAY_S: Final = 86400.0
+_MINUTE_S: Final = 60.0
+_SVG: Final = "{http://www.w3.org/2000/svg}"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A plot and what it says."""
+
+    title: str
+    caption: str
+    svg: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Series:
+    """The numbers of one colour."""
+
+    name: str
+    values: Sequence[float | None]
+
+    @property
+    def empty(self) -> bool:
+        """There is nothing to draw."""
+        return not any(self.values)
+
+
+def draw(timeline: Timeline, zone: tzinfo) -> tuple[Figure, ...]:
+    """The four plots of a timeline; those that would be empty are left out."""
+    if not timeline.bins:
+        return ()
+    found = (
+        _figure("Cases confirmed", "Cases that are done and seen on the platform, and failed ones.",
+                _line(timeline.bins, zone, _count_words,
+                      _Series("done", timeline.done), _Series("failed", timeline.failed))),
+        _figure("Throughput", "Bytes a second, of uploads that were completed.",
+                _bars(timeline.bins, zone, lambda count: f"{size_words(count)}/s",
+                      _Series("sent", timeline.throughput))),
+        _figure("Retries and pauses",
+                "Steps that waited for room on the platform, were begun again, or failed. "
+                "(Single requests that were tried again are not written down.)",
+                _bars(timeline.bins, zone, _count_words,
+                      _Series("paused", timeline.pauses), _Series("begun again", timeline.repeats),
+                      _Series("failed", timeline.failures))),
+        _figure("How long imports took",
+                "From the filling of an item until its file was seen there, by when it was seen.",
+                _line(timeline.bins, zone, time_words,
+                      _Series("longest", timeline.import_longest_s),
+                      _Series("median", timeline.import_median_s))),
+    )  # fmt: skip
+    return tuple(figure for figure in found if figure is not None)
+
+
+def _figure(title: str, caption: str, svg: str | None) -> Figure | None:
+    return None if svg is None else Figure(title, caption, svg)
+
+
+def _count_words(count: float) -> str:
+    return f"{count:.0f}"
+
+
+Words = Callable[[float], str]
+
+
+def _line(
+    bins: Sequence[Bin], zone: tzinfo, words: Words, *series: _Series
+) -> str | None:
+    import pygal  # noqa: PLC0415 - an extra
+
+    return _drawn(pygal.Line, bins, zone, words, series, dots_size=1.6, allow_interruptions=True)
+
+
+def _bars(bins: Sequence[Bin], zone: tzinfo, words: Words, *series: _Series) -> str | None:
+    import pygal  # noqa: PLC0415 - an extra
+
+    return _drawn(pygal.StackedBar, bins, zone, words, series, spacing=0)
+
+
+def _drawn(
+    kind: type[Graph],
+    bins: Sequence[Bin],
+    zone: tzinfo,
+    words: Words,
+    series: Sequence[_Series],
+    **more: Any,
+) -> str | None:
+    """The plot as SVG; None if there is nothing in it."""
+    if all(one.empty for one in series):
+        return None
+    labels = _labels(bins, zone)
+    chart = kind(
+        width=_WIDTH,
+        height=_HEIGHT,
+        js=[],
+        style=_style(),
+        margin=4,
+        range=(0, _top(series)),
+        show_legend=len(series) > 1,
+        legend_at_bottom=True,
+        legend_at_bottom_columns=len(series),
+        legend_box_size=10,
+        show_minor_x_labels=False,
+        x_labels_major=[label for label in labels if label],
+        truncate_label=-1,
+        max_scale=6,
+        min_scale=2,
+        include_x_axis=True,
+        disable_xml_declaration=True,
+        value_formatter=lambda value: "" if value is None else words(value),
+        **more,
+    )
+    chart.x_labels = [label or " " for label in labels]
+    for one in series:
+        chart.add(one.name, list(one.values))
+    chart.add_xml_filter(_bare)
+    return str(chart.render(is_unicode=True))
+
+
+def _top(series: Sequence[_Series]) -> float:
+    return max((value for one in series for value in one.values if value is not None), default=1)
+
+
+def _style() -> Any:
+    """Sizes for pygal's reckoning; the page's CSS says the same to the browser."""
+    from pygal.style import Style  # noqa: PLC0415 - an extra
+
+    return Style(label_font_size=11, major_label_font_size=11, legend_font_size=12)
+
+
+def _labels(bins: Sequence[Bin], zone: tzinfo) -> list[str]:
+    """The time at some of the bins; nothing at the others."""
+    real = [number for number, one in enumerate(bins) if not one.silence]
+    days = bins[-1].end - bins[0].start > _DAY_S
+    seconds = bins[real[0]].end - bins[real[0]].start < _MINUTE_S
+    form = "%d %b %H:%M" if days else "%H:%M:%S" if seconds else "%H:%M"
+    every = -(-len(real) // _LABELS)
+    named = set(real[::every])
+    return [
+        datetime.fromtimestamp(one.start, zone).strftime(form) if number in named else ""
+        for number, one in enumerate(bins)
+    ]
+
+
+# ── what pygal adds, taken away ─────────────────────────────────────────────────────────────
+
+
+def _bare(root: ET.Element) -> ET.Element:
+    """The drawing without style, script, comments, ids and tooltips' scaffolds."""
+    for parent in list(root.iter()):
+        for child in list(parent):
+            if _is_scaffold(child):
+                parent.remove(child)
+        parent.attrib.pop("id", None)
+        parent.attrib.pop("style", None)
+        _tell_value(parent)
+    root.set("aria-hidden", "true")
+    return root
+
+
+def _is_scaffold(element: ET.Element) -> bool:
+    tag = _tag(element)
+    overlay = element.get("class", "").endswith(("tooltip-overlay", "text-overlay"))
+    return overlay or tag in {"", "defs", "script", "style", "title"}
+
+
+def _tag(element: ET.Element) -> str:
+    """The name of an element; of a comment, none."""
+    return str(element.tag).removeprefix(_SVG) if isinstance(element.tag, str) else ""
+
+
+def _tell_value(element: ET.Element) -> None:
+    """Pygal's hidden descriptions of a point become the one that browsers show."""
+    words: dict[str, str] = {}
+    for child in list(element):
+        if _tag(child) == "desc":
+            words[child.get("class", "")] = child.text or ""
+            element.remove(child)
+    if words.get("value"):
+        title = ET.SubElement(element, "title")
+        title.text = " ".join(filter(str.strip, (words.get("x_label", ""), words["value"])))

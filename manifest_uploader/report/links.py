@@ -1,0 +1,59 @@
+"""Where the study and its items are shown to people, built from what a state file is bound to."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote
+
+from manifest_uploader.model import TargetKind
+from manifest_uploader.state import Binding
+
+_API: Final = "/api/v1/"
+_PLATFORM: Final = re.compile(r"([a-z0-9-]+(?:\.[a-z0-9-]+)+)(/[\w./~-]*)?", re.ASCII)
+"""Host and path, as `Platform.binding` writes them; a sandbox is bound by an id instead."""
+_ADDRESS: Final = re.compile(r"[0-9.]+")
+_SLUG: Final = re.compile(r"[\w-]+", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Addresses of pages; every one None where the platform has none."""
+
+    target: str | None
+    """The reader study's or archive's page, ending in `/`."""
+    items: str | None
+    """What an item's pk and `/` are put behind."""
+
+    def item(self, pk: str | None) -> str | None:
+        """The page of an item."""
+        if pk is None or self.items is None:
+            return None
+        return f"{self.items}{quote(pk, safe='')}/"
+
+
+NOWHERE: Final = Links(None, None)
+
+
+def links_of(binding: Binding | None) -> Links:
+    """The pages of a target; nowhere for a sandbox, and for a platform on this machine.
+
+    A state file is a stranger's input: only a plain host, path and slug make an address.
+    """
+    if binding is None or not _SLUG.fullmatch(binding.slug):
+        return NOWHERE
+    found = _PLATFORM.fullmatch(binding.platform)
+    if found is None or _ADDRESS.fullmatch(found[1]):
+        return NOWHERE
+    site = f"https://{found[1]}{_site_path(found[2] or '/')}"
+    if binding.kind is TargetKind.READER_STUDY:
+        target = f"{site}reader-studies/{binding.slug}/"
+        return Links(target, f"{target}display-sets/")
+    target = f"{site}archives/{binding.slug}/"
+    return Links(target, f"{target}items/")
+
+
+def _site_path(api_path: str) -> str:
+    """The path of the site for people: the API's without what it adds."""
+    return api_path.removesuffix(_API) + "/" if api_path.endswith(_API) else "/"

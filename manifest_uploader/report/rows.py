@@ -1,0 +1,263 @@
+"""One row a value: what a manifest asks for, and what a state file says became of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from manifest_uploader import history as past_of
+from manifest_uploader.model import (
+    Case,
+    CasePast,
+    Confirmed,
+    Done,
+    Event,
+    Failed,
+    FileValue,
+    History,
+    ImageValue,
+    Json,
+    JsonValue,
+    Manifest,
+    Record,
+    Renamed,
+    SocketPast,
+    Standing,
+    Started,
+    Value,
+)
+from manifest_uploader.receipts import Receipt
+from manifest_uploader.report.links import Links
+
+_UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_NOT_LISTED: Final = "no longer in the manifest"
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file, or what the manifest names files by."""
+
+    name: str
+    sha256: str | None = None
+    """None: not known, or a pattern."""
+    size: int | None = None
+    """Bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One value of one case; a case without values has one row without a socket."""
+
+    case: str
+    title: str
+    order: int | None
+    state: Standing
+    """Where the case stands."""
+    item: str | None
+    """The item's pk."""
+    page: str | None
+    """The item's page."""
+    socket: str
+    standing: str
+    """Where the value stands: new, uploading, uploaded, waiting, confirmed, failed, gone."""
+    words: str | None = None
+    """Why it stands there, where that needs saying."""
+    files: tuple[File, ...] = ()
+    value: Json = None
+    """A value that the manifest holds itself."""
+    size: int | None = None
+    """Bytes that were sent, of an upload."""
+    sha256: str | None = None
+    """Of a single file."""
+    image: str | None = None
+    """The image's pk."""
+    sent: float | None = None
+    """When the upload was complete, else when the item was filled; seconds since 1970."""
+    confirmed: float | None = None
+    """When the item was seen to hold it; seconds since 1970."""
+
+
+@dataclass(slots=True)
+class _Told:
+    """What the records tell beyond the history: times, sizes, and which socket failed."""
+
+    uploads: dict[str, Record] = field(default_factory=dict)
+    """Upload pk → its `Done`."""
+    seen: dict[str, dict[str, float]] = field(default_factory=dict)
+    """Case → socket → when it was last confirmed."""
+    failed: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Case → socket → why its step failed, unless it was begun again since."""
+
+    def add(self, record: Record) -> None:
+        """Take in one record."""
+        match record.event:
+            case Renamed() as event:
+                self.seen[event.case] = self.seen.pop(event.was, {})
+                self.failed[event.case] = self.failed.pop(event.was, {})
+            case Confirmed() as event:
+                self.seen.setdefault(event.case, {})[event.socket] = record.time
+            case Started() | Done() | Failed() as event:
+                self._step(record, event, event.socket)
+
+    def _step(self, record: Record, event: Event, socket: str | None) -> None:
+        if socket is None:
+            return
+        if isinstance(event, Failed) and event.words:
+            self.failed.setdefault(event.case, {})[socket] = event.words
+            return
+        self.failed.get(getattr(event, "case", ""), {}).pop(socket, None)
+        if isinstance(event, Done) and event.pk is not None:
+            self.uploads[event.pk] = record
+
+
+def make_rows(
+    manifest: Manifest, records: Iterable[Record], *, receipts: Iterable[Receipt], links: Links
+) -> tuple[Row, ...]:
+    """All values in the manifest's order, then what the platform holds beyond it."""
+    told, folding = _Told(), past_of.Folding(History())
+    for record in records:
+        told.add(record)
+        folding.take(record)
+    cases = folding.history.cases
+    sent = {receipt.upload: receipt for receipt in receipts}
+    maker = _Maker(told, sent, links)
+    listed = {case.name for case in manifest.cases}
+    rows = [
+        row
+        for case in manifest.cases
+        for row in maker.case_rows(case, cases.get(case.name, past_of.EMPTY))
+    ]
+    rows += [
+        row
+        for name, past in cases.items()
+        if name not in listed and past.item is not None
+        for row in maker.unlisted_rows(name, past)
+    ]
+    return tuple(rows)
+
+
+@dataclass(frozen=True, slots=True)
+class _Maker:
+    """Makes the rows of one case after the other."""
+
+    told: _Told
+    receipts: Mapping[str, Receipt]
+    """By the upload's pk."""
+    links: Links
+
+    def case_rows(self, case: Case, past: CasePast) -> Iterator[Row]:
+        """The rows of a case of the manifest."""
+        bare = self._bare(case.name, past, title=case.title, order=case.order)
+        for value in case.values:
+            yield self._value_row(bare, past, value.socket, value)
+        named = {value.socket for value in case.values}
+        for socket in past.sockets:
+            if socket not in named:
+                yield self._value_row(bare, past, socket, None)
+        if not case.values and not past.sockets:
+            yield _row(bare, past, socket="")
+
+    def unlisted_rows(self, name: str, past: CasePast) -> Iterator[Row]:
+        """The rows of a case that the manifest no longer names."""
+        bare = self._bare(name, past, title="", order=None)
+        for socket in past.sockets:
+            yield self._value_row(bare, past, socket, None)
+        if not past.sockets:
+            yield _row(bare, past, socket="", words=_NOT_LISTED)
+
+    def _bare(self, name: str, past: CasePast, *, title: str, order: int | None) -> Row:
+        return Row(
+            name,
+            title if past.title is None else past.title,
+            past.order if past.order is not None else order,
+            past_of.standing(past),
+            past.item,
+            None if past.gone else self.links.item(past.item),
+            "",
+            "",
+        )
+
+    def _value_row(self, bare: Row, past: CasePast, socket: str, value: Value | None) -> Row:
+        held = past.sockets.get(socket)
+        upload = _upload_pk(past, socket)
+        done = self.told.uploads.get(upload or "")
+        event = done.event if done is not None else None
+        files = self._files(upload, value)
+        standing, words = self._standing(bare.case, past, socket)
+        if value is None and words is None:
+            words = _NOT_LISTED
+        return _row(
+            bare,
+            past,
+            socket=socket,
+            standing=standing,
+            words=words,
+            files=files,
+            value=value.value if isinstance(value, JsonValue) else None,
+            size=event.size if isinstance(event, Done) else None,
+            sha256=_sha256(event, files),
+            image=_image(held, value),
+            sent=_sent(done, held),
+            confirmed=self._seen(bare.case, socket, held),
+        )
+
+    def _files(self, upload: str | None, value: Value | None) -> tuple[File, ...]:
+        """The very files of the upload, where they were written down, else the manifest's paths."""
+        receipt = self.receipts.get(upload or "")
+        if receipt is not None:
+            return tuple(File(*one) for one in receipt.files)
+        return tuple(File(path) for path in value.paths) if isinstance(value, FileValue) else ()
+
+    def _standing(self, case: str, past: CasePast, socket: str) -> tuple[str, str | None]:
+        held, upload = past.sockets.get(socket), past.uploads.get(socket)
+        failed = self.told.failed.get(case, {}).get(socket)
+        if past.gone:
+            return "gone", past.words
+        if failed is not None:
+            return "failed", failed
+        if held is not None:
+            standing = "failed" if held.standing == "lost" else held.standing
+            return standing, held.words
+        if upload is not None:
+            return ("uploaded" if upload.done else "uploading"), past.words
+        return "new", past.words
+
+    def _seen(self, case: str, socket: str, held: SocketPast | None) -> float | None:
+        if held is None or held.standing != "confirmed":
+            return None
+        return self.told.seen.get(case, {}).get(socket)
+
+
+def _row(bare: Row, past: CasePast, **given: object) -> Row:
+    """The bare row of a case with what is known of one value."""
+    given.setdefault("standing", "gone" if past.gone else past_of.standing(past).value)
+    given.setdefault("words", past.words)
+    return replace(bare, **given)  # type: ignore[arg-type]
+
+
+def _upload_pk(past: CasePast, socket: str) -> str | None:
+    held, upload = past.sockets.get(socket), past.uploads.get(socket)
+    if held is not None and held.entry.upload is not None:
+        return held.entry.upload
+    return upload.begun.pk if held is None and upload is not None else None
+
+
+def _sha256(event: Event | None, files: tuple[File, ...]) -> str | None:
+    if isinstance(event, Done) and event.sha256 is not None:
+        return event.sha256
+    return files[0].sha256 if len(files) == 1 else None
+
+
+def _image(held: SocketPast | None, value: Value | None) -> str | None:
+    """A confirmed image's pk is a UUID; the marks of other values are not."""
+    if held is not None and held.pk is not None and _UUID.fullmatch(held.pk):
+        return held.pk
+    return value.pk if isinstance(value, ImageValue) else None
+
+
+def _sent(done: Record | None, held: SocketPast | None) -> float | None:
+    if done is not None:
+        return done.time
+    return held.since if held is not None else None
