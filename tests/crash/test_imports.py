@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.crash.helpers import Rich, platform
+from tests.e2e.data import dicom_slice, mask, mha
+
+BROKEN, TWO_SERIES, BAD_MASK, BAD_JSON = "patient-03", "patient-07", "patient-11", "patient-15"
+MENDED = "patient-16"
+
+
+def twenty_cases(folder: Path) -> Rich:
+    box = Rich(folder, root=folder / "data")
+    for number in range(20):
+        name = f"patient-{number:02}"
+        image: dict[str, Any] = {"file": f"{name}/ct.mha"}
+        if name == TWO_SERIES:
+            image = {"files": f"{name}/ct/*.dcm"}
+            for slice_ in range(4):
+                content = dicom_slice(1 + slice_ // 2, slice_, side=16)
+                box.write(content, name, "ct", f"IM{slice_}.dcm")
+        box.write(b"this is no image" if name == BROKEN else mha(name), name, "ct.mha")
+        values = (7, 9) if name == BAD_MASK else (0, 1)
+        box.write(mha(name, values=values), name, "airways.mha")
+        box.write(json.dumps("seven" if name == BAD_JSON else 7), name, "age.json")
+        sockets = {
+            "ct-image": image,
+            "airway-segmentation": {"file": f"{name}/airways.mha"},
+            "age": {"file": f"{name}/age.json"},
+            "some-score": number + 0.5,
+        }
+        box.add(name, sockets)
+    box.save()
+    return box
+
+
+def failures(err: str) -> dict[str, str]:
+    """Case → words, of the summary."""
+    lines = [line for line in err.splitlines() if line.startswith("failed: patient-")]
+    return {line.split(": ")[1]: line for line in lines}
+
+
+@pytest.fixture
+def schema(tmp_path: Path) -> Path:
+    path = tmp_path / "age.schema.json"
+    path.write_text('{"type": "number"}')
+    return path
+
+
+def test_imports_that_fail_are_named_and_only_what_is_mended_is_sent(
+    tmp_path: Path, schema: Path
+) -> None:
+    box = twenty_cases(tmp_path)
+    sockets = (
+        *("ct-image=Image", "airway-segmentation=Segmentation,segments=0-1"),
+        *("some-score=Float", f"age=Anything:file,schema={schema}"),
+    )
+    with platform(tmp_path, sockets=sockets, import_delay_s=0.05) as box.served:
+        first = box.go("--refused-after", "2").expect(1)
+        failed = failures(first.err)
+
+        assert set(failed) == {BROKEN, TWO_SERIES, BAD_MASK, BAD_JSON}
+        assert "ct-image: " in failed[BROKEN]
+        assert "1 file could not be imported." in failed[BROKEN]
+        assert "Image imports should result in a single image." in failed[TWO_SERIES]
+        assert "airway-segmentation: " in failed[BAD_MASK]
+        assert "it contains the voxel values: " in failed[BAD_MASK]
+        assert "age: " in failed[BAD_JSON]
+        assert "have to fit the socket's schema" in failed[BAD_JSON]
+        assert (first.ends["done"], first.ends["failed"]) == (16, 4)
+
+        same = box.go("--refused-after", "2").expect(1)
+        assert set(failures(same.err)) == set(failed)
+        assert (same.summary["uploads"], same.summary["bytes_sent"]) == (0, 0)
+
+        mended = box.write(mha("mended"), BROKEN, "ct.mha")
+        second = box.go("--refused-after", "2").expect(1)
+        assert set(failures(second.err)) == {TWO_SERIES, BAD_MASK, BAD_JSON}
+        assert second.summary["uploads"] == 1
+        assert second.summary["bytes_sent"] == mended.stat().st_size
+        assert [one["case"] for one in second.events("started", "ct-image")] == [BROKEN]
+
+        third = box.go("--refused-after", "2", "--retry-failed").expect(1)
+        assert set(failures(third.err)) == {TWO_SERIES, BAD_MASK, BAD_JSON}
+        assert third.ends["done"] == 17
+
+        box.write("8", BAD_JSON, "age.json")
+        box.write(mask("mended"), BAD_MASK, "airways.mha")
+        for slice_ in range(4):
+            content = dicom_slice(1, slice_, side=16)
+            box.write(content, TWO_SERIES, "ct", f"IM{slice_}.dcm")
+        last = box.go("--refused-after", "2").expect(0)
+        assert last.summary["uploads"] == 3
+        box.check()
