@@ -7,6 +7,8 @@ from dataclasses import replace
 from itertools import count
 from typing import Any
 
+from hypothesis import settings
+
 from manifest_uploader.desk import Choices, Desk, renamed_cases
 from manifest_uploader.digests import json_digest
 from manifest_uploader.history import fold
@@ -38,6 +40,8 @@ PLACE = Place("lung.yaml", 3, 5)
 STUDY = Target(TargetKind.READER_STUDY, "lung", "00000000-0000-4000-8000-00000000aaaa")
 ARCHIVE = Target(TargetKind.ARCHIVE, "lung", "00000000-0000-4000-8000-00000000bbbb")
 TOKEN = "0123456789abcdef" * 4
+some = settings(max_examples=60, deadline=None)
+"""Enough examples for every run of the tests; the machine may be busy."""
 
 
 def pk(number: int) -> str:

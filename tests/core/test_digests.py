@@ -15,6 +15,7 @@ from manifest_uploader.digests import (
     may_be_same,
     stat_digest,
 )
+from tests.core.helpers import some
 
 texts = st.text(max_size=5)
 values = st.recursive(
@@ -24,6 +25,7 @@ values = st.recursive(
 )
 
 
+@some
 @given(values)
 def test_a_value_has_the_digest_of_what_the_platform_gives_back(value: Any) -> None:
     given_back = json.loads(json.dumps(value))
@@ -31,17 +33,14 @@ def test_a_value_has_the_digest_of_what_the_platform_gives_back(value: Any) -> N
     assert json_digest(value) == json_digest(given_back)
 
 
+@some
 @given(values, values)
 def test_two_values_have_one_digest_where_the_platform_sees_one_value(a: Any, b: Any) -> None:
     assert (json_digest(a) == json_digest(b)) == _is_equal(a, b)
 
 
-@given(values, values)
-def test_a_value_wrapped_in_a_list_is_another_value(a: Any, b: Any) -> None:
-    assert json_digest([a, b]) != json_digest(a)
-
-
-@given(st.dictionaries(texts, values, min_size=2, max_size=5))
+@some
+@given(st.dictionaries(texts, st.integers() | texts, min_size=2, max_size=5))
 def test_an_object_is_compared_without_order(value: dict[str, Any]) -> None:
     turned = dict(reversed(list(value.items())))
 
@@ -60,7 +59,7 @@ def test_numbers_are_compared_as_numbers(one: Any, other: Any) -> None:
     ("one", "other"),
     [
         *[(1, True), (0, False), ("", []), ([], {}), ("1", 1), (0, "")],
-        *[(1e300, "1e+300"), (10**400, str(10**400)), (0.1, 0.2), ([1, 2], [2, 1])],
+        *[(1e300, "1e+300"), (10**400, str(10**400)), (0.1, 0.2), ([1, 2], [2, 1]), ([1], 1)],
     ],
 )
 def test_what_only_looks_alike_is_not_the_same(one: Any, other: Any) -> None:
@@ -78,6 +77,7 @@ def test_the_digest_of_an_image_does_not_depend_on_the_case_of_its_pk() -> None:
 files = st.lists(st.tuples(texts, st.integers(0, 2**40), st.integers(0, 2**62)), max_size=5)
 
 
+@some
 @given(files)
 def test_files_have_the_same_stat_only_with_the_same_names_sizes_and_times(
     entries: list[tuple[str, int, int]],

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from manifest_uploader.kinds import DICOM_SET, misfit, takes_json, value_misfit
 from manifest_uploader.model import Socket
-from tests.core.helpers import SOCKETS, files, image, plain, socket
+from tests.core.helpers import SOCKETS, files, image, plain, socket, some
 
 KINDS = ("Float", "Integer", "Bool", "String", "Choice", "Multiple choice", "2D bounding box")
 json_values = st.recursive(
@@ -56,6 +56,7 @@ def test_a_value_of_another_kind_is_told_with_a_hint(
     assert found == (f"socket 'a-socket' of kind '{kind}' wants {wanted}", hint)
 
 
+@some
 @given(st.sampled_from(KINDS), json_values)
 def test_a_misfit_is_short_whatever_the_value(kind: str, value: Any) -> None:
     found = value_misfit(value, value_socket(kind))

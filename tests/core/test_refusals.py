@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manifest_uploader import refusals
+from tests.core.helpers import some
 
 LIMIT = 400
 json_values = st.recursive(
@@ -51,6 +52,7 @@ def test_a_page_of_html_is_told_by_its_status(status: int, words: str) -> None:
     assert refusals.words(status, None) == words
 
 
+@some
 @given(st.integers(100, 599), json_values)
 def test_words_are_never_empty_and_never_long(status: int, body: Any) -> None:
     found = refusals.words(status, body)
@@ -86,6 +88,7 @@ def test_a_list_says_something_about_the_item() -> None:
     assert refusals.by_socket(body, ("ct",)) == {None: body[0]}
 
 
+@some
 @given(json_values, st.lists(st.text(), max_size=3))
 def test_any_answer_is_read_without_a_crash(body: Any, sockets: list[str]) -> None:
     found = refusals.by_socket(body, tuple(sockets))
