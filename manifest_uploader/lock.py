@@ -90,19 +90,41 @@ def _take(path: Path, mine: Holder, *, take_over: bool, command: str) -> None:
 
 
 def _made(path: Path, mine: Holder) -> bool:
-    """The lock was made, whole: its text is written elsewhere and linked, or written at once."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """The lock was made, whole or not at all: its text is on the disk before it has the name."""
+    aside = path.with_name(f"{path.name}.{mine.key}")
     try:
-        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
-    except FileExistsError:
-        return False
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write(aside, mine)
+        return _linked(aside, path, mine)
     except OSError as error:
         raise StateUnwritable(
             f"{path} cannot be written: {error.strerror}",
-            hint="nothing was sent; name another place for the state with --state",
+            hint="nothing was sent; make room, or name another place for the state with --state",
         ) from None
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
+    finally:
+        with contextlib.suppress(OSError):
+            aside.unlink(missing_ok=True)
+
+
+def _write(path: Path, mine: Holder) -> None:
+    with path.open("x", encoding="utf-8") as file:
         json.dump(asdict(mine), file)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _linked(aside: Path, path: Path, mine: Holder) -> bool:
+    """Give the lock its name, unless another has it."""
+    try:
+        path.hardlink_to(aside)
+    except FileExistsError:
+        # NFS may answer so when it repeats a request that has acted.
+        return aside.stat().st_nlink == 2  # noqa: PLR2004
+    except (OSError, NotImplementedError):  # a disk without hard links
+        try:
+            _write(path, mine)
+        except FileExistsError:
+            return False
     return True
 
 

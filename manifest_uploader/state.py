@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import stat
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -184,14 +185,20 @@ def check(stored: Stored, binding: Binding, path: Path) -> None:
 
 def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     try:
-        with path.open("rb") as file:
-            yield from _whole_lines(file, path)
+        is_regular = stat.S_ISREG(path.stat().st_mode)
+        if is_regular:
+            with path.open("rb") as file:
+                yield from _whole_lines(file, path)
     except FileNotFoundError:
         return
     except OSError as error:
         raise StateUnwritable(
             f"{path} cannot be read: {error.strerror}", hint="nothing was sent"
         ) from None
+    if not is_regular:  # a device may have no end, a pipe no beginning
+        raise StateUnwritable(
+            f"{path} is not a regular file", hint="name another with --state; nothing was sent"
+        )
 
 
 def _whole_lines(file: Iterable[bytes], path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -203,9 +210,7 @@ def _whole_lines(file: Iterable[bytes], path: Path) -> Iterator[tuple[int, dict[
         number += len(chunk)
 
 
-def _objects(
-    chunk: list[bytes], path: Path, first: int
-) -> Iterator[tuple[int, dict[str, Any]]]:
+def _objects(chunk: list[bytes], path: Path, first: int) -> Iterator[tuple[int, dict[str, Any]]]:
     try:
         found = json.loads(b"[" + b",".join(chunk) + b"]")
     except (ValueError, RecursionError):

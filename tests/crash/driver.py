@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from tests.e2e.helpers import Ran
 
-When = Literal["before", "torn", "after"]
+When = Literal["locking", "before", "torn", "after"]
 _PRELOAD = (
     *("manifest_uploader.cli", "manifest_uploader.run", "manifest_uploader.console", __name__),
     *("pydicom", "psutil", "manifest_uploader.sandbox"),
@@ -31,7 +31,8 @@ class Kill:
     """SIGKILL around one line of the state file."""
 
     when: When
-    """Before the line is written, with half of it written, or right after it."""
+    """Before the line is written, with half of it written, or right after it; or while the lock
+    is taken, before it has its name."""
     line: int
     """From 1; the first binds the state to its target."""
 
@@ -77,8 +78,8 @@ def _command(
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(environment)
-    sys.stdout = Path("out.txt").open("w", encoding="utf-8")
-    sys.stderr = Path("err.txt").open("w", encoding="utf-8", buffering=1)
+    sys.stdout = Path("out.txt").open("w", encoding="utf-8")  # noqa: SIM115 - to the very end
+    sys.stderr = Path("err.txt").open("w", encoding="utf-8", buffering=1)  # noqa: SIM115
     if kill is not None:
         _die_at(kill)
     from manifest_uploader import access
@@ -92,8 +93,11 @@ def _command(
 
 def _die_at(kill: Kill) -> None:
     """Let the state's writer take so many lines and no more."""
-    from manifest_uploader import state
+    from manifest_uploader import lock, state
 
+    if kill.when == "locking":
+        vars(lock)["_linked"] = lambda *_: _die()
+        return
     write = state._write_all
     written = 0
 

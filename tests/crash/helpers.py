@@ -7,15 +7,15 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 from manifest_uploader.sandbox import Fault, Seen
 from manifest_uploader.sandbox.store import Store
 from tests.crash.driver import Kill, uploader
-from tests.e2e.data import dicom_slice, mask, mha, write
-from tests.e2e.helpers import Box, Entry, Ran, Served, held, served
+from tests.e2e.data import dicom_slice, mask, mha
+from tests.e2e.helpers import Box, Entry, Ran, Served, served
 
 IMAGE = "11111111-2222-4333-8444-555555555555"
 """An image that the platform already has."""
@@ -124,6 +124,22 @@ def rich_box(folder: Path, served: Served | None, cases: int, *, root: Path) -> 
     return box
 
 
+def small_box(folder: Path, served: Served | None, cases: int = 1, *, root: Path) -> Rich:
+    """A folder with a manifest of cases of a report, a JSON file and a score."""
+    box = Rich(folder, served, root=root)
+    for number in range(cases):
+        name = f"patient-{number}"
+        box.write(b"%PDF-1.4 " + name.encode(), name, "report.pdf")
+        sockets = {
+            "report": {"file": f"{name}/report.pdf"},
+            "details": {"value": [name]},
+            "some-score": number + 0.5,
+        }
+        box.add(name, sockets)
+    box.save()
+    return box
+
+
 class Recorder:
     """A hook that only counts what might change something on the platform."""
 
@@ -169,4 +185,4 @@ def side_by_side(work: Any, tasks: Sequence[Any], *, at_once: int = 4) -> list[A
         return list(pool.map(work, tasks))
 
 
-__all__ = ["Box", "Kill", "Rich", "held", "mask", "mha", "write"]
+__all__ = ["Kill", "Rich", "mask", "mha"]

@@ -75,7 +75,7 @@ class Found:
     def __str__(self) -> str:
         wanted = "all of it" if self.anew else f"at most {(self.size - self.stored) / MIB:.0f} MiB"
         return (
-            f"{self.what}: {self.size / MIB:.0f} MiB, killed with {self.stored / MIB:.0f} MiB stored; "
+            f"{self.what}: {self.size / MIB:.0f} MiB, killed with {self.stored / MIB:.0f} stored; "
             f"then sent {self.sent / MIB:.1f} MiB ({wanted}), {self.seconds:.1f} s: "
             + ("ok" if self.is_right else "WRONG")
         )
