@@ -132,6 +132,7 @@ def _upload(
     facts = _upload_facts(case, value, desk)
     alive = (
         before is not None
+        and not before.done  # what is complete and not used holds other content
         and before.begun.stat == facts.stat
         and desk.facts.rows.get(before.begun.pk) in {"Initialized", "Completed"}
     )

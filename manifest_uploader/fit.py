@@ -61,7 +61,7 @@ def _title_problems(case: Case, desk: Desk) -> list[Problem]:
     if holder is not None and past.title != case.title and not _may_adopt(case, past, desk):
         return [
             Problem(
-                f"the {place} already has a {noun} titled '{case.title}' ({holder})",
+                f"the {place} already has {_a(noun)} titled '{case.title}' ({holder})",
                 case.title_place,
                 "is it this case's own (the state was lost)? then --adopt takes it; "
                 "else choose another title",
@@ -77,6 +77,10 @@ def _title_problems(case: Case, desk: Desk) -> list[Problem]:
             )
         ]
     return []
+
+
+def _a(noun: str) -> str:
+    return f"a{'n' * (noun[0] in 'aeiou')} {noun}"
 
 
 def _may_adopt(case: Case, past: CasePast, desk: Desk) -> bool:
