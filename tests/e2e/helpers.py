@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -167,6 +168,19 @@ def wait_for(look: Callable[[], Any], *, seconds: float = 20.0) -> Any:
         assert time.monotonic() < end, "it did not happen in time"
         time.sleep(0.01)
     return found
+
+
+def side_by_side(scenarios: Mapping[str, Callable[[], object]]) -> None:
+    """Act out scenarios at the same time: most of their time is waiting; raise all that failed."""
+    with ThreadPoolExecutor(4) as pool:
+        under_way = {name: pool.submit(act) for name, act in scenarios.items()}
+    failed = []
+    for name, future in under_way.items():
+        if isinstance(error := future.exception(), Exception):
+            error.add_note(f"in the scenario '{name}'")
+            failed.append(error)
+    if failed:
+        raise ExceptionGroup("scenarios", failed)
 
 
 @dataclass
