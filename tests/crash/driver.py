@@ -20,6 +20,7 @@ from typing import Any, Literal
 from tests.e2e.helpers import Ran
 
 When = Literal["locking", "before", "torn", "after"]
+_CODE = Path("code.txt")
 _PRELOAD = (
     *("manifest_uploader.cli", "manifest_uploader.run", "manifest_uploader.console", __name__),
     *("pydicom", "psutil", "manifest_uploader.sandbox"),
@@ -56,7 +57,8 @@ def uploader(
 
     `pause_s` is the first pause between two tries of a request, half a second for people.
     """
-    out, err = cwd / "out.txt", cwd / "err.txt"
+    out, err, code = cwd / "out.txt", cwd / "err.txt", cwd / "code.txt"
+    code.unlink(missing_ok=True)
     process = _context().Process(
         target=_command, args=(list(arguments), str(cwd), dict(environment), kill, pause_s)
     )
@@ -66,10 +68,10 @@ def uploader(
         process.kill()
         process.join()
         raise AssertionError(f"it did not end within {seconds} s\n{err.read_text()}")
-    code = process.exitcode
-    process.close()
-    assert code is not None
-    return Ran(code, out.read_text("utf-8"), err.read_text("utf-8"))
+    # Its own word goes before multiprocessing's, which several threads may take from each other.
+    ended = int(code.read_text()) if code.exists() else process.exitcode
+    assert ended is not None
+    return Ran(ended, out.read_text("utf-8"), err.read_text("utf-8"))
 
 
 def _command(
@@ -88,6 +90,7 @@ def _command(
     vars(access)["Patience"] = functools.partial(access.Patience, first_pause_s=pause_s)
     code = command(arguments)
     sys.stdout.flush()
+    _CODE.write_text(str(code))
     sys.exit(code)
 
 
@@ -116,4 +119,5 @@ def _die_at(kill: Kill) -> None:
 
 
 def _die() -> Any:
+    _CODE.write_text(str(-signal.SIGKILL))
     os.kill(os.getpid(), signal.SIGKILL)
