@@ -178,16 +178,20 @@ class _Lines:
     explained: bool
     lines: list[str] = field(default_factory=list)
 
-    def key(self, depth: int, key: str, text: str = "", *, mark: str = "") -> None:
-        """`key: text` at a depth of keys; `mark` comments it out."""
-        indent = " " * (self.layout.keys + depth * self.layout.step)
+    def key(self, depth: int, key: str, text: str = "", *, open_: bool = False) -> None:
+        """`key: text` at a depth of keys."""
         why = _EXPLAINED.get(key, "") if self.explained and depth == 0 else ""
-        line = f"{indent}{mark}{key}:{' ' * bool(text)}{text}{' # ' * bool(why)}{why}"
-        self.lines.append(line)
+        self.line(depth, f"{key}:{' ' * bool(text)}{text}{' # ' * bool(why)}{why}", open_=open_)
+
+    def line(self, depth: int, text: str, *, open_: bool = False) -> None:
+        """A line at a depth; an open one is a comment until a person takes the `# ` away."""
+        step = " " * self.layout.step
+        before = f"{step}# {step * (depth - 1)}" if open_ else step * depth
+        self.lines.append(" " * self.layout.keys + before + text)
 
     def comment(self, depth: int, text: str) -> None:
         """A line for people."""
-        self.lines.append(" " * (self.layout.keys + depth * self.layout.step) + remark(text))
+        self.line(depth, remark(text))
 
 
 def case_lines(entry: Entry, layout: Layout, *, explained: bool = False) -> list[str]:
@@ -210,28 +214,27 @@ def case_lines(entry: Entry, layout: Layout, *, explained: bool = False) -> list
     return [dash + first, *lines.lines[1:]]
 
 
-def _add_source(lines: _Lines, socket: str, source: Source, *, mark: str = "") -> None:
+def _add_source(lines: _Lines, socket: str, source: Source, *, open_: bool = False) -> None:
     match source:
         case OneFile(path):
-            lines.key(1, socket, mark=mark)
-            lines.key(2, "file", scalar(path), mark=mark)
+            lines.key(1, socket, open_=open_)
+            lines.key(2, "file", scalar(path), open_=open_)
         case Files((path,)):
-            lines.key(1, socket, mark=mark)
-            lines.key(2, "files", scalar(path), mark=mark)
+            lines.key(1, socket, open_=open_)
+            lines.key(2, "files", scalar(path), open_=open_)
         case Files(paths):
-            lines.key(1, socket, mark=mark)
-            lines.key(2, "files", mark=mark)
-            indent = " " * (lines.layout.keys + 3 * lines.layout.step)
-            lines.lines += [f"{indent}{mark}- {scalar(path)}" for path in paths]
+            lines.key(1, socket, open_=open_)
+            lines.key(2, "files", open_=open_)
+            for path in paths:
+                lines.line(3, f"- {scalar(path)}", open_=open_)
         case value:
-            lines.key(1, socket, scalar(value), mark=mark)
+            lines.key(1, socket, scalar(value), open_=open_)
 
 
 def _add_choices(lines: _Lines, socket: str, choices: tuple[Choice, ...]) -> None:
-    """All of them as comments, from which a person takes the '# ' of one away."""
-    lines.comment(
-        1, f"{socket}: {len(choices)} fit; remove the '#' before the lines of one of them"
-    )
+    """All of them as comments: a person takes the `# ` before one of them away."""
+    what = f"{socket}: {len(choices)} fit; choose one and remove the '# ' before its lines"
+    lines.comment(1, what)
     for choice in choices:
         lines.comment(1, f"({choice.label})")
-        _add_source(lines, socket, choice.source, mark="#")
+        _add_source(lines, socket, choice.source, open_=True)

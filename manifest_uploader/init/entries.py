@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -13,7 +13,14 @@ from manifest_uploader import dicom
 from manifest_uploader.init.choices import Group, sort_out
 from manifest_uploader.init.compose import Choice, Entry, Files, OneFile, Source
 from manifest_uploader.init.inside import Fitting, Inside, Insides
-from manifest_uploader.init.names import raw_name, stem, wrong_order, wrong_source, wrong_title
+from manifest_uploader.init.names import (
+    own_name,
+    raw_name,
+    stem,
+    wrong_order,
+    wrong_source,
+    wrong_title,
+)
 from manifest_uploader.init.options import Options, Wanted
 from manifest_uploader.init.patterns import Part, filled, names_in
 from manifest_uploader.init.table import Key, Keyed, Row, Table, text_of, typed
@@ -66,12 +73,19 @@ class Maker:
             return None
         return draft.entry(self._title(found, name, row), self._order(name, row))
 
+    def meet(self, cases: Sequence[Found]) -> None:
+        """Take the rows of cases that are written already for used."""
+        for found in cases:
+            if self.keyed is not None:
+                keys = case_keys(found, self.each, self.options.keys)
+                self.met.update(key for key in keys if key in self.keyed.rows)
+
     # the table
 
     def _row(self, found: Found, name: str) -> Row | None:
         if self.keyed is None or self.table is None:
             return None
-        keys = list(_keys(found, self.each, self.options.keys))
+        keys = list(case_keys(found, self.each, self.options.keys))
         for key in keys:
             if key in self.keyed.rows:
                 self.met.add(key)
@@ -113,7 +127,7 @@ class Maker:
         template = self.options.title
         if not template:
             return None
-        title = _filled_title(template, {"name": name, **found.names}, row)
+        title = _filled_title(template, {"name": own_name(found), **found.names}, row)
         if not title:
             self.told.add("cases without a title of their own: readers see the name", name)
             return None
@@ -143,7 +157,7 @@ class Maker:
 
     def _take_files(self, draft: _Draft, wanted: Wanted, inside: Inside, found: Found) -> set[str]:
         """Fill a socket with files; the files that it takes or might take."""
-        fitting = _fitting(wanted, inside, found, draft.name)
+        fitting = _fitting(wanted, inside, found)
         if not fitting.files:
             pattern = wanted.pattern or found.path
             self._tell_missing(draft, wanted.socket, f"nothing fits {quoted(pattern)}")
@@ -195,16 +209,16 @@ class Maker:
             if group.series and fnmatch.fnmatchcase(group.series.description.casefold(), pattern)
         ]
 
-    def _full(self, inside: Inside):  # type: ignore[no-untyped-def]
-        return lambda path: self.tree.full(f"{inside.base}/{path}".lstrip("/"))
+    def _full(self, inside: Inside) -> Callable[[str], str]:
+        return lambda path: self.tree.full(inside.path(path))
 
     def _source(self, group: Group, fitting: Fitting, inside: Inside) -> OneFile | Files:
-        before = self.prefix + (f"{inside.base}/" if inside.base else "")
+        before = self.prefix + inside.path("")
         if len(group.files) == 1:
             return OneFile(before + group.files[0])
         if group.files == fitting.files and _is_safe(before, fitting):
             return Files((before + fitting.glob,))
-        pattern = _pattern_of(group.files, inside)
+        pattern = _pattern_of(group, inside)
         if pattern is not None and "**" not in before.split("/"):
             return Files((before + pattern,))
         return Files(tuple(before + path for path in group.files))
@@ -214,16 +228,16 @@ class Maker:
         if self._checked_names or group.series is None:
             return
         self._checked_names = True
-        words = dicom.patient_words(Path(self._full(inside)(group.files[0])))
+        words = dicom.patient_words(Path(self.tree.full(inside.path(group.files[0]))))
         if words is not None:
             self.told.add(
                 "DICOM files that may name their patients, which 'uploader validate' refuses "
                 "(remove the names, or write 'identifiable: allowed' into the manifest)",
-                f"{inside.base}/{group.files[0]}".lstrip("/") + f": {words}",
+                f"{inside.path(group.files[0])}: {words}",
             )
 
     def _tell_unused(self, found: Found, inside: Inside, used: set[str]) -> None:
-        before = f"{inside.base}/" if inside.base else ""
+        before = inside.path("")
         if found.is_file:
             self.insides.used.update(before + path for path in used)
             return
@@ -257,7 +271,7 @@ class _Draft:
         )
 
 
-def _keys(found: Found, each: tuple[Part, ...], columns: tuple[str, ...]) -> Iterator[Key]:
+def case_keys(found: Found, each: tuple[Part, ...], columns: tuple[str, ...]) -> Iterator[Key]:
     """The keys by which a case's row may be found, the most telling first."""
     if all(column in found.names for column in columns):
         yield tuple(found.names[column] for column in columns)
@@ -276,11 +290,11 @@ def _filled_title(template: str, names: Mapping[str, str], row: Row | None) -> s
     return filled(template, known).strip() if all(known.get(one) for one in spoken) else ""
 
 
-def _fitting(wanted: Wanted, inside: Inside, found: Found, name: str) -> Fitting:
+def _fitting(wanted: Wanted, inside: Inside, found: Found) -> Fitting:
     if not wanted.pattern and found.is_file:
         own = found.path.rpartition("/")[2]
         return Fitting((own,), own, literal=True)
-    names = {"name": stem(found.path.rpartition("/")[2]) if found.is_file else name}
+    names = {"name": own_name(found)}
     return inside.fitting(wanted.pattern or "**/*", {**names, **found.names})
 
 
@@ -289,19 +303,27 @@ def _is_safe(before: str, fitting: Fitting) -> bool:
     return "**" not in before.split("/") or fitting.literal
 
 
-def _pattern_of(files: tuple[str, ...], inside: Inside) -> str | None:
-    """A pattern that fits exactly these many files; None if there is none as simple as `A*.dcm`."""
+def _pattern_of(group: Group, inside: Inside) -> str | None:
+    """A pattern that fits exactly these files; None if there is none as simple as `A*.dcm`."""
+    files = group.files
     folders = {path.rpartition("/")[0] for path in files}
-    if len(files) <= _LISTED or len(folders) > 1:
+    if (group.series is None and len(files) <= _LISTED) or len(folders) > 1:
         return None
     folder = folders.pop()
     names = sorted(path.rpartition("/")[2] for path in files)
-    start = os.path.commonprefix(names)
-    end = os.path.commonprefix([name[len(start) :][::-1] for name in names])[::-1]
+    start = common_start(names)
+    end = common_start([name[len(start) :][::-1] for name in names])[::-1]
     pattern = f"{start}*{end}"
     if is_magic(start + end) or list(matching(inside.listed(folder).files, pattern)) != names:
         return None
     return f"{folder}/{pattern}".lstrip("/")
+
+
+def common_start(names: Sequence[str]) -> str:
+    """What all names begin with."""
+    first, last = min(names), max(names)
+    length = next((n for n, one in enumerate(first) if last[n : n + 1] != one), len(first))
+    return first[:length]
 
 
 def in_short(paths: Sequence[str]) -> Iterator[str]:

@@ -75,6 +75,10 @@ class Inside:
     around: Look
     """What patterns with names in them may reach."""
 
+    def path(self, path: str) -> str:
+        """A path of the case, below the folder that holds all cases."""
+        return f"{self.base}/{path}".lstrip("/")
+
     def own_files(self) -> Iterator[str]:
         """All files of the case."""
         for folder, seen in self.held.items():

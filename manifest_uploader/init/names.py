@@ -8,7 +8,7 @@ from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from manifest_uploader.case_entry import NAME_LENGTH, read_case
+from manifest_uploader.case_entry import NAME_LENGTH, read_case, read_path
 from manifest_uploader.init.compose import Entry, Files, OneFile, Source
 from manifest_uploader.init.patterns import Part
 from manifest_uploader.init.tree import Found
@@ -31,6 +31,12 @@ def stem(name: str) -> str:
             break
     head, dot, tail = name.rpartition(".")
     return head if dot and head and " " not in tail else name
+
+
+def own_name(found: Found) -> str:
+    """What `{name}` stands for: the folder's name, or the file's without its ending."""
+    last = found.path.rpartition("/")[2]
+    return stem(last) if found.is_file else last
 
 
 def raw_name(found: Found, each: tuple[Part, ...]) -> str:
@@ -105,6 +111,13 @@ def wrong_order(order: int) -> Complaint | None:
 def wrong_source(source: Source) -> Complaint | None:
     """Why a manifest does not take what a socket is to hold; None if it does."""
     return _first(Entry("x", sockets=(("x", source),)))
+
+
+def wrong_root(path: str) -> Complaint | None:
+    """Why a manifest does not take a path as its root; None if it does."""
+    problems = Problems("")
+    read_path(_text(path), "root", problems)
+    return next((Complaint(one.message, one.hint) for one in problems.in_order()), None)
 
 
 def _first(entry: Entry) -> Complaint | None:

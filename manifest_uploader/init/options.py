@@ -55,7 +55,8 @@ class Options:
     def missing(self) -> tuple[str, ...]:
         """What has to be known and was not given."""
         given = {"--slug": self.slug, "--each": self.each, "--socket": self.sockets}
-        return tuple(name for name, value in given.items() if not value)
+        missing = [name for name, value in given.items() if not value]
+        return (*missing, *(["--key"] if self.table and not self.keys else []))
 
 
 def read_socket(text: str) -> Wanted:

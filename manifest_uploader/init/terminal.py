@@ -1,0 +1,38 @@
+"""A person at a terminal: questions on standard error, answers from standard input."""
+
+from __future__ import annotations
+
+import sys
+
+from manifest_uploader.console import say
+from manifest_uploader.errors import UsageError
+from manifest_uploader.problems import printable
+
+
+def is_there() -> bool:
+    """Whether somebody reads and types."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+class Terminal:
+    """Asks line by line."""
+
+    def tell(self, text: str) -> None:
+        """Show lines of text."""
+        say(text)
+
+    def ask(self, question: str, default: str = "") -> str:
+        """What is typed, or the default; raises UsageError where nothing more comes."""
+        offered = f" [{printable(default)}]" if default else ""
+        sys.stderr.write(_encodable(f"{printable(question)}?{offered} "))
+        sys.stderr.flush()
+        line = sys.stdin.readline()
+        if not line:
+            sys.stderr.write("\n")
+            raise UsageError("the answers ended; nothing was written")
+        return line.strip() or default
+
+
+def _encodable(text: str) -> str:
+    encoding = sys.stderr.encoding or "ascii"
+    return text.encode(encoding, "replace").decode(encoding)

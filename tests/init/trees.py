@@ -1,0 +1,48 @@
+"""Folders as people have them, with what goes wrong in them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.e2e.data import dicom_slice, mask, mha, write
+
+
+def classic(folder: Path, patients: int = 3) -> Path:
+    """`mainfolder/patientN_folder/file`: an image in two files, a segmentation."""
+    main = folder / "mainfolder"
+    for number in range(1, patients + 1):
+        home = main / f"patient{number}_folder"
+        head, _, voxels = mha(number).partition(b"LOCAL\n")
+        write(home / "ct.mhd", head + b"ct.raw\n")
+        write(home / "ct.raw", voxels)
+        write(home / "airways.mha", mask(number))
+    return main
+
+
+def study(folder: Path, patients: int, *, slices: int = 2, side: int = 16) -> Path:
+    """Patients with a DICOM series and a segmentation, and a table of scores; with oddities.
+
+    Planted: the second patient without a row, `patient-999` without a folder, two series in the
+    third's folder, an extra file with the fourth, one in the folder itself, `.DS_Store`.
+    """
+    data = folder / "data"
+    rows = ["patient,score,label,good"]
+    for number in range(1, patients + 1):
+        name = f"patient-{number:03}"
+        for place in range(slices):
+            write(
+                data / name / "ct" / f"IM{place + 1:04}.dcm", dicom_slice(number, place, side=side)
+            )
+        write(data / name / "airways.mha", mask(number))
+        if number != 2:
+            good = "true" if number % 2 else "false"
+            rows.append(f"{name},{number / 4},Patient {number},{good}")
+    rows.append("patient-999,1,Nobody,true")
+    for place in range(2):
+        other = data / "patient-003" / "ct" / f"SC{place + 1:04}.dcm"
+        write(other, dicom_slice(1000, place, side=side))
+    write(data / "patient-004" / "extra.txt", "extra")
+    write(data / "readme.txt", "hello")
+    write(data / ".DS_Store", "x")
+    write(data / "scores.csv", "\n".join(rows) + "\n")
+    return data
