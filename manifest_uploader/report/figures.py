@@ -6,9 +6,10 @@ plot is ours: no name from a manifest gets there.
 
 from __future__ import annotations
 
+import math
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _WIDTH: Final = 440
 _HEIGHT: Final = 250
 """Of the drawing, in its own units: a phone shows it at about four fifths."""
+_TICKS: Final = 4
 _LABELS: Final = 4
 """Times that are named below a plot, at most one more."""
 _DAY_S: Final = 86400.0
@@ -35,6 +37,24 @@ class Figure:
     title: str
     caption: str
     svg: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Axis:
+    """How the numbers of a plot are spelt."""
+
+    words: Callable[[float], str]
+    units: Sequence[float]
+    """In which round values are round, ascending."""
+    stacked: bool = False
+    least: float = 0.0
+    """Steps are no smaller: half a case is none."""
+
+
+_COUNTS: Final = _Axis(lambda count: f"{count:.0f}", (1,), least=1)
+_STACKED_COUNTS: Final = replace(_COUNTS, stacked=True)
+_RATES: Final = _Axis(lambda size: f"{size_words(size)}/s", tuple(1024**n for n in range(5)))
+_TIMES: Final = _Axis(lambda seconds: time_words(seconds) if seconds else "0", (1, 60, 3600))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,20 +76,20 @@ def draw(timeline: Timeline, zone: tzinfo) -> tuple[Figure, ...]:
         return ()
     found = (
         _figure("Cases confirmed", "Cases that are done and seen on the platform, and failed ones.",
-                _line(timeline.bins, zone, _count_words,
+                _line(timeline.bins, zone, _COUNTS,
                       _Series("done", timeline.done), _Series("failed", timeline.failed))),
         _figure("Throughput", "Bytes a second, of uploads that were completed.",
-                _bars(timeline.bins, zone, lambda count: f"{size_words(count)}/s",
+                _bars(timeline.bins, zone, _RATES,
                       _Series("sent", timeline.throughput))),
         _figure("Retries and pauses",
                 "Steps that waited for room on the platform, were begun again, or failed. "
                 "(Single requests that were tried again are not written down.)",
-                _bars(timeline.bins, zone, _count_words,
+                _bars(timeline.bins, zone, _STACKED_COUNTS,
                       _Series("paused", timeline.pauses), _Series("begun again", timeline.repeats),
                       _Series("failed", timeline.failures))),
         _figure("How long imports took",
                 "From the filling of an item until its file was seen there, by when it was seen.",
-                _line(timeline.bins, zone, time_words,
+                _line(timeline.bins, zone, _TIMES,
                       _Series("longest", timeline.import_longest_s),
                       _Series("median", timeline.import_median_s))),
     )  # fmt: skip
@@ -80,32 +100,23 @@ def _figure(title: str, caption: str, svg: str | None) -> Figure | None:
     return None if svg is None else Figure(title, caption, svg)
 
 
-def _count_words(count: float) -> str:
-    return f"{count:.0f}"
-
-
-Words = Callable[[float], str]
-
-
-def _line(
-    bins: Sequence[Bin], zone: tzinfo, words: Words, *series: _Series
-) -> str | None:
+def _line(bins: Sequence[Bin], zone: tzinfo, axis: _Axis, *series: _Series) -> str | None:
     import pygal  # noqa: PLC0415 - an extra
 
-    return _drawn(pygal.Line, bins, zone, words, series, dots_size=1.6, allow_interruptions=True)
+    return _drawn(pygal.Line, bins, zone, axis, series, dots_size=1.6, allow_interruptions=True)
 
 
-def _bars(bins: Sequence[Bin], zone: tzinfo, words: Words, *series: _Series) -> str | None:
+def _bars(bins: Sequence[Bin], zone: tzinfo, axis: _Axis, *series: _Series) -> str | None:
     import pygal  # noqa: PLC0415 - an extra
 
-    return _drawn(pygal.StackedBar, bins, zone, words, series, spacing=0)
+    return _drawn(pygal.StackedBar, bins, zone, axis, series)
 
 
 def _drawn(
     kind: type[Graph],
     bins: Sequence[Bin],
     zone: tzinfo,
-    words: Words,
+    axis: _Axis,
     series: Sequence[_Series],
     **more: Any,
 ) -> str | None:
@@ -113,13 +124,14 @@ def _drawn(
     if all(one.empty for one in series):
         return None
     labels = _labels(bins, zone)
+    ticks = _ticks(_top(axis, series), axis.units, least=axis.least)
     chart = kind(
         width=_WIDTH,
         height=_HEIGHT,
         js=[],
         style=_style(),
         margin=4,
-        range=(0, _top(series)),
+        range=(0, ticks[-1]),
         show_legend=len(series) > 1,
         legend_at_bottom=True,
         legend_at_bottom_columns=len(series),
@@ -127,22 +139,33 @@ def _drawn(
         show_minor_x_labels=False,
         x_labels_major=[label for label in labels if label],
         truncate_label=-1,
-        max_scale=6,
-        min_scale=2,
         include_x_axis=True,
         disable_xml_declaration=True,
-        value_formatter=lambda value: "" if value is None else words(value),
+        value_formatter=lambda value: "" if value is None else axis.words(value),
         **more,
     )
     chart.x_labels = [label or " " for label in labels]
+    chart.y_labels = ticks
     for one in series:
         chart.add(one.name, list(one.values))
     chart.add_xml_filter(_bare)
     return str(chart.render(is_unicode=True))
 
 
-def _top(series: Sequence[_Series]) -> float:
-    return max((value for one in series for value in one.values if value is not None), default=1)
+def _top(axis: _Axis, series: Sequence[_Series]) -> float:
+    """The highest value that is drawn."""
+    columns = zip(*(one.values for one in series), strict=True)
+    measure = sum if axis.stacked else max
+    return max(measure([value or 0 for value in column]) for column in columns)
+
+
+def _ticks(top: float, units: Sequence[float], *, least: float = 0.0) -> list[float]:
+    """Round values from 0 to at least the top, about four, in the largest unit that fits."""
+    unit = max((one for one in units if one <= top), default=units[0])
+    about = max(top / unit / _TICKS, 1e-9)
+    power = max(10.0 ** math.floor(math.log10(about)), least)
+    step = next(one for one in (power, 2 * power, 5 * power, 10 * power) if one >= about) * unit
+    return [number * step for number in range(math.ceil(top / step) + 1)]
 
 
 def _style() -> Any:

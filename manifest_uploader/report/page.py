@@ -107,7 +107,7 @@ def _page(
         "slug": heading.slug,
         "noun": targets.place_noun(heading.kind),
         "item_noun": targets.noun(heading.kind),
-        "platform": heading.platform,
+        "platform": heading.platform and heading.platform.removesuffix("/api/v1/"),
         "target": heading.target,
         "begun": _moment(min(times), zone) if times else None,
         "ended": _moment(max(times), zone) if times else None,
@@ -185,9 +185,9 @@ def _row(row: Row, zone: tzinfo) -> dict[str, Any]:
         "size": row.size,
         "size_words": None if row.size is None else size_words(row.size),
         "sent": _key(row.sent),
-        "sent_words": _moment(row.sent, zone),
+        "sent_words": _lines(row.sent, zone),
         "confirmed": _key(row.confirmed),
-        "confirmed_words": _moment(row.confirmed, zone),
+        "confirmed_words": _lines(row.confirmed, zone),
         "standing": row.standing,
         "mood": _MOODS.get(row.standing, "wait"),
         "words": row.words,
@@ -209,6 +209,11 @@ def _key(time: float | None) -> str | None:
 
 def _moment(time: float | None, zone: tzinfo) -> str | None:
     return None if time is None else f"{datetime.fromtimestamp(time, zone):%Y-%m-%d %H:%M:%S}"
+
+
+def _lines(time: float | None, zone: tzinfo) -> str | None:
+    """Day and time, one below the other."""
+    return None if time is None else f"{datetime.fromtimestamp(time, zone):%Y-%m-%d\n%H:%M:%S}"
 
 
 def zone_words(time: float, zone: tzinfo) -> str:
