@@ -1,0 +1,82 @@
+"""The other clients, each in an environment of its own, and the servers they talk to."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import venv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+HERE = Path(__file__).parent
+STUDY = "benchmark"
+GCAPI = "gcapi==0.16.1"
+BOTO3 = "boto3"
+
+
+@dataclass(frozen=True)
+class Server:
+    """A sandbox, or a bare storage endpoint, in a process of its own."""
+
+    url: str
+    token: str
+    ca: str | None
+
+    @property
+    def env(self) -> dict[str, str]:
+        """What a client needs to know, as environment variables."""
+        found = {
+            "GRAND_CHALLENGE_API_URL": self.url,
+            "GRAND_CHALLENGE_AUTHORIZATION": self.token,
+        }
+        return found | ({"SSL_CERT_FILE": self.ca} if self.ca else {})
+
+
+def python_with(package: str) -> Path:
+    """The Python of an environment that holds a package; made once, kept in `.venvs`."""
+    name = package.replace("==", "-")
+    folder = ROOT / ".venvs" / f"{name}-py{sys.version_info[0]}{sys.version_info[1]}"
+    python = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
+    done = folder / "complete"
+    if not done.exists():
+        venv.create(folder, with_pip=True, clear=True)
+        subprocess.run([python, "-m", "pip", "install", "-q", package], check=True)
+        done.touch()
+    return python
+
+
+@contextlib.contextmanager
+def sandbox(folder: Path, *arguments: str, sockets: Sequence[str]) -> Iterator[Server]:
+    """A sandbox with one reader study, over TLS."""
+    command = [sys.executable, "-m", "manifest_uploader", "sandbox", "--json", "--tls"]
+    command += ["--dir", str(folder), "--reader-study", STUDY, "--import-delay", "0"]
+    command += [part for socket in sockets for part in ("--socket", socket)]
+    with _serving([*command, *arguments], folder.parent) as ready:
+        yield Server(ready["url"], ready["token"], ready["ca"])
+
+
+@contextlib.contextmanager
+def storage(folder: Path, *, certificates: Path, latency_ms: int, mbit: float) -> Iterator[Server]:
+    """An endpoint that speaks just enough S3, with the certificate of a sandbox."""
+    command = [sys.executable, "-m", "tests.benchmark.storage", str(certificates)]
+    with _serving([*command, str(latency_ms), str(mbit)], folder) as ready:
+        yield Server(ready["url"], "", str(certificates / "ca.pem"))
+
+
+@contextlib.contextmanager
+def _serving(command: Sequence[str], cwd: Path) -> Iterator[dict[str, str]]:
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        command, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as child:
+        assert child.stdout is not None
+        try:
+            yield json.loads(child.stdout.readline())
+        finally:
+            child.terminate()
+            child.wait(30)

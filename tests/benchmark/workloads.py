@@ -1,0 +1,314 @@
+"""The workloads: each gives rows of a table, its ratios within the same run."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.benchmark import data
+from tests.benchmark.measure import Figure, middle, run
+from tests.benchmark.places import (
+    BOTO3,
+    GCAPI,
+    HERE,
+    ROOT,
+    Server,
+    python_with,
+    sandbox,
+    storage,
+)
+
+LATENCY_MS = 60
+MBIT = 160.0
+SOCKETS = ("ct-image=Image", "report=PDF file", "table=CSV file", "score=Float")
+PYTHON = Path(sys.executable)
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much of everything; the bars are at 1."""
+
+    share: float = 1.0
+    runs: int = 3
+
+    def of(self, count: int) -> int:
+        """This share of a count, at least 2."""
+        return max(2, round(count * self.share))
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table."""
+
+    workload: str
+    client: str
+    figure: Figure
+    note: str = ""
+
+
+Runs = dict[str, Callable[[], Figure]]
+
+
+def interleaved(runs: Runs, times: int) -> dict[str, Figure]:
+    """Every client once, then again: the machine's moods are shared."""
+    found: dict[str, list[Figure]] = {name: [] for name in runs}
+    for _ in range(times):
+        for name, one in runs.items():
+            found[name].append(one())
+            print(f"  {name}: {found[name][-1].wall_s:.1f} s", file=sys.stderr, flush=True)
+    return {name: middle(figures) for name, figures in found.items()}
+
+
+# ── clients ─────────────────────────────────────────────────────────────────────────────────
+
+
+@contextlib.contextmanager
+def _fresh(folder: Path, *arguments: str) -> Iterator[Server]:
+    """A sandbox that knows nothing, as all clients get."""
+    place = folder / f"sandbox-{time.monotonic_ns()}"
+    with sandbox(place, *arguments, sockets=SOCKETS) as server:
+        yield server
+
+
+def uploader(folder: Path, jobs: int, *arguments: str) -> Figure:
+    """Our own run of the manifest, with everything it does switched on."""
+    state = folder / f"state-{time.monotonic_ns()}.jsonl"
+    with _fresh(folder, *arguments) as server:
+        command = [PYTHON, "-m", "manifest_uploader", "run", "manifest.yaml", "--json"]
+        command += ["--jobs", str(jobs), "--state", state]
+        figure = run(command, cwd=folder, env=server.env)
+    return _with_requests(figure)
+
+
+def _with_requests(figure: Figure) -> Figure:
+    lines = [line for line in figure.output.splitlines() if line.startswith('{"event": "summary"')]
+    summary = json.loads(lines[-1])
+    assert summary["cases"]["done"] == summary["cases"]["total"], summary
+    from dataclasses import replace
+
+    return replace(figure, requests=summary["requests"])
+
+
+def gcapi(folder: Path, threads: int, part: int, whole: int, *arguments: str) -> Figure:
+    """The official client, on a part of the cases, scaled."""
+    data.keep_first(folder, part)
+    python = python_with(GCAPI)
+    with _fresh(folder, *arguments) as server:
+        command = [python, HERE / "client_gcapi.py", str(threads), folder]
+        figure = run(command, cwd=folder, env=server.env)
+    from dataclasses import replace
+
+    return replace(figure, scale=whole / part).scaled()
+
+
+def boto3(folder: Path, latency_ms: int, mbit: float, *, checksum: str = "when_required") -> Figure:
+    """boto3's transfer manager against bare storage."""
+    python = python_with(BOTO3)
+    with _fresh(folder) as lender:
+        certificates = Path(lender.ca or "").parent
+        with storage(folder, certificates=certificates, latency_ms=latency_ms, mbit=mbit) as server:
+            command = [python, HERE / "client_boto3.py", folder / "a.pdf", "8", "8", checksum]
+            return run(command, cwd=folder, env=server.env)
+
+
+# ── workloads ───────────────────────────────────────────────────────────────────────────────
+
+
+def many_small(folder: Path, size: Size) -> Iterator[Row]:
+    """Cases of a 1 MB image, a 200 kB PDF and a float, at 60 ms."""
+    count = size.of(200)
+    data.many_small(folder, count)
+    slow = ("--latency-ms", str(LATENCY_MS))
+    loop = gcapi(folder, 1, min(count, 10), count, *slow)
+    threads = gcapi(folder, 8, min(count, 40), count, *slow)
+    data.many_small(folder, count)
+    yield Row("many-small", "gcapi, a loop", loop, "10 cases, scaled")
+    yield Row("many-small", "gcapi, 8 threads", threads, "40 cases, scaled")
+    runs: Runs = {
+        f"--jobs {jobs}": (lambda jobs=jobs: uploader(folder, jobs, *slow))  # type: ignore[misc]
+        for jobs in (8, 16, 32)
+    }
+    for name, figure in interleaved(runs, size.runs).items():
+        jobs = int(name.split()[1])
+        bound = figure.requests * LATENCY_MS / 1000 / jobs
+        yield Row(
+            "many-small",
+            f"uploader {name}",
+            figure,
+            f"{loop.wall_s / figure.wall_s:.1f} × the loop, "
+            f"{threads.wall_s / figure.wall_s:.1f} × 8 threads, "
+            f"{100 * bound / figure.wall_s:.0f} % of the bound",
+        )
+
+
+def series(folder: Path, size: Size) -> Iterator[Row]:
+    """Cases of 300 DICOM slices of 50 kB, at 60 ms."""
+    count, slices = size.of(10), size.of(300)
+    data.series(folder, count, slices)
+    slow = ("--latency-ms", str(LATENCY_MS))
+    loop = gcapi(folder, 1, 1, count, *slow)
+    data.series(folder, count, slices)
+    threads = gcapi(folder, 8, count, count, *slow)
+    yield Row("series", "gcapi, a loop", loop, "1 case, scaled")
+    yield Row("series", "gcapi, 8 threads", threads)
+    runs: Runs = {"--jobs 8": lambda: uploader(folder, 8, *slow)}
+    for name, figure in interleaved(runs, size.runs).items():
+        yield Row(
+            "series",
+            f"uploader {name}",
+            figure,
+            f"{loop.wall_s / figure.wall_s:.1f} × the loop, "
+            f"{threads.wall_s / figure.wall_s:.1f} × 8 threads, "
+            f"{figure.requests / count:.1f} requests a case",
+        )
+
+
+def huge(folder: Path, size: Size) -> Iterator[Row]:
+    """One file of 1 GiB at 160 Mbit/s a connection and 60 ms."""
+    mib = size.of(1024)
+    slow = ("--latency-ms", str(LATENCY_MS), "--connection-mbit", str(MBIT))
+    data.huge(folder, max(8, mib // 8))
+    loop = gcapi(folder, 1, 1, 8, *slow)
+    yield Row("huge", "gcapi", loop, "an eighth, scaled")
+    data.huge(folder, mib)
+    runs: Runs = {
+        "uploader --jobs 8": lambda: uploader(folder, 8, *slow),
+        "boto3, 8 connections": lambda: boto3(folder, LATENCY_MS, MBIT),
+    }
+    found = interleaved(runs, size.runs)
+    ours, theirs = found["uploader --jobs 8"], found["boto3, 8 connections"]
+    yield Row("huge", "boto3, 8 connections", theirs)
+    note = (
+        f"{loop.wall_s / ours.wall_s:.1f} × gcapi, {100 * theirs.wall_s / ours.wall_s:.0f} % "
+        "of boto3's speed"
+    )
+    yield Row("huge", "uploader --jobs 8", ours, note)
+
+
+def raw(folder: Path, size: Size) -> Iterator[Row]:
+    """One file of 1 GiB as fast as it goes."""
+    mib = size.of(1024)
+    data.huge(folder, mib)
+    hashing_s = _hashing_s(folder / "a.pdf")
+    runs: Runs = {
+        "uploader --jobs 8": lambda: uploader(folder, 8),
+        "boto3, no checksums": lambda: boto3(folder, 0, 0.0),
+    }
+    found = interleaved(runs, size.runs)
+    ours, theirs = found["uploader --jobs 8"], found["boto3, no checksums"]
+    yield Row("raw", "boto3, no checksums", theirs)
+    rest_s = ours.cpu_s - hashing_s
+    note = f"CPU beside {hashing_s:.1f} s of hashing: {rest_s / theirs.cpu_s:.2f} × boto3's"
+    yield Row("raw", "uploader --jobs 8", ours, note)
+
+
+def _hashing_s(path: Path) -> float:
+    """CPU seconds of MD5 and SHA-256 over a file, in this run, on this machine."""
+    md5, sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
+    started = time.process_time()
+    with path.open("rb", buffering=0) as file:
+        while piece := file.read(256 * 1024):
+            md5.update(piece)
+            sha256.update(piece)
+    return time.process_time() - started
+
+
+def nothing_to_do(folder: Path, size: Size) -> Iterator[Row]:
+    """10,000 cases that are done already."""
+    count = size.of(10_000)
+    data.two_files(folder, count)
+    with _fresh(folder) as server:
+        command = [PYTHON, "-m", "manifest_uploader", "run", "manifest.yaml", "--json"]
+        run([*command, "--jobs", "16"], cwd=folder, env=server.env, timeout_s=3600)
+        load = "import yaml; yaml.load(open('manifest.yaml', 'rb'), yaml.CSafeLoader)"
+        runs: Runs = {
+            "uploader": lambda: _with_requests(run(command, cwd=folder, env=server.env)),
+            "yaml.load": lambda: run([PYTHON, "-c", load], cwd=folder, env={}),
+        }
+        found = interleaved(runs, size.runs)
+    ours, theirs = found["uploader"], found["yaml.load"]
+    yield Row("nothing-to-do", "yaml.load", theirs)
+    note = f"{ours.cpu_s / theirs.cpu_s:.2f} × the CPU of yaml.load, {ours.requests} requests"
+    yield Row("nothing-to-do", "uploader run", ours, note)
+
+
+def plan_large(folder: Path, size: Size) -> Iterator[Row]:
+    """Plans of 1,000, 10,000 and 50,000 cases of two files, and of long series."""
+    with _fresh(folder) as server:
+        for count in (size.of(1000), size.of(10_000), size.of(50_000)):
+            place = folder / str(count)
+            place.mkdir()
+            data.two_files(place, count)
+            figure = _plan(place, server, size)
+            note = f"{1e6 * figure.cpu_s / count:.0f} µs of CPU a case"
+            yield Row("plan-large", f"{count:,} cases of two files", figure, note)
+        place = folder / "series"
+        place.mkdir()
+        count, slices = size.of(2000), 300
+        _empty_series(place, count, slices)
+        figure = _plan(place, server, size)
+        note = f"{1e6 * figure.cpu_s / count / slices:.0f} µs of CPU a file"
+        yield Row("plan-large", f"{count:,} cases of {slices} files", figure, note)
+
+
+def _plan(place: Path, server: Server, size: Size) -> Figure:
+    command = [PYTHON, "-m", "manifest_uploader", "plan", "manifest.yaml", "--quiet"]
+    return middle([run(command, cwd=place, env=server.env) for _ in range(size.runs)])
+
+
+def _empty_series(folder: Path, count: int, slices: int) -> None:
+    for case in range(count):
+        place = folder / f"s{case}"
+        place.mkdir()
+        for number in range(slices):
+            (place / f"{number:04}.mha").touch()
+    data._name_folders(folder, count)
+
+
+def trouble(folder: Path, size: Size) -> Iterator[Row]:
+    """1,000 small cases; every tenth request is answered 503 for 10 s in the middle."""
+    data.two_files(folder, size.of(1000))
+    calm = uploader(folder, 8, "--latency-ms", "20")
+    hook = ("--hook", f"tests.benchmark.hooks:Trouble:{calm.wall_s / 3:.1f}/10/10")
+    os.environ["PYTHONPATH"] = str(ROOT)
+    stormy = uploader(folder, 8, "--latency-ms", "20", *hook)
+    yield Row("trouble", "undisturbed", calm)
+    lost = stormy.wall_s - calm.wall_s
+    yield Row("trouble", "10 s of 503s", stormy, f"every case done, {lost:.1f} s later")
+
+
+def start(folder: Path, size: Size) -> Iterator[Row]:
+    """What the smallest commands cost."""
+    data.two_files(folder, 3)
+    program = [PYTHON, "-m", "manifest_uploader"]
+    runs: Runs = {
+        "uploader --version": lambda: run([*program, "--version"], cwd=folder, env={}),
+        "import argparse": lambda: run([PYTHON, "-c", "import argparse"], cwd=folder, env={}),
+        "validate --offline": lambda: run(
+            [*program, "validate", "--offline", "manifest.yaml"], cwd=folder, env={}
+        ),
+    }
+    found = interleaved(runs, max(5, size.runs))
+    base = found["import argparse"].cpu_s
+    for name, figure in found.items():
+        yield Row("start", name, figure, f"{figure.cpu_s / base:.1f} × import argparse")
+
+
+WORKLOADS: dict[str, Callable[[Path, Size], Iterator[Row]]] = {
+    "many-small": many_small,
+    "series": series,
+    "huge": huge,
+    "raw": raw,
+    "nothing-to-do": nothing_to_do,
+    "plan-large": plan_large,
+    "trouble": trouble,
+    "start": start,
+}
+NAMES: Sequence[str] = tuple(WORKLOADS)
