@@ -48,6 +48,8 @@ __all__ = [
 ]
 
 _SHOWN: Final = 5
+_LONGEST_PATH: Final = 4096
+"""Characters, as on Linux; the time that a glob takes to read grows with their square."""
 _FOLLOW: Final = "--follow-links lets symbolic links lead out of the root"
 _READABLE_BY_ALL: Final = 0o444
 
@@ -169,6 +171,9 @@ class _Search:
     def take(self, written: str, place: Place) -> None:
         """Add what one path, folder or glob names."""
         self._place = place
+        if len(written) > _LONGEST_PATH:
+            self._say(f"'{written[:40]}…' is longer than any path may be")
+            return
         if not _stays(written):
             hint = "write paths relative to the root; --root says where the files are"
             self._say(f"'{written}' is outside the root", hint)

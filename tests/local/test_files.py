@@ -697,3 +697,13 @@ def test_content_of_a_file_that_changed_is_not_told(tmp_path: Path, change: str)
 
     with pytest.raises(FileChanged, match=r"'x\.raw'"):
         content(source)
+
+
+@pytest.mark.parametrize("piece", ["[", "*a", "?", ".a", "a/"])
+def test_a_path_longer_than_any_may_be_is_not_tried(tmp_path: Path, piece: str) -> None:
+    make_files(tmp_path, ["a.dcm"])
+
+    [problem] = problems(tmp_path, piece * 50_000)
+
+    assert problem.message.endswith("…' is longer than any path may be (in data)")
+    assert len(problem.message) < 100
