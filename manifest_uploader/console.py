@@ -102,8 +102,8 @@ class JsonLines:
         """Nothing: the events speak."""
 
     def event(self, event: Event) -> None:
-        """One line."""
-        if isinstance(event, Noticed):
+        """One line; none for what is no news of a case, or only says that nothing happened."""
+        if isinstance(event, Noticed) or (isinstance(event, Failed) and not event.words):
             return
         say_json({"event": "", "case": "", "socket": None, "step": ""} | event_json(event))
 

@@ -457,7 +457,7 @@ class CasePlan:
     """What became of imports that failed before and are not sent again, `SOCKET: words`."""
     sockets: tuple[str, ...] = ()
     """The sockets that the fill would send."""
-    found: tuple[Adopted | Checked | Gone | Renamed, ...] = ()
+    found: tuple[Adopted | Checked | Failed | Gone | Renamed, ...] = ()
     """What was found out while planning, and a run writes down before it begins."""
 
 

@@ -19,6 +19,7 @@ from manifest_uploader.model import (
     CasePast,
     CasePlan,
     Create,
+    Failed,
     Fill,
     Gone,
     ItemSeen,
@@ -43,7 +44,7 @@ def select(manifest: Manifest, *, only: tuple[str, ...], first: int | None) -> M
 
     """
     for pattern in only:
-        if not any(fnmatchcase(case.name, pattern) for case in manifest.cases):
+        if not any(_matches(case, pattern) for case in manifest.cases):
             raise UsageError(
                 f"no case is named '{pattern}'",
                 hint=did_you_mean(pattern, [case.name for case in manifest.cases]),
@@ -51,9 +52,13 @@ def select(manifest: Manifest, *, only: tuple[str, ...], first: int | None) -> M
     chosen = [
         case
         for case in manifest.cases
-        if not only or any(fnmatchcase(case.name, pattern) for pattern in only)
+        if not only or any(_matches(case, pattern) for pattern in only)
     ]
     return replace(manifest, cases=tuple(chosen[:first]))
+
+
+def _matches(case: Case, pattern: str) -> bool:
+    return case.name == pattern or fnmatchcase(case.name, pattern)
 
 
 def make_plan(desk: Desk, *, temporary: Callable[[], str]) -> Plan:
@@ -75,17 +80,26 @@ def make_plan(desk: Desk, *, temporary: Callable[[], str]) -> Plan:
 def _past(case: Case, desk: Desk) -> tuple[CasePast, tuple[Adopted | Gone | Renamed, ...]]:
     """What is known of a case, and what was found out about it just now."""
     was = desk.renamed.get(case.name)
-    past = desk.history.cases.get(was or case.name, past_of.EMPTY)
+    past = _written(case, desk)
     found: tuple[Adopted | Gone | Renamed, ...] = ()
     if was is not None:
         found = (Renamed(case.name, case.name, was),)
-    if past.item is not None and (past.item in desk.facts.gone or past.gone):
+    if past.item is not None and _is_gone(past, desk):
         gone = Gone(case.name, case.name, past.item, anew=desk.choices.recreate)
         return past_of.after(past, gone), (*found, gone)
     if past.item is None and desk.choices.adopt and case.name in desk.facts.looked:
         adopted = _adopted(case, desk, desk.facts.looked[case.name])
         return past_of.after(past, adopted), (*found, adopted)
     return past, found
+
+
+def _written(case: Case, desk: Desk) -> CasePast:
+    """What is written down about a case, by whatever name."""
+    return desk.history.cases.get(desk.renamed.get(case.name, case.name), past_of.EMPTY)
+
+
+def _is_gone(past: CasePast, desk: Desk) -> bool:
+    return past.gone or past.item in desk.facts.gone
 
 
 def _adopted(case: Case, desk: Desk, item: ItemSeen) -> Adopted:
@@ -111,6 +125,7 @@ def _plan_case(
     drafts = tuple(draft_of(case, value, past, desk) for value in case.values)
     create = _create(case, past, desk, orders, temporary)
     fill = _fill(case, past, desk, drafts, create)
+    past, settled = _without_old_failures(case, past) if fill is None else (past, ())
     plan = CasePlan(
         case.name,
         case.title,
@@ -125,10 +140,18 @@ def _plan_case(
         words=_words(past, drafts),
         failed=_failed(drafts),
         sockets=tuple(draft.entry.socket for draft in drafts if draft.entry is not None),
-        found=(*found, *(draft.found for draft in drafts if draft.found is not None)),
+        found=(*found, *settled, *(draft.found for draft in drafts if draft.found is not None)),
     )
     changed = plan.action is Action.UPDATE
     return replace(plan, standing=Standing.CHANGED) if changed else plan
+
+
+def _without_old_failures(case: Case, past: CasePast) -> tuple[CasePast, tuple[Failed, ...]]:
+    """The past of a case with nothing to send: what failed before is no longer wanted."""
+    wanted = {value.socket for value in case.values}
+    sockets = {slug: socket for slug, socket in past.sockets.items() if slug in wanted}
+    over = (Failed(case.name, case.name, None, "", final=False),) if past.words is not None else ()
+    return replace(past, sockets=sockets, words=None), over
 
 
 def _gone_case(case: Case, past: CasePast, found: tuple[Adopted | Gone | Renamed, ...]) -> CasePlan:
@@ -232,10 +255,9 @@ def _auto_orders(desk: Desk) -> dict[str, int]:
     last = max([desk.facts.highest_order, *known, *given])
     orders: dict[str, int] = {}
     for case in desk.manifest.cases:
-        past = desk.history.cases.get(case.name, past_of.EMPTY)
-        before = None if desk.choices.recreate else past.order
-        chosen = case.order if case.order is not None else before
-        if chosen is None and past.item is None:
+        past = _written(case, desk)
+        chosen = case.order if case.order is not None else past.order
+        if chosen is None and (past.item is None or _is_gone(past, desk)):
             last = chosen = min(last // 10 * 10 + 10, HIGHEST_ORDER)
         if chosen is not None:
             orders[case.name] = chosen
@@ -244,9 +266,7 @@ def _auto_orders(desk: Desk) -> dict[str, int]:
 
 def _proven(desk: Desk) -> frozenset[tuple[str, ...]]:
     return frozenset(
-        _kind(case)
-        for case in desk.manifest.cases
-        if (past := desk.history.cases.get(case.name)) is not None and past.title is not None
+        _kind(case) for case in desk.manifest.cases if _written(case, desk).title is not None
     )
 
 
@@ -266,9 +286,9 @@ def _notes(desk: Desk) -> tuple[str, ...]:
 
 
 def _left_sockets(case: Case, desk: Desk) -> list[str]:
-    past = desk.history.cases.get(case.name)
+    past = _written(case, desk)
     wanted = {value.socket for value in case.values}
-    if past is None or past.sockets.keys() <= wanted:
+    if past.sockets.keys() <= wanted:
         return []
     return [
         f"socket '{slug}' of case '{case.name}' is no longer in the manifest; "

@@ -94,7 +94,7 @@ def test_any_other_title_is_sent(title: str | None) -> None:
     assert found.call.json == {"title": "A"}
 
 
-def test_a_fill_can_be_filled_in_only_once() -> None:
+def test_a_fill_whose_values_are_all_there_has_nothing_to_send() -> None:
     once = filled_in(fill(SCORE), item=pk(1), brought={}, seen=seen(some_score=value_seen(2)))
 
     assert not has_something_to_send(once)
