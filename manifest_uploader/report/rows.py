@@ -21,6 +21,7 @@ from manifest_uploader.model import (
     Json,
     JsonValue,
     Manifest,
+    Opened,
     Record,
     Renamed,
     SocketPast,
@@ -88,7 +89,7 @@ class _Told:
     seen: dict[str, dict[str, float]] = field(default_factory=dict)
     """Case → socket → when it was last confirmed."""
     failed: dict[str, dict[str, str]] = field(default_factory=dict)
-    """Case → socket → why its step failed, unless it was begun again since."""
+    """Case → socket, or "" → why its step failed, unless it was begun again since."""
 
     def add(self, record: Record) -> None:
         """Take in one record."""
@@ -98,18 +99,21 @@ class _Told:
                 self.failed[event.case] = self.failed.pop(event.was, {})
             case Confirmed() as event:
                 self.seen.setdefault(event.case, {})[event.socket] = record.time
-            case Started() | Done() | Failed() as event:
-                self._step(record, event, event.socket)
+            case (Started() | Opened() | Done() | Failed()) as event:
+                self._step(record, event)
 
-    def _step(self, record: Record, event: Event, socket: str | None) -> None:
-        if socket is None:
-            return
+    def _step(self, record: Record, event: Started | Opened | Done | Failed) -> None:
+        failed = self.failed.setdefault(event.case, {})
         if isinstance(event, Failed) and event.words:
-            self.failed.setdefault(event.case, {})[socket] = event.words
+            failed[event.socket or ""] = event.words
             return
-        self.failed.get(getattr(event, "case", ""), {}).pop(socket, None)
-        if isinstance(event, Done) and event.pk is not None:
+        failed.pop(event.socket or "", None)
+        if isinstance(event, Done) and event.socket is not None and event.pk is not None:
             self.uploads[event.pk] = record
+
+    def case_words(self, case: str, past: CasePast) -> str | None:
+        """Why a case stands where it stands, beyond its sockets."""
+        return past.words if past.unsure or past.gone else self.failed.get(case, {}).get("")
 
 
 def make_rows(
@@ -157,7 +161,8 @@ class _Maker:
             if socket not in named:
                 yield self._value_row(bare, past, socket, None)
         if not case.values and not past.sockets:
-            yield _row(bare, past, socket="")
+            words = self.told.case_words(case.name, past)
+            yield replace(bare, standing=bare.state.value, words=words)
 
     def unlisted_rows(self, name: str, past: CasePast) -> Iterator[Row]:
         """The rows of a case that the manifest no longer names."""
@@ -165,7 +170,7 @@ class _Maker:
         for socket in past.sockets:
             yield self._value_row(bare, past, socket, None)
         if not past.sockets:
-            yield _row(bare, past, socket="", words=_NOT_LISTED)
+            yield replace(bare, standing=bare.state.value, words=_NOT_LISTED)
 
     def _bare(self, name: str, past: CasePast, *, title: str, order: int | None) -> Row:
         return Row(
@@ -188,9 +193,8 @@ class _Maker:
         standing, words = self._standing(bare.case, past, socket)
         if value is None and words is None:
             words = _NOT_LISTED
-        return _row(
+        return replace(
             bare,
-            past,
             socket=socket,
             standing=standing,
             words=words,
@@ -221,20 +225,13 @@ class _Maker:
             standing = "failed" if held.standing == "lost" else held.standing
             return standing, held.words
         if upload is not None:
-            return ("uploaded" if upload.done else "uploading"), past.words
-        return "new", past.words
+            return ("uploaded" if upload.done else "uploading"), self.told.case_words(case, past)
+        return "new", self.told.case_words(case, past)
 
     def _seen(self, case: str, socket: str, held: SocketPast | None) -> float | None:
         if held is None or held.standing != "confirmed":
             return None
         return self.told.seen.get(case, {}).get(socket)
-
-
-def _row(bare: Row, past: CasePast, **given: object) -> Row:
-    """The bare row of a case with what is known of one value."""
-    given.setdefault("standing", "gone" if past.gone else past_of.standing(past).value)
-    given.setdefault("words", past.words)
-    return replace(bare, **given)  # type: ignore[arg-type]
 
 
 def _upload_pk(past: CasePast, socket: str) -> str | None:

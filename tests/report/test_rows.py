@@ -1,0 +1,160 @@
+"""One row a value, from a manifest and the records of a state file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from manifest_uploader.manifest import parse
+from manifest_uploader.receipts import Receipt
+from manifest_uploader.report.links import links_of
+from manifest_uploader.report.rows import File, Row, make_rows
+from tests.report.helpers import (
+    NOON,
+    entry,
+    filled,
+    pk,
+    stored,
+    uploaded,
+    whole_case,
+    write_manifest,
+)
+
+
+def rows_of(
+    folder: Path, entries: list[dict[str, Any]], lines: list[dict[str, Any]], **more: Any
+) -> tuple[Row, ...]:
+    path = write_manifest(folder / "m.yaml", entries)
+    kept = stored(folder, lines)
+    manifest = parse(path.read_bytes(), "m.yaml")
+    given = {"receipts": (), "links": links_of(kept.binding), **more}
+    return make_rows(manifest, kept.records, **given)
+
+
+def test_a_done_case_has_a_row_a_value(tmp_path: Path) -> None:
+    lines = whole_case("a", NOON, title="Patient A")
+
+    image, score = rows_of(tmp_path, [entry("a", title="Patient A", order=3)], lines)
+
+    assert ("a", "Patient A", 3, "done", pk("a")) == (
+        *(image.case, image.title, image.order, image.state, image.item),
+    )
+    page = f"https://grand-challenge.org/reader-studies/lung-nodules/display-sets/{pk('a')}/"
+    assert page == image.page
+    assert ("ct-image", (File("a/ct.mha"),), 1024) == (image.socket, image.files, image.size)
+    assert pk("a", "ct-image", "image") == image.image
+    assert (image.sent, image.confirmed) == (NOON + 2, NOON + 9)
+    assert (image.standing, image.words) == ("confirmed", None)
+    assert (score.socket, score.value, score.size, score.image) == ("some-score", 2.5, None, None)
+    assert (score.sent, score.confirmed) == (NOON + 2, NOON + 2)
+
+
+def test_a_failed_import_says_why_in_its_own_row(tmp_path: Path) -> None:
+    lines = whole_case("a", NOON, words="1 file could not be imported.")
+
+    image, score = rows_of(tmp_path, [entry("a")], lines)
+
+    assert (image.state, image.standing) == ("failed", "failed")
+    assert image.words is not None
+    assert image.words.startswith("1 file could not be imported.")
+    assert image.confirmed is None
+    assert (score.standing, score.words) == ("confirmed", None)
+
+
+def test_a_case_that_was_not_begun_is_new(tmp_path: Path) -> None:
+    rows = rows_of(tmp_path, [entry("a")], [])
+
+    assert [
+        (row.standing, row.item, row.sent) for row in rows
+    ] == [("new", None, None), ("new", None, None)]
+
+
+def test_an_upload_that_waits_for_its_item_is_uploaded(tmp_path: Path) -> None:
+    image, score = rows_of(tmp_path, [entry("a")], uploaded("a", "ct-image", NOON))
+
+    assert (image.standing, image.sent, image.size) == ("uploaded", NOON + 2, 1024)
+    assert score.standing == "new"
+
+
+def test_a_step_that_failed_says_why_until_it_is_begun_again(tmp_path: Path) -> None:
+    step = {"case": "a", "step": "a/ct-image", "socket": "ct-image"}
+    failed = {"time": NOON, "event": "failed", **step, "words": "gone", "final": True}
+
+    before = rows_of(tmp_path, [entry("a")], [failed])
+    after = rows_of(tmp_path, [entry("a")], [failed, *uploaded("a", "ct-image", NOON + 1)])
+
+    assert (before[0].standing, before[0].words) == ("failed", "gone")
+    assert (after[0].standing, after[0].words) == ("uploaded", None)
+
+
+def test_receipts_name_the_very_files(tmp_path: Path) -> None:
+    files = (("IM1.dcm", "0" * 64, 5), ("IM2.dcm", "1" * 64, 6))
+    receipt = Receipt("a", "ct-image", pk("a", "ct-image"), files)
+
+    image, _ = rows_of(tmp_path, [entry("a")], whole_case("a", NOON), receipts=[receipt])
+
+    assert (File("IM1.dcm", "0" * 64, 5), File("IM2.dcm", "1" * 64, 6)) == image.files
+
+
+def test_a_deleted_item_has_no_page(tmp_path: Path) -> None:
+    gone = {"time": NOON + 60, "event": "gone", "case": "a", "step": "a:create", "item": pk("a")}
+
+    image, _ = rows_of(tmp_path, [entry("a")], [*whole_case("a", NOON), gone])
+
+    assert (image.state, image.standing, image.page) == ("gone", "gone", None)
+
+
+def test_what_the_manifest_no_longer_names_is_still_told(tmp_path: Path) -> None:
+    lines = [*whole_case("a", NOON), *whole_case("b", NOON)]
+    only_score = {"name": "a", "sockets": {"some-score": 2.5}}
+
+    rows = rows_of(tmp_path, [only_score], lines)
+
+    assert [
+        *(("a", "some-score", None), ("a", "ct-image", "no longer in the manifest")),
+        *(("b", "ct-image", "no longer in the manifest"),),
+        *(("b", "some-score", "no longer in the manifest"),),
+    ] == [(row.case, row.socket, row.words) for row in rows]
+
+
+def test_a_renamed_case_keeps_its_times(tmp_path: Path) -> None:
+    renamed = {"time": NOON + 60, "event": "renamed", "case": "b", "step": "b:create", "was": "a"}
+
+    image, _ = rows_of(tmp_path, [entry("b")], [*whole_case("a", NOON), renamed])
+
+    assert (image.case, image.standing, image.confirmed) == ("b", "confirmed", NOON + 9)
+
+
+def test_a_title_is_the_one_on_the_platform(tmp_path: Path) -> None:
+    lines = filled("a", [], ["some-score"], NOON, title="Old")
+
+    rows = rows_of(tmp_path, [entry("a", title="New")], lines)
+
+    assert {"Old"} == {row.title for row in rows}
+
+
+@pytest.mark.parametrize(
+    ("platform", "kind", "page"),
+    [
+        ("grand-challenge.org/api/v1/", "reader-study", "https://grand-challenge.org/reader-studies/s/display-sets/p/"),
+        ("grand-challenge.org/api/v1/", "archive", "https://grand-challenge.org/archives/s/items/p/"),
+        ("gc.example.org/sub/api/v1/", "archive", "https://gc.example.org/sub/archives/s/items/p/"),
+        ("sandbox 7d6e", "archive", None),
+        ("127.0.0.1/api/v1/", "archive", None),
+        ("localhost/api/v1/", "archive", None),
+        ('a.org/api/v1/"><script>', "archive", None),
+        ("a.org@evil.org/api/v1/", "archive", None),
+        ("javascript:alert(1)//", "archive", None),
+    ],
+)  # fmt: skip
+def test_a_page_is_built_from_a_plain_platform_only(
+    platform: str, kind: str, page: str | None
+) -> None:
+    from manifest_uploader.model import TargetKind
+    from manifest_uploader.state import Binding
+
+    links = links_of(Binding(platform, TargetKind(kind), "s", "t"))
+
+    assert page == links.item("p")

@@ -1,0 +1,99 @@
+"""The rows as CSV and JSON: harmless in a spreadsheet, and good to join."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+
+from manifest_uploader.model import Standing
+from manifest_uploader.report.rows import File, Row
+from manifest_uploader.report.tables import COLUMNS, csv_bytes, json_bytes, safe
+
+ROW = Row(
+    *("patient-1", "Patient 1", 7, Standing.DONE, "11111111-aaaa", None, "ct-image", "confirmed"),
+    files=(File("ct.mha", "ab" * 32, 5),),
+    size=5,
+    sha256="ab" * 32,
+    sent=1_795_428_000.4,
+)
+
+
+def read(rows: list[Row]) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(csv_bytes(rows).decode("utf-8-sig"), newline="")))
+
+
+def test_every_column_is_there_in_both() -> None:
+    assert list(COLUMNS) == list(read([ROW])[0])
+    assert list(COLUMNS) == list(json.loads(json_bytes([ROW]))[0])
+
+
+def test_times_are_iso_in_utc_and_what_is_unknown_is_empty() -> None:
+    row = read([ROW])[0]
+
+    assert (row["sent"], row["confirmed"]) == ("2026-11-23T10:00:00Z", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("=cmd|'/C calc'!A0", "'=cmd|'/C calc'!A0"),
+        ("+1", "'+1"),
+        ("-2.5", "'-2.5"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        (" =1", " '=1"),
+        ("\t=1", "\\x09=1"),
+        ("\r=1", "\\x0d=1"),
+        ('x;"=1"', "x;\"'=1\""),
+        ("a\nb", "a\\x0ab"),
+        ("\u202egnp.exe", "\\u202egnp.exe"),
+        ("a\u200fb", "a\\u200fb"),
+        ("＝1", "'＝1"),
+        ("patient-1; x", "patient-1; x"),
+        ("a=b", "a=b"),
+    ],
+)
+def test_text_cannot_be_taken_for_a_formula(text: str, cell: str) -> None:
+    assert cell == safe(text)
+
+
+def test_numbers_stay_numbers_and_text_that_spells_one_is_text() -> None:
+    from dataclasses import replace
+
+    values = [-2.5, 3, "-2.5", True, {"side": "left"}, None]
+
+    found = [row["value"] for row in read([replace(ROW, value=value) for value in values])]
+
+    assert found == ["-2.5", "3", "'-2.5", "true", '{"side": "left"}', ""]
+
+
+def test_a_mark_says_utf_8_only_where_it_matters() -> None:
+    from dataclasses import replace
+
+    umlaut = replace(ROW, case="Jörg")
+
+    assert csv_bytes([ROW]).startswith(b"case,")
+    assert csv_bytes([umlaut]).startswith("\ufeffcase,".encode())
+    assert read([umlaut])[0]["case"] == "Jörg"
+
+
+def test_many_files_fit_into_a_cell_and_all_are_in_the_json() -> None:
+    from dataclasses import replace
+
+    row = replace(ROW, files=tuple(File(f"IM{n:04}.dcm", "ab" * 32, 1) for n in range(2000)))
+
+    assert read([row])[0]["files"] == "IM0000.dcm … IM1999.dcm (2000 files)"
+    assert len(json.loads(json_bytes([row]))[0]["files"]) == 2000
+
+
+def test_json_keeps_hostile_names_as_they_are_in_ascii() -> None:
+    from dataclasses import replace
+
+    name = "<script>\u202e\n\x1b[2J"
+    text = json_bytes([replace(ROW, case=name)])
+
+    assert text.isascii()
+    assert b"\x1b" not in text
+    assert json.loads(text)[0]["case"] == name

@@ -1,0 +1,134 @@
+"""What happened when, in bins of time; and the plots of it."""
+
+from __future__ import annotations
+
+import itertools
+import xml.etree.ElementTree as ET
+from datetime import UTC
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from manifest_uploader.report.figures import _ticks, draw
+from manifest_uploader.report.timeline import Timeline, _bins, make_timeline
+from tests.report.helpers import NOON, Line, pk, stored, uploaded, whole_case
+
+
+def timeline_of(folder: Path, lines: list[Line]) -> Timeline:
+    return make_timeline(stored(folder, lines).records)
+
+
+def test_nothing_happened() -> None:
+    assert Timeline() == make_timeline(())
+    assert draw(Timeline(), UTC) == ()
+
+
+def test_cases_are_counted_where_they_end(tmp_path: Path) -> None:
+    lines = [*whole_case("a", NOON), *whole_case("b", NOON + 20, words="no")]
+
+    found = timeline_of(tmp_path, lines)
+
+    assert (found.done[-1], found.failed[-1]) == (1, 1)
+    ten = next(number for number, one in enumerate(found.bins) if one.end > NOON + 9)
+    assert (found.done[ten - 1], found.done[ten]) == (0, 1)
+
+
+def test_a_failed_case_that_is_mended_no_longer_counts(tmp_path: Path) -> None:
+    lines = [*whole_case("a", NOON, words="no"), *whole_case("a", NOON + 30)]
+
+    found = timeline_of(tmp_path, lines)
+
+    assert (found.done[-1], found.failed[-1]) == (1, 0)
+    assert max(count for count in found.failed if count is not None) == 1
+
+
+def test_throughput_is_spread_over_the_time_an_upload_took(tmp_path: Path) -> None:
+    found = timeline_of(tmp_path, uploaded("a", "ct-image", NOON, size=1000, took=10))
+
+    widths = [one.end - one.start for one in found.bins]
+    rates = [rate or 0 for rate in found.throughput]
+    assert sum(a * b for a, b in zip(widths, rates, strict=True)) == pytest.approx(1000)
+    assert rates[1:9] == pytest.approx([100] * 8)
+
+
+def test_pauses_repeats_and_failures_are_counted(tmp_path: Path) -> None:
+    step = {"case": "a", "step": "a/ct-image", "socket": "ct-image"}
+    opened = uploaded("a", "ct-image", NOON)[0]
+    lines = [
+        opened,
+        {"time": NOON, "event": "paused", **step, "why": "too many uploads"},
+        {"time": NOON, "event": "failed", **step, "words": "no", "final": False},
+        {**opened, "pk": pk("anew")},
+    ]
+
+    found = timeline_of(tmp_path, lines)
+
+    assert (found.pauses, found.repeats, found.failures) == ((1,), (1,), (1,))
+
+
+def test_the_beginning_of_an_upload_and_its_row_are_one(tmp_path: Path) -> None:
+    started = {"time": NOON, "event": "started", "case": "a", "step": "a/ct-image",
+               "socket": "ct-image"}  # fmt: skip
+
+    found = timeline_of(tmp_path, [started, *uploaded("a", "ct-image", NOON)])
+
+    assert sum(count or 0 for count in found.repeats) == 0
+
+
+def test_imports_are_timed_from_the_fill(tmp_path: Path) -> None:
+    found = timeline_of(tmp_path, whole_case("a", NOON))
+
+    assert [one for one in found.import_median_s if one is not None] == [7.0]
+    assert [one for one in found.import_longest_s if one is not None] == [7.0]
+
+
+def test_a_night_between_two_runs_is_left_out(tmp_path: Path) -> None:
+    lines = [*whole_case("a", NOON), *whole_case("b", NOON + 50_000)]
+
+    found = timeline_of(tmp_path, lines)
+
+    assert sum(one.silence for one in found.bins) == 1
+    assert all(one.end - one.start <= 2 for one in found.bins)
+
+
+@given(st.lists(st.floats(0, 4e9), min_size=1, max_size=50))
+def test_bins_are_few_and_hold_every_time(times: list[float]) -> None:
+    times.sort()
+
+    bins = _bins(times)
+
+    assert len(bins) <= 70
+    assert all(a.end <= b.start for a, b in itertools.pairwise(bins))
+    assert all(any(one.start <= time < one.end for one in bins) for time in times)
+
+
+@given(st.floats(1e-6, 1e15))
+def test_ticks_are_few_and_reach_the_top(top: float) -> None:
+    ticks = _ticks(top, (1, 60, 3600))
+
+    assert 2 <= len(ticks) <= 7
+    assert ticks[0] == 0
+    assert ticks[-1] >= top * 0.999999
+
+
+def test_plots_are_svg_without_script_style_or_text_of_others(tmp_path: Path) -> None:
+    lines = [*whole_case("<b>a</b>", NOON), *whole_case("b", NOON + 900, words="<script>")]
+
+    figures = draw(timeline_of(tmp_path, lines), UTC)
+
+    assert [
+        figure.title for figure in figures
+    ] == ["Cases confirmed", "Throughput", "Retries and pauses", "How long imports took"]
+    for figure in figures:
+        root = ET.fromstring(figure.svg)
+        tags = {one.tag.rpartition("}")[2] for one in root.iter()}
+        assert tags <= {"svg", "g", "rect", "path", "text", "title", "circle"}
+        assert not any({"style", "id", "href"} & one.attrib.keys() for one in root.iter())
+
+
+def test_the_same_timeline_gives_the_same_plots(tmp_path: Path) -> None:
+    found = timeline_of(tmp_path, whole_case("a", NOON))
+
+    assert draw(found, UTC) == draw(found, UTC)
