@@ -12,14 +12,14 @@ def test_answers_lost_twice_in_a_row_leave_every_case_once(tmp_path: Path) -> No
     found = [
         trial
         for trial in trials(tmp_path, each_kind=False, times=(2,))
-        if trial.loss in {"502, never seen", "acted, then reset", "acted, then cut short"}
+        if trial.road != "update" and trial.loss in {"502, never seen", "acted, then reset"}
     ]
 
     report = try_all(found)
 
     print(report)
-    assert (report.trials, report.wrong) == (12, ())
-    assert report.lost > 12 * 15
+    assert (report.trials, report.wrong) == (6, ())
+    assert report.lost > 6 * 15
 
 
 def test_a_fill_refused_because_it_has_acted_before_is_done(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from tests.crash.parts import resume
 def test_an_upload_killed_in_the_middle_goes_on_with_the_parts_that_are_missing(
     tmp_path: Path, kind: str
 ) -> None:
-    found = resume(tmp_path / "one", kind=kind, mib=64, between="the rest")
+    found = resume(tmp_path / "one", kind=kind, mib=40, between="the rest")
 
     print(found)
     assert found.is_right
