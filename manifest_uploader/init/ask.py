@@ -40,7 +40,7 @@ def ask_target(person: Person, options: Options) -> Options:
     if options.slug is None:
         question = "Slug of the target (the last word of its page's address)"
         address = until_right(person, question, "", _address)
-        kind = options.kind or ("archive" if "/archives/" in address else None)
+        kind = options.kind or _kind_of(address)
         options = replace(options, slug=slug_of(address), kind=kind)
         if kind is None:
             kind = until_right(person, "Is it a reader-study or an archive", KINDS[0], _kind)
@@ -51,6 +51,12 @@ def ask_target(person: Person, options: Options) -> Options:
 def _address(text: str) -> str:
     slug_of(text)
     return text
+
+
+def _kind_of(address: str) -> str | None:
+    """What the page's address tells; None for a mere slug."""
+    pages = {"/reader-studies/": KINDS[0], "/archives/": KINDS[1]}
+    return next((kind for page, kind in pages.items() if page in address), None)
 
 
 def _kind(text: str) -> str:

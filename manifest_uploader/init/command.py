@@ -55,7 +55,7 @@ def _init(options: Options) -> None:
         _write_new(options, there, gathered, told)
     else:
         gathered = gather.gather(options, there, told, say_progress=say, known=old.known)
-        _write_more(options, old, gathered, told)
+        _write_more(options, old, gathered)
     _say_noticed(told, options)
     _say_next(options, there, asked=asked)
 
@@ -194,15 +194,16 @@ def _write_new(options: Options, there: Place, gathered: Gathered, told: Told) -
         )
 
 
-def _write_more(options: Options, old: _Existing, gathered: Gathered, told: Told) -> None:
+def _write_more(options: Options, old: _Existing, gathered: Gathered) -> None:
     if not gathered.entries:
         say(f"{options.output}: nothing new; it stays as it is")
         return
     data = update.extended(old.data, options.output, gathered.entries)
     _write(options.output, data, anew=False)
+    added = Told()
     names = [entry.name for entry in gathered.entries]
-    say(f"{options.output}: {counted(len(names), 'case')} added{_filled(gathered)}")
-    told.add("added at the end", *names)
+    added.add(f"{options.output}: {counted(len(names), 'case')} added{_filled(gathered)}", *names)
+    say("\n".join(added.lines(everything=options.verbose)).removeprefix("- "))
 
 
 def _filled(gathered: Gathered) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from manifest_uploader.problems import printable
 
-SHOWN = 20
+SHOWN: Final = 20
 """Names under one sentence, unless all are asked for."""
 
 
@@ -23,7 +24,7 @@ class Told:
     def lines(self, *, everything: bool) -> Iterator[str]:
         """What to print: a sentence, its names below it."""
         for sentence, names in self._names.items():
-            count = f" ({len(names)})" if len(names) > 1 else ""
+            count = f" ({len(names)})" if len(names) > SHOWN else ""
             yield f"- {sentence}{count}{':' if names else ''}"
             shown = names if everything else names[:SHOWN]
             yield from (f"    {_one_line(name)}" for name in shown)

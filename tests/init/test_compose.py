@@ -1,0 +1,156 @@
+"""What is written is read as it was meant, whatever it says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from manifest_uploader.init.compose import (
+    Choice,
+    Entry,
+    Files,
+    Head,
+    Layout,
+    OneFile,
+    case_lines,
+    remark,
+    scalar,
+    whole,
+)
+from manifest_uploader.init.names import made_valid, wrong_source, wrong_title
+from manifest_uploader.manifest import parse
+from manifest_uploader.model import FileValue, JsonValue
+
+HEAD = Head("reader-study", "lung", "data", "uploader init data", "manifest-v1.schema.json")
+CELLS = st.one_of(
+    st.text(max_size=40),
+    st.booleans(),
+    st.integers(-(10**30), 10**30),
+    st.floats(allow_nan=False, allow_infinity=False),
+)
+
+
+def read(*entries: Entry) -> Any:
+    return parse(whole(HEAD, entries), "manifest.yaml")
+
+
+def value(socket: str, text: Any) -> Entry:
+    return Entry("x", sockets=((socket, text),))
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("patient-001", "patient-001"),
+        ("patient-001/ct/*.dcm", "patient-001/ct/*.dcm"),
+        ("Jörg", "Jörg"),
+        ("007", '"007"'),
+        ("no", '"no"'),
+        ("Off", '"Off"'),
+        ("1.0", '"1.0"'),
+        ("1e5", '"1e5"'),
+        ("2024-01-01", '"2024-01-01"'),
+        ("12:30:00", '"12:30:00"'),
+        ("null", '"null"'),
+        ("~", '"~"'),
+        ("", '""'),
+        (" a", '" a"'),
+        ("a #b", '"a #b"'),
+        ("a: b", '"a: b"'),
+        ("*.dcm", '"*.dcm"'),
+        ("- a", '"- a"'),
+        ('say "a"', r'"say \"a\""'),
+        ("a\\b", r'"a\\b"'),
+        ("a\nb", r'"a\x0ab"'),
+        ("a\u202eb", r'"a\u202eb"'),
+        ("a\u2028b", r'"a\u2028b"'),
+        (True, "true"),
+        (2.1, "2.1"),
+        (3, "3"),
+    ],
+)
+def test_a_text_is_quoted_where_it_would_read_as_something_else(text: Any, written: str) -> None:
+    assert written == scalar(text)
+    assert text == yaml.safe_load(scalar(text))
+
+
+@given(CELLS)
+def test_any_cell_is_read_as_it_was(cell: Any) -> None:
+    assume(cell != "" and wrong_source(cell) is None)
+
+    (one,) = read(value("some-score", cell)).cases[0].values
+
+    assert isinstance(one, JsonValue)
+    assert (type(cell), cell) == (type(one.value), one.value)
+
+
+@given(st.text(max_size=60))
+def test_any_title_is_read_as_it_was(title: str) -> None:
+    assume(wrong_title(title) is None)
+
+    case = read(Entry("x", title, sockets=(("s", 1),))).cases[0]
+
+    assert title.strip() == case.title
+
+
+@given(st.text(min_size=1, max_size=150))
+def test_any_folder_name_becomes_a_name_that_a_manifest_takes(name: str) -> None:
+    case = read(Entry(made_valid(name), sockets=(("s", 1),))).cases[0]
+
+    assert made_valid(name) == case.name
+
+
+@given(st.lists(st.text(min_size=1, max_size=40), min_size=1, max_size=3, unique=True))
+def test_any_path_that_a_manifest_takes_is_read_as_it_was(paths: list[str]) -> None:
+    assume(wrong_source(Files(tuple(paths))) is None)
+
+    (one,) = read(value("ct-image", Files(tuple(paths)))).cases[0].values
+
+    assert isinstance(one, FileValue)
+    assert tuple(paths) == one.paths
+
+
+@given(st.text(max_size=60))
+def test_a_comment_stays_one_line(text: str) -> None:
+    written = remark(text)
+
+    assert [written] == written.splitlines()
+    assert written.startswith("# ")
+    assert yaml.safe_load(f"{written}\na: 1\n") == {"a": 1}
+
+
+def test_choices_are_comments_of_which_one_can_be_uncommented() -> None:
+    choices = (Choice(Files(("a/1.dcm", "a/2.dcm")), "Scout"), Choice(OneFile("a/3.dcm"), "Thorax"))
+    entry = Entry("x", sockets=(("s", 1),), open=(("ct-image", choices),))
+
+    lines = case_lines(entry, Layout())
+
+    assert lines[3:] == [
+        "      # ct-image: 2 fit; choose one and remove the '# ' before its lines",
+        "      # (Scout)",
+        "      # ct-image:",
+        "      #   files:",
+        "      #     - a/1.dcm",
+        "      #     - a/2.dcm",
+        "      # (Thorax)",
+        "      # ct-image:",
+        "      #   file: a/3.dcm",
+    ]
+    chosen = [line.replace("# ", "", 1) for line in lines[5:9]]
+    text = "\n".join([*lines[:3], *chosen])
+    (case,) = yaml.safe_load(text)
+    assert case["sockets"] == {"s": 1, "ct-image": {"files": ["a/1.dcm", "a/2.dcm"]}}
+
+
+def test_the_first_line_leads_the_editor_to_the_schema() -> None:
+    there = whole(HEAD, [value("s", 1)]).splitlines()
+    missing = whole(Head("archive", "a", None, "x", None), [value("s", 1)]).splitlines()
+
+    assert there[0] == "# yaml-language-server: $schema=manifest-v1.schema.json"
+    assert missing[0] == there[0]
+    assert "uploader schema > manifest-v1.schema.json" in missing[2]
+    assert "uploader schema" not in "".join(there)

@@ -1,0 +1,61 @@
+"""Names of cases are as near to the folders' names as a manifest allows."""
+
+from __future__ import annotations
+
+import pytest
+
+from manifest_uploader.init.names import made_unique, made_valid, raw_name, stem
+from manifest_uploader.init.patterns import read_each
+from manifest_uploader.init.tree import Found
+
+
+@pytest.mark.parametrize(
+    ("name", "valid"),
+    [
+        ("patient-001", "patient-001"),
+        ("Jörg Müller, 2", "Jörg Müller, 2"),
+        ("007", "007"),
+        ("a:b", "a-b"),
+        ("a / b", "a-b"),
+        (" a ", "a"),
+        ("a\nb", "ab"),
+        ("a\u202eb\u200f", "ab"),
+        ("<script>alert(1)</script>", "-script-alert(1)-script-"),
+        ("a &amp; b", "a -amp- b"),
+        ("=cmd|' /C calc'!A0", "=cmd|'-C calc'!A0"),
+        ("uploading-0123456789ab", "case-uploading-0123456789ab"),
+        ("\x00", "case"),
+        ("x" * 150, "x" * 100),
+    ],
+)
+def test_a_name_is_altered_only_where_it_must_be(name: str, valid: str) -> None:
+    assert valid == made_valid(name)
+
+
+def test_a_taken_name_gets_a_number() -> None:
+    assert made_unique("a", {"b"}) == "a"
+    assert made_unique("a", {"a", "a-2"}) == "a-3"
+    assert made_unique("x" * 100, {"x" * 100}) == "x" * 98 + "-2"
+
+
+@pytest.mark.parametrize(
+    ("name", "without"),
+    [("a.mha", "a"), ("a.nii.gz", "a"), ("a", "a"), (".a", ".a"), ("v1.0 final", "v1.0 final")],
+)
+def test_an_ending_is_not_part_of_a_name(name: str, without: str) -> None:
+    assert without == stem(name)
+
+
+@pytest.mark.parametrize(
+    ("each", "path", "is_file", "name"),
+    [
+        ("patient-*", "patient-001", False, "patient-001"),
+        ("*.mha", "scan 1.mha", True, "scan 1"),
+        ("{site}/{patient}/{study}", "a/p1/s1", False, "a-p1-s1"),
+        ("*/ct.mha", "p1/ct.mha", True, "p1"),
+        ("only", "only", False, "only"),
+        ("**/*.mha", "a/b/c.mha", True, "a-b-c"),
+    ],
+)
+def test_a_case_is_called_by_what_differs(each: str, path: str, is_file: bool, name: str) -> None:
+    assert name == raw_name(Found(path, is_file), read_each(each))

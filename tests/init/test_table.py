@@ -1,0 +1,169 @@
+"""Tables are read for what they say; what they do not say is told, not guessed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from manifest_uploader.errors import UsageError
+from manifest_uploader.init.table import Table, by_key, read, text_of, typed
+
+
+def table(folder: Path, text: str | bytes, name: str = "scores.csv", **more: Any) -> Table:
+    path = folder / name
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return read(path, **more)
+
+
+def cells(found: Table) -> list[list[Any]]:
+    return [
+        [typed(cell, decimal_comma=found.decimal_comma) for cell in row.cells.values()]
+        for row in found.rows
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a,b\nx,1\ny,2\n",
+        "a;b\nx;1\ny;2\n",
+        "a\tb\nx\t1\ny\t2\n",
+        "a,b\r\nx,1\r\n\r\ny,2",
+        "\ufeffa,b\nx,1\ny,2\n",
+        'sep=;\r\n"a";"b"\r\n"x";1\r\ny;2\r\n',
+        "a,b\nx,1\ny,2\n".encode("utf-16"),
+        " a , b \n x , 1 \n y , 2 \n",
+    ],
+)
+def test_delimiter_and_encoding_are_recognised(tmp_path: Path, text: str | bytes) -> None:
+    found = table(tmp_path, text)
+
+    assert found.columns == ("a", "b")
+    assert cells(found) == [["x", 1], ["y", 2]]
+    assert found.told == ()
+
+
+def test_a_comma_in_quotes_does_not_divide(tmp_path: Path) -> None:
+    found = table(tmp_path, 'a;b\n"x, y";1\n"z;""w""";2\n')
+
+    assert cells(found) == [["x, y", 1], ['z;"w"', 2]]
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        ("1", 1),
+        ("-1.50", -1.5),
+        ("1e3", 1000.0),
+        ("true", True),
+        ("FALSE", False),
+        ("007", "007"),
+        ("+5", "+5"),
+        (".5", ".5"),
+        ("1e999", "1e999"),
+        ("NaN", "NaN"),
+        ("n/a", "n/a"),
+        ("2024-01-01", "2024-01-01"),
+        ("", ""),
+        (2.5, 2.5),
+        (True, True),
+    ],
+)
+def test_a_cell_is_a_number_a_boolean_or_text(cell: Any, value: Any) -> None:
+    assert (type(value), value) == (type(typed(cell)), typed(cell))
+
+
+def test_a_decimal_comma_is_told_and_read_when_asked(tmp_path: Path) -> None:
+    text = "p;score\na;2,1\nb;3\n"
+
+    plain, asked = table(tmp_path, text), table(tmp_path, text, decimal_comma=True)
+
+    assert cells(plain) == [["a", "2,1"], ["b", 3]]
+    assert "decimal comma" in plain.told[0]
+    assert "'score'" in plain.told[0]
+    assert "line 2" in plain.told[0]
+    assert cells(asked) == [["a", 2.1], ["b", 3]]
+    assert asked.told == ()
+
+
+def test_rows_of_another_length_are_told(tmp_path: Path) -> None:
+    found = table(tmp_path, "p,score,x\na,2,1,4\nb,3\nc,4,5\nd,1,2\n")
+
+    assert cells(found) == [["b", 3, ""], ["c", 4, 5], ["d", 1, 2]]
+    assert "more cells" in found.told[0]
+    assert found.told[0].endswith("line 2")
+    assert found.told[1].endswith("line 3")
+
+
+def test_lines_are_counted_through_cells_of_several_lines(tmp_path: Path) -> None:
+    found = table(tmp_path, 'a,b\n"x\ny",1\nz,2\n')
+
+    assert [(row.line, row.cells["a"]) for row in found.rows] == [(2, "x\ny"), (4, "z")]
+
+
+def test_keys_are_texts_as_written(tmp_path: Path) -> None:
+    keyed = by_key(table(tmp_path, "p,v\n1.0,a\n007,b\n,c\n"), ("p",))
+
+    assert sorted(keyed.rows) == [("007",), ("1.0",)]
+    assert keyed.without == (4,)
+
+
+def test_rows_that_contradict_each_other_are_not_used(tmp_path: Path) -> None:
+    keyed = by_key(table(tmp_path, "p,v\na,1\na,2\nb,3\nb,3\n"), ("p",))
+
+    assert list(keyed.rows) == [("b",)]
+    assert keyed.twice == {("a",): (2, 3)}
+
+
+def test_several_columns_may_be_the_key(tmp_path: Path) -> None:
+    keyed = by_key(table(tmp_path, "p,s,v\na,1,x\na,2,y\n"), ("p", "s"))
+
+    assert list(keyed.rows) == [("a", "1"), ("a", "2")]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("a.csv", "", "is empty"),
+        ("a.csv", b"a,b\n\xe4,1\n", "is not UTF-8"),
+        ("a.xls", "x", "is no table"),
+        ("a.xlsx", "x", "is no .xlsx file"),
+    ],
+)
+def test_what_is_no_table_is_refused(tmp_path: Path, name: str, text: Any, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        table(tmp_path, text, name)
+
+
+def test_a_column_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    found = table(tmp_path, "patient,score,score\na,1,2\n")
+
+    with pytest.raises(UsageError, match="no column 'patients'") as refused:
+        found.check_column("patients")
+    assert refused.value.hint == "did you mean 'patient'?"
+    with pytest.raises(UsageError, match="2 columns 'score'"):
+        found.check_column("score")
+
+
+def test_a_workbook_keeps_its_types(tmp_path: Path) -> None:
+    from openpyxl import Workbook
+
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None
+    for row in (["patient", "score", "good", "text"], ["a", 3.0, True, "007"], ["b", 2.5, None, 1]):
+        sheet.append(row)
+    book.create_sheet("other").append(["x"])
+    book.save(tmp_path / "a.xlsx")
+    book.close()
+
+    found = read(tmp_path / "a.xlsx")
+
+    assert found.columns == ("patient", "score", "good", "text")
+    assert cells(found) == [["a", 3, True, "007"], ["b", 2.5, "", 1]]
+    assert [text_of(row.cells["score"]) for row in found.rows] == ["3", "2.5"]
+    assert read(tmp_path / "a.xlsx", sheet="other").columns == ("x",)
+    with pytest.raises(UsageError, match="no sheet 'third'"):
+        read(tmp_path / "a.xlsx", sheet="third")

@@ -1,0 +1,126 @@
+"""What fits the pattern is a case; all else is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from manifest_uploader.errors import UsageError
+from manifest_uploader.init.inside import Insides
+from manifest_uploader.init.patterns import read_each
+from manifest_uploader.init.tree import Found, Tree, find_cases
+from tests.e2e.data import write
+
+
+def make(folder: Path, *paths: str) -> Tree:
+    for path in paths:
+        write(folder / path, "x")
+    return Tree(str(folder))
+
+
+def found(tree: Tree, each: str) -> list[str]:
+    return [one.path for one in find_cases(tree, read_each(each))]
+
+
+def test_folders_come_in_natural_order(tmp_path: Path) -> None:
+    tree = make(tmp_path, "p10/a", "p9/a", "p1/a", "notes/a", "readme.txt", ".DS_Store")
+
+    assert found(tree, "p*") == ["p1", "p9", "p10"]
+    assert tree.left.others == ["readme.txt", "notes/"]
+    assert tree.left.ignored == [".DS_Store"]
+
+
+def test_files_are_cases_where_no_folder_fits(tmp_path: Path) -> None:
+    tree = make(tmp_path, "a.mha", "b.MHA", "c.txt")
+
+    assert found(tree, "*.mha") == ["a.mha", "b.MHA"]
+    assert tree.left.others == ["c.txt"]
+
+
+def test_folders_go_before_files(tmp_path: Path) -> None:
+    tree = make(tmp_path, "p1/a", "p2.txt")
+
+    assert found(tree, "p*") == ["p1"]
+    assert tree.left.others == ["p2.txt"]
+
+
+def test_names_are_read_from_the_path(tmp_path: Path) -> None:
+    tree = make(tmp_path, "a/p1/s1/x", "a/p2/s1/x", "b/p1/s 2/x", "b/loose.txt")
+
+    cases = find_cases(tree, read_each("{site}/{patient}/{study}"))
+
+    assert [dict(one.names) for one in cases] == [
+        {"site": "a", "patient": "p1", "study": "s1"},
+        {"site": "a", "patient": "p2", "study": "s1"},
+        {"site": "b", "patient": "p1", "study": "s 2"},
+    ]
+    assert tree.left.others == ["b/loose.txt"]
+
+
+def test_a_name_that_comes_twice_stands_for_one_text(tmp_path: Path) -> None:
+    tree = make(tmp_path, "p1/p1_ct.mha", "p2/p1_ct.mha", "q_q.mha", "q_r.mha")
+
+    assert found(tree, "{p}/{p}_ct.mha") == ["p1/p1_ct.mha"]
+    assert found(tree, "{p}_{p}.mha") == ["q_q.mha"]
+
+
+def test_two_stars_are_any_depth(tmp_path: Path) -> None:
+    tree = make(tmp_path, "a.mha", "x/b.mha", "x/y/c.mha", "x/y/d.txt")
+
+    assert found(tree, "**/*.mha") == ["a.mha", "x/b.mha", "x/y/c.mha"]
+    assert tree.left.others == ["x/y/d.txt"]
+
+
+def test_links_are_followed_once_and_never_in_circles(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    tree = make(tmp_path / "data", "p1/a.mha")
+    write(outside / "p2" / "b.mha", "x")
+    (tmp_path / "data" / "p2").symlink_to(outside / "p2")
+    (tmp_path / "data" / "p3").symlink_to(tmp_path / "data")
+    (tmp_path / "data" / "p4").symlink_to(outside / "p2")
+    (tmp_path / "data" / "gone.mha").symlink_to(tmp_path / "nowhere")
+
+    assert found(tree, "p*") == ["p1", "p2"]
+    assert tree.left.links == ["p3/", "p4/"]
+    assert tree.left.broken == ["gone.mha"]
+
+
+@pytest.mark.parametrize("each", ["", "/abs", "../up", "a\\b", "a/**", "{1}"])
+def test_a_pattern_that_cannot_be_is_refused(each: str) -> None:
+    with pytest.raises(UsageError):
+        read_each(each)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "files", "literal"),
+    [
+        ("ct/*.dcm", ("ct/2.dcm", "ct/10.dcm"), False),
+        ("ct/*.DCM", ("ct/2.dcm", "ct/10.dcm"), False),
+        ("**/*.dcm", ("ct/2.dcm", "ct/10.dcm", "ct/old/1.dcm"), False),
+        ("ct", ("ct/2.dcm", "ct/10.dcm", "ct/old/1.dcm"), True),
+        ("a.mha", ("a.mha",), True),
+        ("a*[1].mha", ("a*[1].mha",), True),
+        ("{name}_seg.mha", ("p[1]_seg.mha",), True),
+        ("{name}_*.mha", ("p[1]_seg.mha",), False),
+        ("*.pdf", (), False),
+    ],
+)
+def test_a_socket_takes_what_fits(
+    tmp_path: Path, pattern: str, files: tuple[str, ...], literal: bool
+) -> None:
+    held = ["ct/10.dcm", "ct/2.dcm", "ct/old/1.dcm", "a.mha", "a*[1].mha", "p[1]_seg.mha"]
+    tree = make(tmp_path, *(f"p[1]/{path}" for path in held))
+    inside = Insides(tree).open(Found("p[1]", is_file=False))
+
+    fitting = inside.fitting(pattern, {"name": "p[1]"})
+
+    assert (files, literal) == (fitting.files, fitting.literal)
+
+
+def test_a_case_that_is_a_file_has_what_differs_in_the_ending_only(tmp_path: Path) -> None:
+    tree = make(tmp_path, "p1.mhd", "p1.raw", "p10.mhd", "p1.nii.gz", "p1_seg.mha")
+    inside = Insides(tree).open(Found("p1.mhd", is_file=True))
+
+    assert inside.fitting("*", {}).files == ("p1.mhd", "p1.nii.gz", "p1.raw")
+    assert inside.fitting("{name}_seg.mha", {"name": "p1"}).files == ("p1_seg.mha",)
