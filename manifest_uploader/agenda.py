@@ -57,6 +57,8 @@ from manifest_uploader.room import Room
 _FIRST_WATCH_S: Final = 0.2
 _LONGEST_WATCH_S: Final = 10.0
 _BUSY_WATCH_S: Final = 2.0
+_FEW_ROWS: Final = 64
+"""More than what uploads under way can hold of cases that lack some of their rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,9 @@ class Agenda:
         sockets: Mapping[str, Socket],
         clock: Callable[[], float],
         now: Callable[[], float],
+        rows_free: int = 0,
     ) -> None:
+        most = max((len(case.uploads) for case in plan.cases), default=0)
         self._sockets, self._now = sockets, now
         self.error: BaseException | None = None
         self.notes: list[str] = []
@@ -123,7 +127,9 @@ class Agenda:
         self._uploads: deque[Upload] = deque()
         self._under_way = 0
         self._pilots = Pilots(plan.proven)
-        self._room = Room()
+        self._room = Room(scarce=rows_free < _FEW_ROWS + most)
+        self._opening: dict[str, str] = {}
+        """Step → case of uploads that were begun and have no row yet."""
         self._after_imports: set[str] = set()
         """Cases whose fill waits for an earlier import into the same socket."""
         self._waits: dict[str, dict[str, Wait]] = {}
@@ -185,7 +191,7 @@ class Agenda:
         for case in rest:
             self._ends.setdefault(case, CaseEnd(case, End.PENDING, words=self._said(case)))
         for case, waits in self._waits.items():
-            if any(not wait.last_look for wait in waits.values()):
+            if case not in self._live and any(not wait.last_look for wait in waits.values()):
                 self._ends[case] = self._waiting_end(case)
         return tuple(self._ends.values())
 
@@ -258,14 +264,29 @@ class Agenda:
                 self._live[task.case].sent_at = self._now()
                 begun.events.append(started(task))
             return True
-        if not self._uploads or not self._room.allows(self._clock()):
+        if not self._uploads or not self._may_begin(self._uploads[0]):
             return False
         upload = self._uploads.popleft()
         self._room.begins(upload.step)
         begun.tasks.append(upload)
         if upload.begun is None:
+            self._opening[upload.step] = upload.case
             begun.events.append(Started(upload.case, upload.step, upload.socket))
         return True
+
+    def _may_begin(self, upload: Upload) -> bool:
+        """There is room, and no other case is just getting the rows it needs.
+
+        Where few are left, two cases that hold only some of theirs would wait for each other.
+        """
+        if not self._room.allows(self._clock()):
+            return False
+        others = {case for case in self._opening.values() if case != upload.case}
+        cases = (*others, upload.case) if self._room.scarce and others else ()
+        return sum(self._needs_several_rows(case) for case in cases) <= 1
+
+    def _needs_several_rows(self, case: str) -> bool:
+        return case in self._live and len(self._live[case].plan.uploads) > 1
 
     # -- what happened --
 
@@ -299,11 +320,13 @@ class Agenda:
             self._watched_at = self._clock()
         if isinstance(finished.task, Upload):
             self._room.ended(finished.task.step)
+            self._opening.pop(finished.task.step, None)
         if finished.error is not None and self.error is None:
             self.error = finished.error
 
     def _opened(self, event: Opened) -> None:
-        self._let_in()
+        self._opening.pop(event.step, None)
+        self._let_in(event.step, complete=False)
         if (live := self._live.get(event.case)) is not None:
             row = Begun(event.pk, event.storage_id, event.part_size, event.stat)
             live.opened[event.step] = row
@@ -318,7 +341,7 @@ class Agenda:
             live.item = event.pk
             self._to_fill(live)
         else:
-            self._let_in()
+            self._let_in(event.step, complete=True)
             live.left.discard(event.step)
             live.brought[event.step] = event
             if not live.left:
@@ -339,6 +362,8 @@ class Agenda:
 
     def _end(self, case: str, end: End, words: str, *, gone: bool = False) -> None:
         """A case ends badly; what of it has not begun is dropped."""
+        if self._ends.get(case, _NONE).gone:
+            return
         self._words.setdefault(case, []).append(words)
         live = self._live.pop(case, None)
         self._after_imports.discard(case)
@@ -346,6 +371,7 @@ class Agenda:
         if live is None:
             return
         self._uploads = deque(one for one in self._uploads if one.case != case)
+        self._front = deque(one for one in self._front if one.case != case)
         following = self._pilots.failed(live.plan.kind, case, self._live)
         if following is not None:
             self._make(self._live[following])
@@ -458,17 +484,23 @@ class Agenda:
     # -- imports --
 
     def _ended(self, case: str, socket: str, failure: str | None) -> None:
-        """One import has ended, well or with words."""
-        waits = self._waits.get(case, {})
-        known = waits.pop(socket, None)
-        if failure is not None:
-            self._words.setdefault(case, []).append(failure)
-        elif known is not None and known.last_look:
+        """One import has ended, well or with words; it may be told twice."""
+        known = self._waits.get(case, {}).pop(socket, None)
+        if known is None:
+            return
+        if failure is None:
             self._forget(case, socket)
+        elif not self._is_replaced(case, socket):
+            self._words.setdefault(case, []).append(failure)
         self._progress = self._clock()
         self._watch_interval = _FIRST_WATCH_S
         self._room.drained(self._clock())
         self._check_done(case)
+
+    def _is_replaced(self, case: str, socket: str) -> bool:
+        """A fill that is still to come puts something else there."""
+        fill = self._live[case].fill if case in self._live else None
+        return fill is not None and any(entry.socket == socket for entry in fill.entries)
 
     def _forget(self, case: str, socket: str) -> None:
         """An import that was given up came after all."""
@@ -539,15 +571,14 @@ class Agenda:
         )
         if not self._room.is_paused:
             self._progress = self._clock()
-        self._room.refused(event.step, event.why, self._clock())
+        self._room.refused(event.step, event.why, self._clock(), size_limit=event.size_limit)
 
     def _nothing_drains(self) -> bool:
         """The upload that asks is all that is under way, and no import will make room."""
         return self._under_way <= 1 + self._watching and not self._waits and not self._front
 
-    def _let_in(self) -> None:
-        if self._room.is_paused:
-            self._room.found()
+    def _let_in(self, step: str, *, complete: bool) -> None:
+        if self._room.found(step, complete=complete):
             self._progress = self._clock()
 
     def _is_stuck(self) -> bool:

@@ -14,13 +14,16 @@ _LONGEST_PROBE_S: Final = 30.0
 class Room:
     """Room for uploads; times by a monotonic clock."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, scarce: bool = True) -> None:
+        self.scarce = scarce
+        """Few upload rows are left, or were: cases get theirs one after the other."""
         self.words: str | None = None
         """Why uploads pause; None: they do not."""
         self.since = 0.0
         self._due = 0.0
         self._interval = _FIRST_PROBE_S
         self._probe: str | None = None
+        self._of_bytes = False
 
     @property
     def is_paused(self) -> bool:
@@ -36,8 +39,10 @@ class Room:
         if self.is_paused:
             self._probe = step
 
-    def refused(self, step: str, words: str, now: float) -> None:
-        """The platform had no room for an upload."""
+    def refused(self, step: str, words: str, now: float, *, size_limit: bool = False) -> None:
+        """The platform had no room for an upload: for its row, or for its bytes."""
+        self.scarce = True
+        self._of_bytes = size_limit
         if not self.is_paused:
             self.since, self._interval = now, _FIRST_PROBE_S
         elif step == self._probe:
@@ -54,6 +59,12 @@ class Room:
         """Something made room: ask at once."""
         self._due = min(self._due, now)
 
-    def found(self) -> None:
-        """An upload was let in."""
+    def found(self, step: str, *, complete: bool) -> bool:
+        """An upload has its row, or is complete; True if that ends a pause.
+
+        Only the one that asks can tell: others were let in before. A row says nothing of bytes.
+        """
+        if step != self._probe or (self._of_bytes and not complete):
+            return False
         self.words = None
+        return True

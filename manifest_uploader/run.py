@@ -259,7 +259,14 @@ class _Log:
 
 def _agenda(options: Options, plan: Plan, facts: Facts) -> Agenda:
     policy = replace(options.policy, window=max(options.policy.window, 4 * options.jobs))
-    return Agenda(plan, policy, sockets=facts.sockets, clock=time.monotonic, now=time.time)
+    return Agenda(
+        plan,
+        policy,
+        sockets=facts.sockets,
+        clock=time.monotonic,
+        now=time.time,
+        rows_free=options.choices.upload_limit - facts.rows_used,
+    )
 
 
 class _Acting:

@@ -141,14 +141,14 @@ def desk(
     )
 
 
-def titles() -> Callable[[], str]:
+def titles(first: int = 1) -> Callable[[], str]:
     """Makes temporary titles that tests can tell beforehand."""
-    numbers = count(1)
+    numbers = count(first)
     return lambda: f"uploading-{next(numbers):012x}"
 
 
-def plan_of(*cases: Case, **more: Any) -> Plan:
-    return make_plan(desk(*cases, **more), temporary=titles())
+def plan_of(*cases: Case, first_title: int = 1, **more: Any) -> Plan:
+    return make_plan(desk(*cases, **more), temporary=titles(first_title))
 
 
 # ── pasts ───────────────────────────────────────────────────────────────────────────────────

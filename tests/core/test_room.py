@@ -68,14 +68,39 @@ def test_what_made_room_is_a_reason_to_ask_at_once() -> None:
     assert room.allows(10.2)
 
 
-def test_an_upload_that_was_let_in_ends_the_pause() -> None:
+def test_the_upload_that_asked_ends_the_pause_when_it_is_let_in() -> None:
     room = paused()
     room.begins("b")
 
-    room.found()
+    assert room.found("b", complete=False)
 
     assert not room.is_paused
     assert room.allows(10.0)
+
+
+def test_an_upload_that_was_let_in_before_ends_no_pause() -> None:
+    room = paused()
+    room.begins("b")
+
+    assert not room.found("a", complete=True)
+    assert room.is_paused
+
+
+def test_a_row_says_nothing_of_bytes() -> None:
+    room = Room()
+    room.refused("a", "Upload limit reached", 10.0, size_limit=True)
+    room.begins("b")
+
+    assert not room.found("b", complete=False)
+    assert room.is_paused
+    assert room.found("b", complete=True)
+
+
+def test_nothing_ends_a_pause_that_there_is_not() -> None:
+    room = Room()
+    room.begins("a")
+
+    assert not room.found("a", complete=True)
 
 
 def test_the_next_pause_begins_with_a_second_again() -> None:
@@ -83,9 +108,19 @@ def test_the_next_pause_begins_with_a_second_again() -> None:
     room.begins("b")
     room.refused("b", "too many uploads", 1.0)
     room.ended("b")
-    room.found()
+    room.begins("b")
+    room.found("b", complete=False)
+    room.ended("b")
 
     room.refused("c", "Upload limit reached", 50.0)
 
     assert (room.words, room.since) == ("Upload limit reached", 50.0)
     assert room.allows(51.0)
+
+
+def test_room_that_was_missing_once_is_scarce() -> None:
+    room = Room(scarce=False)
+
+    room.refused("a", "too many uploads", 1.0)
+
+    assert room.scarce
