@@ -488,10 +488,10 @@ class Agenda:
         known = self._waits.get(case, {}).pop(socket, None)
         if known is None:
             return
-        if failure is None:
-            self._forget(case, socket)
-        elif not self._is_replaced(case, socket):
+        if failure is not None and not self._is_replaced(case, socket):
             self._words.setdefault(case, []).append(failure)
+        elif failure is None and known.last_look:
+            self._forget(case, socket)
         self._progress = self._clock()
         self._watch_interval = _FIRST_WATCH_S
         self._room.drained(self._clock())

@@ -379,6 +379,15 @@ def test_the_failure_of_what_was_replaced_is_no_failure_of_the_case() -> None:
     assert end_words(ends) == {"a": ("done", ())}
 
 
+def test_the_failure_of_a_change_stays_when_the_import_before_it_arrives() -> None:
+    pool = importing(fault=failing("a/ct-image", "'b.mha' changed while it was sent"))
+
+    _, ends = act(waiting(tag="b"), pool)
+
+    assert len(pool.events(Confirmed)) == 1
+    assert end_words(ends) == {"a": ("failed", ("ct-image: 'b.mha' changed while it was sent",))}
+
+
 def test_a_change_that_could_not_be_sent_is_not_finished() -> None:
     pool = importing(stalled=True)
 
