@@ -46,6 +46,8 @@ class Served:
     token: str
     token_without_rights: str
     running: Running | None = None
+    ca: str | None = None
+    """The certificate to trust, with TLS."""
 
 
 @contextlib.contextmanager
@@ -72,7 +74,8 @@ def served_apart(folder: Path, *arguments: str, **popen: Any) -> Iterator[Served
     try:
         assert process.stdout is not None
         ready = json.loads(process.stdout.readline())
-        yield Served(folder, ready["url"], ready["token"], ready["token_without_rights"])
+        names = ("url", "token", "token_without_rights", "ca")
+        yield Served(folder, **{name: ready[name] for name in names})
     finally:
         process.terminate()
         process.communicate(timeout=30)

@@ -15,6 +15,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -34,11 +35,12 @@ class Measured:
     """The most bytes that it held at a time, as the system counts them."""
     ends_s: list[float] = field(default_factory=list)
     """When each case was filled, in seconds since the start."""
+    whole_s: float = 0.0
 
 
-def measured(box: Box, *arguments: str, seconds: float) -> Measured:
+def measured(box: Box, *arguments: str, seconds: float, **popen: Any) -> Measured:
     """Run to the end and measure."""
-    with box.spawn("run", "--json", *arguments) as process:
+    with box.spawn("run", "--json", *arguments, **popen) as process:
         return _measured(process, seconds=seconds)
 
 
@@ -66,8 +68,9 @@ def _measured(process: subprocess.Popen[str], *, seconds: float) -> Measured:
         process.wait(timeout=seconds)
     finally:
         process.kill()
-    words, summary = lines
-    return Measured(Ran(process.returncode, summary, words), peak.bytes, ends_s)
+    words, summary = lines if len(lines) > 1 else (lines[0], "")
+    ran = Ran(process.returncode, summary, words)
+    return Measured(ran, peak.bytes, ends_s, time.monotonic() - started)
 
 
 class _Peak:
