@@ -17,7 +17,7 @@ from typing import Final
 from manifest_uploader import completion, console, tokens
 from manifest_uploader.access import parse_platform
 from manifest_uploader.errors import UsageError
-from manifest_uploader.prepare import Options, read_manifest, refuse
+from manifest_uploader.prepare import Options, read_manifest
 
 _NOT_SECRET: Final = "0" * 64
 """Stands for a token where only an address is looked at."""
@@ -45,7 +45,6 @@ def watch(manifest: str, state: Path, *, json: bool) -> int:
 
     options = Options(manifest, state)
     reading = read_manifest(options)
-    refuse(reading.problems)
     signal.signal(signal.SIGTERM, _terminate)
     with watching.screen_for(json=json) as screen:
         watching.watch(reading.manifest, state, screen)

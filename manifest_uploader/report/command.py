@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Final
 
 from manifest_uploader import receipts, state
+from manifest_uploader.console import counted
 from manifest_uploader.errors import ExtraMissing, StateMismatch, UsageError
 from manifest_uploader.model import Manifest
-from manifest_uploader.prepare import Options, read_manifest, refuse
+from manifest_uploader.prepare import Options, read_manifest
 from manifest_uploader.report import tables
 from manifest_uploader.report.links import links_of
 from manifest_uploader.report.rows import Row, make_rows
@@ -43,13 +44,15 @@ class Material:
     manifest: Manifest
     stored: Stored
     rows: tuple[Row, ...]
+    problems: int
+    """What is wrong with the manifest: it may have been changed since the run."""
 
 
 def report(options: Options, wanted: Wanted) -> list[str]:
     """Write what is wanted; a line for people about each thing.
 
     Raises:
-        ManifestInvalid: the manifest cannot be read.
+        ManifestInvalid: nothing of the manifest can be read.
         ExtraMissing: the page is asked for, and what draws it is not installed.
         UsageError: a file cannot be written, or is one that the report is made from.
 
@@ -58,7 +61,7 @@ def report(options: Options, wanted: Wanted) -> list[str]:
     if wanted.page_is_asked_for and not _can_draw():
         raise _missing()
     material = _gather(options)
-    said: list[str] = []
+    said = _said_of_problems(options, material)
     if wanted.csv is not None:
         said += _write(wanted.csv, tables.csv_bytes(material.rows))
     if wanted.json is not None:
@@ -66,6 +69,14 @@ def report(options: Options, wanted: Wanted) -> list[str]:
     if _can_draw():
         return said + _write(wanted.page, _page(options, material).encode("utf-8", "replace"))
     return [*said, f"without the page; {_missing().message}"]
+
+
+def _said_of_problems(options: Options, material: Material) -> list[str]:
+    if not material.problems:
+        return []
+    found = counted(material.problems, "problem")
+    whole = f"{options.manifest} has {found} ('uploader validate' tells)"
+    return [f"note: {whole}; what can be read of it is reported"]
 
 
 def _can_draw() -> bool:
@@ -78,7 +89,6 @@ def _missing() -> ExtraMissing:
 
 def _gather(options: Options) -> Material:
     reading = read_manifest(options)
-    refuse(reading.problems)
     stored = state.read(options.state)
     _check_target(reading.manifest, stored, options.state)
     rows = make_rows(
@@ -87,7 +97,7 @@ def _gather(options: Options) -> Material:
         receipts=receipts.read(options.receipts) if options.receipts is not None else (),
         links=links_of(stored.binding),
     )
-    return Material(reading.manifest, stored, rows)
+    return Material(reading.manifest, stored, rows, len(reading.problems))
 
 
 def _check_target(manifest: Manifest, stored: Stored, path: Path) -> None:

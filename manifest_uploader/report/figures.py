@@ -7,6 +7,7 @@ plot is ours: no name from a manifest gets there.
 from __future__ import annotations
 
 import math
+import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -101,15 +102,19 @@ def _figure(title: str, caption: str, svg: str | None) -> Figure | None:
 
 
 def _line(bins: Sequence[Bin], zone: tzinfo, axis: _Axis, *series: _Series) -> str | None:
-    import pygal  # noqa: PLC0415 - an extra
-
-    return _drawn(pygal.Line, bins, zone, axis, series, dots_size=1.6, allow_interruptions=True)
+    return _drawn(_pygal().Line, bins, zone, axis, series, dots_size=1.6, allow_interruptions=True)
 
 
 def _bars(bins: Sequence[Bin], zone: tzinfo, axis: _Axis, *series: _Series) -> str | None:
+    return _drawn(_pygal().StackedBar, bins, zone, axis, series)
+
+
+def _pygal() -> Any:
+    """The library, without the finder of modules that it leaves behind: Python warns of it."""
     import pygal  # noqa: PLC0415 - an extra
 
-    return _drawn(pygal.StackedBar, bins, zone, axis, series)
+    sys.meta_path[:] = [one for one in sys.meta_path if type(one).__module__ != pygal.__name__]
+    return pygal
 
 
 def _drawn(

@@ -115,15 +115,15 @@ def stored(folder: Path, lines: Iterable[Line]) -> Stored:
     return read(write_state(folder / "state.jsonl", lines))
 
 
-def five_hundred(folder: Path) -> Path:
-    """A manifest of 500 cases whose run met two failures, a pause, a stop and a resume."""
-    names = [f"patient-{number:03}" for number in range(1, 501)]
+def eventful(folder: Path, cases: int) -> Path:
+    """A manifest of cases whose run met two failures, a pause, a stop and a resume."""
+    names = [f"patient-{number:03}" for number in range(1, cases + 1)]
     lines: list[Line] = []
     for number, name in enumerate(names):
-        at = NOON + 3 * number + (7200 if number >= 300 else 0)
-        words = "1 file could not be imported." if number in {122, 376} else None
+        at = NOON + 3 * number + (7200 if number >= cases // 2 else 0)
+        words = "1 file could not be imported." if number in {12, 27} else None
         lines += whole_case(name, at, title=f"Patient {number + 1}", words=words)
-        if 100 <= number < 120:
+        if 10 <= number < 15:
             lines.append({"time": at, "event": "paused", "case": name, "step": f"{name}/ct-image",
                           "socket": "ct-image", "why": "too many uploads"})  # fmt: skip
     entries = [

@@ -1,0 +1,190 @@
+"""The page in a browser: no request, no error, search and sort, light and dark, paper."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.entry import uploader
+from tests.report.browser import Page, needs_chromium
+from tests.report.browser import page as browser_page
+from tests.report.helpers import NOON, entry, eventful, whole_case, write_manifest, write_state
+
+pytestmark = needs_chromium
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of 500 cases, two failures, a pause and a resume."""
+    return written(tmp_path_factory.mktemp("report"), cases=500)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same of 40 cases: a browser has it at once."""
+    return written(tmp_path_factory.mktemp("report"), cases=40)
+
+
+def written(folder: Path, *, cases: int) -> Path:
+    manifest = eventful(folder, cases)
+    uploader("report", manifest.name, cwd=folder).expect(0)
+    return folder / "big.report.html"
+
+
+@pytest.fixture(scope="module")
+def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    """One browser for all."""
+    with browser_page(tmp_path_factory.mktemp("chromium")) as found:
+        yield found
+
+
+def shown(tab: Page, column: int = 0) -> list[str]:
+    """The texts of a column's first lines, of the rows that are shown."""
+    found: list[str] = tab.run(
+        "[...document.querySelectorAll('#rows tr:not([hidden])')]"
+        f".map((tr) => tr.cells[{column}].firstElementChild?.textContent"
+        f" ?? tr.cells[{column}].textContent)"
+    )
+    return found
+
+
+def search(tab: Page, text: str, rows: int) -> None:
+    tab.run(
+        f"search.value = {json.dumps(text)}; search.dispatchEvent(new Event('input'))"
+    )
+    tab.wait(f"document.querySelectorAll('#rows tr:not([hidden])').length === {rows}")
+
+
+def sort(tab: Page, head: str) -> None:
+    tab.run(f"[...document.querySelectorAll('th button')]"
+            f".find((one) => one.textContent === {head!r}).click()")  # fmt: skip
+
+
+@pytest.mark.parametrize("width", [1280, 375])
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_it_fits_logs_nothing_and_asks_nobody(
+    tab: Page, report: Path, width: int, dark: bool
+) -> None:
+    tab.logged.clear()
+    tab.requests.clear()
+
+    tab.open(report, width=width, dark=dark)
+
+    assert tab.run("document.documentElement.scrollWidth") == width
+    assert tab.run("document.querySelectorAll('figure svg').length") == 4
+    paper = tab.run("getComputedStyle(document.body).backgroundColor")
+    assert paper == ("rgb(20, 24, 29)" if dark else "rgb(255, 255, 255)")
+    assert [report.as_uri()] == tab.requests
+    assert tab.logged == []
+
+
+def test_what_failed_is_told_with_its_words(tab: Page, small: Path) -> None:
+    tab.open(small)
+
+    failures = tab.run("document.querySelector('.failures').innerText")
+
+    assert [name in failures for name in ("patient-013", "patient-028")] == [True, True]
+    assert failures.count("1 file could not be imported.") == 2
+
+
+def test_search_finds_all_words_in_any_order(tab: Page, small: Path) -> None:
+    tab.open(small)
+
+    search(tab, "CT-IMAGE patient-02", 10)
+
+    assert {f"patient-02{digit}" for digit in range(10)} == set(shown(tab))
+    assert tab.run("count.textContent") == "10 of 80 values"
+    search(tab, "nobody", 0)
+    search(tab, "", 80)
+
+
+def test_one_standing_can_be_chosen(tab: Page, small: Path) -> None:
+    tab.open(small)
+
+    tab.run("standing.value = 'failed'; standing.dispatchEvent(new Event('change'))")
+
+    assert shown(tab) == ["patient-013", "patient-028"]
+
+
+def test_columns_sort_both_ways_as_people_count(tab: Page, small: Path) -> None:
+    tab.open(small)
+    search(tab, "some-score", 40)
+
+    sort(tab, "Order")
+    up = shown(tab, 2)
+    sort(tab, "Order")
+    down = shown(tab, 2)
+
+    assert [str(number) for number in range(1, 41)] == up
+    assert up[::-1] == down
+    assert tab.run("document.querySelector('[aria-sort]').innerText.trim()").startswith("Order")
+
+
+def test_what_is_not_known_sorts_last_either_way(tab: Page, small: Path) -> None:
+    tab.open(small)
+    search(tab, "ct-image", 40)
+
+    for _ in range(2):
+        sort(tab, "Confirmed")
+        assert {"patient-013", "patient-028"} == set(shown(tab)[-2:])
+
+
+def test_on_paper_all_rows_are_there_in_a_table(tab: Page, small: Path) -> None:
+    tab.open(small)
+    search(tab, "patient-001", 2)
+
+    tab.run("search.value = ''; dispatchEvent(new Event('beforeprint'))")
+    tab.call("Emulation.setEmulatedMedia", media="print")
+
+    assert len(shown(tab)) == 80
+    assert tab.run("getComputedStyle(document.querySelector('.tools')).display") == "none"
+    assert tab.run("getComputedStyle(document.querySelector('thead')).display") == (
+        "table-header-group"
+    )
+    tab.call("Emulation.setEmulatedMedia", media="")
+
+
+def test_thousands_of_rows_are_shown_in_two_helpings(tab: Page, tmp_path: Path) -> None:
+    names = [f"p{number}" for number in range(600)]
+    write_manifest(tmp_path / "m.yaml", [entry(name) for name in names])
+    uploader("report", "m.yaml", cwd=tmp_path).expect(0)
+    tab.open(tmp_path / "m.report.html")
+
+    first = len(shown(tab))
+    tab.run("more.click()")
+
+    assert (first, len(shown(tab))) == (1000, 1200)
+
+
+def test_hostile_names_run_nothing_and_hide_nothing(tab: Page, tmp_path: Path) -> None:
+    name = "< img src=x onerror=document.title='owned'>"
+    case: dict[str, Any] = entry("a", title=name)
+    words = "</script><script>document.title='owned'</script>\u202e"
+    write_manifest(tmp_path / "m.yaml", [case])
+    write_state(tmp_path / "m.state.jsonl", whole_case("a", NOON, title=name, words=words))
+    uploader("report", "m.yaml", cwd=tmp_path).expect(0)
+    tab.logged.clear()
+
+    tab.open(tmp_path / "m.report.html")
+
+    assert tab.run("document.title") == "lung-nodules: report"
+    assert tab.run("document.querySelectorAll('img, body script').length") == 1
+    assert name in tab.run("document.body.innerText")
+    assert "\\u202e" in tab.run("document.body.innerText")
+    assert tab.logged == []
+
+
+def test_a_script_that_is_not_ours_does_not_run(tab: Page, small: Path, tmp_path: Path) -> None:
+    text = small.read_text(encoding="utf-8")
+    (tmp_path / "p.html").write_text(
+        text.replace("</main>", "</main><script>document.title='owned'</script>"), encoding="utf-8"
+    )
+
+    tab.open(tmp_path / "p.html")
+
+    assert tab.run("document.title") == "lung-nodules: report"
+    tab.logged.clear()
