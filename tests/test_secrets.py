@@ -184,7 +184,11 @@ def test_a_proxy_that_refuses_tells_no_secret(place: Place) -> None:
 
 @pytest.mark.parametrize("address", ["htp://reader:{}@127.0.0.1:9", "http://reader:{}@127.0.0.1:x"])
 def test_a_bad_proxy_address_is_not_repeated(place: Place, address: str) -> None:
-    ended = place.do("run", HTTPS_PROXY=address.format(PASSWORD))
+    ended = place.do(
+        "run",
+        HTTPS_PROXY=address.format(PASSWORD),
+        GRAND_CHALLENGE_API_URL="https://platform.invalid/api/v1/",
+    )
 
     assert ended.code == 2, ended.err
     place.assert_kept(ended)
