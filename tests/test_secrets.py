@@ -75,7 +75,7 @@ class Place:
                 assert secret not in text.lower(), f"{secret} in {text[-2000:]}"
 
 
-ENDS = {".log", ".jsonl", ".lock"}
+ENDS = {".log", ".jsonl", ".lock", ".html", ".csv"}
 
 
 def secrets(*tokens: str) -> Iterator[str]:
@@ -111,9 +111,18 @@ def test_a_good_run_tells_no_secret(place: Place) -> None:
         place.do("status"),
     ]
 
-    assert [ended.code for ended in ends] == [0] * 5, [ended.err for ended in ends]
-    written = {path.name for path in place.folder.iterdir()}
-    assert {"all.log", "manifest.state.jsonl", "manifest.receipts.jsonl"} <= written
+    ends.append(
+        uploader(
+            *("report", "manifest.yaml", "--csv", "table.csv", "--json", "-"),
+            cwd=place.folder,
+            given=place.environment(),
+        )
+    )
+
+    assert [ended.code for ended in ends] == [0] * 6, [ended.err for ended in ends]
+    written = {path.suffix for path in place.folder.iterdir()}
+    assert written >= {".log", ".jsonl", ".html", ".csv"}
+    assert (place.folder / "manifest.receipts.jsonl").exists()
     assert "PUT" in (place.folder / "all.log").read_text(), "the log shows requests to storage"
     place.assert_kept(*ends)
 
