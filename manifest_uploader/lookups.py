@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from manifest_uploader import targets
 from manifest_uploader.answers import Answer, results_of
+from manifest_uploader.errors import PlatformRefused
 from manifest_uploader.items import is_pk, item_seen
 from manifest_uploader.model import ItemSeen, Json, Target
 
@@ -15,6 +16,12 @@ if TYPE_CHECKING:  # httpx costs 0.3 s of CPU, which commands without a network 
     from manifest_uploader.connection import Connection
 
 _GONE = 404
+_LONGEST_WORDS = 2000
+"""Characters of the platform's words that are kept."""
+
+
+class ItemHidden(PlatformRefused):
+    """The platform neither shows an item nor says that it is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +35,22 @@ class Session:
 
 
 def get_item(connection: Connection, target: Target, pk: str) -> ItemSeen | None:
-    """The item as it is now; None if the platform no longer has it."""
+    """The item as it is now; None if the platform no longer has it.
+
+    Raises:
+        ItemHidden: the answer tells neither.
+
+    """
     answer = connection.get(f"{targets.items_path(target.kind)}{pk}/")
-    return item_seen(answer.json) if answer.ok else None
+    if answer.status == _GONE:
+        return None
+    item = item_seen(answer.json) if answer.ok else None
+    if item is None:
+        raise ItemHidden(
+            f"the platform does not show the {targets.noun(target.kind)} {pk} ({answer.status})",
+            hint="try again later; nothing was sent to it",
+        )
+    return item
 
 
 def list_items(connection: Connection, target: Target) -> Iterator[ItemSeen]:
@@ -97,14 +117,15 @@ def failed_sessions(connection: Connection) -> Iterator[Session]:
     """All failed import sessions of the account, in no order."""
     for page in connection.pages("cases/upload-sessions/"):
         for entry in page:
-            if isinstance(entry, dict) and entry.get("status") == "Failed" and is_pk(entry["pk"]):
-                yield _session(entry)
+            if isinstance(entry, dict) and entry.get("status") == "Failed":
+                yield from _sessions(entry)
 
 
-def _session(entry: dict[str, Json]) -> Session:
-    uploads = entry.get("user_uploads")
+def _sessions(entry: dict[str, Json]) -> Iterator[Session]:
+    pk, uploads = entry.get("pk"), entry.get("user_uploads")
     named = frozenset(str(one) for one in uploads) if isinstance(uploads, list) else frozenset()
-    return Session(entry["pk"], str(entry.get("error_message") or ""), named)
+    if is_pk(pk):
+        yield Session(str(pk), str(entry.get("error_message") or "")[:_LONGEST_WORDS], named)
 
 
 def _count(answer: Answer, what: str) -> int:

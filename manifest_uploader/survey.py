@@ -23,7 +23,7 @@ from manifest_uploader.files import (
 )
 from manifest_uploader.items import is_pk, item_seen
 from manifest_uploader.kinds import takes_json, value_misfit
-from manifest_uploader.lookups import count_items, count_rows, list_items, rows_of
+from manifest_uploader.lookups import count_items, count_rows, get_item, list_items, rows_of
 from manifest_uploader.model import (
     Address,
     CasePast,
@@ -195,7 +195,9 @@ def _platform_facts(
         sockets=_sockets(connection),
         items=count,
         titles={title: item.pk for title, item in by_title.items()},
-        gone=frozenset(ours - listed.keys()) if looks else frozenset(),
+        gone=_gone(connection, target, ours - listed.keys(), listed_all=len(listed) >= count)
+        if looks
+        else frozenset(),
         highest_order=_highest_order(connection, target, count, listed),
         rows=rows_of(connection, _open_uploads(history)),
         rows_used=count_rows(connection),
@@ -215,6 +217,15 @@ def _listed(connection: Connection, target: Target) -> dict[str, ItemSeen]:
         if len(found) >= count_items(connection, target):
             break
     return found
+
+
+def _gone(
+    connection: Connection, target: Target, missing: set[str], *, listed_all: bool
+) -> frozenset[str]:
+    """The missing items that are gone: what a list did not show need not be."""
+    if listed_all:
+        return frozenset(missing)
+    return frozenset(pk for pk in missing if get_item(connection, target, pk) is None)
 
 
 def _sockets(connection: Connection) -> dict[str, Socket]:

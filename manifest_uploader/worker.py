@@ -20,7 +20,7 @@ from manifest_uploader.confirm import Watcher
 from manifest_uploader.digests import json_digest
 from manifest_uploader.files import FileChanged, JsonUnreadable, Root, Source, read_json, resolve
 from manifest_uploader.items import has_acted, holds, is_pk, item_seen
-from manifest_uploader.lookups import find_by_title, get_item
+from manifest_uploader.lookups import ItemHidden, find_by_title, get_item
 from manifest_uploader.model import (
     Address,
     Call,
@@ -99,11 +99,17 @@ class Worker:
             case Fill():
                 yield from self._fill(task)
             case Look():
-                yield Looked(task.case, self._item(task.item))
+                yield self._look(task)
             case Watch():
                 yield from self._watcher.watch(task)
             case _:
                 assert_never(task)
+
+    def _look(self, task: Look) -> Outcome:
+        try:
+            return Looked(task.case, self._item(task.item))
+        except ItemHidden as hidden:
+            return Failed(task.case, f"{task.case}:fill", None, hidden.message, final=False)
 
     # -- uploads --
 
@@ -182,7 +188,12 @@ class Worker:
             ):
                 yield from self._filled(task, answer)
                 return
-            if (item := self._acted(task)) is not None:
+            try:
+                item = self._acted(task)
+            except ItemHidden as hidden:
+                yield Unsure(task.case, task.step, hidden.message)
+                return
+            if item is not None:
                 yield from self._seen(task, item)
                 return
             if answer is not None:
@@ -204,10 +215,7 @@ class Worker:
         if not answer.ok:
             yield self._refused_fill(task, answer)
             return
-        item = item_seen(answer.json)
-        if item is None:
-            item = self._item(_pk(task.call))
-        yield from self._seen(task, item)
+        yield from self._seen(task, item_seen(answer.json))
 
     def _seen(self, task: Fill, item: ItemSeen | None) -> Iterator[Event]:
         """The fill acted; what it put there at once is confirmed at once."""
