@@ -1,4 +1,7 @@
-"""Completes the command line in bash, zsh, fish and PowerShell, by asking its own parser."""
+"""Completes the command line in bash, zsh, fish and PowerShell, by asking its own parser.
+
+(argparse tells a parser's arguments and commands in no other way than by names with `_`.)
+"""
 
 from __future__ import annotations
 
@@ -26,13 +29,27 @@ def answer(parser: argparse.ArgumentParser) -> None:
     """Answer a shell that asks what may come next, and end; argcomplete knows how it asks."""
     import argcomplete  # noqa: PLC0415 - late: only a shell that asks needs it
 
+    _graft(parser)
     for action in _actions(parser):
         if action.dest == "manifest":
             action.completer = manifests  # type: ignore[attr-defined]
-    argcomplete.autocomplete(parser, default_completer=paths)  # type: ignore[arg-type]
+    argcomplete.autocomplete(
+        parser,
+        always_complete_options=False,
+        default_completer=paths,  # type: ignore[arg-type]
+    )
 
 
-# argparse tells a parser's arguments and commands in no other way than this.
+def _graft(parser: argparse.ArgumentParser) -> None:
+    """Put in the commands that read their arguments themselves."""
+    from manifest_uploader.init.arguments import make_parser as init  # noqa: PLC0415 - late
+    from manifest_uploader.sandbox.command import make_parser as sandbox  # noqa: PLC0415 - late
+
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            action.choices |= {"init": init(), "sandbox": sandbox()}
+
+
 def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
     for action in parser._actions:
         yield action

@@ -30,7 +30,7 @@ new folders, later:         the same command with --update
 
 def read(argv: list[str]) -> Options:
     """What the arguments ask for; raises UsageError or SystemExit."""
-    given = _parser().parse_args(argv)
+    given = make_parser().parse_args(argv)
     options = Options(
         folder=given.folder,
         output=given.output,
@@ -83,7 +83,8 @@ def _columns(options: Options) -> list[str]:
     return [*columns, *titles, *([options.order] if options.order else [])]
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """All arguments of the command."""
     parser = argparse.ArgumentParser(
         prog="uploader init",
         description="Write a manifest from a folder, and a table if there is one.",

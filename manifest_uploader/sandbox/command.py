@@ -53,7 +53,7 @@ def _say(code: int, error: Exception) -> int:
 
 
 def _run(argv: list[str]) -> int:
-    arguments = _parser().parse_args(argv)
+    arguments = make_parser().parse_args(argv)
     stop = threading.Event()
     _stop_on_signals(stop)
     with start(_options(arguments)) as running:
@@ -96,7 +96,8 @@ def _for_people(running: Running) -> str:
     return "\n".join([*lines, "Ctrl-C stops it; it remembers.", ""])
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """All arguments of the command."""
     parser = argparse.ArgumentParser(
         prog="uploader sandbox",
         description="A stand-in for Grand Challenge on a loopback port, until Ctrl-C.",
