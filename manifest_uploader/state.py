@@ -8,19 +8,29 @@ checked as the input of a stranger: colleagues share it, and git merges it.
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import stat
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, Field, dataclass, fields
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any, Final, TypeVar
 
 from manifest_uploader.errors import StateDamaged, StateMismatch, StateUnwritable
-from manifest_uploader.model import EVENT_NAMES, Entry, Event, Record, Target, TargetKind
+from manifest_uploader.items import is_pk
+from manifest_uploader.model import (
+    EVENT_NAMES,
+    Confirmed,
+    Entry,
+    Event,
+    Record,
+    Target,
+    TargetKind,
+)
 
 _FORMAT: Final = "manifest-uploader state"
 _VERSION: Final = 1
@@ -29,7 +39,9 @@ _TOGETHER: Final = 1000
 """Lines."""
 _SOON_S: Final = 0.5
 """When what was written has to be on the disk, unless somebody waits for it."""
-_UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_BEGINNING: Final = b'{"format":"manifest-uploader state",'
+"""How every state file begins."""
+_NOT_OURS: Final = "this is not a state file of uploader"
 _STORAGE_ID: Final = re.compile(r"[\w.~-]{0,1024}", re.ASCII)
 _T = TypeVar("_T")
 _NAMES: Final = {cls: name for name, cls in EVENT_NAMES.items()}
@@ -98,13 +110,33 @@ def read(path: Path) -> Stored:
     lines = _lines(path)
     first = next(lines, None)
     if first is None:
+        _check_torn(path)
         return Stored(None, ())
     number, obj = first
     binding = _binding(obj, path, number)
-    records = tuple(
-        _record(obj, path, number) for number, obj in lines if obj.get("format") != _FORMAT
-    )
-    return Stored(binding, records)
+    return Stored(binding, tuple(_records(lines, binding, path)))
+
+
+def _check_torn(path: Path) -> None:
+    """A file without a whole line is to be cut off: it has to be one of ours that was torn."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(_BEGINNING))
+    except FileNotFoundError:
+        return
+    if start.strip() and not _BEGINNING.startswith(start):
+        raise _damaged(path, 1, _NOT_OURS)
+
+
+def _records(
+    lines: Iterable[tuple[int, dict[str, Any]]], binding: Binding, path: Path
+) -> Iterator[Record]:
+    """The events; git, which merges by lines, may have put the first line in again."""
+    for number, obj in lines:
+        if obj.get("format") != _FORMAT:
+            yield _record(obj, path, number)
+        elif _binding(obj, path, number) != binding:
+            raise _damaged(path, number, "it was merged with the state of another target")
 
 
 class Tail:
@@ -242,7 +274,7 @@ def _damaged(path: Path, number: int, why: str) -> StateDamaged:
 
 def _binding(obj: dict[str, Any], path: Path, number: int) -> Binding:
     if obj.get("format") != _FORMAT:
-        raise _damaged(path, number, "this is not a state file of uploader")
+        raise _damaged(path, number, _NOT_OURS)
     if obj.get("version") != _VERSION:
         raise _damaged(path, number, "it was written by another version of uploader")
     target: Any = obj.get("target")
@@ -258,30 +290,25 @@ def _binding(obj: dict[str, Any], path: Path, number: int) -> Binding:
 def _record(obj: dict[str, Any], path: Path, number: int) -> Record:
     name = obj.get("event")
     cls = EVENT_NAMES.get(name) if isinstance(name, str) else None
-    when = obj.get("time")
-    if cls is None or isinstance(when, bool) or not isinstance(when, int | float):
+    if cls is None:
         raise _damaged(path, number, "an event that this version does not know")
     try:
-        return Record(float(when), _event(cls, obj))
+        return Record(_time(obj.get("time")), _event(cls, obj))
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise _damaged(path, number, f"a wrong {name} event ({error})") from None
 
 
 def _event(cls: type, obj: dict[str, Any]) -> Event:
     given: dict[str, Any] = {}
-    for name, check, needed in _SHAPES[cls]:
+    for name, check, otherwise in _SHAPES[cls]:
         value = obj.get(name)
         if value is not None:
             given[name] = check(value)
-        elif needed:
-            given[name] = _missing(name)
+        elif otherwise is MISSING:
+            raise KeyError(name)
+        else:
+            given[name] = otherwise
     return cls(**given)  # type: ignore[no-any-return]
-
-
-def _missing(name: str) -> Any:
-    if name in {"socket", "pk"}:
-        return None
-    raise KeyError(name)
 
 
 # ── one check a field ───────────────────────────────────────────────────────────────────────
@@ -293,15 +320,15 @@ def _text(value: Any) -> str:
     return value
 
 
-def _uuid(value: Any) -> str:
-    if not _UUID.fullmatch(_text(value)):
-        raise ValueError("no pk")
-    return str(value)
+def _time(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise TypeError("a time expected")
+    return float(value)
 
 
 def _pk(value: Any) -> str:
-    """A pk of an upload, item or image; a confirmed value's mark may be shorter."""
-    if len(_text(value)) > 100 or "/" in value:  # noqa: PLR2004 - longer than any pk
+    """A pk of an upload or item: requests go to addresses that are made of it."""
+    if not is_pk(value):
         raise ValueError("no pk")
     return str(value)
 
@@ -330,7 +357,7 @@ def _entries(value: Any) -> tuple[Entry, ...]:
             _text(one["socket"]),
             _optional(one.get("digest")),
             stat=_optional(one.get("stat")),
-            upload=None if one.get("upload") is None else _uuid(one["upload"]),
+            upload=None if one.get("upload") is None else _pk(one["upload"]),
             content=_optional(one.get("content")),
             before=_optional(one.get("before")),
         )
@@ -343,7 +370,7 @@ def _optional(value: Any) -> str | None:
 
 
 def _sessions(value: Any) -> tuple[str, ...]:
-    return tuple(_uuid(one) for one in value)
+    return tuple(_pk(one) for one in value)
 
 
 _CHECKS: Final[dict[str, Callable[[Any], Any]]] = {
@@ -351,24 +378,21 @@ _CHECKS: Final[dict[str, Callable[[Any], Any]]] = {
     **dict.fromkeys(("sha256", "words", "why", "was", "source"), _text),
     **dict.fromkeys(("order", "part_size", "size", "files"), _count),
     **dict.fromkeys(("repeated", "final", "anew", "size_limit", "lost"), _flag),
-    "pk": _pk,
-    "item": _uuid,
+    **dict.fromkeys(("pk", "item"), _pk),
     "storage_id": _storage_id,
     "entries": _entries,
     "sessions": _sessions,
 }
 
 
-def _shape(cls: type) -> tuple[tuple[str, Callable[[Any], Any], bool], ...]:
-    """(name, check, whether an event cannot be made without it) of every field of an event."""
-    return tuple(
-        (
-            one.name,
-            _CHECKS[one.name],
-            one.default is MISSING and one.default_factory is MISSING,
-        )
-        for one in fields(cls)
-    )
+def _shape(cls: type) -> tuple[tuple[str, Callable[[Any], Any], Any], ...]:
+    """Name, check, and what stands where it is missing (MISSING: nothing may) of every field."""
+    checks = _CHECKS | ({"pk": _text} if cls is Confirmed else {})  # there it is any mark
+    return tuple((one.name, checks[one.name], _otherwise(one)) for one in fields(cls))
+
+
+def _otherwise(one: Field[Any]) -> Any:
+    return None if one.default is MISSING and "None" in str(one.type) else one.default
 
 
 _SHAPES: Final = {cls: _shape(cls) for cls in EVENT_NAMES.values()}
