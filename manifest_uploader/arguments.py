@@ -9,8 +9,9 @@ SHELLS: Final = ("bash", "zsh", "fish", "powershell")
 INSTALL: Final = {
     "bash": """echo 'eval "$(uploader completion bash)"' >> ~/.bashrc""",
     "zsh": """echo 'eval "$(uploader completion zsh)"' >> ~/.zshrc""",
-    "fish": "uploader completion fish > ~/.config/fish/completions/uploader.fish",
-    "powershell": "uploader completion powershell >> $PROFILE",
+    "fish": "echo 'uploader completion fish | source' >> ~/.config/fish/config.fish",
+    "powershell": "Add-Content $PROFILE "
+    "'uploader completion powershell | Out-String | Invoke-Expression'",
 }
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 _YAML: Final = (".yaml", ".yml")
-_ZSH_HEAD: Final = "(( $+functions[compdef] )) || { autoload -Uz compinit && compinit }\n"
+_ZSH_HEAD: Final = "(( $+functions[compdef] )) || { autoload -Uz compinit && compinit -i }\n"
 """Without zsh's own completion there is nothing to add ours to."""
 
 

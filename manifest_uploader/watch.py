@@ -244,7 +244,7 @@ def view_words(view: View) -> list[str]:
 def over_words(view: View) -> str:
     """What to say when every case has ended."""
     good = view.counts.get(Standing.DONE, 0)
-    return f"all {cases_words(view.total)} have ended, {good} of them done; Ctrl-C leaves"
+    return f"over: {good} of {cases_words(view.total)} done; Ctrl-C leaves"
 
 
 def print_line(text: str) -> None:
