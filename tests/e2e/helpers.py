@@ -16,9 +16,11 @@ from typing import Any
 
 import yaml
 
+from manifest_uploader.history import fold, standing
 from manifest_uploader.sandbox import Running, SandboxOptions, start
 from manifest_uploader.sandbox.show import read_items
 from manifest_uploader.sandbox.store import Store
+from manifest_uploader.state import read
 from tests.e2e.data import json_lines, mask, mha, sha256, write
 
 ROOT = Path(__file__).parents[2]
@@ -86,15 +88,6 @@ def items_of(folder: Path) -> list[Entry]:
     store = Store(folder)
     try:
         return list(read_items(store))
-    finally:
-        store.close()
-
-
-def rows_of(folder: Path) -> int:
-    """How many upload rows a sandbox holds."""
-    store = Store(folder)
-    try:
-        return store.number("SELECT COUNT(*) FROM uploads")
     finally:
         store.close()
 
@@ -309,6 +302,13 @@ class Box:
             wanted = self.wanted(entry) | (special or {}).get(entry["name"], {})
             assert wanted == held(item), entry["name"]
             assert entry.get("order", item["order"]) == item["order"]
+
+    def check_state(self) -> None:
+        """Fail unless the state file says that every case is done."""
+        past = fold(read(self.state).records).cases
+        assert {name: standing(one).value for name, one in past.items()} == {
+            entry["name"]: "done" for entry in self.entries
+        }
 
     def wanted(self, entry: Entry) -> Entry:
         """What an entry's sockets shall hold: values, or what files are and contain."""

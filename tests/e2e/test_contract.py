@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.helpers import (
+    FULL,
     STUDY,
     UPLOADER,
     Box,
@@ -220,16 +221,14 @@ def test_state_and_root_are_where_they_are_said_to_be(box: Box, tmp_path: Path) 
 
     missing = box.run("--state", str(state)).expect(2)
     assert "root" in missing.err
-    by_option = box.run("--state", str(state), "--root", str(elsewhere)).expect(0)
+    over = box.environment(UPLOADER_ROOT=str(tmp_path / "nowhere"))
+    by_option = box.run("--state", str(state), "--root", str(elsewhere), env=over).expect(0)
     assert by_option.ends["done"] == 3
     assert state.exists()
     assert not box.state.exists()
     given = box.environment(UPLOADER_ROOT=str(elsewhere))
     by_environment = box.run("--state", str(state), env=given).expect(0)
     assert by_environment.ends["unchanged"] == 3
-    over = box.environment(UPLOADER_ROOT=str(tmp_path / "nowhere"))
-    ran = box.run("--state", str(state), "--root", str(elsewhere), env=over).expect(0)
-    assert ran.ends["unchanged"] == 3
     elsewhere.rename(box.data)
     box.check()
 
@@ -341,7 +340,7 @@ def test_an_unknown_target_is_a_problem_at_its_place(scores: Box) -> None:
     assert "did you mean 'lung-nodules'?" in ran.err
 
 
-@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("scheme", ["http", *(["https"] if FULL else [])])
 def test_a_platform_that_does_not_answer_is_given_up_after_a_while(
     scores: Box, scheme: str
 ) -> None:
@@ -380,10 +379,10 @@ def signalled(process: subprocess.Popen[str], number: int, after: str) -> Ran:
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are others there")
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+    ("number", "code"), [("SIGINT", 130), ("SIGTERM", 143), *([("SIGHUP", 129)] if FULL else [])]
 )
 def test_a_signal_stops_in_order_and_the_same_command_goes_on(
-    tmp_path: Path, number: int, code: int
+    tmp_path: Path, number: str, code: int
 ) -> None:
     with served(tmp_path / "sandbox", latency_ms=20) as sandbox:
         box = Box(tmp_path, sandbox)
@@ -391,7 +390,8 @@ def test_a_signal_stops_in_order_and_the_same_command_goes_on(
             box.add_usual(f"case-{index}")
         box.save()
 
-        ran = signalled(box.spawn("run", "--json", "--jobs", "2"), number, "done").expect(code)
+        process = box.spawn("run", "--json", "--jobs", "2")
+        ran = signalled(process, getattr(signal, number), "done").expect(code)
 
         assert "the same command goes on" in ran.err
         add_up(ran.ends)
@@ -470,7 +470,6 @@ def test_a_state_of_another_target_or_platform_or_a_damaged_one_ends_with_3(
     scores.state.write_bytes(b"".join([*lines[:2], b"{\n", *lines[2:]]))
     damaged = scores.run().expect(3)
     assert f"{scores.state.name}:3: damaged" in damaged.err
-    assert scores("status").expect(3).err == damaged.err
 
     scores.state.write_bytes(whole + b'{"torn": ')
     assert scores.run().expect(0).ends["unchanged"] == 2
@@ -569,7 +568,7 @@ def test_a_reader_that_goes_away_makes_no_traceback(box: Box) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a shell of its own")
-@pytest.mark.parametrize("name", ["status", "plan", "schema"])
+@pytest.mark.parametrize("name", ["plan", "schema"])
 def test_a_pipe_into_head_makes_no_traceback(box: Box, name: str) -> None:
     words = shlex.join([*UPLOADER, name, *([] if name == "schema" else ["lung.yaml", "--json"])])
     piped = subprocess.run(

@@ -20,7 +20,7 @@ SENDING = ("upload-create", "presign", "part", "complete")
 FILLING = ("item-create", "item-fill", "item-get")
 KINDS = (*LOOKING, *SENDING, *FILLING)
 """Every kind of request that a run of two new cases makes."""
-GROUPS = tuple((kind,) for kind in KINDS) if FULL else (LOOKING, SENDING, FILLING)
+GROUPS = tuple((kind,) for kind in KINDS) if FULL else (LOOKING[:3], LOOKING[3:], SENDING, FILLING)
 FIRST = {"item-create": 2}
 """The first creation only asks whether one may create."""
 MIB = 1024 * 1024
@@ -75,11 +75,10 @@ def survive(folder: Path, *steps: Step, arguments: tuple[str, ...] = ()) -> None
 
 
 def complete(box: Box, ran: Ran) -> Ran:
-    """All there, and once; the state knows it, so that a further run has nothing to do."""
+    """All there, and once, and known to be."""
     ran.expect(0)
     box.check()
-    again = box("plan", "--json").expect(0)
-    assert {line["action"] for line in again.plan.values()} == {"nothing"}
+    box.check_state()
     return ran
 
 
@@ -117,12 +116,12 @@ def test_requests_that_never_arrived_and_answers_that_were_lost(
 
 def test_one_error_at_every_kind_of_request(tmp_path: Path) -> None:
     faults = {
-        "500": (page(500), "before"),
         "500 though it acted": (page(500), "after"),
-        "502 though it acted": (page(502), "after"),
         "429": (page(429), "before"),
         "cut short": (Fault.truncate(), "after"),
     }
+    if FULL:
+        faults |= {"500": (page(500), "before"), "502 though it acted": (page(502), "after")}
 
     def scenario(name: str) -> Callable[[], None]:
         fault, when = faults[name]

