@@ -275,15 +275,22 @@ class Agenda:
         return True
 
     def _may_begin(self, upload: Upload) -> bool:
-        """There is room, and no other case is just getting the rows it needs.
+        """There is room, and no other case is just getting the rows or bytes it needs.
 
         Where few are left, two cases that hold only some of theirs would wait for each other.
         """
         if not self._room.allows(self._clock()):
             return False
+        if self._room.tight and self._is_before_its_turn(upload.case):
+            return False
         others = {case for case in self._opening.values() if case != upload.case}
         cases = (*others, upload.case) if self._room.scarce and others else ()
         return sum(self._needs_several_rows(case) for case in cases) <= 1
+
+    def _is_before_its_turn(self, case: str) -> bool:
+        """A case before it in the manifest has uploads that are not complete."""
+        turn = self._order[case]
+        return any(live.left and self._order[name] < turn for name, live in self._live.items())
 
     def _needs_several_rows(self, case: str) -> bool:
         return case in self._live and len(self._live[case].plan.uploads) > 1

@@ -17,6 +17,8 @@ class Room:
     def __init__(self, *, scarce: bool = True) -> None:
         self.scarce = scarce
         """Few upload rows are left, or were: cases get theirs one after the other."""
+        self.tight = False
+        """There were too many bytes once: a case begins when those before it are complete."""
         self.words: str | None = None
         """Why uploads pause; None: they do not."""
         self.since = 0.0
@@ -43,6 +45,7 @@ class Room:
         """The platform had no room for an upload: for its row, or for its bytes."""
         self.scarce = True
         self._of_bytes = size_limit
+        self.tight = self.tight or size_limit
         if not self.is_paused:
             self.since, self._interval = now, _FIRST_PROBE_S
         elif step == self._probe:

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.helpers import Recorder, Rich, mha, platform
-from tests.e2e.helpers import rows_of
+from tests.crash.helpers import Recorder, Rich, mha, platform, store_number
 
 FILE_SOCKETS = ("ct-image", "mr-image", "report", "table", "details", "measures")
 
@@ -40,7 +39,7 @@ def test_more_uploads_than_rows_finish_by_themselves(tmp_path: Path) -> None:
     with platform(tmp_path, upload_limit=25, import_delay_s=0.25) as box.served:
         ran = box.go("--upload-limit", "25").expect(0)
         box.check()
-        rows = rows_of(box.served.dir)
+        rows = store_number(box.served, "SELECT COUNT(*) FROM uploads")
 
     assert (ran.ends["done"], ran.ends["failed"], ran.events("failed")) == (40, 0, [])
     assert ran.events("paused")
@@ -56,7 +55,7 @@ def test_rows_that_never_drain_end_the_run_with_their_number(tmp_path: Path) -> 
 
     with platform(tmp_path, upload_limit=25, import_delay_s=float("inf")) as box.served:
         ran = box.go("--upload-limit", "25", "--wait-timeout", "2").expect(1)
-        rows = rows_of(box.served.dir)
+        rows = store_number(box.served, "SELECT COUNT(*) FROM uploads")
 
     assert time.monotonic() - began < 30
     assert rows == 26
