@@ -1,8 +1,8 @@
 """Keeps a second run out of a state file and names the first.
 
 The lock is a file made exclusively, which NFS and Lustre honour and flock does not promise. It
-is broken only on proof of death (this host: another boot, or no such process with that start),
-never by age: a night's run may be silent for hours.
+is broken only on proof of death (this host: no such process with that start, by the clock or
+since the host was started: clocks are set), never by age: a night's run may be silent for hours.
 """
 
 from __future__ import annotations
@@ -38,8 +38,6 @@ class Holder:
     """Random: tells this lock from a later one."""
 
 
-_SAME_BOOT_S = 60
-"""Clocks are set after booting: two readings of one boot time differ by seconds."""
 _SAME_START_S = 2.0
 
 
@@ -147,10 +145,12 @@ def is_dead(holder: Holder) -> bool:
     try:
         if holder.host != socket.gethostname():
             return False
-        if abs(psutil.boot_time() - holder.boot) > _SAME_BOOT_S:
-            return True
         process = psutil.Process(holder.pid)
-        return bool(abs(process.create_time() - holder.start) > _SAME_START_S)
+        start, boot = process.create_time(), psutil.boot_time()
+        by_clock = abs(start - holder.start)
+        since_boot = abs((start - boot) - (holder.start - holder.boot))
+        is_other = min(by_clock, since_boot) > _SAME_START_S
+        return bool(is_other or process.status() == psutil.STATUS_ZOMBIE)
     except (psutil.NoSuchProcess, psutil.ZombieProcess):
         return True
     except (psutil.Error, TypeError, ValueError, OverflowError):

@@ -321,13 +321,13 @@ ODD: tuple[Any, ...] = (
     *(None, True, False, 0, -1, 5, 2**70, 1e308, float("nan"), "", "..", "a", pk(1), pk(7)),
     *([], {}, [[]], [None], {"socket": "x"}, [{"socket": "x", "upload": 5}], "x" * 5000, "\ud800"),
 )
+LINES = tuple(json.dumps({"time": 1} | state.event_json(event)) + "\n" for event in EVENTS)
 NAMES = ("done", "started", "opened", "failed", "confirmed", "import-failed", "gone", "adopted")
 
 
 def hostile(chance: random.Random) -> bytes:
     """A state file that somebody spoilt: fields, lines, bytes."""
-    lines = [json.dumps({"time": 1} | state.event_json(chance.choice(EVENTS))) for _ in range(5)]
-    text = [FIRST, *(one + "\n" for one in lines)]
+    text = [FIRST, *chance.choices(LINES, k=4)]
     for _ in range(chance.randint(1, 3)):
         at = chance.randrange(len(text))
         text[at] = _spoilt(text[at], chance)
@@ -364,7 +364,8 @@ def test_hostile_files_are_damage_or_fold(path: Path) -> None:
     started = time.process_time()
 
     for _ in range(HOSTILE):
-        path.write_bytes(hostile(chance))
+        with path.open("wb", buffering=0) as file:
+            file.write(hostile(chance))
         try:
             stored = state.read(path)
             state.check(stored, BINDING, path)
