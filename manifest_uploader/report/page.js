@@ -8,8 +8,11 @@
   const more = document.querySelector("#more");
   const heads = [...document.querySelectorAll("thead th")];
   const compare = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" }).compare;
+  const text = (tr) => [...tr.cells]
+    .flatMap((cell) => [...cell.childNodes].map((node) => node.textContent))
+    .join(" ").toLowerCase();
   let rows = [...body.rows].map((tr, place) => ({
-    tr, place, text: tr.textContent.toLowerCase(), standing: tr.dataset.s,
+    tr, place, text: text(tr), standing: tr.dataset.s,
   }));
   let limit = SHOWN;
 
@@ -32,7 +35,7 @@
 
   const key = (row, column) => {
     const cell = row.tr.cells[column];
-    return cell.dataset.k ?? cell.textContent.trim();
+    return cell.dataset.k ?? (cell.firstElementChild ?? cell).textContent.trim();
   };
 
   const sort = (column, down) => {

@@ -124,6 +124,16 @@ def test_columns_sort_both_ways_as_people_count(tab: Page, small: Path) -> None:
     assert tab.run("document.querySelector('[aria-sort]').innerText.trim()").startswith("Order")
 
 
+def test_cases_sort_by_their_names_not_by_their_items(tab: Page, small: Path) -> None:
+    tab.open(small)
+    search(tab, "some-score", 40)
+
+    sort(tab, "Case")
+    sort(tab, "Case")
+
+    assert shown(tab) == [f"patient-{number:03}" for number in range(40, 0, -1)]
+
+
 def test_what_is_not_known_sorts_last_either_way(tab: Page, small: Path) -> None:
     tab.open(small)
     search(tab, "ct-image", 40)
