@@ -39,7 +39,7 @@ class Pressure:
         good, busy = self.good + good, self.busy + busy
         quiet_since = now if busy > self.busy else self.quiet_since
         total = good + busy
-        if total >= _FEWEST_ANSWERS and busy / total >= _TROUBLE:
+        if busy > 1 and total >= _FEWEST_ANSWERS and busy / total >= _TROUBLE:
             if now - self.eased_at < _EASE_EVERY_S:
                 return Pressure(self.limit, self.most, good, busy, self.eased_at, quiet_since)
             return Pressure(max(1, self.limit // 2), self.most, 0, 0, now, now)

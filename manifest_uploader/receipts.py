@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -34,8 +35,9 @@ class Receipts:
         if path is not None:
             try:
                 self._file = path.open("a", encoding="utf-8")
+                self._file.write("\n" * _is_torn(path))
             except OSError as error:
-                raise StateUnwritable(f"{path} cannot be written: {error.strerror}") from None
+                raise _unwritable(error) from None
 
     def add(self, receipt: Receipt) -> None:
         """Write one down."""
@@ -52,13 +54,31 @@ class Receipts:
             ],
         }
         with self._lock:
-            self._file.write(json.dumps(line) + "\n")
-            self._file.flush()
+            try:
+                self._file.write(json.dumps(line) + "\n")
+                self._file.flush()
+            except OSError as error:
+                raise _unwritable(error) from None
 
     def close(self) -> None:
         """Let go of the file."""
         if self._file is not None:
             self._file.close()
+
+
+def _is_torn(path: Path) -> bool:
+    """The last line was not written to its end."""
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - 1))
+        return file.read() not in {b"", b"\n"}
+
+
+def _unwritable(error: OSError) -> StateUnwritable:
+    return StateUnwritable(
+        f"the receipts cannot be written: {error.strerror}",
+        hint="make room, or leave --receipts out, then run the same command: it goes on",
+    )
 
 
 def read(path: Path) -> Iterator[Receipt]:
@@ -82,7 +102,5 @@ def read(path: Path) -> Iterator[Receipt]:
 
 
 def _receipt(line: Any) -> Receipt:
-    files = tuple(
-        (str(one["name"]), str(one["sha256"]), int(one["size"])) for one in line["files"]
-    )
+    files = tuple((str(one["name"]), str(one["sha256"]), int(one["size"])) for one in line["files"])
     return Receipt(str(line["case"]), str(line["socket"]), str(line["upload"]), files)
