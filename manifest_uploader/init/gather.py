@@ -73,26 +73,26 @@ def gather(
     maker.meet(old)
     named = _named(new, each, known, told)
     entries = list(_made(maker, named, say_progress))
+    _tell_rows(maker, cases, told)
     if known is not None:
         _tell_gone(known, old, prefix, each, told)
     elif not entries:
-        raise _nothing(options, cases)
-    _tell_rows(maker, cases, told)
+        raise _nothing(options, cases, told)
     _tell_left(tree.left, {*maker.insides.used, *_known_paths(known, prefix)}, told)
     taken = set(known.has.titles) if known else set()
     return Gathered(tuple(with_free_titles(entries, taken, told)))
 
 
-def _nothing(options: Options, cases: Sequence[Found]) -> UsageError:
+def _nothing(options: Options, cases: Sequence[Found], told: Told) -> UsageError:
     if not cases:
         return UsageError(
             f"nothing in {quoted(options.folder)} fits {quoted(options.each or '')}",
             hint='give --each a pattern such as "patient-*" or "*.mha", relative to the folder',
         )
-    patterns = ", ".join(quoted(one.pattern) for one in options.sockets if one.column is None)
+    noticed = "\n".join(told.lines(everything=False))
     return UsageError(
-        f"{len(cases)} cases, but nothing of theirs fits any socket; nothing was written",
-        hint=f"are the patterns relative to the case? {patterns}; in {quoted(cases[0].path)} …",
+        f"{len(cases)} cases, but nothing fits any socket; nothing was written",
+        hint=f"the patterns of --socket are relative to a case. Noticed:\n{noticed}",
     )
 
 

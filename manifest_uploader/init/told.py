@@ -25,7 +25,7 @@ class Told:
         """What to print: a sentence, its names below it."""
         for sentence, names in self._names.items():
             count = f" ({len(names)})" if len(names) > SHOWN else ""
-            yield f"- {sentence}{count}{':' if names else ''}"
+            yield f"- {_one_line(sentence)}{count}{':' if names else ''}"
             shown = names if everything else names[:SHOWN]
             yield from (f"    {_one_line(name)}" for name in shown)
             if len(names) > len(shown):

@@ -46,3 +46,16 @@ def study(folder: Path, patients: int, *, slices: int = 2, side: int = 16) -> Pa
     write(data / ".DS_Store", "x")
     write(data / "scores.csv", "\n".join(rows) + "\n")
     return data
+
+
+def described(data: bytes, series: str) -> bytes:
+    """A DICOM file with a description of its series."""
+    import io
+
+    from pydicom import dcmread
+
+    one = dcmread(io.BytesIO(data))
+    one.SeriesDescription = series
+    stream = io.BytesIO()
+    one.save_as(stream, enforce_file_format=True)
+    return stream.getvalue()

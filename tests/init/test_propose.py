@@ -1,0 +1,157 @@
+"""What is proposed is what a person who looks at the folder would say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from manifest_uploader.init.arguments import read
+from manifest_uploader.init.complete import Accepting, complete
+from manifest_uploader.init.options import Options, words_of
+from manifest_uploader.init.place import find
+from manifest_uploader.init.propose import likely_pattern, slugged
+from tests.e2e.data import dicom_slice, mha, write
+from tests.init import trees
+
+
+def proposed(folder: Path, *given: str) -> Options:
+    options = read([str(folder), "--output", str(folder.parent / "manifest.yaml"), *given])
+    return complete(options, find(options), Accepting())
+
+
+def sockets(options: Options) -> list[str]:
+    words = words_of(options)
+    return [words[n + 1] for n, word in enumerate(words) if word == "--socket"]
+
+
+@pytest.mark.parametrize(
+    ("names", "pattern"),
+    [
+        (["patient-001", "patient-002", "patient-010"], "patient-*"),
+        (["patient1_folder", "patient2_folder"], "patient*_folder"),
+        (["p1", "p2", "p3", "p4", "docs"], "p*"),
+        (["p1_a", "p2_b", "p3_c"], "p*"),
+        (["anna", "bert"], "*"),
+        (["001", "002"], "*"),
+        (["[1]", "[2]"], "[[]*]"),
+    ],
+)
+def test_folders_that_look_alike_are_the_cases(names: list[str], pattern: str) -> None:
+    assert pattern == likely_pattern(names)
+
+
+def test_a_slug_has_small_letters_digits_and_hyphens() -> None:
+    assert slugged("CT Thorax (1.0 mm)") == "ct-thorax-1-0-mm"
+    assert slugged("…") == ""
+
+
+def test_the_classic_tree(tmp_path: Path) -> None:
+    options = proposed(trees.classic(tmp_path))
+
+    assert options.each == "patient*_folder"
+    assert sockets(options) == ["airways=airways.mha", "ct-image=ct.mhd"]
+
+
+def test_a_study_with_a_table(tmp_path: Path) -> None:
+    options = proposed(trees.study(tmp_path, 6))
+
+    assert options.each == "patient-*"
+    assert sockets(options) == [
+        "ct-image=ct/*.dcm",
+        "airways=airways.mha",
+        "score=@score",
+        "good=@good",
+    ]
+    assert (options.keys, options.title) == (("patient",), "@label")
+
+
+def test_a_table_that_has_only_a_part_of_the_names(tmp_path: Path) -> None:
+    for number in (1, 2, 3):
+        write(tmp_path / "data" / f"patient-{number}" / "ct.mha", mha(number))
+    write(tmp_path / "data" / "a.csv", "id;score\n1;2\n2;3\n3;4\n")
+
+    options = proposed(tmp_path / "data")
+
+    assert (options.each, options.keys) == ("patient-{id}", ("id",))
+    assert sockets(options) == ["ct-image=ct.mha", "score=@score"]
+
+
+def test_sites_hold_patients(tmp_path: Path) -> None:
+    for site, patient in (("a", "p1"), ("a", "p2"), ("b", "p3"), ("b", "p4")):
+        write(tmp_path / "data" / site / patient / "ct.nii.gz", "x")
+
+    options = proposed(tmp_path / "data")
+
+    assert options.each == "*/p*"
+    assert sockets(options) == ["ct-image=ct.nii.gz"]
+
+
+def test_folders_of_one_patient_are_no_cases(tmp_path: Path) -> None:
+    for patient in ("p1", "p2", "p3"):
+        write(tmp_path / "data" / patient / "ct" / "a.dcm", dicom_slice(int(patient[1:]), 0))
+        write(tmp_path / "data" / patient / "seg" / "a.mha", "x")
+
+    options = proposed(tmp_path / "data")
+
+    assert options.each == "p*"
+    assert sockets(options) == ["ct-image=ct/*.dcm", "a=seg/a.mha"]
+
+
+def test_names_of_files_that_hold_the_patients_name(tmp_path: Path) -> None:
+    for patient in ("p1", "p2", "p3"):
+        write(tmp_path / "data" / patient / f"{patient}_ct.nii.gz", "x")
+        write(tmp_path / "data" / patient / "report.pdf", "x")
+
+    options = proposed(tmp_path / "data")
+
+    assert sockets(options) == ["report=report.pdf", "ct-image={name}_ct.nii.gz"]
+
+
+def test_files_without_folders_are_cases(tmp_path: Path) -> None:
+    for number in range(4):
+        write(tmp_path / "data" / f"scan {number}.mha", mha(number))
+    write(tmp_path / "data" / "notes.txt", "x")
+
+    options = proposed(tmp_path / "data")
+
+    assert options.each == "*.mha"
+    assert sockets(options) == ["image={name}.mha"]
+
+
+def test_series_that_lie_together_come_into_sockets_of_their_own(tmp_path: Path) -> None:
+    for patient in (1, 2):
+        for number, series in enumerate(("Thorax 1.0", "Scout")):
+            for place in range(2):
+                path = tmp_path / "data" / f"p{patient}" / f"IM{number}{place}"
+                write(path, trees.described(dicom_slice(patient * 10 + number, place), series))
+
+    options = proposed(tmp_path / "data")
+
+    assert sorted(sockets(options)) == ["scout-image=*", "thorax-1-0-image=*"]
+    assert sorted(filter(None, (one.series for one in options.sockets))) == ["Scout", "Thorax 1.0"]
+
+
+def test_what_was_given_is_not_asked(tmp_path: Path) -> None:
+    main = trees.classic(tmp_path)
+
+    options = proposed(main, "--each", "patient1*", "--socket", "x=ct.*", "--slug", "mine")
+
+    assert (options.each, options.slug, sockets(options)) == ("patient1*", "mine", ["x=ct.*"])
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["--slug", "a", "--each", "p-*", "--socket", "ct=ct/*.dcm", "--title", "{name}, 1"],
+        ["--kind", "archive", "--table", "a b.csv", "--key", "p", "--key", "s", "--socket", "s=@x"],
+        ["--each", "*.mha", "--socket", "ct", "--order", "@rank", "--table", "t", "--key", "k"],
+        ["--socket", "ct=*", "--series", "ct=*thorax*", "--no-series-check", "--decimal-comma"],
+    ],
+)
+def test_the_command_line_says_the_same_again(given: list[str]) -> None:
+    options = read(["data", "--slug", "x", *given])
+
+    assert read(words_of(options)[2:]) == read(
+        ["data", "--kind", "reader-study", "--slug", "x", *given]
+    )
