@@ -233,10 +233,21 @@ def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         )
 
 
-def _whole_lines(file: Iterable[bytes], path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def _bounded_lines(file: IO[bytes], path: Path) -> Iterator[bytes]:
+    """The lines that are whole; none is longer than any that we write, whatever the file holds."""
+    number = 0
+    while line := file.readline(_LONGEST_LINE + 1):
+        number += 1
+        if line.endswith(b"\n"):
+            yield line
+        elif len(line) > _LONGEST_LINE:
+            raise _damaged(path, number, "a line longer than any that uploader writes")
+
+
+def _whole_lines(file: IO[bytes], path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """The lines as objects; a thousand together, for one at a time takes thrice as long."""
     number = 1
-    lines = (line for line in file if line.endswith(b"\n"))
+    lines = _bounded_lines(file, path)
     while chunk := list(islice(lines, _TOGETHER)):
         yield from _objects(chunk, path, number)
         number += len(chunk)
