@@ -25,14 +25,18 @@ class Person(Protocol):
     def ask(self, question: str, default: str = "") -> str:
         """What is typed, or the default; raises UsageError where nothing more comes."""
 
+    def refuse(self, error: UploaderError) -> None:
+        """Say why an answer cannot be; raises it where nobody would answer otherwise."""
+
 
 def until_right(person: Person, question: str, default: str, read: Callable[[str], T]) -> T:
     """Ask until the answer can be read."""
     while True:
+        answer = person.ask(question, default)
         try:
-            return read(person.ask(question, default))
+            return read(answer)
         except UploaderError as error:
-            person.tell(f"  {error.message}" + (f" ({error.hint})" if error.hint else ""))
+            person.refuse(error)
 
 
 def ask_target(person: Person, options: Options) -> Options:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from manifest_uploader.errors import UsageError
+from manifest_uploader.errors import UploaderError, UsageError
 from manifest_uploader.init import ask, propose
 from manifest_uploader.init.ask import Person
 from manifest_uploader.init.options import NO_SLUG, Options
@@ -26,6 +26,10 @@ class Accepting:
     def ask(self, question: str, default: str = "") -> str:  # noqa: ARG002
         """The proposal."""
         return default or NO_SLUG
+
+    def refuse(self, error: UploaderError) -> None:
+        """Raise it: the proposal would be the same again."""
+        raise error
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,9 +155,4 @@ def _with_key(options: Options, cases: _Cases, table: Table, person: Person) -> 
         return column
 
     question = f"Which column of {table.name} names the cases"
-    if not likely and isinstance(person, Accepting):
-        raise UsageError(
-            f"no column of {table.name} names the cases",
-            hint=f"--key COLUMN; its columns are {', '.join(map(quoted, table.columns))}",
-        )
     return replace(options, keys=(ask.until_right(person, question, likely, check),))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from manifest_uploader.console import say
-from manifest_uploader.errors import UsageError
+from manifest_uploader.errors import UploaderError, UsageError
 from manifest_uploader.problems import printable
 
 
@@ -31,6 +31,10 @@ class Terminal:
             sys.stderr.write("\n")
             raise UsageError("the answers ended; nothing was written")
         return line.strip() or default
+
+    def refuse(self, error: UploaderError) -> None:
+        """Say why an answer cannot be."""
+        say(f"  {error.message}" + (f" ({error.hint})" if error.hint else ""))
 
 
 def _encodable(text: str) -> str:

@@ -321,18 +321,23 @@ def test_several_images_that_fit_one_socket_are_left_to_choose(tmp_path: Path, h
             "no row of t.csv fits a case: score says '7'",
         ),
         (["data", "--output", "no/such.yaml"], "there is no folder"),
+        (["data/p1/empty"], "nothing in 'data/p1/empty' fits '*'"),
+        (["data", "--each", "q*"], "nothing in 'data' fits 'q*'"),
+        (["data", "--table", "other.csv"], "no column"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_told_before_anything_is_written(
     tmp_path: Path, here: Here, arguments: list[str], words: str
 ) -> None:
     write(tmp_path / "data" / "p1" / "ct.mha", "x")
+    (tmp_path / "data" / "p1" / "empty").mkdir()
     write(tmp_path / "t.csv", "p,score\np1,7\n")
+    write(tmp_path / "other.csv", "x\ny\n")
 
     err = here(*arguments, code=2)
 
     assert words in err
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "t.csv"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "other.csv", "t.csv"]
 
 
 def test_what_is_missing_is_proposed_where_nobody_can_be_asked(tmp_path: Path, here: Here) -> None:
