@@ -29,7 +29,8 @@ def answer(parser: argparse.ArgumentParser) -> None:
     """Answer a shell that asks what may come next, and end; argcomplete knows how it asks."""
     import argcomplete  # noqa: PLC0415 - late: only a shell that asks needs it
 
-    _graft(parser)
+    typed = os.environ.get("COMP_LINE", "").split()
+    _graft(parser, typed[1] if len(typed) > 1 else "")
     for action in _actions(parser):
         if action.dest == "manifest":
             action.completer = manifests  # type: ignore[attr-defined]
@@ -40,14 +41,23 @@ def answer(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _graft(parser: argparse.ArgumentParser) -> None:
-    """Put in the commands that read their arguments themselves."""
-    from manifest_uploader.init.arguments import make_parser as init  # noqa: PLC0415 - late
-    from manifest_uploader.sandbox.command import make_parser as sandbox  # noqa: PLC0415 - late
-
+def _graft(parser: argparse.ArgumentParser, command: str) -> None:
+    """Put in the command that is typed, if it is one that reads its arguments itself."""
+    if command not in {"init", "sandbox"}:
+        return
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
-            action.choices |= {"init": init(), "sandbox": sandbox()}
+            action.choices[command] = _own_parser(command)
+
+
+def _own_parser(command: str) -> argparse.ArgumentParser:
+    if command == "init":
+        from manifest_uploader.init.arguments import make_parser  # noqa: PLC0415 - late
+
+        return make_parser()
+    from manifest_uploader.sandbox.command import make_parser as make  # noqa: PLC0415 - late
+
+    return make()
 
 
 def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:

@@ -57,10 +57,8 @@ OFFERED = {
     "uploader rep": "report",
     "uploader run l": "lung.yaml",
     "uploader run m": "more.yml",
-    "uploader run d": "data/",
     "uploader report lung.yaml --c": "--csv",
     "uploader report lung.yaml --csv lung.y": "lung.yaml",
-    "uploader status --w": "--watch",
     "uploader completion f": "fish",
     "uploader sandbox --read": "--reader-study",
     "uploader init --ti": "--title",
@@ -158,15 +156,17 @@ def test_fish_completes(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_every_shell_has_a_script_and_a_command_that_installs_it(
-    tmp_path: Path, shell: str
-) -> None:
+def test_every_shell_has_a_script(tmp_path: Path, shell: str) -> None:
     printed = uploader("completion", shell, cwd=tmp_path).expect(0)
-    told = uploader("completion", "--help", cwd=tmp_path).expect(0)
 
     assert "_ARGCOMPLETE" in printed.out
     assert "uploader" in printed.out
-    assert INSTALL[shell] in told.out
+
+
+def test_the_help_names_the_one_command_for_every_shell(tmp_path: Path) -> None:
+    told = uploader("completion", "--help", cwd=tmp_path).expect(0)
+
+    assert all(command in told.out for command in INSTALL.values())
 
 
 def test_another_shell_is_refused(tmp_path: Path) -> None:
