@@ -54,6 +54,8 @@ def command(arguments: list[str]) -> int:
     if given.command is None:
         parser.print_help(sys.stderr)
         return 2
+    if given.command == "completion":  # every new shell waits for it
+        return _completion(given)
     return _guarded(given)
 
 
@@ -246,16 +248,16 @@ def _logout(given: argparse.Namespace) -> int:
 
 
 def _completion(given: argparse.Namespace) -> int:
-    from manifest_uploader import commands  # noqa: PLC0415 - late
+    from manifest_uploader.completion import script  # noqa: PLC0415 - late
 
-    return commands.print_completion(given)
+    sys.stdout.write(script(given.shell))
+    return 0
 
 
 _COMMANDS: Final = {
     "report": _report,
     "login": _login,
     "logout": _logout,
-    "completion": _completion,
     "run": _run,
     "validate": _validate,
     "plan": _plan,

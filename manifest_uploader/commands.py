@@ -1,7 +1,6 @@
 """The commands beside a run, each a few lines.
 
-`report` and `status --watch` look at what a run left; `login`, `logout` and `completion` prepare
-the next.
+`report` and `status --watch` look at what a run left; `login` and `logout` prepare the next.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from manifest_uploader import completion, console, tokens
+from manifest_uploader import console, tokens
 from manifest_uploader.access import parse_platform
 from manifest_uploader.errors import UsageError
 from manifest_uploader.prepare import Options, read_manifest
@@ -88,10 +87,4 @@ def logout(address: str) -> int:
         console.say(f"the token for {host} is removed from the keyring of this machine")
     else:
         console.say(f"there was no token for {host} in the keyring of this machine")
-    return 0
-
-
-def print_completion(given: argparse.Namespace) -> int:
-    """Print a shell's completion."""
-    sys.stdout.write(completion.script(given.shell))
     return 0
