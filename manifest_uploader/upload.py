@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from manifest_uploader import refusals
 from manifest_uploader.answers import Answer, AnswerLost, Interrupted
 from manifest_uploader.items import is_pk
-from manifest_uploader.model import Begun, Done, Opened, Upload
+from manifest_uploader.model import Begun, Done, Json, Opened, Upload
 from manifest_uploader.streams import Part, Stream, part_count, part_size
 
 if TYPE_CHECKING:  # httpx costs 0.3 s of CPU, which commands without a network save
@@ -116,23 +116,26 @@ class _Sending:
     def _is_complete(self, begun: Begun) -> bool:
         """Look at the row of an earlier run, and at its parts if it is still open."""
         answer = self._connection.get(f"uploads/{begun.pk}/")
-        status = answer.json.get("status") if answer.ok and isinstance(answer.json, dict) else None
+        status = _fields(answer).get("status") if answer.ok else None
         if status == "Completed":
             return True
-        if status != "Initialized" or not begun.storage_id or not begun.part_size:
+        is_ours = begun.storage_id and begun.part_size == part_size(self._stream.size)
+        if status != "Initialized" or not is_ours:
             raise _Vanished
         self._stored = self._list_parts(begun)
         return False
 
     def _list_parts(self, begun: Begun) -> dict[int, tuple[str, int]]:
         answer = self._connection.get(f"uploads/{begun.pk}/{begun.storage_id}/list-parts/")
-        parts = answer.json.get("parts") if answer.ok and isinstance(answer.json, dict) else None
+        parts = _fields(answer).get("parts") if answer.ok else None
         if not isinstance(parts, list):
             raise _Vanished
         return {
-            int(part["PartNumber"]): (str(part["ETag"]).strip('"'), int(part["Size"]))
+            part["PartNumber"]: (str(part.get("ETag")).strip('"'), part["Size"])
             for part in parts
-            if isinstance(part, dict) and {"PartNumber", "ETag", "Size"} <= part.keys()
+            if isinstance(part, dict)
+            and isinstance(part.get("PartNumber"), int)
+            and isinstance(part.get("Size"), int)
         }
 
     def _open(self) -> Begun:
@@ -141,8 +144,8 @@ class _Sending:
             raise RoomMissing(refusals.words(answer.status, answer.json), size_limit=False)
         if not answer.ok:
             raise UploadRefused(refusals.words(answer.status, answer.json))
-        pk, storage_id = answer.json.get("pk"), answer.json.get("s3_upload_id")
-        if not is_pk(pk) or not _STORAGE_ID.fullmatch(str(storage_id)):
+        pk, storage_id = (str(_fields(answer).get(name)) for name in ("pk", "s3_upload_id"))
+        if not is_pk(pk) or not _STORAGE_ID.fullmatch(storage_id):
             raise UploadRefused("the platform opened no upload that can be used", final=False)
         upload, size = self._upload, part_size(self._stream.size)
         begun = Begun(pk, storage_id, size, upload.stat)
@@ -248,7 +251,7 @@ class _Sending:
         if answer.status == 404:  # noqa: PLR2004
             raise _Vanished
         if answer.ok:
-            return bool(answer.json.get("status") == "Completed")
+            return bool(_fields(answer).get("status") == "Completed")
         raise UploadRefused(refusals.words(answer.status, answer.json))
 
     def _send_missing(self, begun: Begun, urls: _Urls) -> None:
@@ -272,7 +275,7 @@ class _Sending:
     def _hash_only(self) -> Begun:
         """The earlier run completed it but did not note down its content."""
         assert self._begun is not None
-        for part in self._stream.parts(self._begun.part_size or part_size(self._stream.size)):
+        for part in self._stream.parts(part_size(self._stream.size)):
             try:
                 part.read()
             finally:
@@ -336,8 +339,13 @@ class _Urls:
         self._urls |= {number: (url, asked) for number, url in _signed(answer, numbers)}
 
 
+def _fields(answer: Answer) -> dict[str, Json]:
+    """The fields of an answer; none of one that is no object."""
+    return answer.json if isinstance(answer.json, dict) else {}
+
+
 def _signed(answer: Answer, numbers: list[int]) -> Iterator[tuple[int, str]]:
-    urls = answer.json.get("presigned_urls") if isinstance(answer.json, dict) else None
+    urls = _fields(answer).get("presigned_urls")
     if not answer.ok or not isinstance(urls, dict):
         raise UploadRefused(refusals.words(answer.status, answer.json), final=False)
     for number in numbers:
