@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import html
 import re
-from typing import Final
+from typing import Final, TypeGuard
 from urllib.parse import urlsplit
 
 from manifest_uploader.digests import image_digest, json_digest
@@ -14,7 +14,7 @@ from manifest_uploader.model import Entry, ItemSeen, Json, SocketSeen
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
-def is_pk(value: Json) -> bool:
+def is_pk(value: Json) -> TypeGuard[str]:
     """The value is a UUID, as the platform's pks are."""
     return isinstance(value, str) and _UUID.fullmatch(value) is not None
 

@@ -144,8 +144,9 @@ class _Sending:
             raise RoomMissing(refusals.words(answer.status, answer.json), size_limit=False)
         if not answer.ok:
             raise UploadRefused(refusals.words(answer.status, answer.json))
-        pk, storage_id = (str(_fields(answer).get(name)) for name in ("pk", "s3_upload_id"))
-        if not is_pk(pk) or not _STORAGE_ID.fullmatch(storage_id):
+        pk, storage_id = (_fields(answer).get(name) for name in ("pk", "s3_upload_id"))
+        has_id = isinstance(storage_id, str) and _STORAGE_ID.fullmatch(storage_id) is not None
+        if not is_pk(pk) or not isinstance(storage_id, str) or not has_id:
             raise UploadRefused("the platform opened no upload that can be used", final=False)
         upload, size = self._upload, part_size(self._stream.size)
         begun = Begun(pk, storage_id, size, upload.stat)

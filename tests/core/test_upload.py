@@ -577,6 +577,16 @@ def test_an_answer_that_cannot_be_used_fails_the_upload_and_not_the_run(
     assert "<" not in caught.value.words
 
 
+@pytest.mark.parametrize("storage_id", [None, 5, "", "../../x", "x" * 2000])
+def test_a_row_without_a_storage_id_is_not_noted_down(
+    connect: Callable[..., Connection], tmp_path: Path, storage_id: Any
+) -> None:
+    answer = reply(201, {"pk": pk(1), "s3_upload_id": storage_id})
+
+    with pytest.raises(UploadRefused, match="opened no upload that can be used"):
+        attempt(connect, tmp_path, answer)
+
+
 def test_parts_that_are_listed_in_another_form_are_sent_again(bench: Bench) -> None:
     begun = interrupted(bench, 1, 2)
     strange = {"parts": [{"PartNumber": "one", "ETag": "x", "Size": 1}, {"PartNumber": 2}, 5]}
