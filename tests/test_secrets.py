@@ -23,7 +23,7 @@ FEWEST = 10
 
 MANIFEST = """\
 version: 1
-target: {kind: reader-study, slug: lung}
+target: {kind: reader-study, slug: SLUG}
 cases:
   - name: good
     sockets:
@@ -43,10 +43,15 @@ REFUSED = """\
 
 @dataclass(frozen=True)
 class Place:
-    """A folder with a manifest, beside a sandbox of its own."""
+    """A folder with a manifest for a study of its own."""
 
     folder: Path
     ready: dict[str, str]
+    study: str
+
+    def write(self, manifest: str) -> None:
+        """Write the manifest."""
+        (self.folder / "manifest.yaml").write_text(manifest.replace("SLUG", self.study))
 
     def environment(self, **more: str) -> dict[str, str]:
         """As a person's in a hospital: a token, an address, a proxy with a password."""
@@ -86,20 +91,31 @@ def secrets(*tokens: str) -> Iterator[str]:
         yield from (token[at : at + FEWEST] for at in range(len(token) - FEWEST + 1))
 
 
+SLUGS = tuple(f"lung-{number}" for number in range(30))
+"""A study for every test."""
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str, str], list[str]]]:
+    """A platform that runs, and the studies that no test has used yet."""
+    folder = tmp_path_factory.mktemp("platform")
+    (folder / "schema.json").write_text('{"type": "number", "maximum": 1}')
+    sockets = ("ct-image=Image", "report=PDF file", f"score=Float,schema={folder}/schema.json")
+    options = [f"--socket={one}" for one in sockets] + [f"--reader-study={one}" for one in SLUGS]
+    with platform(folder / "sandbox", "--tls", *options) as ready:
+        yield ready, list(SLUGS)
+
+
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
-    folder = tmp_path / "work"
-    folder.mkdir()
-    (folder / "manifest.yaml").write_text(MANIFEST)
+def place(served: tuple[dict[str, str], list[str]], tmp_path: Path) -> Place:
+    ready, unused = served
+    place = Place(tmp_path, ready, unused.pop())
+    place.write(MANIFEST)
     header = "NDims = 2\nDimSize = 2 2\nElementType = MET_UCHAR\nElementDataFile = LOCAL\n"
-    (folder / "ct.mha").write_bytes(header.encode() + bytes(4))
-    (folder / "text.mha").write_text("no image at all")
-    (folder / "report.pdf").write_bytes(b"%PDF-1.4")
-    (tmp_path / "schema.json").write_text('{"type": "number", "maximum": 1}')
-    sockets = ("ct-image=Image", "report=PDF file", f"score=Float,schema={tmp_path}/schema.json")
-    options = [word for spec in sockets for word in ("--socket", spec)]
-    with platform(tmp_path / "sandbox", "--tls", "--reader-study", "lung", *options) as ready:
-        yield Place(folder, ready)
+    (tmp_path / "ct.mha").write_bytes(header.encode() + bytes(4))
+    (tmp_path / "text.mha").write_text("no image at all")
+    (tmp_path / "report.pdf").write_bytes(b"%PDF-1.4")
+    return place
 
 
 def test_a_good_run_tells_no_secret(place: Place) -> None:
@@ -128,7 +144,7 @@ def test_a_good_run_tells_no_secret(place: Place) -> None:
 
 
 def test_refused_values_and_images_tell_no_secret(place: Place) -> None:
-    (place.folder / "manifest.yaml").write_text(MANIFEST + REFUSED)
+    place.write(MANIFEST + REFUSED)
 
     ended = place.do("run")
 
