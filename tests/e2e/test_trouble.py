@@ -153,6 +153,25 @@ def test_retry_after_is_waited_for(tmp_path: Path) -> None:
     assert ran.summary["retries"] == 2
 
 
+def test_a_fill_whose_answer_was_lost_is_not_repeated(tmp_path: Path) -> None:
+    """The platform removes an empty value that is sent once more."""
+    steps = [
+        Step("item-fill", Fault.reset(), 1, "after"),
+        Step("item-fill", page(500), 2, "after"),
+        Step("item-fill", Fault.truncate(), 3, "after"),
+    ]
+    faults = Faults(*steps)
+    with served(tmp_path / "sandbox", hook=faults) as sandbox:
+        box = Box(tmp_path, sandbox)
+        for name in ("one", "two", "three", "four"):
+            box.add(name, {"remark": "", "findings": {"value": []}})
+        box.save()
+
+        complete(box, box.run())
+
+    assert faults.count("item-fill") == 4
+
+
 # ── storage ─────────────────────────────────────────────────────────────────────────────────
 
 
@@ -173,6 +192,19 @@ def test_parts_that_storage_refuses_or_loses_are_sent_again(tmp_path: Path) -> N
             complete(box, box.run())
 
     side_by_side({name: partial(scenario, name) for name in faults})
+
+
+def test_an_address_that_storage_calls_expired_is_not_used_again(tmp_path: Path) -> None:
+    faults = Faults(Step("part", Fault.expire()))
+    with served(tmp_path / "sandbox", hook=faults) as sandbox:
+        box = Box(tmp_path, sandbox)
+        box.write(b"%PDF", "a.pdf")
+        box.add("one", {"report": {"file": "a.pdf"}})
+        box.save()
+
+        complete(box, box.run())
+
+    assert (faults.count("part"), faults.count("presign")) == (2, 2)
 
 
 # ── in the middle ───────────────────────────────────────────────────────────────────────────

@@ -156,25 +156,33 @@ def test_a_change_of_the_same_size_is_noticed_by_its_time_or_by_checksum(box: Bo
     box.check()
 
 
-def test_a_replaced_image_whose_import_fails_is_failed_though_the_old_one_is_there(
+def test_replaced_images_whose_import_fails_are_failed_though_the_old_ones_are_there(
     box: Box,
 ) -> None:
-    old = box.by_title()["case-0"]["values"]["ct-image"]
-    good = (box.data / "case-0" / "ct.mha").read_bytes()
-    box.write("no image any more", "case-0", "ct.mha")
+    old = box.by_title()
+    good = [box.data / "case-0" / "ct.mha", box.data / "case-1" / "airways.mha"]
+    contents = [path.read_bytes() for path in good]
+    good[0].write_text("no image any more")
+    good[1].write_bytes(mha("sevens", values=(0, 7)))
 
     ran = box.run().expect(1)
 
-    [failed] = ran.events("import-failed")
-    assert (failed["case"], failed["socket"]) == ("case-0", "ct-image")
-    assert failed["words"].endswith("1 file could not be imported.")
-    assert (ran.ends["failed"], ran.ends["done"]) == (1, 5)
-    assert box.by_title()["case-0"]["values"]["ct-image"] == old
-    again = box.run("--retry-failed", "--no-wait").expect(4)
-    assert {line["step"] for line in again.events("started")} >= {"case-0:fill"}
+    failed = {line["case"]: line for line in ran.events("import-failed")}
+    assert failed.keys() == {"case-0", "case-1"}
+    assert failed["case-0"]["words"].endswith("1 file could not be imported.")
+    assert "it contains the voxel values: {7}" in failed["case-1"]["words"]
+    assert (ran.ends["failed"], ran.ends["done"]) == (2, 4)
+    assert box.by_title() == old
+    again = box.run().expect(1)
     assert again.summary["bytes_sent"] == 0
+    for line in failed.values():
+        assert line["words"] in again.err
+    once_more = box.run("--retry-failed", "--no-wait").expect(4)
+    assert {line["case"] for line in once_more.events("started")} == {"case-0", "case-1"}
+    assert once_more.summary["bytes_sent"] == good[1].stat().st_size
 
-    box.write(good, "case-0", "ct.mha")
+    for path, content in zip(good, contents, strict=True):
+        path.write_bytes(content)
     box.run().expect(0)
     box.check()
 
