@@ -233,7 +233,7 @@ class _Log:
     def follow(self, events: Iterable[Event]) -> None:
         """Write down first, then tell."""
         events = list(events)
-        self._writer.record(event for event in events if _is_kept(event))
+        self._writer.record([event for event in events if self._is_kept(event)])
         now = time.time()
         for event in events:
             self._folding.take(Record(now, event))
@@ -241,6 +241,13 @@ class _Log:
             for observer in self._observers:
                 observer.event(event)
         self._writer.tick()
+
+    def _is_kept(self, event: Event) -> bool:
+        """An upload's beginning says nothing that its row does not, but after a failure."""
+        if not isinstance(event, Started) or event.socket is None:
+            return True
+        past = self.history.cases.get(event.case)
+        return past is not None and past.words is not None
 
     def make_durable(self, task: Task) -> None:
         """What must not be sent twice is on the disk before it is sent."""
@@ -360,11 +367,6 @@ class _Acting:
             stopping=self._threads.stopping,
         )
         self._log.tick(progress, ended, notes)
-
-
-def _is_kept(event: Event) -> bool:
-    """An upload's beginning says nothing that its row, once opened, does not."""
-    return not (isinstance(event, Started) and event.socket is not None)
 
 
 def sum_bytes(plan: Plan) -> int:
