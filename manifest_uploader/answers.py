@@ -41,6 +41,11 @@ class Answer:
         """The status says success."""
         return self.status < 300  # noqa: PLR2004 - the class of successes
 
+    @property
+    def fields(self) -> Mapping[str, Json]:
+        """The fields of the body; none where it is no object."""
+        return self.json if isinstance(self.json, dict) else {}
+
 
 def results_of(answer: Answer, path: str) -> list[Json]:
     """The results of a list's page.

@@ -38,12 +38,16 @@ def said(body: Json) -> tuple[str, ...]:
 
 def words(status: int, body: Json) -> str:
     """One line that says what an answer refuses; never an HTML page."""
-    sentences = said(body)
-    if sentences:
-        return "; ".join(dict.fromkeys(sentences))[:_LONGEST]
+    if sentences := _joined(body):
+        return sentences
     if status >= 500:  # noqa: PLR2004 - the class of server errors
         return f"the platform had an internal error ({status})"
     return _STATUS_WORDS.get(status, f"the platform answered {status}")
+
+
+def _joined(body: Json) -> str:
+    """The sentences of an answer, each once; "" where it says nothing."""
+    return "; ".join(dict.fromkeys(said(body)))[:_LONGEST]
 
 
 def by_socket(body: Json, sockets: tuple[str, ...]) -> dict[str | None, str]:
@@ -53,14 +57,14 @@ def by_socket(body: Json, sockets: tuple[str, ...]) -> dict[str | None, str]:
     """
     values = body.get("values") if isinstance(body, dict) else None
     if not isinstance(values, list):
-        return {None: "; ".join(said(body))} if said(body) else {}
+        return {None: text} if (text := _joined(body)) else {}
     found: dict[str | None, str] = {
-        socket: "; ".join(said(entry))
+        socket: text
         for socket, entry in zip(sockets, values, strict=False)
-        if said(entry)
+        if (text := _joined(entry))
     }
-    others = said({key: inner for key, inner in body.items() if key != "values"})
-    return found | ({None: "; ".join(others)} if others else {})
+    others = _joined({key: inner for key, inner in body.items() if key != "values"})
+    return found | ({None: others} if others else {})
 
 
 def is_title_taken(body: Json) -> bool:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from manifest_uploader import refusals
 from manifest_uploader.answers import Answer, AnswerLost, Interrupted
 from manifest_uploader.items import is_pk
-from manifest_uploader.model import Begun, Done, Json, Opened, Upload
+from manifest_uploader.model import Begun, Done, Opened, Upload
 from manifest_uploader.streams import Part, Stream, part_count, part_size
 
 if TYPE_CHECKING:  # httpx costs 0.3 s of CPU, which commands without a network save
@@ -116,7 +116,7 @@ class _Sending:
     def _is_complete(self, begun: Begun) -> bool:
         """Look at the row of an earlier run, and at its parts if it is still open."""
         answer = self._connection.get(f"uploads/{begun.pk}/")
-        status = _fields(answer).get("status") if answer.ok else None
+        status = answer.fields.get("status") if answer.ok else None
         if status == "Completed":
             return True
         is_ours = begun.storage_id and begun.part_size == part_size(self._stream.size)
@@ -127,7 +127,7 @@ class _Sending:
 
     def _list_parts(self, begun: Begun) -> dict[int, tuple[str, int]]:
         answer = self._connection.get(f"uploads/{begun.pk}/{begun.storage_id}/list-parts/")
-        parts = _fields(answer).get("parts") if answer.ok else None
+        parts = answer.fields.get("parts") if answer.ok else None
         if not isinstance(parts, list):
             raise _Vanished
         return {
@@ -144,7 +144,7 @@ class _Sending:
             raise RoomMissing(refusals.words(answer.status, answer.json), size_limit=False)
         if not answer.ok:
             raise UploadRefused(refusals.words(answer.status, answer.json))
-        pk, storage_id = (_fields(answer).get(name) for name in ("pk", "s3_upload_id"))
+        pk, storage_id = (answer.fields.get(name) for name in ("pk", "s3_upload_id"))
         has_id = isinstance(storage_id, str) and _STORAGE_ID.fullmatch(storage_id) is not None
         if not is_pk(pk) or not isinstance(storage_id, str) or not has_id:
             raise UploadRefused("the platform opened no upload that can be used", final=False)
@@ -252,7 +252,7 @@ class _Sending:
         if answer.status == 404:  # noqa: PLR2004
             raise _Vanished
         if answer.ok:
-            return bool(_fields(answer).get("status") == "Completed")
+            return bool(answer.fields.get("status") == "Completed")
         raise UploadRefused(refusals.words(answer.status, answer.json))
 
     def _send_missing(self, begun: Begun, urls: _Urls) -> None:
@@ -340,13 +340,8 @@ class _Urls:
         self._urls |= {number: (url, asked) for number, url in _signed(answer, numbers)}
 
 
-def _fields(answer: Answer) -> dict[str, Json]:
-    """The fields of an answer; none of one that is no object."""
-    return answer.json if isinstance(answer.json, dict) else {}
-
-
 def _signed(answer: Answer, numbers: list[int]) -> Iterator[tuple[int, str]]:
-    urls = _fields(answer).get("presigned_urls")
+    urls = answer.fields.get("presigned_urls")
     if not answer.ok or not isinstance(urls, dict):
         raise UploadRefused(refusals.words(answer.status, answer.json), final=False)
     for number in numbers:

@@ -160,8 +160,8 @@ class Worker:
     def _create(self, task: Create) -> Event:
         for _ in range(_LOOKS):
             answer = self._send(task.call)
-            if answer.ok and is_pk(answer.json.get("pk")):
-                return Done(task.case, task.step, pk=answer.json["pk"])
+            if answer.ok and is_pk(pk := answer.fields.get("pk")):
+                return Done(task.case, task.step, pk=pk)
             if not refusals.is_title_taken(answer.json):
                 return self._refused(task.case, task.step, answer)
             found = find_by_title(self._connection, self._target, frozenset((task.title,)))
