@@ -161,10 +161,14 @@ def _platform_name(options: Options, connection: Connection) -> str:
 
 
 def settled(bench: Bench) -> list[Event]:
-    """What became of steps whose end nobody saw; the bench's history knows it too."""
+    """What became of steps whose end nobody saw; the bench's history knows it too.
+
+    Cases that left the manifest are among them: one of its cases may be such a one, renamed.
+    """
     folding = past_of.Folding(bench.history)
     chosen = [case.name for case in bench.manifest.cases]
-    events = list(settle(bench.history, chosen, bench.connection, bench.target))
+    left = [name for name in bench.history.cases if name not in bench.reading.names]
+    events = list(settle(bench.history, [*chosen, *left], bench.connection, bench.target))
     for event in events:
         folding.take(Record(time.time(), event))
     bench.history = folding.history
