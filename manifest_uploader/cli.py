@@ -77,7 +77,7 @@ def _guarded(given: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        sys.stderr.close()
+        console.silence(sys.stdout)
         return 1
 
 
@@ -220,9 +220,10 @@ def _status(given: argparse.Namespace) -> int:
 
 
 def _schema(_: argparse.Namespace) -> int:
+    from manifest_uploader import console  # noqa: PLC0415 - late
     from manifest_uploader.schema import schema_text  # noqa: PLC0415 - late
 
-    sys.stdout.write(schema_text())
+    console.write_out(schema_text())
     return 0
 
 
@@ -338,7 +339,10 @@ def _stem(given: argparse.Namespace) -> Path:
 
 def _state_path(given: argparse.Namespace) -> Path:
     if given.state:
-        return Path(given.state)
+        path = Path(given.state)
+        if not path.name:
+            raise UsageError(f"'{given.state}' is no file")
+        return path
     stem = _stem(given)
     return stem.with_name(stem.name + (".sandbox.state.jsonl" if given.sandbox else ".state.jsonl"))
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import sys
 import time
 from collections import Counter
@@ -12,7 +14,7 @@ from typing import IO, Any, Final
 
 from manifest_uploader import targets
 from manifest_uploader.causes import explained
-from manifest_uploader.errors import UploaderError
+from manifest_uploader.errors import OutputLost, UploaderError
 from manifest_uploader.model import (
     Action,
     CaseEnd,
@@ -46,23 +48,61 @@ _KIB: Final = 1024
 
 
 def say(text: str, stream: IO[str] | None = None) -> None:
-    """Print a line, whatever the terminal can show: no control character, no crash."""
-    out = stream or sys.stderr
-    clean = "\n".join(printable(line) for line in text.split("\n"))
-    try:
-        out.write(clean + "\n")
-    except UnicodeEncodeError:
-        encoding = getattr(out, "encoding", None) or "ascii"
-        out.write(clean.encode(encoding, "replace").decode(encoding) + "\n")
-    except BrokenPipeError:
+    """Print a line, whatever the terminal can show: no control character, no crash.
+
+    What standard error does not take is lost: no run ends for that.
+    """
+    clean = "\n".join(printable(line) for line in text.split("\n")) + "\n"
+    if stream is sys.stdout:
+        write_out(clean)
         return
-    out.flush()
+    out = stream or sys.stderr
+    try:
+        _write(out, clean)
+    except OSError:
+        silence(out)
 
 
 def say_json(obj: Mapping[str, Any]) -> None:
     """One JSON line on standard output, at once."""
-    sys.stdout.write(json.dumps(obj, ensure_ascii=True) + "\n")
-    sys.stdout.flush()
+    write_out(json.dumps(obj, ensure_ascii=True) + "\n")
+
+
+def write_out(text: str) -> None:
+    """Write to standard output, at once.
+
+    Raises:
+        BrokenPipeError: its reader has gone.
+        OutputLost: it cannot be written.
+
+    """
+    try:
+        _write(sys.stdout, text)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        silence(sys.stdout)
+        raise OutputLost(
+            f"standard output cannot be written: {error.strerror}",
+            hint="make room where it leads to; the same command goes on",
+        ) from None
+
+
+def _write(out: IO[str], text: str) -> None:
+    try:
+        out.write(text)
+    except UnicodeEncodeError:
+        encoding = getattr(out, "encoding", None) or "ascii"
+        out.write(text.encode(encoding, "replace").decode(encoding))
+    out.flush()
+
+
+def silence(stream: IO[str]) -> None:
+    """Let what a stream still holds lead nowhere, so that the end of the process is quiet."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 # ── problems and errors ─────────────────────────────────────────────────────────────────────

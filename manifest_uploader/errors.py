@@ -11,6 +11,7 @@ UploaderError                 message, hint; ends the command
     ├── StateDamaged          a line of the state file is not what we wrote
     ├── StateMismatch         the state file belongs to another platform or target
     ├── StateUnwritable       what we are about to do could not be written down
+    ├── OutputLost            standard output does not take what it is to be told
     └── ExtraMissing          an optional part is not installed
 """
 
@@ -77,6 +78,10 @@ class StateDamaged(CannotGoOn):
 
 class StateMismatch(CannotGoOn):
     """The state file belongs to another platform or target."""
+
+
+class OutputLost(CannotGoOn):
+    """Standard output does not take what it is to be told: its disk is full, say."""
 
 
 class StateUnwritable(CannotGoOn):
