@@ -261,6 +261,7 @@ def test_links_lead_out_of_the_root_only_when_asked(box: Box, tmp_path: Path) ->
         ["run", "lung.yaml", "--wait-timeout", "-1"],
         ["run", "nowhere.yaml"],
         ["run", "."],
+        ["run", "lung.yaml", "--state", "."],
         ["upload", "lung.yaml"],
         [],
         ["run", "lung.yaml", "--platform", "http://example.org/api/v1/"],
@@ -571,8 +572,33 @@ def test_a_reader_that_goes_away_makes_no_traceback(box: Box) -> None:
 @pytest.mark.parametrize("name", ["plan", "schema"])
 def test_a_pipe_into_head_makes_no_traceback(box: Box, name: str) -> None:
     words = shlex.join([*UPLOADER, name, *([] if name == "schema" else ["lung.yaml", "--json"])])
-    piped = subprocess.run(
-        ["sh", "-c", f"{words} | head -c 1"],
+    piped = in_shell(box, f"{words} | head -c 1")
+
+    assert piped.out == "{"
+    assert "Traceback" not in piped.err
+    assert "Exception ignored" not in piped.err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a shell of its own")
+def test_a_run_needs_no_standard_error(box: Box) -> None:
+    words = shlex.join([*UPLOADER, "run", "lung.yaml", "--first"])
+    places = ("<&- >&- 2>&-", "2>/dev/full") if Path("/dev/full").exists() else ("<&- >&- 2>&-",)
+    for count, place in enumerate(places, start=1):
+        ran = in_shell(box, f"{words} {count} {place}")
+        assert (ran.code, ran.out + ran.err) == (0, "")
+        assert len(box.items()) == count
+
+    if Path("/dev/full").exists():
+        full = in_shell(box, f"{shlex.join(UPLOADER)} run lung.yaml --json >/dev/full").expect(3)
+        assert "standard output cannot be written" in full.err
+    box.run().expect(0)
+    box.check()
+
+
+def in_shell(box: Box, words: str) -> Ran:
+    """What comes of a line in a shell."""
+    done = subprocess.run(
+        ["sh", "-c", words],
         cwd=box.folder,
         env=box.environment(),
         capture_output=True,
@@ -580,10 +606,7 @@ def test_a_pipe_into_head_makes_no_traceback(box: Box, name: str) -> None:
         timeout=60,
         check=False,
     )
-
-    assert piped.stdout == "{"
-    assert "Traceback" not in piped.stderr
-    assert "Exception ignored" not in piped.stderr
+    return Ran(done.returncode, done.stdout, done.stderr)
 
 
 # ── rehearsing ──────────────────────────────────────────────────────────────────────────────
