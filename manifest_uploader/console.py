@@ -345,7 +345,7 @@ def live_lines(progress: Progress, width: int) -> list[str]:
         lines.append(f"trouble: {progress.trouble}; trying again")
     if progress.stopping:
         lines.append(STOPPING)
-    return lines
+    return [printable(line) for line in lines]
 
 
 def share_done(progress: Progress) -> float:
