@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from manifest_uploader.sandbox import Fault, Seen
-from tests.e2e.data import write_large
+from tests.e2e.data import write_large, write_series
 from tests.e2e.helpers import FULL, Box, Ran, served, side_by_side
 from tests.faults import Script, Step
 
@@ -230,6 +230,51 @@ def test_a_platform_that_goes_away_in_the_middle_is_waited_for(tmp_path: Path) -
         ran = complete(box, box.run("--give-up-after", "60"))
 
     assert ran.summary["retries"] == 9
+
+
+class Meddler(Script):
+    """Does something to the files when a request of some kind comes."""
+
+    def __init__(self, kind: str, meddle: Callable[[], object]) -> None:
+        super().__init__(())
+        self.kind, self.meddle = kind, meddle
+
+    def before(self, request: Seen) -> Fault | None:
+        if request.kind == self.kind and request.number == 1:
+            self.meddle()
+        return None
+
+
+@pytest.mark.parametrize("kind", ["upload-create", "part"])
+def test_files_that_change_while_they_are_sent_fail_their_case_alone(
+    tmp_path: Path, kind: str
+) -> None:
+    box = Box(tmp_path)
+    changing = write_large(box.data / "changing.pdf", 20 * MIB)
+    write_series(box.data / "series", 1, 3)
+    box.write(b"%PDF", "still.pdf")
+    box.add("changing", {"report": {"file": "changing.pdf"}})
+    slices = [f"series/IM000{number}.dcm" for number in (1, 2, 3)]
+    box.add("vanishing", {"ct-image": {"files": slices}})
+    box.add("still", {"report": {"file": "still.pdf"}})
+    box.save()
+
+    def meddle() -> None:
+        with changing.open("r+b") as file:
+            file.write(b"changed")
+        (box.data / "series" / "IM0002.dcm").unlink()
+
+    with served(tmp_path / "sandbox", hook=Meddler(kind, meddle)) as box.served:
+        ran = box.run("--jobs", "1").expect(1)
+
+        failed = {line["case"]: line["words"] for line in ran.events("failed")}
+        assert failed.keys() == {"changing", "vanishing"}
+        assert "'changing.pdf' changed" in failed["changing"]
+        assert "IM0002.dcm" in failed["vanishing"]
+        assert set(box.by_title()) == {"still"}
+        del slices[1]
+        box.save()
+        complete(box, box.run())
 
 
 class Away:
