@@ -68,7 +68,7 @@ def parse(text: str, *, where: str) -> str:
 
 def _read(token_file: str) -> str:
     try:
-        return Path(token_file).read_text(encoding="utf-8")
+        return Path(token_file).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError):
         raise TokenRefused(f"the token file '{token_file}' cannot be read") from None
 
