@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from manifest_uploader.causes import explained, files_of
+from manifest_uploader.causes import explained
 from manifest_uploader.filling import (
     confirmations,
     filled_in,
@@ -96,11 +96,6 @@ class _Live:
     """Upload step → its row, once it has one."""
     sent_at: float = 0.0
     """When its creation or fill was begun, in seconds since 1970."""
-
-    def source(self, socket: str) -> str | None:
-        """The files that were sent for a socket, as the manifest names them."""
-        sources = (one.source for one in self.plan.uploads if one.socket == socket)
-        return next((files_of(source) for source in sources), None)
 
 
 class Agenda:
@@ -485,7 +480,7 @@ class Agenda:
             before=entry.before,
             since=live.sent_at or self._now(),
             repeated=fill.repeated,
-            source=live.source(entry.socket),
+            source=entry.source,
         )
 
     # -- imports --

@@ -264,6 +264,7 @@ class Live(Lines):
         self._live = RichLive(
             console=self._console, auto_refresh=False, transient=True, redirect_stdout=False
         )
+        self.say("looking at the manifest, its files and the platform …")
 
     def begins(self, plan: Plan, target: Target) -> None:
         """What is about to be done, and the line."""

@@ -35,9 +35,7 @@ def started(task: Create | Fill) -> Started:
     )
 
 
-def filled_in(
-    fill: Fill, *, item: str, brought: Mapping[str, Done], seen: ItemSeen | None
-) -> Fill:
+def filled_in(fill: Fill, *, item: str, brought: Mapping[str, Done], seen: ItemSeen | None) -> Fill:
     """The fill as it can be sent: no holes, and nothing that the item holds already.
 
     Args:

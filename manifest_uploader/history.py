@@ -117,9 +117,7 @@ def standing(past: CasePast) -> Standing:
 
 def _started(past: CasePast, event: Started, time: float) -> None:
     if event.step.endswith(":create"):
-        _set(
-            past, temporary=event.title, order=event.order, unsure=False, words=None, gone=False
-        )
+        _set(past, temporary=event.title, order=event.order, unsure=False, words=None, gone=False)
     elif event.step.endswith(":fill"):
         _set(past, filling=event, filling_since=time, unsure=False, words=None)
     else:
@@ -217,9 +215,7 @@ def _checked(past: CasePast, event: Checked, _: float) -> None:
 
 def _replaced(past: CasePast, event: Adopted | Gone, time: float) -> CasePast:
     if isinstance(event, Adopted):
-        sockets = {
-            entry.socket: SocketPast(entry, time, "confirmed") for entry in event.entries
-        }
+        sockets = {entry.socket: SocketPast(entry, time, "confirmed") for entry in event.entries}
         return CasePast(item=event.item, title=event.title, sockets=sockets)
     if event.anew:
         return CasePast()

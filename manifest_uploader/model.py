@@ -323,6 +323,8 @@ class Entry:
     """Of an upload: the content's digest, once known."""
     before: str | None = None
     """The mark of what the socket held before the fill; None: nothing."""
+    source: str | None = None
+    """The files, as the manifest names them; not kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -613,7 +615,7 @@ class Adopted:
     step: str
     item: str
     title: str
-    entries: tuple[Entry, ...]
+    entries: tuple[Entry, ...] = ()
     """What it held, as far as it equals the manifest; an upload's content was not checked."""
 
 

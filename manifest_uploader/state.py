@@ -90,7 +90,11 @@ def event_json(event: Event) -> dict[str, Any]:
 
 def _entry_json(entry: Entry) -> dict[str, Any]:
     values = {one.name: getattr(entry, one.name) for one in fields(entry)}
-    return {name: value for name, value in values.items() if value is not None and name != "step"}
+    return {
+        name: value
+        for name, value in values.items()
+        if value is not None and name not in {"step", "source"}
+    }
 
 
 def _is_default(value: Any, default: Any) -> bool:

@@ -377,6 +377,6 @@ def _patient_problem(value: FileValue, name: str, words: str) -> Problem:
     return Problem(
         f"'{name}' names its patient ({words})",
         value.place,
-        "de-identify it first; or, if it may be seen by every reader, write "
-        "  identifiable: allowed  at the top of the manifest",
+        "de-identify it first; or, if every reader may see it, write 'identifiable: allowed' at "
+        "the top of the manifest",
     )

@@ -181,7 +181,7 @@ class _Tally:
                 self._begun[event.step] = record
             case Done() as event:
                 self._done(record.time, event)
-            case (Failed(words=words) | ImportFailed(words=words)) if words:
+            case Failed(words=words) | ImportFailed(words=words) if words:
                 self._failures[here] += 1
             case Confirmed() as event:
                 self._confirmed(record.time, event, here)
@@ -256,6 +256,4 @@ def _is_repeated(before: Record | None, event: Started | Opened) -> bool:
 
 
 def _unless_silent(bins: Sequence[Bin], counts: Sequence[_T]) -> tuple[_T | None, ...]:
-    return tuple(
-        None if one.silence else count for one, count in zip(bins, counts, strict=True)
-    )
+    return tuple(None if one.silence else count for one, count in zip(bins, counts, strict=True))

@@ -173,9 +173,7 @@ def test_another_shell_is_refused(tmp_path: Path) -> None:
     assert "powershell" in uploader("completion", "tcsh", cwd=tmp_path).expect(2).err
 
 
-def test_paths_are_offered_as_they_are_typed(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_paths_are_offered_as_they_are_typed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
 
     assert manifests("") == ["bin/", "data/", "lung.yaml", "more.yml"]

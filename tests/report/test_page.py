@@ -53,9 +53,7 @@ def shown(tab: Page, column: int = 0) -> list[str]:
 
 
 def search(tab: Page, text: str, rows: int) -> None:
-    tab.run(
-        f"search.value = {json.dumps(text)}; search.dispatchEvent(new Event('input'))"
-    )
+    tab.run(f"search.value = {json.dumps(text)}; search.dispatchEvent(new Event('input'))")
     tab.wait(f"document.querySelectorAll('#rows tr:not([hidden])').length === {rows}")
 
 

@@ -66,9 +66,10 @@ def test_a_failed_import_says_why_in_its_own_row(tmp_path: Path) -> None:
 def test_a_case_that_was_not_begun_is_new(tmp_path: Path) -> None:
     rows = rows_of(tmp_path, [entry("a")], [])
 
-    assert [
-        (row.standing, row.item, row.sent) for row in rows
-    ] == [("new", None, None), ("new", None, None)]
+    assert [(row.standing, row.item, row.sent) for row in rows] == [
+        ("new", None, None),
+        ("new", None, None),
+    ]
 
 
 def test_an_upload_that_waits_for_its_item_is_uploaded(tmp_path: Path) -> None:

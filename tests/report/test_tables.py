@@ -46,7 +46,7 @@ def test_times_are_iso_in_utc_and_what_is_unknown_is_empty() -> None:
         (" =1", " '=1"),
         ("\t=1", "\\x09=1"),
         ("\r=1", "\\x0d=1"),
-        ('x;"=1"', "x;\"'=1\""),
+        ('x;"=1"', 'x;"\'=1"'),
         ("a\nb", "a\\x0ab"),
         ("\u202egnp.exe", "\\u202egnp.exe"),
         ("a\u200fb", "a\\u200fb"),

@@ -118,9 +118,12 @@ def test_plots_are_svg_without_script_style_or_text_of_others(tmp_path: Path) ->
 
     figures = draw(timeline_of(tmp_path, lines), UTC)
 
-    assert [
-        figure.title for figure in figures
-    ] == ["Cases confirmed", "Throughput", "Retries and pauses", "How long imports took"]
+    assert [figure.title for figure in figures] == [
+        "Cases confirmed",
+        "Throughput",
+        "Retries and pauses",
+        "How long imports took",
+    ]
     for figure in figures:
         root = ET.fromstring(figure.svg)
         tags = {one.tag.rpartition("}")[2] for one in root.iter()}
