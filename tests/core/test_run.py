@@ -1,0 +1,332 @@
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from manifest_uploader import confirm, state
+from manifest_uploader import run as module
+from manifest_uploader.access import Patience, parse_platform
+from manifest_uploader.agenda import Policy
+from manifest_uploader.desk import Choices
+from manifest_uploader.errors import StateUnwritable, TokenRefused
+from manifest_uploader.model import (
+    Action,
+    CaseEnd,
+    Create,
+    Done,
+    End,
+    Event,
+    Plan,
+    Standing,
+    Started,
+    Summary,
+    Target,
+)
+from manifest_uploader.prepare import Options
+from manifest_uploader.run import Progress, plan, run, status, validate
+from manifest_uploader.sandbox import Fault
+from tests.core.box import Box, Faulty, mha
+
+HEAD = "version: 1\ntarget: {kind: reader-study, slug: lung}\ncases:\n"
+CASE = "- {{name: {0}, sockets: {{ct-image: {{file: {0}.mha}}, some-score: 1.5}}}}\n"
+
+
+@dataclass
+class Watching:
+    """An observer that notes what it is told."""
+
+    told: list[Any] = field(default_factory=list)
+    on_event: Callable[[Event], None] = lambda _: None
+
+    def begins(self, plan: Plan, target: Target) -> None:
+        self.told.append(plan)
+
+    def event(self, event: Event) -> None:
+        self.on_event(event)
+        self.told.append(event)
+
+    def case_ended(self, end: CaseEnd) -> None:
+        self.told.append(end)
+
+    def tick(self, progress: Progress) -> None:
+        self.told.append(progress)
+
+    def note(self, text: str) -> None:
+        self.told.append(text)
+
+    def ends(self, summary: Summary) -> None:
+        self.told.append(summary)
+
+    def all_of(self, kind: type) -> list[Any]:
+        return [one for one in self.told if isinstance(one, kind)]
+
+
+@dataclass
+class Bench:
+    """A manifest of cases for a sandbox."""
+
+    box: Box
+    hook: Faulty
+    folder: Path
+    options: Options
+    watching: Watching = field(default_factory=Watching)
+
+    def write(self, *names: str) -> None:
+        Path(self.options.manifest).write_text(HEAD + "".join(CASE.format(name) for name in names))
+        for number, name in enumerate(names):
+            (self.folder / f"{name}.mha").write_bytes(mha(bytes([number]) * 32))
+
+    def run(self, *, stop: threading.Event | None = None, **more: Any) -> dict[str, CaseEnd]:
+        self.hook.seen.clear()
+        self.watching.told.clear()
+        options = replace(self.options, **more)
+        self.summary = run(options, [self.watching], stop or threading.Event())
+        return {end.case: end for end in self.summary.ends}
+
+    def items(self) -> list[str]:
+        return sorted(title for (title,) in self.box.sql("SELECT title FROM items"))
+
+
+@pytest.fixture
+def bench(begin: Callable[..., Box], tmp_path: Path) -> Bench:
+    hook = Faulty()
+    box = begin(hook=hook)
+    made = Bench(
+        box,
+        hook,
+        tmp_path,
+        Options(
+            str(tmp_path / "lung.yaml"),
+            tmp_path / "lung.state.jsonl",
+            parse_platform(box.running.url, box.running.token),
+            jobs=3,
+            patience=Patience(stall_s=5, give_up_s=5, first_pause_s=0.001),
+        ),
+    )
+    made.write("a", "b")
+    return made
+
+
+# ── looking ─────────────────────────────────────────────────────────────────────────────────
+
+
+def test_validating_and_planning_change_and_write_nothing(bench: Bench) -> None:
+    assert [one.name for one in validate(bench.options).cases] == ["a", "b"]
+    found, facts = plan(bench.options)
+
+    assert [case.action for case in found.cases] == [Action.CREATE] * 2
+    assert facts.items == 0
+    assert bench.items() == []
+    assert {path.name for path in bench.folder.iterdir()} == {
+        *("lung.yaml", "a.mha", "b.mha", "sandbox")
+    }
+    assert bench.box.rows() == {}
+
+
+def test_a_plan_is_what_a_run_does(bench: Bench) -> None:
+    planned, _ = plan(bench.options)
+
+    bench.run()
+
+    [done] = bench.watching.all_of(Plan)
+    assert [(case.case, case.action, case.sockets) for case in done.cases] == [
+        (case.case, case.action, case.sockets) for case in planned.cases
+    ]
+
+
+def test_where_each_case_stands_is_known_without_a_platform(bench: Bench) -> None:
+    assert [stand.standing for stand in status(bench.options)] == [Standing.NEW] * 2
+
+    bench.run(only=("a",))
+
+    found = {stand.case: stand.standing for stand in status(replace(bench.options, platform=None))}
+    assert found == {"a": Standing.DONE, "b": Standing.NEW}
+
+
+# ── running ─────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_run_does_it_all_and_a_second_one_nothing(bench: Bench) -> None:
+    first = bench.run()
+    assert {end.end for end in first.values()} == {End.DONE}
+    assert (bench.summary.uploads, bench.summary.leftovers, bench.summary.notes) == (2, (), ())
+    assert bench.items() == ["a", "b"]
+
+    second = bench.run()
+
+    assert all(end.unchanged for end in second.values())
+    assert bench.summary.traffic.bytes_sent == 0
+    assert {request.method for request in bench.hook.seen} - {"GET"} == {"POST"}
+    assert [r.kind for r in bench.hook.seen if r.method == "POST"] == ["item-create"]
+    assert bench.items() == ["a", "b"]
+
+
+def test_whoever_watches_is_told_after_it_was_written_down(bench: Bench) -> None:
+    def check(event: Event) -> None:
+        if isinstance(event, Started) and event.socket is not None:
+            return
+        written = [record.event for record in state.read(bench.options.state).records]
+        assert state.event_json(event) in [state.event_json(one) for one in written]
+
+    bench.watching.on_event = check
+
+    bench.run()
+
+    assert len(bench.watching.all_of(Done)) == 6
+    assert sorted(end.case for end in bench.watching.all_of(CaseEnd)) == ["a", "b"]
+    assert bench.watching.all_of(Progress)
+
+
+def test_what_must_not_be_sent_twice_is_on_the_disk_before_it_is_sent(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a request finds in the state file counts only as far as it was synced."""
+    on_disk, real = [b""], os.fsync
+
+    def note(handle: int) -> None:
+        real(handle)
+        on_disk.append(bench.options.state.read_bytes() if bench.options.state.exists() else b"")
+
+    monkeypatch.setattr(os, "fsync", note)
+    found: list[tuple[str, int]] = []
+    bench.hook.before_it = lambda seen: found.append(
+        (seen.kind, on_disk[-1].count(b":create" if seen.kind == "item-create" else b":fill"))
+    )
+
+    bench.run()
+
+    creations = [count for kind, count in found if kind == "item-create"]
+    fills = [count for kind, count in found if kind == "item-fill"]
+    assert creations[0] == 0, "the probe of rights, before anything is written"
+    assert len(creations) == 3
+    assert all(count >= number for number, count in enumerate(creations))
+    assert all(count > number for number, count in enumerate(fills))
+
+
+def test_a_disk_that_fills_up_stops_the_run_before_anything_unwritten_is_sent(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = state.Writer.record
+
+    def full(self: state.Writer, events: Any) -> None:
+        events = list(events)
+        if any(isinstance(one, Started) and one.step.endswith(":fill") for one in events):
+            raise StateUnwritable("no space left")
+        real(self, events)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(state.Writer, "record", full)
+        with pytest.raises(StateUnwritable):
+            bench.run()
+    assert "item-fill" not in bench.hook.kinds()
+
+    assert {end.end for end in bench.run().values()} == {End.DONE}
+    assert bench.items() == ["a", "b"]
+
+
+def test_a_run_that_is_stopped_is_gone_on_with(bench: Bench) -> None:
+    stop = threading.Event()
+    bench.hook.after_it = lambda seen: stop.set() if seen.kind == "item-create" else None
+    bench.write("a", "b", "c", "d")
+
+    first = bench.run(stop=stop, jobs=1)
+    assert End.PENDING in {end.end for end in first.values()}
+    bench.hook.after_it = lambda _: None
+
+    assert {end.end for end in bench.run().values()} == {End.DONE}
+    assert bench.items() == ["a", "b", "c", "d"]
+    assert bench.summary.leftovers == ()
+
+
+def test_a_token_that_is_refused_in_the_middle_ends_the_run_and_loses_nothing(
+    bench: Bench,
+) -> None:
+    refused = Fault.answer(401, (), b'{"detail": "Invalid token."}', "application/json")
+    bench.hook.before_it = lambda seen: refused if seen.kind == "item-fill" else None
+
+    with pytest.raises(TokenRefused):
+        bench.run()
+    bench.hook.before_it = lambda _: None
+
+    assert {end.end for end in bench.run().values()} == {End.DONE}
+    assert bench.summary.uploads == 0
+    assert bench.items() == ["a", "b"]
+
+
+def test_an_item_that_was_never_filled_is_told_as_left_over(bench: Bench) -> None:
+    refused = Fault.answer(400, (), b'["No."]', "application/json")
+    bench.hook.before_it = lambda seen: refused if seen.kind == "item-fill" else None
+
+    ends = bench.run(only=("a",))
+
+    assert ends["a"].words == ("No.",)
+    [(name, item)] = bench.summary.leftovers
+    assert name == "a"
+    assert bench.box.sql("SELECT pk FROM items") == [(item,)]
+
+
+# ── imports ─────────────────────────────────────────────────────────────────────────────────
+
+
+def test_imports_can_be_left_to_the_next_run(begin: Callable[..., Box], bench: Bench) -> None:
+    first = bench.run(policy=Policy(wait=False))
+    assert {end.end for end in first.values()} <= {End.WAITING, End.DONE}
+    bench.box.settle()
+
+    second = bench.run()
+
+    assert {end.end for end in second.values()} == {End.DONE}
+    assert bench.summary.traffic.bytes_sent == 0
+
+
+def test_a_failed_import_is_sent_again_only_when_mended_or_asked_for(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(confirm, "_SESSIONS_AFTER_S", 0.1)
+    (bench.folder / "b.mha").write_bytes(b"no image")
+    first = bench.run()
+    assert (first["a"].end, first["b"].end) == (End.DONE, End.FAILED)
+
+    again = bench.run()
+    assert again["b"].words == first["b"].words
+    assert (bench.summary.uploads, bench.hook.kinds().count("item-fill")) == (0, 0)
+
+    asked = bench.run(choices=Choices(retry_failed=True))
+    assert asked["b"].end is End.FAILED
+    assert (bench.summary.uploads, bench.hook.kinds().count("item-fill")) == (0, 1)
+
+    (bench.folder / "b.mha").write_bytes(mha(bytes([9]) * 32))
+    assert bench.run()["b"].end is End.DONE
+    assert bench.summary.uploads == 1
+    assert bench.items() == ["a", "b"]
+
+
+def test_a_change_that_was_refused_and_taken_back_is_over(bench: Bench) -> None:
+    bench.run()
+    manifest = Path(bench.options.manifest)
+    text = manifest.read_text()
+    manifest.write_text(text.replace("- {name: b,", "- {name: b, title: a2,"))
+    refused = Fault.answer(400, (), b'["No."]', "application/json")
+    bench.hook.before_it = lambda seen: refused if seen.kind == "item-fill" else None
+    assert bench.run()["b"].end is End.FAILED
+    manifest.write_text(text)
+
+    ends = bench.run()
+
+    assert (ends["b"].end, ends["b"].words) == (End.DONE, ())
+    assert [stand.standing for stand in status(bench.options)] == [Standing.DONE] * 2
+
+
+def test_the_bytes_to_send_are_those_of_the_plan(bench: Bench) -> None:
+    planned, _ = plan(bench.options)
+
+    assert module.sum_bytes(planned) == sum(
+        (bench.folder / f"{name}.mha").stat().st_size for name in "ab"
+    )
+    assert all(isinstance(one.create, Create) for one in planned.cases)
