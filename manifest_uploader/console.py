@@ -572,7 +572,6 @@ def stand_json(stand: Stand) -> dict[str, Any]:
         "case": stand.case,
         "title": stand.title,
         "state": stand.standing.value,
-        "action": None,  # only `plan` knows: it looks at the files and the platform
         "item": stand.item,
         "words": stand.words,
     }

@@ -116,7 +116,7 @@ def test_json_lines_have_the_promised_shapes_and_add_up(box: Box) -> None:
     pks = {title: item["pk"] for title, item in box.by_title().items()}
     after = box("status", "--json").expect(0)
     for line in after.plan.values():
-        assert {"case", "title", "state", "action", "item"} <= line.keys()
+        assert {"case", "title", "state", "item"} <= line.keys()
         assert (line["state"], line["item"]) == ("done", pks[line["title"]])
     again = box("plan", "--json").expect(0)
     for line in again.plan.values():
