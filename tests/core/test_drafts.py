@@ -71,7 +71,8 @@ def test_a_new_file_is_uploaded_and_filled() -> None:
     assert found.upload is not None
     assert (found.upload.step, found.upload.size, found.upload.begun) == ("a/ct-image", 5, None)
     assert found.upload.images
-    assert found.entry == Entry("ct-image", None, stat=stat("a", 5), step="a/ct-image")
+    wanted = Entry("ct-image", None, stat=stat("a", 5), step="a/ct-image", source="ct-image.mha")
+    assert found.entry == wanted
     assert found.wait is None
 
 
