@@ -572,6 +572,7 @@ def stand_json(stand: Stand) -> dict[str, Any]:
         "case": stand.case,
         "title": stand.title,
         "state": stand.standing.value,
+        "action": None,  # only a plan knows
         "item": stand.item,
         "words": stand.words,
     }

@@ -401,6 +401,7 @@ def test_where_a_case_stands() -> None:
         "case": "a",
         "title": "A",
         "state": "failed",
+        "action": None,
         "item": pk(1),
         "words": "No image.",
     }
