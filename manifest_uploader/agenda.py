@@ -560,7 +560,8 @@ class Agenda:
         live = self._live.get(event.case)
         if live is None:
             return
-        if event.size_limit and self._nothing_drains():
+        is_old = self._room.has_drained_since(event.step)
+        if event.size_limit and self._nothing_drains() and not is_old:
             words = f"{event.why}: {_TOO_MANY_BYTES}"
             failed = Failed(event.case, event.step, event.socket, words, final=True)
             events.append(failed)

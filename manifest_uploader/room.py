@@ -25,6 +25,9 @@ class Room:
         self._due = 0.0
         self._interval = _FIRST_PROBE_S
         self._probe: str | None = None
+        self._drains = 0
+        self._begun: dict[str, int] = {}
+        """Step → how often room had been made when it began."""
         self._of_bytes = False
 
     @property
@@ -38,6 +41,7 @@ class Room:
 
     def begins(self, step: str) -> None:
         """An upload begins; while paused it is the one that asks."""
+        self._begun[step] = self._drains
         if self.is_paused:
             self._probe = step
 
@@ -55,12 +59,18 @@ class Room:
 
     def ended(self, step: str) -> None:
         """An upload is no longer under way."""
+        self._begun.pop(step, None)
         if step == self._probe:
             self._probe = None
 
     def drained(self, now: float) -> None:
         """Something made room: ask at once."""
+        self._drains += 1
         self._due = min(self._due, now)
+
+    def has_drained_since(self, step: str) -> bool:
+        """Something made room since an upload began: its refusal says nothing of now."""
+        return self._begun.get(step, self._drains) < self._drains
 
     def found(self, step: str, *, complete: bool) -> bool:
         """An upload has its row, or is complete; True if that ends a pause.

@@ -10,14 +10,17 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from manifest_uploader.agenda import Agenda, Policy
+from manifest_uploader.digests import json_digest
 from manifest_uploader.execute import execute
 from manifest_uploader.model import (
     CaseEnd,
     Confirmed,
     Create,
     Done,
+    Entry,
     Event,
     Failed,
     Fill,
@@ -46,6 +49,7 @@ ENDLESS = 20_000
 """So many turns and still not over: it hangs."""
 ROWS = "You have created too many uploads. Please try again later."
 BYTES = "Upload limit reached"
+EMPTY_VALUE = json_digest("")
 
 
 @dataclass
@@ -54,6 +58,8 @@ class Item:
 
     title: str
     sockets: dict[str, SocketSeen] = field(default_factory=dict)
+    contents: dict[str, str | None] = field(default_factory=dict)
+    """Socket → the stat of the files it came from, or the digest of its value."""
 
 
 @dataclass
@@ -76,7 +82,7 @@ class Pretended:
     limit: int = 4
     rows_at_most: int = 10_000
     bytes_at_most: int = 10_000
-    """Of complete uploads and the one that asks; each has the size of its plan."""
+    """Of complete uploads: with as many, no other is let in. Asked when an upload is begun."""
     fault: Callable[[Task], Event | None] = nothing
     """Returns what becomes of a task in place of what should."""
     bad_imports: frozenset[str] = frozenset()
@@ -98,13 +104,13 @@ class Pretended:
         self.items: dict[str, Item] = {}
         self.rows: dict[str, tuple[str, int]] = {}
         """Upload pk → (status, bytes)."""
+        self.stats: dict[str, str] = {}
+        """Upload pk → the stat of the files that were sent."""
         self.imports: list[Importing] = []
         self.failed_imports: set[tuple[str, str]] = set()
         """(item, socket)"""
         self._under_way: list[tuple[Task, Iterator[Outcome]]] = []
         self._number = 100
-        self._busy: set[tuple[str, str]] = set()
-        """(item, socket) of imports whose end nobody has seen yet."""
 
     # -- the pool --
 
@@ -118,7 +124,7 @@ class Pretended:
         if isinstance(task, Upload):
             self._check_upload(task)
         self.begun.append(task)
-        self._under_way.append((task, self._perform(task)))
+        self._under_way.append((task, self._perform(task, has_room=self._has_room())))
         busy = [one for one, _ in self._under_way if not isinstance(one, Watch)]
         assert len(busy) <= self.limit
         assert len(self._under_way) - len(busy) <= 1
@@ -143,14 +149,14 @@ class Pretended:
 
     # -- the platform --
 
-    def _perform(self, task: Task) -> Iterator[Outcome]:
+    def _perform(self, task: Task, *, has_room: bool) -> Iterator[Outcome]:
         instead = self.fault(task)
         if instead is not None:
             yield instead
             return
         match task:
             case Upload():
-                yield from self._upload(task)
+                yield from self._upload(task, has_room=has_room)
             case Create():
                 yield from self._create(task)
             case Fill():
@@ -160,7 +166,11 @@ class Pretended:
             case Watch():
                 yield from self._watch(task)
 
-    def _upload(self, task: Upload) -> Iterator[Outcome]:
+    def _has_room(self) -> bool:
+        complete = sum(size for status, size in self.rows.values() if status == "Completed")
+        return complete < self.bytes_at_most
+
+    def _upload(self, task: Upload, *, has_room: bool) -> Iterator[Outcome]:
         row = task.begun.pk if task.begun is not None else None
         if row is None:
             if len(self.rows) >= self.rows_at_most:
@@ -169,11 +179,10 @@ class Pretended:
             row = self._new_pk()
             self.rows[row] = ("Initialized", task.size)
             yield Opened(task.case, task.step, task.socket, row, "sid", 8, task.stat)
-        complete = sum(size for status, size in self.rows.values() if status == "Completed")
-        if complete + task.size > self.bytes_at_most:
+        if not has_room:
             yield Paused(task.case, task.step, task.socket, BYTES, size_limit=True)
             return
-        self.rows[row] = ("Completed", task.size)
+        self.rows[row], self.stats[row] = ("Completed", task.size), task.stat
         yield Done(
             task.case, task.step, task.socket, pk=row, stat=task.stat, content=f"files:{row}"
         )
@@ -185,21 +194,43 @@ class Pretended:
         yield Done(task.case, task.step, pk=pk_)
 
     def _fill(self, task: Fill) -> Iterator[Outcome]:
+        """A fill is atomic: all of it has acted before its answer comes."""
         assert isinstance(task.call.pk, str)
+        if any(one.upload is not None and one.upload not in self.rows for one in task.entries):
+            yield self._refused(task)
+            return
         item = self.items[task.call.pk]
         item.title = task.call.json.get("title", item.title)
         named = {value["interface"] for value in task.call.json.get("values", ())}
-        yield Done(task.case, task.step, pk=task.call.pk)
         for entry in task.entries:
             if entry.upload is not None:
-                assert self.rows[entry.upload][0] == "Completed"
-                assert (task.call.pk, entry.socket) not in self._busy, "two imports would race"
-                self._busy.add((task.call.pk, entry.socket))
-                self.imports.append(Importing(task.call.pk, entry.socket, entry.upload))
+                self._queue(task.call.pk, entry.socket, entry.upload)
             elif entry.socket in named:
-                item.sockets[entry.socket] = SocketSeen(str(self._count()), entry.digest)
+                self._set_value(item, entry)
+        yield Done(task.case, task.step, pk=task.call.pk)
+        for entry in task.entries:
             if entry.digest is not None:
                 yield Confirmed(task.case, task.step, entry.socket, None)
+
+    def _refused(self, task: Fill) -> Event:
+        """An import has taken an upload in: the worker looks whether this fill had acted."""
+        assert task.temporary is not None or task.repeated, "it was never sent before"
+        return Done(task.case, task.step, pk=str(task.call.pk))
+
+    def _queue(self, item: str, socket: str, upload: str) -> None:
+        assert self.rows[upload][0] == "Completed"
+        others = {one.upload for one in self.imports if (one.item, one.socket) == (item, socket)}
+        assert others <= {upload}, "two imports of ours race for one socket"
+        self.imports.append(Importing(item, socket, upload))
+
+    def _set_value(self, item: Item, entry: Entry) -> None:
+        """An empty value that is sent again is removed."""
+        held = item.sockets.get(entry.socket)
+        if entry.digest == EMPTY_VALUE and held is not None and held.digest == EMPTY_VALUE:
+            del item.sockets[entry.socket]
+            return
+        item.sockets[entry.socket] = SocketSeen(str(self._count()), entry.digest)
+        item.contents[entry.socket] = entry.digest
 
     def _seen(self, item: str) -> ItemSeen | None:
         held = self.items.get(item)
@@ -210,7 +241,6 @@ class Pretended:
         for wait in task.waits:
             end = self._end_of(wait)
             if end is not None:
-                self._busy.discard((wait.item, wait.socket))
                 yield end
             elif wait.last_look:
                 over.append((wait.case, wait.socket))
@@ -242,9 +272,10 @@ class Pretended:
         if f"{name}/{one.socket}" in self.bad_imports:
             self.failed_imports.add((one.item, one.socket))
             return
-        self.rows.pop(one.upload, None)
-        if one.item in self.items:
-            self.items[one.item].sockets[one.socket] = SocketSeen(str(self._count()), None)
+        if self.rows.pop(one.upload, None) is not None and one.item in self.items:
+            item = self.items[one.item]
+            item.sockets[one.socket] = SocketSeen(str(self._count()), None)
+            item.contents[one.socket] = self.stats.get(one.upload)
 
     def _check_upload(self, task: Upload) -> None:
         same = [one for one, _ in self._under_way if isinstance(one, Upload)]
@@ -258,6 +289,13 @@ class Pretended:
         return pk(self._count())
 
     # -- for tests --
+
+    def anew(self, **more: Any) -> Pretended:
+        """The same platform for the next run."""
+        after = Pretended(**{"limit": self.limit, "seed": self.seed, **more})
+        for name in ("items", "rows", "stats", "imports", "failed_imports", "_number", "now"):
+            setattr(after, name, getattr(self, name))
+        return after
 
     def steps(self) -> list[str]:
         """What was begun, in order; looks and watches by their name."""
@@ -291,6 +329,21 @@ def act(plan: Plan, pool: Pretended, **policy: object) -> tuple[Agenda, Mapping[
     by_case = {end.case: end for end in ends}
     assert len(by_case) == len(ends) == len(plan.cases)
     return agenda, by_case
+
+
+def killed(plan: Plan, pool: Pretended, turns: int) -> None:
+    """Act on a plan and be killed: what happened last was perhaps not written down.
+
+    What was under way has perhaps acted.
+    """
+    for events in execute(agenda_of(plan, pool), pool):
+        if pool.turns >= turns:
+            pool.written += events[: pool.chance.randint(0, len(events))]
+            break
+        pool.written += events
+    for _, steps in pool._under_way:
+        if pool.chance.random() < 0.5:
+            next(steps, None)
 
 
 def failing(step: str, words: str = "No.", *, final: bool = True) -> Callable[[Task], Event | None]:

@@ -332,7 +332,6 @@ def importing(**more: object) -> Pretended:
     pool.rows[pk(7)] = ("Completed", 100)
 
     pool.imports.append(Importing(pk(1), "ct-image", pk(7)))
-    pool._busy.add((pk(1), "ct-image"))
     return pool
 
 
@@ -586,17 +585,46 @@ def test_an_upload_goes_on_from_its_row_after_a_limit_of_bytes() -> None:
 
 
 def test_a_limit_of_bytes_is_final_when_nothing_is_left_to_drain() -> None:
-    big = {("p1", "ct-image"): facts_of("big", size=1000)}
-    pool = Pretended(bytes_at_most=250)
+    """The second of a case's two uploads is one too many, and only it would make room."""
+    cases = [case("p0", CT), case("p1", CT, SEG), case("p2", CT)]
+    pool = Pretended(limit=1, bytes_at_most=100)
 
-    _, ends = act(plan_of(*several(4), values=big), pool)
+    _, ends = act(plan_of(*cases), pool)
 
     assert {name: end.end for name, end in ends.items()} == {
-        **dict.fromkeys(("p0", "p2", "p3"), End.DONE),
+        "p0": End.DONE,
         "p1": End.FAILED,
+        "p2": End.FAILED,
     }
     assert "nothing is left that would make room" in ends["p1"].words[0]
     assert pool.now < 1100
+
+
+@some
+@given(st.integers(1, 9), st.integers(1, 500), st.integers(0, 2**32), st.integers(1, 8))
+def test_a_limit_of_bytes_holds_up_no_case_of_one_upload(
+    count: int, most: int, seed: int, limit: int
+) -> None:
+    pool = Pretended(limit=limit, seed=seed, bytes_at_most=most)
+
+    _, ends = act(plan_of(*several(count)), pool)
+
+    assert {end.end for end in ends.values()} == {End.DONE}
+
+
+@some
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=9), st.integers(0, 2**32))
+def test_a_limit_of_bytes_ends_every_case_before_long(needs: list[int], seed: int) -> None:
+    streams = [CT, SEG, MR, REPORT]
+    cases = [case(f"p{n}", *streams[:need], SCORE) for n, need in enumerate(needs)]
+    pool = Pretended(seed=seed, bytes_at_most=100 * max(needs))
+
+    _, ends = act(plan_of(*cases), pool)
+
+    failed = [end for end in ends.values() if end.end is not End.DONE]
+    assert all(end.end is End.FAILED and "make room" in end.words[0] for end in failed)
+    assert len(failed) < len(ends)
+    assert pool.now < 1000 + 120
 
 
 @settings(some, max_examples=150)
@@ -663,9 +691,7 @@ def test_what_was_written_down_is_enough_to_go_on(seed: int, turns: int) -> None
     act(plan_of(*cases), first)
 
     history = past_of_events(*first.written)
-    second = Pretended(limit=3, seed=seed)
-    second.items, second.rows = first.items, first.rows
-    second.imports, second._busy, second._number = first.imports, first._busy, first._number
+    second = first.anew(stop_after=None)
     rows = {row: status for row, (status, _) in first.rows.items()}
     _, ends = act(plan_of(*cases, history=history, rows=rows, first_title=1000), second)
 

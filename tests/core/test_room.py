@@ -124,3 +124,17 @@ def test_room_that_was_missing_once_is_scarce() -> None:
     room.refused("a", "too many uploads", 1.0)
 
     assert room.scarce
+
+
+def test_a_refusal_is_old_once_something_made_room() -> None:
+    room = Room()
+    room.begins("a")
+    assert not room.has_drained_since("a")
+
+    room.drained(1.0)
+
+    assert room.has_drained_since("a")
+    room.begins("b")
+    assert not room.has_drained_since("b")
+    room.ended("a")
+    assert not room.has_drained_since("a")
