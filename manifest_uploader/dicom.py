@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, BinaryIO, Final, Protocol
 
 _DICOM_ENDINGS: Final = frozenset({".dcm", ".dicom", ".ima"})
 _OTHER_ENDINGS: Final = re.compile(
@@ -61,12 +61,11 @@ def is_dicom(path: Path) -> bool:
     try:
         with path.open("rb", buffering=0) as stream:
             start = stream.read(_PREAMBLE + 4)
+            return _has_marker(start) or (
+                _may_lack_preamble(ending, start) and _read(stream) is not None
+            )
     except OSError:
         return False
-    if start[_PREAMBLE:] == b"DICM":
-        return True
-    may_lack_preamble = not ending or ending in _DICOM_ENDINGS or ending[1:].isdigit()
-    return may_lack_preamble and _begins_plausibly(start) and _read(path) is not None
 
 
 def patient_words(path: Path) -> str | None:
@@ -74,16 +73,13 @@ def patient_words(path: Path) -> str | None:
 
     The values themselves are never repeated: the words end up in logs.
     """
-    data = _read(path) if is_dicom(path) else None
-    if data is None:
-        return None
-    filled = [name for name in _NAMING if _is_filled(data, name)]
-    return _sentence(filled) if filled else None
+    data = _header(path, _NAMING)
+    return None if data is None else _words(data)
 
 
 def series_of(path: Path) -> Series | None:
     """The series of a file; None if it is not DICOM. Reads its header only."""
-    data = _read(path, _SERIES) if is_dicom(path) else None
+    data = _header(path, _SERIES)
     if data is None:
         return None
     uid, modality, description = (_text(data, name) for name in _SERIES)
@@ -96,12 +92,14 @@ def check(files: Iterable[Named], *, all_files: bool) -> tuple[str, str] | None:
     With `all_files` False the first DICOM file speaks for its series.
     """
     for file in files:
-        if is_dicom(file.path):
-            words = patient_words(file.path)
-            if words is not None:
-                return file.name, words
-            if not all_files:
-                return None
+        data = _header(file.path, _NAMING)
+        if data is None:
+            continue
+        words = _words(data)
+        if words is not None:
+            return file.name, words
+        if not all_files:
+            return None
     return None
 
 
@@ -109,16 +107,40 @@ def _ending(path: Path) -> str:
     return os.path.splitext(path)[1].lower()  # noqa: PTH122  a third of the time of Path.suffix
 
 
+def _has_marker(start: bytes) -> bool:
+    return start[_PREAMBLE:] == b"DICM"
+
+
+def _may_lack_preamble(ending: str, start: bytes) -> bool:
+    may = not ending or ending in _DICOM_ENDINGS or ending[1:].isdigit()
+    return may and _begins_plausibly(start)
+
+
 def _begins_plausibly(start: bytes) -> bool:
     """Whether a data set without a preamble may begin so: with an element of group 2 or 8."""
     return len(start) > 8 and start[:2] in (b"\x02\x00", b"\x08\x00")  # noqa: PLR2004
 
 
-def _read(path: Path, tags: tuple[str, ...] = _NAMING) -> Any:
-    """The attributes as a pydicom Dataset; None if the file cannot be read as DICOM."""
+def _header(path: Path, tags: tuple[str, ...]) -> Any:
+    """The attributes as a pydicom Dataset; None if it is not DICOM. Opens the file once."""
+    ending = _ending(path)
+    if _OTHER_ENDINGS.fullmatch(ending):
+        return None
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(_PREAMBLE + 4)
+            is_one = _has_marker(start) or _may_lack_preamble(ending, start)
+            return _read(stream, tags) if is_one else None
+    except OSError:
+        return None
+
+
+def _read(stream: BinaryIO, tags: tuple[str, ...] = _NAMING) -> Any:
+    """The attributes as a pydicom Dataset; None if the bytes cannot be read as DICOM."""
+    stream.seek(0)
     try:
         data = _pydicom_reader()(
-            path,
+            stream,
             stop_before_pixels=True,
             specific_tags=[*tags, "SOPClassUID", "Modality"],
             force=True,
@@ -137,6 +159,11 @@ def _pydicom_reader() -> Callable[..., Any]:
         if not any(entry[0] == "ignore" and entry[3] == _PYDICOM for entry in warnings.filters):
             warnings.filterwarnings("ignore", module=_PYDICOM.pattern)
     return dcmread
+
+
+def _words(data: Any) -> str | None:
+    filled = [name for name in _NAMING if _is_filled(data, name)]
+    return _sentence(filled) if filled else None
 
 
 def _text(data: Any, name: str) -> str:

@@ -56,6 +56,9 @@ if TYPE_CHECKING:  # httpx costs 0.3 s of CPU, which commands without a network 
 _LOOKS: Final = 5
 """How often a fill of unknown fate is looked at and sent again before it is left unsure."""
 
+_HEADERS: Final = 2
+"""Cases whose headers are read at a time: with more of them, none would begin to send early."""
+
 
 class Worker:
     """Performs steps, from any thread."""
@@ -75,6 +78,7 @@ class Worker:
         self._connection: Connection = tools.connection
         self._watcher = watcher
         self._room = room
+        self._headers = threading.Semaphore(_HEADERS)
         self._receive = receive
         self._sleep = sleep
 
@@ -147,7 +151,8 @@ class Worker:
         raise FileChanged("; ".join(problem.message for problem in found))
 
     def _refuse_patients(self, source: Source) -> None:
-        found = dicom.check(source.files, all_files=True)
+        with self._headers:
+            found = dicom.check(source.files, all_files=True)
         if found is not None:
             name, words = found
             raise UploadRefused(
