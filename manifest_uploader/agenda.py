@@ -54,9 +54,9 @@ from manifest_uploader.model import (
 from manifest_uploader.pilots import ALIKE, Pilots
 from manifest_uploader.room import Room
 
-_FIRST_WATCH_S: Final = 0.2
+_FIRST_WATCH_S: Final = 0.5
 _LONGEST_WATCH_S: Final = 10.0
-_BUSY_WATCH_S: Final = 2.0
+_BUSY_WATCH_S: Final = 5.0
 _FEW_ROWS: Final = 64
 """More than what uploads under way can hold of cases that lack some of their rows."""
 
@@ -495,7 +495,7 @@ class Agenda:
         elif failure is None and known.last_look:
             self._forget(case, socket)
         self._progress = self._clock()
-        self._watch_interval = _FIRST_WATCH_S
+        self._watch_interval = max(self._watch_interval / 2, _FIRST_WATCH_S)
         self._room.drained(self._clock())
         self._check_done(case)
 
