@@ -25,6 +25,7 @@ def add_report(sub: argparse.ArgumentParser) -> None:
                      help="one row a value, for a spreadsheet; -: standard output")  # fmt: skip
     sub.add_argument("--json", metavar="FILE", help="the same rows as JSON")
     sub.add_argument("--quiet", action="store_true", help="say nothing of what was written")
+    sub.add_argument("--log-file", metavar="FILE", help="write the details of a mistake there")
 
 
 def add_completion(sub: argparse.ArgumentParser) -> None:

@@ -42,10 +42,11 @@ def command(arguments: list[str]) -> int:
 
         return sandbox_main(arguments[1:])
     if arguments[:1] == ["init"]:
-        from manifest_uploader.init import main as init_main  # noqa: PLC0415 - late
+        from manifest_uploader.init import make_parser as init_parser  # noqa: PLC0415 - late
 
-        return init_main(arguments[1:])
-    parser = make_parser()
+        parser, arguments = init_parser(), arguments[1:]
+    else:
+        parser = make_parser()
     try:
         given = parser.parse_args(arguments)
         given.words = arguments
@@ -91,17 +92,19 @@ def _watched(given: argparse.Namespace) -> int:
         raise
     except Exception as bug:  # the last resort: no traceback reaches a person
         logging.getLogger(__package__).critical("bug", exc_info=True)
-        log_file = getattr(given, "log_file", None)
-        details = (
-            f"the details are in {log_file}"
-            if log_file
-            else "run again with --log-file FILE for the details"
-        )
-        console.say(
-            f"uploader: a bug: {type(bug).__name__} ({details}); what was sent is written down, "
-            "the same command goes on"
-        )
+        safe = "what was sent is written down, the same command goes on"
+        safe = safe if given.command in _SENDING else "nothing was sent"
+        console.say(f"uploader: a bug: {type(bug).__name__}{_details(given)}; {safe}")
         return _BUG
+
+
+def _details(given: argparse.Namespace) -> str:
+    """Where a bug's traceback is, or how to get it; empty where a command keeps no log."""
+    if not hasattr(given, "log_file"):
+        return ""
+    if given.log_file:
+        return f" (the details are in {given.log_file})"
+    return " (run again with --log-file FILE for the details)"
 
 
 # ── the commands ────────────────────────────────────────────────────────────────────────────
@@ -255,7 +258,17 @@ def _completion(given: argparse.Namespace) -> int:
     return 0
 
 
+def _init(given: argparse.Namespace) -> int:
+    from manifest_uploader import init  # noqa: PLC0415 - late
+
+    return init.init(given)
+
+
+_SENDING: Final = {"run", "status"}
+"""The commands that send, and the one that follows them: after a bug they say what is safe."""
+
 _COMMANDS: Final = {
+    "init": _init,
     "report": _report,
     "login": _login,
     "logout": _logout,

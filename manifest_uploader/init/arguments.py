@@ -30,7 +30,11 @@ new folders, later:         the same command with --update
 
 def read(argv: list[str]) -> Options:
     """What the arguments ask for; raises UsageError or SystemExit."""
-    given = make_parser().parse_args(argv)
+    return options_of(make_parser().parse_args(argv))
+
+
+def options_of(given: argparse.Namespace) -> Options:
+    """What the parsed arguments ask for; raises UsageError."""
     options = Options(
         folder=given.folder,
         output=given.output,
@@ -92,6 +96,7 @@ def make_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+    parser.set_defaults(command="init")
     add = parser.add_argument
     add("folder", metavar="FOLDER", help="where the cases are")
     add("--slug", help="of the target: the last word of its page's address, or that address")
@@ -146,3 +151,4 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
     add("--force", action="store_true", help="write over an existing manifest")
     add("--update", action="store_true", help="add new cases; leave all else as it stands")
     add("--verbose", action="store_true", help="name everything that was noticed")
+    add("--log-file", metavar="FILE", help="write the details of a mistake there")

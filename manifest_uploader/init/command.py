@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import shlex
 import subprocess
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from manifest_uploader.console import counted, error_lines, problem_lines, say
-from manifest_uploader.errors import ManifestInvalid, UploaderError, UsageError
+from manifest_uploader.console import counted, say
+from manifest_uploader.errors import UploaderError, UsageError
 from manifest_uploader.init import arguments, compose, gather, place, terminal, update
 from manifest_uploader.init.complete import Accepting, complete
 from manifest_uploader.init.gather import Gathered
@@ -21,21 +22,18 @@ from manifest_uploader.model import Manifest
 from manifest_uploader.problems import quoted
 
 
-def main(argv: list[str]) -> int:
-    """Do what the arguments say; the exit code."""
+def init(given: argparse.Namespace) -> int:
+    """Do what the parsed arguments say; the exit code.
+
+    Raises:
+        UploaderError: it cannot be done; nothing was written.
+
+    """
     try:
-        _init(arguments.read(argv))
-    except ManifestInvalid as invalid:
-        say(problem_lines(invalid.problems))
-        return invalid.exit_code
-    except UploaderError as error:
-        say(error_lines(error))
-        return error.exit_code
+        _init(arguments.options_of(given))
     except KeyboardInterrupt:
         say("\nstopped; nothing was written")
         return 130
-    except SystemExit as end:
-        return int(end.code or 0)
     return 0
 
 
@@ -216,15 +214,14 @@ def _write(output: str, data: bytes, *, anew: bool) -> None:
     path = Path(os.path.realpath(output))
     draft = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        if anew:
-            with path.open("xb") as file:
-                file.write(data)
-            return
         draft.write_bytes(data)
-        if path.exists():
+        if anew:
+            path.open("xb").close()  # takes the name, unless somebody else has it by now
+        elif path.exists():
             draft.chmod(path.stat().st_mode & 0o7777)
         draft.replace(path)
     except FileExistsError:
+        draft.unlink(missing_ok=True)
         raise UsageError(f"{quoted(output)} is there already; nothing was written") from None
     except OSError as error:
         draft.unlink(missing_ok=True)

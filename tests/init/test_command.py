@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from manifest_uploader.cli import command
+from manifest_uploader.init.place import Place
 from manifest_uploader.manifest import parse
 from manifest_uploader.model import Manifest
 from tests.e2e.data import dicom_slice, mha, write
@@ -463,6 +464,45 @@ def test_names_of_patients_in_dicom_files_are_told(tmp_path: Path, here: Here) -
     assert "identifiable: allowed" in err
     assert "p1/a.dcm: PatientName is filled" in err
     assert "Doe" not in err
+
+
+def test_a_bug_is_one_line_and_its_details_are_in_the_log(
+    tmp_path: Path, here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("secret details")
+
+    trees.classic(tmp_path)
+    monkeypatch.setattr(Place, "tree", broken)
+
+    without = here("mainfolder", *CLASSIC, code=70)
+    with_log = here("mainfolder", *CLASSIC, "--log-file", "log", code=70)
+
+    assert without == (
+        "uploader: a bug: ZeroDivisionError (run again with --log-file FILE for the details); "
+        "nothing was sent\n"
+    )
+    assert "(the details are in log)" in with_log
+    assert "secret details" in (tmp_path / "log").read_text(encoding="utf-8")
+    assert not (tmp_path / "manifest.yaml").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
+def test_a_manifest_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    trees.classic(tmp_path)
+    full = (
+        "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\n"
+        "from manifest_uploader.__main__ import main; main()"
+    )
+
+    ended = uploader(
+        "init", "mainfolder", *CLASSIC, cwd=tmp_path, entry=(sys.executable, "-c", full)
+    )
+
+    assert ended.code == 2
+    assert "'manifest.yaml' cannot be written: File too large" in ended.err
+    assert [path.name for path in tmp_path.iterdir()] == ["mainfolder"]
 
 
 def test_help_shows_examples_and_is_listed() -> None:
