@@ -1,0 +1,207 @@
+"""The one PATCH that fills an item, and what became of it.
+
+A fill may not be repeated blindly: after a lost answer the item is looked at. Its own repetition,
+with the same uploads, does no harm: an import that comes second finds them gone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from manifest_uploader import refusals
+from manifest_uploader.answers import Answer, AnswerLost
+from manifest_uploader.digests import json_digest
+from manifest_uploader.files import FileChanged, JsonUnreadable, Root, Source, read_json, resolve
+from manifest_uploader.items import has_acted, holds, item_seen
+from manifest_uploader.lookups import ItemHidden, get_item, is_row_gone
+from manifest_uploader.model import (
+    Address,
+    Call,
+    Confirmed,
+    Contents,
+    Done,
+    Event,
+    Failed,
+    FileValue,
+    Fill,
+    ItemSeen,
+    Json,
+    Target,
+    Unsure,
+)
+
+if TYPE_CHECKING:  # httpx costs 0.3 s of CPU, which commands without a network save
+    from manifest_uploader.connection import Connection
+
+LOOKS: Final = 5
+"""How often a step of unknown fate is looked at and sent again before it is left unsure."""
+
+
+def send_call(connection: Connection, call: Call, *, repeat: bool = True) -> Answer:
+    """Send one request of a plan; raises AnswerLost only if it may not be repeated."""
+    body = _with_addresses(connection, call.json)
+    return connection.call(call.method, _path(call), json=body, repeat=repeat)
+
+
+def source_of(value: FileValue, root: Root) -> Source:
+    """The files of a value as they are now.
+
+    Raises:
+        FileChanged: they are not what they were when the run began.
+
+    """
+    found = resolve(value, root)
+    if isinstance(found, Source):
+        return found
+    raise FileChanged("; ".join(problem.message for problem in found))
+
+
+class Filler:
+    """Fills items, from any thread."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        target: Target,
+        root: Root,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._connection, self._target, self._root = connection, target, root
+        self._sleep = sleep
+
+    def fill(self, task: Fill) -> Iterator[Event]:
+        """Send it and find out what became of it; the events are in order."""
+        try:
+            call = self._read_contents(task)
+        except FileChanged as changed:
+            yield Failed(task.case, task.step, None, str(changed), final=False)
+            return
+        for attempt in range(LOOKS):
+            answer = self._try_fill(call)
+            if answer is not None and (
+                answer.ok or (attempt == 0 and not _may_have_acted(task, answer))
+            ):
+                yield from self._filled(task, answer)
+                return
+            try:
+                item = self._acted(task)
+            except ItemHidden as hidden:
+                yield Unsure(task.case, task.step, hidden.message)
+                return
+            if item is not None:
+                yield from self._seen(task, item)
+                return
+            if answer is not None:
+                yield self._refused_fill(task, answer)
+                return
+            self._sleep(0.5 * 2**attempt)
+        yield Unsure(
+            task.case, task.step, "no answer to the fill came back, and nothing of it shows"
+        )
+
+    def _try_fill(self, call: Call) -> Answer | None:
+        """The answer; None if it was lost, so that only a look can tell what became of it."""
+        try:
+            return send_call(self._connection, call, repeat=False)
+        except AnswerLost:
+            return None
+
+    def _filled(self, task: Fill, answer: Answer) -> Iterator[Event]:
+        if not answer.ok:
+            yield self._refused_fill(task, answer)
+            return
+        yield from self._seen(task, item_seen(answer.json))
+
+    def _seen(self, task: Fill, item: ItemSeen | None) -> Iterator[Event]:
+        """The fill acted; what it put there at once is confirmed at once."""
+        yield Done(task.case, task.step, pk=_pk(task.call))
+        for entry in task.entries:
+            held = holds(entry, item) if item is not None and entry.digest is not None else None
+            if held is not None:
+                pk = held.image or held.mark
+                yield Confirmed(task.case, task.step, entry.socket, pk)
+
+    def _refused_fill(self, task: Fill, answer: Answer) -> Failed:
+        sockets = tuple(value["interface"] for value in task.call.json.get("values", ()))
+        by_socket = refusals.by_socket(answer.json, sockets)
+        words = "; ".join(
+            text if socket is None else f"{socket}: {text}" for socket, text in by_socket.items()
+        )
+        socket = next((one for one in by_socket if one is not None), None)
+        final = answer.status < 500  # noqa: PLR2004
+        said = words or refusals.words(answer.status, answer.json)
+        if task.title is not None and refusals.is_title_taken(answer.json):
+            said = f"the title '{task.title}' is taken by another item ({said})"
+        return Failed(task.case, task.step, socket, said, final)
+
+    def _acted(self, task: Fill) -> ItemSeen | None:
+        """The item, if it shows that the fill acted."""
+        item = get_item(self._connection, self._target, _pk(task.call))
+        if item is None:
+            return None
+        gone = frozenset(
+            entry.upload
+            for entry in task.entries
+            if entry.upload and is_row_gone(self._connection, entry.upload)
+        )
+        acted = has_acted(
+            item,
+            entries=task.entries,
+            title=task.title,
+            temporary=task.temporary,
+            gone=gone,
+        )
+        return item if acted else None
+
+    def _read_contents(self, task: Fill) -> Call:
+        """The call with the values that local files hold."""
+        values = task.call.json.get("values")
+        if values is None:
+            return task.call
+        body = dict(task.call.json)
+        body["values"] = [self._with_contents(value) for value in values]
+        return replace(task.call, json=body)
+
+    def _with_contents(self, value: dict[str, Any]) -> dict[str, Any]:
+        held = value.get("value")
+        if not isinstance(held, Contents):
+            return value
+        source = source_of(held.value, self._root)
+        try:
+            found = read_json(source)
+        except JsonUnreadable as error:
+            raise FileChanged(f"'{source.name}': {error}") from None
+        if json_digest(found) != held.digest:
+            raise FileChanged(f"'{source.name}' changed while the run was under way")
+        return value | {"value": found}
+
+
+def _with_addresses(connection: Connection, body: Json) -> Json:
+    match body:
+        case Address(collection=collection, pk=str() as pk):
+            return connection.address(collection, pk)
+        case dict():
+            return {key: _with_addresses(connection, inner) for key, inner in body.items()}
+        case list():
+            return [_with_addresses(connection, inner) for inner in body]
+        case _:
+            return body
+
+
+def _may_have_acted(task: Fill, answer: Answer) -> bool:
+    """A refusal that also comes once this fill has acted: its uploads are taken in then."""
+    may = task.temporary is not None or task.repeated
+    return may and refusals.is_missing_object(answer.json)
+
+
+def _pk(call: Call) -> str:
+    assert isinstance(call.pk, str), "the executor fills holes before it submits"
+    return call.pk
+
+
+def _path(call: Call) -> str:
+    return call.path.replace("{pk}", call.pk) if isinstance(call.pk, str) else call.path
