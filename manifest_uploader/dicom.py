@@ -50,7 +50,12 @@ class Series:
 
 def looks_dicom(path: Path) -> bool:
     """Whether a file is DICOM by its ending, or by its bytes where that says nothing."""
-    return _ending(path) in _DICOM_ENDINGS or is_dicom(path)
+    return is_named_dicom(path) or is_dicom(path)
+
+
+def is_named_dicom(path: Path) -> bool:
+    """Whether a file is DICOM by its ending."""
+    return _ending(path) in _DICOM_ENDINGS
 
 
 def is_dicom(path: Path) -> bool:

@@ -85,13 +85,21 @@ def _list(path: str) -> Folder:
             name = entry.name
             if is_ignored(name):
                 continue
-            if not entry.is_dir():
+            if not leads_to_folder(entry):
                 files.append(name)
                 continue
             folders.append(name)
             if entry.is_symlink():
                 links.add(name)
     return Folder(sorted(files), sorted(folders), frozenset(links))
+
+
+def leads_to_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a folder or a link to one; a link that leads in a circle is neither."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def is_ignored(name: str) -> bool:

@@ -23,7 +23,7 @@ from manifest_uploader.init.names import (
 )
 from manifest_uploader.init.options import Options, Wanted
 from manifest_uploader.init.patterns import Part, filled, names_in
-from manifest_uploader.init.table import Key, Keyed, Row, Table, text_of, typed
+from manifest_uploader.init.table import Key, Keyed, Row, Table, composed, text_of, typed
 from manifest_uploader.init.told import Told
 from manifest_uploader.init.tree import Found, Tree
 from manifest_uploader.listing import is_magic, matching
@@ -99,7 +99,7 @@ class Maker:
     def _take_cell(self, draft: _Draft, socket: str, column: str, row: Row | None) -> None:
         assert self.table is not None, "a column has a table"
         if row is None:
-            draft.remarks.append(f"no {socket}: no row in {self.table.name}")
+            draft.remarks.append(f"no {socket}: no row in {self.table.name}, or several")
             return
         value = typed(row.cells[column], decimal_comma=self.table.decimal_comma)
         if value == "":
@@ -117,7 +117,8 @@ class Maker:
         if wrong is None:
             draft.sockets.append((socket, source))
             return True
-        hint = f" ({wrong.hint})" if wrong.hint else ""
+        hint = "rename it" if isinstance(source, OneFile | Files) else wrong.hint
+        hint = f" ({hint})" if hint else ""
         self.told.add(f"cases without {quoted(socket)}: {wrong.message}{hint}", draft.name)
         draft.remarks.append(f"no {socket}: {wrong.message}")
         return False
@@ -174,6 +175,14 @@ class Maker:
             self._leave_open(draft, wanted, sources)
         return {path for group in groups for path in group.files}
 
+    def _tell_broken(self, fitting: Fitting, groups: Sequence[Group], inside: Inside) -> None:
+        """Name the files that end like DICOM and, as far as was looked, are none."""
+        read = {path for group in groups if group.series for path in group.files}
+        for path in fitting.files:
+            if path not in read and dicom.is_named_dicom(Path(path)):
+                what = "files that end like DICOM and cannot be read as DICOM (empty, or broken?)"
+                self.told.add(what, inside.path(path))
+
     def _tell_missing(self, draft: _Draft, socket: str, why: str) -> None:
         draft.remarks.append(f"no {socket}: {why}")
         self.told.add(f"cases without {quoted(socket)}: {why}", draft.name)
@@ -200,6 +209,7 @@ class Maker:
 
     def _groups(self, fitting: Fitting, wanted: Wanted, inside: Inside) -> Sequence[Group]:
         looked = sort_out(fitting.files, self._full(inside), check_series=self.options.check_series)
+        self._tell_broken(fitting, looked.groups, inside)
         if wanted.series is None:
             return looked.groups
         pattern = wanted.series.casefold()
@@ -274,10 +284,11 @@ class _Draft:
 def case_keys(found: Found, each: tuple[Part, ...], columns: tuple[str, ...]) -> Iterator[Key]:
     """The keys by which a case's row may be found, the most telling first."""
     if all(column in found.names for column in columns):
-        yield tuple(found.names[column] for column in columns)
+        yield tuple(composed(found.names[column]) for column in columns)
     if len(columns) == 1:
         last = found.path.rpartition("/")[2]
-        yield from dict.fromkeys([(raw_name(found, each),), (last,), (stem(last),), (found.path,)])
+        names = (raw_name(found, each), last, stem(last), found.path)
+        yield from dict.fromkeys((composed(name),) for name in names)
 
 
 def _filled_title(template: str, names: Mapping[str, str], row: Row | None) -> str:

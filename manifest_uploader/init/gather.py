@@ -77,6 +77,7 @@ def gather(
     if known is not None:
         _tell_gone(known, old, prefix, each, told)
     elif not entries:
+        _tell_left(tree.left, maker.insides.used, told)
         raise _nothing(options, cases, told)
     _tell_left(tree.left, {*maker.insides.used, *_known_paths(known, prefix)}, told)
     taken = set(known.has.titles) if known else set()
@@ -84,15 +85,15 @@ def gather(
 
 
 def _nothing(options: Options, cases: Sequence[Found], told: Told) -> UsageError:
+    lines = list(told.lines(everything=options.verbose))
+    noticed = "\n".join([". Noticed:", *lines]) if lines else ""
     if not cases:
-        return UsageError(
-            f"nothing in {quoted(options.folder)} fits {quoted(options.each or '')}",
-            hint='give --each a pattern such as "patient-*" or "*.mha", relative to the folder',
-        )
-    noticed = "\n".join(told.lines(everything=False))
+        hint = 'give --each a pattern such as "patient-*" or "*.mha", relative to the folder'
+        what = f"nothing in {quoted(options.folder)} fits {quoted(options.each or '')}"
+        return UsageError(what, hint=hint + noticed)
     return UsageError(
         f"{len(cases)} cases, but nothing fits any socket; nothing was written",
-        hint=f"the patterns of --socket are relative to a case. Noticed:\n{noticed}",
+        hint=f"the patterns of --socket are relative to a case{noticed}",
     )
 
 
@@ -109,7 +110,7 @@ def _check(options: Options, each: tuple[Part, ...], table: Table | None) -> Non
     for one in options.sockets:
         check_names(one.pattern, names, "--socket")
     if not title.startswith("@"):
-        check_names(title, [*names, *(table.columns if table else ())], "--title")
+        check_names(title, [*names, *(filter(None, table.columns) if table else ())], "--title")
 
 
 def _made(
@@ -242,6 +243,9 @@ def _kind(cell: object) -> str:
 
 def _no_row_fits(maker: Maker, cases: Sequence[Found]) -> UsageError:
     assert maker.table is not None, "there is a table"
+    if not maker.table.rows:
+        hint = "; ".join(maker.table.told) or "nothing stands below its header"
+        return UsageError(f"{maker.table.name} has no row that can be used", hint=hint)
     keys = maker.options.keys
     cells = [", ".join(text_of(row.cells[key]) for key in keys) for row in maker.table.rows[:3]]
     names = [raw_name(found, maker.each) for found in cases[:3]]
@@ -261,6 +265,7 @@ def _tell_left(left: Leftover, used: set[str], told: Told) -> None:
         "what fits no case": list(in_short(others)),
         "links that lead nowhere (their content may have to be fetched first)": left.broken,
         "links to folders that are found in other ways, and are not followed": left.links,
+        "neither files nor folders, and never sent": left.special,
         "folders that cannot be read": left.unreadable,
         "never sent: hidden files, and what systems leave behind": left.ignored,
     }

@@ -6,8 +6,10 @@ import csv
 import io
 import math
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, time
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -57,6 +59,11 @@ class Table:
         what = f"{self.name} has {count or 'no'} column{'s' * (count > 1)}"
         hint = did_you_mean(column, named) or f"its columns are {', '.join(map(quoted, named))}"
         raise UsageError(f"{what} {quoted(column)}", hint=hint if not count else "rename one")
+
+
+def composed(text: str) -> str:
+    """The text as one of the two ways to write an accent: macOS names folders in the other."""
+    return unicodedata.normalize("NFC", text)
 
 
 def text_of(cell: Cell) -> str:
@@ -175,6 +182,8 @@ class _Notes:
 
     long: list[int] = field(default_factory=list)
     short: list[int] = field(default_factory=list)
+    nameless: dict[int, None] = field(default_factory=dict)
+    """Columns without a name that hold something, from 1."""
     commas: dict[str, list[int]] = field(default_factory=dict)
 
     def told(self, name: str) -> Iterator[str]:
@@ -189,6 +198,11 @@ class _Notes:
                 f"{name}: rows with fewer cells than the header; the rest is taken as empty: "
                 f"line {_listed(self.short)}"
             )
+        if self.nameless:
+            yield (
+                f"{name}: columns without a name in the header, which nothing can ask for: "
+                f"column {_listed(list(self.nameless))}"
+            )
         for column, lines in self.commas.items():
             yield (
                 f"{name}: column {quoted(column)} has numbers with a decimal comma, taken as "
@@ -196,9 +210,9 @@ class _Notes:
             )
 
 
-def _listed(lines: list[int]) -> str:
-    more = f" and {len(lines) - 20} more" if len(lines) > 20 else ""  # noqa: PLR2004
-    return ", ".join(map(str, lines[:20])) + more
+def _listed(numbers: list[int]) -> str:
+    more = f" and {len(numbers) - 20} more" if len(numbers) > 20 else ""  # noqa: PLR2004
+    return ", ".join(map(str, numbers[:20])) + more
 
 
 def _tabled(name: str, rows: _Rows, *, decimal_comma: bool) -> Table:
@@ -211,16 +225,16 @@ def _tabled(name: str, rows: _Rows, *, decimal_comma: bool) -> Table:
 
 
 def _header(name: str, rows: _Rows) -> tuple[str, ...]:
+    """The names of the columns; those that only a delimiter tells of are empty."""
     for _, cells in rows:
-        columns = [text_of(_raw(cell)) for cell in cells]
-        while columns and not columns[-1]:
-            columns.pop()
-        if columns:
-            return tuple(columns)
+        columns = tuple(text_of(_raw(cell)) for cell in cells)
+        if any(columns):
+            return columns
     raise UsageError(f"{name} is empty", hint="its first row holds the names of the columns")
 
 
 def _rows(rows: _Rows, header: tuple[str, ...], notes: _Notes) -> Iterator[Row]:
+    least = max(place for place, column in enumerate(header, 1) if column)
     for line, raw in rows:
         cells = [_raw(cell) for cell in raw]
         if all(cell == "" for cell in cells):
@@ -228,10 +242,19 @@ def _rows(rows: _Rows, header: tuple[str, ...], notes: _Notes) -> Iterator[Row]:
         if any(cell != "" for cell in cells[len(header) :]):
             notes.long.append(line)
             continue
-        if len(cells) < len(header):
+        if len(cells) < least:
             notes.short.append(line)
-            cells += [""] * (len(header) - len(cells))
-        yield Row(line, dict(zip(header, cells, strict=False)))
+        cells += [""] * (len(header) - len(cells))
+        _note_nameless(cells, header, notes)
+        yield Row(
+            line, {column: cell for column, cell in zip(header, cells, strict=False) if column}
+        )
+
+
+def _note_nameless(cells: Iterable[Cell], header: tuple[str, ...], notes: _Notes) -> None:
+    for place, (cell, column) in enumerate(zip(cells, header, strict=False), 1):
+        if cell != "" and not column:
+            notes.nameless[place] = None
 
 
 def _raw(cell: Any) -> Cell:
@@ -240,6 +263,8 @@ def _raw(cell: Any) -> Cell:
         return cell
     if isinstance(cell, float):
         return _whole(cell) if math.isfinite(cell) else ""
+    if isinstance(cell, datetime) and cell == datetime.combine(cell, time.min):
+        return cell.date().isoformat()  # spreadsheets keep a day as its first second
     return "" if cell is None else str(cell).strip()
 
 
@@ -295,7 +320,7 @@ def by_key(table: Table, columns: tuple[str, ...]) -> Keyed:
     groups: dict[Key, list[Row]] = {}
     without: list[int] = []
     for row in table.rows:
-        key = tuple(text_of(row.cells[column]) for column in columns)
+        key = tuple(composed(text_of(row.cells[column])) for column in columns)
         if all(key):
             groups.setdefault(key, []).append(row)
         else:

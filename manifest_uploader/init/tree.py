@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from manifest_uploader.init.patterns import Part
-from manifest_uploader.listing import is_ignored, natural
+from manifest_uploader.listing import is_ignored, leads_to_folder, natural
 
 _NOTHING: Final[Mapping[str, str]] = {}
+_DEEPEST: Final = 200
+"""Folders within folders; nobody keeps data deeper, and systems cannot name it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,8 @@ class Seen:
     """Those of the folders that are symbolic links."""
     broken: Sequence[str] = ()
     """Links that lead nowhere."""
+    special: Sequence[str] = ()
+    """Pipes, devices and the like: who opened one might wait for ever."""
     ignored: Sequence[str] = ()
     """What is hidden, or what systems leave behind."""
 
@@ -51,6 +55,7 @@ class Leftover:
     broken: list[str] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
     """To folders that are come by in other ways."""
+    special: list[str] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
 
 
@@ -76,6 +81,9 @@ class Tree:
 
     def look(self, path: str) -> Seen:
         """List a folder, and note what is in it and of no use to anybody."""
+        if path.count("/") >= _DEEPEST:
+            self.left.unreadable.append(f"{path}: lies more than {_DEEPEST} folders deep")
+            return Seen()
         try:
             seen = _list(self.full(path))
         except OSError as error:
@@ -84,6 +92,7 @@ class Tree:
         inside = f"{path}/" if path else ""
         self.left.ignored += [inside + name for name in seen.ignored]
         self.left.broken += [inside + name for name in seen.broken]
+        self.left.special += [inside + name for name in seen.special]
         if not path and self._own:
             return Seen(self._not_own(seen.files), self._not_own(seen.folders), seen.links)
         return seen
@@ -126,20 +135,24 @@ def _list(path: str) -> Seen:
     folders: list[str] = []
     links: set[str] = set()
     broken: list[str] = []
+    special: list[str] = []
     ignored: list[str] = []
     with os.scandir(path) as entries:
         for entry in entries:
             if is_ignored(entry.name):
                 ignored.append(entry.name)
-            elif entry.is_dir():
+            elif leads_to_folder(entry):
                 folders.append(entry.name)
                 if entry.is_symlink():
                     links.add(entry.name)
             elif entry.is_symlink() and not os.path.exists(entry.path):  # noqa: PTH110
                 broken.append(entry.name)
-            else:
+            elif entry.is_file():
                 files.append(entry.name)
-    return Seen(sorted(files), sorted(folders), frozenset(links), sorted(broken), sorted(ignored))
+            else:
+                special.append(entry.name)
+    seen = map(sorted, (broken, special, ignored))
+    return Seen(sorted(files), sorted(folders), frozenset(links), *seen)
 
 
 # ── cases ───────────────────────────────────────────────────────────────────────────────────

@@ -466,6 +466,39 @@ def test_names_of_patients_in_dicom_files_are_told(tmp_path: Path, here: Here) -
     assert "Doe" not in err
 
 
+def test_files_that_only_end_like_dicom_are_told(tmp_path: Path, here: Here) -> None:
+    for name in ("p1/ct/0.dcm", "p2/ct/0.dcm"):
+        write(tmp_path / "data" / name, b"")
+    write(tmp_path / "data" / "p1" / "ct" / "1.dcm", dicom_slice(1, 1))
+
+    err = here("data", "--slug", "a", "--each", "p*", "--socket", "ct=ct/*.dcm")
+
+    told = "cannot be read as DICOM (empty, or broken?):\n    p1/ct/0.dcm\n    p2/ct/0.dcm\n"
+    assert told in err
+    assert "p1/ct/1.dcm" not in err
+
+
+def test_a_table_without_rows_says_so(tmp_path: Path, here: Here) -> None:
+    write(tmp_path / "data" / "p1" / "ct.mha", mha(1))
+    write(tmp_path / "t.csv", "id,score\np1,2,3\n")
+
+    err = here(
+        "data", "--slug", "a", "--each", "p*", "--socket", "ct=ct.mha",
+        "--table", "t.csv", "--key", "id", "--socket", "s=@score", code=2,
+    )  # fmt: skip
+
+    assert "t.csv has no row that can be used\n  hint: t.csv: rows with more cells" in err
+
+
+def test_where_nothing_fits_what_was_noticed_is_told(tmp_path: Path, here: Here) -> None:
+    write(tmp_path / "data" / "p1.mha", mha(1))
+    write(tmp_path / "data" / ".DS_Store", "x")
+
+    err = here("data", "--slug", "a", "--each", "q*", "--socket", "ct=ct.mha", code=2)
+
+    assert "Noticed:\n- what fits no case:\n    p1.mha\n- never sent" in err
+
+
 def test_a_bug_is_one_line_and_its_details_are_in_the_log(
     tmp_path: Path, here: Here, monkeypatch: pytest.MonkeyPatch
 ) -> None:

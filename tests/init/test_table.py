@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 
 from manifest_uploader.errors import UsageError
+from manifest_uploader.init.entries import case_keys
+from manifest_uploader.init.patterns import read_each
 from manifest_uploader.init.table import Table, by_key, read, text_of, typed
+from manifest_uploader.init.tree import Found
 
 
 def table(folder: Path, text: str | bytes, name: str = "scores.csv", **more: Any) -> Table:
@@ -167,3 +170,35 @@ def test_a_workbook_keeps_its_types(tmp_path: Path) -> None:
     assert read(tmp_path / "a.xlsx", sheet="other").columns == ("x",)
     with pytest.raises(UsageError, match="no sheet 'third'"):
         read(tmp_path / "a.xlsx", sheet="third")
+
+
+def test_a_column_without_a_name_is_told_and_its_rows_are_used(tmp_path: Path) -> None:
+    found = table(tmp_path, "a,,b,\nx,1,2,later\ny,,3\nz,,4,,\n")
+
+    assert cells(found) == [["x", 2], ["y", 3], ["z", 4]]
+    assert [list(row.cells) for row in found.rows] == [["a", "b"]] * 3
+    assert found.told == (
+        "scores.csv: columns without a name in the header, which nothing can ask for: column 2, 4",
+    )
+
+
+def test_a_day_in_a_workbook_is_a_day(tmp_path: Path) -> None:
+    from datetime import date, datetime
+
+    from openpyxl import Workbook
+
+    book = Workbook()
+    assert book.active is not None
+    for row in (["day", "moment"], [date(2024, 1, 2), datetime(2024, 1, 2, 3, 4)]):  # noqa: DTZ001
+        book.active.append(row)
+    book.save(tmp_path / "a.xlsx")
+    book.close()
+
+    assert cells(read(tmp_path / "a.xlsx")) == [["2024-01-02", "2024-01-02 03:04:00"]]
+
+
+@pytest.mark.parametrize(("folder", "cell"), [("u\u0308", "\u00fc"), ("\u00fc", "u\u0308")])
+def test_both_ways_to_write_an_accent_are_one_key(tmp_path: Path, folder: str, cell: str) -> None:
+    keyed = by_key(table(tmp_path, f"a,b\n{cell},1\n"), ("a",))
+
+    assert next(case_keys(Found(folder, is_file=False), read_each("*"), ("a",))) in keyed.rows

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -124,3 +126,37 @@ def test_a_case_that_is_a_file_has_what_differs_in_the_ending_only(tmp_path: Pat
 
     assert inside.fitting("*", {}).files == ("p1.mhd", "p1.nii.gz", "p1.raw")
     assert inside.fitting("{name}_seg.mha", {"name": "p1"}).files == ("p1_seg.mha",)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
+def test_a_link_in_a_circle_leads_nowhere_and_hides_nothing(tmp_path: Path) -> None:
+    tree = make(tmp_path, "p1/a", "p2/a")
+    (tmp_path / "p3").symlink_to("p3")
+    (tmp_path / "p1" / "b").symlink_to("b")
+
+    assert found(tree, "p*") == ["p1", "p2"]
+    assert dict(tree.walk("p1"))[""].files == ["a"]
+    assert tree.left.broken == ["p3", "p1/b"]
+    assert tree.left.unreadable == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")
+def test_a_pipe_is_told_and_never_opened(tmp_path: Path) -> None:
+    tree = make(tmp_path, "p1/a.dcm")
+    os.mkfifo(tmp_path / "p1" / "b.dcm")
+
+    assert dict(tree.walk("p1"))[""].files == ["a.dcm"]
+    assert tree.left.special == ["p1/b.dcm"]
+
+
+def test_folders_that_nobody_can_name_end_the_search(tmp_path: Path) -> None:
+    deep = tmp_path
+    for _ in range(250):
+        deep /= "d"
+    deep.mkdir(parents=True)
+    tree = make(tmp_path, "a.mha")
+
+    assert found(tree, "**/*.mha") == ["a.mha"]
+    assert [words.rpartition(": ")[2] for words in tree.left.unreadable] == [
+        "lies more than 200 folders deep"
+    ]
