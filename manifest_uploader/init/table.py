@@ -24,6 +24,8 @@ _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 """JSON's: `007` and `+5` are text."""
 _COMMA: Final = re.compile(r"-?(?:0|[1-9][0-9]*),[0-9]+")
 _BOOLEANS: Final = {"true": True, "false": False}
+_ZEROS: Final = re.compile("0{2,}")
+"""The format of a workbook's cell that shows 7 as 007."""
 _DELIMITERS: Final = (",", ";", "\t")
 _LOOKED_AT: Final = 100
 """Rows that tell the delimiter."""
@@ -117,7 +119,7 @@ _Rows: TypeAlias = Iterator[tuple[int, Sequence[Any]]]
 
 def _text_rows(name: str, text: str) -> _Rows:
     delimiter, text, before = _delimiter(text)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     line = before
     try:
         for cells in reader:
@@ -168,9 +170,17 @@ def _sheet_rows(path: Path, sheet: str | None) -> _Rows:
             hint = f"it has {', '.join(map(quoted, book.sheetnames))}"
             raise UsageError(f"{path.name} has no sheet {quoted(sheet)}", hint=hint)
         found = book[sheet or book.sheetnames[0]]
-        yield from enumerate(found.iter_rows(values_only=True), 1)
+        for line, cells in enumerate(found.iter_rows(), 1):
+            yield line, [_as_shown(cell) for cell in cells]
     finally:
         book.close()
+
+
+def _as_shown(cell: Any) -> Any:
+    """What a cell of a workbook holds; a number that is shown as `007` is that text."""
+    value, style = cell.value, _ZEROS.fullmatch(cell.number_format or "")
+    is_whole = type(value) is int or (type(value) is float and value.is_integer())
+    return f"{int(value):0{len(style[0])}}" if style and is_whole else value
 
 
 # ── cells ───────────────────────────────────────────────────────────────────────────────────

@@ -202,3 +202,28 @@ def test_both_ways_to_write_an_accent_are_one_key(tmp_path: Path, folder: str, c
     keyed = by_key(table(tmp_path, f"a,b\n{cell},1\n"), ("a",))
 
     assert next(case_keys(Found(folder, is_file=False), read_each("*"), ("a",))) in keyed.rows
+
+
+def test_a_number_that_a_workbook_shows_with_zeros_is_that_text(tmp_path: Path) -> None:
+    from openpyxl import Workbook
+
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None
+    for row in (["id", "score"], [7, 7], [12.5, 1]):
+        sheet.append(row)
+    for place in ("A2", "A3"):
+        sheet[place].number_format = "000"
+    book.save(tmp_path / "a.xlsx")
+    book.close()
+
+    found = read(tmp_path / "a.xlsx")
+
+    assert cells(found) == [["007", 7], [12.5, 1]]
+    assert list(by_key(found, ("id",)).rows) == [("007",), ("12.5",)]
+
+
+@pytest.mark.parametrize("row", ['x,"1', 'x,"1"2'])
+def test_a_quote_that_is_missing_swallows_no_rows(tmp_path: Path, row: str) -> None:
+    with pytest.raises(UsageError, match=r"scores.csv:[24]: this is no row of a table"):
+        table(tmp_path, f"a,b\n{row}\ny,2\nz,3\n")
