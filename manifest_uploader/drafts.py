@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from manifest_uploader.causes import files_of
 from manifest_uploader.desk import Desk, socket_of
 from manifest_uploader.digests import image_digest, json_digest
+from manifest_uploader.frozen import dataclass
 from manifest_uploader.model import (
     Case,
     CasePast,

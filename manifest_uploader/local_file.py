@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from manifest_uploader.frozen import dataclass
 
 CHUNK: Final = 256 * 2**10
 """Bytes."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final, Literal, TypeAlias
+
+from manifest_uploader.frozen import dataclass
 
 Json: TypeAlias = Any
 """What `json.loads` returns; recursive types cost more than they catch here."""
