@@ -243,8 +243,9 @@ class Agenda:
         elif case.waits and any(not wait.last_look for wait in case.waits):
             pass
         elif case.standing in {"failed", "unsure"}:
+            end = End.UNSURE if case.standing == "unsure" else End.FAILED
             self._words.setdefault(case.case, [case.words or "it failed before"])
-            self._note_end(CaseEnd(case.case, End.FAILED, words=self._said(case.case)))
+            self._note_end(CaseEnd(case.case, end, words=self._said(case.case)))
         else:
             self._note_end(CaseEnd(case.case, End.DONE, unchanged=True))
 

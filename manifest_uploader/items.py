@@ -111,4 +111,29 @@ def has_acted(
         return item.title != temporary
     if title is not None and item.title is not None and item.title == title.strip():
         return True
-    return any(entry.upload in gone or holds(entry, item) is not None for entry in entries)
+    return any(entry.upload in gone or _is_new(entry, item) for entry in entries)
+
+
+def shows_at_once(
+    item: ItemSeen, *, entries: tuple[Entry, ...], title: str | None, temporary: str | None
+) -> bool:
+    """Had the fill acted, the item would show it by now: titles and plain values need no import.
+
+    Of uploads nothing shows until they are imported, which may take hours. Arguments as for
+    `has_acted`.
+    """
+    has_title = item.title is not None and (temporary is not None or title is not None)
+    return has_title or any(
+        entry.digest is not None and not _was_there(entry, item) for entry in entries
+    )
+
+
+def _is_new(entry: Entry, item: ItemSeen) -> bool:
+    held = holds(entry, item)
+    return held is not None and held.mark != entry.before
+
+
+def _was_there(entry: Entry, item: ItemSeen) -> bool:
+    """A value that the socket held before the fill, which therefore left it out."""
+    held = holds(entry, item)
+    return held is not None and held.mark == entry.before

@@ -35,6 +35,9 @@ from manifest_uploader.problems import did_you_mean
 HIGHEST_ORDER: Final = 2**31 - 1
 """Grand Challenge: the largest order number."""
 
+_DELETED: Final = "it was deleted on the platform; --recreate makes it anew"
+_UNSURE: Final = "what became of its last change is not known; the next run asks again"
+
 
 def select(manifest: Manifest, *, only: tuple[str, ...], first: int | None) -> Manifest:
     """The manifest with only the chosen cases.
@@ -121,7 +124,9 @@ def _plan_case(
 ) -> CasePlan:
     past, found = _past(case, desk)
     if past.gone:
-        return _gone_case(case, past, found)
+        return _untouched(case, past, found, Standing.GONE, _DELETED)
+    if past.filling is not None:
+        return _untouched(case, past, found, Standing.UNSURE, past.words or _UNSURE)
     drafts = tuple(draft_of(case, value, past, desk) for value in case.values)
     create = _create(case, past, desk, orders, temporary)
     fill = _fill(case, past, desk, drafts, create)
@@ -154,15 +159,21 @@ def _without_old_failures(case: Case, past: CasePast) -> tuple[CasePast, tuple[F
     return replace(past, sockets=sockets, words=None), over
 
 
-def _gone_case(case: Case, past: CasePast, found: tuple[Adopted | Gone | Renamed, ...]) -> CasePlan:
+def _untouched(
+    case: Case,
+    past: CasePast,
+    found: tuple[Adopted | Gone | Renamed, ...],
+    standing: Standing,
+    words: str,
+) -> CasePlan:
     return CasePlan(
         case.name,
         case.title,
         Action.NOTHING,
-        Standing.GONE,
+        standing,
         past.item,
         kind=_kind(case),
-        words="it was deleted on the platform; --recreate makes it anew",
+        words=words,
         found=found,
     )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +24,7 @@ from manifest_uploader.fit import in_file_order, misfits
 from manifest_uploader.manifest import parse, without_collector
 from manifest_uploader.model import Event, Facts, History, Manifest, Problem, Record, Target
 from manifest_uploader.plan import select
-from manifest_uploader.settle import settle
+from manifest_uploader.settle import presumed, settle
 from manifest_uploader.state import Binding
 from manifest_uploader.survey import Scope, check_rights, find_target, survey
 
@@ -165,14 +166,23 @@ def settled(bench: Bench) -> list[Event]:
 
     Cases that left the manifest are among them: one of its cases may be such a one, renamed.
     """
-    folding = past_of.Folding(bench.history)
     chosen = [case.name for case in bench.manifest.cases]
     left = [name for name in bench.history.cases if name not in bench.reading.names]
     events = list(settle(bench.history, [*chosen, *left], bench.connection, bench.target))
+    _fold(bench, events)
+    return events
+
+
+def presume(bench: Bench) -> None:
+    """Let the bench's history take what looking cannot settle for not sent."""
+    _fold(bench, presumed(bench.history))
+
+
+def _fold(bench: Bench, events: Iterable[Event]) -> None:
+    folding = past_of.Folding(bench.history)
     for event in events:
         folding.take(Record(time.time(), event))
     bench.history = folding.history
-    return events
 
 
 def gather(options: Options, bench: Bench) -> Desk:

@@ -7,15 +7,18 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final, Protocol
 
 from manifest_uploader import history as past_of
 from manifest_uploader import lock, state
 from manifest_uploader.agenda import Agenda
+from manifest_uploader.answers import Interrupted
 from manifest_uploader.confirm import Watcher
+from manifest_uploader.desk import Desk
 from manifest_uploader.execute import execute
+from manifest_uploader.fills import Filler
 from manifest_uploader.manifest import without_collector
 from manifest_uploader.model import (
     CaseEnd,
@@ -46,18 +49,17 @@ from manifest_uploader.prepare import (
     gather,
     local_problems,
     open_bench,
+    presume,
     read_manifest,
     refuse,
     settled,
     temporary_title,
 )
 from manifest_uploader.receipts import Receipts
+from manifest_uploader.settle import repeated
 from manifest_uploader.traffic import Meter
 from manifest_uploader.upload import Tools
 from manifest_uploader.worker import Worker
-
-if TYPE_CHECKING:  # httpx costs 0.3 s of CPU, which commands without a network save
-    pass
 
 _BUFFERED_PARTS: Final = 6
 """Parts of bundles in memory, all uploads together: 48 MiB."""
@@ -133,6 +135,7 @@ def _plan(options: Options, reading: Reading) -> tuple[Plan, Facts]:
     with closing(Connection(options.platform, patience=options.patience)) as connection:
         bench = open_bench(options, reading, connection)
         settled(bench)
+        presume(bench)
         desk = gather(options, bench)
         with without_collector():
             return make_plan(desk, temporary=temporary_title), desk.facts
@@ -192,16 +195,28 @@ def run(options: Options, observers: Sequence[Observer], stop: threading.Event) 
             bench = open_bench(options, reading, connection)
             found = settled(bench)
             desk = gather(options, bench)
-            with without_collector():
-                plan = make_plan(desk, temporary=temporary_title)
-            gc.freeze()  # what was gathered stays: no collection need walk through it again
             with _writing(options, bench) as writer:
                 log = _Log(writer, bench, observers)
                 log.follow(found)
+                _send_again(bench, desk, log)
+                with without_collector():
+                    plan = make_plan(replace(desk, history=log.history), temporary=temporary_title)
+                gc.freeze()  # what was gathered stays: no collection need walk through it again
                 log.begins(plan)
                 agenda = _agenda(options, plan, desk.facts)
                 _Acting(options, bench, plan, threads, log).act(agenda, started, desk.facts)
                 return _summary(agenda, log, plan, meter.traffic(), time.monotonic() - started)
+
+
+def _send_again(bench: Bench, desk: Desk, log: _Log) -> None:
+    """Learn what became of the fills that looking could not settle."""
+    filler = Filler(bench.connection, bench.target, bench.root)
+    names = [desk.renamed.get(case.name, case.name) for case in bench.manifest.cases]
+    again = repeated(log.history, names, desk.facts.sockets, bench.target, filler.fill)
+    with suppress(Interrupted):
+        for event in again:
+            log.follow([event])
+            log.make_durable(event)
 
 
 @contextmanager
@@ -249,9 +264,9 @@ class _Log:
         past = self.history.cases.get(event.case)
         return past is not None and past.words is not None
 
-    def make_durable(self, task: Task) -> None:
+    def make_durable(self, task: Task | Event) -> None:
         """What must not be sent twice is on the disk before it is sent."""
-        if isinstance(task, Create | Fill):
+        if isinstance(task, Create | Fill | Started):
             self._writer.sync()
 
     def tick(self, progress: Progress, ended: Iterable[CaseEnd], notes: Iterable[str]) -> None:

@@ -1,13 +1,32 @@
-"""Asks the platform what became of steps whose end nobody saw."""
+"""Asks the platform what became of steps whose end nobody saw.
+
+One kind of fill cannot be settled by looking: one that only brought uploads leaves no trace until
+they are imported. It is sent once more as it was, before anything else is done for its case: were
+it taken for not sent, its import could come after that of newer files and be taken for theirs.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from manifest_uploader.items import has_acted
+from manifest_uploader import targets
+from manifest_uploader.filling import started
+from manifest_uploader.items import has_acted, shows_at_once
 from manifest_uploader.lookups import find_by_title, get_item, is_row_gone
-from manifest_uploader.model import CasePast, Done, Entry, Event, Failed, Gone, History, Target
+from manifest_uploader.model import (
+    CasePast,
+    Done,
+    Entry,
+    Event,
+    Failed,
+    Fill,
+    Gone,
+    History,
+    Socket,
+    Started,
+    Target,
+)
 
 if TYPE_CHECKING:  # httpx costs 0.3 s of CPU, which commands without a network save
     from manifest_uploader.connection import Connection
@@ -19,13 +38,63 @@ def settle(
     """What is found out about unsure creations and fills, as events to be folded in.
 
     An unsure creation that is not found may be sent again under its title. A fill that shows no
-    trace comes back as `Failed` without words: it did not act.
+    trace though it would comes back as `Failed` without words: it did not act. Nothing comes back
+    of a fill that looking cannot settle.
     """
     cases = {name: history.cases[name] for name in names if name in history.cases}
     yield from _creations(cases, connection, target)
     for name, past in cases.items():
         if past.filling is not None and past.item is not None:
-            yield _fill(name, past, past.item, connection, target)
+            yield from _fill(name, past, past.item, connection, target)
+
+
+def repeated(
+    history: History,
+    names: Iterable[str],
+    sockets: Mapping[str, Socket],
+    target: Target,
+    send: Callable[[Fill], Iterator[Event]],
+) -> Iterator[Event]:
+    """Send the fills that `settle` could not settle once more; the events in their order.
+
+    Each `Started` has to be on the disk before the next event is asked for.
+    """
+    for name in names:
+        past = history.cases.get(name)
+        if past is not None and past.filling is not None and past.item is not None:
+            yield from _sent_again(_again(past.filling, past.item, sockets, target), send)
+
+
+def presumed(history: History) -> Iterator[Event]:
+    """Take the fills that `settle` could not settle for not sent, where nothing may be sent."""
+    for name, past in history.cases.items():
+        if past.filling is not None:
+            yield _did_not_act(name)
+
+
+def _sent_again(fill: Fill, send: Callable[[Fill], Iterator[Event]]) -> Iterator[Event]:
+    yield started(fill)
+    yield from send(fill)
+
+
+def _again(was: Started, item: str, sockets: Mapping[str, Socket], target: Target) -> Fill:
+    values = tuple(
+        targets.upload_json(sockets[entry.socket], entry.upload)
+        for entry in was.entries
+        if entry.upload is not None and entry.socket in sockets
+    )
+    call = targets.fill(target, item=item, title=was.title, order=was.order, values=values)
+    return Fill(
+        was.step,
+        was.case,
+        call,
+        was.title,
+        was.order,
+        was.entries,
+        look_first=False,
+        repeated=True,
+        temporary=was.temporary,
+    )
 
 
 def _creations(
@@ -43,21 +112,26 @@ def _creations(
         yield Done(name, f"{name}:create", pk=pk)
 
 
-def _fill(name: str, past: CasePast, pk: str, connection: Connection, target: Target) -> Event:
+def _fill(
+    name: str, past: CasePast, pk: str, connection: Connection, target: Target
+) -> Iterator[Event]:
     step = f"{name}:fill"
     item = get_item(connection, target, pk)
     if item is None:
-        return Gone(name, step, pk)
+        yield Gone(name, step, pk)
+        return
     filling = past.filling
     assert filling is not None
-    acted = has_acted(
-        item,
-        entries=filling.entries,
-        title=filling.title,
-        temporary=filling.temporary,
-        gone=frozenset(_gone(filling.entries, connection)),
-    )
-    return Done(name, step, pk=pk) if acted else Failed(name, step, None, "", final=False)
+    entries, title, temporary = filling.entries, filling.title, filling.temporary
+    gone = frozenset(_gone(entries, connection))
+    if has_acted(item, entries=entries, title=title, temporary=temporary, gone=gone):
+        yield Done(name, step, pk=pk)
+    elif shows_at_once(item, entries=entries, title=title, temporary=temporary):
+        yield _did_not_act(name)
+
+
+def _did_not_act(name: str) -> Failed:
+    return Failed(name, f"{name}:fill", None, "", final=False)
 
 
 def _gone(entries: tuple[Entry, ...], connection: Connection) -> Iterator[str]:

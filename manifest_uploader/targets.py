@@ -95,7 +95,13 @@ def value_json(value: Value, socket: Socket, entry: Entry) -> Json:
         return slot | {"image": Address("cases/images", value.pk)}
     if socket.super_kind == "Value":
         return slot | {"value": _plain(value, entry)}
-    address = Address("uploads", _upload_pk(entry))
+    return upload_json(socket, _upload_pk(entry))
+
+
+def upload_json(socket: Socket, upload: str | PkOf) -> dict[str, Json]:
+    """What a fill's `values` says about one socket that takes a complete upload."""
+    address = Address("uploads", upload)
+    slot: dict[str, Json] = {"interface": socket.slug}
     if socket.super_kind == "Image":
         return slot | {"user_uploads": [address]}
     return slot | {"user_upload": address}

@@ -222,6 +222,17 @@ def test_a_fill_that_did_not_act_is_sent_as_a_repetition() -> None:
 # ── cases that are done ─────────────────────────────────────────────────────────────────────
 
 
+def test_a_case_whose_fill_stays_of_unknown_fate_is_left_alone() -> None:
+    fill = Started("a", "a:fill", title=None, entries=(CT_ENTRY,))
+    changed = {("a", "ct-image"): facts_of("b")}
+
+    found = only(plan_of(case("a", CT), history=past(*done(), fill), values=changed))
+
+    assert (found.action, found.standing, found.fill) == (Action.NOTHING, Standing.UNSURE, None)
+    assert found.uploads == ()
+    assert "not known" in (found.words or "")
+
+
 def test_a_case_that_is_done_needs_nothing() -> None:
     found = only(plan_of(case("a", CT, SCORE), history=past(*done())))
 

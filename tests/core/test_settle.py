@@ -1,17 +1,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from manifest_uploader.connection import Connection
 from manifest_uploader.digests import json_digest
 from manifest_uploader.errors import PlatformRefused
+from manifest_uploader.files import Root
+from manifest_uploader.fills import Filler
+from manifest_uploader.lookups import get_item
 from manifest_uploader.model import Done, Entry, Event, Failed, Gone, Started
 from manifest_uploader.sandbox import Fault
-from manifest_uploader.settle import settle
+from manifest_uploader.settle import repeated, settle
 from tests.core.box import Box, Faulty, mha
-from tests.core.helpers import past_of_events, pk
+from tests.core.helpers import SOCKETS, past_of_events, pk
 
 SCORE = Entry("some-score", json_digest(2))
 
@@ -91,12 +96,51 @@ def test_a_later_fill_shows_by_an_upload_that_an_import_took(box: Box) -> None:
     item, upload = box.make("A"), box.upload(content=mha())
     entry = Entry("ct-image", None, upload=upload)
     begun = begun_fill(item, entry, title=None, temporary=None)
-    assert settled(box, *begun) == did_not_act()
+    assert settled(box, *begun) == [], "it may wait for its import"
 
     box.with_image(item, "ct-image", upload)
     box.settle()
 
     assert settled(box, *begun) == [Done("a", "a:fill", pk=item)]
+
+
+def test_uploads_with_a_value_that_is_not_there_did_not_act(box: Box) -> None:
+    item, upload = box.make("A"), box.upload(content=mha())
+    entries = (Entry("ct-image", None, upload=upload), SCORE)
+
+    found = settled(box, *begun_fill(item, *entries, title=None, temporary=None))
+
+    assert found == did_not_act()
+
+
+def test_a_value_that_was_there_before_proves_nothing(box: Box) -> None:
+    item, upload = box.make("A"), box.upload(content=mha())
+    box.fill(item, {"interface": "some-score", "value": 2})
+    seen = get_item(box.connection, box.target(), item)
+    assert seen is not None
+    score = replace(SCORE, before=seen.sockets["some-score"].mark)
+    entries = (Entry("ct-image", None, upload=upload), score)
+
+    assert settled(box, *begun_fill(item, *entries, title=None, temporary=None)) == []
+
+
+def test_what_looking_cannot_settle_is_sent_again_as_it_was(box: Box) -> None:
+    item, upload = box.make("A"), box.upload(content=mha())
+    entry = Entry("ct-image", None, upload=upload)
+    history = past_of_events(*begun_fill(item, entry, title=None, temporary=None))
+    filler = Filler(box.connection, box.target(), Root(Path(), follow_links=False))
+
+    found = list(repeated(history, ["a"], SOCKETS, box.target(), filler.fill))
+
+    started = Started("a", "a:fill", entries=(entry,), repeated=True)
+    assert found == [started, Done("a", "a:fill", pk=item)]
+    box.settle()
+    seen = get_item(box.connection, box.target(), item)
+    assert seen is not None
+    assert "ct-image" in seen.sockets
+    assert list(repeated(history, ["a"], SOCKETS, box.target(), filler.fill)) == found, (
+        "its import has taken the upload: it acted"
+    )
 
 
 def test_an_item_that_is_gone_cannot_be_settled(box: Box) -> None:
