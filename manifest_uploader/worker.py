@@ -49,6 +49,20 @@ _HEADERS: Final = 2
 """Cases whose headers are read at a time: with more of them, none would begin to send early."""
 
 
+def _check_complete(task: Upload, source: Source) -> None:
+    """A folder or a pattern names whatever is there now: an incomplete series is no series.
+
+    Raises:
+        FileChanged: files came, went or changed since the run began.
+
+    """
+    if (source.bundle or source.name != task.name) and source.size != task.size:
+        raise FileChanged(
+            f"the files of '{task.socket}' changed since the run began: {task.size:,} bytes then, "
+            f"{source.size:,} in {len(source.files):,} files now; run again once they are complete"
+        )
+
+
 class Worker:
     """Performs steps, from any thread."""
 
@@ -127,6 +141,7 @@ class Worker:
             data = json.dumps(task.source.value, ensure_ascii=False, allow_nan=False).encode()
             return JsonStream(task.name, data, task.stat)
         source = source_of(task.source, self._root)
+        _check_complete(task, source)
         if task.images and not task.identifiable:
             self._refuse_patients(source)
         if source.bundle:

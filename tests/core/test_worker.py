@@ -145,7 +145,8 @@ def test_several_files_are_uploaded_as_one_zip(bench: Bench) -> None:
     for number in range(3):
         bench.write(f"ct/IM{number}.mha", mha(bytes([number]) * 32))
 
-    found = bench.only(upload(files("ct-image", "ct/*.mha"), name="ct-image.zip"))
+    size = 3 * len(mha(bytes(32)))
+    found = bench.only(upload(files("ct-image", "ct/*.mha"), name="ct-image.zip", size=size))
 
     assert isinstance(found, Done)
     assert (found.files, found.sha256) == (3, None)
@@ -175,7 +176,7 @@ def test_a_limit_comes_back_as_a_pause(bench: Bench) -> None:
 def test_a_name_that_the_platform_refuses_fails_the_upload_for_good(bench: Bench) -> None:
     bench.write("a.mha", mha())
 
-    found = bench.only(upload(files("ct-image", "a.mha"), name="x" * 129))
+    found = bench.only(upload(files("ct-image", "a.mha"), name="x" * 129, size=len(mha())))
 
     assert isinstance(found, Failed)
     assert found.final
@@ -212,8 +213,9 @@ def test_a_file_that_names_its_patient_is_not_sent(
 ) -> None:
     make_dicom(bench.folder / "1.dcm")
     make_dicom(bench.folder / "2.dcm", PatientName="Doe^Jane")
+    size = sum(path.stat().st_size for path in bench.folder.glob("*.dcm"))
 
-    found = bench.only(upload(files("ct-image", "1.dcm", "2.dcm"), **more))
+    found = bench.only(upload(files("ct-image", "1.dcm", "2.dcm"), size=size, **more))
 
     assert isinstance(found, Done) is sent
     if isinstance(found, Failed):

@@ -277,6 +277,29 @@ def test_files_that_change_while_they_are_sent_fail_their_case_alone(
         complete(box, box.run())
 
 
+@pytest.mark.parametrize("left", [1, 2])
+def test_a_series_that_lost_slices_before_its_turn_is_not_sent(tmp_path: Path, left: int) -> None:
+    box = Box(tmp_path)
+    box.write(b"%PDF", "still.pdf")
+    box.add("still", {"report": {"file": "still.pdf"}})
+    write_series(box.data / "series", 1, 3)
+    box.add("vanishing", {"ct-image": {"files": "series"}})
+    box.save()
+
+    def meddle() -> None:
+        for number in range(left, 3):
+            (box.data / "series" / f"IM000{number + 1}.dcm").unlink()
+
+    with served(tmp_path / "sandbox", hook=Meddler("upload-create", meddle)) as box.served:
+        ran = box.run("--jobs", "1").expect(1)
+
+        (failed,) = ran.events("failed")
+        assert failed["case"] == "vanishing"
+        assert "the files of 'ct-image' changed since the run began" in failed["words"]
+        assert set(box.by_title()) == {"still"}
+        complete(box, box.run())
+
+
 class Away:
     """Answers nothing for a while, from a request of one kind on."""
 
