@@ -149,6 +149,10 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
     )
     add("--output", metavar="FILE", default="manifest.yaml", help="(default: manifest.yaml)")
     add("--force", action="store_true", help="write over an existing manifest")
-    add("--update", action="store_true", help="add new cases; leave all else as it stands")
+    add(
+        "--update",
+        action="store_true",
+        help="add new cases, and sockets that cases lack; leave all else as it stands",
+    )
     add("--verbose", action="store_true", help="name everything that was noticed")
     add("--log-file", metavar="FILE", help="write the details of a mistake there")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import os
 import shlex
 import subprocess
@@ -54,6 +56,7 @@ def _init(options: Options) -> None:
     else:
         gathered = gather.gather(options, there, told, say_progress=say, known=old.known)
         _write_more(options, old, gathered)
+        _tell_unnamed(options, old, told)
     _say_noticed(told, options)
     _say_next(options, there, asked=asked)
 
@@ -68,6 +71,8 @@ class _Existing:
     data: bytes
     manifest: Manifest
     known: gather.Known
+    head: Options | None
+    """The command in its head; None: there is none that can be read."""
 
 
 def _existing(options: Options) -> _Existing | None:
@@ -91,10 +96,23 @@ def _existing(options: Options) -> _Existing | None:
         raise UsageError(f"there is no {quoted(options.output)} to update", hint=hint) from None
     except OSError as error:
         raise UsageError(f"{quoted(options.output)} cannot be read: {error.strerror}") from None
-    manifest = parse(data, options.output)
-    there = place.find(options)
-    known = update.known(manifest, data.decode("utf-8-sig"))
-    return _Existing(data, manifest, gather.Known(known, manifest, there.prefix(manifest)))
+    manifest, text = parse(data, options.output), data.decode("utf-8-sig")
+    known = gather.Known(
+        update.known(manifest, text),
+        manifest,
+        place.find(options).prefix(manifest),
+        update.addable(data),
+    )
+    return _Existing(data, manifest, known, _head(text))
+
+
+def _head(text: str) -> Options | None:
+    words = update.recalled(text)
+    try:
+        with contextlib.redirect_stderr(io.StringIO()):  # where argparse says what it cannot read
+            return None if words is None else arguments.read(words)
+    except (UploaderError, SystemExit):
+        return None
 
 
 def _remembering(options: Options, old: _Existing, there: Place) -> Options:
@@ -109,27 +127,34 @@ def _remembering(options: Options, old: _Existing, there: Place) -> Options:
         hint = "leave --kind and --slug out, or write another manifest with --output FILE"
         raise UsageError(f"the manifest is for the {kind} {quoted(slug)}", hint=hint)
     options = replace(options, kind=kind, slug=slug)
-    words = update.recalled(old.data.decode("utf-8-sig")) if options.missing else None
-    if words is None:
-        return options
-    try:
-        then = arguments.read(words)
-    except (UploaderError, SystemExit):
+    then = old.head if options.missing else None
+    if then is None:
         return options
     folder = os.path.realpath(os.path.join(there.home, then.folder))  # noqa: PTH118
-    table = then.table and os.path.relpath(os.path.join(there.home, then.table))  # noqa: PTH118
     if folder != there.base or then.kind != kind:
         return options
     say("As the manifest's head says, with:\n  " + command_line(then))
+    table = then.table and os.path.relpath(os.path.join(there.home, then.table))  # noqa: PTH118
+    return _filled_up(options, replace(then, table=table))
+
+
+def _filled_up(options: Options, then: Options) -> Options:
+    """The options with what only an earlier command said; sockets of both."""
+    given = {one.socket for one in options.sockets}
+    recalled = [one for one in then.sockets if one.socket not in given]
+    with_table = options if options.table else then
     return replace(
-        then,
-        folder=options.folder,
-        output=options.output,
-        slug=slug,
-        kind=kind,
-        table=table,
-        update=True,
-        verbose=options.verbose,
+        options,
+        each=options.each or then.each,
+        sockets=(*recalled, *options.sockets),
+        recalled=frozenset(one.socket for one in recalled),
+        table=with_table.table,
+        keys=options.keys or with_table.keys,
+        sheet=options.sheet or with_table.sheet,
+        decimal_comma=options.decimal_comma or with_table.decimal_comma,
+        title=options.title or then.title,
+        order=options.order or then.order,
+        check_series=options.check_series and then.check_series,
     )
 
 
@@ -193,15 +218,31 @@ def _write_new(options: Options, there: Place, gathered: Gathered, told: Told) -
 
 
 def _write_more(options: Options, old: _Existing, gathered: Gathered) -> None:
-    if not gathered.entries:
+    if not gathered.entries and not gathered.more:
         say(f"{options.output}: nothing new; it stays as it is")
         return
-    data = update.extended(old.data, options.output, gathered.entries)
+    data = update.extended(old.data, options.output, gathered.entries, gathered.more)
     _write(options.output, data, anew=False)
     added = Told()
     names = [entry.name for entry in gathered.entries]
-    added.add(f"{options.output}: {counted(len(names), 'case')} added{_filled(gathered)}", *names)
-    say("\n".join(added.lines(everything=options.verbose)).removeprefix("- "))
+    if names:
+        cases = counted(len(names), "case")
+        added.add(f"{options.output}: {cases} added{_filled(gathered)}", *names)
+    for one in gathered.more:
+        sockets = ", ".join(socket for socket, _ in one.sockets)
+        sentence = f"{options.output}: sockets added to cases that it had"
+        added.add(sentence, f"{one.name}: {sockets}")
+    lines = added.lines(everything=options.verbose)
+    say("\n".join(line.removeprefix("- ") for line in lines))
+
+
+def _tell_unnamed(options: Options, old: _Existing, told: Told) -> None:
+    """Name the sockets that the next `--update` would not know of."""
+    named = {one.socket for one in old.head.sockets} if old.head is not None else set()
+    new = [one.socket for one in options.sockets if one.socket not in named]
+    if old.head is not None and new:
+        what = "sockets that the command in the manifest's head does not name: write them into it"
+        told.add(what, *new)
 
 
 def _filled(gathered: Gathered) -> str:

@@ -214,6 +214,16 @@ def case_lines(entry: Entry, layout: Layout, *, explained: bool = False) -> list
     return [dash + first, *lines.lines[1:]]
 
 
+def socket_lines(
+    sockets: Iterable[tuple[str, Source]], column: int, layout: Layout
+) -> Iterator[str]:
+    """The lines of sockets for a case that is there, with their names at a column."""
+    lines = _Lines(Layout(keys=0, step=layout.step), explained=False)
+    for socket, source in sockets:
+        _add_source(lines, socket, source)
+    return (" " * column + line[layout.step :] for line in lines.lines)
+
+
 def _add_source(lines: _Lines, socket: str, source: Source, *, open_: bool = False) -> None:
     match source:
         case OneFile(path):

@@ -35,6 +35,16 @@ _LISTED: Final = 4
 """Files of one image that are listed rather than put into a pattern."""
 
 
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """Something for a socket that a case lacks."""
+
+    socket: str
+    source: Source
+    files: frozenset[str]
+    """As a manifest names them, one by one; none for a value."""
+
+
 @dataclass(slots=True)
 class Maker:
     """Makes entries of cases, and notes what is odd about them."""
@@ -72,6 +82,25 @@ class Maker:
             self.told.add(f"cases in which {why}", name)
             return None
         return draft.entry(self._title(found, name, row), self._order(name, row))
+
+    def extras(self, found: Found, name: str, lacking: Sequence[Wanted]) -> Iterator[Extra]:
+        """What there is for sockets that a case lacks; what is odd about it is told."""
+        with_cells = any(wanted.column is not None for wanted in lacking)
+        row = self._row(found, name) if with_cells else None
+        inside = self.insides.open(found)
+        for wanted in lacking:
+            draft = _Draft(name)
+            used: set[str] = set()
+            if wanted.column is not None:
+                self._take_cell(draft, wanted.socket, wanted.column, row)
+            else:
+                used = {
+                    inside.path(path) for path in self._take_files(draft, wanted, inside, found)
+                }
+            if found.is_file:
+                self.insides.used.update(used)
+            files = frozenset(self.prefix + path for path in used)
+            yield from (Extra(socket, source, files) for socket, source in draft.sockets)
 
     def meet(self, cases: Sequence[Found]) -> None:
         """Take the rows of cases that are written already for used."""

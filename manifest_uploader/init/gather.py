@@ -12,6 +12,7 @@ from manifest_uploader.errors import UsageError
 from manifest_uploader.init import update
 from manifest_uploader.init.compose import Entry
 from manifest_uploader.init.entries import Maker, in_short, with_free_titles
+from manifest_uploader.init.lacking import Owners, find_more
 from manifest_uploader.init.names import made_unique, made_valid, raw_name
 from manifest_uploader.init.options import Options
 from manifest_uploader.init.patterns import Part, check_names, names_in, read_each
@@ -34,6 +35,8 @@ class Known:
     manifest: Manifest
     prefix: str
     """What stands before the folder's paths there."""
+    texts: Sequence[update.CaseText]
+    """How its cases are written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,8 @@ class Gathered:
     """The cases to write."""
 
     entries: tuple[Entry, ...]
+    more: tuple[update.More, ...] = ()
+    """For cases that the manifest has."""
 
     def counts(self) -> Counter[str]:
         """How many cases have something for a socket."""
@@ -55,7 +60,7 @@ def gather(
     say_progress: Callable[[str], None],
     known: Known | None = None,
 ) -> Gathered:
-    """The entries of all cases that are not known yet, in the order of the folder.
+    """The entries of all cases that are not known yet, in the order of the folder; and more.
 
     Raises:
         UsageError: nothing fits, or the table does not fit the cases.
@@ -73,6 +78,7 @@ def gather(
     maker.meet(old)
     named = _named(new, each, known, told)
     entries = list(_made(maker, named, say_progress))
+    more = _found_more(maker, old, known)
     _tell_rows(maker, cases, told)
     if known is not None:
         _tell_gone(known, old, prefix, each, told)
@@ -81,7 +87,14 @@ def gather(
         raise _nothing(options, cases, told)
     _tell_left(tree.left, {*maker.insides.used, *_known_paths(known, prefix)}, told)
     taken = set(known.has.titles) if known else set()
-    return Gathered(tuple(with_free_titles(entries, taken, told)))
+    return Gathered(tuple(with_free_titles(entries, taken, told)), more)
+
+
+def _found_more(maker: Maker, old: Sequence[Found], known: Known | None) -> tuple[update.More, ...]:
+    if known is None:
+        return ()
+    owners = Owners(known.manifest, known.prefix)
+    return tuple(find_more(maker, old, owners, known.texts))
 
 
 def _nothing(options: Options, cases: Sequence[Found], told: Told) -> UsageError:

@@ -40,6 +40,8 @@ class Options:
     slug: str | None = None
     each: str | None = None
     sockets: tuple[Wanted, ...] = ()
+    recalled: frozenset[str] = frozenset()
+    """Those of the sockets that only the head of the manifest names."""
     table: str | None = None
     keys: tuple[str, ...] = ()
     sheet: str | None = None

@@ -1,6 +1,7 @@
-"""New cases at the end of a manifest's list; every byte that stands there stays as it is.
+"""New cases in a manifest, and new sockets in its cases; every byte that is there stays as it is.
 
-Invariant: what comes out begins with the same cases as before, in every detail, or nothing does.
+Invariant: what comes out begins with the same cases as before, in every detail and with what was
+to be added to them, or nothing does.
 """
 
 from __future__ import annotations
@@ -10,14 +11,21 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
-
-import yaml
+from types import MappingProxyType
+from typing import Final
 
 from manifest_uploader.errors import ManifestInvalid, UsageError
-from manifest_uploader.init.compose import Entry, Layout, case_lines
+from manifest_uploader.init.compose import (
+    Entry,
+    Files,
+    Layout,
+    OneFile,
+    Source,
+    case_lines,
+    socket_lines,
+)
+from manifest_uploader.init.spots import ListSpot, Spot, list_of_cases
 from manifest_uploader.listing import is_magic
-from manifest_uploader.located_yaml import LOADER
 from manifest_uploader.manifest import parse
 from manifest_uploader.model import Case, FileValue, Manifest
 
@@ -25,7 +33,6 @@ _COMMENTED: Final = re.compile(
     r"^[ \t]*#[ \t#]*-[ \t]+name:[ \t]*(.+?)[ \t]*(?: #.*)?$", re.MULTILINE
 )
 _COMMAND: Final = re.compile(r"^#\s+(uploader init .+)$", re.MULTILINE)
-_BLOCK: Final = ("|", ">")
 
 
 # ── what is known ───────────────────────────────────────────────────────────────────────────
@@ -83,122 +90,106 @@ def recalled(text: str) -> list[str] | None:
         return None
 
 
-# ── where the list ends ─────────────────────────────────────────────────────────────────────
-
-
-@dataclass(slots=True)
-class _List:
-    """Where the cases stand; lines and columns from 0."""
-
-    dash: int
-    keys: int = 0
-    step: int = 0
-    end: Any = None
-    """The mark behind the last of what the list holds."""
-    is_block: bool = False
-    """It ends with a text over several lines, to which an empty line would be added."""
-
-
-def _list_of_cases(data: bytes) -> _List | None:
-    """The list under `cases`; None if it is written with brackets."""
-    depth, key = 0, None
-    found: _List | None = None
-    for event in _events(data):
-        depth += isinstance(event, yaml.CollectionStartEvent)
-        depth -= isinstance(event, yaml.CollectionEndEvent)
-        if found is not None and depth == 1:
-            return found
-        if found is not None:
-            _learn(found, depth, event)
-        elif depth == 2 and key == "cases" and isinstance(event, yaml.SequenceStartEvent):  # noqa: PLR2004
-            if event.flow_style:
-                return None
-            found = _List(_column(event))
-        if depth == 1:
-            key = event.value if isinstance(event, yaml.ScalarEvent) and key is None else None
-    return None
-
-
-def _events(data: bytes) -> Iterator[Any]:
-    loader = LOADER(data)
-    try:
-        while not isinstance(event := loader.get_event(), yaml.StreamEndEvent):
-            yield event
-    finally:
-        loader.dispose()
-
-
-def _column(event: Any) -> int:
-    return int(event.start_mark.column)
-
-
-def _learn(found: _List, depth: int, event: Any) -> None:
-    """The indentation of a case and of its sockets, and how far the list goes."""
-    if isinstance(event, yaml.MappingStartEvent) and not event.flow_style:
-        if depth == 3:  # noqa: PLR2004
-            found.keys = _column(event)
-        elif depth == 4 and _column(event) > found.keys:  # noqa: PLR2004
-            found.step = _column(event) - found.keys
-    # The end of a collection in block style is where the next thing begins: it says nothing.
-    is_said = isinstance(event, yaml.ScalarEvent | yaml.AliasEvent)
-    if is_said or (isinstance(event, yaml.CollectionEndEvent) and _is_written(event)):
-        found.end = event.end_mark
-        found.is_block = isinstance(event, yaml.ScalarEvent) and event.style in _BLOCK
-
-
-def _is_written(event: Any) -> bool:
-    return bool(event.end_mark.index > event.start_mark.index)
-
-
 # ── adding ──────────────────────────────────────────────────────────────────────────────────
 
 
-def extended(data: bytes, path: str, entries: Sequence[Entry]) -> bytes:
-    """The manifest with the entries at the end of its list.
+@dataclass(frozen=True, slots=True)
+class More:
+    """Sockets for a case that a manifest has."""
+
+    place: int
+    """Of the case in the list, from 0."""
+    name: str
+    sockets: tuple[tuple[str, Source], ...]
+
+
+def addable(data: bytes) -> list[CaseText]:
+    """Every case of the list as far as more can be said in it."""
+    lines = _lines(data)
+    found = list_of_cases(data.removeprefix(_BOM))
+    if found is None:
+        return []
+    starts = [case.line for case in found.cases]
+    texts = ("".join(lines[a:b]) for a, b in zip(starts, [*starts[1:], len(lines)], strict=True))
+    return [
+        CaseText(case.sockets is not None, frozenset(_SPOKEN.findall(text)))
+        for case, text in zip(found.cases, texts, strict=True)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class CaseText:
+    """How a case is written."""
+
+    is_open: bool
+    """Sockets can be added to it: it is on lines of its own, and nothing else repeats it."""
+    commented: frozenset[str]
+    """The keys in its comments: who comments a socket out does not want it back."""
+
+
+def extended(data: bytes, path: str, entries: Sequence[Entry], more: Sequence[More] = ()) -> bytes:
+    """The manifest with the entries at the end of its list, and more in cases that it has.
 
     Raises:
         UsageError: its list is written in a way that cannot be added to.
 
     """
-    found = _list_of_cases(data.removeprefix(_BOM))
+    found = list_of_cases(data.removeprefix(_BOM))
     if found is None or found.end is None or not found.keys:
         hint = "write every case on lines of its own: '- name: …'; or make a new manifest"
         raise UsageError(f"the cases of '{path}' are written with brackets", hint=hint)
-    lines = _LINE.findall(data.removeprefix(_BOM).decode())
-    place = _place(lines, found)
+    lines = _lines(data)
     layout = _layout(lines, found)
-    before, after = "".join(lines[:place]), "".join(lines[place:])
-    glue = layout.line_end if before[-1:] not in _ENDS else ""
-    gap = layout.line_end if layout.gap and not found.is_block else ""
-    text = before + glue + gap + _added(entries, layout) + after
-    new = data[: len(data) - len(data.removeprefix(_BOM))] + text.encode()
-    _check(data, new, path)
+    pieces: dict[int, str] = {}
+    for one in more:
+        spot = found.cases[one.place].sockets
+        if spot is not None:
+            pieces[spot.place(lines, spot.column - 1)] = _more(one, spot, layout)
+    if entries:
+        place = found.place(lines, found.column)
+        gap = layout.line_end if layout.gap and not found.is_block else ""
+        pieces[place] = pieces.get(place, "") + gap + _added(entries, layout)
+    new = data[: len(data) - len(data.removeprefix(_BOM))] + _joined(lines, pieces, layout).encode()
+    _check(data, new, path, more)
     return new
 
 
+_SPOKEN: Final = re.compile(r"""^[ \t]*#[ \t#]*["']?([a-z0-9_-]+)["']?:""", re.MULTILINE)
 _ENDS: Final = ("\n", "\r", "\x85", "\u2028", "\u2029")
 """Of a line, as YAML counts lines."""
 _LINE: Final = re.compile("[^\n\r\x85\u2028\u2029]*(?:\r\n|[\n\r\x85\u2028\u2029])|.+$")
 _BOM: Final = b"\xef\xbb\xbf"
 
 
-def _place(lines: list[str], found: _List) -> int:
-    """The line before which to add: behind the last case and the comments that belong to it."""
-    place: int = found.end.line + (found.end.column > 0)
-    while place < len(lines):
-        text = lines[place].lstrip(" ")
-        if not text.startswith("#") or len(lines[place]) - len(text) <= found.dash:
-            break
-        place += 1
-    return place
+def _lines(data: bytes) -> list[str]:
+    return _LINE.findall(data.removeprefix(_BOM).decode())
 
 
-def _layout(lines: list[str], found: _List) -> Layout:
+def _joined(lines: list[str], pieces: Mapping[int, str], layout: Layout) -> str:
+    """The lines, with each piece before the line of its number."""
+    parts: list[str] = []
+    last = ""
+    for number in range(len(lines) + 1):
+        if number in pieces:
+            glue = layout.line_end if last[-1:] not in _ENDS else ""
+            parts += [glue, pieces[number]]
+        if number < len(lines):
+            last = lines[number]
+            parts.append(last)
+    return "".join(parts)
+
+
+def _more(more: More, spot: Spot, layout: Layout) -> str:
+    lines = socket_lines(more.sockets, spot.column, layout)
+    return "".join(line + layout.line_end for line in lines)
+
+
+def _layout(lines: list[str], found: ListSpot) -> Layout:
     first = next((line for line in lines if line.endswith("\n")), "\n")
-    dashes = [n for n, line in enumerate(lines) if line.startswith(" " * found.dash + "- ")]
+    dashes = [n for n, line in enumerate(lines) if line.startswith(" " * found.column + "- ")]
     gap = len(dashes) < 2 or not lines[dashes[-1] - 1].strip()  # noqa: PLR2004
     return Layout(
-        dash=found.dash,
+        dash=found.column,
         keys=found.keys,
         step=found.step or 2,
         line_end="\r\n" if first.endswith("\r\n") else "\n",
@@ -212,29 +203,44 @@ def _added(entries: Sequence[Entry], layout: Layout) -> str:
     return between.join(blocks) + layout.line_end
 
 
-def _check(old: bytes, new: bytes, path: str) -> None:
-    """Raise UsageError unless all that stood there still says the same."""
+def _check(old: bytes, new: bytes, path: str, more: Sequence[More]) -> None:
+    """Raise UsageError unless all that stood there still says the same, and more only what it is.
+
+    What is added is compared as well: it must have come into the cases that it is for.
+    """
     try:
         before, after = parse(old, path), parse(new, path)
     except ManifestInvalid:
         same = False
     else:
         kept = replace(after, cases=after.cases[: len(before.cases)], digest=before.digest)
-        same = _without_places(kept) == _without_places(before)
+        same = _said_by(kept) == _said_by(before, {one.place: one for one in more})
     if not same:
         hint = "add them by hand, or make a new manifest with --output FILE"
         raise UsageError(f"nothing can be added to '{path}' without changing it", hint=hint)
 
 
-def _without_places(manifest: Manifest) -> object:
-    """What a manifest says; where it says it may move."""
-    cases = [
-        (case.name, case.title, case.order, [_said(value) for value in case.values])
-        for case in manifest.cases
-    ]
+def _said_by(manifest: Manifest, more: Mapping[int, More] = MappingProxyType({})) -> object:
+    """What a manifest says, with more in some of its cases; where it says it may move."""
+    cases = []
+    for place, case in enumerate(manifest.cases):
+        added = more[place].sockets if place in more else ()
+        values = [*map(_said, case.values), *(_meant(*one) for one in added)]
+        cases.append((case.name, case.title, case.order, values))
     return manifest.kind, manifest.slug, manifest.root, manifest.identifiable, cases
 
 
 def _said(value: object) -> tuple[object, ...]:
     fields = ("socket", "paths", "single", "value", "pk")
     return tuple(getattr(value, name, None) for name in fields)
+
+
+def _meant(socket: str, source: Source) -> tuple[object, ...]:
+    """What a manifest says of a socket that is added."""
+    match source:
+        case OneFile(path):
+            return socket, (path,), True, None, None
+        case Files(paths):
+            return socket, paths, False, None, None
+        case value:
+            return socket, None, None, value, None

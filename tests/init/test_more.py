@@ -1,0 +1,252 @@
+"""Sockets that cases lack are added to them; every byte that stood there stands there still."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from manifest_uploader.errors import UsageError
+from manifest_uploader.init.compose import Entry, Files, OneFile
+from manifest_uploader.init.update import More, addable, extended
+from manifest_uploader.manifest import parse
+from tests.e2e.data import mask, mha, write
+from tests.init import trees
+from tests.init.test_command import CLASSIC, Here, here, manifest
+from tests.init.test_update import HEAD
+
+__all__ = ["here"]  # a fixture
+MORE = (("seg", OneFile("p1/seg.mha")), ("docs", Files(("p1/a.pdf", "p1/b.pdf"))), ("n", True))
+
+
+def added(text: str, place: int = 0) -> list[str]:
+    """The lines that are added, which are checked to be the only change."""
+    more = [More(place, "p1", MORE)]
+    new = extended(text.encode(), "m.yaml", (), more).decode()
+    changes = list(difflib.ndiff(text.splitlines(keepends=True), new.splitlines(keepends=True)))
+    assert not [line for line in changes if line[0] in "-?"], changes
+    values = parse(new, "m.yaml").cases[place].values
+    assert [one.socket for one in values][-3:] == ["seg", "docs", "n"]
+    return [line[2:] for line in changes if line[0] == "+"]
+
+
+LAST = "  - name: p2\n    sockets:\n      s: 1\n"
+
+
+@pytest.mark.parametrize(
+    ("case", "after"),
+    [
+        ("  - name: p1\n    sockets:\n      s: 1\n", "      s: 1\n"),
+        ("  - name: p1\n    sockets:\n      s: 1 # mine\n\n", "      s: 1 # mine\n"),
+        ("  - sockets:\n      s: 1\n    name: p1\n", "      s: 1\n"),
+        (
+            "  - name: p1\n    sockets:\n      s: 1\n      # no seg: nothing fits\n    # p1\n",
+            "      # no seg: nothing fits\n",
+        ),
+        ("  - name: p1\n    sockets:\n      s: |+\n        a\n\n\n", "        a\n\n\n"),
+        ("  - name: p1\n    sockets:\n      s: >-\n        a\n        b\n", "        b\n"),
+        ("  - name: p1\n    sockets:\n      s: a\n        b\n    title: T\n", "        b\n"),
+        ("  - name: p1\n    sockets:\n      s: {value: [\n1]}\n", "1]}\n"),
+        ("  - name: p1\n    sockets:\n      s: {files: [a,\n        b]}\n", "b]}\n"),
+        (
+            "  - name: p1\n    sockets:\n      s:\n        files:\n        - a\n        - b\n",
+            "- b\n",
+        ),
+        ("  -\n    name: p1\n    sockets:\n      s: 1\n", "      s: 1\n"),
+    ],
+)
+def test_sockets_come_behind_those_of_their_case(case: str, after: str) -> None:
+    text = HEAD + "cases:\n" + case + LAST
+
+    new = extended(text.encode(), "m.yaml", (), [More(0, "p1", MORE)]).decode()
+
+    lines = added(text)
+    assert "".join(lines) == (
+        "      seg:\n        file: p1/seg.mha\n      docs:\n        files:\n"
+        "          - p1/a.pdf\n          - p1/b.pdf\n      n: true\n"
+    )
+    assert after + lines[0] in new
+
+
+def test_the_files_own_indentation_and_line_ends_are_kept() -> None:
+    case = "-   name: p1\r\n    sockets:\r\n        s: 1"
+
+    lines = added(HEAD.replace("\n", "\r\n") + "cases:\r\n" + case + "\r\n")
+
+    assert lines[:2] == ["        seg:\r\n", "            file: p1/seg.mha\r\n"]
+
+
+def test_the_last_line_may_lack_its_end_and_new_cases_come_as_well() -> None:
+    text = HEAD + "cases:\n  - name: p1\n    sockets:\n      s: 1"
+    entry = Entry("p2", sockets=(("ct", OneFile("p2/ct.mha")),))
+
+    new = extended(text.encode(), "m.yaml", [entry], [More(0, "p1", MORE[:1])]).decode()
+
+    assert new == text + (
+        "\n      seg:\n        file: p1/seg.mha\n\n"
+        "  - name: p2\n    sockets:\n      ct:\n        file: p2/ct.mha\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        "  - {name: p1, sockets: {s: 1}}\n",
+        "  - name: p1\n    sockets: {s: 1}\n",
+        "  - name: p1\n    sockets: &a\n      s: 1\n",
+        "  - &a\n    name: p1\n    sockets:\n      s: 1\n",
+    ],
+)
+def test_brackets_and_anchors_are_not_added_to(case: str) -> None:
+    text = HEAD + "cases:\n" + case + LAST
+
+    assert [one.is_open for one in addable(text.encode())] == [False, True]
+
+
+def test_an_alias_is_not_added_to() -> None:
+    case = "  - name: p1\n    sockets: &a\n      s: 1\n  - name: p2\n    sockets: *a\n"
+
+    assert [one.is_open for one in addable((HEAD + "cases:\n" + case).encode())] == [False, False]
+
+
+def test_what_would_not_say_what_it_should_is_refused() -> None:
+    text = HEAD + "cases:\n  - name: p1\n    sockets:\n      seg: 1\n"
+
+    with pytest.raises(UsageError, match="without changing it"):
+        extended(text.encode(), "m.yaml", (), [More(0, "p1", MORE)])
+
+
+# ── the command ─────────────────────────────────────────────────────────────────────────────
+
+
+def grown(folder: Path, here: Here) -> str:
+    """A manifest of three patients, of whom two had no segmentation: they have now."""
+    main = trees.classic(folder)
+    for number in (1, 2):
+        (main / f"patient{number}_folder" / "airways.mha").unlink()
+    here("mainfolder", *CLASSIC)
+    for number in (1, 2):
+        write(main / f"patient{number}_folder" / "airways.mha", mask(number))
+    return (folder / "manifest.yaml").read_text(encoding="utf-8")
+
+
+def test_a_file_that_came_later_is_added_to_its_case(tmp_path: Path, here: Here) -> None:
+    old = grown(tmp_path, here).replace("name: patient1_folder #", "name: patient1_folder # mine,")
+    (tmp_path / "manifest.yaml").write_text(old, encoding="utf-8")
+
+    err = here("mainfolder", "--update")
+
+    assert (
+        "manifest.yaml: sockets added to cases that it had:\n"
+        "    patient1_folder: airway-segmentation\n    patient2_folder: airway-segmentation\n"
+    ) in err
+    new = (tmp_path / "manifest.yaml").read_text(encoding="utf-8")
+    changes = list(difflib.ndiff(old.splitlines(), new.splitlines()))
+    assert [line for line in changes if line[0] != " "] == [
+        "+       airway-segmentation:",
+        "+         file: patient1_folder/airways.mha",
+        "+       airway-segmentation:",
+        "+         file: patient2_folder/airways.mha",
+    ]
+    here.validate()
+    assert "nothing new" in here("mainfolder", "--update")
+
+
+def test_a_socket_that_is_named_now_is_added_to_all_that_the_head_knows(
+    tmp_path: Path, here: Here
+) -> None:
+    main = trees.classic(tmp_path)
+    here("mainfolder", *CLASSIC)
+    write(main / "patient2_folder" / "report.pdf", "x")
+    write(main / "patient4_folder" / "ct.mhd", mha(4))
+    write(main / "scores.csv", "who,score\npatient1_folder,007\npatient3_folder,7\n")
+
+    err = here(
+        "mainfolder", "--update", "--socket", "report=report.pdf",
+        "--table", "mainfolder/scores.csv", "--key", "who", "--socket", "score=@score",
+    )  # fmt: skip
+
+    cases = yaml.safe_load((tmp_path / "manifest.yaml").read_text(encoding="utf-8"))["cases"]
+    assert [one["sockets"].get("score") for one in cases] == ["007", None, 7, None]
+    assert cases[1]["sockets"]["report"] == {"file": "patient2_folder/report.pdf"}
+    assert cases[3]["sockets"] == {"ct-image": {"file": "patient4_folder/ct.mhd"}}
+    assert "does not name: write them into it:\n    report\n    score\n" in err
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (
+            (
+                "      ct-image:\n        files:\n          - patient1_folder/ct.mhd\n"
+                "          - patient1_folder/ct.raw\n"
+            ),
+            "      {ct-image: {files: [patient1_folder/ct.mhd, patient1_folder/ct.raw]}}\n",
+            (
+                "written in brackets, or with an anchor or alias (add them by hand):\n"
+                "    patient1_folder: airway-segmentation: patient1_folder/airways.mha\n"
+            ),
+        ),
+        (
+            "      # no airway-segmentation: nothing fits 'airways.mha'\n",
+            "      # airway-segmentation: not this one\n",
+            "stand in a comment of their case, and are left there:\n    patient1_folder: airway",
+        ),
+        (
+            "      # no airway-segmentation: nothing fits 'airways.mha'\n",
+            "      lungs: {file: patient1_folder/airways.mha}\n",
+            (
+                "another socket of their case has these files (a name that you changed? Change it "
+                "in the command, too):\n    patient1_folder: airway-segmentation"
+            ),
+        ),
+    ],
+)
+def test_what_is_not_added_is_told_by_name(
+    tmp_path: Path, here: Here, old: str, new: str, words: str
+) -> None:
+    text = grown(tmp_path, here)
+    assert old in text
+    edited = text.replace(old, new, 1)
+    if new.startswith("      {"):
+        edited = edited.replace("sockets: # what goes where", "sockets: # what", 1)
+    (tmp_path / "manifest.yaml").write_text(edited, encoding="utf-8")
+
+    err = here("mainfolder", "--update")
+
+    assert words in err
+    assert "    patient2_folder: airway-segmentation\n" in err
+    first, second, _ = manifest(tmp_path).cases
+    assert "airway-segmentation" not in [one.socket for one in first.values]
+    assert "airway-segmentation" in [one.socket for one in second.values]
+
+
+def test_a_renamed_column_is_not_added_again(tmp_path: Path, here: Here) -> None:
+    main = trees.classic(tmp_path)
+    write(main / "scores.csv", "who,score\npatient1_folder,1\n")
+    table = ("--table", "mainfolder/scores.csv", "--key", "who", "--socket", "score=@score")
+    here("mainfolder", *CLASSIC, *table)
+    path = tmp_path / "manifest.yaml"
+    path.write_text(path.read_text(encoding="utf-8").replace(" score: 1", " grade: 1"), "utf-8")
+
+    err = here("mainfolder", "--update")
+
+    assert "nothing new" in err
+    assert "no case has, left out (name them with --socket to add them):\n    score=@score\n" in err
+
+
+def test_a_folder_of_which_a_person_made_two_cases_is_told(tmp_path: Path, here: Here) -> None:
+    text = grown(tmp_path, here)
+    second = text.replace("  - name: patient2_folder", "  - name: again", 1)
+    start = second.index("  - name: again")
+    text += second[start : second.index("  - name: patient3_folder")].rstrip() + "\n"
+    (tmp_path / "manifest.yaml").write_text(text, encoding="utf-8")
+
+    err = here("mainfolder", "--update")
+
+    assert (
+        "several cases of this folder (add them by hand):\n    patient2_folder and again: " in err
+    )
+    assert "    patient1_folder: airway-segmentation\n" in err
