@@ -453,6 +453,15 @@ def _signals(screen: Lines) -> Iterator[tuple[threading.Event, list[int]]]:
             signal.signal(number, handler)
 
 
+class _LogLine(logging.Formatter):
+    """One line a message, whatever names and words are in it; a traceback keeps its lines."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        from manifest_uploader.problems import printable  # noqa: PLC0415 - late
+
+        return printable(super().formatMessage(record))
+
+
 @contextmanager
 def _logging(given: argparse.Namespace) -> Iterator[None]:
     log = logging.getLogger(__package__)
@@ -464,7 +473,7 @@ def _logging(given: argparse.Namespace) -> Iterator[None]:
             handlers.append(logging.FileHandler(given.log_file, encoding="utf-8"))
         except OSError as error:
             raise UsageError(f"'{given.log_file}' cannot be written: {error.strerror}") from None
-        handlers[-1].setFormatter(logging.Formatter("%(asctime)s %(threadName)s %(message)s"))
+        handlers[-1].setFormatter(_LogLine("%(asctime)s %(threadName)s %(message)s"))
     for handler in handlers:
         log.addHandler(handler)
     try:

@@ -33,7 +33,14 @@ from manifest_uploader.model import (
     Target,
     Unsure,
 )
-from manifest_uploader.problems import format_problem, printable
+from manifest_uploader.problems import (
+    Block,
+    block,
+    format_problem,
+    lines_of,
+    printable,
+    with_hint,
+)
 from manifest_uploader.run import Progress, Stand
 from manifest_uploader.state import event_json
 from manifest_uploader.streams import part_count, part_size
@@ -48,11 +55,11 @@ _KIB: Final = 1024
 
 
 def say(text: str, stream: IO[str] | None = None) -> None:
-    """Print a line, whatever the terminal can show: no control character, no crash.
+    """Print a line, or a block of them, whatever the terminal can show: no control character.
 
     What standard error does not take is lost: no run ends for that.
     """
-    clean = "\n".join(printable(line) for line in text.split("\n")) + "\n"
+    clean = block(text) + "\n"
     if stream is sys.stdout:
         write_out(clean)
         return
@@ -108,10 +115,10 @@ def silence(stream: IO[str]) -> None:
 # ── problems and errors ─────────────────────────────────────────────────────────────────────
 
 
-def problem_lines(problems: Iterable[Problem]) -> str:
+def problem_lines(problems: Iterable[Problem]) -> Block:
     """Every problem, and how many there are."""
     found = [format_problem(problem) for problem in problems]
-    return "\n".join([*found, f"{counted(len(found), 'problem')}; nothing was sent"])
+    return block(*found, f"{counted(len(found), 'problem')}; nothing was sent")
 
 
 def problem_json(problem: Problem) -> dict[str, Any]:
@@ -126,10 +133,9 @@ def problem_json(problem: Problem) -> dict[str, Any]:
     }
 
 
-def error_lines(error: UploaderError) -> str:
+def error_lines(error: UploaderError) -> Block:
     """What ended a command, and what to do."""
-    hint = f"\n  hint: {error.hint}" if error.hint else ""
-    return f"uploader: {error.message}{hint}"
+    return with_hint(f"uploader: {error.message}", error.hint)
 
 
 # ── a run, for a JSON reader ────────────────────────────────────────────────────────────────
@@ -286,8 +292,8 @@ class Live(Lines):
 
     def say(self, text: str) -> None:
         """Print above the line."""
-        for line in text.split("\n"):
-            self._console.print(printable(line))
+        for line in lines_of(text):
+            self._console.print(line)
 
     def ends(self, summary: Summary) -> None:
         """Take the line away, then the summary."""
@@ -391,7 +397,7 @@ def pause_line(progress: Progress) -> str:
     )
 
 
-def summary_lines(summary: Summary) -> str:
+def summary_lines(summary: Summary) -> Block:
     """What is on the platform, what failed and why, and what to type next."""
     by_end: dict[End, list[CaseEnd]] = {end: [] for end in End}
     for one in summary.ends:
@@ -408,7 +414,7 @@ def summary_lines(summary: Summary) -> str:
         whole = f"all {cases_words(len(done))} done and seen on the platform"
     detail = f" ({unchanged} needed nothing)" if unchanged else ""
     lines.append(whole + detail + traffic_words(summary))
-    return "\n".join([*lines, *_next_step(by_end)])
+    return block(*lines, *_next_step(by_end))
 
 
 _SECTIONS: Final = {
@@ -535,7 +541,7 @@ def _hole(hole: object) -> str:
     return f"<{hole}>"
 
 
-def plan_lines(plan: Plan, facts: Facts, limit: int) -> str:
+def plan_lines(plan: Plan, facts: Facts, limit: int) -> Block:
     """What a run would do, for people."""
     lines = [_plan_line(case) for case in plan.cases if case.action is not Action.NOTHING]
     lines += [f"{case.case}: {case.standing}: {case.words}" for case in plan.cases
@@ -552,7 +558,7 @@ def plan_lines(plan: Plan, facts: Facts, limit: int) -> str:
         f"{facts.rows_used} of {limit} in use, {uploads} needed (they free themselves as "
         "imports end)"
     )
-    return "\n".join([*lines, "nothing was sent"])
+    return block(*lines, "nothing was sent")
 
 
 def _plan_line(case: CasePlan) -> str:

@@ -15,11 +15,15 @@ MOST: Final = 1000
 CUT: Final = 60
 """Characters of a quoted value that are shown."""
 
-# C0, C1, line and paragraph separators, byte order marks, surrogates, what turns the writing:
-# none of them may reach a terminal or hide what a name really says.
-UNPRINTABLE: Final = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]"
+_NEVER: Final = (
+    "\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff"
 )
+UNPRINTABLE: Final = re.compile(f"[{_NEVER}]")
+"""C0, C1, line and paragraph separators, byte order marks, surrogates, what turns the writing: no
+name or title has them."""
+_SPELT: Final = re.compile(f"[{_NEVER}\u061c\u200e\u200f]")
+"""And the marks of a direction, which names in some languages need: none of them may reach a
+terminal, begin a line there, or hide what a name really says."""
 
 
 class Located(Protocol):
@@ -78,12 +82,19 @@ def _position(problem: Problem) -> tuple[int, int]:
     return (place.line, place.column) if place else (0, 0)
 
 
-def format_problem(problem: Problem) -> str:
+def format_problem(problem: Problem) -> Block:
     """`lung.yaml:8:5: unknown key 'titel'`, and the hint on a line of its own."""
     place = problem.place
-    where = f"{printable(place.file)}:{place.line}:{place.column}: " if place else ""
-    hint = f"\n  hint: {problem.hint}" if problem.hint else ""
-    return f"{where}{problem.message}{hint}"
+    where = f"{place.file}:{place.line}:{place.column}: " if place else ""
+    return with_hint(f"{where}{problem.message}", problem.hint)
+
+
+def with_hint(message: str, hint: str | None) -> Block:
+    """The message, and the hint on a line of its own."""
+    if not hint:
+        return block(message)
+    first, *more = lines_of(hint)
+    return block(message, f"  hint: {first}", *more)
 
 
 def did_you_mean(word: str, candidates: Iterable[str]) -> str | None:
@@ -106,8 +117,27 @@ def quoted(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    r"""The text with `\x1b` and the like for characters that do not print."""
-    return UNPRINTABLE.sub(_escape, text)
+    r"""The text on one line, with `\x1b`, `\x0a` and the like for characters that do not print."""
+    return _SPELT.sub(_escape, text)
+
+
+class Block(str):
+    """Lines that may be printed as they are: only `block` makes them.
+
+    Any other text is one line, whatever is in it: no name can begin a line of its own.
+    """
+
+    __slots__ = ()
+
+
+def block(*parts: str) -> Block:
+    """Each part on a line of its own; blocks keep their lines."""
+    return Block("\n".join(line for part in parts for line in lines_of(part)))
+
+
+def lines_of(text: str) -> list[str]:
+    """The lines of a block; any other text as one line that prints."""
+    return text.split("\n") if isinstance(text, Block) else [printable(text)]
 
 
 def _escape(match: re.Match[str]) -> str:

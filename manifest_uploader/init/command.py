@@ -21,7 +21,7 @@ from manifest_uploader.init.place import Place
 from manifest_uploader.init.told import Told
 from manifest_uploader.manifest import parse
 from manifest_uploader.model import Manifest
-from manifest_uploader.problems import quoted
+from manifest_uploader.problems import block, quoted
 
 
 def init(given: argparse.Namespace) -> int:
@@ -34,7 +34,7 @@ def init(given: argparse.Namespace) -> int:
     try:
         _init(arguments.options_of(given))
     except KeyboardInterrupt:
-        say("\nstopped; nothing was written")
+        say(block("", "stopped; nothing was written"))
         return 130
     return 0
 
@@ -133,7 +133,7 @@ def _remembering(options: Options, old: _Existing, there: Place) -> Options:
     folder = os.path.realpath(os.path.join(there.home, then.folder))  # noqa: PTH118
     if folder != there.base or then.kind != kind:
         return options
-    say("As the manifest's head says, with:\n  " + command_line(then))
+    say(block("As the manifest's head says, with:", f"  {command_line(then)}"))
     table = then.table and os.path.relpath(os.path.join(there.home, then.table))  # noqa: PTH118
     return _filled_up(options, replace(then, table=table))
 
@@ -183,7 +183,7 @@ def _completed(options: Options, there: Place) -> Options:
     raise UsageError(
         f"{' and '.join(options.missing)} missing, and nobody is at a terminal to be asked; "
         "nothing was written",
-        hint=f"by what is in the folder, type\n  {line}",
+        hint=block("by what is in the folder, type", f"  {line}"),
     )
 
 
@@ -233,7 +233,7 @@ def _write_more(options: Options, old: _Existing, gathered: Gathered) -> None:
         sentence = f"{options.output}: sockets added to cases that it had"
         added.add(sentence, f"{one.name}: {sockets}")
     lines = added.lines(everything=options.verbose)
-    say("\n".join(line.removeprefix("- ") for line in lines))
+    say(block(*(line.removeprefix("- ") for line in lines)))
 
 
 def _tell_unnamed(options: Options, old: _Existing, told: Told) -> None:
@@ -275,12 +275,12 @@ def _write(output: str, data: bytes, *, anew: bool) -> None:
 def _say_noticed(told: Told, options: Options) -> None:
     lines = list(told.lines(everything=options.verbose))
     if lines:
-        say("\n".join(["Noticed:", *lines]))
+        say(block("Noticed:", *lines))
 
 
 def _say_next(options: Options, there: Place, *, asked: bool) -> None:
     if asked:
-        say(f"The same without asking:\n  {command_line(options, force=options.force)}")
+        say(block("The same without asking:", f"  {command_line(options, force=options.force)}"))
     root = "" if there.root() is not None else f" --root {shlex.quote(options.folder)}"
     output = shlex.quote(options.output)
-    say(f"Look at it, then:\n  uploader validate {output}{root}")
+    say(block("Look at it, then:", f"  uploader validate {output}{root}"))

@@ -21,7 +21,7 @@ from manifest_uploader.init.table import Table, by_key, text_of, typed
 from manifest_uploader.init.told import Told
 from manifest_uploader.init.tree import Found, Leftover, find_cases
 from manifest_uploader.model import FileValue, Manifest
-from manifest_uploader.problems import quoted
+from manifest_uploader.problems import block, quoted
 
 _EVERY_S = 5.0
 """Between two words on how far it is."""
@@ -99,14 +99,14 @@ def _found_more(maker: Maker, old: Sequence[Found], known: Known | None) -> tupl
 
 def _nothing(options: Options, cases: Sequence[Found], told: Told) -> UsageError:
     lines = list(told.lines(everything=options.verbose))
-    noticed = "\n".join([". Noticed:", *lines]) if lines else ""
+    noticed = ". Noticed:" if lines else ""
     if not cases:
         hint = 'give --each a pattern such as "patient-*" or "*.mha", relative to the folder'
         what = f"nothing in {quoted(options.folder)} fits {quoted(options.each or '')}"
-        return UsageError(what, hint=hint + noticed)
+        return UsageError(what, hint=block(hint + noticed, *lines))
     return UsageError(
         f"{len(cases)} cases, but nothing fits any socket; nothing was written",
-        hint=f"the patterns of --socket are relative to a case{noticed}",
+        hint=block(f"the patterns of --socket are relative to a case{noticed}", *lines),
     )
 
 

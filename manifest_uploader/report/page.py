@@ -21,9 +21,10 @@ from typing import Any, Final
 from manifest_uploader import __version__, targets
 from manifest_uploader.console import size_words
 from manifest_uploader.model import Record, Standing, TargetKind
+from manifest_uploader.problems import printable
 from manifest_uploader.report.figures import Figure
 from manifest_uploader.report.rows import Row
-from manifest_uploader.report.tables import files_words, plain
+from manifest_uploader.report.tables import files_words
 
 _BAD: Final = frozenset({Standing.FAILED, Standing.GONE, Standing.UNSURE})
 _MOODS: Final = {"confirmed": "good", "failed": "bad", "gone": "bad", "unsure": "bad"}
@@ -73,7 +74,7 @@ def render(
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
     )
-    environment.filters["plain"] = plain
+    environment.filters["plain"] = printable
     style, script = _own("page.css"), _own("page.js")
     return environment.from_string(_own("page.html.j2")).render(
         page=_page(heading, rows, records, zone) | {"silences": silences},

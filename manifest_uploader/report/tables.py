@@ -29,8 +29,6 @@ COLUMNS: Final = (
 _NAMED: Final = 20
 """Files that a cell names one by one; a spreadsheet's cell ends at 32,767 characters."""
 _FORMULA: Final = re.compile(r"(^|;)([\s\"']*)(?=[=+\-@＝＋－＠])")
-_MARKS: Final = str.maketrans({mark: f"\\u{ord(mark):04x}" for mark in "\u061c\u200e\u200f"})
-"""They turn the direction of what follows, unseen."""
 
 
 def csv_bytes(rows: Iterable[Row]) -> bytes:
@@ -55,11 +53,6 @@ def iso(time: float | None) -> str | None:
     if time is None:
         return None
     return f"{datetime.fromtimestamp(round(time), UTC):%Y-%m-%dT%H:%M:%SZ}"
-
-
-def plain(text: str) -> str:
-    r"""The text without what a terminal or a browser would obey: `\u200f` for what turns it."""
-    return printable(text).translate(_MARKS)
 
 
 def files_words(row: Row) -> str:
@@ -106,4 +99,4 @@ def _cell(value: Json) -> str | int | float | None:
 
 def safe(text: str) -> str:
     """Text that no spreadsheet takes for a formula, and no terminal for a command."""
-    return _FORMULA.sub(r"\1\2'", plain(text))
+    return _FORMULA.sub(r"\1\2'", printable(text))

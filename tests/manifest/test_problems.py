@@ -1,10 +1,27 @@
 """How problems are put to a person."""
 
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manifest_uploader.model import Place, Problem
-from manifest_uploader.problems import UNPRINTABLE, did_you_mean, format_problem, printable, quoted
+from manifest_uploader import cli, console
+from manifest_uploader.cli import command
+from manifest_uploader.errors import PlatformRefused
+from manifest_uploader.model import ImportFailed, Place, Problem
+from manifest_uploader.problems import (
+    UNPRINTABLE,
+    block,
+    did_you_mean,
+    format_problem,
+    lines_of,
+    printable,
+    quoted,
+)
 
 
 def test_a_problem_is_printed_with_its_place_and_hint():
@@ -33,3 +50,76 @@ def test_a_long_value_is_cut():
 @given(st.text())
 def test_nothing_that_a_terminal_obeys_is_printed(text):
     assert UNPRINTABLE.search(printable(text)) is None
+
+
+# ── what a terminal is told ─────────────────────────────────────────────────────────────────
+
+TURNING = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+
+
+@pytest.mark.parametrize("sign", [*TURNING, *"\n\r\x1b\x07\x08\x0b\x0c\x00\x7f\x85\u2028\u2029"])
+def test_no_sign_in_a_text_begins_a_line_or_turns_one(sign: str) -> None:
+    shown = block(f"a{sign}b", "c")
+
+    first, second = shown.splitlines()
+    assert (first[:2], first[-1], second) == ("a\\", "b", "c")
+    assert first.isascii()
+
+
+def test_a_block_within_a_block_keeps_its_lines_and_a_text_is_one() -> None:
+    assert block("a", block("b", "c\nd"), "e\nf") == "a\nb\nc\\x0ad\ne\\x0af"
+    assert lines_of("a\nb") == ["a\\x0ab"]
+
+
+def test_neither_place_nor_message_nor_hint_can_forge_a_problem() -> None:
+    forged = "x\nlung.yaml:1:1: forged"
+
+    shown = format_problem(Problem(forged, Place(forged, 8, 5), forged))
+
+    assert len(shown.splitlines()) == 2
+
+
+def test_words_of_the_platform_are_told_on_their_own_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = "No image.\nall 3 cases done and seen on the platform\u202e"
+
+    console.say(console.error_lines(PlatformRefused(words, hint=words)))
+    console.Lines().event(ImportFailed("p1", "p1:fill", "ct-image", words))
+    console.say(f"p1: failed: {words}")
+
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 4
+    assert all("\\x0aall 3 cases done" in line and "\u202e" not in line for line in lines)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such names")
+def test_the_name_of_a_file_cannot_forge_a_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "p1").mkdir()
+    (tmp_path / "p1" / "a\n0 problems; all was sent").symlink_to("nowhere")
+    (tmp_path / "p1" / "\u202ea\u200f").symlink_to("nowhere")
+    (tmp_path / "m.yaml").write_text(
+        "version: 1\ntarget: {kind: archive, slug: a}\n"
+        "cases:\n  - {name: p1, sockets: {ct: {files: p1}}}\n"
+    )
+
+    assert command(["validate", "--offline", str(tmp_path / "m.yaml")]) == 2
+
+    err = capsys.readouterr().err
+    assert not [line for line in err.splitlines() if line.startswith("0 problems")]
+    assert not set(TURNING) & set(err)
+    assert r"a\x0a0 problems" in err
+
+
+def test_a_log_has_one_line_a_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: Any) -> int:
+        logging.getLogger("manifest_uploader").warning("refused: %s", "a\n2026 forged\u202e")
+        return 0
+
+    monkeypatch.setitem(cli._COMMANDS, "status", broken)
+
+    command(["status", "lung.yaml", "--log-file", str(tmp_path / "log")])
+
+    assert len((tmp_path / "log").read_text(encoding="utf-8").splitlines()) == 1
