@@ -158,17 +158,22 @@ class Tail:
 
         Raises:
             StateDamaged: a line is not one that we wrote.
+            StateUnwritable: it cannot be read, or is no file: who opens a pipe may wait for ever.
 
         """
         try:
-            with self._path.open("rb") as file:
-                return self._appended(file)
+            if stat.S_ISREG(self._path.stat().st_mode):
+                with self._path.open("rb") as file:
+                    return self._appended(file)
         except FileNotFoundError:
             anew = self._seen > 0
             self._start_anew(None)
             return Grown((), anew=anew)
         except OSError as error:
             raise StateUnwritable(f"{self._path} cannot be read: {error.strerror}") from None
+        raise StateUnwritable(
+            f"{self._path} is not a regular file", hint="name another with --state"
+        )
 
     def _start_anew(self, identity: tuple[int, int] | None) -> None:
         self._identity, self._seen, self._lines = identity, 0, 0

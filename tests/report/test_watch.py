@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 
 from manifest_uploader import watch
-from manifest_uploader.errors import StateDamaged
+from manifest_uploader.errors import StateDamaged, StateUnwritable
 from manifest_uploader.manifest import parse
 from manifest_uploader.model import Manifest, Standing
 from manifest_uploader.state import Tail
@@ -94,6 +95,21 @@ def test_a_file_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> None:
 
     assert before == type(before)((), anew=False)
     assert tail.look().records
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")
+@pytest.mark.parametrize("what", ["pipe", "folder", "/dev/zero"])
+def test_only_a_file_is_watched(tmp_path: Path, what: str) -> None:
+    path = tmp_path / "s.jsonl"
+    if what == "pipe":
+        os.mkfifo(path)
+    elif what == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to(what)
+
+    with pytest.raises(StateUnwritable, match="is not a regular file"):
+        Tail(path).look()
 
 
 @pytest.mark.parametrize("how", ["replaced", "cut"])
