@@ -20,6 +20,8 @@ _TROUBLE: Final = 0.05
 """The share of answers 429 and 503 from which on fewer steps run at a time."""
 _EASE_EVERY_S: Final = 5.0
 _QUIET_S: Final = 30.0
+_RAISE_EVERY_S: Final = 1.0
+"""Back to all steps within ten seconds once it was quiet for long enough."""
 _FEWEST_ANSWERS: Final = 20
 
 
@@ -47,7 +49,7 @@ class Pressure:
             good, busy = good // 2, busy // 2
         if self.limit < self.most and now - max(quiet_since, self.eased_at) >= _QUIET_S:
             raised = min(self.most, self.limit + max(1, self.most // 8))
-            return Pressure(raised, self.most, good, busy, now - _QUIET_S + 2.0, quiet_since)
+            return Pressure(raised, self.most, good, busy, now - _QUIET_S + _RAISE_EVERY_S, quiet_since)
         return Pressure(self.limit, self.most, good, busy, self.eased_at, quiet_since)
 
 
