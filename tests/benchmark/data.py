@@ -57,13 +57,13 @@ def many_small(folder: Path, count: int) -> None:
     )
 
 
-def series(folder: Path, count: int, slices: int) -> None:
-    """Cases of one DICOM series each, slices of 50 kB."""
+def series(folder: Path, count: int, slices: int, *, side: int = 160) -> None:
+    """Cases of one DICOM series each; slices of 160 by 160 have 50 kB."""
     import numpy as np
     from pydicom.dataset import FileDataset, FileMetaDataset
     from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
-    pixels = np.zeros((160, 160), "int16").tobytes()
+    pixels = np.zeros((side, side), "int16").tobytes()
     for case in range(count):
         study, uid = generate_uid(), generate_uid()
         for number in range(slices):
@@ -75,7 +75,7 @@ def series(folder: Path, count: int, slices: int) -> None:
             one.SOPClassUID, one.SOPInstanceUID = CTImageStorage, meta.MediaStorageSOPInstanceUID
             one.StudyInstanceUID, one.SeriesInstanceUID, one.Modality = study, uid, "CT"
             one.PatientName = one.PatientID = one.PatientBirthDate = ""
-            one.Rows = one.Columns = 160
+            one.Rows = one.Columns = side
             one.SamplesPerPixel, one.PhotometricInterpretation = 1, "MONOCHROME2"
             one.BitsAllocated = one.BitsStored = 16
             one.HighBit, one.PixelRepresentation = 15, 1

@@ -9,7 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.benchmark import data
@@ -77,9 +77,9 @@ def _fresh(folder: Path, *arguments: str) -> Iterator[Server]:
         yield server
 
 
-def uploader(folder: Path, jobs: int, *arguments: str) -> Figure:
+def uploader(folder: Path, jobs: int, *arguments: str, state: Path | None = None) -> Figure:
     """Our own run of the manifest, with everything it does switched on."""
-    state = folder / f"state-{time.monotonic_ns()}.jsonl"
+    state = state or folder / f"state-{time.monotonic_ns()}.jsonl"
     with _fresh(folder, *arguments) as server:
         command = [PYTHON, "-m", "manifest_uploader", "run", "manifest.yaml", "--json"]
         command += ["--jobs", str(jobs), "--state", state]
@@ -91,8 +91,6 @@ def _with_requests(figure: Figure) -> Figure:
     lines = [line for line in figure.output.splitlines() if line.startswith('{"event": "summary"')]
     summary = json.loads(lines[-1])
     assert summary["cases"]["done"] == summary["cases"]["total"], summary
-    from dataclasses import replace
-
     return replace(figure, requests=summary["requests"])
 
 
@@ -103,8 +101,6 @@ def gcapi(folder: Path, threads: int, part: int, whole: int, *arguments: str) ->
     with _fresh(folder, *arguments) as server:
         command = [python, HERE / "client_gcapi.py", str(threads), folder]
         figure = run(command, cwd=folder, env=server.env)
-    from dataclasses import replace
-
     return replace(figure, scale=whole / part).scaled()
 
 
@@ -272,16 +268,82 @@ def _empty_series(folder: Path, count: int, slices: int) -> None:
     data._name_folders(folder, count)
 
 
+def bundle(folder: Path, size: Size) -> Iterator[Row]:
+    """One series of 2,000 slices of 512 kB as one bundle: what it takes of memory."""
+    slices = size.of(2000)
+    data.series(folder, 1, slices, side=512)
+    yield Row("bundle", "uploader --jobs 8", uploader(folder, 8), f"{slices:,} slices")
+
+
 def trouble(folder: Path, size: Size) -> Iterator[Row]:
-    """1,000 small cases; every tenth request is answered 503 for 10 s in the middle."""
+    """Small cases; every tenth request is answered 503 for 10 s in the middle."""
     data.two_files(folder, size.of(1000))
-    calm = uploader(folder, 8, "--latency-ms", "20")
-    hook = ("--hook", f"tests.benchmark.hooks:Trouble:{calm.wall_s / 3:.1f}/10/10")
+    calm, notes = ("--latency-ms", "20"), folder / "requests"
+    begin_s = 15.0
+    pace = _run_paced(folder, notes, calm, (1e9, 0.0))
+    yield Row("trouble", "undisturbed", pace.figure, f"{pace.rate:.1f} cases a second")
+    storm = _run_paced(folder, notes, calm, (begin_s, _TROUBLE_S))
+    end = storm.first + begin_s + _TROUBLE_S
+    fell = storm.requests_a_second(end - _TROUBLE_S, end) / pace.requests_a_second(
+        pace.first + begin_s, pace.first + begin_s + _TROUBLE_S
+    )
+    note = (
+        f"every case done; while it lasts {100 * fell:.0f} % of the requests a second; "
+        f"{100 * storm.fills_a_second(end + 38, end + 48) / pace.rate:.0f} % of the undisturbed "
+        "cases a second 40 s later"
+    )
+    yield Row("trouble", "10 s of 503s", storm.figure, note)
+
+
+_TROUBLE_S = 10.0
+
+
+@dataclass(frozen=True)
+class Paced:
+    """A run, and when it did what."""
+
+    figure: Figure
+    requests: tuple[float, ...]
+    """When each came, in seconds since 1970."""
+    fills: tuple[float, ...]
+    """When each case was filled."""
+
+    @property
+    def first(self) -> float:
+        """When the first request came."""
+        return self.requests[0]
+
+    @property
+    def rate(self) -> float:
+        """Cases filled a second, between the first and the last."""
+        return (len(self.fills) - 1) / (self.fills[-1] - self.fills[0])
+
+    def requests_a_second(self, begin: float, end: float) -> float:
+        """Of a stretch of time."""
+        return sum(begin <= one < end for one in self.requests) / (end - begin)
+
+    def fills_a_second(self, begin: float, end: float) -> float:
+        """Of a stretch of time, as far as there was something left to do."""
+        end = min(end, self.fills[-1])
+        return sum(begin <= one < end for one in self.fills) / max(end - begin, 0.1)
+
+
+def _run_paced(
+    folder: Path, notes: Path, arguments: Sequence[str], when: tuple[float, float]
+) -> Paced:
+    begin_s, length_s = when
     os.environ["PYTHONPATH"] = str(ROOT)
-    stormy = uploader(folder, 8, "--latency-ms", "20", *hook)
-    yield Row("trouble", "undisturbed", calm)
-    lost = stormy.wall_s - calm.wall_s
-    yield Row("trouble", "10 s of 503s", stormy, f"every case done, {lost:.1f} s later")
+    hook = f"tests.benchmark.hooks:Trouble:{begin_s}/{length_s}/10/{notes}"
+    state = folder / f"state-{time.monotonic_ns()}.jsonl"
+    figure = uploader(folder, 8, *arguments, "--hook", hook, state=state)
+    requests = tuple(float(line) for line in notes.read_text().split())
+    records = (json.loads(line) for line in state.read_text().splitlines()[1:])
+    fills = tuple(
+        record["time"]
+        for record in records
+        if record["event"] == "done" and record["step"].endswith(":fill")
+    )
+    return Paced(figure, requests, fills)
 
 
 def start(folder: Path, size: Size) -> Iterator[Row]:
@@ -306,6 +368,7 @@ WORKLOADS: dict[str, Callable[[Path, Size], Iterator[Row]]] = {
     "series": series,
     "huge": huge,
     "raw": raw,
+    "bundle": bundle,
     "nothing-to-do": nothing_to_do,
     "plan-large": plan_large,
     "trouble": trouble,
