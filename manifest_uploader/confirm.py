@@ -262,15 +262,15 @@ class Watcher:
         ready = {
             wait.item
             for wait in task.waits
-            if self._is_ready(wait, task, rows, now) or self._may_have_failed(wait, fresh)
+            if self._is_ready(wait, rows, now) or self._may_have_failed(wait, fresh)
         }
         for pk in ready:
             count, _ = self._memory.looks.get(pk, (0, 0.0))
             self._memory.looks[pk] = (count + 1, now + min(15.0, 0.5 * 2**count))
         return self._look_at(ready)
 
-    def _is_ready(self, wait: Wait, task: Watch, rows: dict[str, str] | None, now: float) -> bool:
-        if task.last or wait.last_look:
+    def _is_ready(self, wait: Wait, rows: dict[str, str] | None, now: float) -> bool:
+        if wait.last_look:
             return True
         _, due = self._memory.looks.get(wait.item, (0, 0.0))
         if now < due:
@@ -306,10 +306,10 @@ class Watcher:
             wait.image
             and wait.upload is not None
             and not wait.last_look
-            and (task.last or now - wait.since > _SESSIONS_AFTER_S)
+            and now - wait.since > _SESSIONS_AFTER_S
             for wait in task.waits
         )
-        if not late or (now < self._memory.sessions_due and not task.last):
+        if not late or now < self._memory.sessions_due:
             return ()
         started = time.monotonic()
         sessions = tuple(failed_sessions(self._connection))

@@ -402,8 +402,6 @@ class Watch:
     """See which of the waits have ended."""
 
     waits: tuple[Wait, ...]
-    last: bool = False
-    """Look at all of them now, whatever the schedule: nobody looks again in this run."""
     count: bool = False
     """Count the upload rows even if no wait asks for it."""
 

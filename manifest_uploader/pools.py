@@ -49,7 +49,8 @@ class Pressure:
             good, busy = good // 2, busy // 2
         if self.limit < self.most and now - max(quiet_since, self.eased_at) >= _QUIET_S:
             raised = min(self.most, self.limit + max(1, self.most // 8))
-            return Pressure(raised, self.most, good, busy, now - _QUIET_S + _RAISE_EVERY_S, quiet_since)
+            eased_at = now - _QUIET_S + _RAISE_EVERY_S
+            return Pressure(raised, self.most, good, busy, eased_at, quiet_since)
         return Pressure(self.limit, self.most, good, busy, self.eased_at, quiet_since)
 
 

@@ -1,4 +1,4 @@
-"""The other clients, each in an environment of its own, and the servers they talk to."""
+"""The servers that the clients talk to."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-import venv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +14,6 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
 STUDY = "benchmark"
-GCAPI = "gcapi==0.16.1"
-BOTO3 = "boto3"
 
 
 @dataclass(frozen=True)
@@ -35,19 +32,6 @@ class Server:
             "GRAND_CHALLENGE_AUTHORIZATION": self.token,
         }
         return found | ({"SSL_CERT_FILE": self.ca} if self.ca else {})
-
-
-def python_with(package: str) -> Path:
-    """The Python of an environment that holds a package; made once, kept in `.venvs`."""
-    name = package.replace("==", "-")
-    folder = ROOT / ".venvs" / f"{name}-py{sys.version_info[0]}{sys.version_info[1]}"
-    python = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
-    done = folder / "complete"
-    if not done.exists():
-        venv.create(folder, with_pip=True, clear=True)
-        subprocess.run([python, "-m", "pip", "install", "-q", package], check=True)
-        done.touch()
-    return python
 
 
 @contextlib.contextmanager

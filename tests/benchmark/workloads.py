@@ -15,15 +15,13 @@ from pathlib import Path
 from tests.benchmark import data
 from tests.benchmark.measure import Figure, middle, run
 from tests.benchmark.places import (
-    BOTO3,
-    GCAPI,
     HERE,
     ROOT,
     Server,
-    python_with,
     sandbox,
     storage,
 )
+from tests.others import BOTO3, GCAPI, python_with
 
 LATENCY_MS = 60
 MBIT = 160.0

@@ -10,19 +10,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
-import venv
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.e2e.data import write_series
-from tests.e2e.helpers import ROOT, STUDY, Box, Entry, environment, served_apart
+from tests.e2e.helpers import STUDY, Box, Entry, environment, served_apart
 from tests.e2e.size import measured
+from tests.others import GCAPI, python_with
 
-VERSION = "0.16.1"
 SCRIPT = """
 import sys, time
 from pathlib import Path
@@ -67,20 +65,6 @@ class Figures:
     bytes_sent: int
 
 
-def official_python() -> Path:
-    """The Python of an environment with the official client, made once for a checkout."""
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    folder = ROOT / ".venvs" / f"gcapi-{VERSION}-py{version}"
-    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    done = folder / "done"
-    if not done.exists():
-        venv.create(folder, with_pip=True, clear=True)
-        install = [str(python), "-m", "pip", "install", "-qq", f"gcapi=={VERSION}"]
-        subprocess.run(install, check=True, timeout=600)
-        done.touch()
-    return python
-
-
 def compare(folder: Path, sizes: Sizes) -> Figures:
     """Send all series with `uploader run`, and some with the official client."""
     box = Box(folder)
@@ -110,7 +94,7 @@ def _official(box: Box, sizes: Sizes) -> float:
     assert box.served is not None
     folders = [str(box.data / entry["name"]) for entry in box.entries[: sizes.scaled_from]]
     done = subprocess.run(
-        [str(official_python()), "-c", SCRIPT, box.served.url, box.served.token, STUDY, *folders],
+        [str(python_with(GCAPI)), "-c", SCRIPT, box.served.url, box.served.token, STUDY, *folders],
         env=environment(SSL_CERT_FILE=box.served.ca, PYTHONPATH=None),
         capture_output=True,
         text=True,
@@ -137,7 +121,7 @@ def main() -> None:
     sys.stdout.write(
         f"{sizes.series} series of {sizes.slices} slices, {found.bytes_sent / 1e6:.0f} MB, "
         f"{sizes.latency_ms} ms:\n"
-        f"  gcapi {VERSION}: sent in {official:.1f} s "
+        f"  {GCAPI}: sent in {official:.1f} s "
         f"(scaled from {min(sizes.scaled_from, sizes.series)} series)\n"
         f"  uploader: sent in {found.sent_s:.1f} s, {official / found.sent_s:.1f} times as fast "
         "(bar: at least 10)\n"

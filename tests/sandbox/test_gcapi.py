@@ -5,34 +5,22 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
-import venv
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from manifest_uploader.sandbox import main
+from tests.others import GCAPI, python_with
 from tests.sandbox.helpers import Client, settle
 
-VERSION = "0.16.1"
-ROOT = Path(__file__).parents[2]
 SCRIPT = Path(__file__).with_name("gcapi_script.py")
 
 
 @pytest.fixture(scope="session")
 def python() -> Path:
-    """Return the Python of an environment with the official client, made once for a checkout."""
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    folder = ROOT / ".venvs" / f"gcapi-{VERSION}-py{version}"
-    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    done = folder / "done"
-    if not done.exists():
-        venv.create(folder, with_pip=True, clear=True)
-        install = [str(python), "-m", "pip", "install", "-q", f"gcapi=={VERSION}"]
-        subprocess.run(install, check=True, timeout=600)
-        done.touch()
-    return python
+    """Return the Python of an environment with the official client."""
+    return python_with(GCAPI)
 
 
 def test_cases_of_the_official_client_arrive(

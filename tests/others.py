@@ -1,0 +1,27 @@
+"""Other people's clients, each in an environment of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+GCAPI = "gcapi==0.16.1"
+BOTO3 = "boto3"
+
+
+def python_with(package: str) -> Path:
+    """The Python of an environment that holds a package; made once, kept in `.venvs`."""
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    folder = ROOT / ".venvs" / f"{package.replace('==', '-')}-py{version}"
+    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    done = folder / "done"
+    if not done.exists():
+        venv.create(folder, with_pip=True, clear=True)
+        install = [str(python), "-m", "pip", "install", "-qq", package]
+        subprocess.run(install, check=True, timeout=600)
+        done.touch()
+    return python
