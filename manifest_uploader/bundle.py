@@ -109,10 +109,6 @@ def _is_many(count: int) -> bool:
     return count >= _MANY
 
 
-def _short(number: int) -> int:
-    return _LONG if _is_long(number) else number
-
-
 def _long_field(*numbers: int) -> bytes:
     return struct.pack(f"<2H{len(numbers)}Q", 1, 8 * len(numbers), *numbers)
 

@@ -166,17 +166,6 @@ class Target:
     kind: TargetKind
     slug: str
     pk: str
-    url: str | None = None
-    """Its page for people, where the platform names one on its own host."""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """An upload row as the platform lists it."""
-
-    pk: str
-    status: str
-    """Pending, Initialized, Completed or Aborted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -406,7 +395,6 @@ class Watch:
     """Count the upload rows even if no wait asks for it."""
 
 
-Step: TypeAlias = Upload | Create | Fill
 Task: TypeAlias = Upload | Create | Fill | Look | Watch
 
 

@@ -76,7 +76,7 @@ def _target(kind: TargetKind, entry: Json) -> Target | None:
         return None
     page = str(entry.get("url") or "")
     slug = entry.get("slug") or urlsplit(page).path.rstrip("/").rpartition("/")[2]
-    return Target(kind, str(slug), entry["pk"], page or None)
+    return Target(kind, str(slug), entry["pk"])
 
 
 def _unknown_target(manifest: Manifest, connection: Connection) -> Exception:

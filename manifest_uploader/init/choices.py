@@ -36,8 +36,6 @@ class Looked:
 
     groups: tuple[Group, ...]
     """In the order of their first files."""
-    loose: tuple[str, ...] = ()
-    """Files beside the DICOM files or images, which belong to none of them."""
 
 
 def sort_out(files: Sequence[str], full: Callable[[str], str], *, check_series: bool) -> Looked:
