@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from importlib import resources
 from itertools import groupby
 from typing import Any, Final
@@ -22,6 +21,7 @@ from manifest_uploader import __version__, targets
 from manifest_uploader.console import size_words
 from manifest_uploader.model import Record, Standing, TargetKind
 from manifest_uploader.problems import printable
+from manifest_uploader.report.compact import holds, rows_json
 from manifest_uploader.report.figures import Figure
 from manifest_uploader.report.rows import Row
 from manifest_uploader.report.tables import files_words
@@ -38,8 +38,8 @@ _STANDINGS: Final = {
     Standing.UPLOADING: ("being sent", "wait"),
     Standing.NEW: ("not begun", "wait"),
 }
-_LONGEST_VALUE: Final = 200
-"""Characters of a value that the page shows."""
+_WITHOUT_SCRIPT: Final = 1000
+"""Rows that the page also shows where no script runs, as in the preview of a letter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +81,17 @@ def render(
         figures=figures,
         style=markupsafe.Markup(style),  # noqa: S704 - our own file
         script=markupsafe.Markup(script),  # noqa: S704 - our own file
+        data=markupsafe.Markup(_data(rows, records, zone)),  # noqa: S704 - it holds no <
         style_hash=_digest(style),
         script_hash=_digest(script),
         version=__version__,
     )
+
+
+def _data(rows: Sequence[Row], records: Sequence[Record], zone: tzinfo) -> str:
+    last = max((record.time for record in records), default=0.0)
+    offset = datetime.fromtimestamp(last, zone).utcoffset() or timedelta()
+    return rows_json(rows, offset_s=int(offset.total_seconds()))
 
 
 def _own(name: str) -> str:
@@ -116,7 +123,8 @@ def _page(
         "numbers": _numbers(rows),
         "failures": _failures(rows),
         "standings": standings,
-        "rows": [_row(row, zone) for row in rows],
+        "count": len(rows),
+        "rows": [_row(row, zone) for row in rows] if len(rows) <= _WITHOUT_SCRIPT else [],
     }
 
 
@@ -180,7 +188,7 @@ def _row(row: Row, zone: tzinfo) -> dict[str, Any]:
         "item": row.item,
         "page": row.page,
         "socket": row.socket,
-        "holds": _holds(row),
+        "holds": holds(row),
         "sha256": row.sha256,
         "image": row.image,
         "size": row.size,
@@ -193,14 +201,6 @@ def _row(row: Row, zone: tzinfo) -> dict[str, Any]:
         "mood": _MOODS.get(row.standing, "wait"),
         "words": row.words,
     }
-
-
-def _holds(row: Row) -> str:
-    """The files, or the value as the manifest gives it."""
-    if row.value is None:
-        return files_words(row)
-    text = row.value if isinstance(row.value, str) else json.dumps(row.value, ensure_ascii=False)
-    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
 
 
 def _key(time: float | None) -> str | None:

@@ -80,6 +80,14 @@ def test_it_fits_logs_nothing_and_asks_nobody(
     assert tab.logged == []
 
 
+def test_on_a_phone_every_cell_is_as_wide_as_the_page(tab: Page, small: Path) -> None:
+    tab.open(small, width=375)
+
+    widths = tab.run("[...document.querySelector('#rows tr').cells].map((one) => one.offsetWidth)")
+
+    assert min(widths) > 300
+
+
 def test_what_failed_is_told_with_its_words(tab: Page, small: Path) -> None:
     tab.open(small)
 
@@ -180,10 +188,49 @@ def test_hostile_names_run_nothing_and_hide_nothing(tab: Page, tmp_path: Path) -
     tab.open(tmp_path / "m.report.html")
 
     assert tab.run("document.title") == "lung-nodules: report"
-    assert tab.run("document.querySelectorAll('img, body script').length") == 1
+    assert tab.run("document.querySelectorAll('img, body script:not([type])').length") == 1
     assert name in tab.run("document.body.innerText")
     assert "\\u202e" in tab.run("document.body.innerText")
     assert tab.logged == []
+
+
+CELLS = (
+    "[...{0}.querySelectorAll('tbody tr')].map((tr) => [...tr.cells].map((one) => one.innerHTML))"
+)
+
+
+def test_without_scripts_the_same_rows_are_there(tab: Page, small: Path) -> None:
+    tab.open(small)
+    made = tab.run(CELLS.format("document.querySelector('#table')"))
+    parsed = (
+        "new DOMParser().parseFromString(document.querySelector('noscript').textContent, "
+        "'text/html')"
+    )
+
+    written = tab.run(CELLS.format(f"({parsed})"))
+
+    assert len(made) == 80
+    assert written == made
+
+
+def test_where_no_script_runs_the_table_is_shown_or_the_csv_is_named(
+    tab: Page, small: Path, tmp_path: Path
+) -> None:
+    names = [f"p{number}" for number in range(600)]
+    write_manifest(tmp_path / "m.yaml", [entry(name) for name in names])
+    uploader("report", "m.yaml", cwd=tmp_path).expect(0)
+    tab.call("Emulation.setScriptExecutionDisabled", value=True)
+    try:
+        tab.open(small)
+        some = tab.run("[...document.querySelectorAll('table')].map((one) => one.offsetHeight > 0)")
+        tab.open(tmp_path / "m.report.html")
+        many = tab.run("document.querySelector('noscript').innerText")
+    finally:
+        tab.call("Emulation.setScriptExecutionDisabled", value=False)
+
+    assert some == [False, True]
+    assert "a table of 1200 values" in many
+    assert "uploader report --csv FILE" in many
 
 
 def test_a_script_that_is_not_ours_does_not_run(tab: Page, small: Path, tmp_path: Path) -> None:
