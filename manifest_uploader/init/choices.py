@@ -30,16 +30,10 @@ class Group:
     series: dicom.Series | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Looked:
-    """How files were told apart."""
-
-    groups: tuple[Group, ...]
-    """In the order of their first files."""
-
-
-def sort_out(files: Sequence[str], full: Callable[[str], str], *, check_series: bool) -> Looked:
-    """The images and documents that the files are.
+def sort_out(
+    files: Sequence[str], full: Callable[[str], str], *, check_series: bool
+) -> tuple[Group, ...]:
+    """The images and documents that the files are, in the order of their first files.
 
     The header of every DICOM file is read, unless `check_series` is False: then all of them are
     taken for one series. Of other files only the text headers of `.mhd` are read.
@@ -50,8 +44,8 @@ def sort_out(files: Sequence[str], full: Callable[[str], str], *, check_series: 
     taken = {path for group in groups for path in group.files}
     rest = tuple(path for path in others if path not in taken)
     if not groups and rest:
-        return Looked((Group(rest, rest[0]),))
-    return Looked(tuple(groups), rest)
+        return (Group(rest, rest[0]),)
+    return tuple(groups)
 
 
 def _by_series(

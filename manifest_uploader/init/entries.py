@@ -237,14 +237,14 @@ class Maker:
         self.told.add(what, f"{draft.name}: {labels}")
 
     def _groups(self, fitting: Fitting, wanted: Wanted, inside: Inside) -> Sequence[Group]:
-        looked = sort_out(fitting.files, self._full(inside), check_series=self.options.check_series)
-        self._tell_broken(fitting, looked.groups, inside)
+        groups = sort_out(fitting.files, self._full(inside), check_series=self.options.check_series)
+        self._tell_broken(fitting, groups, inside)
         if wanted.series is None:
-            return looked.groups
+            return groups
         pattern = wanted.series.casefold()
         return [
             group
-            for group in looked.groups
+            for group in groups
             if group.series and fnmatch.fnmatchcase(group.series.description.casefold(), pattern)
         ]
 
