@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -37,7 +38,7 @@ def test_any_folder_names(names: list[str]) -> None:
         for name in made:
             for inner in ("ct/1.png", "ct/2.png", "ct/x.txt", "airways.mha", f"{name}.pdf"):
                 with contextlib.suppress(OSError):
-                    write(Path(folder, "data", name, inner), inner)
+                    write(Path(folder, "data", name, inner), os.fsencode(inner))
 
         taken = written(Path(folder)) if made else {}
 
