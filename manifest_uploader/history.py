@@ -71,10 +71,12 @@ class Folding:
             self._cases[event.case] = _replaced(self._own_past(event.case), event, record.time)
 
     def _own_past(self, case: str) -> CasePast:
-        if case not in self._own:
-            self._own.add(case)
-            self._cases[case] = _copy(self._cases.get(case, EMPTY))
-        return self._cases[case]
+        if case in self._own:
+            return self._cases[case]
+        self._own.add(case)
+        before = self._cases.get(case)
+        past = self._cases[case] = CasePast() if before is None else _copy(before)
+        return past
 
     def _rename(self, event: Renamed) -> None:
         self._cases[event.case] = self._cases.pop(event.was, EMPTY)
@@ -93,7 +95,7 @@ def _copy(past: CasePast) -> CasePast:
 
 def _set(past: CasePast, **changes: Any) -> None:
     for name, value in changes.items():
-        object.__setattr__(past, name, value)
+        setattr(past, name, value)
 
 
 def standing(past: CasePast) -> Standing:

@@ -113,7 +113,7 @@ class Bench:
     connection: Connection
     target: Target
     binding: Binding
-    stored: state.Stored
+    stored: state.Stream
     history: History
 
     @property
@@ -138,8 +138,7 @@ def open_bench(options: Options, reading: Reading, connection: Connection) -> Be
     except ManifestInvalid:
         raise _everything(options, reading, connection) from None
     binding = Binding(_platform_name(options, connection), target.kind, target.slug, target.pk)
-    with without_collector():
-        stored = state.read(options.state)
+    stored = state.stream(options.state)
     state.check(stored, binding, options.state)
     with without_collector():
         history = past_of.fold(stored.records)
@@ -270,7 +269,7 @@ def _platform_problems(
     if not reading.manifest.slug:
         return local_problems(options, reading)
     target = find_target(reading.manifest, connection)
-    history = past_of.fold(state.read(options.state).records)
+    history = past_of.fold(state.stream(options.state).records)
     manifest = reading.manifest
     roots = _roots(options, reading)
     facts = survey(

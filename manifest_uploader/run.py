@@ -155,7 +155,7 @@ class Stand:
 def status(options: Options) -> Iterator[Stand]:
     """Where each case stands, from the state file alone."""
     manifest = read_manifest(options).manifest
-    history = past_of.fold(state.read(options.state).records)
+    history = past_of.fold(state.stream(options.state).records)
     for case in manifest.cases:
         yield stand_of(case.name, case.title, history.cases.get(case.name, past_of.EMPTY))
 

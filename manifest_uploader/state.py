@@ -14,11 +14,13 @@ import re
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import MISSING, Field, dataclass, fields
-from itertools import islice
+from functools import lru_cache
+from itertools import chain
 from pathlib import Path
-from typing import IO, Any, Final, TypeVar
+from types import NoneType
+from typing import IO, Any, Final, TypeAlias, TypeVar
 
 from manifest_uploader.errors import StateDamaged, StateMismatch, StateUnwritable
 from manifest_uploader.items import is_pk
@@ -35,15 +37,19 @@ from manifest_uploader.model import (
 _FORMAT: Final = "manifest-uploader state"
 _VERSION: Final = 1
 _LONGEST_LINE: Final = 4 * 2**20
-_TOGETHER: Final = 1000
-"""Lines."""
+_TOGETHER: Final = 256 * 2**10
+"""Bytes; one line at a time takes thrice as long."""
 _SOON_S: Final = 0.5
 """When what was written has to be on the disk, unless somebody waits for it."""
 _BEGINNING: Final = b'{"format":"manifest-uploader state",'
 """How every state file begins."""
 _NOT_OURS: Final = "this is not a state file of uploader"
+_Check: TypeAlias = Callable[[Any], Any]
 _STORAGE_ID: Final = re.compile(r"[\w.~-]{0,1024}", re.ASCII)
 _T = TypeVar("_T")
+_Piece: TypeAlias = list[tuple[int, dict[str, Any]]]
+"""Lines that follow each other, each with its number, as objects."""
+_NUMBERS: Final = (int, float)
 _NAMES: Final = {cls: name for name, cls in EVENT_NAMES.items()}
 
 
@@ -65,6 +71,16 @@ class Stored:
     binding: Binding | None
     """None: the file is new."""
     records: tuple[Record, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """What a state file holds, for one who takes each event once and keeps none."""
+
+    binding: Binding | None
+    """None: the file is new."""
+    records: Iterator[Record]
+    """Read while they are asked for; raises StateDamaged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +127,25 @@ def read(path: Path) -> Stored:
         StateDamaged: another line is not one that we wrote.
 
     """
-    lines = _lines(path)
-    first = next(lines, None)
+    found = stream(path)
+    return Stored(found.binding, tuple(found.records))
+
+
+def stream(path: Path) -> Stream:
+    """The same, event by event: those of 10,000 cases need not lie in memory together.
+
+    Raises:
+        StateDamaged: the first line is not one that we wrote.
+
+    """
+    pieces = filter(None, _pieces(path))
+    first = next(pieces, None)
     if first is None:
         _check_torn(path)
-        return Stored(None, ())
-    number, obj = first
+        return Stream(None, iter(()))
+    (number, obj), *rest = first
     binding = _binding(obj, path, number)
-    return Stored(binding, tuple(_records(lines, binding, path)))
+    return Stream(binding, _records(chain((rest,), pieces), binding, path))
 
 
 def _check_torn(path: Path) -> None:
@@ -132,15 +159,14 @@ def _check_torn(path: Path) -> None:
         raise _damaged(path, 1, _NOT_OURS)
 
 
-def _records(
-    lines: Iterable[tuple[int, dict[str, Any]]], binding: Binding, path: Path
-) -> Iterator[Record]:
+def _records(pieces: Iterable[_Piece], binding: Binding, path: Path) -> Iterator[Record]:
     """The events; git, which merges by lines, may have put the first line in again."""
-    for number, obj in lines:
-        if obj.get("format") != _FORMAT:
-            yield _record(obj, path, number)
-        elif _binding(obj, path, number) != binding:
-            raise _damaged(path, number, "it was merged with the state of another target")
+    for piece in pieces:
+        for number, obj in piece:
+            if "format" not in obj or obj["format"] != _FORMAT:
+                yield _record(obj, path, number)
+            elif _binding(obj, path, number) != binding:
+                raise _damaged(path, number, "it was merged with the state of another target")
 
 
 class Tail:
@@ -202,7 +228,7 @@ class Tail:
                 yield _record(obj, self._path, self._lines)
 
 
-def check(stored: Stored, binding: Binding, path: Path) -> None:
+def check(stored: Stored | Stream, binding: Binding, path: Path) -> None:
     """Hold a state's binding against what the run is about to work on.
 
     Raises:
@@ -224,7 +250,7 @@ def check(stored: Stored, binding: Binding, path: Path) -> None:
     )
 
 
-def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def _pieces(path: Path) -> Iterator[_Piece]:
     try:
         is_regular = stat.S_ISREG(path.stat().st_mode)
         if is_regular:
@@ -242,37 +268,36 @@ def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         )
 
 
-def _bounded_lines(file: IO[bytes], path: Path) -> Iterator[bytes]:
-    """The lines that are whole; none is longer than any that we write, whatever the file holds."""
-    number = 0
-    while line := file.readline(_LONGEST_LINE + 1):
-        number += 1
-        if line.endswith(b"\n"):
-            yield line
-        elif len(line) > _LONGEST_LINE:
+def _whole_lines(file: IO[bytes], path: Path) -> Iterator[_Piece]:
+    """The lines that are whole, many together; none is longer than any that we write."""
+    number, torn = 1, b""
+    while data := file.read(_TOGETHER):
+        whole, end, torn = (torn + data).rpartition(b"\n")
+        if end:
+            listed = whole.replace(b"\n", b"\n,")
+            count = len(listed) - len(whole) + 1
+            yield _listed_objects(listed, number, count) or _objects(whole, path, number)
+            number += count
+        if len(torn) > _LONGEST_LINE:
             raise _damaged(path, number, "a line longer than any that uploader writes")
 
 
-def _whole_lines(file: IO[bytes], path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The lines as objects; a thousand together, for one at a time takes thrice as long."""
-    number = 1
-    lines = _bounded_lines(file, path)
-    while chunk := list(islice(lines, _TOGETHER)):
-        yield from _objects(chunk, path, number)
-        number += len(chunk)
-
-
-def _objects(chunk: list[bytes], path: Path, first: int) -> Iterator[tuple[int, dict[str, Any]]]:
+def _listed_objects(listed: bytes, first: int, count: int) -> _Piece:
+    """The objects of so many lines with commas between; nothing if they are not that."""
     try:
-        found = json.loads(b"[" + b",".join(chunk) + b"]")
+        found = json.loads(b"[" + listed + b"]")
     except (ValueError, RecursionError):
-        found = ()
-    if len(found) == len(chunk) and all(type(one) is dict for one in found):
-        yield from enumerate(found, first)
-        return
-    for number, line in enumerate(chunk, first):
-        if not line.isspace():
-            yield number, _object(line, path, number)
+        return []
+    whole = len(found) == count and all(type(one) is dict for one in found)
+    return list(enumerate(found, first)) if whole else []
+
+
+def _objects(lines: bytes, path: Path, first: int) -> _Piece:
+    return [
+        (number, _object(line, path, number))
+        for number, line in enumerate(lines.split(b"\n"), first)
+        if line and not line.isspace()
+    ]
 
 
 def _object(line: bytes, path: Path, number: int) -> dict[str, Any]:
@@ -313,35 +338,61 @@ def _record(obj: dict[str, Any], path: Path, number: int) -> Record:
     if cls is None:
         raise _damaged(path, number, "an event that this version does not know")
     try:
-        return Record(_time(obj.get("time")), _event(cls, obj))
+        return Record(_time(obj.get("time")), _made(cls, obj))
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise _damaged(path, number, f"a wrong {name} event ({error})") from None
 
 
-def _event(cls: type, obj: dict[str, Any]) -> Event:
-    given: dict[str, Any] = {}
-    for name, check, otherwise in _SHAPES[cls]:
-        value = obj.get(name)
-        if value is not None:
-            given[name] = check(value)
-        elif otherwise is MISSING:
-            raise KeyError(name)
-        else:
-            given[name] = otherwise
-    return cls(**given)  # type: ignore[no-any-return]
+def _made(cls: Callable[..., _T], obj: dict[str, Any]) -> _T:
+    """The event, or entry, that an object describes; ValueError or TypeError if it is none."""
+    form = _form(cls, tuple(obj), tuple(map(type, obj.values())))
+    obj.update(form.absent)
+    values = list(map(obj.__getitem__, form.names))
+    for index, check in form.checks:
+        values[index] = check(values[index])
+    return cls(*values)
 
 
-# ── one check a field ───────────────────────────────────────────────────────────────────────
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """How to make an event of objects with the same keys and types."""
+
+    names: tuple[str, ...]
+    """Of all fields, in their order."""
+    absent: dict[str, Any]
+    """What stands for those that are missing or null."""
+    checks: tuple[tuple[int, _Check], ...]
+    """By index, of the values that are there."""
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError("text expected")
-    return value
+@lru_cache(maxsize=256)
+def _form(cls: Hashable, names: tuple[str, ...], types: tuple[type, ...]) -> _Form:
+    """The form of an object; a few make up a whole file, and looking costs more than making."""
+    wanted = _FIELDS[cls]
+    given = {
+        name: kind
+        for name, kind in zip(names, types, strict=True)
+        if name in wanted and kind is not NoneType and wanted[name].kind is not NoneType
+    }
+    for name, kind in given.items():
+        if kind is not wanted[name].kind:
+            raise TypeError(f"{name} is no {wanted[name].kind.__name__}")
+    absent = {name: one.otherwise for name, one in wanted.items() if name not in given}
+    if MISSING in absent.values():
+        raise TypeError(f"{min(name for name in absent if absent[name] is MISSING)} is missing")
+    checks = (
+        (index, one.check)
+        for index, (name, one) in enumerate(wanted.items())
+        if name in given and one.check is not None
+    )
+    return _Form(tuple(wanted), absent, tuple(checks))
+
+
+# ── what fields hold ────────────────────────────────────────────────────────────────────────
 
 
 def _time(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if type(value) not in _NUMBERS or not math.isfinite(value):
         raise TypeError("a time expected")
     return float(value)
 
@@ -350,72 +401,70 @@ def _pk(value: Any) -> str:
     """A pk of an upload or item: requests go to addresses that are made of it."""
     if not is_pk(value):
         raise ValueError("no pk")
-    return str(value)
+    return value
 
 
-def _storage_id(value: Any) -> str:
-    if not _STORAGE_ID.fullmatch(_text(value)):
+def _storage_id(value: str) -> str:
+    if not _STORAGE_ID.fullmatch(value):
         raise ValueError("no storage id")
-    return str(value)
-
-
-def _count(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**63:
-        raise TypeError("a count expected")
     return value
 
 
-def _flag(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError("true or false expected")
+def _count(value: int) -> int:
+    if not 0 <= value < 2**63:
+        raise ValueError("a count expected")
     return value
 
 
-def _entries(value: Any) -> tuple[Entry, ...]:
-    return tuple(
-        Entry(
-            _text(one["socket"]),
-            _optional(one.get("digest")),
-            stat=_optional(one.get("stat")),
-            upload=None if one.get("upload") is None else _pk(one["upload"]),
-            content=_optional(one.get("content")),
-            before=_optional(one.get("before")),
-        )
-        for one in value
-    )
+def _entries(value: list[Any]) -> tuple[Entry, ...]:
+    if not all(type(one) is dict for one in value):
+        raise TypeError("entries expected")
+    return tuple(_made(Entry, one) for one in value)
 
 
-def _optional(value: Any) -> str | None:
-    return None if value is None else _text(value)
-
-
-def _sessions(value: Any) -> tuple[str, ...]:
+def _sessions(value: list[Any]) -> tuple[str, ...]:
     return tuple(_pk(one) for one in value)
 
 
-_CHECKS: Final[dict[str, Callable[[Any], Any]]] = {
-    **dict.fromkeys(("case", "step", "socket", "title", "temporary", "stat", "content"), _text),
-    **dict.fromkeys(("sha256", "words", "why", "was", "source"), _text),
-    **dict.fromkeys(("order", "part_size", "size", "files"), _count),
-    **dict.fromkeys(("repeated", "final", "anew", "size_limit", "lost"), _flag),
-    **dict.fromkeys(("pk", "item"), _pk),
-    "storage_id": _storage_id,
-    "entries": _entries,
-    "sessions": _sessions,
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What a field has to be."""
+
+    kind: type
+    """Of the JSON value; NoneType: whatever there is, it does not count."""
+    check: _Check | None
+    otherwise: Any
+    """What stands for it where it is missing; MISSING: nothing does."""
+
+
+_TEXT: Final = (str, None)
+_FLAG: Final = (bool, None)
+_COUNT: Final = (int, _count)
+_KINDS: Final[dict[str, tuple[type, _Check | None]]] = {
+    **dict.fromkeys(("order", "part_size", "size", "files"), _COUNT),
+    **dict.fromkeys(("repeated", "final", "anew", "size_limit", "lost"), _FLAG),
+    **dict.fromkeys(("pk", "item", "upload"), (str, _pk)),
+    "storage_id": (str, _storage_id),
+    "entries": (list, _entries),
+    "sessions": (list, _sessions),
 }
+"""Of fields that are no plain text."""
 
 
-def _shape(cls: type) -> tuple[tuple[str, Callable[[Any], Any], Any], ...]:
-    """Name, check, and what stands where it is missing (MISSING: nothing may) of every field."""
-    checks = _CHECKS | ({"pk": _text} if cls is Confirmed else {})  # there it is any mark
-    return tuple((one.name, checks[one.name], _otherwise(one)) for one in fields(cls))
+def _wanted(cls: type, one: Field[Any]) -> _Wanted:
+    kind, check = _KINDS.get(one.name, _TEXT)
+    if cls is Confirmed and one.name == "pk":  # any mark
+        check = None
+    if cls is Entry and one.name in {"step", "source"}:  # not kept
+        kind = NoneType
+    may_be_none = one.default is MISSING and "None" in str(one.type)
+    return _Wanted(kind, check, None if may_be_none else one.default)
 
 
-def _otherwise(one: Field[Any]) -> Any:
-    return None if one.default is MISSING and "None" in str(one.type) else one.default
-
-
-_SHAPES: Final = {cls: _shape(cls) for cls in EVENT_NAMES.values()}
+_FIELDS: Final[dict[Hashable, dict[str, _Wanted]]] = {
+    cls: {one.name: _wanted(cls, one) for one in fields(cls)}
+    for cls in (*EVENT_NAMES.values(), Entry)
+}
 
 
 # ── writing ─────────────────────────────────────────────────────────────────────────────────
@@ -441,7 +490,7 @@ class Writer:
         self._due = 0.0
         self._handle = self._guarded(self._open)
 
-    def bind(self, stored: Stored, platform: str, target: Target) -> None:
+    def bind(self, stored: Stored | Stream, platform: str, target: Target) -> None:
         """Write the first line of a new file."""
         if stored.binding is None:
             first = {
