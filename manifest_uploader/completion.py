@@ -14,6 +14,11 @@ from typing import Any, Final
 _YAML: Final = (".yaml", ".yml")
 _ZSH_HEAD: Final = "(( $+functions[compdef] )) || { autoload -Uz compinit && compinit -i }\n"
 """Without zsh's own completion there is nothing to add ours to."""
+_ZSH_LINE: Final = {
+    'COMP_LINE="$BUFFER"': 'COMP_LINE="${(j: :)words[1,CURRENT]}"',
+    'COMP_POINT="$CURSOR"': 'COMP_POINT="${#${(j: :)words[1,CURRENT]}}"',
+}
+"""The command that is typed, up to its last word, for the whole line: `cd study; uploader run l`."""
 
 
 def script(shell: str) -> str:
@@ -21,8 +26,12 @@ def script(shell: str) -> str:
     from argcomplete.shell_integration import shellcode  # noqa: PLC0415 - late: 20 ms
 
     text = str(shellcode(["uploader"], shell=shell)).strip() + "\n"
+    if shell != "zsh":
+        return text
+    for theirs, ours in _ZSH_LINE.items():
+        text = text.replace(theirs, ours)
     head, rest = text.split("\n", 1)
-    return f"{head}\n{_ZSH_HEAD}{rest}" if shell == "zsh" else text
+    return f"{head}\n{_ZSH_HEAD}{rest}"
 
 
 def answer(parser: argparse.ArgumentParser) -> None:

@@ -130,6 +130,19 @@ def test_zsh_completes(folder: Path) -> None:
         shell.type("--out\t", until="--output")
 
 
+@needs("zsh")
+@pytest.mark.parametrize("before", ["cd . && ", "true; ", "A=b ", "x=$(true); "])
+def test_zsh_completes_behind_other_commands(folder: Path, before: str) -> None:
+    (folder / ".zshrc").write_text("PS1='ready> '\n")
+    (folder / "my study.yaml").write_text("")
+    subprocess.run(INSTALL["zsh"], shell=True, cwd=folder, env=home(folder), check=True)
+
+    with terminal("zsh", "-i", folder=folder) as shell:
+        shell.type("", until="ready> ")
+        shell.type(f"{before}uploader run my\t", until="my\\ study.yaml ")
+        shell.type("--recr\t", until="--recreate")
+
+
 @needs("fish")
 def test_fish_completes(folder: Path) -> None:
     (folder / ".config" / "fish").mkdir(parents=True)
