@@ -18,7 +18,7 @@ _ZSH_LINE: Final = {
     'COMP_LINE="$BUFFER"': 'COMP_LINE="${(j: :)words[1,CURRENT]}"',
     'COMP_POINT="$CURSOR"': 'COMP_POINT="${#${(j: :)words[1,CURRENT]}}"',
 }
-"""The command that is typed, up to its last word, for the whole line: `cd study; uploader run l`."""
+"""What is typed of the command, in the place of the whole line: `cd study; uploader run l`."""
 
 
 def script(shell: str) -> str:
