@@ -45,7 +45,7 @@ def named(files: Files) -> Files:
 
 def find_wrong(files: Files) -> Iterator[Wrong]:
     """What would make an upload of these files fail, or be read as something else."""
-    if _clash(files):
+    if len(files) > 1 and _clash(files):
         yield from _clashes(files)
     names = {file.name for file in files.values()}
     for path, file in files.items():

@@ -102,14 +102,18 @@ def wanted_entry(case: Case, value: Value, desk: Desk) -> Entry:
             digest = json_digest(value.value)
             if socket_of(value, desk).super_kind == "Value":
                 return Entry(value.socket, digest)
-            entry = Entry(value.socket, None, stat=digest, content=digest)
-            return replace(entry, source=files_of(value))
+            return Entry(value.socket, None, stat=digest, content=digest, source=files_of(value))
         case FileValue():
             facts = desk.facts.values[case.name, value.socket]
             if socket_of(value, desk).super_kind == "Value":
                 return Entry(value.socket, facts.content, stat=facts.stat)
-            entry = Entry(value.socket, None, stat=facts.stat, content=facts.content)
-            return replace(entry, source=files_of(value))
+            return Entry(
+                value.socket,
+                None,
+                stat=facts.stat,
+                content=facts.content,
+                source=files_of(value),
+            )
 
 
 def _is_same(was: Entry, wanted: Entry) -> bool:

@@ -197,7 +197,7 @@ class _Search:
             hint = "'file' names exactly one file; write 'files' for several that are one image"
             self._say(f"'{self._value.paths[0]}' matches {len(self._found)} files", hint)
             return ()
-        files = named(self._found)
+        files = named(self._found) if len(self._found) > 1 else self._found
         for message, hint in find_wrong(files):
             self._say(message, hint)
         return tuple(files.values())
@@ -260,7 +260,7 @@ class _Search:
         if not name.isascii():  # a Mac may spell the same name another way
             name = unicodedata.normalize("NFC", name)
         self._found[path] = LocalFile(
-            Path(self._inside + path), name, facts.st_size, facts.st_mtime_ns, facts.st_ino
+            self._inside + path, name, facts.st_size, facts.st_mtime_ns, facts.st_ino
         )
 
     def _is_readable(self, path: str, facts: os.stat_result) -> bool:

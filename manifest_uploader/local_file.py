@@ -21,14 +21,19 @@ class FileChanged(Exception):
 class LocalFile:
     """A regular, readable file as it was when it was looked at."""
 
-    path: Path
-    """Can be opened from any working directory."""
+    full: str
+    """Its path, that can be opened from any working directory."""
     name: str
     """Inside its upload: its base name, in a few cases with a place before it or a folder."""
     size: int
     """Bytes."""
     mtime_ns: int
     inode: int
+
+    @property
+    def path(self) -> Path:
+        """The same as a Path, which costs more to make than to look at the file."""
+        return Path(self.full)
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,6 +154,8 @@ def _plan_case(
 def _without_old_failures(case: Case, past: CasePast) -> tuple[CasePast, tuple[Failed, ...]]:
     """The past of a case with nothing to send: what failed before is no longer wanted."""
     wanted = {value.socket for value in case.values}
+    if past.words is None and past.sockets.keys() <= wanted:
+        return past, ()
     sockets = {slug: socket for slug, socket in past.sockets.items() if slug in wanted}
     over = (Failed(case.name, case.name, None, "", final=False),) if past.words is not None else ()
     return replace(past, sockets=sockets, words=None), over

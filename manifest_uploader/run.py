@@ -125,20 +125,30 @@ def validate(options: Options) -> Manifest:
 
 def plan(options: Options) -> tuple[Plan, Facts]:
     """What a run would do now; nothing is changed and nothing is written."""
-    return _plan(options, read_manifest(options))
+    with _gathering():
+        reading = read_manifest(options)
+    return _plan(options, reading)
 
 
 def _plan(options: Options, reading: Reading) -> tuple[Plan, Facts]:
     from manifest_uploader.connection import Connection  # noqa: PLC0415 - late: 0.3 s of CPU
 
     assert options.platform is not None
-    with closing(Connection(options.platform, patience=options.patience)) as connection:
+    found = Connection(options.platform, patience=options.patience)
+    with closing(found) as connection, _gathering():
         bench = open_bench(options, reading, connection)
         settled(bench)
         presume(bench)
         desk = gather(options, bench)
-        with without_collector():
-            return make_plan(desk, temporary=temporary_title), desk.facts
+        return make_plan(desk, temporary=temporary_title), desk.facts
+
+
+@contextmanager
+def _gathering() -> Iterator[None]:
+    """What is gathered stays: no collection walks through it, neither now nor later."""
+    with without_collector():
+        yield
+        gc.freeze()
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +191,8 @@ def run(options: Options, observers: Sequence[Observer], stop: threading.Event) 
 
     assert options.platform is not None
     started = time.monotonic()
-    reading = read_manifest(options)
+    with _gathering():
+        reading = read_manifest(options)
     with lock.held(options.state, take_over=options.take_over, command=options.command):
         meter = Meter()
         threads = Threads(options.jobs, stop=stop, pressure=meter.take_pressure)
@@ -192,16 +203,16 @@ def run(options: Options, observers: Sequence[Observer], stop: threading.Event) 
             stopping=lambda: threads.stopping,
         )
         with closing(connection):
-            bench = open_bench(options, reading, connection)
-            found = settled(bench)
-            desk = gather(options, bench)
+            with _gathering():
+                bench = open_bench(options, reading, connection)
+                found = settled(bench)
+                desk = gather(options, bench)
             with _writing(options, bench) as writer:
                 log = _Log(writer, bench, observers)
                 log.follow(found)
                 _send_again(bench, desk, log)
-                with without_collector():
+                with _gathering():
                     plan = make_plan(replace(desk, history=log.history), temporary=temporary_title)
-                gc.freeze()  # what was gathered stays: no collection need walk through it again
                 log.begins(plan)
                 agenda = _agenda(options, plan, desk.facts)
                 _Acting(options, bench, plan, threads, log).act(agenda, started, desk.facts)

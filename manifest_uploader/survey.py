@@ -301,7 +301,8 @@ class _Local:
         facts = value_facts(source)
         known = None if self.scope.checksum else _known_content(facts, past, value.socket)
         if known is not None:
-            return replace(facts, content=known)
+            size, name, bundle, stat = facts.size, facts.name, facts.bundle, facts.stat
+            return ValueFacts(facts.files, size, name, bundle, stat, known)
         socket = self.sockets.get(value.socket)
         if self._is_json(source, socket):
             return self._json(value, source, facts, past)

@@ -39,7 +39,7 @@ def local(path: Path, data: bytes | None = None) -> LocalFile:
     if data is not None:
         path.write_bytes(data)
     facts = path.stat()
-    return LocalFile(path, path.name, facts.st_size, facts.st_mtime_ns, facts.st_ino)
+    return LocalFile(str(path), path.name, facts.st_size, facts.st_mtime_ns, facts.st_ino)
 
 
 def read(part: Part) -> bytes:

@@ -46,7 +46,7 @@ class Bench:
         path = self.folder / "a.mha"
         path.write_bytes(data)
         facts = path.stat()
-        return LocalFile(path, path.name, facts.st_size, facts.st_mtime_ns, facts.st_ino)
+        return LocalFile(str(path), path.name, facts.st_size, facts.st_mtime_ns, facts.st_ino)
 
     def tools(self, connection: Connection | None = None) -> Tools:
         return Tools(

@@ -71,7 +71,7 @@ def said(folder: Path, *paths: str, single: bool = False) -> tuple[str, str | No
 def local(path: Path, name: str | None = None) -> LocalFile:
     """A file as it is now."""
     facts = path.stat()
-    return LocalFile(path, name or path.name, facts.st_size, facts.st_mtime_ns, facts.st_ino)
+    return LocalFile(str(path), name or path.name, facts.st_size, facts.st_mtime_ns, facts.st_ino)
 
 
 def manifest(path: Path, written_root: str | None) -> Manifest:

@@ -109,7 +109,7 @@ def test_a_bundle_of_huge_files_has_long_fields(tmp_path: Path, size: int) -> No
 
 
 def fake(name: str, size: int) -> LocalFile:
-    return LocalFile(Path(name), name, size, 0, 0)
+    return LocalFile(name, name, size, 0, 0)
 
 
 @pytest.mark.parametrize(("count", "end"), [(65_534, 22), (65_535, 98)])
