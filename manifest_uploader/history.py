@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from manifest_uploader.causes import explained
 from manifest_uploader.model import (
@@ -36,6 +36,9 @@ from manifest_uploader.model import (
 )
 
 EMPTY: Final = CasePast()
+
+_Own: TypeAlias = Any
+"""A CasePast that was made here, and may be changed."""
 
 
 def fold(records: Iterable[Record]) -> History:
@@ -93,11 +96,6 @@ def _copy(past: CasePast) -> CasePast:
     return replace(past, sockets=dict(past.sockets), uploads=dict(past.uploads))
 
 
-def _set(past: CasePast, **changes: Any) -> None:
-    for name, value in changes.items():
-        setattr(past, name, value)
-
-
 def standing(past: CasePast) -> Standing:
     """Where a case stands, by what is written down alone."""
     if past.gone:
@@ -117,30 +115,39 @@ def standing(past: CasePast) -> Standing:
 # ── one change an event ─────────────────────────────────────────────────────────────────────
 
 
-def _started(past: CasePast, event: Started, time: float) -> None:
+def _started(past: _Own, event: Started, time: float) -> None:
     if event.step.endswith(":create"):
-        _set(past, temporary=event.title, order=event.order, unsure=False, words=None, gone=False)
+        past.temporary = event.title
+        past.order = event.order
+        past.unsure = False
+        past.words = None
+        past.gone = False
     elif event.step.endswith(":fill"):
-        _set(past, filling=event, filling_since=time, unsure=False, words=None)
+        past.filling = event
+        past.filling_since = time
+        past.unsure = False
+        past.words = None
     else:
-        _set(past, words=None)
+        past.words = None
 
 
-def _opened(past: CasePast, event: Opened, time: float) -> None:
+def _opened(past: _Own, event: Opened, time: float) -> None:
     begun = Begun(event.pk, event.storage_id, event.part_size, event.stat)
     _uploads(past)[event.socket] = UploadPast(begun, done=False, time=time)
 
 
-def _done(past: CasePast, event: Done, time: float) -> None:
+def _done(past: _Own, event: Done, time: float) -> None:
     if event.step.endswith(":create"):
-        _set(past, item=event.pk, unsure=False, words=None)
+        past.item = event.pk
+        past.unsure = False
+        past.words = None
     elif event.step.endswith(":fill"):
         _filled(past, time)
     else:
         _uploaded(past, event, time)
 
 
-def _uploaded(past: CasePast, event: Done, time: float) -> None:
+def _uploaded(past: _Own, event: Done, time: float) -> None:
     if event.socket is None or event.pk is None:
         return
     before = past.uploads.get(event.socket)
@@ -155,46 +162,47 @@ def _uploaded(past: CasePast, event: Done, time: float) -> None:
     _uploads(past)[event.socket] = UploadPast(begun, done=True, content=event.content, time=time)
 
 
-def _filled(past: CasePast, time: float) -> None:
+def _filled(past: _Own, time: float) -> None:
     filling = past.filling
     if filling is None:
-        _set(past, unsure=False, words=None)
+        past.unsure = False
+        past.words = None
         return
     since = past.filling_since or time
     for entry in filling.entries:
         past_socket = SocketPast(entry, since, "waiting", repeated=filling.repeated)
         _sockets(past)[entry.socket] = past_socket
         _uploads(past).pop(entry.socket, None)
-    _set(
-        past,
-        title=past.title if filling.title is None else filling.title,
-        order=past.order if filling.order is None else filling.order,
-        filling=None,
-        unsure=False,
-        words=None,
-        repeated=False,
-    )
+    past.title = past.title if filling.title is None else filling.title
+    past.order = past.order if filling.order is None else filling.order
+    past.filling = None
+    past.unsure = False
+    past.words = None
+    past.repeated = False
 
 
-def _failed(past: CasePast, event: Failed, _: float) -> None:
+def _failed(past: _Own, event: Failed, _: float) -> None:
     """No words: it was found out that the step did not act."""
-    _set(past, words=event.words or None)
+    past.words = event.words or None
     if event.step.endswith(":fill"):
-        _set(past, filling=None, unsure=False, repeated=past.repeated or not event.words)
+        past.filling = None
+        past.unsure = False
+        past.repeated = past.repeated or not event.words
 
 
-def _unsure(past: CasePast, event: Unsure, _: float) -> None:
-    _set(past, unsure=True, words=event.why)
+def _unsure(past: _Own, event: Unsure, _: float) -> None:
+    past.unsure = True
+    past.words = event.why
 
 
-def _confirmed(past: CasePast, event: Confirmed, time: float) -> None:
+def _confirmed(past: _Own, event: Confirmed, time: float) -> None:
     was = _socket(past, event.socket, time)
     _sockets(past)[event.socket] = SocketPast(
         was.entry, was.since, "confirmed", None, event.pk, was.repeated
     )
 
 
-def _import_failed(past: CasePast, event: ImportFailed, time: float) -> None:
+def _import_failed(past: _Own, event: ImportFailed, time: float) -> None:
     was = _socket(past, event.socket, time)
     _sockets(past)[event.socket] = SocketPast(
         was.entry,
@@ -206,7 +214,7 @@ def _import_failed(past: CasePast, event: ImportFailed, time: float) -> None:
     )
 
 
-def _checked(past: CasePast, event: Checked, _: float) -> None:
+def _checked(past: _Own, event: Checked, _: float) -> None:
     if (was := past.sockets.get(event.socket)) is not None:
         entry = replace(was.entry, stat=event.stat)
         _sockets(past)[event.socket] = replace(was, entry=entry)
@@ -215,14 +223,14 @@ def _checked(past: CasePast, event: Checked, _: float) -> None:
         _uploads(past)[event.socket] = replace(upload, begun=begun)
 
 
-def _replaced(past: CasePast, event: Adopted | Gone, time: float) -> CasePast:
+def _replaced(past: _Own, event: Adopted | Gone, time: float) -> CasePast:
     if isinstance(event, Adopted):
         sockets = {entry.socket: SocketPast(entry, time, "confirmed") for entry in event.entries}
         return CasePast(item=event.item, title=event.title, sockets=sockets)
     if event.anew:
         return CasePast()
-    _set(past, gone=True)
-    return past
+    past.gone = True
+    return past  # type: ignore[no-any-return]
 
 
 def _socket(past: CasePast, socket: str, time: float) -> SocketPast:

@@ -14,10 +14,12 @@ import re
 import stat
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Generator, Hashable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import MISSING, Field, dataclass, fields
 from functools import lru_cache
 from itertools import chain
+from operator import itemgetter
 from pathlib import Path
 from types import NoneType
 from typing import IO, Any, Final, TypeAlias, TypeVar
@@ -37,7 +39,7 @@ from manifest_uploader.model import (
 _FORMAT: Final = "manifest-uploader state"
 _VERSION: Final = 1
 _LONGEST_LINE: Final = 4 * 2**20
-_TOGETHER: Final = 256 * 2**10
+_TOGETHER: Final = 64 * 2**10
 """Bytes; one line at a time takes thrice as long."""
 _SOON_S: Final = 0.5
 """When what was written has to be on the disk, unless somebody waits for it."""
@@ -138,14 +140,14 @@ def stream(path: Path) -> Stream:
         StateDamaged: the first line is not one that we wrote.
 
     """
-    pieces = filter(None, _pieces(path))
-    first = next(pieces, None)
+    with closing(_pieces(path)) as pieces:
+        first = next(pieces, None)
     if first is None:
         _check_torn(path)
         return Stream(None, iter(()))
-    (number, obj), *rest = first
+    number, obj = first[0]
     binding = _binding(obj, path, number)
-    return Stream(binding, _records(chain((rest,), pieces), binding, path))
+    return Stream(binding, _records(binding, path))
 
 
 def _check_torn(path: Path) -> None:
@@ -159,10 +161,10 @@ def _check_torn(path: Path) -> None:
         raise _damaged(path, 1, _NOT_OURS)
 
 
-def _records(pieces: Iterable[_Piece], binding: Binding, path: Path) -> Iterator[Record]:
+def _records(binding: Binding, path: Path) -> Iterator[Record]:
     """The events; git, which merges by lines, may have put the first line in again."""
-    for piece in pieces:
-        for number, obj in piece:
+    with closing(_pieces(path)) as pieces:
+        for number, obj in chain.from_iterable(pieces):
             if "format" not in obj or obj["format"] != _FORMAT:
                 yield _record(obj, path, number)
             elif _binding(obj, path, number) != binding:
@@ -250,12 +252,12 @@ def check(stored: Stored | Stream, binding: Binding, path: Path) -> None:
     )
 
 
-def _pieces(path: Path) -> Iterator[_Piece]:
+def _pieces(path: Path) -> Generator[_Piece, None, None]:
     try:
         is_regular = stat.S_ISREG(path.stat().st_mode)
         if is_regular:
             with path.open("rb") as file:
-                yield from _whole_lines(file, path)
+                yield from filter(None, _whole_lines(file, path))
     except FileNotFoundError:
         return
     except OSError as error:
@@ -346,23 +348,23 @@ def _record(obj: dict[str, Any], path: Path, number: int) -> Record:
 def _made(cls: Callable[..., _T], obj: dict[str, Any]) -> _T:
     """The event, or entry, that an object describes; ValueError or TypeError if it is none."""
     form = _form(cls, tuple(obj), tuple(map(type, obj.values())))
-    obj.update(form.absent)
-    values = list(map(obj.__getitem__, form.names))
-    for index, check in form.checks:
-        values[index] = check(values[index])
-    return cls(*values)
+    if form.absent:
+        obj.update(form.absent)
+    for name, check in form.checks:
+        obj[name] = check(obj[name])
+    return cls(*form.values_of(obj))
 
 
 @dataclass(frozen=True, slots=True)
 class _Form:
     """How to make an event of objects with the same keys and types."""
 
-    names: tuple[str, ...]
+    values_of: Callable[[dict[str, Any]], Iterable[Any]]
     """Of all fields, in their order."""
     absent: dict[str, Any]
     """What stands for those that are missing or null."""
-    checks: tuple[tuple[int, _Check], ...]
-    """By index, of the values that are there."""
+    checks: tuple[tuple[str, _Check], ...]
+    """By name, of the values that are there."""
 
 
 @lru_cache(maxsize=256)
@@ -381,11 +383,13 @@ def _form(cls: Hashable, names: tuple[str, ...], types: tuple[type, ...]) -> _Fo
     if MISSING in absent.values():
         raise TypeError(f"{min(name for name in absent if absent[name] is MISSING)} is missing")
     checks = (
-        (index, one.check)
-        for index, (name, one) in enumerate(wanted.items())
-        if name in given and one.check is not None
+        (name, one.check) for name, one in wanted.items() if name in given and one.check is not None
     )
-    return _Form(tuple(wanted), absent, tuple(checks))
+    return _Form(_getter(list(wanted)), absent, tuple(checks))
+
+
+def _getter(names: list[str]) -> Callable[[dict[str, Any]], Iterable[Any]]:
+    return itemgetter(*names) if len(names) > 1 else lambda obj: [obj[names[0]]]
 
 
 # ── what fields hold ────────────────────────────────────────────────────────────────────────
