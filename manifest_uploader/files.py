@@ -178,7 +178,8 @@ class _Search:
             hint = "write paths relative to the root; --root says where the files are"
             self._say(f"'{written}' is outside the root", hint)
             return
-        path = posixpath.normpath(written)
+        tidy = posixpath.normpath(written)
+        path = written if tidy == written else tidy  # one string a file, not two
         facts = self._look(path)
         if facts is None:
             self._take_matches(written, path)

@@ -266,7 +266,8 @@ class _Reader:
             value = self._scalar(inner) if type(inner) is ScalarEvent else self._node(inner)
             whole = whole and key is not None
             if key is not None and (key.text not in entries or self._is_new(key, entries)):
-                entries[intern(key.text)] = (key, value)
+                key.text = key.value = intern(key.text)
+                entries[key.text] = (key, value)
             self._nodes += 2
             if self._nodes > NODES:
                 self._too_many(event)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Final
 
 from manifest_uploader import history as past_of
@@ -181,7 +182,13 @@ def _untouched(
 
 
 def _kind(case: Case) -> tuple[str, ...]:
-    return tuple(sorted(value.socket for value in case.values))
+    return _sorted(tuple(value.socket for value in case.values))
+
+
+@lru_cache(maxsize=64)
+def _sorted(sockets: tuple[str, ...]) -> tuple[str, ...]:
+    """The same tuple for all cases with the same sockets, which are most."""
+    return tuple(sorted(sockets))
 
 
 def _create(
@@ -211,7 +218,8 @@ def _fill(
     values = tuple(
         targets.value_json(value, socket_of(value, desk), entry) for value, entry in sent
     )
-    item = past.item if past.item is not None else PkOf(f"{case.name}:create")
+    item = PkOf(create.step) if create is not None else past.item
+    assert item is not None, "what is not made here was made before"
     return Fill(
         f"{case.name}:fill",
         case.name,

@@ -49,13 +49,17 @@ class Problems:
         self.path = path
         self._found: dict[Problem, None] = {}
         self._settled: set[tuple[int, int]] = set()
+        self._line = 0
+        """The last line; places on one line share it, which is a tenth of what a case takes."""
 
     def __len__(self) -> int:
         return len(self._found)
 
     def place(self, at: Located) -> Place:
         """Where `at` stands."""
-        return Place(self.path, at.line, at.column)
+        if at.line != self._line:
+            self._line = at.line
+        return Place(self.path, self._line, at.column)
 
     def add(
         self, message: str, at: Located, hint: str | None = None, *, last_word: bool = False

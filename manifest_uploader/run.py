@@ -140,7 +140,8 @@ def _plan(options: Options, reading: Reading) -> tuple[Plan, Facts]:
         settled(bench)
         presume(bench)
         desk = gather(options, bench)
-        return make_plan(desk, temporary=temporary_title), desk.facts
+        plan = make_plan(desk, temporary=temporary_title)
+        return plan, replace(desk.facts, values={})  # the plan holds what it took of them
 
 
 @contextmanager
