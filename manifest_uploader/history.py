@@ -133,7 +133,7 @@ def _started(past: _Own, event: Started, time: float) -> None:
 
 def _opened(past: _Own, event: Opened, time: float) -> None:
     begun = Begun(event.pk, event.storage_id, event.part_size, event.stat)
-    _uploads(past)[event.socket] = UploadPast(begun, done=False, time=time)
+    past.uploads[event.socket] = UploadPast(begun, done=False, time=time)
 
 
 def _done(past: _Own, event: Done, time: float) -> None:
@@ -159,7 +159,7 @@ def _uploaded(past: _Own, event: Done, time: float) -> None:
             before.begun.stat,
         )
     begun = Begun(event.pk, storage_id, part_size, event.stat or stat)
-    _uploads(past)[event.socket] = UploadPast(begun, done=True, content=event.content, time=time)
+    past.uploads[event.socket] = UploadPast(begun, done=True, content=event.content, time=time)
 
 
 def _filled(past: _Own, time: float) -> None:
@@ -171,8 +171,8 @@ def _filled(past: _Own, time: float) -> None:
     since = past.filling_since or time
     for entry in filling.entries:
         past_socket = SocketPast(entry, since, "waiting", repeated=filling.repeated)
-        _sockets(past)[entry.socket] = past_socket
-        _uploads(past).pop(entry.socket, None)
+        past.sockets[entry.socket] = past_socket
+        past.uploads.pop(entry.socket, None)
     past.title = past.title if filling.title is None else filling.title
     past.order = past.order if filling.order is None else filling.order
     past.filling = None
@@ -197,14 +197,14 @@ def _unsure(past: _Own, event: Unsure, _: float) -> None:
 
 def _confirmed(past: _Own, event: Confirmed, time: float) -> None:
     was = _socket(past, event.socket, time)
-    _sockets(past)[event.socket] = SocketPast(
+    past.sockets[event.socket] = SocketPast(
         was.entry, was.since, "confirmed", None, event.pk, was.repeated
     )
 
 
 def _import_failed(past: _Own, event: ImportFailed, time: float) -> None:
     was = _socket(past, event.socket, time)
-    _sockets(past)[event.socket] = SocketPast(
+    past.sockets[event.socket] = SocketPast(
         was.entry,
         was.since,
         "lost" if event.lost else "failed",
@@ -217,10 +217,10 @@ def _import_failed(past: _Own, event: ImportFailed, time: float) -> None:
 def _checked(past: _Own, event: Checked, _: float) -> None:
     if (was := past.sockets.get(event.socket)) is not None:
         entry = replace(was.entry, stat=event.stat)
-        _sockets(past)[event.socket] = replace(was, entry=entry)
+        past.sockets[event.socket] = replace(was, entry=entry)
     if (upload := past.uploads.get(event.socket)) is not None:
         begun = replace(upload.begun, stat=event.stat)
-        _uploads(past)[event.socket] = replace(upload, begun=begun)
+        past.uploads[event.socket] = replace(upload, begun=begun)
 
 
 def _replaced(past: _Own, event: Adopted | Gone, time: float) -> CasePast:
@@ -235,16 +235,6 @@ def _replaced(past: _Own, event: Adopted | Gone, time: float) -> CasePast:
 
 def _socket(past: CasePast, socket: str, time: float) -> SocketPast:
     return past.sockets.get(socket) or SocketPast(Entry(socket, None), time, "waiting")
-
-
-def _sockets(past: CasePast) -> dict[str, SocketPast]:
-    assert isinstance(past.sockets, dict)
-    return past.sockets
-
-
-def _uploads(past: CasePast) -> dict[str, UploadPast]:
-    assert isinstance(past.uploads, dict)
-    return past.uploads
 
 
 _CHANGES: Final[dict[type[Event], Callable[[CasePast, Any, float], None]]] = {

@@ -52,6 +52,7 @@ _T = TypeVar("_T")
 _Piece: TypeAlias = list[tuple[int, dict[str, Any]]]
 """Lines that follow each other, each with its number, as objects."""
 _NUMBERS: Final = (int, float)
+_CLASSES: Final = dict(EVENT_NAMES)
 _NAMES: Final = {cls: name for name, cls in EVENT_NAMES.items()}
 
 
@@ -336,7 +337,7 @@ def _binding(obj: dict[str, Any], path: Path, number: int) -> Binding:
 
 def _record(obj: dict[str, Any], path: Path, number: int) -> Record:
     name = obj.get("event")
-    cls = EVENT_NAMES.get(name) if isinstance(name, str) else None
+    cls = _CLASSES.get(name) if type(name) is str else None
     if cls is None:
         raise _damaged(path, number, "an event that this version does not know")
     try:
