@@ -17,6 +17,7 @@ from manifest_uploader.filling import (
     confirmations,
     filled_in,
     has_something_to_send,
+    parted,
     started,
 )
 from manifest_uploader.model import (
@@ -92,6 +93,8 @@ class _Live:
     brought: dict[str, Done] = field(default_factory=dict)
     """Upload step → its end."""
     fill: Fill | None = None
+    rest: Fill | None = None
+    """What follows a fill that was parted to make room."""
     opened: dict[str, Begun] = field(default_factory=dict)
     """Upload step → its row, once it has one."""
     sent_at: float = 0.0
@@ -347,7 +350,7 @@ class Agenda:
             self._let_in(event.step, complete=True)
             live.left.discard(event.step)
             live.brought[event.step] = event
-            if not live.left:
+            if not live.left and live.rest is None:
                 self._ready(live)
 
     def _failed(self, event: Failed) -> None:
@@ -458,15 +461,24 @@ class Agenda:
         """A fill acted: what it put there is now waited for."""
         case, fill = live.plan.case, live.fill
         assert fill is not None
-        del self._live[case]
         waits = self._waits.setdefault(case, {})
         for entry in fill.entries:
             waits[entry.socket] = self._wait_for(live, entry, fill)
         self._watch_interval = _FIRST_WATCH_S
+        self._go_on(live)
         for held in self._pilots.filled(live.plan.kind):
             if held in self._live:
                 self._make(self._live[held])
         self._check_done(case)
+
+    def _go_on(self, live: _Live) -> None:
+        """What is left of a case once a fill of it has acted."""
+        if live.rest is None:
+            del self._live[live.plan.case]
+            return
+        live.fill, live.rest = live.rest, None
+        if not live.left:
+            self._ready(live)
 
     def _wait_for(self, live: _Live, entry: Entry, fill: Fill) -> Wait:
         socket = self._sockets.get(entry.socket)
@@ -562,7 +574,8 @@ class Agenda:
         if live is None:
             return
         is_old = self._room.has_drained_since(event.step)
-        if event.size_limit and self._nothing_drains() and not is_old:
+        is_full = event.size_limit and self._nothing_drains() and not is_old
+        if is_full and not self._make_room():
             words = f"{event.why}: {_TOO_MANY_BYTES}"
             failed = Failed(event.case, event.step, event.socket, words, final=True)
             events.append(failed)
@@ -576,6 +589,19 @@ class Agenda:
         if not self._room.is_paused:
             self._progress = self._clock()
         self._room.refused(event.step, event.why, self._clock(), size_limit=event.size_limit)
+
+    def _make_room(self) -> bool:
+        """Fill the first case that holds something with what it holds: its import makes room.
+
+        Else cases that hold all bytes there may be, and each lack some, would wait for ever.
+        """
+        holding = [one for one in self._live.values() if one.brought and one.rest is None]
+        live = min(holding, key=lambda one: self._order[one.plan.case], default=None)
+        if live is None or live.fill is None:
+            return False
+        live.fill, live.rest = parted(live.fill, live.brought.keys())
+        self._make(live)
+        return True
 
     def _nothing_drains(self) -> bool:
         """The upload that asks is all that is under way, and no import will make room."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from manifest_uploader.items import holds
@@ -57,6 +57,29 @@ def filled_in(fill: Fill, *, item: str, brought: Mapping[str, Done], seen: ItemS
     if values:
         body["values"] = values
     return replace(fill, call=replace(fill.call, json=body, pk=item), entries=entries)
+
+
+def parted(fill: Fill, complete: Collection[str]) -> tuple[Fill, Fill]:
+    """A fill of nothing but the uploads that are complete, and the fill of the rest after it.
+
+    Args:
+        fill: as planned.
+        complete: the steps of uploads that are complete.
+
+    """
+    body = dict(fill.call.json)
+    pairs = list(zip(body.pop("values"), fill.entries, strict=True))
+    early = [pair for pair in pairs if pair[1].step in complete]
+    late = [pair for pair in pairs if pair[1].step not in complete]
+    first = replace(_with(fill, {}, early), title=None, order=None, temporary=None)
+    return first, replace(_with(fill, body, late), look_first=True)
+
+
+def _with(fill: Fill, body: dict[str, Json], pairs: list[tuple[Json, Entry]]) -> Fill:
+    json = body | {"values": [value for value, _ in pairs]}
+    return replace(
+        fill, call=replace(fill.call, json=json), entries=tuple(entry for _, entry in pairs)
+    )
 
 
 def has_something_to_send(fill: Fill) -> bool:

@@ -80,10 +80,14 @@ def test_a_case_that_needs_more_rows_than_there_are_is_a_problem_beforehand(
     assert (items, seen.changes) == ([], 0)
 
 
-def test_a_limit_of_bytes_is_waited_for_while_imports_drain(tmp_path: Path) -> None:
-    box = six_uploads(tmp_path, 6)
+@pytest.mark.parametrize(("cases", "size_limit"), [(6, 900), (2, 1)])
+def test_a_limit_of_bytes_is_waited_for_while_imports_drain(
+    tmp_path: Path, cases: int, size_limit: int
+) -> None:
+    """Where not even one case fits, it is filled with what there is, again and again."""
+    box = six_uploads(tmp_path, cases)
 
-    with platform(tmp_path, size_limit=900, import_delay_s=0.2) as box.served:
+    with platform(tmp_path, size_limit=size_limit, import_delay_s=0.2) as box.served:
         ran = box.go("--wait-timeout", "20").expect(0)
         box.check()
 
