@@ -19,7 +19,7 @@ LOOKING = ("gcapi", "target", "sockets", "item-list", "upload-list", "sessions")
 SENDING = ("upload-create", "presign", "part", "complete")
 FILLING = ("item-create", "item-fill", "item-get")
 KINDS = (*LOOKING, *SENDING, *FILLING)
-"""Every kind of request that a run of two new cases makes."""
+"""Every kind of request that is made for two new cases, and for one that changed."""
 GROUPS = tuple((kind,) for kind in KINDS) if FULL else (LOOKING[:3], LOOKING[3:], SENDING, FILLING)
 FIRST = {"item-create": 2}
 """The first creation only asks whether one may create."""
@@ -69,8 +69,11 @@ def two_cases(folder: Path, *steps: Step) -> Iterator[Box]:
 
 
 def survive(folder: Path, *steps: Step, arguments: tuple[str, ...] = ()) -> None:
-    """One run of two cases gets through the faults."""
+    """A run of two cases gets through the faults, and one that updates one of them."""
     with two_cases(folder, *steps) as box:
+        complete(box, box.run(*arguments))
+        box.entries[0]["sockets"]["some-score"] = 7.5
+        box.save()
         complete(box, box.run(*arguments))
 
 
