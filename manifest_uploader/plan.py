@@ -145,7 +145,7 @@ def _plan_case(
         kind=_kind(case),
         words=_words(past, drafts),
         failed=_failed(drafts),
-        sockets=tuple(draft.entry.socket for draft in drafts if draft.entry is not None),
+        sockets=_shared(tuple(draft.entry.socket for draft in drafts if draft.entry is not None)),
         found=(*found, *settled, *(draft.found for draft in drafts if draft.found is not None)),
     )
     changed = plan.action is Action.UPDATE
@@ -182,13 +182,13 @@ def _untouched(
 
 
 def _kind(case: Case) -> tuple[str, ...]:
-    return _sorted(tuple(value.socket for value in case.values))
+    return _shared(tuple(sorted(value.socket for value in case.values)))
 
 
 @lru_cache(maxsize=64)
-def _sorted(sockets: tuple[str, ...]) -> tuple[str, ...]:
+def _shared(sockets: tuple[str, ...]) -> tuple[str, ...]:
     """The same tuple for all cases with the same sockets, which are most."""
-    return tuple(sorted(sockets))
+    return sockets
 
 
 def _create(

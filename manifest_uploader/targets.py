@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sys import intern
 from typing import Final, assert_never
 
 from manifest_uploader.model import (
@@ -85,7 +86,7 @@ def fill(
     body |= _order(target, order)
     if values:
         body["values"] = list(values)
-    return Call("PATCH", items_path(target.kind) + "{pk}/", body, pk=item)
+    return Call("PATCH", intern(items_path(target.kind) + "{pk}/"), body, pk=item)
 
 
 def value_json(value: Value, socket: Socket, entry: Entry) -> Json:
