@@ -100,6 +100,12 @@ class _Live:
     sent_at: float = 0.0
     """When its creation or fill was begun, in seconds since 1970."""
 
+    @property
+    def holds_some(self) -> bool:
+        """Some of the uploads that its next fill names are complete; it is not under way."""
+        is_waiting = self.rest is None and self.fill is not None and bool(self.left)
+        return is_waiting and any(entry.step in self.brought for entry in self.fill.entries)  # type: ignore[union-attr]
+
 
 class Agenda:
     """What is to be done next, and how each case stands."""
@@ -595,7 +601,7 @@ class Agenda:
 
         Else cases that hold all bytes there may be, and each lack some, would wait for ever.
         """
-        holding = [one for one in self._live.values() if one.brought and one.rest is None]
+        holding = [one for one in self._live.values() if one.holds_some]
         live = min(holding, key=lambda one: self._order[one.plan.case], default=None)
         if live is None or live.fill is None:
             return False
