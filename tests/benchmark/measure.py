@@ -23,6 +23,8 @@ class Figure:
     """The largest resident size."""
     output: str = ""
     requests: int = 0
+    sent_s: float = 0.0
+    """Until all was sent and filled: other clients end there. 0: all of `wall_s`."""
     scale: float = 1.0
     """The run did one part in this many; wall and CPU are scaled up."""
 
@@ -37,6 +39,7 @@ def middle(figures: Sequence[Figure]) -> Figure:
     return replace(
         figures[-1],
         wall_s=median(one.wall_s for one in figures),
+        sent_s=median(one.sent_s for one in figures),
         cpu_s=median(one.cpu_s for one in figures),
         memory_mib=median(one.memory_mib for one in figures),
     )
