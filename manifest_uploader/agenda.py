@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from manifest_uploader.causes import explained
+from manifest_uploader.causes import DELETED, explained
 from manifest_uploader.filling import (
     confirmations,
     filled_in,
@@ -90,9 +90,10 @@ class _Live:
     item: str | None
     left: set[str]
     """Upload steps that are not complete."""
+    fill: Fill
+    """The next one; without holes once it is sent."""
     brought: dict[str, Done] = field(default_factory=dict)
     """Upload step → its end."""
-    fill: Fill | None = None
     rest: Fill | None = None
     """What follows a fill that was parted to make room."""
     opened: dict[str, Begun] = field(default_factory=dict)
@@ -103,8 +104,8 @@ class _Live:
     @property
     def holds_some(self) -> bool:
         """Some of the uploads that its next fill names are complete; it is not under way."""
-        is_waiting = self.rest is None and self.fill is not None and bool(self.left)
-        return is_waiting and any(entry.step in self.brought for entry in self.fill.entries)  # type: ignore[union-attr]
+        is_waiting = self.rest is None and bool(self.left)
+        return is_waiting and any(entry.step in self.brought for entry in self.fill.entries)
 
 
 class Agenda:
@@ -238,7 +239,7 @@ class Agenda:
         if case.fill is None:
             self._settle_idle(case)
             return
-        live = _Live(case, case.item, {upload.step for upload in case.uploads}, fill=case.fill)
+        live = _Live(case, case.item, {upload.step for upload in case.uploads}, case.fill)
         self._live[case.case] = live
         self._uploads.extend(case.uploads)
         if not live.left:
@@ -400,7 +401,7 @@ class Agenda:
             return
         self._waits.pop(event.case, None)
         self._words.pop(event.case, None)
-        self._end(event.case, End.FAILED, _DELETED, gone=True)
+        self._end(event.case, End.FAILED, DELETED, gone=True)
 
     # -- making and filling --
 
@@ -416,7 +417,6 @@ class Agenda:
             self._to_fill(live)
 
     def _to_fill(self, live: _Live) -> None:
-        assert live.fill is not None
         assert live.item is not None
         if self._imports_under_way(live):
             self._after_imports.add(live.plan.case)
@@ -430,11 +430,10 @@ class Agenda:
         waits = self._waits.get(live.plan.case, {})
         return any(
             entry.socket in waits and not waits[entry.socket].last_look
-            for entry in live.fill.entries  # type: ignore[union-attr]
+            for entry in live.fill.entries
         )
 
     def _filled_in(self, live: _Live, seen: ItemSeen | None) -> Fill:
-        assert live.fill is not None
         assert live.item is not None
         live.fill = filled_in(live.fill, item=live.item, brought=live.brought, seen=seen)
         return live.fill
@@ -466,7 +465,6 @@ class Agenda:
     def _filled(self, live: _Live) -> None:
         """A fill acted: what it put there is now waited for."""
         case, fill = live.plan.case, live.fill
-        assert fill is not None
         waits = self._waits.setdefault(case, {})
         for entry in fill.entries:
             waits[entry.socket] = self._wait_for(live, entry, fill)
@@ -603,7 +601,7 @@ class Agenda:
         """
         holding = [one for one in self._live.values() if one.holds_some]
         live = min(holding, key=lambda one: self._order[one.plan.case], default=None)
-        if live is None or live.fill is None:
+        if live is None:
             return False
         live.fill, live.rest = parted(live.fill, live.brought.keys())
         self._make(live)
@@ -634,7 +632,6 @@ class Agenda:
 
 
 _NONE: Final = CaseEnd("", End.PENDING)
-_DELETED: Final = "it was deleted on the platform; --recreate makes it anew"
 _TOO_MANY_BYTES: Final = (
     "the account may not hold as many bytes, and nothing is left that would make room "
     "(an account that is not verified may hold 2 GiB)"

@@ -1,4 +1,4 @@
-"""What a failed import most likely means, in words for people who do not program."""
+"""What a failure most likely means, in words for people who do not program."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Final
 
 from manifest_uploader.model import FileValue, ImageValue, ImportFailed, Value
 
+DELETED: Final = "it was deleted on the platform; --recreate makes it anew"
 _SHOWN: Final = 3
 """Paths of one value that are named."""
 

@@ -60,17 +60,8 @@ def is_named_dicom(path: Path) -> bool:
 
 def is_dicom(path: Path) -> bool:
     """Whether a file's bytes are DICOM; files whose ending says otherwise are not opened."""
-    ending = _ending(path)
-    if _OTHER_ENDINGS.fullmatch(ending):
-        return False
-    try:
-        with path.open("rb", buffering=0) as stream:
-            start = stream.read(_PREAMBLE + 4)
-            return _has_marker(start) or (
-                _may_lack_preamble(ending, start) and _read(stream) is not None
-            )
-    except OSError:
-        return False
+    found = _looked_into(path, lambda stream, marked: marked or _read(stream) is not None)
+    return bool(found)
 
 
 def patient_words(path: Path) -> str | None:
@@ -112,10 +103,6 @@ def _ending(path: Path) -> str:
     return os.path.splitext(path)[1].lower()  # noqa: PTH122  a third of the time of Path.suffix
 
 
-def _has_marker(start: bytes) -> bool:
-    return start[_PREAMBLE:] == b"DICM"
-
-
 def _may_lack_preamble(ending: str, start: bytes) -> bool:
     may = not ending or ending in _DICOM_ENDINGS or ending[1:].isdigit()
     return may and _begins_plausibly(start)
@@ -127,15 +114,23 @@ def _begins_plausibly(start: bytes) -> bool:
 
 
 def _header(path: Path, tags: tuple[str, ...]) -> Any:
-    """The attributes as a pydicom Dataset; None if it is not DICOM. Opens the file once."""
+    """The attributes as a pydicom Dataset; None if it is not DICOM."""
+    return _looked_into(path, lambda stream, _: _read(stream, tags))
+
+
+def _looked_into(path: Path, look: Callable[[BinaryIO, bool], Any]) -> Any:
+    """What a look into a file finds, told whether it bears DICOM's mark; None if it cannot be one.
+
+    The file is opened once, and not at all if its ending says that it is something else.
+    """
     ending = _ending(path)
     if _OTHER_ENDINGS.fullmatch(ending):
         return None
     try:
         with path.open("rb") as stream:
             start = stream.read(_PREAMBLE + 4)
-            is_one = _has_marker(start) or _may_lack_preamble(ending, start)
-            return _read(stream, tags) if is_one else None
+            marked = start[_PREAMBLE:] == b"DICM"
+            return look(stream, marked) if marked or _may_lack_preamble(ending, start) else None
     except OSError:
         return None
 

@@ -29,6 +29,7 @@ from manifest_uploader.model import (
     Fill,
     ItemSeen,
     Json,
+    Started,
     Target,
     Unsure,
 )
@@ -57,6 +58,14 @@ def source_of(value: FileValue, root: Root) -> Source:
     if isinstance(found, Source):
         return found
     raise FileChanged("; ".join(problem.message for problem in found))
+
+
+def left_traces(connection: Connection, item: ItemSeen, fill: Fill | Started) -> bool:
+    """The item, or the going of its uploads' rows, shows that a fill acted."""
+    named = (entry.upload for entry in fill.entries if entry.upload is not None)
+    gone = frozenset(pk for pk in named if is_row_gone(connection, pk))
+    title, temporary = fill.title, fill.temporary
+    return has_acted(item, entries=fill.entries, title=title, temporary=temporary, gone=gone)
 
 
 class Filler:
@@ -143,19 +152,7 @@ class Filler:
         item = get_item(self._connection, self._target, _pk(task.call))
         if item is None:
             return None
-        gone = frozenset(
-            entry.upload
-            for entry in task.entries
-            if entry.upload and is_row_gone(self._connection, entry.upload)
-        )
-        acted = has_acted(
-            item,
-            entries=task.entries,
-            title=task.title,
-            temporary=task.temporary,
-            gone=gone,
-        )
-        return item if acted else None
+        return item if left_traces(self._connection, item, task) else None
 
     def _read_contents(self, task: Fill) -> Call:
         """The call with the values that local files hold."""

@@ -10,6 +10,7 @@ from typing import Final
 
 from manifest_uploader import history as past_of
 from manifest_uploader import targets
+from manifest_uploader.causes import DELETED
 from manifest_uploader.desk import Desk, socket_of
 from manifest_uploader.drafts import Draft, draft_of, wanted_entry
 from manifest_uploader.errors import UsageError
@@ -36,7 +37,6 @@ from manifest_uploader.problems import did_you_mean
 HIGHEST_ORDER: Final = 2**31 - 1
 """Grand Challenge: the largest order number."""
 
-_DELETED: Final = "it was deleted on the platform; --recreate makes it anew"
 _UNSURE: Final = "what became of its last change is not known; the next run asks again"
 
 
@@ -125,7 +125,7 @@ def _plan_case(
 ) -> CasePlan:
     past, found = _past(case, desk)
     if past.gone:
-        return _untouched(case, past, found, Standing.GONE, _DELETED)
+        return _untouched(case, past, found, Standing.GONE, DELETED)
     if past.filling is not None:
         return _untouched(case, past, found, Standing.UNSURE, past.words or _UNSURE)
     drafts = tuple(draft_of(case, value, past, desk) for value in case.values)

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 from manifest_uploader import targets
 from manifest_uploader.filling import started
-from manifest_uploader.items import has_acted, shows_at_once
-from manifest_uploader.lookups import find_by_title, get_item, is_row_gone
+from manifest_uploader.fills import left_traces
+from manifest_uploader.items import shows_at_once
+from manifest_uploader.lookups import find_by_title, get_item
 from manifest_uploader.model import (
     CasePast,
     Done,
-    Entry,
     Event,
     Failed,
     Fill,
@@ -122,19 +122,13 @@ def _fill(
         return
     filling = past.filling
     assert filling is not None
-    entries, title, temporary = filling.entries, filling.title, filling.temporary
-    gone = frozenset(_gone(entries, connection))
-    if has_acted(item, entries=entries, title=title, temporary=temporary, gone=gone):
+    if left_traces(connection, item, filling):
         yield Done(name, step, pk=pk)
-    elif shows_at_once(item, entries=entries, title=title, temporary=temporary):
+    elif shows_at_once(
+        item, entries=filling.entries, title=filling.title, temporary=filling.temporary
+    ):
         yield _did_not_act(name)
 
 
 def _did_not_act(name: str) -> Failed:
     return Failed(name, f"{name}:fill", None, "", final=False)
-
-
-def _gone(entries: tuple[Entry, ...], connection: Connection) -> Iterator[str]:
-    for entry in entries:
-        if entry.upload is not None and is_row_gone(connection, entry.upload):
-            yield entry.upload

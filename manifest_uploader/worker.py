@@ -1,7 +1,7 @@
 """Performs one step; what a case may stumble over comes back as events, never as an exception.
 
 A creation may be sent again: its title is ours alone, so that a second one is refused and the
-first is found by it. A fill may not: after a lost answer the item is looked at.
+first is found by it. How a fill is sent, `fills` tells.
 """
 
 from __future__ import annotations
@@ -44,23 +44,8 @@ from manifest_uploader.upload import RoomMissing, Tools, UploadRefused, send
 if TYPE_CHECKING:  # httpx costs 0.3 s of CPU, which commands without a network save
     from manifest_uploader.connection import Connection
 
-
 _HEADERS: Final = 2
 """Cases whose headers are read at a time: with more of them, none would begin to send early."""
-
-
-def _check_complete(task: Upload, source: Source) -> None:
-    """A folder or a pattern names whatever is there now: an incomplete series is no series.
-
-    Raises:
-        FileChanged: files came, went or changed since the run began.
-
-    """
-    if (source.bundle or source.name != task.name) and source.size != task.size:
-        raise FileChanged(
-            f"the files of '{task.socket}' changed since the run began: {task.size:,} bytes then, "
-            f"{source.size:,} in {len(source.files):,} files now; run again once they are complete"
-        )
 
 
 class Worker:
@@ -175,3 +160,17 @@ class Worker:
     def _refused(self, case: str, step: str, answer: Answer) -> Failed:
         final = answer.status < 500  # noqa: PLR2004
         return Failed(case, step, None, refusals.words(answer.status, answer.json), final)
+
+
+def _check_complete(task: Upload, source: Source) -> None:
+    """A folder or a pattern names whatever is there now: an incomplete series is no series.
+
+    Raises:
+        FileChanged: files came, went or changed since the run began.
+
+    """
+    if (source.bundle or source.name != task.name) and source.size != task.size:
+        raise FileChanged(
+            f"the files of '{task.socket}' changed since the run began: {task.size:,} bytes then, "
+            f"{source.size:,} in {len(source.files):,} files now; run again once they are complete"
+        )

@@ -52,6 +52,12 @@ REPORT, SCORE = files("report"), plain("some-score", 2)
 CT_ENTRY = Entry("ct-image", None, stat=stat("a"), upload=pk(7), content="files:1", before=None)
 
 
+def needing(uploads: list[int]) -> list[Case]:
+    """Cases of a value and so many uploads each."""
+    streams = [CT, SEG, MR, REPORT]
+    return [case(f"p{number}", *streams[:need], SCORE) for number, need in enumerate(uploads)]
+
+
 def several(count: int, *values: object) -> list[Case]:
     return [case(f"p{number}", *(values or (CT, SCORE))) for number in range(count)]  # type: ignore[arg-type]
 
@@ -637,8 +643,7 @@ def test_a_limit_of_bytes_holds_up_no_case_of_one_upload(
 def test_a_limit_of_bytes_holds_up_no_case(
     needs: list[int], most: int, seed: int, limit: int
 ) -> None:
-    streams = [CT, SEG, MR, REPORT]
-    cases = [case(f"p{n}", *streams[:need], SCORE) for n, need in enumerate(needs)]
+    cases = needing(needs)
     pool = Pretended(limit=limit, seed=seed, bytes_at_most=most)
 
     _, ends = act(plan_of(*cases), pool)
@@ -662,8 +667,7 @@ def kind_of(cases: list[Case], item: Item) -> list[str]:
 def test_a_limit_of_rows_that_holds_one_case_holds_up_none(
     needs: list[int], spare: int, seed: int, limit: int
 ) -> None:
-    streams = [CT, SEG, MR, REPORT]
-    cases = [case(f"p{n}", *streams[:need], SCORE) for n, need in enumerate(needs)]
+    cases = needing(needs)
     pool = Pretended(limit=limit, seed=seed, rows_at_most=max(needs) + spare)
 
     _, ends = act(plan_of(*cases), pool)

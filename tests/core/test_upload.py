@@ -48,6 +48,15 @@ class Bench:
         facts = path.stat()
         return LocalFile(str(path), path.name, facts.st_size, facts.st_mtime_ns, facts.st_ino)
 
+    def meddle(self, sql: str, *, before: str) -> None:
+        """Change the platform's tables before the first request of a kind."""
+
+        def before_it(seen: Seen) -> None:
+            if (seen.kind, seen.number) == (before, 1):
+                self.box.sql(sql)
+
+        self.hook.before_it = before_it
+
     def tools(self, connection: Connection | None = None) -> Tools:
         return Tools(
             connection or self.box.connection,
@@ -390,11 +399,7 @@ def test_a_completion_that_the_platform_refuses_fails_the_upload(bench: Bench) -
 
 
 def test_a_row_that_vanishes_before_it_is_complete_is_begun_anew(bench: Bench) -> None:
-    bench.hook.before_it = lambda seen: (
-        bench.box.sql("DELETE FROM uploads") and None
-        if seen.kind == "complete" and seen.number == 1
-        else None
-    )
+    bench.meddle("DELETE FROM uploads", before="complete")
 
     bench.check(bench.send())
 
@@ -440,11 +445,7 @@ def test_encrypted_parts_are_compared_by_size_and_warned_about(bench: Bench) -> 
 
 @pytest.mark.usefixtures("encrypted")
 def test_encrypted_parts_of_another_size_begin_the_upload_anew(bench: Bench) -> None:
-    bench.hook.before_it = lambda seen: (
-        bench.box.sql("UPDATE parts SET size = 1 WHERE number = 2") and None
-        if seen.kind == "list-parts" and seen.number == 1
-        else None
-    )
+    bench.meddle("UPDATE parts SET size = 1 WHERE number = 2", before="list-parts")
 
     bench.check(bench.send())
 
