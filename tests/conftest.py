@@ -1,7 +1,8 @@
-"""The order of the tests."""
+"""The order of the tests, and what their processes inherit."""
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import Final
 
@@ -9,6 +10,12 @@ import pytest
 
 _FIRST: Final = ("test_readme.py", "crash", "e2e", "test_secrets.py", "test_examples.py", "report")
 """The longest: begun last, one of them would keep the others' processes waiting."""
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C reach what the tests start: shells let background jobs ignore it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
