@@ -27,6 +27,8 @@ if TYPE_CHECKING:  # httpx costs 0.3 s of CPU, which commands without a network 
 _URL_LIFE_S: Final = 2700.0
 """Grand Challenge signs addresses for an hour; a part may take a while of it."""
 _URLS_A_CALL: Final = 1000
+_UNDER_WAY: Final = 32
+"""Parts at a time, at most."""
 _TRIES: Final = 4
 """Of a part whose bytes arrive wrong, of a completion that does not act, of an upload anew."""
 _MD5: Final = re.compile(r"[0-9a-f]{32}")
@@ -327,7 +329,9 @@ class _Urls:
             if any(one == url for one, _ in self._urls.values()):
                 self._urls.clear()
 
-    def _fetch(self, first: int) -> None:
+    def _fetch(self, number: int) -> None:
+        """Fetch the URL of a part, with those of parts behind it and of any still under way."""
+        first = max(1, number - min(_UNDER_WAY, _URLS_A_CALL // 2))
         numbers = list(range(first, min(first + _URLS_A_CALL, self._count + 1)))
         begun = self._begun
         path = f"uploads/{begun.pk}/{begun.storage_id}/generate-presigned-urls/"

@@ -281,6 +281,18 @@ def test_an_expired_address_is_signed_anew_and_the_rest_goes_on(bench: Bench) ->
     assert bench.hook.kinds().count("upload-create") == 1
 
 
+def test_addresses_that_expire_under_way_are_signed_anew_once_for_all_parts(bench: Bench) -> None:
+    answer = bench.box.connection.call("POST", "uploads/", json={"filename": "a.mha"})
+    begun = Begun(answer.fields["pk"], answer.fields["s3_upload_id"], PART, "stat:1")
+    urls = module._Urls(bench.box.connection, begun, COUNT)
+
+    urls.expire(urls.of(2))
+    later, earlier = urls.of(3), urls.of(2)
+
+    assert later != earlier
+    assert bench.hook.kinds().count("presign") == 2
+
+
 def test_addresses_that_grow_old_are_signed_anew(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
