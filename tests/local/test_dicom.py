@@ -5,9 +5,21 @@ from __future__ import annotations
 import logging
 import warnings
 from pathlib import Path
+from typing import Any
 
 import pydicom
 import pytest
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.sequence import Sequence
+from pydicom.uid import (
+    UID,
+    CTImageStorage,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    generate_uid,
+)
 
 from manifest_uploader.dicom import check, is_dicom, looks_dicom, patient_words
 from tests.local.helpers import local, make_dicom
@@ -129,3 +141,89 @@ def test_files_that_are_not_dicom_name_nobody(tmp_path: Path) -> None:
     (tmp_path / "a.mha").write_bytes(b"x")
 
     assert check([local(tmp_path / "a.mha")], all_files=True) is None
+
+
+# ── slices that leave no doubt ──────────────────────────────────────────────────────────────
+
+
+def named(**attributes: Any) -> Dataset:
+    """A data set with these attributes."""
+    data = Dataset()
+    for name, content in attributes.items():
+        setattr(data, name, content)
+    return data
+
+
+def written(path: Path, syntax: UID, data: Dataset) -> Path:
+    """A DICOM file of a data set."""
+    data.SOPClassUID, data.SOPInstanceUID = CTImageStorage, generate_uid()
+    data.file_meta = FileMetaDataset()
+    data.file_meta.TransferSyntaxUID = syntax
+    data["PixelData"].VR = "OW"
+    pydicom.dcmwrite(path, data, enforce_file_format=True)
+    return path
+
+
+PIXELS: dict[str, Any] = {"Rows": 4, "Columns": 4, "BitsAllocated": 16, "PixelData": bytes(32)}
+
+
+def nameless() -> Dataset:
+    return named(PatientName="", PatientID="", PatientBirthDate="", **PIXELS)
+
+
+SYNTAXES = [ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian]
+SYNTAXES += [DeflatedExplicitVRLittleEndian]
+NAMES: list[dict[str, Any]] = [
+    {},
+    {"PatientName": "Doe^Jane"},
+    {"PatientID": "4711"},
+    {"PatientBirthDate": "19700101"},
+    {"PatientBirthDate": "", "PatientName": "   "},
+    {"OtherPatientIDsSequence": Sequence([named(PatientID="4711")])},
+    {"IconImageSequence": Sequence([named(PatientName="Doe^Jane", **PIXELS)])},
+]
+
+
+@pytest.mark.parametrize("syntax", SYNTAXES, ids=lambda uid: uid.name)
+@pytest.mark.parametrize("attributes", NAMES, ids=str)
+def test_a_slice_is_judged_as_pydicom_reads_it(
+    tmp_path: Path, attributes: dict[str, Any], syntax: UID
+) -> None:
+    path = written(tmp_path / "a.dcm", syntax, named(**PIXELS, **attributes))
+
+    found = check([local(path)], all_files=True)
+
+    assert found == (("a.dcm", words) if (words := patient_words(path)) else None)
+
+
+@pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, ExplicitVRLittleEndian])
+def test_pydicom_is_not_asked_where_the_bytes_leave_no_doubt(
+    tmp_path: Path, syntax: UID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slices = [local(written(tmp_path / f"{n}.dcm", syntax, nameless())) for n in range(3)]
+    monkeypatch.setattr("manifest_uploader.dicom._read", None)
+
+    assert check(slices, all_files=True) is None
+    assert check(slices, all_files=False) is None
+
+
+@pytest.mark.parametrize("explicit", [True, False])
+def test_a_name_behind_what_looks_like_pixels_is_found(tmp_path: Path, explicit: bool) -> None:
+    """Elements may stand in any order, and a private one may hold any bytes."""
+    syntax = ExplicitVRLittleEndian if explicit else ImplicitVRLittleEndian
+    decoy = b"\xe0\x7f\x10\0OW\0\0\4\0\0\0" if explicit else b"\xe0\x7f\x10\0\4\0\0\0"
+    data = named(PatientName="Doe^Jane", **PIXELS)
+    data.add_new(0x00090010, "LO", "ACME")
+    data.add_new(0x00091001, "OB", decoy)
+    path = written(tmp_path / "a.dcm", syntax, data)
+
+    assert check([local(path)], all_files=True) == ("a.dcm", "PatientName is filled")
+
+
+def test_a_check_without_pydicom_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("manifest_uploader.dicom.find_spec", lambda _: None)
+
+    with pytest.raises(ModuleNotFoundError, match="pydicom is not installed"):
+        check([local(make_dicom(tmp_path / "a.dcm"))], all_files=True)
