@@ -9,9 +9,11 @@ import struct
 import tempfile
 import zipfile
 import zlib
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -71,36 +73,34 @@ class _Piecewise(io.RawIOBase):
 
 
 class Joined(_Piecewise):
-    """Several files read as one."""
+    """Several files read as one; each is opened when it is first needed."""
 
-    def __init__(self, paths: tuple[Path, ...]) -> None:
-        """Open them all."""
-        self._files = [path.open("rb", buffering=0) for path in paths]
-        self._starts: list[int] = []
-        end = 0
-        for path in paths:
-            self._starts.append(end)
-            end += path.stat().st_size
-        self._end = end
+    def __init__(self, paths: tuple[Path, ...], ends: tuple[int, ...]) -> None:
+        """`ends`: where each file ends among all their bytes."""
+        self._paths, self._ends = paths, ends
+        self._end = ends[-1] if ends else 0
+        self._files: dict[int, BinaryIO] = {}
 
     @property
     def name(self) -> str:
         """Return what readers that want a name are content with."""
-        return str(self._files[0].name) if self._files else ""
+        return str(self._paths[0]) if self._paths else ""
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         """Fill the buffer as far as one of the files reaches."""
-        for index in reversed(range(len(self._files))):
-            if self._starts[index] <= self._at < self._end:
-                self._files[index].seek(self._at - self._starts[index])
-                count = self._files[index].readinto(buffer) or 0
-                self._at += count
-                return count
-        return 0
+        index = bisect_right(self._ends, self._at)
+        if index == len(self._ends):
+            return 0
+        if index not in self._files:
+            self._files[index] = open(self._paths[index], "rb", buffering=0)  # noqa: PTH123, SIM115
+        self._files[index].seek(self._at - (self._ends[index - 1] if index else 0))
+        count: int = self._files[index].readinto(buffer) or 0  # type: ignore[attr-defined]
+        self._at += count
+        return count
 
     def close(self) -> None:
         """Close them all."""
-        for file in self._files:
+        for file in self._files.values():
             file.close()
         super().close()
 
@@ -132,17 +132,24 @@ class _Window(_Piecewise):
 
 def open_joined(paths: tuple[Path, ...]) -> BinaryIO:
     """Open several files as one."""
-    return io.BufferedReader(Joined(paths), _BUFFER)
+    return _joined(paths, _ends(paths))
+
+
+def _joined(paths: tuple[Path, ...], ends: tuple[int, ...]) -> BinaryIO:
+    return io.BufferedReader(Joined(paths, ends), _BUFFER)
+
+
+def _ends(paths: tuple[Path, ...]) -> tuple[int, ...]:
+    return tuple(accumulate(path.stat().st_size for path in paths))
 
 
 def source_of(name: str, paths: tuple[Path, ...]) -> Source:
     """Return an upload as a source; it is read once for its hash."""
-    digest, size = hashlib.sha256(), 0
-    with open_joined(paths) as file:
+    digest, ends = hashlib.sha256(), _ends(paths)
+    with _joined(paths, ends) as file:
         while piece := file.read(_CHUNK):
             digest.update(piece)
-            size += len(piece)
-    return Source(name, size, digest.hexdigest(), lambda: open_joined(paths))
+    return Source(name, max(ends, default=0), digest.hexdigest(), lambda: _joined(paths, ends))
 
 
 @contextmanager
@@ -181,27 +188,28 @@ def _stretch(source: Source, file: BinaryIO, entry: zipfile.ZipInfo) -> Source:
     def opened() -> BinaryIO:
         return io.BufferedReader(_Window(source.open(), start, entry.file_size), _BUFFER)
 
-    return Source(entry.filename, *_measure(opened, entry.CRC), opened)
+    file.seek(start)
+    return Source(entry.filename, *_measure(file, entry), opened)
 
 
 def _extract(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> Source:
-    with archive.open(entry) as packed, path.open("wb") as file:
-        shutil.copyfileobj(packed, file, _CHUNK)
+    with archive.open(entry) as packed, path.open("wb") as copy:
+        shutil.copyfileobj(packed, copy, _CHUNK)
 
     def opened() -> BinaryIO:
         return path.open("rb")
 
-    return Source(entry.filename, *_measure(opened, entry.CRC), opened)
-
-
-def _measure(opened: Callable[[], BinaryIO], wanted: int) -> tuple[int, str]:
-    """Return the size and the hash of an entry; a checksum that differs is an error."""
-    size, digest, checksum = 0, hashlib.sha256(), 0
     with opened() as file:
-        while piece := file.read(_CHUNK):
-            size += len(piece)
-            digest.update(piece)
-            checksum = zlib.crc32(piece, checksum)
-    if checksum != wanted:
+        return Source(entry.filename, *_measure(file, entry), opened)
+
+
+def _measure(file: BinaryIO, entry: zipfile.ZipInfo) -> tuple[int, str]:
+    """Return the size and the hash of an entry's bytes; a checksum that differs is an error."""
+    left, digest, checksum = entry.file_size, hashlib.sha256(), 0
+    while left and (piece := file.read(min(left, _CHUNK))):
+        left -= len(piece)
+        digest.update(piece)
+        checksum = zlib.crc32(piece, checksum)
+    if left or checksum != entry.CRC:
         raise zipfile.BadZipFile("an entry's checksum differs")
-    return size, digest.hexdigest()
+    return entry.file_size, digest.hexdigest()
