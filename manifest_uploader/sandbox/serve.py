@@ -194,6 +194,7 @@ class Handler(BaseHTTPRequestHandler):
         )
         lose = fault.message if fault and fault.kind == "lose_part" else None
         self._unread = size or 0
+        self._free_at = max(self._free_at, time.monotonic())
         answer = self.server.doors.storage.answer(put, self._receive, lose)
         self._drain()
         return answer
@@ -214,14 +215,16 @@ class Handler(BaseHTTPRequestHandler):
         return self._unread
 
     def _receive(self, buffer: memoryview) -> int:
-        """Fill a buffer from the body, no faster than the connection may be."""
+        """Fill a buffer from the body, no faster than the connection may be.
+
+        Time that this machine loses is made up for: on a real line bytes go on coming meanwhile.
+        """
         count = self.rfile.readinto(buffer) or 0
         self._unread -= count
         mbit = self.server.doors.options.connection_mbit
         if mbit:
-            now = time.monotonic()
-            self._free_at = max(self._free_at, now) + count * 8 / (mbit * 1e6)
-            self.server.doors.closing.wait(self._free_at - now)
+            self._free_at += count * 8 / (mbit * 1e6)
+            self.server.doors.closing.wait(max(0.0, self._free_at - time.monotonic()))
         return count
 
     def _drain(self) -> None:
