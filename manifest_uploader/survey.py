@@ -184,6 +184,8 @@ def _platform_facts(
     adopt: bool,
 ) -> Facts:
     ours = {past.item for past in history.cases.values() if past.item is not None and not past.gone}
+    sockets = connection.ahead(lambda: _sockets(connection))
+    rows_used = connection.ahead(lambda: count_rows(connection))
     count = count_items(connection, target)
     looks = count != len(ours) or count <= _FEW_ITEMS
     listed = _listed(connection, target) if looks and count + len(ours) else {}
@@ -192,7 +194,7 @@ def _platform_facts(
     return Facts(
         values={},
         target=target,
-        sockets=_sockets(connection),
+        sockets=sockets(),
         items=count,
         titles={title: item.pk for title, item in by_title.items()},
         gone=_gone(connection, target, ours - listed.keys(), listed_all=len(listed) >= count)
@@ -200,7 +202,7 @@ def _platform_facts(
         else frozenset(),
         highest_order=_highest_order(connection, target, count, listed),
         rows=rows_of(connection, _open_uploads(history)),
-        rows_used=count_rows(connection),
+        rows_used=rows_used(),
         looked={
             case.name: by_title[case.title]
             for case in manifest.cases
