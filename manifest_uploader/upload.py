@@ -29,6 +29,8 @@ _URL_LIFE_S: Final = 2700.0
 _URLS_A_CALL: Final = 1000
 _UNDER_WAY: Final = 32
 """Parts at a time, at most."""
+_AHEAD: Final = 2
+"""Parts that are ready before a thread is free for them: no thread waits for a part's SHA-256."""
 _TRIES: Final = 4
 """Of a part whose bytes arrive wrong, of a completion that does not act, of an upload anew."""
 _MD5: Final = re.compile(r"[0-9a-f]{32}")
@@ -169,7 +171,7 @@ class _Sending:
             for part in self._stream.parts(begun.part_size):
                 future = self._tools.senders.submit(self._send_or_skip, part, urls)
                 under_way[future] = part
-                while len(under_way) >= self._tools.at_once:
+                while len(under_way) >= self._tools.at_once + _AHEAD:
                     self._await_one(under_way)
             while under_way:
                 self._await_one(under_way)
