@@ -57,12 +57,13 @@ from manifest_uploader.prepare import (
 )
 from manifest_uploader.receipts import Receipts
 from manifest_uploader.settle import repeated
+from manifest_uploader.streams import Buffers
 from manifest_uploader.traffic import Meter
 from manifest_uploader.upload import Tools
 from manifest_uploader.worker import Worker
 
 _BUFFERED_PARTS: Final = 6
-"""Parts of bundles in memory, all uploads together: 48 MiB."""
+"""In memory, all uploads together: 48 MiB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,7 +328,7 @@ class _Acting:
                 self._bench.root,
                 self._tools(senders),
                 watcher,
-                room=threading.BoundedSemaphore(max(2, min(_BUFFERED_PARTS, jobs))),
+                buffers=Buffers(max(2, min(_BUFFERED_PARTS, jobs))),
                 receive=receipts.add,
             )
 

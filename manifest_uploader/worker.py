@@ -38,7 +38,7 @@ from manifest_uploader.model import (
     Watch,
 )
 from manifest_uploader.receipts import Receipt
-from manifest_uploader.streams import BundleStream, FileStream, JsonStream, Stream
+from manifest_uploader.streams import Buffers, BundleStream, FileStream, JsonStream, Stream
 from manifest_uploader.upload import RoomMissing, Tools, UploadRefused, send
 
 if TYPE_CHECKING:  # httpx costs 0.3 s of CPU, which commands without a network save
@@ -58,14 +58,14 @@ class Worker:
         tools: Tools,
         watcher: Watcher,
         *,
-        room: threading.Semaphore,
+        buffers: Buffers,
         receive: Callable[[Receipt], None] = lambda _: None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._target, self._root, self._tools = target, root, tools
         self._connection: Connection = tools.connection
         self._watcher = watcher
-        self._room = room
+        self._buffers = buffers
         self._headers = threading.Semaphore(_HEADERS)
         self._receive = receive
         self._filler = Filler(tools.connection, target, root, sleep=sleep)
@@ -130,7 +130,7 @@ class Worker:
         if task.images and not task.identifiable:
             self._refuse_patients(source)
         if source.bundle:
-            return BundleStream(source, self._room, self._tools.stopping)
+            return BundleStream(source, self._buffers, self._tools.stopping)
         return FileStream(source.files[0])
 
     def _refuse_patients(self, source: Source) -> None:

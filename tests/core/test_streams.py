@@ -3,7 +3,6 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import threading
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +20,7 @@ from manifest_uploader.streams import (
     MOST_PARTS,
     SLICE,
     SMALLEST_PART,
+    Buffers,
     BundleStream,
     FileStream,
     JsonStream,
@@ -223,9 +223,9 @@ def source(folder: Path, count: int = 3) -> Source:
 
 
 def bundle(
-    found: Source, *, room: int = 2, stop: Callable[[], bool] = lambda: False
+    found: Source, *, count: int = 2, stop: Callable[[], bool] = lambda: False
 ) -> BundleStream:
-    return BundleStream(found, threading.BoundedSemaphore(room), stop)
+    return BundleStream(found, Buffers(count), stop)
 
 
 @pytest.mark.parametrize("size", [2**30, 10_000, 777])
@@ -257,8 +257,8 @@ def test_a_part_of_a_bundle_can_be_sent_again(tmp_path: Path) -> None:
         part.release()
 
 
-def test_no_more_parts_of_bundles_are_held_than_there_is_room(tmp_path: Path) -> None:
-    stream = bundle(source(tmp_path), room=2, stop=lambda: True)
+def test_no_more_parts_of_bundles_are_held_than_there_are_buffers(tmp_path: Path) -> None:
+    stream = bundle(source(tmp_path), count=2, stop=lambda: True)
     parts = stream.parts(5000)
     next(parts)
     second = next(parts)
@@ -267,14 +267,14 @@ def test_no_more_parts_of_bundles_are_held_than_there_is_room(tmp_path: Path) ->
     second.release()
 
 
-def test_a_bundle_of_a_file_that_changed_gives_its_room_back(tmp_path: Path) -> None:
-    room = threading.BoundedSemaphore(1)
-    stream = BundleStream(source(tmp_path), room, lambda: False)
+def test_a_bundle_of_a_file_that_changed_gives_its_buffer_back(tmp_path: Path) -> None:
+    buffers = Buffers(1)
+    stream = BundleStream(source(tmp_path), buffers, lambda: False)
     touch(tmp_path / "IM1.dcm")
 
     with pytest.raises(FileChanged, match=r"'IM1\.dcm'"):
         all_of(stream, 5000)
-    assert room.acquire(blocking=False)
+    assert buffers.take(lambda: True)
 
 
 def test_slices_are_views_and_no_copies() -> None:

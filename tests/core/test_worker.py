@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -41,6 +40,7 @@ from manifest_uploader.model import (
 )
 from manifest_uploader.receipts import Receipt
 from manifest_uploader.sandbox import Fault, Seen
+from manifest_uploader.streams import Buffers
 from manifest_uploader.upload import Tools
 from manifest_uploader.worker import Worker
 from tests.core.box import Box, Faulty, mha
@@ -78,7 +78,7 @@ class Bench:
             Root(self.folder.resolve(), follow_links=False, shown="in data"),
             tools,
             watcher,
-            room=threading.BoundedSemaphore(2),
+            buffers=Buffers(2),
             receive=self.receipts.append,
             sleep=self.slept.append,
         )
