@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
+_COMPILE_ANEW = "PYTHONDONTWRITEBYTECODE"
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -45,6 +47,15 @@ def middle(figures: Sequence[Figure]) -> Figure:
     )
 
 
+def compiling(env: Mapping[str, str]) -> dict[str, str]:
+    """The environment, in which Python keeps what it has compiled, as it does for users.
+
+    Of several clients only those that were installed compiled would else be at their best.
+    """
+    kept = {name: value for name, value in os.environ.items() if name != _COMPILE_ANEW}
+    return {**kept, **env}
+
+
 def run(
     arguments: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str], timeout_s: float = 1800
 ) -> Figure:
@@ -58,7 +69,7 @@ def run(
     child = subprocess.Popen(
         [str(one) for one in arguments],
         cwd=cwd,
-        env={**os.environ, **env},
+        env=compiling(env),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.benchmark.measure import compiling
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
@@ -54,7 +55,7 @@ def storage(folder: Path, *, certificates: Path, latency_ms: int, mbit: float) -
 
 @contextlib.contextmanager
 def _serving(command: Sequence[str], cwd: Path) -> Iterator[dict[str, str]]:
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    env = compiling({"PYTHONPATH": str(ROOT)})
     with subprocess.Popen(
         command, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as child:
