@@ -465,10 +465,11 @@ class _LogLine(logging.Formatter):
 @contextmanager
 def _logging(given: argparse.Namespace) -> Iterator[None]:
     log = logging.getLogger(__package__)
-    log.setLevel(logging.DEBUG)
     log.propagate = False
     handlers: list[logging.Handler] = [logging.NullHandler()]
+    log.setLevel(logging.CRITICAL)
     if getattr(given, "log_file", None):
+        log.setLevel(logging.DEBUG)
         try:
             handlers.append(logging.FileHandler(given.log_file, encoding="utf-8"))
         except OSError as error:

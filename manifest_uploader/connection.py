@@ -22,6 +22,7 @@ from concurrent.futures import Future, wait
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
+from http.cookiejar import CookieJar
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
@@ -85,6 +86,13 @@ class _Trouble(Exception):
         """What the server asked us to wait, in seconds."""
         self.answer = answer
         """A hard error: after some tries it is the answer."""
+
+
+class _NoCookies(CookieJar):
+    """Keeps none: the token says who asks, and nobody else shall be taken for us."""
+
+    def extract_cookies(self, response: Any, request: Any) -> None:
+        """Look at nothing."""
 
 
 class Connection:
@@ -380,6 +388,7 @@ class Connection:
                     timeout=httpx.Timeout(stall, connect=min(stall, 30.0), pool=None),
                     limits=httpx.Limits(keepalive_expiry=_KEEP_ALIVE_S),
                     headers={"User-Agent": f"manifest-uploader/{__version__}"},
+                    cookies=_NoCookies(),
                 )
             except (ValueError, ImportError, httpx.InvalidURL):
                 raise UsageError(

@@ -37,6 +37,8 @@ from manifest_uploader.model import (
 )
 
 _FORMAT: Final = "manifest-uploader state"
+_NOT_KEPT: Final = frozenset({"step", "source"})
+"""Of an entry: only the plan that it is part of can use them."""
 _VERSION: Final = 1
 _LONGEST_LINE: Final = 4 * 2**20
 _TOGETHER: Final = 64 * 2**10
@@ -54,6 +56,11 @@ _Piece: TypeAlias = list[tuple[int, dict[str, Any]]]
 _NUMBERS: Final = (int, float)
 _CLASSES: Final = dict(EVENT_NAMES)
 _NAMES: Final = {cls: name for name, cls in EVENT_NAMES.items()}
+_DEFAULTS: Final[dict[type, tuple[tuple[str, Any], ...]]] = {
+    cls: tuple((one.name, one.default) for one in fields(cls)) for cls in EVENT_NAMES.values()
+}
+_KEPT_OF_ENTRIES: Final = [one.name for one in fields(Entry) if one.name not in _NOT_KEPT]
+_as_line: Final = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,22 +105,18 @@ class Grown:
 def event_json(event: Event) -> dict[str, Any]:
     """An event as a JSON object: `event`, `case`, `step`, and what is not at its default."""
     found: dict[str, Any] = {"event": _NAMES[type(event)]}
-    for one in fields(event):
-        value = getattr(event, one.name)
-        if one.name == "entries":
+    for name, default in _DEFAULTS[type(event)]:
+        value = getattr(event, name)
+        if name == "entries":
             value = [_entry_json(entry) for entry in value]
-        if one.name in {"case", "step"} or not _is_default(value, one.default):
-            found[one.name] = list(value) if isinstance(value, tuple) else value
+        if not _is_default(value, default) or name in {"case", "step"}:
+            found[name] = list(value) if isinstance(value, tuple) else value
     return found
 
 
 def _entry_json(entry: Entry) -> dict[str, Any]:
-    values = {one.name: getattr(entry, one.name) for one in fields(entry)}
-    return {
-        name: value
-        for name, value in values.items()
-        if value is not None and name not in {"step", "source"}
-    }
+    values = {name: getattr(entry, name) for name in _KEPT_OF_ENTRIES}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _is_default(value: Any, default: Any) -> bool:
@@ -460,7 +463,7 @@ def _wanted(cls: type, one: Field[Any]) -> _Wanted:
     kind, check = _KINDS.get(one.name, _TEXT)
     if cls is Confirmed and one.name == "pk":  # any mark
         check = None
-    if cls is Entry and one.name in {"step", "source"}:  # not kept
+    if cls is Entry and one.name in _NOT_KEPT:
         kind = NoneType
     may_be_none = one.default is MISSING and "None" in str(one.type)
     return _Wanted(kind, check, None if may_be_none else one.default)
@@ -560,9 +563,7 @@ class Writer:
         return handle
 
     def _append(self, objects: list[dict[str, Any]]) -> None:
-        text = "".join(
-            json.dumps(obj, ensure_ascii=True, separators=(",", ":")) + "\n" for obj in objects
-        )
+        text = "".join(_as_line(obj) + "\n" for obj in objects)
         self._guarded(lambda: _write_all(self._handle, text.encode()))
         if self._synced == self._written:
             self._due = time.monotonic() + _SOON_S
