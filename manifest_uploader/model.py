@@ -623,6 +623,19 @@ class Noticed:
     sessions: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """Where a case stands that is done: one line for all before it, which need not be read."""
+
+    case: str
+    item: str
+    title: str
+    sockets: tuple[SocketPast, ...]
+    """All of them confirmed."""
+    order: int | None = None
+    temporary: str | None = None
+
+
 Event: TypeAlias = (
     Started
     | Opened
@@ -637,6 +650,7 @@ Event: TypeAlias = (
     | Adopted
     | Renamed
     | Noticed
+    | Folded
 )
 
 EVENT_NAMES: Final[Mapping[str, type]] = MappingProxyType(
@@ -654,6 +668,7 @@ EVENT_NAMES: Final[Mapping[str, type]] = MappingProxyType(
         "adopted": Adopted,
         "renamed": Renamed,
         "noticed": Noticed,
+        "folded": Folded,
     }
 )
 
