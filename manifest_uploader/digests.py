@@ -11,6 +11,7 @@ from manifest_uploader.model import Json
 
 _EXACT: Final = 2**53
 """Above it a float no longer holds every integer, so that 1e300 may come back as an int."""
+_encoded: Final = json.JSONEncoder(ensure_ascii=True, sort_keys=True, separators=(",", ":")).encode
 
 
 def json_digest(value: Json) -> str:
@@ -18,7 +19,7 @@ def json_digest(value: Json) -> str:
 
     Numbers compare as numbers (1.0 is 1), booleans only with booleans, objects without order.
     """
-    text = json.dumps(_canonical(value), ensure_ascii=True, sort_keys=True, separators=(",", ":"))
+    text = _encoded(_canonical(value))
     return "json:" + hashlib.sha256(text.encode()).hexdigest()
 
 
