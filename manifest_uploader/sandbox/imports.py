@@ -10,8 +10,10 @@ from __future__ import annotations
 import heapq
 import json
 import math
+import os
 import re
 import shutil
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -78,6 +80,7 @@ class Queue:
             thread.join()
 
     def _run(self, work: Callable[[int], None]) -> None:
+        _give_way()
         while (job := self._next()) is not None:
             work(job)
 
@@ -89,6 +92,12 @@ class Queue:
                     return heapq.heappop(self._due)[1]
                 self._changed.wait(wait_s)
         return None
+
+
+def _give_way() -> None:
+    """Let requests go before this thread: the platform's imports run on other machines."""
+    if sys.platform == "linux":  # elsewhere it would be the whole process
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
 
 
 @dataclass(frozen=True)
