@@ -107,6 +107,37 @@ def test_a_refused_token_ends_the_run_at_once(connect: Connect) -> None:
     assert TOKEN not in caught.value.message + (caught.value.hint or "")
 
 
+# ── beside each other ───────────────────────────────────────────────────────────────────────
+
+
+def test_what_was_asked_ahead_is_there_when_it_is_called_for(connect: Connect) -> None:
+    with scripted(reply(200, {"count": 3})) as server:
+        connection = connect(server.url)
+        answer = connection.ahead(lambda: connection.get("x/"))
+
+        assert answer().fields == answer().fields == {"count": 3}
+        assert len(server.asked) == 1
+
+
+def test_what_went_wrong_ahead_is_told_to_the_one_who_calls_for_it(connect: Connect) -> None:
+    with scripted(reply(401, {"detail": "Invalid token."})) as server:
+        connection = connect(server.url)
+        answer = connection.ahead(lambda: connection.get("x/"))
+
+        with pytest.raises(TokenRefused):
+            answer()
+
+
+def test_cookies_are_not_sent_back(connect: Connect) -> None:
+    with scripted(reply(200, {}, Set_Cookie="sessionid=1; Path=/"), reply(200, {})) as server:
+        connection = connect(server.url)
+        connection.get("x/")
+        connection.get("x/")
+
+        assert not any("cookie" in str(asked.headers).lower() for asked in server.asked)
+        assert len(server.asked) == 2
+
+
 # ── tried again ─────────────────────────────────────────────────────────────────────────────
 
 TROUBLES = {
