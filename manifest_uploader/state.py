@@ -314,7 +314,8 @@ def _pieces(path: Path, folded: _Folded = _NONE) -> Generator[_Piece, None, None
     with closing(_blocks(path)) as blocks:
         for start, block in blocks:
             lines = _chosen(block, start, number, folded)
-            yield _listed_objects(lines) or _objects(lines, path)
+            if piece := _listed_objects(lines) or _objects(lines, path):
+                yield piece
             number += block.count(b"\n") + 1
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from manifest_uploader import state
@@ -439,6 +439,8 @@ def test_hostile_files_are_damage_or_fold(path: Path) -> None:
 
 @some
 @given(st.binary(max_size=300))
+@example(b"\n")
+@example(b"\r\n\n")
 def test_any_bytes_are_damage_or_a_new_file(
     tmp_path_factory: pytest.TempPathFactory, data: bytes
 ) -> None:
