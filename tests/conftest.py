@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from pathlib import Path
 from typing import Final
@@ -14,11 +13,7 @@ _FIRST: Final = ("test_readme.py", "crash", "e2e", "test_secrets.py", "test_exam
 
 
 def pytest_configure() -> None:
-    """Let Ctrl-C reach what the tests start: shells let background jobs ignore it.
-
-    And let it keep what Python compiled: hundreds of processes would do it anew.
-    """
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    """Let Ctrl-C reach what the tests start: shells let background jobs ignore it."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -18,9 +18,13 @@ SAFE_SAID = ("nothing was sent", "nothing more was sent")
 
 
 def limited(box: Rich, size: int) -> Ran:
-    """Run where no file may grow beyond so many bytes, as on a full disk."""
+    """Run where no file may grow beyond so many bytes, as on a full disk.
+
+    Nor would what Python compiles, and keeps beside the program for all who come after.
+    """
     process = box.spawn(
         *("run", "--json", "--root", str(box.root)),
+        env=box.environment() | {"PYTHONDONTWRITEBYTECODE": "1"},
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size)),
     )
     return ended(process)
