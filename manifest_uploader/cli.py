@@ -466,10 +466,9 @@ class _LogLine(logging.Formatter):
 def _logging(given: argparse.Namespace) -> Iterator[None]:
     log = logging.getLogger(__package__)
     log.propagate = False
+    log.setLevel(logging.DEBUG if getattr(given, "log_file", None) else logging.CRITICAL)
     handlers: list[logging.Handler] = [logging.NullHandler()]
-    log.setLevel(logging.CRITICAL)
     if getattr(given, "log_file", None):
-        log.setLevel(logging.DEBUG)
         try:
             handlers.append(logging.FileHandler(given.log_file, encoding="utf-8"))
         except OSError as error:

@@ -408,7 +408,7 @@ class Connection:
 
 def _awaited(future: Future[_T]) -> _T:
     while not wait([future], timeout=_SLICE_S).done:
-        continue
+        pass
     return future.result()
 
 

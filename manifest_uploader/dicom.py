@@ -9,6 +9,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Protocol
@@ -24,12 +25,18 @@ _SERIES: Final = ("SeriesInstanceUID", "Modality", "SeriesDescription")
 _PREAMBLE: Final = 128
 _START: Final = 32 * 1024
 """Bytes that hold the whole header of nearly every slice."""
-_PIXELS: Final = (re.compile(rb"\xe0\x7f\x10\0O[BW]\0\0"), re.compile(rb"\xe0\x7f\x10\0"))
-_FILLED: Final = (
-    re.compile(rb"\x10\0(?:\x10\0(?!PN\0\0)|\x20\0(?!LO\0\0)|\x30\0(?!DA\0\0))"),
-    re.compile(rb"\x10\0[\x10\x20\x30]\0(?!\0\0\0\0)"),
+_FORMS: Final = (
+    (
+        re.compile(rb"\xe0\x7f\x10\0O[BW]\0\0"),
+        re.compile(rb"\x10\0(?:\x10\0(?!PN\0\0)|\x20\0(?!LO\0\0)|\x30\0(?!DA\0\0))"),
+    ),
+    (
+        re.compile(rb"\xe0\x7f\x10\0"),
+        re.compile(rb"\x10\0[\x10\x20\x30]\0(?!\0\0\0\0)"),
+    ),
 )
-"""Tags of `_NAMING` with anything but an empty value, VR explicit and implicit (PS3.5, 7.1)."""
+"""How pixels begin, up to their length, and tags of `_NAMING` with anything but an empty value:
+VR explicit, then implicit, little endian (PS3.5, 7.1)."""
 _PYDICOM: Final = re.compile("pydicom")
 _silencing: Final = threading.Lock()
 
@@ -96,35 +103,33 @@ def check(files: Iterable[Named], *, all_files: bool) -> tuple[str, str] | None:
 
     With `all_files` False the first DICOM file speaks for its series.
     """
-    _require_pydicom()
     for file in files:
-        is_dicom, words = _named_by(file.path)
+        found, words = _looked_into(file.path, _judged) or (False, None)
         if words is not None:
             return file.name, words
-        if is_dicom and not all_files:
+        if found and not all_files:
             return None
     return None
 
 
-def _named_by(path: Path) -> tuple[bool, str | None]:
+def _judged(stream: BinaryIO, marked: bool) -> tuple[bool, str | None]:  # noqa: FBT001 - a plain fact
     """Whether a file is DICOM, and the words about the patient whom it names."""
-    if _looked_into(path, _is_surely_nameless):
+    if marked and _is_surely_nameless(stream):
+        _require_pydicom()
         return True, None
-    data = _header(path, _NAMING)
+    data = _read(stream)
     return data is not None, None if data is None else _words(data)
 
 
-def _is_surely_nameless(stream: BinaryIO, marked: bool) -> bool:  # noqa: FBT001 - a plain fact
+def _is_surely_nameless(stream: BinaryIO) -> bool:
     """Whether the bytes before the pixels hold no tag of a patient's name but empty ones.
 
     Measured: a tenth of the time of pydicom, which decides about all files that leave a doubt.
     What is taken for the pixels has to end where the file does: nothing is hidden behind it.
     """
-    if not marked:
-        return False
     stream.seek(0)
     start, size = stream.read(_START), os.fstat(stream.fileno()).st_size
-    for pixels, filled in zip(_PIXELS, _FILLED, strict=True):
+    for pixels, filled in _FORMS:
         found = pixels.search(start)
         if found is not None and _end_of_value(start, found.end()) == size:
             return filled.search(start, 0, found.end()) is None
@@ -136,6 +141,7 @@ def _end_of_value(start: bytes, at: int) -> int:
     return at + 4 + int.from_bytes(start[at : at + 4], "little")
 
 
+@cache
 def _require_pydicom() -> None:
     """Raise ModuleNotFoundError: a check whose library is missing is never skipped."""
     if find_spec("pydicom") is None:

@@ -274,7 +274,7 @@ class _Log:
 
     def _folded(self, events: list[Event]) -> list[Event]:
         """One line for all of a case that is done now: the next run reads no other of it."""
-        cases = {event.case: None for event in events if isinstance(event, Confirmed | Done)}
+        cases = dict.fromkeys(one.case for one in events if isinstance(one, Confirmed | Done))
         found = (past_of.folded(case, self.history.cases[case]) for case in cases)
         return [one for one in found if one is not None]
 

@@ -14,7 +14,7 @@ import re
 import stat
 import threading
 import time
-from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import MISSING, Field, dataclass, fields
 from functools import lru_cache
@@ -24,7 +24,7 @@ from pathlib import Path
 from types import NoneType
 from typing import IO, Any, Final, TypeAlias, TypeVar
 
-from manifest_uploader.errors import StateDamaged, StateMismatch, StateUnwritable
+from manifest_uploader.errors import StateMismatch, StateUnwritable
 from manifest_uploader.items import is_pk
 from manifest_uploader.model import (
     EVENT_NAMES,
@@ -36,14 +36,20 @@ from manifest_uploader.model import (
     Target,
     TargetKind,
 )
+from manifest_uploader.state_lines import (
+    EVERY_LINE,
+    Needed,
+    damaged,
+    end_of_last_line,
+    needed_lines,
+    object_of,
+    pieces_of,
+)
 
 _FORMAT: Final = "manifest-uploader state"
 _NOT_KEPT: Final = frozenset({"step", "source"})
 """Of an entry: only the plan that it is part of can use them."""
 _VERSION: Final = 1
-_LONGEST_LINE: Final = 4 * 2**20
-_TOGETHER: Final = 64 * 2**10
-"""Bytes; one line at a time takes thrice as long."""
 _SOON_S: Final = 0.5
 """When what was written has to be on the disk, unless somebody waits for it."""
 _BEGINNING: Final = b'{"format":"manifest-uploader state",'
@@ -52,14 +58,6 @@ _NOT_OURS: Final = "this is not a state file of uploader"
 _Check: TypeAlias = Callable[[Any], Any]
 _STORAGE_ID: Final = re.compile(r"[\w.~-]{0,1024}", re.ASCII)
 _T = TypeVar("_T")
-_Piece: TypeAlias = list[tuple[int, dict[str, Any]]]
-"""Lines that follow each other, each with its number, as objects."""
-_TEXT_OF_JSON: Final = rb'"(?:[^"\\]|\\.)*"'
-_HEAD: Final = re.compile(rb'\{"time":[\d.e+]+,"event":"[a-z-]+","case":(' + _TEXT_OF_JSON + rb"),")
-"""How we begin the lines of cases."""
-_FOLDED: Final = re.compile(
-    rb'"event":"folded","case":(' + _TEXT_OF_JSON + rb'),|"event"\s*:\s*"renamed"'
-)
 _NUMBERS: Final = (int, float)
 _CLASSES: Final = dict(EVENT_NAMES)
 _NAMES: Final = {cls: name for name, cls in EVENT_NAMES.items()}
@@ -149,7 +147,7 @@ def read(path: Path) -> Stored:
         StateDamaged: another line is not one that we wrote.
 
     """
-    found = _stream(path, _NONE)
+    found = _stream(path, EVERY_LINE)
     return Stored(found.binding, tuple(found.records))
 
 
@@ -162,18 +160,18 @@ def stream(path: Path) -> Stream:
         StateDamaged: the first line is not one that we wrote.
 
     """
-    return _stream(path, _folded_lines(path))
+    return _stream(path, needed_lines(path))
 
 
-def _stream(path: Path, folded: _Folded) -> Stream:
-    with closing(_pieces(path)) as pieces:
+def _stream(path: Path, needed: Needed) -> Stream:
+    with closing(pieces_of(path, EVERY_LINE)) as pieces:
         first = next(pieces, None)
     if first is None:
         _check_torn(path)
         return Stream(None, iter(()))
     number, obj = first[0]
     binding = _binding(obj, path, number)
-    return Stream(binding, _records(binding, path, folded))
+    return Stream(binding, _records(binding, path, needed))
 
 
 def _check_torn(path: Path) -> None:
@@ -184,17 +182,17 @@ def _check_torn(path: Path) -> None:
     except FileNotFoundError:
         return
     if start.strip() and not _BEGINNING.startswith(start):
-        raise _damaged(path, 1, _NOT_OURS)
+        raise damaged(path, 1, _NOT_OURS)
 
 
-def _records(binding: Binding, path: Path, folded: _Folded) -> Iterator[Record]:
+def _records(binding: Binding, path: Path, needed: Needed) -> Iterator[Record]:
     """The events; git, which merges by lines, may have put the first line in again."""
-    with closing(_pieces(path, folded)) as pieces:
+    with closing(pieces_of(path, needed)) as pieces:
         for number, obj in chain.from_iterable(pieces):
             if "format" not in obj or obj["format"] != _FORMAT:
                 yield _record(obj, path, number)
             elif _binding(obj, path, number) != binding:
-                raise _damaged(path, number, "it was merged with the state of another target")
+                raise damaged(path, number, "it was merged with the state of another target")
 
 
 class Tail:
@@ -249,7 +247,7 @@ class Tail:
             self._lines += 1
             if line.isspace():
                 continue
-            obj = _object(line, self._path, self._lines)
+            obj = object_of(line, self._path, self._lines)
             if self._lines == 1:
                 _binding(obj, self._path, 1)
             elif obj.get("format") != _FORMAT:
@@ -278,140 +276,18 @@ def check(stored: Stored | Stream, binding: Binding, path: Path) -> None:
     )
 
 
-# ── lines ───────────────────────────────────────────────────────────────────────────────────
-
-
-@dataclass(frozen=True, slots=True)
-class _Folded:
-    """Which lines need not be read, since a later one of their case stands for them."""
-
-    last: Mapping[bytes, int]
-    """Case, as it is written → where the last line begins that stands for all before it."""
-    since: int
-    """Where the last line begins that gives a case another name: what is before it is read."""
-
-
-_NONE: Final = _Folded({}, 0)
-
-
-def _folded_lines(path: Path) -> _Folded:
-    """What the lines stand for, found without reading them as JSON: ten times as fast."""
-    last: dict[bytes, int] = {}
-    since = 0
-    with closing(_blocks(path)) as blocks:
-        for start, block in blocks:
-            for found in _FOLDED.finditer(block):
-                begin = start + block.rfind(b"\n", 0, found.start()) + 1
-                if found[1] is None:
-                    since = begin
-                else:
-                    last[found[1]] = begin
-    return _Folded(last, since)
-
-
-def _pieces(path: Path, folded: _Folded = _NONE) -> Generator[_Piece, None, None]:
-    number = 1
-    with closing(_blocks(path)) as blocks:
-        for start, block in blocks:
-            lines = _chosen(block, start, number, folded)
-            if piece := _listed_objects(lines) or _objects(lines, path):
-                yield piece
-            number += block.count(b"\n") + 1
-
-
-def _chosen(block: bytes, start: int, number: int, folded: _Folded) -> list[tuple[int, bytes]]:
-    """The lines that have to be read, with their numbers; `start` and `number` of the first."""
-    lines = enumerate(block.split(b"\n"), number)
-    if not folded.last:
-        return list(lines)
-    head, last, since = _HEAD.match, folded.last.get, folded.since
-    kept = []
-    for line in lines:
-        found = head(line[1])
-        if found is None or not since < start < last(found[1], -1):
-            kept.append(line)
-        start += len(line[1]) + 1
-    return kept
-
-
-def _blocks(path: Path) -> Generator[tuple[int, bytes], None, None]:
-    """The lines that are whole, many together, without the last line's end; where they begin."""
-    try:
-        is_regular = stat.S_ISREG(path.stat().st_mode)
-        if is_regular:
-            with path.open("rb") as file:
-                yield from _whole_lines(file, path)
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise StateUnwritable(
-            f"{path} cannot be read: {error.strerror}", hint="nothing was sent"
-        ) from None
-    if not is_regular:  # a device may have no end, a pipe no beginning
-        raise StateUnwritable(
-            f"{path} is not a regular file", hint="name another with --state; nothing was sent"
-        )
-
-
-def _whole_lines(file: IO[bytes], path: Path) -> Iterator[tuple[int, bytes]]:
-    start, number, torn = 0, 1, b""
-    while data := file.read(_TOGETHER):
-        whole, end, torn = (torn + data).rpartition(b"\n")
-        if end:
-            yield start, whole
-            start += len(whole) + 1
-            number += whole.count(b"\n") + 1
-        if len(torn) > _LONGEST_LINE:
-            raise _damaged(path, number, "a line longer than any that uploader writes")
-
-
-def _listed_objects(lines: list[tuple[int, bytes]]) -> _Piece:
-    """The objects of the lines, read together; nothing if they are not an object each."""
-    try:
-        found = json.loads(b"[" + b"\n,".join(line for _, line in lines) + b"]")
-    except (ValueError, RecursionError):
-        return []
-    whole = len(found) == len(lines) and all(type(one) is dict for one in found)
-    return [(number, obj) for (number, _), obj in zip(lines, found, strict=True)] if whole else []
-
-
-def _objects(lines: list[tuple[int, bytes]], path: Path) -> _Piece:
-    return [
-        (number, _object(line, path, number))
-        for number, line in lines
-        if line and not line.isspace()
-    ]
-
-
-def _object(line: bytes, path: Path, number: int) -> dict[str, Any]:
-    try:
-        obj = json.loads(line) if len(line) <= _LONGEST_LINE else None
-    except (ValueError, RecursionError):
-        obj = None
-    if not isinstance(obj, dict):
-        raise _damaged(path, number, "no event")
-    return obj
-
-
-def _damaged(path: Path, number: int, why: str) -> StateDamaged:
-    return StateDamaged(
-        f"{path}:{number}: damaged: {why}",
-        hint="restore the file (from git, or a backup); nothing was sent",
-    )
-
-
 def _binding(obj: dict[str, Any], path: Path, number: int) -> Binding:
     if obj.get("format") != _FORMAT:
-        raise _damaged(path, number, _NOT_OURS)
+        raise damaged(path, number, _NOT_OURS)
     if obj.get("version") != _VERSION:
-        raise _damaged(path, number, "it was written by another version of uploader")
+        raise damaged(path, number, "it was written by another version of uploader")
     target: Any = obj.get("target")
     try:
         binding = Binding(obj["platform"], TargetKind(target["kind"]), target["slug"], target["pk"])
     except (KeyError, TypeError, ValueError):
-        raise _damaged(path, number, "its first line names no platform and target") from None
+        raise damaged(path, number, "its first line names no platform and target") from None
     if not all(isinstance(one, str) for one in (binding.platform, binding.slug, binding.pk)):
-        raise _damaged(path, number, "its first line names no platform and target")
+        raise damaged(path, number, "its first line names no platform and target")
     return binding
 
 
@@ -419,11 +295,11 @@ def _record(obj: dict[str, Any], path: Path, number: int) -> Record:
     name = obj.get("event")
     cls = _CLASSES.get(name) if type(name) is str else None
     if cls is None:
-        raise _damaged(path, number, "an event that this version does not know")
+        raise damaged(path, number, "an event that this version does not know")
     try:
         return Record(_time(obj.get("time")), _made(cls, obj))
     except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise _damaged(path, number, f"a wrong {name} event ({error})") from None
+        raise damaged(path, number, f"a wrong {name} event ({error})") from None
 
 
 def _made(cls: Callable[..., _T], obj: dict[str, Any]) -> _T:
@@ -650,7 +526,7 @@ class Writer:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
         handle = os.open(self._path, flags, 0o644)
-        os.ftruncate(handle, _end_of_last_line(self._path))
+        os.ftruncate(handle, end_of_last_line(self._path))
         return handle
 
     def _append(self, objects: list[dict[str, Any]]) -> None:
@@ -675,17 +551,3 @@ def _write_all(handle: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(handle, view) :]
-
-
-def _end_of_last_line(path: Path) -> int:
-    """Where the last whole line ends, in bytes: a torn one behind it is cut off."""
-    with path.open("rb") as file:
-        position = file.seek(0, os.SEEK_END)
-        while position > 0:
-            start = max(0, position - 65536)
-            file.seek(start)
-            at = file.read(position - start).rfind(b"\n")
-            if at >= 0:
-                return start + at + 1
-            position = start
-    return 0

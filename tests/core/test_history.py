@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manifest_uploader import state
+from manifest_uploader import state, state_lines
 from manifest_uploader.history import EMPTY, Folding, after, fold, folded, standing
 from manifest_uploader.model import (
     Adopted,
@@ -421,7 +421,7 @@ def test_lines_that_another_stands_for_can_be_left_out(
     writer.close()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(state, "_TOGETHER", together)
+        patch.setattr(state_lines, "_TOGETHER", together)
         found = fold(state.stream(path).records)
 
     assert _kept(found) == _kept(fold(state.read(path).records))

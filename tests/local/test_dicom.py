@@ -21,7 +21,13 @@ from pydicom.uid import (
     generate_uid,
 )
 
-from manifest_uploader.dicom import check, is_dicom, looks_dicom, patient_words
+from manifest_uploader.dicom import (
+    _require_pydicom,
+    check,
+    is_dicom,
+    looks_dicom,
+    patient_words,
+)
 from tests.local.helpers import local, make_dicom
 
 
@@ -223,7 +229,9 @@ def test_a_name_behind_what_looks_like_pixels_is_found(tmp_path: Path, explicit:
 def test_a_check_without_pydicom_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    nameless_slice = local(written(tmp_path / "a.dcm", ExplicitVRLittleEndian, nameless()))
     monkeypatch.setattr("manifest_uploader.dicom.find_spec", lambda _: None)
+    _require_pydicom.cache_clear()
 
     with pytest.raises(ModuleNotFoundError, match="pydicom is not installed"):
-        check([local(make_dicom(tmp_path / "a.dcm"))], all_files=True)
+        check([nameless_slice], all_files=True)

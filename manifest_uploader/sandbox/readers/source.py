@@ -92,7 +92,7 @@ class Joined(_Piecewise):
         if index == len(self._ends):
             return 0
         if index not in self._files:
-            self._files[index] = open(self._paths[index], "rb", buffering=0)  # noqa: PTH123, SIM115
+            self._files[index] = self._paths[index].open("rb", buffering=0)
         self._files[index].seek(self._at - (self._ends[index - 1] if index else 0))
         count: int = self._files[index].readinto(buffer) or 0  # type: ignore[attr-defined]
         self._at += count
