@@ -54,7 +54,8 @@ def _heading(given: argparse.Namespace) -> str:
         f"`python -m tests.benchmark` on {platform.system()}, Python {platform.python_version()}, "
         f"at {given.share:g} of the full sizes, medians of {given.runs}. Sandbox in a process of "
         "its own, TLS, loopback. Ratios are of the time until all was sent: we then wait for the "
-        "imports, the others do not. Ratios travel; seconds do not.\n\n![ratios](results.svg)"
+        "imports, the others do not. Ratios travel; seconds do not. No process is shown with less "
+        "memory than the benchmark had that started it.\n\n![ratios](results.svg)"
     )
 
 
