@@ -464,16 +464,12 @@ class _LogLine(logging.Formatter):
 
 @contextmanager
 def _logging(given: argparse.Namespace) -> Iterator[None]:
+    """Log into the file that is named, if one is; leaves logging as it was."""
+    handlers = _handlers(getattr(given, "log_file", None))
     log = logging.getLogger(__package__)
-    log.propagate = False
+    level, propagate = log.level, log.propagate
     log.setLevel(logging.DEBUG if getattr(given, "log_file", None) else logging.CRITICAL)
-    handlers: list[logging.Handler] = [logging.NullHandler()]
-    if getattr(given, "log_file", None):
-        try:
-            handlers.append(logging.FileHandler(given.log_file, encoding="utf-8"))
-        except OSError as error:
-            raise UsageError(f"'{given.log_file}' cannot be written: {error.strerror}") from None
-        handlers[-1].setFormatter(_LogLine("%(asctime)s %(threadName)s %(message)s"))
+    log.propagate = False
     for handler in handlers:
         log.addHandler(handler)
     try:
@@ -482,6 +478,20 @@ def _logging(given: argparse.Namespace) -> Iterator[None]:
         for handler in handlers:
             log.removeHandler(handler)
             handler.close()
+        log.setLevel(level)
+        log.propagate = propagate
+
+
+def _handlers(log_file: str | None) -> list[logging.Handler]:
+    """What takes the records: nothing, and the file."""
+    if not log_file:
+        return [logging.NullHandler()]
+    try:
+        handler = logging.FileHandler(log_file, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"'{log_file}' cannot be written: {error.strerror}") from None
+    handler.setFormatter(_LogLine("%(asctime)s %(threadName)s %(message)s"))
+    return [logging.NullHandler(), handler]
 
 
 # ── arguments ───────────────────────────────────────────────────────────────────────────────

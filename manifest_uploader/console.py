@@ -23,7 +23,6 @@ from manifest_uploader.model import (
     Event,
     Facts,
     Failed,
-    Folded,
     ImportFailed,
     Noticed,
     Paused,
@@ -212,7 +211,7 @@ class Lines:
                 self.say(f"{event.step}: not imported: {explained(event)}")
             case Unsure():
                 self.say(f"{event.step}: not sure: {event.why}")
-            case _ if self._verbose and not isinstance(event, Noticed | Folded):
+            case _ if self._verbose and not isinstance(event, Noticed):
                 self.say(f"{event.step}: {type(event).__name__.lower()}")
 
     def case_ended(self, end: CaseEnd) -> None:

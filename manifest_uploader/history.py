@@ -21,7 +21,6 @@ from manifest_uploader.model import (
     Entry,
     Event,
     Failed,
-    Folded,
     Gone,
     History,
     ImportFailed,
@@ -66,9 +65,6 @@ class Folding:
         event = record.event
         if (change := _CHANGES.get(type(event))) is not None:
             change(self._own_past(event.case), event, record.time)  # type: ignore[union-attr]
-        elif isinstance(event, Folded):
-            self._own.add(event.case)
-            self._cases[event.case] = _unfolded(event)
         elif isinstance(event, Noticed):
             for pk in event.sessions:
                 self._sessions[pk] = min(record.time, self._sessions.get(pk, record.time))
@@ -114,21 +110,6 @@ def standing(past: CasePast) -> Standing:
     if past.item is not None or past.temporary is not None:
         return Standing.CREATED
     return Standing.UPLOADING if past.uploads else Standing.NEW
-
-
-def folded(case: str, past: CasePast) -> Folded | None:
-    """One event that says all that the past of a done case says; None if it is not done."""
-    if standing(past) is not Standing.DONE or past.uploads or past.repeated:
-        return None
-    if past.item is None or past.title is None:
-        return None
-    sockets = tuple(past.sockets.values())
-    return Folded(case, past.item, past.title, sockets, past.order, past.temporary)
-
-
-def _unfolded(event: Folded) -> CasePast:
-    sockets = {socket.entry.socket: socket for socket in event.sockets}
-    return CasePast(event.item, event.temporary, event.order, event.title, sockets=sockets)
 
 
 # ── one change an event ─────────────────────────────────────────────────────────────────────

@@ -623,19 +623,6 @@ class Noticed:
     sessions: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Folded:
-    """Where a case stands that is done: one line for all before it, which need not be read."""
-
-    case: str
-    item: str
-    title: str
-    sockets: tuple[SocketPast, ...]
-    """All of them confirmed."""
-    order: int | None = None
-    temporary: str | None = None
-
-
 Event: TypeAlias = (
     Started
     | Opened
@@ -650,7 +637,6 @@ Event: TypeAlias = (
     | Adopted
     | Renamed
     | Noticed
-    | Folded
 )
 
 EVENT_NAMES: Final[Mapping[str, type]] = MappingProxyType(
@@ -668,7 +654,6 @@ EVENT_NAMES: Final[Mapping[str, type]] = MappingProxyType(
         "adopted": Adopted,
         "renamed": Renamed,
         "noticed": Noticed,
-        "folded": Folded,
     }
 )
 

@@ -23,7 +23,6 @@ from manifest_uploader.manifest import without_collector
 from manifest_uploader.model import (
     CaseEnd,
     CasePast,
-    Confirmed,
     Create,
     Done,
     Event,
@@ -269,14 +268,7 @@ class _Log:
             self.uploads += isinstance(event, Done) and event.socket is not None
             for observer in self._observers:
                 observer.event(event)
-        self._writer.record(self._folded(events))
         self._writer.tick()
-
-    def _folded(self, events: list[Event]) -> list[Event]:
-        """One line for all of a case that is done now: the next run reads no other of it."""
-        cases = dict.fromkeys(one.case for one in events if isinstance(one, Confirmed | Done))
-        found = (past_of.folded(case, self.history.cases[case]) for case in cases)
-        return [one for one in found if one is not None]
 
     def _is_kept(self, event: Event) -> bool:
         """An upload's beginning says nothing that its row does not, but after a failure."""

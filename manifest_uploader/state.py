@@ -32,16 +32,12 @@ from manifest_uploader.model import (
     Entry,
     Event,
     Record,
-    SocketPast,
     Target,
     TargetKind,
 )
 from manifest_uploader.state_lines import (
-    EVERY_LINE,
-    Needed,
     damaged,
     end_of_last_line,
-    needed_lines,
     object_of,
     pieces_of,
 )
@@ -114,8 +110,6 @@ def event_json(event: Event) -> dict[str, Any]:
         value = getattr(event, name)
         if name == "entries":
             value = [_entry_json(entry) for entry in value]
-        elif name == "sockets":
-            value = [_socket_json(socket) for socket in value]
         if not _is_default(value, default) or name in {"case", "step"}:
             found[name] = list(value) if isinstance(value, tuple) else value
     return found
@@ -124,13 +118,6 @@ def event_json(event: Event) -> dict[str, Any]:
 def _entry_json(entry: Entry) -> dict[str, Any]:
     values = {name: getattr(entry, name) for name in _KEPT_OF_ENTRIES}
     return {name: value for name, value in values.items() if value is not None}
-
-
-def _socket_json(socket: SocketPast) -> dict[str, Any]:
-    """A confirmed socket: its entry, and what became of it."""
-    found = _entry_json(socket.entry) | {"since": socket.since}
-    found |= {"mark": socket.pk} if socket.pk is not None else {}
-    return found | ({"repeated": True} if socket.repeated else {})
 
 
 def _is_default(value: Any, default: Any) -> bool:
@@ -147,31 +134,25 @@ def read(path: Path) -> Stored:
         StateDamaged: another line is not one that we wrote.
 
     """
-    found = _stream(path, EVERY_LINE)
+    found = stream(path)
     return Stored(found.binding, tuple(found.records))
 
 
 def stream(path: Path) -> Stream:
-    """What a history is folded of, event by event: those of 10,000 cases fill no memory.
-
-    Lines of a case for which a later one stands (`folded`) are left out, and not looked into.
+    """The same, event by event: those of 10,000 cases need not lie in memory together.
 
     Raises:
         StateDamaged: the first line is not one that we wrote.
 
     """
-    return _stream(path, needed_lines(path))
-
-
-def _stream(path: Path, needed: Needed) -> Stream:
-    with closing(pieces_of(path, EVERY_LINE)) as pieces:
+    with closing(pieces_of(path)) as pieces:
         first = next(pieces, None)
     if first is None:
         _check_torn(path)
         return Stream(None, iter(()))
     number, obj = first[0]
     binding = _binding(obj, path, number)
-    return Stream(binding, _records(binding, path, needed))
+    return Stream(binding, _records(binding, path))
 
 
 def _check_torn(path: Path) -> None:
@@ -185,9 +166,9 @@ def _check_torn(path: Path) -> None:
         raise damaged(path, 1, _NOT_OURS)
 
 
-def _records(binding: Binding, path: Path, needed: Needed) -> Iterator[Record]:
+def _records(binding: Binding, path: Path) -> Iterator[Record]:
     """The events; git, which merges by lines, may have put the first line in again."""
-    with closing(pieces_of(path, needed)) as pieces:
+    with closing(pieces_of(path)) as pieces:
         for number, obj in chain.from_iterable(pieces):
             if "format" not in obj or obj["format"] != _FORMAT:
                 yield _record(obj, path, number)
@@ -383,19 +364,6 @@ def _entries(value: list[Any]) -> tuple[Entry, ...]:
     return tuple(_made(Entry, one) for one in value)
 
 
-def _sockets(value: list[Any]) -> tuple[SocketPast, ...]:
-    if not all(type(one) is dict for one in value):
-        raise TypeError("sockets expected")
-    return tuple(map(_socket, value))
-
-
-def _socket(one: dict[str, Any]) -> SocketPast:
-    since, mark, repeated = _time(one.get("since")), one.get("mark"), one.get("repeated", False)
-    if not isinstance(mark, str | None) or not isinstance(repeated, bool):
-        raise TypeError("a socket expected")
-    return SocketPast(_made(Entry, one), since, "confirmed", None, mark, repeated)
-
-
 def _sessions(value: list[Any]) -> tuple[str, ...]:
     return tuple(_pk(one) for one in value)
 
@@ -420,7 +388,6 @@ _KINDS: Final[dict[str, tuple[type, _Check | None]]] = {
     **dict.fromkeys(("pk", "item", "upload"), (str, _pk)),
     "storage_id": (str, _storage_id),
     "entries": (list, _entries),
-    "sockets": (list, _sockets),
     "sessions": (list, _sessions),
 }
 """Of fields that are no plain text."""

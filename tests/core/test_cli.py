@@ -226,6 +226,21 @@ def test_a_log_is_written_only_while_a_command_runs(tmp_path: Path) -> None:
     assert "outside" not in text
 
 
+@pytest.mark.parametrize("name", ["log", None])
+def test_logging_is_left_as_it_was(name: str | None, tmp_path: Path) -> None:
+    log = logging.getLogger("manifest_uploader")
+    log.setLevel(logging.INFO)
+    given = argparse.Namespace(log_file=name and str(tmp_path / name))
+    try:
+        with cli._logging(given):
+            assert not log.propagate
+            assert log.isEnabledFor(logging.DEBUG) == (name is not None)
+
+        assert (log.level, log.propagate, log.handlers) == (logging.INFO, True, [])
+    finally:
+        log.setLevel(logging.NOTSET)
+
+
 def test_a_log_that_cannot_be_written_is_a_usage_error(tmp_path: Path) -> None:
     found = given("lung.yaml", "--log-file", str(tmp_path))
 

@@ -1,16 +1,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manifest_uploader import state, state_lines
-from manifest_uploader.history import EMPTY, Folding, after, fold, folded, standing
+from manifest_uploader.history import EMPTY, Folding, after, fold, standing
 from manifest_uploader.model import (
     Adopted,
     CasePast,
@@ -32,7 +29,7 @@ from manifest_uploader.model import (
     Started,
     Unsure,
 )
-from tests.core.helpers import STUDY, past_of_events, pk, some
+from tests.core.helpers import past_of_events, pk, some
 
 CT = Entry("ct-image", None, stat="s", upload=pk(7), content="c", before="1")
 SCORE = Entry("some-score", "json:1")
@@ -378,73 +375,3 @@ def test_what_is_found_out_while_planning_folds_alike(happened: list[Event], ane
     gone = Gone("a", "a", pk(1), anew=anew)
 
     assert after(found, gone) == past_of_events(*happened, gone).cases["a"]
-
-
-# ── done cases in one line ──────────────────────────────────────────────────────────────────
-
-
-def test_a_done_case_is_told_in_one_line() -> None:
-    seen = [Confirmed("a", "a/ct-image", "ct-image", pk(9)), Confirmed("a", "a", "some-score", "3")]
-    steps = [*created(), *filled("a", CT, SCORE), *seen]
-
-    found = past(*steps)
-
-    line = folded("a", found)
-    assert line is not None
-    assert past(line) == replace(found, filling_since=0.0)
-    assert folded("a", past(*steps[:-1])) is None
-
-
-@some
-@given(st.lists(events, max_size=25))
-def test_one_line_says_what_all_lines_of_a_case_said(happened: list[Event]) -> None:
-    for name, found in past_of_events(*happened).cases.items():
-        line = folded(name, found)
-        if line is None:
-            continue
-        assert standing(found) is Standing.DONE
-        assert past(line, name=name) == replace(found, filling_since=0.0)
-
-
-renames = st.builds(lambda now, was: Renamed(now, now, was), *[st.sampled_from("abcd")] * 2)
-
-
-@some
-@given(happened=st.lists(events | renames, max_size=25), together=st.integers(1, 999))
-def test_lines_that_another_stands_for_can_be_left_out(
-    happened: list[Event], together: int, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    path = tmp_path_factory.mktemp("x") / "s.jsonl"
-    writer = state.Writer(path, clock=lambda: 7.0)
-    writer.bind(state.read(path), "host/api/v1/", STUDY)
-    writer.record(with_folded_lines(happened))
-    writer.close()
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(state_lines, "_TOGETHER", together)
-        found = fold(state.stream(path).records)
-
-    assert _kept(found) == _kept(fold(state.read(path).records))
-
-
-def with_folded_lines(happened: list[Event]) -> Iterator[Event]:
-    """The events, and behind each that ends a case the line that stands for all of it."""
-    folding = Folding(History())
-    for event in happened:
-        folding.take(Record(7.0, event))
-        yield event
-        case = getattr(event, "case", None)
-        line = None if case is None else folded(case, folding.history.cases.get(case, EMPTY))
-        if line is not None:
-            yield line
-
-
-def _kept(history: History) -> History:
-    """The history without what counts only while a fill is under way."""
-    return History(
-        {
-            name: past if past.filling is not None else replace(past, filling_since=0.0)
-            for name, past in history.cases.items()
-        },
-        history.sessions,
-    )

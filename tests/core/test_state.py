@@ -26,14 +26,12 @@ from manifest_uploader.model import (
     Entry,
     Event,
     Failed,
-    Folded,
     Gone,
     ImportFailed,
     Noticed,
     Opened,
     Paused,
     Renamed,
-    SocketPast,
     Started,
     TargetKind,
     Unsure,
@@ -73,8 +71,6 @@ EVENTS: tuple[Event, ...] = (
     Adopted("a", "a", pk(1), "A", ENTRIES),
     Renamed("b", "b", was="a"),
     Noticed((pk(1), pk(2))),
-    Folded("a", pk(1), "A", (SocketPast(ENTRIES[0], 5.5, "confirmed", None, "7", repeated=True),)),
-    Folded("a", pk(1), "", (SocketPast(ENTRIES[1], 5.5, "confirmed"),), 5, "uploading-1"),
 )
 
 
@@ -107,44 +103,6 @@ def line(**fields: Any) -> str:
     return (
         json.dumps({"time": 1.5, "event": "done", "case": "a", "step": "a:create"} | fields) + "\n"
     )
-
-
-# ── what is left out ────────────────────────────────────────────────────────────────────────
-
-
-def test_lines_that_another_stands_for_are_not_looked_into(path: Path) -> None:
-    whole = Folded("a", pk(1), "A", (SocketPast(ENTRIES[1], 5.5, "confirmed"),))
-    made = {"time": 1.5, "event": "done", "case": "a", "step": "a:create", "pk": pk(3)}
-    ours = [made | {"pk": "no pk"}, made | {"case": "b"}, {"time": 1.5} | state.event_json(whole)]
-    wrong, other, last, after = (
-        json.dumps(one, separators=(",", ":")) + "\n" for one in (*ours, made)
-    )
-    path.write_text(FIRST + wrong + other + last + after)
-
-    found = [record.event for record in state.stream(path).records]
-
-    assert found == [Done("b", "a:create", pk=pk(3)), whole, Done("a", "a:create", pk=pk(3))]
-    with pytest.raises(StateDamaged, match=r"jsonl:2: damaged: a wrong done event \(no pk\)"):
-        state.read(path)
-    path.write_text(FIRST + last + wrong)  # what comes behind is looked into
-    with pytest.raises(StateDamaged, match=r"jsonl:3: damaged"):
-        list(state.stream(path).records)
-
-
-@pytest.mark.parametrize(
-    "spoilt",
-    [{"sockets": [3]}, {"sockets": [{"socket": "a"}]}, {"item": "x"}, {"title": None}]
-    + [{"sockets": [{"socket": "a", "since": 1, key: {}}]} for key in ("mark", "repeated", "stat")],
-    ids=str,
-)
-def test_a_line_that_stands_for_others_is_checked_as_they_are(
-    path: Path, spoilt: dict[str, Any]
-) -> None:
-    good = {"event": "folded", "case": "a", "step": None, "item": pk(1), "title": "A"}
-    path.write_text(FIRST + line(**good, sockets=[]) + line(**{**good, "sockets": []} | spoilt))
-
-    with pytest.raises(StateDamaged, match="jsonl:3: damaged: a wrong folded event"):
-        list(state.stream(path).records)
 
 
 # ── what is written is read ─────────────────────────────────────────────────────────────────
