@@ -94,6 +94,10 @@ class Stream(Protocol):
         """
         ...
 
+    def check(self) -> None:
+        """Raise FileChanged unless what was sent is what `proof` says; once all of it was sent."""
+        ...
+
 
 class JsonStream:
     """A value that travels as a JSON file."""
@@ -111,6 +115,9 @@ class JsonStream:
             yield Part(number, len(piece), lambda piece=piece: _sliced(piece))  # type: ignore[misc]
         sha256 = hashlib.sha256(self._data).hexdigest()
         self.proof = Proof(self._digest, sha256, [(self._name, sha256, self.size)])
+
+    def check(self) -> None:
+        """Nothing can have changed it."""
 
 
 class FileStream:
@@ -141,6 +148,10 @@ class FileStream:
             yield Part(number, length, self._reader(offset, length))
         check_same(self._file)
         self._prove(self._sha256 if count == 1 else sha256.hexdigest())
+
+    def check(self) -> None:
+        """Parts of several were read a second time when they were sent."""
+        check_same(self._file)
 
     def _hashed(self) -> Iterator[memoryview]:
         total = hashlib.sha256()
@@ -231,6 +242,9 @@ class BundleStream:
         self.proof = Proof(
             content_digest([(name, sha256) for name, sha256, _ in hashed]), None, hashed
         )
+
+    def check(self) -> None:
+        """What was sent is what was hashed: it lay in memory."""
 
     def _part(self, number: int, chunks: _Rechunked, length: int) -> Part:
         buffer = self._buffers.take(self._stop)

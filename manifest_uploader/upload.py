@@ -236,6 +236,7 @@ class _Sending:
 
     def _complete(self, begun: Begun, urls: _Urls) -> None:
         for _ in range(_TRIES):
+            self._stream.check()
             if self._encrypted:
                 self._compare_sizes(begun)
             if self._has_completed(begun):
