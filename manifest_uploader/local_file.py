@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from collections.abc import Iterator
+from errno import EISDIR
 from pathlib import Path
 from typing import Final
 
@@ -59,6 +61,8 @@ def check_same(file: LocalFile) -> None:
         now = os.stat(file.full)  # noqa: PTH116  a Path costs more than the stat
     except OSError as error:
         raise _unreadable(file, error) from error
+    if stat.S_ISDIR(now.st_mode):  # as reading it would say
+        raise _unreadable(file, IsADirectoryError(EISDIR, os.strerror(EISDIR)))
     if (now.st_size, now.st_mtime_ns, now.st_ino) != (file.size, file.mtime_ns, file.inode):
         raise FileChanged(f"'{file.name}' changed after it was looked at")
 

@@ -171,6 +171,15 @@ def test_a_file_that_changes_before_it_is_sent_is_not_sent(
         next(stream.parts(size))
 
 
+def test_a_folder_in_the_place_of_a_file_is_called_so(tmp_path: Path) -> None:
+    stream = FileStream(local(tmp_path / "a.mha", DATA))
+    (tmp_path / "a.mha").unlink()
+    (tmp_path / "a.mha").mkdir()
+
+    with pytest.raises(FileChanged, match=r"'a\.mha' cannot be read: Is a directory"):
+        stream.check()
+
+
 @pytest.mark.parametrize("size", [2**30, 3000])
 @pytest.mark.parametrize("change", CHANGES, ids=NAMES)
 def test_a_file_that_changes_while_it_is_sent_has_no_proof(
