@@ -24,6 +24,9 @@ name or title has them."""
 _SPELT: Final = re.compile(f"[{_NEVER}\u061c\u200e\u200f]")
 """And the marks of a direction, which names in some languages need: none of them may reach a
 terminal, begin a line there, or hide what a name really says."""
+_LONGEST_LINE: Final = 8_000
+"""Characters; no path is longer than 4,096."""
+_SHOWN_END: Final = 1_000
 
 
 class Located(Protocol):
@@ -140,8 +143,17 @@ def block(*parts: str) -> Block:
 
 
 def lines_of(text: str) -> list[str]:
-    """The lines of a block; any other text as one line that prints."""
-    return text.split("\n") if isinstance(text, Block) else [printable(text)]
+    """The lines of a block; any other text as one line that prints, and that can be read."""
+    return text.split("\n") if isinstance(text, Block) else [_readable(printable(text))]
+
+
+def _readable(line: str) -> str:
+    """The line; of one that nobody reads, with a file in a name's place perhaps, both ends."""
+    left = len(line) - _LONGEST_LINE
+    if left <= 0:
+        return line
+    start, end = line[: _LONGEST_LINE - _SHOWN_END], line[-_SHOWN_END:]
+    return f"{start} … {left:,} more characters … {end}"
 
 
 def _escape(match: re.Match[str]) -> str:

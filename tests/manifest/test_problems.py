@@ -123,3 +123,16 @@ def test_a_log_has_one_line_a_message(tmp_path: Path, monkeypatch: pytest.Monkey
     command(["status", "lung.yaml", "--log-file", str(tmp_path / "log")])
 
     assert len((tmp_path / "log").read_text(encoding="utf-8").splitlines()) == 1
+
+
+def test_of_a_line_that_nobody_reads_both_ends_are_shown() -> None:
+    long = "the start " + "x" * 100_000 + " the end"
+
+    (line,) = block(long).split("\n")
+
+    assert line.startswith("the start xxx")
+    assert line.endswith("xxx the end")
+    assert " … 92,018 more characters … " in line
+    assert len(line) < 9_000
+    assert block("y" * 8_000) == "y" * 8_000
+    assert block(block(long), "next") == f"{line}\nnext"
