@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -73,8 +73,8 @@ def make_plan(desk: Desk, *, temporary: Callable[[], str]) -> Plan:
         temporary: makes a title that only we can have.
 
     """
-    orders = _auto_orders(desk)
-    cases = tuple(_plan_case(case, desk, orders, temporary) for case in desk.manifest.cases)
+    ordered = zip(desk.manifest.cases, _auto_orders(desk), strict=True)
+    cases = tuple(_plan_case(case, desk, order, temporary) for case, order in ordered)
     return Plan(cases, _proven(desk), _notes(desk))
 
 
@@ -120,16 +120,14 @@ def _adopted(case: Case, desk: Desk, item: ItemSeen) -> Adopted:
 # ── one case ────────────────────────────────────────────────────────────────────────────────
 
 
-def _plan_case(
-    case: Case, desk: Desk, orders: Mapping[str, int], temporary: Callable[[], str]
-) -> CasePlan:
+def _plan_case(case: Case, desk: Desk, order: int | None, temporary: Callable[[], str]) -> CasePlan:
     past, found = _past(case, desk)
     if past.gone:
         return _untouched(case, past, found, Standing.GONE, DELETED)
     if past.filling is not None:
         return _untouched(case, past, found, Standing.UNSURE, past.words or _UNSURE)
     drafts = tuple(draft_of(case, value, past, desk) for value in case.values)
-    create = _create(case, past, desk, orders, temporary)
+    create = _create(case, past, desk, order, temporary)
     fill = _fill(case, past, desk, drafts, create)
     past, settled = _without_old_failures(case, past) if fill is None else (past, ())
     plan = CasePlan(
@@ -195,13 +193,12 @@ def _create(
     case: Case,
     past: CasePast,
     desk: Desk,
-    orders: Mapping[str, int],
+    order: int | None,
     temporary: Callable[[], str],
 ) -> Create | None:
     if past.item is not None:
         return None
     title = past.temporary or temporary()
-    order = orders.get(case.name)
     call = targets.create(desk.target, title=title, order=order)
     return Create(f"{case.name}:create", case.name, title, order, call)
 
@@ -264,24 +261,23 @@ def _has_orders(desk: Desk) -> bool:
 # ── orders, pilots, notes ───────────────────────────────────────────────────────────────────
 
 
-def _auto_orders(desk: Desk) -> dict[str, int]:
-    """The order of every case that is to be made: its own, else behind all there are.
+def _auto_orders(desk: Desk) -> list[int | None]:
+    """The order of every case, should it be made: its own, else behind all there are.
 
     The platform's own numbering gives one number twice to items made at the same time.
     """
     if not _has_orders(desk):
-        return {}
+        return [None] * len(desk.manifest.cases)
     known = [past.order for past in desk.history.cases.values() if past.order is not None]
     given = [case.order for case in desk.manifest.cases if case.order is not None]
     last = max([desk.facts.highest_order, *known, *given])
-    orders: dict[str, int] = {}
+    orders: list[int | None] = []
     for case in desk.manifest.cases:
         past = _written(case, desk)
         chosen = case.order if case.order is not None else past.order
         if chosen is None and (past.item is None or _is_gone(past, desk)):
             last = chosen = min(last // 10 * 10 + 10, HIGHEST_ORDER)
-        if chosen is not None:
-            orders[case.name] = chosen
+        orders.append(chosen)
     return orders
 
 

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -27,6 +28,8 @@ LATENCY_MS = 60
 MBIT = 160.0
 SOCKETS = ("ct-image=Image", "report=PDF file", "table=CSV file", "score=Float")
 PYTHON = Path(sys.executable)
+UPLOADER = Path(shutil.which("uploader", path=PYTHON.parent) or "uploader")
+"""As people type it; `python -m` lists the folder that it is called in, to import from there."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ def uploader(folder: Path, jobs: int, *arguments: str, state: Path | None = None
     """Our own run of the manifest, with everything it does switched on."""
     state = state or folder / f"state-{time.monotonic_ns()}.jsonl"
     with _fresh(folder, *arguments) as server:
-        command = [PYTHON, "-m", "manifest_uploader", "run", "manifest.yaml", "--json"]
+        command = [UPLOADER, "run", "manifest.yaml", "--json"]
         command += ["--jobs", str(jobs), "--state", state]
         started = time.time()
         figure = run(command, cwd=folder, env=server.env)
@@ -230,7 +233,7 @@ def nothing_to_do(folder: Path, size: Size) -> Iterator[Row]:
     count = size.of(10_000)
     data.two_files(folder, count)
     with _fresh(folder) as server:
-        command = [PYTHON, "-m", "manifest_uploader", "run", "manifest.yaml", "--json"]
+        command = [UPLOADER, "run", "manifest.yaml", "--json"]
         run([*command, "--jobs", "16"], cwd=folder, env=server.env, timeout_s=3600)
         load = "import yaml; yaml.load(open('manifest.yaml', 'rb'), yaml.CSafeLoader)"
         runs: Runs = {
@@ -272,7 +275,7 @@ def plan_large(folder: Path, size: Size) -> Iterator[Row]:
 
 
 def _plan(place: Path, server: Server, size: Size) -> Figure:
-    command = [PYTHON, "-m", "manifest_uploader", "plan", "manifest.yaml", "--quiet"]
+    command = [UPLOADER, "plan", "manifest.yaml", "--quiet"]
     return middle([run(command, cwd=place, env=server.env) for _ in range(size.runs)])
 
 
@@ -360,12 +363,11 @@ def _run_paced(
 def start(folder: Path, size: Size) -> Iterator[Row]:
     """What the smallest commands cost."""
     data.two_files(folder, 3)
-    program = [PYTHON, "-m", "manifest_uploader"]
     runs: Runs = {
-        "uploader --version": lambda: run([*program, "--version"], cwd=folder, env={}),
+        "uploader --version": lambda: run([UPLOADER, "--version"], cwd=folder, env={}),
         "import argparse": lambda: run([PYTHON, "-c", "import argparse"], cwd=folder, env={}),
         "validate --offline": lambda: run(
-            [*program, "validate", "--offline", "manifest.yaml"], cwd=folder, env={}
+            [UPLOADER, "validate", "--offline", "manifest.yaml"], cwd=folder, env={}
         ),
     }
     found = interleaved(runs, max(5, size.runs))
