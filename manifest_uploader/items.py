@@ -11,7 +11,9 @@ from urllib.parse import urlsplit
 from manifest_uploader.digests import image_digest, json_digest
 from manifest_uploader.model import Entry, ItemSeen, Json, SocketSeen
 
-_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+UUID: Final = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+"""As a regular expression."""
+_UUID: Final = re.compile(UUID)
 
 
 def is_pk(value: Json) -> TypeGuard[str]:

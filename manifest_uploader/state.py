@@ -8,59 +8,48 @@ checked as the input of a stranger: colleagues share it, and git merges it.
 from __future__ import annotations
 
 import json
-import math
 import os
-import re
 import stat
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from dataclasses import MISSING, Field, dataclass, fields
-from functools import lru_cache
-from itertools import chain
-from operator import itemgetter
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
-from types import NoneType
-from typing import IO, Any, Final, TypeAlias, TypeVar
+from typing import IO, Any, Final, TypeVar
 
 from manifest_uploader.errors import StateMismatch, StateUnwritable
-from manifest_uploader.items import is_pk
 from manifest_uploader.model import (
     EVENT_NAMES,
-    Confirmed,
     Entry,
     Event,
     Record,
     Target,
     TargetKind,
 )
+from manifest_uploader.state_events import NOT_KEPT, WrongEvent, record_of, records_of
 from manifest_uploader.state_lines import (
+    Piece,
     damaged,
     end_of_last_line,
     object_of,
+    objects_of,
     pieces_of,
 )
 
 _FORMAT: Final = "manifest-uploader state"
-_NOT_KEPT: Final = frozenset({"step", "source"})
-"""Of an entry: only the plan that it is part of can use them."""
 _VERSION: Final = 1
 _SOON_S: Final = 0.5
 """When what was written has to be on the disk, unless somebody waits for it."""
 _BEGINNING: Final = b'{"format":"manifest-uploader state",'
 """How every state file begins."""
 _NOT_OURS: Final = "this is not a state file of uploader"
-_Check: TypeAlias = Callable[[Any], Any]
-_STORAGE_ID: Final = re.compile(r"[\w.~-]{0,1024}", re.ASCII)
 _T = TypeVar("_T")
-_NUMBERS: Final = (int, float)
-_CLASSES: Final = dict(EVENT_NAMES)
 _NAMES: Final = {cls: name for name, cls in EVENT_NAMES.items()}
 _DEFAULTS: Final[dict[type, tuple[tuple[str, Any], ...]]] = {
     cls: tuple((one.name, one.default) for one in fields(cls)) for cls in EVENT_NAMES.values()
 }
-_KEPT_OF_ENTRIES: Final = [one.name for one in fields(Entry) if one.name not in _NOT_KEPT]
+_KEPT_OF_ENTRIES: Final = [one.name for one in fields(Entry) if one.name not in NOT_KEPT]
 _as_line: Final = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 
 
@@ -146,11 +135,11 @@ def stream(path: Path) -> Stream:
 
     """
     with closing(pieces_of(path)) as pieces:
-        first = next(pieces, None)
+        first = next((one for piece in pieces for one in objects_of(piece, path)), None)
     if first is None:
         _check_torn(path)
         return Stream(None, iter(()))
-    number, obj = first[0]
+    number, obj = first
     binding = _binding(obj, path, number)
     return Stream(binding, _records(binding, path))
 
@@ -167,13 +156,18 @@ def _check_torn(path: Path) -> None:
 
 
 def _records(binding: Binding, path: Path) -> Iterator[Record]:
-    """The events; git, which merges by lines, may have put the first line in again."""
     with closing(pieces_of(path)) as pieces:
-        for number, obj in chain.from_iterable(pieces):
-            if "format" not in obj or obj["format"] != _FORMAT:
-                yield _record(obj, path, number)
-            elif _binding(obj, path, number) != binding:
-                raise damaged(path, number, "it was merged with the state of another target")
+        for piece in pieces:
+            yield from records_of(piece[1]) or _one_by_one(piece, binding, path)
+
+
+def _one_by_one(piece: Piece, binding: Binding, path: Path) -> Iterator[Record]:
+    """The events; git, which merges by lines, may have put the first line in again."""
+    for number, obj in objects_of(piece, path):
+        if obj.get("format") != _FORMAT:
+            yield _record(obj, path, number)
+        elif _binding(obj, path, number) != binding:
+            raise damaged(path, number, "it was merged with the state of another target")
 
 
 class Tail:
@@ -273,140 +267,10 @@ def _binding(obj: dict[str, Any], path: Path, number: int) -> Binding:
 
 
 def _record(obj: dict[str, Any], path: Path, number: int) -> Record:
-    name = obj.get("event")
-    cls = _CLASSES.get(name) if type(name) is str else None
-    if cls is None:
-        raise damaged(path, number, "an event that this version does not know")
     try:
-        return Record(_time(obj.get("time")), _made(cls, obj))
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise damaged(path, number, f"a wrong {name} event ({error})") from None
-
-
-def _made(cls: Callable[..., _T], obj: dict[str, Any]) -> _T:
-    """The event, or entry, that an object describes; ValueError or TypeError if it is none."""
-    form = _form(cls, tuple(obj), tuple(map(type, obj.values())))
-    if form.absent:
-        obj.update(form.absent)
-    for name, check in form.checks:
-        obj[name] = check(obj[name])
-    return cls(*form.values_of(obj))
-
-
-@dataclass(frozen=True, slots=True)
-class _Form:
-    """How to make an event of objects with the same keys and types."""
-
-    values_of: Callable[[dict[str, Any]], Iterable[Any]]
-    """Of all fields, in their order."""
-    absent: dict[str, Any]
-    """What stands for those that are missing or null."""
-    checks: tuple[tuple[str, _Check], ...]
-    """By name, of the values that are there."""
-
-
-@lru_cache(maxsize=256)
-def _form(cls: Hashable, names: tuple[str, ...], types: tuple[type, ...]) -> _Form:
-    """The form of an object; a few make up a whole file, and looking costs more than making."""
-    wanted = _FIELDS[cls]
-    given = {
-        name: kind
-        for name, kind in zip(names, types, strict=True)
-        if name in wanted and kind is not NoneType and wanted[name].kind is not NoneType
-    }
-    for name, kind in given.items():
-        if kind is not wanted[name].kind:
-            raise TypeError(f"{name} is no {wanted[name].kind.__name__}")
-    absent = {name: one.otherwise for name, one in wanted.items() if name not in given}
-    if MISSING in absent.values():
-        raise TypeError(f"{min(name for name in absent if absent[name] is MISSING)} is missing")
-    checks = (
-        (name, one.check) for name, one in wanted.items() if name in given and one.check is not None
-    )
-    return _Form(_getter(list(wanted)), absent, tuple(checks))
-
-
-def _getter(names: list[str]) -> Callable[[dict[str, Any]], Iterable[Any]]:
-    return itemgetter(*names) if len(names) > 1 else lambda obj: [obj[names[0]]]
-
-
-# ── what fields hold ────────────────────────────────────────────────────────────────────────
-
-
-def _time(value: Any) -> float:
-    if type(value) not in _NUMBERS or not math.isfinite(value):
-        raise TypeError("a time expected")
-    return float(value)
-
-
-def _pk(value: Any) -> str:
-    """A pk of an upload or item: requests go to addresses that are made of it."""
-    if not is_pk(value):
-        raise ValueError("no pk")
-    return value
-
-
-def _storage_id(value: str) -> str:
-    if not _STORAGE_ID.fullmatch(value):
-        raise ValueError("no storage id")
-    return value
-
-
-def _count(value: int) -> int:
-    if not 0 <= value < 2**63:
-        raise ValueError("a count expected")
-    return value
-
-
-def _entries(value: list[Any]) -> tuple[Entry, ...]:
-    if not all(type(one) is dict for one in value):
-        raise TypeError("entries expected")
-    return tuple(_made(Entry, one) for one in value)
-
-
-def _sessions(value: list[Any]) -> tuple[str, ...]:
-    return tuple(_pk(one) for one in value)
-
-
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """What a field has to be."""
-
-    kind: type
-    """Of the JSON value; NoneType: whatever there is, it does not count."""
-    check: _Check | None
-    otherwise: Any
-    """What stands for it where it is missing; MISSING: nothing does."""
-
-
-_TEXT: Final = (str, None)
-_FLAG: Final = (bool, None)
-_COUNT: Final = (int, _count)
-_KINDS: Final[dict[str, tuple[type, _Check | None]]] = {
-    **dict.fromkeys(("order", "part_size", "size", "files"), _COUNT),
-    **dict.fromkeys(("repeated", "final", "anew", "size_limit", "lost"), _FLAG),
-    **dict.fromkeys(("pk", "item", "upload"), (str, _pk)),
-    "storage_id": (str, _storage_id),
-    "entries": (list, _entries),
-    "sessions": (list, _sessions),
-}
-"""Of fields that are no plain text."""
-
-
-def _wanted(cls: type, one: Field[Any]) -> _Wanted:
-    kind, check = _KINDS.get(one.name, _TEXT)
-    if cls is Confirmed and one.name == "pk":  # any mark
-        check = None
-    if cls is Entry and one.name in _NOT_KEPT:
-        kind = NoneType
-    may_be_none = one.default is MISSING and "None" in str(one.type)
-    return _Wanted(kind, check, None if may_be_none else one.default)
-
-
-_FIELDS: Final[dict[Hashable, dict[str, _Wanted]]] = {
-    cls: {one.name: _wanted(cls, one) for one in fields(cls)}
-    for cls in (*EVENT_NAMES.values(), Entry)
-}
+        return record_of(obj)
+    except WrongEvent as error:
+        raise damaged(path, number, str(error)) from None
 
 
 # ── writing ─────────────────────────────────────────────────────────────────────────────────

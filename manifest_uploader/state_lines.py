@@ -13,16 +13,16 @@ from manifest_uploader.errors import StateDamaged, StateUnwritable
 
 _LONGEST_LINE: Final = 4 * 2**20
 _TOGETHER: Final = 64 * 2**10
-"""Bytes; one line at a time takes thrice as long."""
-Piece: TypeAlias = list[tuple[int, dict[str, Any]]]
-"""Lines that follow each other, each with its number, from 1, as objects."""
+"""Bytes."""
+Piece: TypeAlias = tuple[int, bytes]
+"""Lines that follow each other, without the last one's end; and the first one's number, from 1."""
 
 
 def pieces_of(path: Path) -> Generator[Piece, None, None]:
-    """The objects of the lines that are whole, many together, never none.
+    """The lines that are whole, many together.
 
     Raises:
-        StateDamaged: a line is no object, or longer than any that we write.
+        StateDamaged: a line is longer than any that we write.
         StateUnwritable: the file cannot be read, or is none.
 
     """
@@ -30,7 +30,7 @@ def pieces_of(path: Path) -> Generator[Piece, None, None]:
         is_regular = stat.S_ISREG(path.stat().st_mode)
         if is_regular:
             with path.open("rb") as file:
-                yield from filter(None, _whole_lines(file, path))
+                yield from _whole_lines(file, path)
     except FileNotFoundError:
         return
     except OSError as error:
@@ -41,6 +41,14 @@ def pieces_of(path: Path) -> Generator[Piece, None, None]:
         raise StateUnwritable(
             f"{path} is not a regular file", hint="name another with --state; nothing was sent"
         )
+
+
+def objects_of(piece: Piece, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The objects of the lines, blank ones left out, each with its number; raises StateDamaged."""
+    first, lines = piece
+    for number, line in enumerate(lines.split(b"\n"), first):
+        if line and not line.isspace():
+            yield number, object_of(line, path, number)
 
 
 def object_of(line: bytes, path: Path, number: int) -> dict[str, Any]:
@@ -82,27 +90,7 @@ def _whole_lines(file: IO[bytes], path: Path) -> Iterator[Piece]:
     while data := file.read(_TOGETHER):
         whole, end, torn = (torn + data).rpartition(b"\n")
         if end:
-            listed = whole.replace(b"\n", b"\n,")
-            count = len(listed) - len(whole) + 1
-            yield _listed_objects(listed, number, count) or _objects(whole, path, number)
-            number += count
+            yield number, whole
+            number += whole.count(b"\n") + 1
         if len(torn) > _LONGEST_LINE:
             raise damaged(path, number, "a line longer than any that uploader writes")
-
-
-def _listed_objects(listed: bytes, first: int, count: int) -> Piece:
-    """The objects of so many lines with commas between; nothing if they are not that."""
-    try:
-        found = json.loads(b"[" + listed + b"]")
-    except (ValueError, RecursionError):
-        return []
-    whole = len(found) == count and all(type(one) is dict for one in found)
-    return list(enumerate(found, first)) if whole else []
-
-
-def _objects(lines: bytes, path: Path, first: int) -> Piece:
-    return [
-        (number, object_of(line, path, number))
-        for number, line in enumerate(lines.split(b"\n"), first)
-        if line and not line.isspace()
-    ]
