@@ -222,7 +222,12 @@ class Pretended:
 
     def _queue(self, item: str, socket: str, upload: str) -> None:
         assert self.rows[upload][0] == "Completed"
-        others = {one.upload for one in self.imports if (one.item, one.socket) == (item, socket)}
+        others = {
+            one.upload
+            for one in self.imports
+            if (one.item, one.socket) == (item, socket)
+            and one.upload in self.rows  # else an equal fill's import took it in: this one fails
+        }
         assert others <= {upload}, "two imports of ours race for one socket"
         self.imports.append(Importing(item, socket, upload))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from manifest_uploader.digests import json_digest
@@ -142,7 +142,12 @@ file_values = [
 ]
 
 
+_SENT_TWICE = [(5, ("a", "ct-image")), (20, ("b", "ct-image")), (18, None), (3, ("b", "ct-image"))]
+"""A fill is sent again whose upload the first one's import takes in while that run goes on."""
+
+
 @settings(some, max_examples=300)
+@example(4574, _SENT_TWICE, 5)
 @given(
     st.integers(0, 2**32),
     st.lists(st.tuples(st.integers(0, 45), st.none() | st.sampled_from(file_values)), max_size=6),
