@@ -75,7 +75,7 @@ def make_plan(desk: Desk, *, temporary: Callable[[], str]) -> Plan:
     """
     ordered = zip(desk.manifest.cases, _auto_orders(desk), strict=True)
     cases = tuple(_plan_case(case, desk, order, temporary) for case, order in ordered)
-    return Plan(cases, _proven(desk), _notes(desk))
+    return Plan(cases, _proven(cases, desk), _notes(desk))
 
 
 # ── what came before ────────────────────────────────────────────────────────────────────────
@@ -281,9 +281,11 @@ def _auto_orders(desk: Desk) -> list[int | None]:
     return orders
 
 
-def _proven(desk: Desk) -> frozenset[tuple[str, ...]]:
+def _proven(cases: tuple[CasePlan, ...], desk: Desk) -> frozenset[tuple[str, ...]]:
     return frozenset(
-        _kind(case) for case in desk.manifest.cases if _written(case, desk).title is not None
+        plan.kind
+        for plan, case in zip(cases, desk.manifest.cases, strict=True)
+        if _written(case, desk).title is not None
     )
 
 
