@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -203,9 +203,15 @@ class Watcher:
         self._size = target_size
         self._lock = threading.Lock()
 
-    def baseline(self) -> Noticed | None:
-        """The failed sessions that are there before the first fill: they mean nothing later."""
-        return self._notice(tuple(failed_sessions(self._connection)), self._clock())
+    def baseline(self, failed: Callable[[], Iterable[Session]] | None = None) -> Noticed | None:
+        """The failed sessions that are there before the first fill: they mean nothing later.
+
+        Args:
+            failed: brings them, where they were asked for already.
+
+        """
+        found = failed() if failed is not None else failed_sessions(self._connection)
+        return self._notice(tuple(found), self._clock())
 
     def watch(self, task: Watch) -> Iterator[Outcome]:
         """Look once; events for the waits that have ended, then `Watched`."""

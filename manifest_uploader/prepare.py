@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ from manifest_uploader.desk import Choices, Desk, renamed_cases
 from manifest_uploader.errors import CannotGoOn, ManifestInvalid, UsageError
 from manifest_uploader.files import Root, find_root
 from manifest_uploader.fit import in_file_order, misfits
+from manifest_uploader.lookups import Session, failed_sessions
 from manifest_uploader.manifest import parse, without_collector
 from manifest_uploader.model import Event, Facts, History, Manifest, Problem, Record, Target
 from manifest_uploader.plan import select
@@ -115,6 +116,8 @@ class Bench:
     binding: Binding
     stored: state.Stream
     history: History
+    failed_before: Callable[[], Iterable[Session]] | None = None
+    """Brings the sessions that failed before, where something may have to be sent."""
 
     @property
     def manifest(self) -> Manifest:
@@ -134,10 +137,11 @@ def open_bench(options: Options, reading: Reading, connection: Connection) -> Be
         raise _everything(options, reading, connection)
     try:
         root = _root(options, reading)
+        name = connection.ahead(lambda: _platform_name(options, connection))
         target = find_target(reading.manifest, connection)
     except ManifestInvalid:
         raise _everything(options, reading, connection) from None
-    binding = Binding(_platform_name(options, connection), target.kind, target.slug, target.pk)
+    binding = Binding(name(), target.kind, target.slug, target.pk)
     stored = state.stream(options.state)
     state.check(stored, binding, options.state)
     with without_collector():
@@ -189,14 +193,26 @@ def gather(options: Options, bench: Bench) -> Desk:
 
     Raises:
         ManifestInvalid: with every problem.
-        CannotGoOn: this user may not edit the target.
 
     """
     with without_collector():
         desk = _desk(options, bench)
     refuse((*desk.facts.problems, *misfits(desk)))
-    check_rights(bench.target, bench.connection)
     return desk
+
+
+def ask_leave(bench: Bench, desk: Desk) -> None:
+    """Ask whether this user may edit the target, and at the same time what failed before.
+
+    Raises:
+        CannotGoOn: this user may not.
+
+    """
+    if any(facts.content is None for facts in desk.facts.values.values()):
+        bench.failed_before = bench.connection.ahead(
+            lambda: tuple(failed_sessions(bench.connection))
+        )
+    check_rights(bench.target, bench.connection)
 
 
 def _desk(options: Options, bench: Bench) -> Desk:

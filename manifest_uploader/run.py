@@ -46,6 +46,7 @@ from manifest_uploader.prepare import (
     Bench,
     Options,
     Reading,
+    ask_leave,
     gather,
     local_problems,
     open_bench,
@@ -58,6 +59,7 @@ from manifest_uploader.prepare import (
 from manifest_uploader.receipts import Receipts
 from manifest_uploader.settle import repeated
 from manifest_uploader.streams import Buffers
+from manifest_uploader.survey import check_rights
 from manifest_uploader.traffic import Meter
 from manifest_uploader.upload import Tools
 from manifest_uploader.worker import Worker
@@ -141,6 +143,7 @@ def _plan(options: Options, reading: Reading) -> tuple[Plan, Facts]:
         settled(bench)
         presume(bench)
         desk = gather(options, bench)
+        check_rights(bench.target, connection)
         plan = make_plan(desk, temporary=temporary_title)
         return plan, replace(desk.facts, values={})  # the plan holds what it took of them
 
@@ -209,6 +212,7 @@ def run(options: Options, observers: Sequence[Observer], stop: threading.Event) 
                 bench = open_bench(options, reading, connection)
                 found = settled(bench)
                 desk = gather(options, bench)
+                ask_leave(bench, desk)
             with _writing(options, bench) as writer:
                 log = _Log(writer, bench, observers)
                 log.follow(found)
@@ -321,8 +325,9 @@ class _Acting:
         jobs = self._options.jobs
         with ThreadPoolExecutor(jobs, "part") as senders, self._receipts() as receipts:
             watcher = self._watcher(facts)
-            if self._has_uploads() and (noticed := watcher.baseline()) is not None:
-                self._log.follow([noticed])
+            if self._has_uploads():
+                noticed = watcher.baseline(self._bench.failed_before)
+                self._log.follow([noticed] if noticed is not None else [])
             worker = Worker(
                 self._bench.target,
                 self._bench.root,

@@ -15,6 +15,7 @@ from manifest_uploader.model import Done, Event, Failed, Started
 from manifest_uploader.prepare import (
     Bench,
     Options,
+    ask_leave,
     gather,
     open_bench,
     read_manifest,
@@ -133,10 +134,11 @@ def test_problems_are_gathered_before_rights_are_asked_for(
     assert {request.method for request in hook.seen} == {"GET"}
 
 
-def test_who_may_not_edit_is_told_before_a_plan_is_made(
+def test_who_may_not_edit_is_told(
     options: Options, box: Box, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench = opened(options, box)
+    desk = gather(options, bench)
 
     def refuse(*_: Any) -> None:
         raise PlatformRefused("you may not edit")
@@ -144,7 +146,25 @@ def test_who_may_not_edit_is_told_before_a_plan_is_made(
     monkeypatch.setattr("manifest_uploader.prepare.check_rights", refuse)
 
     with pytest.raises(PlatformRefused, match="you may not edit"):
-        gather(options, bench)
+        ask_leave(bench, desk)
+
+
+def test_what_failed_before_is_asked_where_something_may_have_to_be_sent(
+    options: Options, box: Box, hook: Faulty
+) -> None:
+    rewrite(options, HEAD + "- {name: a, sockets: {some-score: 1}}\n")
+    bench = opened(options, box)
+    ask_leave(bench, gather(options, bench))
+    assert bench.failed_before is None
+    (Path(options.manifest).parent / "a.mha").write_bytes(b"a")
+    rewrite(options, HEAD + "- {name: a, sockets: {ct-image: {file: a.mha}}}\n")
+    bench = opened(options, box)
+
+    ask_leave(bench, gather(options, bench))
+
+    assert bench.failed_before is not None
+    assert bench.failed_before() == ()
+    assert "sessions" in {request.kind for request in hook.seen}
 
 
 # ── settling ────────────────────────────────────────────────────────────────────────────────
