@@ -70,9 +70,9 @@ def test_requests_share_a_connection(connect: Connect) -> None:
         connection = connect(server.url)
         for _ in range(3):
             connection.get("a/")
-        clients = connection._clients
+        lines = connection._lines
 
-    assert len(clients) == 1
+    assert len(lines) == 1
     assert connection.meter.traffic().requests == 3
 
 
@@ -625,11 +625,11 @@ def test_each_thread_has_connections_of_its_own_and_all_are_closed(connect: Conn
             thread.start()
         for thread in threads:
             thread.join()
-        clients = list(connection._clients)
+        lines = list(connection._lines)
         connection.close()
 
-    assert len(clients) == 3
-    assert all(client.is_closed for client in clients)
+    assert len(lines) == 3
+    assert all(line.is_closed for line in lines)
 
 
 def test_another_patience_is_counted_by_the_same_meter(connect: Connect) -> None:
