@@ -37,11 +37,16 @@ class Pressure:
     quiet_since: float = 0.0
 
     def after(self, good: int, busy: int, now: float) -> Pressure:
-        """The pressure after some more answers: halved in trouble, raised by one in quiet."""
+        """The pressure after some more answers: halved in trouble, raised by one in quiet.
+
+        Only a new answer 429 or 503 is trouble: old ones, which are remembered for longer the
+        fewer requests are sent, would begin the time of quiet anew.
+        """
+        is_new = busy > 0
         good, busy = self.good + good, self.busy + busy
-        quiet_since = now if busy > self.busy else self.quiet_since
+        quiet_since = now if is_new else self.quiet_since
         total = good + busy
-        if busy > 1 and total >= _FEWEST_ANSWERS and busy / total >= _TROUBLE:
+        if is_new and busy > 1 and total >= _FEWEST_ANSWERS and busy / total >= _TROUBLE:
             if now - self.eased_at < _EASE_EVERY_S:
                 return Pressure(self.limit, self.most, good, busy, self.eased_at, quiet_since)
             return Pressure(max(1, self.limit // 2), self.most, 0, 0, now, now)
