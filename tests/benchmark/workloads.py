@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from tests.benchmark import data
@@ -249,34 +250,32 @@ def nothing_to_do(folder: Path, size: Size) -> Iterator[Row]:
 
 def plan_large(folder: Path, size: Size) -> Iterator[Row]:
     """Plans of 1,000, 10,000 and 50,000 cases of two files, and of long series."""
+    cases = (size.of(1000), size.of(10_000), size.of(50_000))
+    count, slices = size.of(2000), 300
+    for number in (1, *cases):
+        (folder / str(number)).mkdir()
+        data.two_files(folder / str(number), number)
+    (folder / "series").mkdir()
+    _empty_series(folder / "series", count, slices)
     with _fresh(folder) as server:
-
-        def planned(count: int) -> Figure:
-            place = folder / str(count)
-            place.mkdir()
-            data.two_files(place, count)
-            return _plan(place, server, size)
-
-        start = planned(1)
-        yield Row("plan-large", "the start: 1 case", start)
-        for count in (size.of(1000), size.of(10_000), size.of(50_000)):
-            figure = planned(count)
-            each = 1e6 * (figure.cpu_s - start.cpu_s) / count
-            note = f"{each:.0f} µs of CPU a case beside the start"
-            yield Row("plan-large", f"{count:,} cases of two files", figure, note)
-        place = folder / "series"
-        place.mkdir()
-        count, slices = size.of(2000), 300
-        _empty_series(place, count, slices)
-        figure = _plan(place, server, size)
-        each = 1e6 * (figure.cpu_s - start.cpu_s) / count / slices
-        note = f"{each:.0f} µs of CPU a file beside the start"
-        yield Row("plan-large", f"{count:,} cases of {slices} files", figure, note)
+        places = [folder / name for name in ("1", *map(str, cases), "series")]
+        runs: Runs = {place.name: partial(_plan, place, server) for place in places}
+        small = {name: runs.pop(name) for name in ("1", str(cases[0]))}
+        found = interleaved(small, max(9, size.runs))  # their difference is a fraction of a second
+        found |= interleaved(runs, size.runs)
+    start = found["1"]
+    yield Row("plan-large", "the start: 1 case", start)
+    for number in cases:
+        each = 1e6 * (found[str(number)].cpu_s - start.cpu_s) / number
+        note = f"{each:.0f} µs of CPU a case beside the start"
+        yield Row("plan-large", f"{number:,} cases of two files", found[str(number)], note)
+    each = 1e6 * (found["series"].cpu_s - start.cpu_s) / count / slices
+    note = f"{each:.0f} µs of CPU a file beside the start"
+    yield Row("plan-large", f"{count:,} cases of {slices} files", found["series"], note)
 
 
-def _plan(place: Path, server: Server, size: Size) -> Figure:
-    command = [UPLOADER, "plan", "manifest.yaml", "--quiet"]
-    return middle([run(command, cwd=place, env=server.env) for _ in range(size.runs)])
+def _plan(place: Path, server: Server) -> Figure:
+    return run([UPLOADER, "plan", "manifest.yaml", "--quiet"], cwd=place, env=server.env)
 
 
 def _empty_series(folder: Path, count: int, slices: int) -> None:
