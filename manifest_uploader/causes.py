@@ -38,8 +38,6 @@ def files_of(value: Value) -> str | None:
         return None
     if not isinstance(value, FileValue):
         return "the value in the manifest"
-    if len(value.paths) == 1:
-        return value.paths[0]
     more = f" and {len(value.paths) - _SHOWN} more" if len(value.paths) > _SHOWN else ""
     return ", ".join(value.paths[:_SHOWN]) + more
 

@@ -11,7 +11,6 @@ from manifest_uploader.model import Json
 
 _EXACT: Final = 2**53
 """Above it a float no longer holds every integer, so that 1e300 may come back as an int."""
-_NUMBERS: Final = (int, float)
 _encoded: Final = json.JSONEncoder(ensure_ascii=True, sort_keys=True, separators=(",", ":")).encode
 
 
@@ -20,9 +19,7 @@ def json_digest(value: Json) -> str:
 
     Numbers compare as numbers (1.0 is 1), booleans only with booleans, objects without order.
     """
-    found = _canonical(value)
-    # a bare number's text is its own; the encoder takes several times as long for it
-    text = repr(found) if type(found) in _NUMBERS else _encoded(found)
+    text = _encoded(_canonical(value))
     return "json:" + hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -55,8 +52,6 @@ def content_digest(entries: Iterable[tuple[str, str]]) -> str:
 
 
 def _canonical(value: Json) -> Json:
-    if type(value) in _NUMBERS:
-        return _number(value)
     match value:
         case bool() | None | str():
             return value
