@@ -494,8 +494,8 @@ def retry_after_s(header: str | None, *, now: float) -> float | None:
     """Seconds that a Retry-After header asks for, in either of its forms; None for neither."""
     if not header:
         return None
-    if re.fullmatch(r"\d{1,9}", header.strip()):
-        return float(header)
+    if re.fullmatch(r"\d{1,9}", seconds := header.strip()):
+        return float(seconds)
     try:
         when = parsedate_to_datetime(header)
     except (ValueError, OverflowError):

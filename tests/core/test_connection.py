@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from manifest_uploader import connection as module
@@ -342,6 +342,7 @@ def test_retry_after_in_both_forms(header: str | None, seconds: float | None) ->
 
 @some
 @given(st.text() | st.builds("Thu, {} Jan {} {}:0:0 {:+}".format, *[st.integers()] * 4))
+@example(header="0\x1f")
 def test_no_retry_after_does_harm(header: str) -> None:
     found = retry_after_s(header, now=1e9)
 
