@@ -1,4 +1,4 @@
-"""One HTTP exchange with its retries; the only module that imports httpx and tenacity.
+"""One HTTP exchange with its retries; the only module that imports tenacity.
 
 The token goes to the platform's own host only: every address is built from the one the person
 gave, no redirect is followed, and storage gets requests without it. An answer is never trusted
@@ -7,14 +7,12 @@ to be small, to be JSON, or to be the platform's at all (hospital proxies answer
 
 from __future__ import annotations
 
-import contextlib
 import json as json_module
 import logging
 import os
 import re
 import socket
 import ssl
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -22,15 +20,10 @@ from concurrent.futures import Future, wait
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
-from http.cookiejar import CookieJar
-from typing import Any, Final, TypeVar
-from urllib.parse import urlsplit
+from typing import Final, TypeVar
+from urllib.parse import urlencode, urlsplit
 from urllib.request import getproxies
 
-# httpx's own command line would take rich, click and pygments with it, where they are installed:
-# 90 ms of 140. Without it, httpx does as it does where they are not.
-sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
-import httpx
 import tenacity
 
 from manifest_uploader import __version__
@@ -49,21 +42,21 @@ from manifest_uploader.errors import (
     TokenRefused,
     UsageError,
 )
+from manifest_uploader.lines import Broken, DirectLine, How, Line, Reply, Request, Slices
 from manifest_uploader.model import Json
 from manifest_uploader.traffic import Meter
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
-_LARGEST_ANSWER: Final = 64 * 2**20
 _HARD_ERRORS: Final = 6
 """Tries of a request that is answered 500: unlike 503, waiting longer seldom mends it."""
 _LONGEST_PAUSE_S: Final = 30.0
 _LONGEST_RETRY_AFTER_S: Final = 600.0
-_KEEP_ALIVE_S: Final = 50.0
+_LONGEST_CONNECT_S: Final = 30.0
 _HEADERS: Final = {
     "Accept": "*/*",
-    "Accept-Encoding": "gzip, deflate",
+    "Accept-Encoding": "gzip",
     "Connection": "keep-alive",
     "User-Agent": f"manifest-uploader/{__version__}",
 }
@@ -95,39 +88,6 @@ class _Trouble(Exception):
         """A hard error: after some tries it is the answer."""
 
 
-class _NoCookies(CookieJar):
-    """Keeps none: the token says who asks, and nobody else shall be taken for us."""
-
-    def extract_cookies(self, response: Any, request: Any) -> None:
-        """Look at nothing."""
-
-
-class _Line:
-    """One thread's connections, kept alive; what is on this machine needs no proxy.
-
-    Without a proxy the requests go to httpx's transport: the client above it, which would choose
-    a proxy, keep cookies and follow redirects, takes a quarter of what a small request costs.
-    """
-
-    def __init__(self, context: ssl.SSLContext, *, proxied: bool) -> None:
-        limits = httpx.Limits(keepalive_expiry=_KEEP_ALIVE_S)
-        self.is_closed = False
-        self.send: Callable[[httpx.Request], httpx.Response]
-        if proxied and getproxies().keys() - {"no"}:
-            client = httpx.Client(verify=context, limits=limits, cookies=_NoCookies())
-            self.send = partial(client.send, stream=True, follow_redirects=False)
-            self._close = client.close
-        else:
-            transport = httpx.HTTPTransport(verify=context, limits=limits)
-            self.send = transport.handle_request
-            self._close = transport.close
-
-    def close(self) -> None:
-        """Close the connections."""
-        self.is_closed = True
-        self._close()
-
-
 class Connection:
     """Requests to one platform and its storage, from any thread.
 
@@ -149,12 +109,9 @@ class Connection:
         self._stopping = stopping
         self._repeating = self._retries(repeat=True)
         self._careful = self._retries(repeat=False)
-        stall = self._patience.stall_s
-        timeout = httpx.Timeout(stall, connect=min(stall, 30.0), pool=None)
-        self._extensions = {"timeout": timeout.as_dict()}
         self._context: ssl.SSLContext | None = None
         self._local = threading.local()
-        self._lines: list[_Line] = []
+        self._lines: list[Line] = []
         self._lock = threading.Lock()
         self._own_hosts: dict[str, bool] = {}
 
@@ -189,15 +146,8 @@ class Connection:
             Interrupted: the run is being stopped.
 
         """
-        body = None if json is None else json_module.dumps(json, allow_nan=False).encode()
-
-        def exchange() -> Answer:
-            headers = {"Authorization": f"Bearer {self.platform.token}"}
-            if body is not None:
-                headers["Content-Type"] = "application/json"
-            return self._api(method, path, content=body, params=params or None, headers=headers)
-
-        answer = self._retrying(exchange, repeat=repeat)
+        request = self._request(method, path, json, params or {})
+        answer = self._retrying(lambda: self._api(request, path), repeat=repeat)
         if answer.status == 401:  # noqa: PLR2004
             raise TokenRefused(
                 f"the platform does not accept the token ({first_words(answer.json)})",
@@ -223,9 +173,7 @@ class Connection:
             if not answer.json.get("next") or not results:
                 return
 
-    def put_part(
-        self, url: str, *, length: int, body: Callable[[], Iterator[bytes | memoryview]]
-    ) -> Answer:
+    def put_part(self, url: str, *, length: int, body: Callable[[], Slices]) -> Answer:
         """PUT one part to storage, `length` bytes in slices; never with the token.
 
         200 carries the ETag; 403 (expired), 404 (no such upload) and other refusals come back
@@ -341,42 +289,48 @@ class Connection:
 
     # -- exchanges --
 
-    def _api(self, method: str, path: str, **request: Any) -> Answer:
-        started = time.monotonic()
-        with self._watched(), self._stream(method, self.platform.url + path, **request) as got:
-            content = _read(got)
-            answer = Answer(got.status_code, _parsed(got, content), got.headers)
-        _log.debug("%s %s -> %d %.3fs", method, path, answer.status, time.monotonic() - started)
-        return self._judged(answer, expects_json=True)
+    def _request(
+        self, method: str, path: str, json: Json, params: Mapping[str, str | int]
+    ) -> Request:
+        headers = {**_HEADERS, "Authorization": f"Bearer {self.platform.token}"}
+        body = b"" if json is None else json_module.dumps(json, allow_nan=False).encode()
+        if body:
+            headers["Content-Type"] = "application/json"
+        if body or method != "GET":
+            headers["Content-Length"] = str(len(body))
+        query = f"?{urlencode(params)}" if params else ""
+        return Request(method, f"{self.platform.url}{path}{query}", headers, body)
 
-    def _put(
-        self, url: str, *, length: int, body: Callable[[], Iterator[bytes | memoryview]]
-    ) -> Answer:
+    def _api(self, request: Request, path: str) -> Answer:
         started = time.monotonic()
-        headers = {"Content-Length": str(length)}
-        content = self._counted(body())
-        with self._watched(), self._stream("PUT", url, content=content, headers=headers) as got:
-            text = _read(got)[:2000].decode(errors="replace")
-            answer = Answer(got.status_code, None, got.headers, text)
+        got = self._exchanged(request)
         took = time.monotonic() - started
-        _log.debug("PUT part of %d bytes -> %d %.3fs", length, answer.status, took)
-        if answer.status == 400 and "RequestTimeout" in text:  # noqa: PLR2004
-            raise _Trouble("storage waited too long for the data")
-        return self._judged(answer, expects_json=False)
+        _log.debug("%s %s -> %d %.3fs", request.method, path, got.status, took)
+        return self._judged(Answer(got.status, _parsed(got), got.headers), expects_json=True)
 
-    def _counted(self, slices: Iterator[bytes | memoryview]) -> Iterator[bytes]:
+    def _put(self, url: str, *, length: int, body: Callable[[], Slices]) -> Answer:
+        started = time.monotonic()
+        headers = {**_HEADERS, "Content-Length": str(length)}
+        got = self._exchanged(Request("PUT", url, headers, self._counted(body())))
+        took = time.monotonic() - started
+        _log.debug("PUT part of %d bytes -> %d %.3fs", length, got.status, took)
+        text = got.content[:2000].decode(errors="replace")
+        if got.status == 400 and "RequestTimeout" in text:  # noqa: PLR2004
+            raise _Trouble("storage waited too long for the data")
+        return self._judged(Answer(got.status, None, got.headers, text), expects_json=False)
+
+    def _counted(self, slices: Slices) -> Slices:
         for piece in slices:
-            yield piece  # type: ignore[misc]  # a memoryview does for the socket, uncopied
+            yield piece
             self.meter.count(sent=len(piece))
 
-    @contextlib.contextmanager
-    def _watched(self) -> Iterator[None]:
-        """Say in our own words what went wrong on the line; httpx's may hold a proxy's password."""
+    def _exchanged(self, request: Request) -> Reply:
+        """Say in our own words what went wrong; a library's may hold a proxy's password."""
         self.meter.count(requests=1)
         try:
-            yield
-        except httpx.RequestError as error:
-            trouble = _explained(error, self._patience)
+            return self._line(urlsplit(request.url).hostname or "").exchange(request)
+        except Broken as broken:
+            trouble = _explained(broken, self._patience)
             self.meter.answered(busy=False, trouble=trouble.why)
             raise trouble from None
 
@@ -388,26 +342,12 @@ class Connection:
             raise trouble
         return answer
 
-    @contextlib.contextmanager
-    def _stream(
-        self, method: str, url: str, *, headers: Mapping[str, str], **request: Any
-    ) -> Iterator[httpx.Response]:
-        line = self._line(urlsplit(url).hostname or "")
-        built = httpx.Request(
-            method, url, headers={**_HEADERS, **headers}, extensions=self._extensions, **request
-        )
-        response = line.send(built)
-        try:
-            yield response
-        finally:
-            response.close()
-
     # -- lines --
 
-    def _line(self, host: str) -> _Line:
+    def _line(self, host: str) -> Line:
         """This thread's line to a host."""
         proxied = not self._is_own(host)
-        kept: dict[bool, _Line] = self._local.__dict__.setdefault("lines", {})
+        kept: dict[bool, Line] = self._local.__dict__.setdefault("lines", {})
         if proxied not in kept or kept[proxied].is_closed:
             kept[proxied] = self._new_line(proxied=proxied)
         return kept[proxied]
@@ -417,18 +357,22 @@ class Connection:
             self._own_hosts[host] = is_loopback(host)
         return self._own_hosts[host]
 
-    def _new_line(self, *, proxied: bool) -> _Line:
+    def _new_line(self, *, proxied: bool) -> Line:
         with self._lock:
             self._context = self._context or _ssl_context()
-            try:
-                line = _Line(self._context, proxied=proxied)
-            except (ValueError, ImportError, httpx.InvalidURL):
-                raise UsageError(
-                    "the proxy's address in HTTPS_PROXY, HTTP_PROXY or ALL_PROXY cannot be used",
-                    hint="give it as http://proxy.example.org:3128",
-                ) from None
+            line = self._made_line(proxied=proxied and bool(getproxies().keys() - {"no"}))
             self._lines.append(line)
             return line
+
+    def _made_line(self, *, proxied: bool) -> Line:
+        assert self._context is not None
+        stall_s = self._patience.stall_s
+        waits = {"connect_s": min(stall_s, _LONGEST_CONNECT_S), "stall_s": stall_s}
+        if not proxied:
+            return DirectLine(self._context, **waits)
+        from manifest_uploader.proxied import ProxiedLine  # noqa: PLC0415 - late: 0.1 s of CPU
+
+        return ProxiedLine(self._context, **waits)
 
     def _check_storage(self, url: str) -> None:
         if not is_safe_address(url):
@@ -447,22 +391,11 @@ def _awaited(future: Future[_T]) -> _T:
 # ── reading answers ─────────────────────────────────────────────────────────────────────────
 
 
-def _read(response: httpx.Response) -> bytes:
-    pieces: list[bytes] = []
-    size = 0
-    for piece in response.iter_bytes():
-        size += len(piece)
-        if size > _LARGEST_ANSWER:
-            raise PlatformRefused("the platform's answer is larger than any it should give")
-        pieces.append(piece)
-    return b"".join(pieces)
-
-
-def _parsed(response: httpx.Response, content: bytes) -> Json:
-    if "json" not in response.headers.get("content-type", ""):
+def _parsed(reply: Reply) -> Json:
+    if "json" not in reply.headers.get("content-type", ""):
         return None
     try:
-        return json_module.loads(content)
+        return json_module.loads(reply.content)
     except (ValueError, RecursionError):
         return None
 
@@ -504,36 +437,30 @@ def retry_after_s(header: str | None, *, now: float) -> float | None:
     return max(0.0, (when - datetime.fromtimestamp(now, UTC)).total_seconds())
 
 
-def _explained(error: httpx.RequestError, patience: Patience) -> _Trouble:
-    cause = _root_cause(error)
+def _explained(broken: Broken, patience: Patience) -> _Trouble:
+    cause = broken.cause
     if isinstance(cause, ssl.SSLCertVerificationError):
         raise PlatformUnreachable(
             f"the certificate is not trusted: {cause.verify_message}",
             hint="hospital proxies have their own CA: point SSL_CERT_FILE to it",
         ) from None
-    match error:
-        case httpx.ProxyError() if "407" in str(error):
+    match broken.how:
+        case How.REFUSED_BY_PROXY:
             raise PlatformUnreachable(
                 "the proxy wants a user name and password (407)",
                 hint="put them into HTTPS_PROXY: http://user:password@proxy.example.org:3128",
             ) from None
-        case httpx.ConnectTimeout() | httpx.ConnectError() | httpx.ProxyError():
+        case How.UNREACHABLE:
             return _Trouble(f"no connection ({_reason(cause)})", acted=False)
-        case httpx.TimeoutException():
+        case How.SILENT:
             return _Trouble(f"no byte for {patience.stall_s:g} s")
-        case _:
+        case How.CUT:
             return _Trouble(f"the connection broke ({_reason(cause)})")
 
 
-def _root_cause(error: BaseException) -> BaseException:
-    seen = error
-    while (deeper := seen.__cause__ or seen.__context__) is not None:
-        seen = deeper
-    return seen
-
-
-_REASONS: Final[tuple[tuple[type[OSError], str], ...]] = (
+_REASONS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (socket.gaierror, "the name is not known: is the network up?"),
+    (UnicodeError, "the name cannot be one"),
     (ssl.SSLError, "no TLS: is it https there?"),
     (ConnectionRefusedError, "refused"),
     (ConnectionResetError, "reset"),
@@ -543,10 +470,10 @@ _REASONS: Final[tuple[tuple[type[OSError], str], ...]] = (
 
 
 def _reason(cause: BaseException) -> str:
-    if not isinstance(cause, OSError):
-        return "cut off"
     known = next((words for kind, words in _REASONS if isinstance(cause, kind)), None)
-    return known or (os.strerror(cause.errno) if cause.errno else "network error")
+    if known or not isinstance(cause, OSError):
+        return known or "cut off"
+    return os.strerror(cause.errno) if cause.errno else "network error"
 
 
 def _ssl_context() -> ssl.SSLContext:

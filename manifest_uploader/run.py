@@ -134,7 +134,7 @@ def plan(options: Options) -> tuple[Plan, Facts]:
 
 
 def _plan(options: Options, reading: Reading) -> tuple[Plan, Facts]:
-    from manifest_uploader.connection import Connection  # noqa: PLC0415 - late: 0.3 s of CPU
+    from manifest_uploader.connection import Connection  # noqa: PLC0415 - late: 0.1 s of CPU
 
     assert options.platform is not None
     found = Connection(options.platform, patience=options.patience)
@@ -192,7 +192,7 @@ def run(options: Options, observers: Sequence[Observer], stop: threading.Event) 
         CannotGoOn: the same command goes on once the cause is mended.
 
     """
-    from manifest_uploader.connection import Connection  # noqa: PLC0415 - late: 0.3 s of CPU
+    from manifest_uploader.connection import Connection  # noqa: PLC0415 - late: 0.1 s of CPU
 
     assert options.platform is not None
     started = time.monotonic()

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from manifest_uploader import connection as module
+from manifest_uploader import lines
 from manifest_uploader.access import Patience
 from manifest_uploader.answers import AnswerLost, Interrupted
 from manifest_uploader.connection import Connection, retry_after_s
@@ -368,7 +368,7 @@ def test_no_redirect_is_followed_with_the_token(connect: Connect, status: int) -
 def test_an_answer_is_never_read_beyond_a_bound(
     connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_LARGEST_ANSWER", 10_000)
+    monkeypatch.setattr(lines, "_LARGEST_ANSWER", 10_000)
     with (
         scripted(Reply(200, b" " * 20_000)) as server,
         pytest.raises(PlatformRefused, match="larger than any it should give"),
