@@ -6,9 +6,10 @@ import posixpath
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Final, TypeAlias
+
+from msgspec.structs import replace
 
 from manifest_uploader import dicom
 from manifest_uploader.local_file import LocalFile

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from manifest_uploader.causes import files_of
 from manifest_uploader.desk import Desk, socket_of
 from manifest_uploader.digests import image_digest, json_digest
-from manifest_uploader.frozen import dataclass
 from manifest_uploader.model import (
     Case,
     CasePast,
@@ -25,8 +25,7 @@ from manifest_uploader.model import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(Struct, frozen=True):
     """What is to be done about one value."""
 
     value: Value

@@ -10,7 +10,7 @@ from errno import EISDIR
 from pathlib import Path
 from typing import Final
 
-from manifest_uploader.frozen import dataclass
+from msgspec import Struct
 
 CHUNK: Final = 256 * 2**10
 """Bytes."""
@@ -20,8 +20,7 @@ class FileChanged(Exception):
     """A file is no longer what was looked at, or cannot be read; its words name the file."""
 
 
-@dataclass(frozen=True, slots=True)
-class LocalFile:
+class LocalFile(Struct, frozen=True):
     """A regular, readable file as it was when it was looked at."""
 
     full: str
@@ -39,8 +38,7 @@ class LocalFile:
         return Path(self.full)
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """What one value is made of: at least one file."""
 
     files: tuple[LocalFile, ...]

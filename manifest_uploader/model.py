@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final, Literal, TypeAlias
 
-from manifest_uploader.frozen import dataclass
+from msgspec import Struct, field
 
 Json: TypeAlias = Any
 """What `json.loads` returns; recursive types cost more than they catch here."""
@@ -19,8 +18,7 @@ NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 # ── the manifest ────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Place:
+class Place(Struct, frozen=True, order=True):
     """Where something stands in a file, as an editor counts."""
 
     file: str
@@ -30,8 +28,7 @@ class Place:
     """From 1, in characters."""
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """One thing that a person has to mend before anything is sent."""
 
     message: str
@@ -39,8 +36,7 @@ class Problem:
     hint: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class FileValue:
+class FileValue(Struct, frozen=True):
     """Local files for a socket, as the manifest names them."""
 
     socket: str
@@ -56,8 +52,7 @@ class FileValue:
     """Of every path, where there are several."""
 
 
-@dataclass(frozen=True, slots=True)
-class JsonValue:
+class JsonValue(Struct, frozen=True):
     """A value written in the manifest itself; never None."""
 
     socket: str
@@ -66,8 +61,7 @@ class JsonValue:
     key: Place | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ImageValue:
+class ImageValue(Struct, frozen=True):
     """An image that the platform already has."""
 
     socket: str
@@ -80,8 +74,7 @@ class ImageValue:
 Value: TypeAlias = FileValue | JsonValue | ImageValue
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(Struct, frozen=True):
     """One entry of the manifest: what becomes one item on the platform."""
 
     name: str
@@ -104,8 +97,7 @@ class TargetKind(StrEnum):
     ARCHIVE = "archive"
 
 
-@dataclass(frozen=True, slots=True)
-class Manifest:
+class Manifest(Struct, frozen=True):
     """What the user's YAML file says."""
 
     path: str
@@ -127,8 +119,7 @@ class Manifest:
 # ── what is known before anything is decided ────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
-class ValueFacts:
+class ValueFacts(Struct, frozen=True):
     """What the local files of one value are; one record a value, never one a file."""
 
     files: int
@@ -145,8 +136,7 @@ class ValueFacts:
     for a JSON file that a value socket takes, the digest of its value."""
 
 
-@dataclass(frozen=True, slots=True)
-class Socket:
+class Socket(Struct, frozen=True):
     """A named slot of the platform."""
 
     slug: str
@@ -159,8 +149,7 @@ class Socket:
     """Ends with `.json` for a JSON kind that is stored as a file."""
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """The reader study or archive, as the platform knows it."""
 
     kind: TargetKind
@@ -168,8 +157,7 @@ class Target:
     pk: str
 
 
-@dataclass(frozen=True, slots=True)
-class SocketSeen:
+class SocketSeen(Struct, frozen=True):
     """What an item holds in one socket."""
 
     mark: str
@@ -180,8 +168,7 @@ class SocketSeen:
     """The pk of the image, if it is one."""
 
 
-@dataclass(frozen=True, slots=True)
-class ItemSeen:
+class ItemSeen(Struct, frozen=True):
     """An item as the platform shows it."""
 
     pk: str
@@ -191,8 +178,7 @@ class ItemSeen:
     sockets: Mapping[str, SocketSeen]
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """Everything that was looked at before a plan is made."""
 
     values: Mapping[tuple[str, str], ValueFacts]
@@ -222,15 +208,13 @@ class Facts:
 # ── requests as data ────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
-class PkOf:
+class PkOf(Struct, frozen=True):
     """A hole in a request: the pk that an earlier step brings."""
 
     step: str
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(Struct, frozen=True):
     """A hole in a request: the API address of an object."""
 
     collection: str
@@ -238,8 +222,7 @@ class Address:
     pk: str | PkOf
 
 
-@dataclass(frozen=True, slots=True)
-class Contents:
+class Contents(Struct, frozen=True):
     """A hole in a request: the JSON value that a local file holds when it is sent."""
 
     value: FileValue
@@ -247,8 +230,7 @@ class Contents:
     """What the plan was made with; other content by then is a failure, not a surprise."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """A request as data, with holes that earlier steps fill."""
 
     method: Literal["GET", "POST", "PATCH"]
@@ -262,8 +244,7 @@ class Call:
 # ── steps ───────────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
-class Begun:
+class Begun(Struct, frozen=True):
     """An upload that an earlier run, or an earlier try, opened."""
 
     pk: str
@@ -274,8 +255,7 @@ class Begun:
     """Digest of what was being sent; other files by now mean: begin anew."""
 
 
-@dataclass(frozen=True, slots=True)
-class Upload:
+class Upload(Struct, frozen=True):
     """Send what one value is, as one stream."""
 
     step: str
@@ -296,8 +276,7 @@ class Upload:
     """An image socket: its DICOM files are checked for patients' names."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """What a fill puts in one socket."""
 
     socket: str
@@ -318,8 +297,7 @@ class Entry:
     """The files, as the manifest names them; not kept."""
 
 
-@dataclass(frozen=True, slots=True)
-class Create:
+class Create(Struct, frozen=True):
     """Make the item, under a title that only we can have."""
 
     step: str
@@ -331,8 +309,7 @@ class Create:
     call: Call
 
 
-@dataclass(frozen=True, slots=True)
-class Fill:
+class Fill(Struct, frozen=True):
     """Give an item its title, order and values in one PATCH."""
 
     step: str
@@ -353,8 +330,7 @@ class Fill:
     """The title the item bears until this fill acts: its absence proves that it acted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(Struct, frozen=True):
     """A socket that was filled and is not yet seen."""
 
     case: str
@@ -378,16 +354,14 @@ class Wait:
     """The files, as the manifest names them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Struct, frozen=True):
     """See what an item holds before it is filled again."""
 
     case: str
     item: str
 
 
-@dataclass(frozen=True, slots=True)
-class Watch:
+class Watch(Struct, frozen=True):
     """See which of the waits have ended."""
 
     waits: tuple[Wait, ...]
@@ -425,8 +399,7 @@ class Standing(StrEnum):
     GONE = "gone"
 
 
-@dataclass(frozen=True, slots=True)
-class CasePlan:
+class CasePlan(Struct, frozen=True):
     """What a run does for one case; steps in an order that is sound."""
 
     case: str
@@ -451,8 +424,7 @@ class CasePlan:
     """What was found out while planning, and a run writes down before it begins."""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """What a run does."""
 
     cases: tuple[CasePlan, ...]
@@ -466,8 +438,7 @@ class Plan:
 # ── events: each a fact about a case, kept in the state file ────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
+class Started(Struct, frozen=True):
     """A step is about to be sent; written down durably before a creation or a fill."""
 
     case: str
@@ -483,8 +454,7 @@ class Started:
     repeated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(Struct, frozen=True):
     """An upload row exists and its parts are on their way."""
 
     case: str
@@ -497,8 +467,7 @@ class Opened:
     stat: str
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(Struct, frozen=True):
     """A step did what it was to do."""
 
     case: str
@@ -515,8 +484,7 @@ class Done:
     files: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(Struct, frozen=True):
     """A step did not do what it was to do, and the item is as it was."""
 
     case: str
@@ -527,8 +495,7 @@ class Failed:
     """The platform or the files refuse it: the same again will not help."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unsure:
+class Unsure(Struct, frozen=True):
     """Nobody knows whether a step acted; the next run looks."""
 
     case: str
@@ -537,8 +504,7 @@ class Unsure:
     socket: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Paused:
+class Paused(Struct, frozen=True):
     """A step waits for room on the platform; it is tried again by itself."""
 
     case: str
@@ -549,8 +515,7 @@ class Paused:
     """The number of bytes is the limit, rather than that of rows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Confirmed:
+class Confirmed(Struct, frozen=True):
     """The item was seen to hold the value."""
 
     case: str
@@ -560,8 +525,7 @@ class Confirmed:
     """The image's pk, else the mark of the value."""
 
 
-@dataclass(frozen=True, slots=True)
-class ImportFailed:
+class ImportFailed(Struct, frozen=True):
     """The platform did not take the value in."""
 
     case: str
@@ -574,8 +538,7 @@ class ImportFailed:
     """The platform cleaned the upload up before it took it in: it is to be sent again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(Struct, frozen=True):
     """Files of another time were read and hold what is on the platform: a new `stat` to trust."""
 
     case: str
@@ -584,8 +547,7 @@ class Checked:
     stat: str
 
 
-@dataclass(frozen=True, slots=True)
-class Gone:
+class Gone(Struct, frozen=True):
     """The item is no longer on the platform: somebody deleted it."""
 
     case: str
@@ -595,8 +557,7 @@ class Gone:
     """It is to be made anew (`--recreate`)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Adopted:
+class Adopted(Struct, frozen=True):
     """An item that was there already is taken as the case's own (`--adopt`)."""
 
     case: str
@@ -607,8 +568,7 @@ class Adopted:
     """What it held, as far as it equals the manifest; an upload's content was not checked."""
 
 
-@dataclass(frozen=True, slots=True)
-class Renamed:
+class Renamed(Struct, frozen=True):
     """The case bore another name in the manifest before."""
 
     case: str
@@ -616,8 +576,7 @@ class Renamed:
     was: str
 
 
-@dataclass(frozen=True, slots=True)
-class Noticed:
+class Noticed(Struct, frozen=True):
     """Failed import sessions seen for the first time: they say nothing about later fills."""
 
     sessions: tuple[str, ...]
@@ -658,8 +617,7 @@ EVENT_NAMES: Final[Mapping[str, type]] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """An event and when it was written down."""
 
     time: float
@@ -670,8 +628,7 @@ class Record:
 # ── what else a task brings back; not kept ──────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
-class Looked:
+class Looked(Struct, frozen=True):
     """What an item holds now."""
 
     case: str
@@ -679,8 +636,7 @@ class Looked:
     """None: the platform no longer has it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Watched:
+class Watched(Struct, frozen=True):
     """A watch has ended."""
 
     rows: int | None = None
@@ -689,8 +645,7 @@ class Watched:
     """(case, socket) of last looks that found nothing new."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(Struct, frozen=True):
     """A task has ended; everything it brought came before this."""
 
     task: Task
@@ -704,8 +659,7 @@ Outcome: TypeAlias = Event | Looked | Watched | Finished
 # ── history: the fold of the events ─────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
-class UploadPast:
+class UploadPast(Struct, frozen=True):
     """The latest upload of a socket that no fill has used yet."""
 
     begun: Begun
@@ -714,8 +668,7 @@ class UploadPast:
     time: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class SocketPast:
+class SocketPast(Struct, frozen=True):
     """What the last fill that acted put in a socket, and what became of it."""
 
     entry: Entry
@@ -726,9 +679,8 @@ class SocketPast:
     repeated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class CasePast:
-    """What earlier runs did for a case."""
+class CasePast(Struct):
+    """What earlier runs did for a case; `history` alone changes one, while it folds."""
 
     item: str | None = None
     temporary: str | None = None
@@ -740,8 +692,8 @@ class CasePast:
     filling: Started | None = None
     """A fill whose end is not known."""
     filling_since: float = 0.0
-    sockets: Mapping[str, SocketPast] = field(default_factory=dict)
-    uploads: Mapping[str, UploadPast] = field(default_factory=dict)
+    sockets: dict[str, SocketPast] = field(default_factory=dict)
+    uploads: dict[str, UploadPast] = field(default_factory=dict)
     words: str | None = None
     """Why the last step failed; None: it did not, or something was done since."""
     gone: bool = False
@@ -750,8 +702,7 @@ class CasePast:
     """A fill of unknown fate was taken for not sent: the next one may be its repetition."""
 
 
-@dataclass(frozen=True, slots=True)
-class History:
+class History(Struct, frozen=True):
     """What earlier runs did."""
 
     cases: Mapping[str, CasePast] = field(default_factory=dict)
@@ -762,8 +713,7 @@ class History:
 # ── the end of a run ────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
-class Traffic:
+class Traffic(Struct, frozen=True):
     """What went over the line so far."""
 
     requests: int = 0
@@ -782,8 +732,7 @@ class End(StrEnum):
     PENDING = "pending"
 
 
-@dataclass(frozen=True, slots=True)
-class CaseEnd:
+class CaseEnd(Struct, frozen=True):
     """What a run made of one case."""
 
     case: str
@@ -793,8 +742,7 @@ class CaseEnd:
     gone: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(Struct, frozen=True):
     """What a run made of all cases."""
 
     ends: tuple[CaseEnd, ...]

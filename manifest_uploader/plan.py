@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Final
+
+from msgspec.structs import replace
 
 from manifest_uploader import history as past_of
 from manifest_uploader import targets

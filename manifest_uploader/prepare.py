@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from manifest_uploader import history as past_of
 from manifest_uploader import state
 from manifest_uploader.access import Patience, Platform
@@ -289,7 +291,7 @@ def _platform_problems(
     manifest = reading.manifest
     roots = _roots(options, reading)
     facts = survey(
-        manifest if roots else replace(manifest, cases=()),
+        manifest if roots else structs.replace(manifest, cases=()),
         history,
         root=roots[0] if roots else Root(Path(), follow_links=False),
         scope=Scope(adopt=options.choices.adopt),

@@ -11,6 +11,8 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
+from msgspec import structs
+
 from manifest_uploader import history as past_of
 from manifest_uploader import lock, state
 from manifest_uploader.agenda import Agenda
@@ -145,7 +147,7 @@ def _plan(options: Options, reading: Reading) -> tuple[Plan, Facts]:
         desk = gather(options, bench)
         check_rights(bench.target, connection)
         plan = make_plan(desk, temporary=temporary_title)
-        return plan, replace(desk.facts, values={})  # the plan holds what it took of them
+        return plan, structs.replace(desk.facts, values={})  # the plan holds what it took of them
 
 
 @contextmanager

@@ -14,9 +14,11 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final, TypeVar
+
+from msgspec.structs import fields
 
 from manifest_uploader.errors import StateMismatch, StateUnwritable
 from manifest_uploader.model import (
@@ -110,7 +112,7 @@ def _entry_json(entry: Entry) -> dict[str, Any]:
 
 
 def _is_default(value: Any, default: Any) -> bool:
-    return value is None or value == [] or (default is not MISSING and value == default)
+    return value is None or value in ([], default)
 
 
 # ── reading ─────────────────────────────────────────────────────────────────────────────────

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import MISSING, Field, fields
 from typing import Annotated, Any, Final, TypeAlias, Union
 
 import msgspec
-from msgspec.structs import asdict, astuple
+from msgspec.structs import FieldInfo, asdict, astuple, fields
 
 from manifest_uploader.items import UUID
 from manifest_uploader.model import EVENT_NAMES, Confirmed, Entry, Event, Record
@@ -76,13 +75,13 @@ _KINDS: Final[dict[str, Any]] = {
 """Of fields that are no plain text."""
 
 
-def _field(cls: type, one: Field[Any]) -> tuple[str, Any] | tuple[str, Any, Any]:
+def _field(cls: type, one: FieldInfo) -> tuple[str, Any] | tuple[str, Any, Any]:
     kind = _KINDS.get(one.name, str)
     if cls is Confirmed and one.name == "pk":  # any mark
         kind = str
     if "None" in str(one.type):
         return one.name, kind | None, None
-    return (one.name, kind) if one.default is MISSING else (one.name, kind, one.default)
+    return (one.name, kind) if one.required else (one.name, kind, one.default)
 
 
 _EntryLine: Final = msgspec.defstruct(

@@ -10,9 +10,11 @@ import posixpath
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
+
+from msgspec.structs import replace
 
 from manifest_uploader.errors import ManifestInvalid, UsageError
 from manifest_uploader.init.compose import (

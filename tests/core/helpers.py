@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from itertools import count
 from typing import Any
 
 from hypothesis import settings
+from msgspec.structs import replace
 
 from manifest_uploader.desk import Choices, Desk, renamed_cases
 from manifest_uploader.digests import json_digest

@@ -5,12 +5,12 @@ import json
 import re
 import sys
 import time
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from manifest_uploader import console
 from manifest_uploader.errors import StateLocked

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from manifest_uploader import upload as module
 from manifest_uploader.answers import Interrupted
@@ -230,7 +231,7 @@ def test_a_row_that_is_gone_or_aborted_is_begun_anew(bench: Bench, spoil: str) -
 def test_a_row_that_is_not_as_we_would_have_made_it_is_begun_anew(
     bench: Bench, change: dict[str, Any]
 ) -> None:
-    begun = replace(interrupted(bench, 1, 2), **change)
+    begun = structs.replace(interrupted(bench, 1, 2), **change)
 
     done = bench.send(begun=begun)
 
@@ -244,7 +245,7 @@ def test_a_part_size_of_a_strange_state_reads_no_file_byte_by_byte(bench: Bench)
     bench.hook.seen.clear()
     started = time.monotonic()
 
-    bench.send(begun=replace(bench.begun, part_size=1))
+    bench.send(begun=structs.replace(bench.begun, part_size=1))
 
     assert time.monotonic() - started < 2
 
