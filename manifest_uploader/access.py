@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
+from msgspec import Struct
+
 from manifest_uploader.errors import UsageError
 
 _NEVER: Final = re.compile(r"[\x00-\x20\x7f\\]")
@@ -17,7 +19,7 @@ _NEVER: Final = re.compile(r"[\x00-\x20\x7f\\]")
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """Where the platform is, and who we are there."""
+    """Where the platform is, and who we are there; a dataclass, that it may hide its token."""
 
     url: str
     """API address, ends with `/`."""
@@ -31,8 +33,7 @@ class Platform:
         return f"{parts.hostname}{parts.path}"
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
+class Patience(Struct, frozen=True):
     """How long to wait for what."""
 
     stall_s: float = 60.0

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Final
 
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from manifest_uploader.causes import DELETED, explained
@@ -64,8 +64,7 @@ _FEW_ROWS: Final = 64
 """More than what uploads under way can hold of cases that lack some of their rows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Struct, frozen=True):
     """How a run waits."""
 
     wait: bool = True
@@ -76,16 +75,14 @@ class Policy:
     """Cases begun and not yet filled, at most."""
 
 
-@dataclass(slots=True)
-class Beginning:
+class Beginning(Struct):
     """What is to be written down, then begun."""
 
     events: list[Event] = field(default_factory=list)
     tasks: list[Task] = field(default_factory=list)
 
 
-@dataclass(slots=True)
-class _Live:
+class _Live(Struct):
     """A case that was begun and has not been filled."""
 
     plan: CasePlan

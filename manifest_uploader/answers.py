@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from manifest_uploader.errors import PlatformRefused
 from manifest_uploader.model import Json
@@ -25,8 +26,7 @@ class Interrupted(Exception):
     """The run is being stopped while a request waited for its next try."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """An HTTP answer that is worth deciding about: no connection trouble, no 5xx to wait out."""
 
     status: int

@@ -14,8 +14,9 @@ import hashlib
 import struct
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from manifest_uploader.files import LocalFile, Source
 from manifest_uploader.local_file import CHUNK, chunks
@@ -54,8 +55,7 @@ def bundle_stream(
     return _coalesced(_pieces(source, on_file or _nobody))
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(Struct, frozen=True):
     """One file's place in the zip, and the records about it."""
 
     name: bytes

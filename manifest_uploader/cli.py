@@ -12,9 +12,10 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
 
 from manifest_uploader import __version__
 from manifest_uploader.errors import (
@@ -292,7 +293,7 @@ def _options(given: argparse.Namespace, *, offline: bool = False) -> Iterator[Op
     if offline:
         yield whole
     elif given.sandbox:
-        from dataclasses import replace  # noqa: PLC0415 - late
+        from msgspec.structs import replace  # noqa: PLC0415 - late
 
         with _sandbox(given, read_manifest(whole).manifest) as sandbox:
             yield replace(
@@ -301,7 +302,7 @@ def _options(given: argparse.Namespace, *, offline: bool = False) -> Iterator[Op
                 sandbox_id=sandbox.id,
             )
     else:
-        from dataclasses import replace  # noqa: PLC0415 - late
+        from msgspec.structs import replace  # noqa: PLC0415 - late
 
         yield replace(whole, platform=_platform(_address(given), _token(given)))
 
@@ -497,8 +498,7 @@ def _handlers(log_file: str | None) -> list[logging.Handler]:
 # ── arguments ───────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
-class _Help:
+class _Help(Struct, frozen=True):
     """What a command's help says."""
 
     does: str

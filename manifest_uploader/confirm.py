@@ -11,8 +11,9 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct, field
 
 from manifest_uploader.items import holds
 from manifest_uploader.lookups import (
@@ -55,8 +56,7 @@ _LISTED_FOR_ONE: Final = 50
 _UNKNOWN_WORDS: Final = (" failed with error: .", " failed with error: ")
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """What one look at the platform showed."""
 
     now: float
@@ -168,8 +168,7 @@ def _is_refused(wait: Wait, seen: Seen, refused_after_s: float) -> bool:
 # ── looking ─────────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(slots=True)
-class _Memory:
+class _Memory(Struct):
     """What earlier looks of this run found."""
 
     gone_since: dict[str, float] = field(default_factory=dict)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from manifest_uploader.model import Facts, History, Manifest, Socket, Target, Value
 
 
-@dataclass(frozen=True, slots=True)
-class Choices:
+class Choices(Struct, frozen=True):
     """What the command line says about planning."""
 
     adopt: bool = False
@@ -20,8 +20,7 @@ class Choices:
     """Upload rows that the account may hold."""
 
 
-@dataclass(frozen=True, slots=True)
-class Desk:
+class Desk(Struct, frozen=True):
     """What lies before the planner."""
 
     manifest: Manifest

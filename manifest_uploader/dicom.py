@@ -8,11 +8,12 @@ import re
 import threading
 import warnings
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Protocol
+
+from msgspec import Struct
 
 _DICOM_ENDINGS: Final = frozenset({".dcm", ".dicom", ".ima"})
 _OTHER_ENDINGS: Final = re.compile(
@@ -53,8 +54,7 @@ class Named(Protocol):
         """For people."""
 
 
-@dataclass(frozen=True, slots=True)
-class Series:
+class Series(Struct, frozen=True):
     """The series that a DICOM file belongs to."""
 
     uid: str

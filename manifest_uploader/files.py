@@ -12,9 +12,10 @@ import posixpath
 import stat
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
 from typing import Final, NoReturn
+
+from msgspec import Struct, field
 
 from manifest_uploader.companions import find_wrong, named
 from manifest_uploader.digests import content_digest, stat_digest
@@ -54,8 +55,7 @@ _FOLLOW: Final = "--follow-links lets symbolic links lead out of the root"
 _READABLE_BY_ALL: Final = 0o444
 
 
-@dataclass(frozen=True, slots=True)
-class Root:
+class Root(Struct, frozen=True):
     """The folder that a manifest's paths start from."""
 
     path: Path
@@ -64,7 +64,7 @@ class Root:
     """Symbolic links may lead out of it."""
     shown: str = ""
     """As people read it: `in data`."""
-    listing: Listing = field(default_factory=Listing, compare=False, repr=False)
+    listing: Listing = field(default_factory=Listing)
 
 
 # ── the root ────────────────────────────────────────────────────────────────────────────────

@@ -11,11 +11,12 @@ import selectors
 import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from enum import Enum, auto
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection, IncompleteRead
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 from urllib.parse import SplitResult, quote, urlsplit
+
+from msgspec import Struct
 
 from manifest_uploader.errors import PlatformRefused
 
@@ -37,8 +38,7 @@ _Selector: Final = getattr(selectors, "PollSelector", selectors.SelectSelector)
 Slices: TypeAlias = Iterable[bytes | memoryview]
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """What is sent; nothing is added but the host's name."""
 
     method: str
@@ -48,8 +48,7 @@ class Request:
     """Slices are sent as they come; then `headers` say the Content-Length."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """A whole answer, whatever its status."""
 
     status: int

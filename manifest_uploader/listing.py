@@ -11,9 +11,10 @@ import time
 from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, TypeVar
+
+from msgspec import Struct
 
 T = TypeVar("T")
 
@@ -24,8 +25,7 @@ _LETTER: Final = re.compile("[a-zA-Z]")
 _NEAR: Final = 50
 
 
-@dataclass(frozen=True, slots=True)
-class Folder:
+class Folder(Struct, frozen=True):
     """The names in a folder, sorted by code point; hidden ones and the like left out."""
 
     files: Sequence[str]

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from sys import intern
 from typing import Any, Final, NoReturn, TypeAlias
 
 import yaml
+from msgspec import Struct
 from yaml.events import (
     AliasEvent,
     MappingEndEvent,
@@ -47,8 +47,7 @@ _DIGITS: Final = frozenset("-0123456789")
 _INFINITE: Final = (float("inf"), float("-inf"))
 
 
-@dataclass(slots=True)
-class Scalar:
+class Scalar(Struct):
     """A text, number, boolean or null."""
 
     value: str | float | bool | None
@@ -60,8 +59,7 @@ class Scalar:
     column: int
 
 
-@dataclass(slots=True)
-class Mapping:
+class Mapping(Struct):
     """Keys and values; a key that comes twice is a problem, and its first value stays."""
 
     entries: dict[str, tuple[Scalar, Node]]
@@ -76,8 +74,7 @@ class Mapping:
         return entry[1] if entry else None
 
 
-@dataclass(slots=True)
-class Sequence:
+class Sequence(Struct):
     """A list."""
 
     items: list[Node]
@@ -88,31 +85,27 @@ class Sequence:
 Node: TypeAlias = Scalar | Mapping | Sequence
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(Struct, frozen=True):
     """The document is a mapping that begins here."""
 
     line: int
     column: int
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """A key of the document's mapping; the list that comes item by item is empty here."""
 
     key: Scalar
     value: Node
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True):
     """The next item of the list that comes item by item."""
 
     value: Node
 
 
-@dataclass(frozen=True, slots=True)
-class _At:
+class _At(Struct, frozen=True):
     line: int
     column: int
 

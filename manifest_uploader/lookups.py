@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from manifest_uploader import targets
 from manifest_uploader.answers import Answer, results_of
@@ -24,8 +25,7 @@ class ItemHidden(PlatformRefused):
     """The platform neither shows an item nor says that it is gone."""
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(Struct, frozen=True):
     """A failed import session: the only words the platform has for a failed import."""
 
     pk: str

@@ -7,8 +7,9 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from manifest_uploader.model import Finished, Outcome, Task, Watch
 
@@ -25,8 +26,7 @@ _RAISE_EVERY_S: Final = 1.0
 _FEWEST_ANSWERS: Final = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Pressure:
+class Pressure(Struct, frozen=True):
     """How many steps at a time, and what that rests on; times by a monotonic clock."""
 
     limit: int

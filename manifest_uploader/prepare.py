@@ -9,11 +9,11 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from msgspec import structs
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from manifest_uploader import history as past_of
 from manifest_uploader import state
@@ -38,8 +38,7 @@ _SOON_S = 10.0
 """How long to ask the platform about a manifest that is wrong anyway."""
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Struct, frozen=True):
     """What a person asked for, command line and environment together."""
 
     manifest: str
@@ -63,8 +62,7 @@ class Options:
     """What to type to break another run's lock."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """What the text of a manifest says, as far as it can be read."""
 
     manifest: Manifest
@@ -107,8 +105,7 @@ def _text(path: str) -> bytes:
 # ── the platform ────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(slots=True)
-class Bench:
+class Bench(Struct):
     """What a command works with once the platform is known."""
 
     reading: Reading
@@ -291,7 +288,7 @@ def _platform_problems(
     manifest = reading.manifest
     roots = _roots(options, reading)
     facts = survey(
-        manifest if roots else structs.replace(manifest, cases=()),
+        manifest if roots else replace(manifest, cases=()),
         history,
         root=roots[0] if roots else Root(Path(), follow_links=False),
         scope=Scope(adopt=options.choices.adopt),

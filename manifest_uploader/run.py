@@ -8,10 +8,10 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
-from msgspec import structs
+from msgspec import Struct
+from msgspec.structs import replace
 
 from manifest_uploader import history as past_of
 from manifest_uploader import lock, state
@@ -70,8 +70,7 @@ _BUFFERED_PARTS: Final = 6
 """In memory, all uploads together: 48 MiB."""
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(Struct, frozen=True):
     """Where a run is, for display only."""
 
     cases: int
@@ -147,7 +146,7 @@ def _plan(options: Options, reading: Reading) -> tuple[Plan, Facts]:
         desk = gather(options, bench)
         check_rights(bench.target, connection)
         plan = make_plan(desk, temporary=temporary_title)
-        return plan, structs.replace(desk.facts, values={})  # the plan holds what it took of them
+        return plan, replace(desk.facts, values={})  # the plan holds what it took of them
 
 
 @contextmanager
@@ -158,8 +157,7 @@ def _gathering() -> Iterator[None]:
         gc.freeze()
 
 
-@dataclass(frozen=True, slots=True)
-class Stand:
+class Stand(Struct, frozen=True):
     """Where one case stands, by the state file alone."""
 
     case: str

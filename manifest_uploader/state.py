@@ -14,10 +14,10 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final, TypeVar
 
+from msgspec import Struct
 from msgspec.structs import fields
 
 from manifest_uploader.errors import StateMismatch, StateUnwritable
@@ -55,8 +55,7 @@ _KEPT_OF_ENTRIES: Final = [one.name for one in fields(Entry) if one.name not in 
 _as_line: Final = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 
 
-@dataclass(frozen=True, slots=True)
-class Binding:
+class Binding(Struct, frozen=True):
     """What a state file belongs to."""
 
     platform: str
@@ -66,8 +65,7 @@ class Binding:
     pk: str
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(Struct, frozen=True):
     """What a state file holds."""
 
     binding: Binding | None
@@ -75,8 +73,7 @@ class Stored:
     records: tuple[Record, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Stream:
+class Stream(Struct, frozen=True):
     """What a state file holds, for one who takes each event once and keeps none."""
 
     binding: Binding | None
@@ -85,8 +82,7 @@ class Stream:
     """Read while they are asked for; raises StateDamaged."""
 
 
-@dataclass(frozen=True, slots=True)
-class Grown:
+class Grown(Struct, frozen=True):
     """What a look at a growing state file brought."""
 
     records: tuple[Record, ...]

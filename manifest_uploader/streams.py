@@ -11,8 +11,9 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Final, Protocol
+
+from msgspec import Struct, field
 
 from manifest_uploader.bundle import bundle_size, bundle_stream
 from manifest_uploader.digests import content_digest
@@ -37,8 +38,7 @@ def part_count(size: int, part: int) -> int:
     return max(1, -(-size // part))
 
 
-@dataclass(slots=True)
-class Part:
+class Part(Struct):
     """One part of a stream."""
 
     number: int
@@ -67,8 +67,7 @@ class Part:
         return self.md5
 
 
-@dataclass(slots=True)
-class Proof:
+class Proof(Struct):
     """What is known of a stream's content once all its parts were made."""
 
     content: str = ""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from manifest_uploader import dicom, targets
@@ -130,8 +130,7 @@ def _may_edit(answer: Answer, kind: TargetKind) -> bool:
 # ── everything ──────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(Struct, frozen=True):
     """How closely to look."""
 
     checksum: bool = False
@@ -283,8 +282,7 @@ def _open_uploads(history: History) -> set[str]:
 # ── local files ─────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
-class _Local:
+class _Local(Struct, frozen=True):
     """Looks at the files of one value after the other."""
 
     root: Root
@@ -305,8 +303,7 @@ class _Local:
         facts = value_facts(source)
         known = None if self.scope.checksum else _known_content(facts, past, value.socket)
         if known is not None:
-            size, name, bundle, stat = facts.size, facts.name, facts.bundle, facts.stat
-            return ValueFacts(facts.files, size, name, bundle, stat, known)
+            return replace(facts, content=known)
         socket = self.sockets.get(value.socket)
         if self._is_json(source, socket):
             return self._json(value, source, facts, past)

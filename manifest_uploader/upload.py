@@ -12,8 +12,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from manifest_uploader import refusals
 from manifest_uploader.answers import Answer, AnswerLost, Interrupted
@@ -59,8 +60,7 @@ class _Vanished(Exception):
     """The row or its storage is gone, or holds other bytes: begin anew."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tools:
+class Tools(Struct, frozen=True):
     """What an upload works with."""
 
     connection: Connection

@@ -8,9 +8,10 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol, Self
+
+from msgspec import Struct
 
 from manifest_uploader import history as past_of
 from manifest_uploader import lock
@@ -29,8 +30,7 @@ _PAUSED_S: Final = 120.0
 """So long after a step waited for room, the run counts as paused if nothing was sent since."""
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Struct, frozen=True):
     """Where a run is, as its state file tells."""
 
     counts: Mapping[Standing, int]

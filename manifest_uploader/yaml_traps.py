@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
 
 import yaml
+from msgspec import Struct
 
 from manifest_uploader.problems import quoted
 
@@ -24,8 +24,7 @@ _GLUED: Final = re.compile(r"([\w-]+):(\S.*)")
 _SECOND_COLON: Final = re.compile(r"^\s*(?:- )*[^\s'\"#][^'\"#]*?:\s+[^'\"#]*?:\s")
 
 
-@dataclass(frozen=True, slots=True)
-class Trap:
+class Trap(Struct, frozen=True):
     """A problem in the making: the place is the cause's, not that where the parser noticed."""
 
     message: str
@@ -34,8 +33,7 @@ class Trap:
     hint: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Scene:
+class _Scene(Struct, frozen=True):
     """Where a parser gave up, and what stands there."""
 
     words: str

@@ -1,14 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec import structs
+from msgspec.structs import replace
 
 from manifest_uploader.confirm import ROW_LIFE_S, Seen, Watcher, judge
 from manifest_uploader.digests import image_digest, json_digest
@@ -461,7 +461,7 @@ def test_rows_that_were_cleaned_up_after_a_day_are_lost(stalled: Bench) -> None:
 def test_a_wait_that_was_given_up_is_looked_at_once(bench: Bench) -> None:
     came, lost = bench.image(mha(), name="came"), bench.image(b"no image", name="lost")
     bench.box.settle()
-    waits = [structs.replace(one, last_look=True) for one in (came, lost)]
+    waits = [replace(one, last_look=True) for one in (came, lost)]
 
     found = bench.watch(*waits, after=0.0)
 

@@ -7,12 +7,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+from msgspec.structs import asdict, replace
 
 from manifest_uploader import lock
 from manifest_uploader.errors import StateLocked, StateUnwritable

@@ -3,12 +3,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from manifest_uploader import pools
 from manifest_uploader.model import Done, Finished, Look, Looked, Outcome, Task, Watch, Watched

@@ -7,14 +7,13 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from msgspec import structs
+from msgspec.structs import replace
 
 from manifest_uploader import state
 from manifest_uploader.errors import StateDamaged, StateMismatch, StateUnwritable
@@ -122,9 +121,7 @@ def test_every_event_comes_back_as_it_was(path: Path, write: Callable[..., Write
 def _kept(event: Event) -> Event:
     """The step of an entry is not kept: it is over by then."""
     if isinstance(event, Started | Adopted):
-        return structs.replace(
-            event, entries=tuple(structs.replace(one, step=None) for one in event.entries)
-        )
+        return replace(event, entries=tuple(replace(one, step=None) for one in event.entries))
     return event
 
 

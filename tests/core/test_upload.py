@@ -1,16 +1,17 @@
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from msgspec import structs
+from msgspec.structs import replace
 
 from manifest_uploader import upload as module
 from manifest_uploader.answers import Interrupted
@@ -231,7 +232,7 @@ def test_a_row_that_is_gone_or_aborted_is_begun_anew(bench: Bench, spoil: str) -
 def test_a_row_that_is_not_as_we_would_have_made_it_is_begun_anew(
     bench: Bench, change: dict[str, Any]
 ) -> None:
-    begun = structs.replace(interrupted(bench, 1, 2), **change)
+    begun = replace(interrupted(bench, 1, 2), **change)
 
     done = bench.send(begun=begun)
 
@@ -245,7 +246,7 @@ def test_a_part_size_of_a_strange_state_reads_no_file_byte_by_byte(bench: Bench)
     bench.hook.seen.clear()
     started = time.monotonic()
 
-    bench.send(begun=structs.replace(bench.begun, part_size=1))
+    bench.send(begun=replace(bench.begun, part_size=1))
 
     assert time.monotonic() - started < 2
 
@@ -440,7 +441,7 @@ def encrypted(monkeypatch: pytest.MonkeyPatch) -> None:
     def answer(self: storage.Storage, *given: Any) -> Any:
         found = real(self, *given)
         header = ("x-amz-server-side-encryption", "aws:kms")
-        return replace(found, headers=(*found.headers, header))
+        return dataclasses.replace(found, headers=(*found.headers, header))
 
     monkeypatch.setattr(storage, "hashlib", NoMd5)
     monkeypatch.setattr(storage.Storage, "answer", answer)
