@@ -13,7 +13,8 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum, auto
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection, IncompleteRead
-from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 from urllib.parse import SplitResult, quote, urlsplit
 
 from msgspec import Struct
@@ -100,6 +101,21 @@ class Line(Protocol):
         ...
 
 
+class _Connection(HTTPConnection):
+    """Head and short body are to go together: one packet instead of two, for either side."""
+
+    held: bytes = b""
+    """What is to be sent."""
+
+    def send(self, data: Any) -> None:
+        """Hold it."""
+        self.held += data
+
+
+class _SecureConnection(_Connection, HTTPSConnection):
+    """The same with TLS."""
+
+
 class DirectLine:
     """A way without a proxy."""
 
@@ -108,7 +124,7 @@ class DirectLine:
         self._context = context
         self._connect_s = connect_s
         self._stall_s = stall_s
-        self._kept: dict[tuple[str, str], HTTPConnection] = {}
+        self._kept: dict[tuple[str, str], _Connection] = {}
         self._idle_since: dict[tuple[str, str], float] = {}
 
     def exchange(self, request: Request) -> Reply:
@@ -134,7 +150,7 @@ class DirectLine:
             if (open_socket := connection.sock) is not None:
                 open_socket.close()
 
-    def _connected(self, server: tuple[str, str], address: SplitResult) -> HTTPConnection:
+    def _connected(self, server: tuple[str, str], address: SplitResult) -> _Connection:
         kept = self._kept.get(server)
         if kept is not None and self._is_alive(kept, self._idle_since.get(server, 0.0)):
             return kept
@@ -149,13 +165,13 @@ class DirectLine:
         made.sock.settimeout(self._stall_s)
         return made
 
-    def _made(self, address: SplitResult) -> HTTPConnection:
+    def _made(self, address: SplitResult) -> _Connection:
         host, port = address.hostname or "", address.port
         if address.scheme == "https":
-            return HTTPSConnection(host, port, timeout=self._connect_s, context=self._context)
-        return HTTPConnection(host, port, timeout=self._connect_s)
+            return _SecureConnection(host, port, timeout=self._connect_s, context=self._context)
+        return _Connection(host, port, timeout=self._connect_s)
 
-    def _is_alive(self, connection: HTTPConnection, idle_since: float) -> bool:
+    def _is_alive(self, connection: _Connection, idle_since: float) -> bool:
         if connection.sock is None or time.monotonic() - idle_since > KEEP_ALIVE_S:
             return False
         return not _has_news(connection.sock)
@@ -170,20 +186,16 @@ def _has_news(idle: socket.socket) -> bool:
         return bool(selector.select(0))
 
 
-def _sent(connection: HTTPConnection, request: Request, address: SplitResult) -> bool:
+def _sent(connection: _Connection, request: Request, address: SplitResult) -> bool:
     """Whether all of it went: a server may answer, and end the connection, before it has all."""
     target = f"{address.path or '/'}?{address.query}" if address.query else address.path or "/"
     connection.putrequest(request.method, quote(target, _TARGET), skip_accept_encoding=True)
     for name, value in request.headers.items():
         connection.putheader(name, value)
-    body, slices = (request.body, ()) if isinstance(request.body, bytes) else (None, request.body)
-    try:
-        connection.endheaders(body or None)
-    except TimeoutError as error:
-        raise Broken(How.SILENT, error) from None
-    except OSError:
-        return False
-    return all(_passed_on(connection.sock, one) for one in slices)
+    body, slices = (request.body, ()) if isinstance(request.body, bytes) else (b"", request.body)
+    connection.held = b""
+    connection.endheaders(body or None)
+    return all(_passed_on(connection.sock, one) for one in chain((connection.held,), slices))
 
 
 def _passed_on(line: socket.socket, piece: bytes | memoryview) -> bool:
@@ -196,7 +208,7 @@ def _passed_on(line: socket.socket, piece: bytes | memoryview) -> bool:
     return True
 
 
-def _received(connection: HTTPConnection) -> Reply:
+def _received(connection: _Connection) -> Reply:
     try:
         response = connection.getresponse()
         headers = {name.lower(): value for name, value in response.getheaders()}

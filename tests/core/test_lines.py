@@ -125,6 +125,21 @@ def test_an_address_is_asked_for_as_it_is_signed(line: Line, address: str, asked
     assert [asked.path for asked in server.asked] == [asked_for]
 
 
+def test_head_and_short_body_go_together() -> None:
+    seen: list[bytes] = []
+
+    def speak(connection: socket.socket) -> None:
+        seen.append(connection.recv(65536))
+        connection.sendall(REFUSAL)
+
+    line = DirectLine(ssl.create_default_context(), connect_s=5, stall_s=5)
+    with speaking(speak) as url:
+        line.exchange(Request("POST", url, {"Content-Length": "2"}, b"{}"))
+        line.close()
+
+    assert seen[0].endswith(b"\r\n\r\n{}")
+
+
 def test_servers_have_connections_of_their_own(line: Line) -> None:
     with scripted(reply(200, 1)) as one, scripted(reply(200, 2)) as other:
         said = [get(line, server.url).content for server in (one, other, one, other)]
@@ -246,7 +261,10 @@ def test_a_line_that_is_closed_meanwhile_sends_the_rest_nowhere(line: Line) -> N
 
 
 def test_behind_half_a_body_goes_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lines, "_passed_on", lambda *_: False)
+    real = lines._passed_on
+    monkeypatch.setattr(
+        lines, "_passed_on", lambda line, piece: piece != b"abcdef" and real(line, piece)
+    )
     line = DirectLine(ssl.create_default_context(), connect_s=5, stall_s=5)
     connections: list[int] = []
     with speaking(counted(connections, 2)) as url:
