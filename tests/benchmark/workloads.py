@@ -130,6 +130,7 @@ def many_small(folder: Path, size: Size) -> Iterator[Row]:
     data.many_small(folder, count)
     slow = ("--latency-ms", str(LATENCY_MS))
     loop = gcapi(folder, 1, min(count, 10), count, *slow)
+    data.many_small(folder, count)
     threads = gcapi(folder, 8, min(count, 40), count, *slow)
     data.many_small(folder, count)
     yield Row("many-small", "gcapi, a loop", loop, "10 cases, scaled")
