@@ -477,6 +477,12 @@ def _reason(cause: BaseException) -> str:
 
 
 def _ssl_context() -> ssl.SSLContext:
+    context = _trusting_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def _trusting_context() -> ssl.SSLContext:
     file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
     if file or folder:
         try:

@@ -48,6 +48,10 @@ class Request(Struct, frozen=True):
     body: bytes | Slices = b""
     """Slices are sent as they come; then `headers` say the Content-Length."""
 
+    def __repr__(self) -> str:
+        """Neither the token nor a signed address."""
+        return f"Request({self.method})"
+
 
 class Reply(Struct, frozen=True):
     """A whole answer, whatever its status."""
@@ -151,10 +155,9 @@ class DirectLine:
                 open_socket.close()
 
     def _connected(self, server: tuple[str, str], address: SplitResult) -> _Connection:
-        kept = self._kept.get(server)
-        if kept is not None and self._is_alive(kept, self._idle_since.get(server, 0.0)):
-            return kept
-        if kept is not None:
+        if (kept := self._kept.get(server)) is not None:
+            if self._is_alive(kept, self._idle_since.get(server, 0.0)):
+                return kept
             kept.close()
         made = self._kept[server] = self._made(address)
         try:

@@ -90,6 +90,12 @@ def get(line: Line, url: str) -> lines.Reply:
     return line.exchange(Request("GET", url, {"Accept-Encoding": "gzip"}))
 
 
+def test_a_request_shows_no_secret() -> None:
+    shown = repr(Request("PUT", "https://x/?X-Amz-Signature=feed", {"Authorization": "beef"}))
+
+    assert shown == "Request(PUT)"
+
+
 # ── what is sent ────────────────────────────────────────────────────────────────────────────
 
 
