@@ -1,0 +1,158 @@
+"""A hospital's proxy stands between: everything goes through it, and nothing of it is told."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from tests.e2e.helpers import Box, served
+
+NAME = "platform.invalid"
+"""A host that only the proxy can find."""
+SECRET = "hunter2"
+
+
+@dataclass
+class Proxy:
+    """Tunnels to one port, for those who know the password."""
+
+    port: int
+    target: int
+    asked: list[str] = field(default_factory=list)
+    """The request lines."""
+    refused: int = 0
+
+    @property
+    def address(self) -> str:
+        return f"http://me:{SECRET}@127.0.0.1:{self.port}"
+
+    def serve(self, client: socket.socket) -> None:
+        with client, client.makefile("rb", buffering=0) as lines:
+            head = [line.decode().strip() for line in iter(lines.readline, b"\r\n")]
+            self.asked.append(head[0])
+            known = base64.b64encode(f"me:{SECRET}".encode()).decode()
+            if f"Proxy-Authorization: Basic {known}" not in head:
+                self.refused += 1
+                client.sendall(b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n")
+                return
+            with socket.create_connection(("127.0.0.1", self.target)) as server:
+                client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+                back = threading.Thread(target=_pass_on, args=(server, client), daemon=True)
+                back.start()
+                _pass_on(client, server)
+                back.join()
+
+
+def _pass_on(source: socket.socket, sink: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while piece := source.recv(65536):
+            sink.sendall(piece)
+    with contextlib.suppress(OSError):
+        sink.shutdown(socket.SHUT_WR)
+
+
+@contextlib.contextmanager
+def proxied(target: int) -> Iterator[Proxy]:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        proxy = Proxy(listening.getsockname()[1], target)
+
+        def accept() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    client, _ = listening.accept()
+                    threading.Thread(target=proxy.serve, args=(client,), daemon=True).start()
+
+        thread = threading.Thread(target=accept, daemon=True)
+        thread.start()
+        try:
+            yield proxy
+        finally:
+            with contextlib.suppress(OSError):
+                listening.shutdown(socket.SHUT_RDWR)
+            thread.join(5)
+
+
+def certify(folder: Path) -> None:
+    """Where a sandbox keeps its certificates: some for the name that only the proxy knows."""
+    folder.mkdir(parents=True)
+    keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(2)]
+    names = [
+        x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)]) for name in ("CA", NAME)
+    ]
+    now = datetime.now(UTC)
+    ca, server = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(names[0])
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=30))
+        .add_extension(extension, critical=False)
+        .sign(keys[0], hashes.SHA256())
+        for name, key, extension in (
+            (names[0], keys[0], x509.BasicConstraints(ca=True, path_length=None)),
+            (names[1], keys[1], x509.SubjectAlternativeName([x509.DNSName(NAME)])),
+        )
+    )
+    pem = serialization.Encoding.PEM
+    plain = (serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (folder / "ca.pem").write_bytes(ca.public_bytes(pem))
+    (folder / "server.pem").write_bytes(
+        keys[1].private_bytes(pem, *plain) + server.public_bytes(pem)
+    )
+
+
+@contextlib.contextmanager
+def behind_a_proxy(folder: Path) -> Iterator[tuple[Box, Proxy]]:
+    certify(folder / "sandbox" / "tls")
+    with served(folder / "sandbox", tls=True) as sandbox:
+        port = int(sandbox.url.split(":")[2].split("/")[0])
+        with proxied(port) as proxy:
+            yield Box(folder, sandbox), proxy
+
+
+def given(box: Box, proxy: str) -> dict[str, str]:
+    return box.environment(
+        GRAND_CHALLENGE_API_URL=f"https://{NAME}/api/v1/",
+        HTTPS_PROXY=proxy,
+        SSL_CERT_FILE=str(box.folder / "sandbox" / "tls" / "ca.pem"),
+    )
+
+
+def test_everything_goes_through_the_proxy(tmp_path: Path) -> None:
+    with behind_a_proxy(tmp_path) as (box, proxy):
+        for name in ("one", "two", "three"):
+            box.add_usual(name)
+        box.save()
+        log = tmp_path / "log.txt"
+        ran = box.run("--log-file", str(log), env=given(box, proxy.address)).expect(0)
+
+        assert ran.ends["done"] == 3
+        box.check()
+        assert set(proxy.asked) == {f"CONNECT {NAME}:443 HTTP/1.1"}
+        assert proxy.refused == 0
+        told = ran.out + ran.err + log.read_text() + box.state.read_text()
+        assert SECRET not in told
+
+
+def test_a_wrong_password_is_told_without_it(tmp_path: Path) -> None:
+    with behind_a_proxy(tmp_path) as (box, proxy):
+        box.add_score("one")
+        box.save()
+        wrong = proxy.address.replace(SECRET, "swordfish")
+        ran = box.run(env=given(box, wrong)).expect(3)
+
+        assert "the proxy wants a user name and password (407)" in ran.err
+        assert "swordfish" not in ran.err + ran.out
+        assert box.items() == []
