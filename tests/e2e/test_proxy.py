@@ -8,13 +8,13 @@ import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from manifest_uploader.sandbox import certificates as made
 from tests.e2e.helpers import Box, served
 
 NAME = "platform.invalid"
@@ -86,24 +86,22 @@ def certify(folder: Path) -> None:
     """Where a sandbox keeps its certificates: some for the name that only the proxy knows."""
     folder.mkdir(parents=True)
     keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(2)]
-    names = [
-        x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)]) for name in ("CA", NAME)
-    ]
-    now = datetime.now(UTC)
-    ca, server = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(names[0])
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=30))
-        .add_extension(extension, critical=False)
-        .sign(keys[0], hashes.SHA256())
-        for name, key, extension in (
-            (names[0], keys[0], x509.BasicConstraints(ca=True, path_length=None)),
-            (names[1], keys[1], x509.SubjectAlternativeName([x509.DNSName(NAME)])),
+    authority = made._named(x509, "hospital")
+    ca_of = x509.AuthorityKeyIdentifier.from_issuer_public_key(keys[0].public_key())
+    ca = (
+        made._builder(x509, authority, authority, keys[0])
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(made._usage(x509), critical=True)
+        .add_extension(
+            x509.SubjectKeyIdentifier.from_public_key(keys[0].public_key()), critical=False
         )
+        .sign(keys[0], hashes.SHA256())
+    )
+    server = (
+        made._builder(x509, made._named(x509, NAME), authority, keys[1])
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(NAME)]), critical=False)
+        .add_extension(ca_of, critical=False)
+        .sign(keys[0], hashes.SHA256())
     )
     pem = serialization.Encoding.PEM
     plain = (serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
