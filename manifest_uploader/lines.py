@@ -110,10 +110,19 @@ class _Connection(HTTPConnection):
 
     held: bytes = b""
     """What is to be sent."""
+    idle_since: float = 0.0
+    """When the last answer was read, by the monotonic clock."""
 
     def send(self, data: Any) -> None:
         """Hold it."""
         self.held += data
+
+    @property
+    def is_alive(self) -> bool:
+        """The server has not ended it, as far as anybody can tell, nor is it likely to."""
+        if self.sock is None or time.monotonic() - self.idle_since > KEEP_ALIVE_S:
+            return False
+        return not _has_news(self.sock)
 
 
 class _SecureConnection(_Connection, HTTPSConnection):
@@ -129,13 +138,11 @@ class DirectLine:
         self._connect_s = connect_s
         self._stall_s = stall_s
         self._kept: dict[tuple[str, str], _Connection] = {}
-        self._idle_since: dict[tuple[str, str], float] = {}
 
     def exchange(self, request: Request) -> Reply:
         """As `Line` says."""
         address = urlsplit(request.url)
-        server = address.scheme, address.netloc
-        connection = self._connected(server, address)
+        connection = self._connected(address)
         try:
             went_whole = _sent(connection, request, address)
             reply = _received(connection)
@@ -144,7 +151,7 @@ class DirectLine:
             raise
         if not went_whole:
             connection.close()
-        self._idle_since[server] = time.monotonic()
+        connection.idle_since = time.monotonic()
         return reply
 
     def close(self) -> None:
@@ -154,9 +161,10 @@ class DirectLine:
             if (open_socket := connection.sock) is not None:
                 open_socket.close()
 
-    def _connected(self, server: tuple[str, str], address: SplitResult) -> _Connection:
+    def _connected(self, address: SplitResult) -> _Connection:
+        server = address.scheme, address.netloc
         if (kept := self._kept.get(server)) is not None:
-            if self._is_alive(kept, self._idle_since.get(server, 0.0)):
+            if kept.is_alive:
                 return kept
             kept.close()
         made = self._kept[server] = self._made(address)
@@ -173,11 +181,6 @@ class DirectLine:
         if address.scheme == "https":
             return _SecureConnection(host, port, timeout=self._connect_s, context=self._context)
         return _Connection(host, port, timeout=self._connect_s)
-
-    def _is_alive(self, connection: _Connection, idle_since: float) -> bool:
-        if connection.sock is None or time.monotonic() - idle_since > KEEP_ALIVE_S:
-            return False
-        return not _has_news(connection.sock)
 
 
 def _has_news(idle: socket.socket) -> bool:

@@ -22,13 +22,16 @@ class Certificates:
     server: Path
 
 
-def make_certificates(folder: Path) -> Certificates:
-    """Return the folder's certificates, made now if they are missing or old."""
+def make_certificates(folder: Path, name: str = "localhost") -> Certificates:
+    """Return the folder's certificates, made now if they are missing or old.
+
+    They are good for this machine's own addresses and the name.
+    """
     made = Certificates(folder / "ca.pem", folder / "server.pem")
     if made.ca.exists() and made.server.exists() and not _is_old(made.server):
         return made
     folder.mkdir(parents=True, exist_ok=True)
-    _write(made)
+    _write(made, name)
     return made
 
 
@@ -37,7 +40,7 @@ def _is_old(path: Path) -> bool:
     return age > _LIFE - _RENEW
 
 
-def _write(made: Certificates) -> None:
+def _write(made: Certificates, name: str) -> None:
     try:
         from cryptography import x509  # noqa: PLC0415 - an extra, and only for --tls
         from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415
@@ -48,7 +51,7 @@ def _write(made: Certificates) -> None:
     authority_key, server_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     authority = _named(x509, "sandbox authority")
     names = [
-        x509.DNSName("localhost"),
+        x509.DNSName(name),
         *(x509.IPAddress(ipaddress.ip_address(ip)) for ip in ("127.0.0.1", "::1")),
     ]
     root = (

@@ -10,11 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-
-from manifest_uploader.sandbox import certificates as made
+from manifest_uploader.sandbox.certificates import make_certificates
 from tests.e2e.helpers import Box, served
 
 NAME = "platform.invalid"
@@ -82,38 +78,9 @@ def proxied(target: int) -> Iterator[Proxy]:
             thread.join(5)
 
 
-def certify(folder: Path) -> None:
-    """Where a sandbox keeps its certificates: some for the name that only the proxy knows."""
-    folder.mkdir(parents=True)
-    keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(2)]
-    authority = made._named(x509, "hospital")
-    ca_of = x509.AuthorityKeyIdentifier.from_issuer_public_key(keys[0].public_key())
-    ca = (
-        made._builder(x509, authority, authority, keys[0])
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(made._usage(x509), critical=True)
-        .add_extension(
-            x509.SubjectKeyIdentifier.from_public_key(keys[0].public_key()), critical=False
-        )
-        .sign(keys[0], hashes.SHA256())
-    )
-    server = (
-        made._builder(x509, made._named(x509, NAME), authority, keys[1])
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(NAME)]), critical=False)
-        .add_extension(ca_of, critical=False)
-        .sign(keys[0], hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    plain = (serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    (folder / "ca.pem").write_bytes(ca.public_bytes(pem))
-    (folder / "server.pem").write_bytes(
-        keys[1].private_bytes(pem, *plain) + server.public_bytes(pem)
-    )
-
-
 @contextlib.contextmanager
 def behind_a_proxy(folder: Path) -> Iterator[tuple[Box, Proxy]]:
-    certify(folder / "sandbox" / "tls")
+    make_certificates(folder / "sandbox" / "tls", NAME)
     with served(folder / "sandbox", tls=True) as sandbox:
         port = int(sandbox.url.split(":")[2].split("/")[0])
         with proxied(port) as proxy:
