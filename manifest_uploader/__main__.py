@@ -16,7 +16,8 @@ def main() -> None:
         sys.stdout.write(f"uploader {__version__}\n")
         sys.exit(0)
     if "_ARGCOMPLETE" in os.environ:
-        from manifest_uploader import cli, completion  # noqa: PLC0415 - late
+        from manifest_uploader import cli  # noqa: PLC0415 - late
+        from manifest_uploader.commands import completion  # noqa: PLC0415 - late
 
         completion.answer(cli.make_parser())
     from manifest_uploader.cli import command  # noqa: PLC0415 - late

@@ -13,23 +13,19 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
 from manifest_uploader import __version__
-from manifest_uploader.errors import (
-    CannotGoOn,
-    ManifestInvalid,
-    UploaderError,
-    UsageError,
-)
+from manifest_uploader.errors import UploaderError, UsageError
+from manifest_uploader.manifest.problems import ManifestInvalid
 
 if TYPE_CHECKING:  # these cost time that `--help` need not spend
-    from manifest_uploader.access import Platform
-    from manifest_uploader.console import Lines
-    from manifest_uploader.model import Manifest, Summary
-    from manifest_uploader.prepare import Options
+    from manifest_uploader.engine.options import Options
+    from manifest_uploader.engine.results import Summary
+    from manifest_uploader.output.console import Lines
+    from manifest_uploader.platform.address import Platform
 
 DEFAULT_PLATFORM: Final = "https://grand-challenge.org/api/v1/"
 _MOST_JOBS: Final = 32
@@ -39,9 +35,9 @@ _BUG: Final = 70
 def command(arguments: list[str]) -> int:
     """Do what the arguments say; the exit code."""
     if arguments[:1] == ["sandbox"]:
-        from manifest_uploader.sandbox import main as sandbox_main  # noqa: PLC0415 - late
+        from manifest_uploader.commands import sandbox  # noqa: PLC0415 - late
 
-        return sandbox_main(arguments[1:])
+        return sandbox.main(arguments[1:])
     if arguments[:1] == ["init"]:
         from manifest_uploader.init import make_parser as init_parser  # noqa: PLC0415 - late
 
@@ -62,7 +58,7 @@ def command(arguments: list[str]) -> int:
 
 
 def _guarded(given: argparse.Namespace) -> int:
-    from manifest_uploader import console  # noqa: PLC0415 - late
+    from manifest_uploader.output import console  # noqa: PLC0415 - late
 
     try:
         with _logging(given):
@@ -85,7 +81,7 @@ def _guarded(given: argparse.Namespace) -> int:
 
 def _watched(given: argparse.Namespace) -> int:
     """Do the command; a bug is one line for a person, and a traceback in the log."""
-    from manifest_uploader import console  # noqa: PLC0415 - late
+    from manifest_uploader.output import console  # noqa: PLC0415 - late
 
     try:
         return _COMMANDS[given.command](given)
@@ -112,12 +108,14 @@ def _details(given: argparse.Namespace) -> str:
 
 
 def _run(given: argparse.Namespace) -> int:
-    from manifest_uploader import console, run  # noqa: PLC0415 - late
-    from manifest_uploader.answers import Interrupted  # noqa: PLC0415 - late
+    from manifest_uploader.engine import run  # noqa: PLC0415 - late
+    from manifest_uploader.engine.progress import Observer  # noqa: PLC0415 - late
+    from manifest_uploader.output import console  # noqa: PLC0415 - late
+    from manifest_uploader.platform.responses import Interrupted  # noqa: PLC0415 - late
 
     screen = _screen(given)
     with _options(given) as options, _signals(screen) as (stop, caught):
-        json_lines: list[run.Observer] = [console.JsonLines()] if given.json else []
+        json_lines: list[Observer] = [console.JsonLines()] if given.json else []
         observers = [*json_lines, screen]
         try:
             summary = run.run(options, observers, stop)
@@ -136,14 +134,14 @@ def _run(given: argparse.Namespace) -> int:
 
 
 def _stopped(caught: list[int]) -> int:
-    from manifest_uploader import console  # noqa: PLC0415 - late
+    from manifest_uploader.output import console  # noqa: PLC0415 - late
 
     console.say("stopped; the same command goes on where this ended")
     return 128 + caught[0]
 
 
 def _exit_code(summary: Summary) -> int:
-    from manifest_uploader.model import End  # noqa: PLC0415 - late
+    from manifest_uploader.engine.results import End  # noqa: PLC0415 - late
 
     ends = {one.end for one in summary.ends}
     if ends & {End.FAILED, End.UNSURE, End.PENDING}:
@@ -152,7 +150,7 @@ def _exit_code(summary: Summary) -> int:
 
 
 def _screen(given: argparse.Namespace) -> Lines:
-    from manifest_uploader import console  # noqa: PLC0415 - late
+    from manifest_uploader.output import console  # noqa: PLC0415 - late
 
     if sys.stderr.isatty() and not given.quiet and os.environ.get("TERM") != "dumb":
         return console.Live(verbose=given.verbose)
@@ -160,7 +158,8 @@ def _screen(given: argparse.Namespace) -> Lines:
 
 
 def _validate(given: argparse.Namespace) -> int:
-    from manifest_uploader import console, run  # noqa: PLC0415 - late
+    from manifest_uploader.engine import run  # noqa: PLC0415 - late
+    from manifest_uploader.output import console  # noqa: PLC0415 - late
 
     given.offline = given.offline or not (given.sandbox or _has_token(given))
     with _options(given, offline=given.offline) as options:
@@ -173,7 +172,8 @@ def _validate(given: argparse.Namespace) -> int:
 
 
 def _plan(given: argparse.Namespace) -> int:
-    from manifest_uploader import console, run  # noqa: PLC0415 - late
+    from manifest_uploader.engine import run  # noqa: PLC0415 - late
+    from manifest_uploader.output import console  # noqa: PLC0415 - late
 
     with _options(given) as options:
         plan, facts = run.plan(options)
@@ -199,13 +199,14 @@ def _plan(given: argparse.Namespace) -> int:
 
 
 def _status(given: argparse.Namespace) -> int:
-    from manifest_uploader import console, run  # noqa: PLC0415 - late
-    from manifest_uploader.prepare import Options  # noqa: PLC0415 - late
+    from manifest_uploader.engine import run  # noqa: PLC0415 - late
+    from manifest_uploader.engine.options import Options  # noqa: PLC0415 - late
+    from manifest_uploader.output import console  # noqa: PLC0415 - late
 
     if given.watch:
-        from manifest_uploader import commands  # noqa: PLC0415 - late
+        from manifest_uploader.commands import others  # noqa: PLC0415 - late
 
-        return commands.watch(given.manifest, _state_path(given), json=given.json)
+        return others.watch(given.manifest, _state_path(given), json=given.json)
     options = Options(given.manifest, _state_path(given))
     stands = list(run.status(options))
     counts: dict[str, int] = {}
@@ -224,36 +225,36 @@ def _status(given: argparse.Namespace) -> int:
 
 
 def _schema(_: argparse.Namespace) -> int:
-    from manifest_uploader import console  # noqa: PLC0415 - late
-    from manifest_uploader.schema import schema_text  # noqa: PLC0415 - late
+    from manifest_uploader.manifest.schema import schema_text  # noqa: PLC0415 - late
+    from manifest_uploader.output import console  # noqa: PLC0415 - late
 
     console.write_out(schema_text())
     return 0
 
 
 def _report(given: argparse.Namespace) -> int:
-    from manifest_uploader import commands  # noqa: PLC0415 - late
+    from manifest_uploader.commands import others  # noqa: PLC0415 - late
 
     stem = _stem(given)
     page = stem.with_name(stem.name + ".report.html")
     state, receipts = _state_path(given), _receipts_path(given)
-    return commands.report(given, state=state, receipts=receipts, page=page)
+    return others.report(given, state=state, receipts=receipts, page=page)
 
 
 def _login(given: argparse.Namespace) -> int:
-    from manifest_uploader import commands  # noqa: PLC0415 - late
+    from manifest_uploader.commands import others  # noqa: PLC0415 - late
 
-    return commands.login(_address(given))
+    return others.login(_address(given))
 
 
 def _logout(given: argparse.Namespace) -> int:
-    from manifest_uploader import commands  # noqa: PLC0415 - late
+    from manifest_uploader.commands import others  # noqa: PLC0415 - late
 
-    return commands.logout(_address(given))
+    return others.logout(_address(given))
 
 
 def _completion(given: argparse.Namespace) -> int:
-    from manifest_uploader.completion import script  # noqa: PLC0415 - late
+    from manifest_uploader.commands.completion import script  # noqa: PLC0415 - late
 
     sys.stdout.write(script(given.shell))
     return 0
@@ -287,7 +288,7 @@ _COMMANDS: Final = {
 @contextmanager
 def _options(given: argparse.Namespace, *, offline: bool = False) -> Iterator[Options]:
     """The options; a sandbox runs as long as they are used."""
-    from manifest_uploader.prepare import read_manifest  # noqa: PLC0415 - late
+    from manifest_uploader.engine.session import read_manifest  # noqa: PLC0415 - late
 
     whole = _plain_options(given)
     if offline:
@@ -295,11 +296,13 @@ def _options(given: argparse.Namespace, *, offline: bool = False) -> Iterator[Op
     elif given.sandbox:
         from msgspec.structs import replace  # noqa: PLC0415 - late
 
-        with _sandbox(given, read_manifest(whole).manifest) as sandbox:
+        from manifest_uploader.commands import sandbox  # noqa: PLC0415 - late
+
+        with sandbox.beside(given, _stem(given), read_manifest(whole).manifest) as running:
             yield replace(
                 whole,
-                platform=_platform(sandbox.url, sandbox.token),
-                sandbox_id=sandbox.id,
+                platform=_platform(running.url, running.token),
+                sandbox_id=running.id,
             )
     else:
         from msgspec.structs import replace  # noqa: PLC0415 - late
@@ -308,10 +311,10 @@ def _options(given: argparse.Namespace, *, offline: bool = False) -> Iterator[Op
 
 
 def _plain_options(given: argparse.Namespace) -> Options:
-    from manifest_uploader.access import Patience  # noqa: PLC0415 - late
-    from manifest_uploader.agenda import Policy  # noqa: PLC0415 - late
-    from manifest_uploader.desk import Choices  # noqa: PLC0415 - late
-    from manifest_uploader.prepare import Options  # noqa: PLC0415 - late
+    from manifest_uploader.engine.options import Options  # noqa: PLC0415 - late
+    from manifest_uploader.engine.scheduler import Policy  # noqa: PLC0415 - late
+    from manifest_uploader.plan.inputs import Choices  # noqa: PLC0415 - late
+    from manifest_uploader.platform.address import Patience  # noqa: PLC0415 - late
 
     return Options(
         given.manifest,
@@ -339,7 +342,7 @@ def _plain_options(given: argparse.Namespace) -> Options:
 
 
 def _platform(address: str, token: str) -> Platform:
-    from manifest_uploader.access import parse_platform  # noqa: PLC0415 - late
+    from manifest_uploader.platform.address import parse_platform  # noqa: PLC0415 - late
 
     return parse_platform(address, token)
 
@@ -371,10 +374,10 @@ def _address(given: argparse.Namespace) -> str:
 
 
 def _has_token(given: argparse.Namespace) -> bool:
-    from manifest_uploader import tokens  # noqa: PLC0415 - late
+    from manifest_uploader.platform import credentials  # noqa: PLC0415 - late
 
     where = {"token_file": given.token_file, "environment": os.environ}
-    return tokens.is_there(**where, address=_address(given))
+    return credentials.is_there(**where, address=_address(given))
 
 
 def _token(given: argparse.Namespace) -> str:
@@ -384,44 +387,10 @@ def _token(given: argparse.Namespace) -> str:
         TokenRefused: there is none, or what is there is none.
 
     """
-    from manifest_uploader import tokens  # noqa: PLC0415 - late
+    from manifest_uploader.platform import credentials  # noqa: PLC0415 - late
 
     where = {"token_file": given.token_file, "environment": os.environ}
-    return tokens.find(**where, address=_address(given))
-
-
-@contextmanager
-def _sandbox(given: argparse.Namespace, manifest: Manifest) -> Iterator[Any]:
-    from manifest_uploader import rehearsal  # noqa: PLC0415 - late
-    from manifest_uploader.sandbox import (  # noqa: PLC0415 - late
-        FolderUnusable,
-        OptionInvalid,
-        PortTaken,
-        SandboxOptions,
-        start,
-    )
-
-    named = {spec.partition("=")[0] for spec in given.socket}
-    made_up = [one for one in rehearsal.sockets(manifest) if one.partition("=")[0] not in named]
-    slugs = (manifest.slug,)
-    is_study = manifest.kind == "reader-study"
-    stem = _stem(given)
-    options = SandboxOptions(
-        dir=stem.with_name(stem.name + ".sandbox"),
-        reader_studies=slugs if is_study else (),
-        archives=() if is_study else slugs,
-        sockets=(*given.socket, *made_up),
-        images=rehearsal.images(manifest),
-        upload_limit=given.upload_limit,
-    )
-    try:
-        running = start(options)
-    except OptionInvalid as error:
-        raise UsageError(str(error)) from None
-    except (FolderUnusable, PortTaken) as error:
-        raise CannotGoOn(f"the sandbox cannot start: {error}") from None
-    with running:
-        yield running
+    return credentials.find(**where, address=_address(given))
 
 
 # ── signals and logs ────────────────────────────────────────────────────────────────────────
@@ -430,7 +399,7 @@ def _sandbox(given: argparse.Namespace, manifest: Manifest) -> Iterator[Any]:
 @contextmanager
 def _signals(screen: Lines) -> Iterator[tuple[threading.Event, list[int]]]:
     """The first signal asks the run to stop; the second ends the process at once."""
-    from manifest_uploader.console import STOPPING  # noqa: PLC0415 - late
+    from manifest_uploader.output.console import STOPPING  # noqa: PLC0415 - late
 
     stop = threading.Event()
     caught: list[int] = []
@@ -458,7 +427,7 @@ class _LogLine(logging.Formatter):
     """One line a message, whatever names and words are in it; a traceback keeps its lines."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
-        from manifest_uploader.problems import printable  # noqa: PLC0415 - late
+        from manifest_uploader.text import printable  # noqa: PLC0415 - late
 
         return printable(super().formatMessage(record))
 
@@ -562,9 +531,9 @@ def make_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"uploader {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    others = parser.add_subparsers(dest="command", metavar="COMMAND")
     for name, text in _HELP.items():
-        sub = commands.add_parser(
+        sub = others.add_parser(
             name,
             help=text.does,
             description=f"{text.does[0].upper()}{text.does[1:]}.",
@@ -579,7 +548,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def _add_own(sub: argparse.ArgumentParser, name: str) -> None:
-    from manifest_uploader import arguments  # noqa: PLC0415 - late
+    from manifest_uploader.commands import arguments  # noqa: PLC0415 - late
 
     match name:
         case "report":

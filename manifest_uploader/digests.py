@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, Final, TypeAlias
 
-from manifest_uploader.model import Json
+Json: TypeAlias = Any
+"""What `json.loads` returns; recursive types cost more than they catch here."""
+
+
+NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+
 
 _EXACT: Final = 2**53
 """Above it a float no longer holds every integer, so that 1e300 may come back as an int."""

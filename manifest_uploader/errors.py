@@ -20,7 +20,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from manifest_uploader.model import Manifest, Problem
+    pass
 
 
 class UploaderError(Exception):
@@ -38,18 +38,6 @@ class UsageError(UploaderError):
     """The command line or the environment is wrong; nothing was done."""
 
     exit_code = 2
-
-
-class ManifestInvalid(UploaderError):
-    """The manifest, its files or the platform do not fit; `problems` holds all of them."""
-
-    exit_code = 2
-
-    def __init__(self, problems: tuple[Problem, ...], *, rest: Manifest | None = None) -> None:
-        super().__init__(f"{len(problems)} problem{'s' * (len(problems) != 1)}")
-        self.problems = problems
-        self.rest = rest
-        """What of the manifest could be read all the same, to find the problems of its files."""
 
 
 class CannotGoOn(UploaderError):

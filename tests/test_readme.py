@@ -19,8 +19,8 @@ from pathlib import Path
 import pydicom
 import pytest
 
-from manifest_uploader import lock
-from manifest_uploader.manifest import parse
+from manifest_uploader.manifest.parser import parse
+from manifest_uploader.state import lock
 from tests.entry import ENTRY, environment, items_of, platform, uploader
 
 ROOT = Path(__file__).parents[1]
@@ -197,8 +197,8 @@ _LEFT_BY_RUNS = shutil.ignore_patterns("*.sandbox", "*.state.jsonl", "*.lock")
 
 
 @contextlib.contextmanager
-def two_mistakes(desk: Desk) -> Iterator[None]:
-    manifest = desk.study / "lung.yaml"
+def two_mistakes(inputs: Desk) -> Iterator[None]:
+    manifest = inputs.study / "lung.yaml"
     right = manifest.read_text(encoding="utf-8")
     wrong = right.replace("title: Patient 1 ", "titel: Patient 1 ", 1)
     manifest.write_text(wrong.replace("patient-002/ct/", "patient-02/ct/"), encoding="utf-8")
@@ -207,51 +207,51 @@ def two_mistakes(desk: Desk) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def a_file_that_is_no_image(desk: Desk) -> Iterator[None]:
-    file = desk.study / "data" / "patient-002" / "airways.mha"
+def a_file_that_is_no_image(inputs: Desk) -> Iterator[None]:
+    file = inputs.study / "data" / "patient-002" / "airways.mha"
     file.rename(file.with_suffix(".right"))
     file.write_text("404: the file is on another server")
     yield
 
 
 @contextlib.contextmanager
-def the_file_is_mended(desk: Desk) -> Iterator[None]:
-    file = desk.study / "data" / "patient-002" / "airways.mha"
+def the_file_is_mended(inputs: Desk) -> Iterator[None]:
+    file = inputs.study / "data" / "patient-002" / "airways.mha"
     file.with_suffix(".right").replace(file)
     yield
 
 
 @contextlib.contextmanager
-def a_file_is_replaced(desk: Desk) -> Iterator[None]:
-    data = desk.study / "data"
+def a_file_is_replaced(inputs: Desk) -> Iterator[None]:
+    data = inputs.study / "data"
     shutil.copy(data / "patient-003" / "airways.mha", data / "patient-001" / "airways.mha")
     yield
 
 
 @contextlib.contextmanager
-def the_state_file_is_deleted(desk: Desk) -> Iterator[None]:
-    (desk.study / "lung.state.jsonl").unlink()
+def the_state_file_is_deleted(inputs: Desk) -> Iterator[None]:
+    (inputs.study / "lung.state.jsonl").unlink()
     yield
 
 
 @contextlib.contextmanager
-def a_case_is_deleted(desk: Desk) -> Iterator[None]:
-    memory = desk.home / "platform"
+def a_case_is_deleted(inputs: Desk) -> Iterator[None]:
+    memory = inputs.home / "platform"
     pk = items_of(memory)[0]["pk"]
-    assert uploader("sandbox", "delete", "--dir", memory, pk, cwd=desk.home).code == 0
+    assert uploader("sandbox", "delete", "--dir", memory, pk, cwd=inputs.home).code == 0
     yield
 
 
 @contextlib.contextmanager
-def another_run_holds_the_lock(desk: Desk) -> Iterator[None]:
-    state = desk.study / "lung.state.jsonl"
-    desk.rest.enter_context(lock.held(state, take_over=False, command=""))
+def another_run_holds_the_lock(inputs: Desk) -> Iterator[None]:
+    state = inputs.study / "lung.state.jsonl"
+    inputs.rest.enter_context(lock.held(state, take_over=False, command=""))
     yield
 
 
 @contextlib.contextmanager
-def a_slice_names_its_patient(desk: Desk) -> Iterator[None]:
-    file = min((desk.study / "data" / "patient-002" / "ct").iterdir())
+def a_slice_names_its_patient(inputs: Desk) -> Iterator[None]:
+    file = min((inputs.study / "data" / "patient-002" / "ct").iterdir())
     right = file.read_bytes()
     named = pydicom.dcmread(file)
     named.PatientName, named.PatientBirthDate = "Doe^Jane", "19700101"
@@ -281,16 +281,16 @@ def walk(tmp_path: Path) -> Iterator[tuple[Block, str]]:
     options = [word for one in sockets for word in ("--socket", one)]
     study = ("--reader-study", "lung-nodules")
     with platform(tmp_path / "platform", *study, *options) as ready:
-        desk = Desk(tmp_path, ready)
-        desk.set_up()
+        inputs = Desk(tmp_path, ready)
+        inputs.set_up()
         last, seen = None, ""
-        with desk.rest:
+        with inputs.rest:
             for block in blocks(README):
                 if block.is_run:
-                    last, seen = block, desk.run(block)
+                    last, seen = block, inputs.run(block)
                 elif block.note == "output of the same again":
                     assert last is not None
-                    yield block, desk.run(last)
+                    yield block, inputs.run(last)
                 elif block.note == "output":
                     yield block, seen
 

@@ -228,9 +228,9 @@ def test_an_address_with_a_password_is_not_repeated(place: Place) -> None:
 
 def test_the_traceback_of_a_bug_tells_no_secret(place: Place) -> None:
     buggy = (
-        "from manifest_uploader import connection\n"
+        "from manifest_uploader.platform import client\n"
         "def explode(*_, **__): raise ZeroDivisionError('a bug')\n"
-        "connection.Connection.put_part = connection.Connection.put = explode\n"
+        "client.Client.put_part = explode\n"
         "from manifest_uploader.__main__ import main\n"
         "main()\n"
     )

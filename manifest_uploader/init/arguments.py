@@ -14,7 +14,7 @@ from manifest_uploader.init.options import (
     read_socket,
     slug_of,
 )
-from manifest_uploader.problems import quoted
+from manifest_uploader.text import quoted
 
 _EXAMPLES: Final = """\
 without options it looks, proposes and asks. With them it asks nothing:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from manifest_uploader import dicom
-from manifest_uploader.companions import element_data_file
+from manifest_uploader.files import dicom
+from manifest_uploader.files.companions import element_data_file
 
 _WHOLE: Final = re.compile(
     r"\.(mha|nii|nii\.gz|nrrd|mhd|pdf|csv|tsv|json|mp4|zip|svs|ndpi|mrxs|obj|stl)$", re.IGNORECASE

@@ -11,7 +11,6 @@ import subprocess
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from manifest_uploader.console import counted, say
 from manifest_uploader.errors import UploaderError, UsageError
 from manifest_uploader.init import arguments, compose, gather, place, terminal, update
 from manifest_uploader.init.complete import Accepting, complete
@@ -19,9 +18,10 @@ from manifest_uploader.init.gather import Gathered
 from manifest_uploader.init.options import KINDS, Options, words_of
 from manifest_uploader.init.place import Place
 from manifest_uploader.init.told import Told
-from manifest_uploader.manifest import parse
-from manifest_uploader.model import Manifest
-from manifest_uploader.problems import block, quoted
+from manifest_uploader.manifest.model import Manifest
+from manifest_uploader.manifest.parser import parse
+from manifest_uploader.output.console import counted, say
+from manifest_uploader.text import block, quoted
 
 
 def init(given: argparse.Namespace) -> int:

@@ -14,7 +14,7 @@ from manifest_uploader.init.patterns import Part, read_each
 from manifest_uploader.init.place import Place
 from manifest_uploader.init.table import Table
 from manifest_uploader.init.tree import Found, find_cases
-from manifest_uploader.problems import quoted
+from manifest_uploader.text import quoted
 
 
 class Accepting:

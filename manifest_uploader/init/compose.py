@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from manifest_uploader.problems import printable
-from manifest_uploader.schema import NAME as SCHEMA_NAME
+from manifest_uploader.manifest.schema import NAME as SCHEMA_NAME
+from manifest_uploader.text import printable
 
 _PLAIN: Final = re.compile(r"[^\W\d_](?:[\w ./()+,*-]*[\w./()+,*-])?")
 _WORDS: Final = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})

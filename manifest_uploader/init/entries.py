@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from manifest_uploader import dicom
+from manifest_uploader.files import dicom
+from manifest_uploader.files.listing import is_magic, matching
 from manifest_uploader.init.choices import Group, sort_out
 from manifest_uploader.init.compose import Choice, Entry, Files, OneFile, Source
 from manifest_uploader.init.inside import Fitting, Inside, Insides
@@ -26,8 +27,7 @@ from manifest_uploader.init.patterns import Part, filled, names_in
 from manifest_uploader.init.table import Key, Keyed, Row, Table, composed, text_of, typed
 from manifest_uploader.init.told import Told
 from manifest_uploader.init.tree import Found, Tree
-from manifest_uploader.listing import is_magic, matching
-from manifest_uploader.problems import quoted
+from manifest_uploader.text import quoted
 
 _FEW: Final = 3
 """Files of one kind in one folder that are told one by one."""

@@ -20,8 +20,8 @@ from manifest_uploader.init.place import Place
 from manifest_uploader.init.table import Table, by_key, text_of, typed
 from manifest_uploader.init.told import Told
 from manifest_uploader.init.tree import Found, Leftover, find_cases
-from manifest_uploader.model import FileValue, Manifest
-from manifest_uploader.problems import block, quoted
+from manifest_uploader.manifest.model import FileValue, Manifest
+from manifest_uploader.text import block, quoted
 
 _EVERY_S = 5.0
 """Between two words on how far it is."""

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from manifest_uploader.files.listing import holds, matching, natural
 from manifest_uploader.init.names import stem
 from manifest_uploader.init.patterns import filled, filled_glob, names_in
 from manifest_uploader.init.tree import Found, Seen, Tree
-from manifest_uploader.listing import holds, matching, natural
 
 Look: TypeAlias = Callable[[str], Seen]
 """What a folder holds, by its path below the case."""

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from manifest_uploader.files.listing import is_magic
 from manifest_uploader.init.compose import Files, OneFile, Source
 from manifest_uploader.init.entries import Extra, Maker
 from manifest_uploader.init.names import made_valid, raw_name
@@ -18,8 +19,7 @@ from manifest_uploader.init.options import Wanted
 from manifest_uploader.init.table import text_of
 from manifest_uploader.init.tree import Found
 from manifest_uploader.init.update import CaseText, More, starts
-from manifest_uploader.listing import is_magic
-from manifest_uploader.model import Case, FileValue, Manifest
+from manifest_uploader.manifest.model import Case, FileValue, Manifest
 
 _CLOSED: Final = (
     "sockets that are not added: their case is written in brackets, or with an anchor or alias "

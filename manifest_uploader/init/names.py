@@ -8,12 +8,12 @@ from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from manifest_uploader.case_entry import NAME_LENGTH, read_case, read_path
 from manifest_uploader.init.compose import Entry, Files, OneFile, Source
 from manifest_uploader.init.patterns import Part
 from manifest_uploader.init.tree import Found
-from manifest_uploader.located_yaml import Mapping, Node, Scalar, Sequence
-from manifest_uploader.problems import Problems
+from manifest_uploader.manifest.case_reader import NAME_LENGTH, read_case, read_path
+from manifest_uploader.manifest.problems import Problems
+from manifest_uploader.manifest.yaml_reader import Mapping, Node, Scalar, Sequence
 
 _ODD: Final = re.compile(r"[^\w .,()+-]+")
 _SEPARATORS: Final = re.compile(r"\s*[/:]+\s*")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from manifest_uploader.errors import UsageError
-from manifest_uploader.problems import did_you_mean, quoted
+from manifest_uploader.text import did_you_mean, quoted
 
 KINDS: Final = ("reader-study", "archive")
 NO_SLUG: Final = "SLUG"

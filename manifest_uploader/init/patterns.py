@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from manifest_uploader.errors import UsageError
-from manifest_uploader.listing import is_magic, matching
-from manifest_uploader.problems import did_you_mean, quoted
+from manifest_uploader.files.listing import is_magic, matching
+from manifest_uploader.text import did_you_mean, quoted
 
 _NAME: Final = re.compile(r"\{(\w+)\}")
 _WILD: Final = re.compile(r"(\{\w+\}|\*|\?|\[[^]]+\])")

@@ -11,9 +11,9 @@ from manifest_uploader.init import table
 from manifest_uploader.init.names import wrong_root
 from manifest_uploader.init.options import Options
 from manifest_uploader.init.tree import Tree
-from manifest_uploader.model import Manifest
-from manifest_uploader.problems import quoted
-from manifest_uploader.schema import NAME as SCHEMA_NAME
+from manifest_uploader.manifest.model import Manifest
+from manifest_uploader.manifest.schema import NAME as SCHEMA_NAME
+from manifest_uploader.text import quoted
 
 
 @dataclass(frozen=True, slots=True)

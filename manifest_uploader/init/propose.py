@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import Final
 
-from manifest_uploader import dicom
+from manifest_uploader.files import dicom
+from manifest_uploader.files.listing import natural
 from manifest_uploader.init.entries import case_keys
 from manifest_uploader.init.inside import Inside, Insides
 from manifest_uploader.init.names import own_name, stem
@@ -18,7 +19,6 @@ from manifest_uploader.init.options import Wanted
 from manifest_uploader.init.patterns import Part
 from manifest_uploader.init.table import Table, text_of, typed
 from manifest_uploader.init.tree import Found, Seen, Tree
-from manifest_uploader.listing import natural
 
 _TABLES: Final = (".csv", ".tsv", ".xlsx")
 _FILES: Final = re.compile(

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import yaml
 
-from manifest_uploader.located_yaml import LOADER
+from manifest_uploader.manifest.yaml_reader import LOADER
 
 _BLOCK: Final = ("|", ">")
 _CASES, _CASE, _SOCKETS = 2, 3, 4

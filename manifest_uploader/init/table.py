@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from manifest_uploader.errors import UsageError
-from manifest_uploader.located_yaml import LONGEST_NUMBER
-from manifest_uploader.problems import did_you_mean, quoted
+from manifest_uploader.manifest.yaml_reader import LONGEST_NUMBER
+from manifest_uploader.text import did_you_mean, quoted
 
 Cell: TypeAlias = str | int | float | bool
 """Empty text: nothing stands there."""

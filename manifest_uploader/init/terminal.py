@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from manifest_uploader.console import say
 from manifest_uploader.errors import UploaderError, UsageError
-from manifest_uploader.problems import printable
+from manifest_uploader.output.console import say
+from manifest_uploader.text import printable
 
 
 def is_there() -> bool:

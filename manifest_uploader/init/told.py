@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from manifest_uploader.problems import printable
+from manifest_uploader.text import printable
 
 SHOWN: Final = 20
 """Names under one sentence, unless all are asked for."""

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from manifest_uploader.files.listing import is_ignored, leads_to_folder, natural
 from manifest_uploader.init.patterns import Part
-from manifest_uploader.listing import is_ignored, leads_to_folder, natural
 
 _NOTHING: Final[Mapping[str, str]] = {}
 _DEEPEST: Final = 200

@@ -16,7 +16,8 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from manifest_uploader.errors import ManifestInvalid, UsageError
+from manifest_uploader.errors import UsageError
+from manifest_uploader.files.listing import is_magic
 from manifest_uploader.init.compose import (
     Entry,
     Files,
@@ -27,9 +28,9 @@ from manifest_uploader.init.compose import (
     socket_lines,
 )
 from manifest_uploader.init.spots import ListSpot, Spot, list_of_cases
-from manifest_uploader.listing import is_magic
-from manifest_uploader.manifest import parse
-from manifest_uploader.model import Case, FileValue, Manifest
+from manifest_uploader.manifest.model import Case, FileValue, Manifest
+from manifest_uploader.manifest.parser import parse
+from manifest_uploader.manifest.problems import ManifestInvalid
 
 _COMMENTED: Final = re.compile(
     r"^[ \t]*#[ \t#]*-[ \t]+name:[ \t]*(.+?)[ \t]*(?: #.*)?$", re.MULTILINE

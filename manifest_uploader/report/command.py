@@ -12,15 +12,17 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from manifest_uploader import receipts, state
-from manifest_uploader.console import counted
+from manifest_uploader.engine.options import Options
+from manifest_uploader.engine.session import read_manifest
 from manifest_uploader.errors import ExtraMissing, StateMismatch, UsageError
-from manifest_uploader.model import Manifest
-from manifest_uploader.prepare import Options, read_manifest
+from manifest_uploader.manifest.model import Manifest
+from manifest_uploader.output.console import counted
 from manifest_uploader.report import tables
 from manifest_uploader.report.links import links_of
 from manifest_uploader.report.rows import Row, make_rows
-from manifest_uploader.state import Stored
+from manifest_uploader.state import file as state_file
+from manifest_uploader.state import receipts
+from manifest_uploader.state.file import Stored
 
 _STDOUT: Final = "-"
 _NEEDED: Final = ("jinja2", "pygal")
@@ -89,7 +91,7 @@ def _missing() -> ExtraMissing:
 
 def _gather(options: Options) -> Material:
     reading = read_manifest(options)
-    stored = state.read(options.state)
+    stored = state_file.read(options.state)
     _check_target(reading.manifest, stored, options.state)
     rows = make_rows(
         reading.manifest,

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from manifest_uploader.problems import printable
 from manifest_uploader.report.rows import Row
 from manifest_uploader.report.tables import files_words
+from manifest_uploader.text import printable
 
 _LONGEST_VALUE: Final = 200
 """Characters of a value that the page shows."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
-from manifest_uploader.model import TargetKind
-from manifest_uploader.state import Binding
+from manifest_uploader.manifest.model import TargetKind
+from manifest_uploader.state.file import Binding
 
 _API: Final = "/api/v1/"
 _PLATFORM: Final = re.compile(r"([a-z0-9-]+(?:\.[a-z0-9-]+)+)(/[\w./~-]*)?", re.ASCII)

@@ -17,14 +17,17 @@ from importlib import resources
 from itertools import groupby
 from typing import Any, Final
 
-from manifest_uploader import __version__, targets
-from manifest_uploader.console import size_words
-from manifest_uploader.model import Record, Standing, TargetKind
-from manifest_uploader.problems import printable
+from manifest_uploader import __version__
+from manifest_uploader.manifest.model import TargetKind
+from manifest_uploader.output.console import size_words
+from manifest_uploader.platform import targets
 from manifest_uploader.report.compact import holds, rows_json
 from manifest_uploader.report.figures import Figure
 from manifest_uploader.report.rows import Row
 from manifest_uploader.report.tables import files_words
+from manifest_uploader.state.events import Record
+from manifest_uploader.state.standing import Standing
+from manifest_uploader.text import printable
 
 _BAD: Final = frozenset({Standing.FAILED, Standing.GONE, Standing.UNSURE})
 _MOODS: Final = {"confirmed": "good", "failed": "bad", "gone": "bad", "unsure": "bad"}

@@ -7,30 +7,22 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from manifest_uploader import history as past_of
-from manifest_uploader.model import (
-    Case,
-    CasePast,
+from manifest_uploader.digests import Json
+from manifest_uploader.manifest.model import Case, FileValue, ImageValue, JsonValue, Manifest, Value
+from manifest_uploader.report.links import Links
+from manifest_uploader.state.events import (
     Confirmed,
     Done,
     Event,
     Failed,
-    FileValue,
-    History,
-    ImageValue,
-    Json,
-    JsonValue,
-    Manifest,
     Opened,
     Record,
     Renamed,
-    SocketPast,
-    Standing,
     Started,
-    Value,
 )
-from manifest_uploader.receipts import Receipt
-from manifest_uploader.report.links import Links
+from manifest_uploader.state.history import EMPTY, CaseHistory, Folding, History, SocketHistory
+from manifest_uploader.state.receipts import Receipt
+from manifest_uploader.state.standing import Standing, standing_of
 
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _NOT_LISTED: Final = "no longer in the manifest"
@@ -111,7 +103,7 @@ class _Told:
         if isinstance(event, Done) and event.socket is not None and event.pk is not None:
             self.uploads[event.pk] = record
 
-    def case_words(self, case: str, past: CasePast) -> str | None:
+    def case_words(self, case: str, past: CaseHistory) -> str | None:
         """Why a case stands where it stands, beyond its sockets."""
         return past.words if past.unsure or past.gone else self.failed.get(case, {}).get("")
 
@@ -120,7 +112,7 @@ def make_rows(
     manifest: Manifest, records: Iterable[Record], *, receipts: Iterable[Receipt], links: Links
 ) -> tuple[Row, ...]:
     """All values in the manifest's order, then what the platform holds beyond it."""
-    told, folding = _Told(), past_of.Folding(History())
+    told, folding = _Told(), Folding(History())
     for record in records:
         told.add(record)
         folding.take(record)
@@ -129,9 +121,7 @@ def make_rows(
     maker = _Maker(told, sent, links)
     listed = {case.name for case in manifest.cases}
     rows = [
-        row
-        for case in manifest.cases
-        for row in maker.case_rows(case, cases.get(case.name, past_of.EMPTY))
+        row for case in manifest.cases for row in maker.case_rows(case, cases.get(case.name, EMPTY))
     ]
     rows += [
         row
@@ -151,7 +141,7 @@ class _Maker:
     """By the upload's pk."""
     links: Links
 
-    def case_rows(self, case: Case, past: CasePast) -> Iterator[Row]:
+    def case_rows(self, case: Case, past: CaseHistory) -> Iterator[Row]:
         """The rows of a case of the manifest."""
         bare = self._bare(case.name, past, title=case.title, order=case.order)
         for value in case.values:
@@ -164,7 +154,7 @@ class _Maker:
             words = self.told.case_words(case.name, past)
             yield replace(bare, standing=bare.state.value, words=words)
 
-    def unlisted_rows(self, name: str, past: CasePast) -> Iterator[Row]:
+    def unlisted_rows(self, name: str, past: CaseHistory) -> Iterator[Row]:
         """The rows of a case that the manifest no longer names."""
         bare = self._bare(name, past, title="", order=None)
         for socket in past.sockets:
@@ -172,19 +162,19 @@ class _Maker:
         if not past.sockets:
             yield replace(bare, standing=bare.state.value, words=_NOT_LISTED)
 
-    def _bare(self, name: str, past: CasePast, *, title: str, order: int | None) -> Row:
+    def _bare(self, name: str, past: CaseHistory, *, title: str, order: int | None) -> Row:
         return Row(
             name,
             title if past.title is None else past.title,
             past.order if past.order is not None else order,
-            past_of.standing(past),
+            standing_of(past),
             past.item,
             None if past.gone else self.links.item(past.item),
             "",
             "",
         )
 
-    def _value_row(self, bare: Row, past: CasePast, socket: str, value: Value | None) -> Row:
+    def _value_row(self, bare: Row, past: CaseHistory, socket: str, value: Value | None) -> Row:
         held = past.sockets.get(socket)
         upload = _upload_pk(past, socket)
         done = self.told.uploads.get(upload or "")
@@ -214,7 +204,7 @@ class _Maker:
             return tuple(File(*one) for one in receipt.files)
         return tuple(File(path) for path in value.paths) if isinstance(value, FileValue) else ()
 
-    def _standing(self, case: str, past: CasePast, socket: str) -> tuple[str, str | None]:
+    def _standing(self, case: str, past: CaseHistory, socket: str) -> tuple[str, str | None]:
         held, upload = past.sockets.get(socket), past.uploads.get(socket)
         failed = self.told.failed.get(case, {}).get(socket)
         if past.gone:
@@ -228,13 +218,13 @@ class _Maker:
             return ("uploaded" if upload.done else "uploading"), self.told.case_words(case, past)
         return "new", self.told.case_words(case, past)
 
-    def _seen(self, case: str, socket: str, held: SocketPast | None) -> float | None:
+    def _seen(self, case: str, socket: str, held: SocketHistory | None) -> float | None:
         if held is None or held.standing != "confirmed":
             return None
         return self.told.seen.get(case, {}).get(socket)
 
 
-def _upload_pk(past: CasePast, socket: str) -> str | None:
+def _upload_pk(past: CaseHistory, socket: str) -> str | None:
     held, upload = past.sockets.get(socket), past.uploads.get(socket)
     if held is not None and held.entry.upload is not None:
         return held.entry.upload
@@ -247,14 +237,14 @@ def _sha256(event: Event | None, files: tuple[File, ...]) -> str | None:
     return files[0].sha256 if len(files) == 1 else None
 
 
-def _image(held: SocketPast | None, value: Value | None) -> str | None:
+def _image(held: SocketHistory | None, value: Value | None) -> str | None:
     """A confirmed image's pk is a UUID; the marks of other values are not."""
     if held is not None and held.pk is not None and _UUID.fullmatch(held.pk):
         return held.pk
     return value.pk if isinstance(value, ImageValue) else None
 
 
-def _sent(done: Record | None, held: SocketPast | None) -> float | None:
+def _sent(done: Record | None, held: SocketHistory | None) -> float | None:
     if done is not None:
         return done.time
     return held.since if held is not None else None

@@ -18,9 +18,9 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from manifest_uploader.model import Json
-from manifest_uploader.problems import printable
+from manifest_uploader.digests import Json
 from manifest_uploader.report.rows import Row
+from manifest_uploader.text import printable
 
 COLUMNS: Final = (
     *("case", "title", "order", "state", "item", "page", "socket", "files", "value", "bytes"),

@@ -9,21 +9,20 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from manifest_uploader import history as past_of
-from manifest_uploader.model import (
+from manifest_uploader.state.events import (
     Confirmed,
     Done,
     Failed,
-    History,
     ImportFailed,
     Noticed,
     Opened,
     Paused,
     Record,
     Renamed,
-    Standing,
     Started,
 )
+from manifest_uploader.state.history import EMPTY, Folding, History
+from manifest_uploader.state.standing import Standing, standing_of
 
 _T = TypeVar("_T")
 _MOST_BINS: Final = 48
@@ -154,7 +153,7 @@ class _Tally:
     def __init__(self, ruler: _Ruler) -> None:
         self._ruler = ruler
         count = len(ruler.bins)
-        self._folding = past_of.Folding(History())
+        self._folding = Folding(History())
         self._cases = self._folding.history.cases
         self._standings: dict[str, Standing] = {}
         self._counts: Counter[Standing] = Counter()
@@ -194,7 +193,7 @@ class _Tally:
                 self._bytes[number] += share * event.size
 
     def _confirmed(self, time: float, event: Confirmed, here: int) -> None:
-        past = self._cases.get(event.case, past_of.EMPTY)
+        past = self._cases.get(event.case, EMPTY)
         held = past.sockets.get(event.socket)
         if held is not None and held.entry.upload is not None and held.standing == "waiting":
             self._imports.setdefault(here, []).append(max(0.0, time - held.since))
@@ -205,8 +204,8 @@ class _Tally:
         if isinstance(record.event, Renamed):
             self._set(record.event.was, Standing.NEW)
         if not isinstance(record.event, Noticed):
-            past = self._cases.get(record.event.case, past_of.EMPTY)
-            self._set(record.event.case, past_of.standing(past))
+            past = self._cases.get(record.event.case, EMPTY)
+            self._set(record.event.case, standing_of(past))
             failed = self._counts[Standing.FAILED] + self._counts[Standing.GONE]
             self._ended[here] = (self._counts[Standing.DONE], failed)
 

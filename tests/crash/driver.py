@@ -22,7 +22,12 @@ from tests.e2e.helpers import Ran
 When = Literal["locking", "before", "torn", "after"]
 _CODE = Path("code.txt")
 _PRELOAD = (
-    *("manifest_uploader.cli", "manifest_uploader.run", "manifest_uploader.console", __name__),
+    *(
+        "manifest_uploader.cli",
+        "manifest_uploader.engine.run",
+        "manifest_uploader.output.console",
+        __name__,
+    ),
     *("pydicom", "psutil", "manifest_uploader.sandbox"),
 )
 
@@ -84,10 +89,10 @@ def _command(
     sys.stderr = Path("err.txt").open("w", encoding="utf-8", buffering=1)  # noqa: SIM115
     if kill is not None:
         _die_at(kill)
-    from manifest_uploader import access
     from manifest_uploader.cli import command
+    from manifest_uploader.platform import address
 
-    vars(access)["Patience"] = functools.partial(access.Patience, first_pause_s=pause_s)
+    vars(address)["Patience"] = functools.partial(address.Patience, first_pause_s=pause_s)
     code = command(arguments)
     sys.stdout.flush()
     _CODE.write_text(str(code))
@@ -96,12 +101,13 @@ def _command(
 
 def _die_at(kill: Kill) -> None:
     """Let the state's writer take so many lines and no more."""
-    from manifest_uploader import lock, state
+    from manifest_uploader.state import file as state_file
+    from manifest_uploader.state import lock
 
     if kill.when == "locking":
         vars(lock)["_linked"] = lambda *_: _die()
         return
-    write = state._write_all
+    write = state_file._write_all
     written = 0
 
     def write_or_die(handle: int, data: bytes) -> None:
@@ -115,7 +121,7 @@ def _die_at(kill: Kill) -> None:
             if written == kill.line:
                 _die()
 
-    vars(state)["_write_all"] = write_or_die
+    vars(state_file)["_write_all"] = write_or_die
 
 
 def _die() -> Any:

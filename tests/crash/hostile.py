@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from manifest_uploader import state
-from manifest_uploader.errors import ManifestInvalid
-from manifest_uploader.manifest import parse
+from manifest_uploader.manifest.parser import parse
+from manifest_uploader.manifest.problems import ManifestInvalid
+from manifest_uploader.state import file as state_file
 from tests.crash.helpers import Recorder, Rich, platform, rich_box, side_by_side
 from tests.e2e.helpers import Ran
 
@@ -45,7 +45,7 @@ def states(good: bytes, path: Path, *, seed: int, count: int) -> Iterator[bytes]
     def is_state(text: bytes) -> bool:
         path.write_bytes(text)
         try:
-            state.read(path)
+            state_file.read(path)
         except Exception:  # noqa: BLE001 - a bug is for the command to show
             return False
         return True

@@ -16,11 +16,12 @@ from typing import Any
 
 import yaml
 
-from manifest_uploader.history import fold, standing
 from manifest_uploader.sandbox import Running, SandboxOptions, start
 from manifest_uploader.sandbox.show import read_items
 from manifest_uploader.sandbox.store import Store
-from manifest_uploader.state import read
+from manifest_uploader.state.file import read
+from manifest_uploader.state.history import fold
+from manifest_uploader.state.standing import standing_of
 from tests.e2e.data import json_lines, mask, mha, sha256, write
 
 ROOT = Path(__file__).parents[2]
@@ -306,7 +307,7 @@ class Box:
     def check_state(self) -> None:
         """Fail unless the state file says that every case is done."""
         past = fold(read(self.state).records).cases
-        assert {name: standing(one).value for name, one in past.items()} == {
+        assert {name: standing_of(one).value for name, one in past.items()} == {
             entry["name"]: "done" for entry in self.entries
         }
 

@@ -12,8 +12,8 @@ import yaml
 
 from manifest_uploader.cli import command
 from manifest_uploader.init.place import Place
-from manifest_uploader.manifest import parse
-from manifest_uploader.model import Manifest
+from manifest_uploader.manifest.model import Manifest
+from manifest_uploader.manifest.parser import parse
 from tests.e2e.data import dicom_slice, mha, write
 from tests.entry import Ran, items_of, uploader
 from tests.init import trees

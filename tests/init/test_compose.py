@@ -22,8 +22,8 @@ from manifest_uploader.init.compose import (
     whole,
 )
 from manifest_uploader.init.names import made_valid, wrong_source, wrong_title
-from manifest_uploader.manifest import parse
-from manifest_uploader.model import FileValue, JsonValue
+from manifest_uploader.manifest.model import FileValue, JsonValue
+from manifest_uploader.manifest.parser import parse
 
 HEAD = Head("reader-study", "lung", "data", "uploader init data", "manifest-v1.schema.json")
 CELLS = st.one_of(

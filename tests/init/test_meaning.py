@@ -13,10 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from manifest_uploader.cli import command
-from manifest_uploader.files import find_root, resolve
-from manifest_uploader.local_file import Source
-from manifest_uploader.manifest import parse
-from manifest_uploader.model import FileValue
+from manifest_uploader.files.local_file import Source
+from manifest_uploader.files.root import find_root
+from manifest_uploader.files.search import resolve
+from manifest_uploader.manifest.model import FileValue
+from manifest_uploader.manifest.parser import parse
 from tests.e2e.data import write
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows refuses most names")

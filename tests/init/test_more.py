@@ -11,7 +11,7 @@ import yaml
 from manifest_uploader.errors import UsageError
 from manifest_uploader.init.compose import Entry, Files, OneFile
 from manifest_uploader.init.update import More, addable, extended
-from manifest_uploader.manifest import parse
+from manifest_uploader.manifest.parser import parse
 from tests.e2e.data import mask, mha, write
 from tests.init import trees
 from tests.init.test_command import CLASSIC, Here, here, manifest

@@ -7,7 +7,7 @@ import pytest
 from manifest_uploader.errors import UsageError
 from manifest_uploader.init.compose import Entry, OneFile
 from manifest_uploader.init.update import extended, known, recalled
-from manifest_uploader.manifest import parse
+from manifest_uploader.manifest.parser import parse
 
 HEAD = "version: 1\ntarget: {kind: archive, slug: a}\n"
 NEW = (

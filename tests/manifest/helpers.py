@@ -1,8 +1,7 @@
 """What the tests of the manifest rooms share."""
 
-from manifest_uploader.errors import ManifestInvalid
-from manifest_uploader.manifest import parse
-from manifest_uploader.problems import format_problem
+from manifest_uploader.manifest.parser import parse
+from manifest_uploader.manifest.problems import ManifestInvalid, format_problem
 
 HEAD = "version: 1\ntarget:\n  kind: reader-study\n  slug: lung-nodules\n"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from manifest_uploader import located_yaml
+from manifest_uploader.manifest import yaml_reader
 from tests.manifest.helpers import problems_of
 
 BAD = sorted((Path(__file__).parent / "bad").glob("*.yaml"))
@@ -32,7 +32,7 @@ def test_a_bad_manifest_prints_exactly_the_text_beside_it(path):
 def test_without_libyaml_the_same_is_said_of_the_same_lines(path, monkeypatch):
     fast = problems_of(path.read_bytes(), path.name)
 
-    monkeypatch.setattr(located_yaml, "LOADER", yaml.SafeLoader)
+    monkeypatch.setattr(yaml_reader, "LOADER", yaml.SafeLoader)
     pure = problems_of(path.read_bytes(), path.name)
 
     if path.name not in WORDED_ANOTHER_WAY:

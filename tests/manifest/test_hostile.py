@@ -9,8 +9,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from manifest_uploader import located_yaml
-from manifest_uploader.problems import UNPRINTABLE
+from manifest_uploader.manifest import yaml_reader
+from manifest_uploader.text import UNPRINTABLE
 from tests.manifest.helpers import HEAD, case_with, problems_of
 from tests.manifest.test_manifest import WHOLE
 
@@ -85,7 +85,7 @@ def test_ten_thousand_mutated_manifests_are_read_or_refused():
 
 
 def test_mutated_manifests_are_read_or_refused_without_libyaml_too(monkeypatch):
-    monkeypatch.setattr(located_yaml, "LOADER", yaml.SafeLoader)
+    monkeypatch.setattr(yaml_reader, "LOADER", yaml.SafeLoader)
     random_ = random.Random(21)
 
     assert sum(bool(problems_of(mutated(random_))) for _ in range(300)) > 100

@@ -6,11 +6,11 @@ import hashlib
 import pytest
 import yaml
 
-from manifest_uploader import located_yaml
-from manifest_uploader.errors import ManifestInvalid
-from manifest_uploader.manifest import parse
-from manifest_uploader.model import FileValue, ImageValue, JsonValue, Place, TargetKind
-from manifest_uploader.near_json import looks_like
+from manifest_uploader.manifest import yaml_reader
+from manifest_uploader.manifest.model import FileValue, ImageValue, JsonValue, TargetKind
+from manifest_uploader.manifest.near_json import looks_like
+from manifest_uploader.manifest.parser import parse
+from manifest_uploader.manifest.problems import ManifestInvalid, Place
 from tests.manifest.helpers import HEAD, case_with, problems_of, value_of
 
 WHOLE = """\
@@ -44,7 +44,7 @@ cases:
 def parser(request, monkeypatch):
     """Everything here holds for both parsers."""
     if request.param == "pure":
-        monkeypatch.setattr(located_yaml, "LOADER", yaml.SafeLoader)
+        monkeypatch.setattr(yaml_reader, "LOADER", yaml.SafeLoader)
 
 
 def test_the_manifest_of_the_documentation_is_read_whole():

@@ -9,19 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manifest_uploader import cli, console
+from manifest_uploader import cli
 from manifest_uploader.cli import command
 from manifest_uploader.errors import PlatformRefused
-from manifest_uploader.model import ImportFailed, Place, Problem
-from manifest_uploader.problems import (
-    UNPRINTABLE,
-    block,
-    did_you_mean,
-    format_problem,
-    lines_of,
-    printable,
-    quoted,
-)
+from manifest_uploader.manifest.problems import Place, Problem, format_problem
+from manifest_uploader.output import console
+from manifest_uploader.state.events import ImportFailed
+from manifest_uploader.text import UNPRINTABLE, block, did_you_mean, lines_of, printable, quoted
 
 
 def test_a_problem_is_printed_with_its_place_and_hint():

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from manifest_uploader.schema import schema_text
+from manifest_uploader.manifest.schema import schema_text
 from tests.manifest.helpers import problems_of
 from tests.manifest.test_manifest import WHOLE
 

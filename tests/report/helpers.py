@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from manifest_uploader.state import Stored, read
+from manifest_uploader.state.file import Stored, read
 
 STUDY = "lung-nodules"
 PLATFORM = "grand-challenge.org/api/v1/"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from manifest_uploader.model import Standing
 from manifest_uploader.report.compact import rows_json
 from manifest_uploader.report.rows import File, Row
+from manifest_uploader.state.standing import Standing
 from tests.entry import uploader
 from tests.report.helpers import NOON, eventful, pk
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from manifest_uploader.manifest import parse
-from manifest_uploader.receipts import Receipt
+from manifest_uploader.manifest.parser import parse
 from manifest_uploader.report.links import links_of
 from manifest_uploader.report.rows import File, Row, make_rows
+from manifest_uploader.state.receipts import Receipt
 from tests.report.helpers import (
     NOON,
     entry,
@@ -153,8 +153,8 @@ def test_a_title_is_the_one_on_the_platform(tmp_path: Path) -> None:
 def test_a_page_is_built_from_a_plain_platform_only(
     platform: str, kind: str, page: str | None
 ) -> None:
-    from manifest_uploader.model import TargetKind
-    from manifest_uploader.state import Binding
+    from manifest_uploader.manifest.model import TargetKind
+    from manifest_uploader.state.file import Binding
 
     links = links_of(Binding(platform, TargetKind(kind), "s", "t"))
 

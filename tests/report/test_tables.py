@@ -8,9 +8,9 @@ import json
 
 import pytest
 
-from manifest_uploader.model import Standing
 from manifest_uploader.report.rows import File, Row
 from manifest_uploader.report.tables import COLUMNS, csv_bytes, json_bytes, safe
+from manifest_uploader.state.standing import Standing
 
 ROW = Row(
     *("patient-1", "Patient 1", 7, Standing.DONE, "11111111-aaaa", None, "ct-image", "confirmed"),

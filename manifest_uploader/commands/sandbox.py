@@ -1,0 +1,48 @@
+"""`uploader sandbox`, and the sandbox that `--sandbox` starts beside another command."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from manifest_uploader.commands import rehearsal
+from manifest_uploader.errors import CannotGoOn, UsageError
+from manifest_uploader.manifest.model import Manifest
+from manifest_uploader.sandbox import (
+    FolderUnusable,
+    OptionInvalid,
+    PortTaken,
+    Running,
+    SandboxOptions,
+    main,
+    start,
+)
+
+__all__ = ["beside", "main"]
+
+
+@contextmanager
+def beside(given: argparse.Namespace, stem: Path, manifest: Manifest) -> Iterator[Running]:
+    """A sandbox for one command, with the manifest's target and sockets made up in it."""
+    named = {spec.partition("=")[0] for spec in given.socket}
+    made_up = [one for one in rehearsal.sockets(manifest) if one.partition("=")[0] not in named]
+    slugs = (manifest.slug,)
+    is_study = manifest.kind == "reader-study"
+    options = SandboxOptions(
+        dir=stem.with_name(stem.name + ".sandbox"),
+        reader_studies=slugs if is_study else (),
+        archives=() if is_study else slugs,
+        sockets=(*given.socket, *made_up),
+        images=rehearsal.images(manifest),
+        upload_limit=given.upload_limit,
+    )
+    try:
+        running = start(options)
+    except OptionInvalid as error:
+        raise UsageError(str(error)) from None
+    except (FolderUnusable, PortTaken) as error:
+        raise CannotGoOn(f"the sandbox cannot start: {error}") from None
+    with running:
+        yield running

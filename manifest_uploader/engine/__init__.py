@@ -1,0 +1,1 @@
+"""Acting on a plan: looking first, sending, recovering, and waiting for imports."""

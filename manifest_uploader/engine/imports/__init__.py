@@ -1,0 +1,1 @@
+"""Waiting for imports: `watcher` polls the platform, `judge` decides what it showed."""

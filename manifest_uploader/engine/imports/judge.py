@@ -1,0 +1,161 @@
+"""Decides what became of an import, from what the platform showed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+
+from manifest_uploader.engine.outcomes import Outcome
+from manifest_uploader.plan.steps import Wait, Watch
+from manifest_uploader.platform.endpoints import (
+    FailedImport,
+)
+from manifest_uploader.platform.items import holds
+from manifest_uploader.platform.model import Entry, ItemSeen
+from manifest_uploader.state.events import Confirmed, Gone, ImportFailed
+
+if TYPE_CHECKING:  # it costs 0.1 s of CPU, which commands without a network save
+    pass
+
+
+ROW_LIFE_S: Final = 86_400.0
+"""Grand Challenge: rows older than a day are cleaned up, imported or not."""
+
+
+_GONE_WITHOUT_VALUE_S: Final = 600.0
+"""Between a row's going and its value lie moments to minutes."""
+
+
+_REFUSED_ONCE_PASSED_S: Final = 120.0
+"""How long a silent file socket waits once a later file has arrived."""
+
+
+_UNKNOWN_WORDS: Final = (" failed with error: .", " failed with error: ")
+
+
+class Seen(Struct, frozen=True):
+    """What one look at the platform showed."""
+
+    now: float
+    """Seconds since 1970."""
+    items: Mapping[str, ItemSeen | None]
+    """By pk; None: no longer there. Items that were not looked at are missing."""
+    gone_since: Mapping[str, float]
+    """Upload pk → when its row was first missing."""
+    sessions: tuple[FailedImport, ...]
+    """All failed ones, as far as they were listed."""
+    first_seen: Mapping[str, float]
+    """Session pk → when it was first noticed, in any run."""
+    latest_file: float
+    """When the latest file that has arrived was filled."""
+
+
+def judge(wait: Wait, seen: Seen, *, refused_after_s: float, rivals: int = 1) -> Outcome | None:
+    """What became of one wait: Confirmed, ImportFailed or Gone; None: not known yet.
+
+    Args:
+        wait: what was filled.
+        seen: what a look showed.
+        refused_after_s: when a file that stays without a word counts as refused.
+        rivals: how many waits, this one included, an unnamed session of the socket may mean.
+
+    """
+    if wait.item in seen.items and seen.items[wait.item] is None:
+        return Gone(wait.case, f"{wait.case}:fill", wait.item)
+    step = f"{wait.case}/{wait.socket}"
+    item = seen.items.get(wait.item)
+    if item is not None:
+        entry = Entry(wait.socket, wait.digest, before=wait.before)
+        held = holds(entry, item)
+        if held is not None:
+            return Confirmed(wait.case, step, wait.socket, held.image or held.mark)
+    words = _failure(wait, seen, item, refused_after_s=refused_after_s, rivals=rivals)
+    if words is None:
+        return None
+    text, lost = words
+    return ImportFailed(wait.case, step, wait.socket, text, wait.source, lost)
+
+
+def _failure(  # noqa: PLR0911 - one return a rule, in the order of their certainty
+    wait: Wait, seen: Seen, item: ItemSeen | None, *, refused_after_s: float, rivals: int
+) -> tuple[str, bool] | None:
+    """(words, the upload was lost) if the import has failed for certain."""
+    if wait.upload is None:
+        return (
+            None if item is None else ("the platform answered yes but holds another value", False)
+        )
+    if (named := named_failure(wait, seen)) is not None:
+        return named, False
+    gone_since = seen.gone_since.get(wait.upload)
+    if gone_since is None:
+        silent = not wait.image and _is_refused(wait, seen, refused_after_s)
+        return (_SILENT, False) if silent else None
+    if item is None:
+        return None
+    if seen.now - wait.since > ROW_LIFE_S:
+        return "the platform cleaned the upload up before it was imported", True
+    unnamed = unnamed_failures(wait, seen)
+    if unnamed and (rivals == 1 or len(unnamed) >= rivals):
+        also = " (or it is another case's failure: several fit)" if rivals > 1 else ""
+        return unnamed[0].words + also, False
+    if seen.now - gone_since > _GONE_WITHOUT_VALUE_S:
+        return "the platform took the upload in ten minutes ago, and no value came of it", False
+    return None
+
+
+_SILENT: Final = (
+    "the platform kept the file without a word; JSON files have to fit the socket's schema"
+)
+
+
+def named_failure(wait: Wait, seen: Seen) -> str | None:
+    """The words of a session that names the upload and was not there before the fill."""
+    for session in seen.sessions:
+        fits = wait.upload in session.uploads and not _is_older(session, wait, seen)
+        if fits and not (wait.repeated and session.words.endswith(_UNKNOWN_WORDS)):
+            return session.words
+    return None
+
+
+def unnamed_failures(wait: Wait, seen: Seen) -> list[FailedImport]:
+    """New sessions that name no upload and whose words begin with the socket's title."""
+    return [
+        session
+        for session in seen.sessions
+        if may_mean(session, wait) and not _is_older(session, wait, seen)
+    ]
+
+
+def may_mean(session: FailedImport, wait: Wait) -> bool:
+    """The session names no upload, and its message begins with the title of the socket."""
+    start = f"Image validation for socket {wait.socket_title} failed"
+    return not session.uploads and session.words.startswith(start)
+
+
+def _is_older(session: FailedImport, wait: Wait, seen: Seen) -> bool:
+    return seen.first_seen.get(session.pk, seen.now) < wait.since
+
+
+def _is_refused(wait: Wait, seen: Seen, refused_after_s: float) -> bool:
+    waited = seen.now - wait.since
+    if seen.latest_file > wait.since:
+        return waited >= min(refused_after_s, _REFUSED_ONCE_PASSED_S)
+    return waited >= refused_after_s
+
+
+def is_late(wait: Wait, now: float, refused_after_s: float) -> bool:
+    """The import has taken so long that it may have been refused without a message."""
+    return now - wait.since >= min(refused_after_s, _REFUSED_ONCE_PASSED_S)
+
+
+def exhausted_looks(
+    task: Watch, items: Mapping[str, ItemSeen | None], ended: Mapping[Wait, Outcome]
+) -> tuple[tuple[str, str], ...]:
+    """(case, socket) of the last looks that found nothing new."""
+    return tuple(
+        (wait.case, wait.socket)
+        for wait in task.waits
+        if wait.last_look and wait.item in items and wait not in ended
+    )

@@ -1,0 +1,280 @@
+"""Sees whether the platform has imported what a fill gave it, and finds words for what failed.
+
+What is known of an import is little: a row that is gone was taken in, or cleaned up; a value
+that is another than before is there; a failed session names the upload, or after the first stage
+only the socket. A file socket that refuses says nothing at all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct, field
+
+from manifest_uploader.engine.imports.judge import (
+    Seen,
+    exhausted_looks,
+    is_late,
+    judge,
+    may_mean,
+    named_failure,
+    unnamed_failures,
+)
+from manifest_uploader.engine.outcomes import Outcome, Watched
+from manifest_uploader.plan.steps import Wait, Watch
+from manifest_uploader.platform.endpoints import (
+    FailedImport,
+    ItemHidden,
+    count_rows,
+    failed_imports,
+    get_item,
+    is_row_gone,
+    list_items,
+    list_rows,
+)
+from manifest_uploader.platform.items import holds
+from manifest_uploader.platform.model import Entry, ItemSeen, Target
+from manifest_uploader.state.events import Confirmed, ImportFailed, Noticed
+
+if TYPE_CHECKING:  # it costs 0.1 s of CPU, which commands without a network save
+    from manifest_uploader.platform.client import Client
+_SESSIONS_AFTER_S: Final = 3.0
+"""An image that takes longer than this may have failed: its session would say so."""
+_LISTED_FOR_ONE: Final = 50
+"""Measured on the platform: an item costs 0.1 s, a list 0.1 s and 2 ms for each that it holds."""
+
+
+# ── looking ─────────────────────────────────────────────────────────────────────────────────
+
+
+class _Memory(Struct):
+    """What earlier looks of this run found."""
+
+    gone_since: dict[str, float] = field(default_factory=dict)
+    first_seen: dict[str, float] = field(default_factory=dict)
+    sessions: dict[str, FailedImport] = field(default_factory=dict)
+    """All failed ones that a look of this run has shown: a failed session stays one."""
+    claimed: set[str] = field(default_factory=set)
+    """Unnamed sessions that were taken for a wait's failure."""
+    latest_file: float = 0.0
+    looks: dict[str, tuple[int, float]] = field(default_factory=dict)
+    """Item pk → (looks so far, when the next is due)."""
+    sessions_due: float = 0.0
+
+
+class Watcher:
+    """Looks at all that is waited for, with as few requests as it can."""
+
+    def __init__(
+        self,
+        client: Client,
+        target: Target,
+        *,
+        sessions: Mapping[str, float],
+        refused_after_s: float,
+        target_size: int = 0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._client, self._target, self._clock = client, target, clock
+        self._refused_after_s = refused_after_s
+        self._memory = _Memory(first_seen=dict(sessions))
+        self._size = target_size
+        self._lock = threading.Lock()
+
+    def baseline(
+        self, failed: Callable[[], Iterable[FailedImport]] | None = None
+    ) -> Noticed | None:
+        """The failed sessions that are there before the first fill: they mean nothing later.
+
+        Args:
+            failed: brings them, where they were asked for already.
+
+        """
+        found = failed() if failed is not None else failed_imports(self._client)
+        return self._notice(tuple(found), self._clock())
+
+    def watch(self, task: Watch) -> Iterator[Outcome]:
+        """Look once; events for the waits that have ended, then `Watched`."""
+        with self._lock:
+            yield from self._watch(task)
+
+    def _watch(self, task: Watch) -> Iterator[Outcome]:
+        now = self._clock()
+        sessions = self._sessions(task, now)
+        noticed = self._notice(sessions, now)
+        if noticed is not None:
+            yield noticed
+        rows = self._rows(task.waits)
+        fresh = noticed.sessions if noticed is not None else ()
+        items = self._items(task, rows, now, [self._memory.sessions[pk] for pk in fresh])
+        seen = Seen(
+            self._clock(),
+            items,
+            self._memory.gone_since,
+            self._unclaimed(task.waits),
+            self._memory.first_seen,
+            self._memory.latest_file,
+        )
+        ended = {wait: end for wait, end in self._judged(task, seen) if end is not None}
+        yield from ended.values()
+        yield Watched(self._count(task, rows), exhausted_looks(task, items, ended))
+
+    # -- rows --
+
+    def _rows(self, waits: tuple[Wait, ...]) -> dict[str, str] | None:
+        """All upload rows; notes which of those waited for are gone."""
+        wanted = {wait.upload for wait in waits if wait.upload is not None}
+        if not wanted:
+            return None
+        rows = list_rows(self._client)
+        now = self._clock()
+        for pk in wanted:
+            if pk in rows:
+                self._memory.gone_since.pop(pk, None)
+            else:
+                self._memory.gone_since.setdefault(pk, now)
+        return rows
+
+    def _count(self, task: Watch, rows: dict[str, str] | None) -> int | None:
+        if rows is not None:
+            return len(rows)
+        return count_rows(self._client) if task.count else None
+
+    # -- items --
+
+    def _items(
+        self, task: Watch, rows: dict[str, str] | None, now: float, fresh: list[FailedImport]
+    ) -> dict[str, ItemSeen | None]:
+        ready = {
+            wait.item
+            for wait in task.waits
+            if self._is_ready(wait, rows, now) or self._may_have_failed(wait, fresh)
+        }
+        for pk in ready:
+            count, _ = self._memory.looks.get(pk, (0, 0.0))
+            self._memory.looks[pk] = (count + 1, now + min(15.0, 0.5 * 2**count))
+        return self._look_at(ready)
+
+    def _is_ready(self, wait: Wait, rows: dict[str, str] | None, now: float) -> bool:
+        if wait.last_look:
+            return True
+        _, due = self._memory.looks.get(wait.item, (0, 0.0))
+        if now < due:
+            return False
+        if wait.upload is None or rows is None or wait.upload not in rows:
+            return True
+        return not wait.image and is_late(wait, now, self._refused_after_s)
+
+    def _may_have_failed(self, wait: Wait, fresh: list[FailedImport]) -> bool:
+        """A session that just came up may mean it: whether it does, the item shows."""
+        is_gone = wait.upload in self._memory.gone_since
+        return wait.image and is_gone and any(may_mean(session, wait) for session in fresh)
+
+    def _look_at(self, pks: set[str]) -> dict[str, ItemSeen | None]:
+        """The items that are shown; by one list of the whole target where that costs less.
+
+        A list is one request for up to 1,000 items.
+        """
+        found: dict[str, ItemSeen | None] = {}
+        if len(pks) > 1 + self._size / _LISTED_FOR_ONE:
+            found = {item.pk: item for item in list_items(self._client, self._target)}
+            self._size = len(found)
+        for pk in pks - found.keys():
+            with contextlib.suppress(ItemHidden):
+                found[pk] = get_item(self._client, self._target, pk)
+        return {pk: found[pk] for pk in pks & found.keys()}
+
+    # -- sessions --
+
+    def _sessions(self, task: Watch, now: float) -> tuple[FailedImport, ...]:
+        """The failed sessions, where some image is late enough to have failed."""
+        late = any(
+            wait.image
+            and wait.upload is not None
+            and not wait.last_look
+            and now - wait.since > _SESSIONS_AFTER_S
+            for wait in task.waits
+        )
+        if not late or now < self._memory.sessions_due:
+            return ()
+        started = time.monotonic()
+        sessions = tuple(failed_imports(self._client))
+        took = time.monotonic() - started
+        self._memory.sessions_due = self._clock() + max(_SESSIONS_AFTER_S, 20 * took)
+        return sessions
+
+    def _notice(self, sessions: tuple[FailedImport, ...], now: float) -> Noticed | None:
+        fresh = tuple(one.pk for one in sessions if one.pk not in self._memory.first_seen)
+        for pk in fresh:
+            self._memory.first_seen[pk] = now
+        self._memory.sessions |= {one.pk: one for one in sessions}
+        return Noticed(fresh) if fresh else None
+
+    def _unclaimed(self, waits: tuple[Wait, ...]) -> tuple[FailedImport, ...]:
+        """The sessions that may mean a wait: an account may have thousands of older ones."""
+        memory = self._memory
+        since = min((wait.since for wait in waits), default=0.0)
+        return tuple(
+            session
+            for pk, session in memory.sessions.items()
+            if pk not in memory.claimed and memory.first_seen[pk] >= since
+        )
+
+    # -- judging --
+
+    def _judged(self, task: Watch, seen: Seen) -> Iterator[tuple[Wait, Outcome | None]]:
+        rivals = self._rivals(task.waits, seen)
+        for wait in task.waits:
+            end = judge(
+                wait,
+                seen,
+                refused_after_s=self._refused_after_s,
+                rivals=rivals.get(wait.socket_title, 1),
+            )
+            if isinstance(end, ImportFailed) and not self._is_certain(wait, end):
+                end = None
+            self._remember(wait, end, seen)
+            yield wait, end
+
+    def _rivals(self, waits: tuple[Wait, ...], seen: Seen) -> dict[str, int]:
+        """Socket title → how many waits for it have no row and no value."""
+        found: dict[str, int] = {}
+        for wait in waits:
+            item = seen.items.get(wait.item)
+            entry = Entry(wait.socket, wait.digest, before=wait.before)
+            missing = item is None or holds(entry, item) is None
+            if wait.image and wait.upload in seen.gone_since and missing:
+                found[wait.socket_title] = found.get(wait.socket_title, 0) + 1
+        return found
+
+    def _is_certain(self, wait: Wait, end: ImportFailed) -> bool:
+        """A row that a list did not show is asked for by its pk before it counts as gone."""
+        if wait.upload is None or wait.upload not in self._memory.gone_since:
+            return True
+        if is_row_gone(self._client, wait.upload):
+            return True
+        self._memory.gone_since.pop(wait.upload, None)
+        return end.lost is False and _named_words(end)
+
+    def _remember(self, wait: Wait, end: Outcome | None, seen: Seen) -> None:
+        if isinstance(end, Confirmed) and not wait.image and wait.upload is not None:
+            self._memory.latest_file = max(self._memory.latest_file, wait.since)
+        if isinstance(end, ImportFailed) and named_failure(wait, seen) is None:
+            self._claim_one(wait, seen)
+        if end is not None:
+            self._memory.gone_since.pop(wait.upload or "", None)
+
+    def _claim_one(self, wait: Wait, seen: Seen) -> None:
+        """One unnamed session is spent on one failure; another means another case."""
+        left = [
+            one.pk for one in unnamed_failures(wait, seen) if one.pk not in self._memory.claimed
+        ]
+        self._memory.claimed |= set(left[:1])
+
+
+def _named_words(end: ImportFailed) -> bool:
+    return end.words.startswith("Image validation")

@@ -1,0 +1,39 @@
+"""What a person asked for, command line and environment together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+
+from manifest_uploader.engine.scheduler import Policy
+from manifest_uploader.plan.inputs import Choices
+from manifest_uploader.platform.address import Patience, Platform
+
+if TYPE_CHECKING:  # it costs 0.1 s of CPU, which commands without a network save
+    pass
+
+
+class Options(Struct, frozen=True):
+    """What a person asked for, command line and environment together."""
+
+    manifest: str
+    state: Path
+    platform: Platform | None = None
+    """None: look at nothing but the manifest and its files."""
+    sandbox_id: str | None = None
+    root: str | None = None
+    follow_links: bool = False
+    only: tuple[str, ...] = ()
+    first: int | None = None
+    jobs: int = 8
+    checksum: bool = False
+    choices: Choices = field(default_factory=Choices)
+    policy: Policy = field(default_factory=Policy)
+    patience: Patience = field(default_factory=Patience)
+    refused_after_s: float = 1800.0
+    take_over: bool = False
+    receipts: Path | None = None
+    command: str = "uploader run MANIFEST --take-over"
+    """What to type to break another run's lock."""

@@ -1,0 +1,52 @@
+"""How far a run is, and who is told about it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from msgspec import Struct
+
+from manifest_uploader.engine.results import CaseEnd, Summary
+from manifest_uploader.plan.steps import Plan
+from manifest_uploader.platform.model import Target
+from manifest_uploader.platform.traffic import Traffic
+from manifest_uploader.state.events import Event
+
+
+class Progress(Struct, frozen=True):
+    """Where a run is, for display only."""
+
+    cases: int
+    ended: int
+    waiting: int
+    """Cases filled and not yet seen."""
+    total_bytes: int
+    traffic: Traffic
+    elapsed_s: float
+    paused: str | None = None
+    paused_s: float = 0.0
+    trouble: str | None = None
+    eased: bool = False
+    stopping: bool = False
+
+
+class Observer(Protocol):
+    """Is told what happens, after it was written down; tells nothing back."""
+
+    def begins(self, plan: Plan, target: Target) -> None:
+        """A run begins to act on a plan."""
+
+    def event(self, event: Event) -> None:
+        """Something happened."""
+
+    def case_ended(self, end: CaseEnd) -> None:
+        """A case has ended, for this run."""
+
+    def tick(self, progress: Progress) -> None:
+        """Twice a second at least."""
+
+    def note(self, text: str) -> None:
+        """Something that a person should know."""
+
+    def ends(self, summary: Summary) -> None:
+        """The run has ended."""

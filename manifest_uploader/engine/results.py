@@ -1,0 +1,42 @@
+"""How each case stands at the end of a run."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from manifest_uploader.platform.traffic import Traffic
+
+
+class End(StrEnum):
+    """How a case stands at the end of a run."""
+
+    DONE = "done"
+    FAILED = "failed"
+    UNSURE = "unsure"
+    WAITING = "waiting"
+    PENDING = "pending"
+
+
+class CaseEnd(Struct, frozen=True):
+    """What a run made of one case."""
+
+    case: str
+    end: End
+    unchanged: bool = False
+    words: tuple[str, ...] = ()
+    gone: bool = False
+
+
+class Summary(Struct, frozen=True):
+    """What a run made of all cases."""
+
+    ends: tuple[CaseEnd, ...]
+    uploads: int
+    """Completed in this run."""
+    traffic: Traffic
+    elapsed_s: float
+    leftovers: tuple[tuple[str, str], ...] = ()
+    """(case, item pk) of items that still bear a temporary title."""
+    notes: tuple[str, ...] = ()

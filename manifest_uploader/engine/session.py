@@ -1,0 +1,284 @@
+"""What every command begins with: the manifest read, the platform found, the facts gathered.
+
+Nothing is sent before everything that can be known is known to be right: what is wrong with the
+text, the files and the platform is told together, in the order of the file.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from manifest_uploader.engine.options import Options
+from manifest_uploader.engine.recovery import presumed, settle
+from manifest_uploader.engine.survey import Scope, check_rights, find_target, survey
+from manifest_uploader.errors import CannotGoOn, UsageError
+from manifest_uploader.files.root import Root, find_root
+from manifest_uploader.manifest.model import Manifest
+from manifest_uploader.manifest.parser import parse, without_collector
+from manifest_uploader.manifest.problems import ManifestInvalid, Problem, in_file_order
+from manifest_uploader.manifest.selection import select
+from manifest_uploader.plan.checks import misfits
+from manifest_uploader.plan.inputs import Facts, PlanInputs, renamed_cases
+from manifest_uploader.platform.address import Patience
+from manifest_uploader.platform.endpoints import FailedImport, failed_imports
+from manifest_uploader.platform.model import Target
+from manifest_uploader.state import file as state_file
+from manifest_uploader.state.events import Event, Record
+from manifest_uploader.state.file import Binding
+from manifest_uploader.state.history import Folding, History, fold
+
+if TYPE_CHECKING:  # it costs 0.1 s of CPU, which commands without a network save
+    from manifest_uploader.platform.client import Client
+
+_SOON_S = 10.0
+"""How long to ask the platform about a manifest that is wrong anyway."""
+
+
+class Reading(Struct, frozen=True):
+    """What the text of a manifest says, as far as it can be read."""
+
+    manifest: Manifest
+    """The chosen cases; with problems, what of them could be read."""
+    names: frozenset[str]
+    """Of all cases."""
+    problems: tuple[Problem, ...] = ()
+
+
+def read_manifest(options: Options) -> Reading:
+    """Read the manifest.
+
+    Raises:
+        ManifestInvalid: nothing of its text can be used.
+        UsageError: there is no such file, or no such case.
+
+    """
+    problems: tuple[Problem, ...] = ()
+    try:
+        whole = parse(_text(options.manifest), options.manifest)
+    except ManifestInvalid as invalid:
+        if invalid.rest is None:
+            raise
+        whole, problems = invalid.rest, invalid.problems
+    names = frozenset(case.name for case in whole.cases)
+    if problems:
+        return Reading(whole, names, problems)
+    return Reading(select(whole, only=options.only, first=options.first), names)
+
+
+def _text(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except FileNotFoundError:
+        raise UsageError(f"there is no file '{path}'", hint="is its name spelt right?") from None
+    except OSError as error:
+        raise UsageError(f"'{path}' cannot be read: {error.strerror}") from None
+
+
+# ── the platform ────────────────────────────────────────────────────────────────────────────
+
+
+class Session(Struct):
+    """What a command works with once the platform is known."""
+
+    reading: Reading
+    root: Root
+    client: Client
+    target: Target
+    binding: Binding
+    stored: state_file.Stream
+    history: History
+    failed_before: Callable[[], Iterable[FailedImport]] | None = None
+    """Brings the sessions that failed before, where something may have to be sent."""
+
+    @property
+    def manifest(self) -> Manifest:
+        """The chosen cases."""
+        return self.reading.manifest
+
+
+def open_session(options: Options, reading: Reading, client: Client) -> Session:
+    """Find the files' root and the target, and read what earlier runs did.
+
+    Raises:
+        ManifestInvalid: with every problem there is.
+        CannotGoOn: the platform cannot be used, or the state belongs elsewhere.
+
+    """
+    if reading.problems:
+        raise _everything(options, reading, client)
+    try:
+        root = _root(options, reading)
+        name = client.ahead(lambda: _platform_name(options, client))
+        target = find_target(reading.manifest, client)
+    except ManifestInvalid:
+        raise _everything(options, reading, client) from None
+    binding = Binding(name(), target.kind, target.slug, target.pk)
+    stored = state_file.stream(options.state)
+    state_file.check(stored, binding, options.state)
+    with without_collector():
+        history = fold(stored.records)
+    return Session(reading, root, client, target, binding, stored, history)
+
+
+def _root(options: Options, reading: Reading) -> Root:
+    return find_root(reading.manifest, root=options.root, follow_links=options.follow_links)
+
+
+def _platform_name(options: Options, client: Client) -> str:
+    """By what a state file knows the platform: never by a port, which changes."""
+    if options.sandbox_id is not None:
+        return f"sandbox {options.sandbox_id}"
+    if not client.is_local:
+        return client.platform.binding
+    answer = client.get("gcapi/")
+    found = answer.json.get("sandbox_id") if isinstance(answer.json, dict) else None
+    return f"sandbox {found}" if found else client.platform.binding
+
+
+def settled(session: Session) -> list[Event]:
+    """What became of steps whose end nobody saw; the bench's history knows it too.
+
+    Cases that left the manifest are among them: one of its cases may be such a one, renamed.
+    """
+    chosen = [case.name for case in session.manifest.cases]
+    left = [name for name in session.history.cases if name not in session.reading.names]
+    events = list(settle(session.history, [*chosen, *left], session.client, session.target))
+    _fold(session, events)
+    return events
+
+
+def presume(session: Session) -> None:
+    """Let the bench's history take what looking cannot settle for not sent."""
+    _fold(session, presumed(session.history))
+
+
+def _fold(session: Session, events: Iterable[Event]) -> None:
+    folding = Folding(session.history)
+    for event in events:
+        folding.take(Record(time.time(), event))
+    session.history = folding.history
+
+
+def gather(options: Options, session: Session) -> PlanInputs:
+    """All that can be known before a plan is made, and that nothing of it is wrong.
+
+    Raises:
+        ManifestInvalid: with every problem.
+
+    """
+    with without_collector():
+        inputs = _inputs(options, session)
+    refuse((*inputs.facts.problems, *misfits(inputs)))
+    return inputs
+
+
+def check_edit_rights(session: Session, inputs: PlanInputs) -> None:
+    """Ask whether this user may edit the target, and at the same time what failed before.
+
+    Raises:
+        CannotGoOn: this user may not.
+
+    """
+    if any(facts.content is None for facts in inputs.facts.values.values()):
+        session.failed_before = session.client.ahead(lambda: tuple(failed_imports(session.client)))
+    check_rights(session.target, session.client)
+
+
+def _inputs(options: Options, session: Session) -> PlanInputs:
+    scope = Scope(checksum=options.checksum, adopt=options.choices.adopt)
+    facts = survey(
+        session.manifest,
+        session.history,
+        root=session.root,
+        scope=scope,
+        client=session.client,
+        target=session.target,
+    )
+    return _desk_of(options, session.reading, facts, session.history, session.target)
+
+
+def _desk_of(
+    options: Options, reading: Reading, facts: Facts, history: History, target: Target
+) -> PlanInputs:
+    renamed = renamed_cases(reading.manifest, history, reading.names)
+    return PlanInputs(
+        reading.manifest, facts, history, options.choices, target, reading.names, renamed
+    )
+
+
+def temporary_title() -> str:
+    """A title that only we can have."""
+    return f"uploading-{secrets.token_hex(6)}"
+
+
+# ── problems ────────────────────────────────────────────────────────────────────────────────
+
+
+def refuse(problems: tuple[Problem, ...]) -> None:
+    """Raise ManifestInvalid if there is any problem."""
+    if problems:
+        raise ManifestInvalid(in_file_order(problems))
+
+
+def local_problems(options: Options, reading: Reading) -> tuple[Problem, ...]:
+    """What is wrong with the manifest and its files, without asking the platform."""
+    try:
+        root = _root(options, reading)
+    except ManifestInvalid as invalid:
+        return (*reading.problems, *invalid.problems)
+    facts = survey(reading.manifest, History(), root=root, scope=Scope())
+    return (*reading.problems, *facts.problems)
+
+
+def _everything(options: Options, reading: Reading, client: Client) -> ManifestInvalid:
+    """Every problem there is, with the platform's help where it can be had soon."""
+    local = local_problems(options, reading)
+    soon = client.with_patience(_soon(options.patience))
+    try:
+        problems = _platform_problems(options, reading, soon)
+    except ManifestInvalid as invalid:
+        problems = (*local, *invalid.problems)
+    except CannotGoOn:
+        problems = local
+    finally:
+        soon.close()
+    return ManifestInvalid(in_file_order((*reading.problems, *problems)))
+
+
+def _soon(patience: Patience) -> Patience:
+    stall_s, give_up_s = min(patience.stall_s, _SOON_S), min(patience.give_up_s, _SOON_S)
+    return replace(patience, stall_s=stall_s, give_up_s=give_up_s)
+
+
+def _platform_problems(options: Options, reading: Reading, client: Client) -> tuple[Problem, ...]:
+    if not reading.manifest.slug:
+        return local_problems(options, reading)
+    target = find_target(reading.manifest, client)
+    history = fold(state_file.stream(options.state).records)
+    manifest = reading.manifest
+    roots = _roots(options, reading)
+    facts = survey(
+        manifest if roots else replace(manifest, cases=()),
+        history,
+        root=roots[0] if roots else Root(Path(), follow_links=False),
+        scope=Scope(adopt=options.choices.adopt),
+        client=client,
+        target=target,
+    )
+    inputs = _desk_of(options, reading, facts, history, target)
+    local = () if roots else local_problems(options, reading)
+    return (*local, *facts.problems, *misfits(inputs))
+
+
+def _roots(options: Options, reading: Reading) -> tuple[Root, ...]:
+    try:
+        return (_root(options, reading),)
+    except ManifestInvalid:
+        return ()

@@ -1,0 +1,166 @@
+"""Performs one step; what a case may stumble over comes back as events, never as an exception.
+
+A creation may be sent again: its title is ours alone, so that a second one is refused and the
+first is found by it. How a fill is sent, `fills` tells.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Final, assert_never
+
+from manifest_uploader.engine.fill import LOOKS, Filler, send_call, source_of
+from manifest_uploader.engine.imports.watcher import Watcher
+from manifest_uploader.engine.outcomes import Looked, Outcome
+from manifest_uploader.engine.upload import RoomMissing, Tools, UploadRefused, send
+from manifest_uploader.files import dicom
+from manifest_uploader.files.local_file import FileChanged, Source
+from manifest_uploader.files.parts import Buffers, BundleStream, FileStream, JsonStream, Stream
+from manifest_uploader.files.root import Root
+from manifest_uploader.manifest.model import JsonValue
+from manifest_uploader.plan.steps import Create, Fill, Look, Task, Upload, Watch
+from manifest_uploader.platform import refusals
+from manifest_uploader.platform.endpoints import ItemHidden, find_by_title, get_item
+from manifest_uploader.platform.items import is_pk
+from manifest_uploader.platform.model import Target
+from manifest_uploader.platform.responses import Interrupted, Response
+from manifest_uploader.state.events import Done, Event, Failed, Paused, Unsure
+from manifest_uploader.state.receipts import Receipt
+
+if TYPE_CHECKING:  # it costs 0.1 s of CPU, which commands without a network save
+    from manifest_uploader.platform.client import Client
+
+_HEADERS: Final = 2
+"""Cases whose headers are read at a time: with more of them, none would begin to send early."""
+
+
+class Worker:
+    """Performs steps, from any thread."""
+
+    def __init__(
+        self,
+        target: Target,
+        root: Root,
+        tools: Tools,
+        watcher: Watcher,
+        *,
+        buffers: Buffers,
+        receive: Callable[[Receipt], None] = lambda _: None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._target, self._root, self._tools = target, root, tools
+        self._client: Client = tools.client
+        self._watcher = watcher
+        self._buffers = buffers
+        self._headers = threading.Semaphore(_HEADERS)
+        self._receive = receive
+        self._filler = Filler(tools.client, target, root, sleep=sleep)
+
+    def perform(self, task: Task) -> Iterator[Outcome]:
+        """Do it; what comes back is in order, and complete when the iterator ends.
+
+        Nothing comes back of a step that stopped because the run is being stopped.
+
+        Raises:
+            CannotGoOn: no step can go on.
+
+        """
+        with contextlib.suppress(Interrupted):
+            yield from self._perform(task)
+
+    def _perform(self, task: Task) -> Iterator[Outcome]:
+        match task:
+            case Upload():
+                yield self._upload(task)
+            case Create():
+                yield self._create(task)
+            case Fill():
+                yield from self._filler.fill(task)
+            case Look():
+                yield self._look(task)
+            case Watch():
+                yield from self._watcher.watch(task)
+            case _:
+                assert_never(task)
+
+    def _look(self, task: Look) -> Outcome:
+        try:
+            return Looked(task.case, get_item(self._client, self._target, task.item))
+        except ItemHidden as hidden:
+            return Failed(task.case, f"{task.case}:fill", None, hidden.message, final=False)
+
+    # -- uploads --
+
+    def _upload(self, task: Upload) -> Event:
+        try:
+            stream = self._stream(task)
+            done = send(task, stream, self._tools)
+        except RoomMissing as missing:
+            return Paused(task.case, task.step, task.socket, missing.words, missing.size_limit)
+        except UploadRefused as refused:
+            return Failed(task.case, task.step, task.socket, refused.words, refused.final)
+        except FileChanged as changed:
+            if self._tools.stopping():
+                raise Interrupted from None
+            return Failed(task.case, task.step, task.socket, str(changed), final=False)
+        files = tuple(stream.proof.files)
+        self._receive(Receipt(task.case, task.socket, done.pk or "", files))
+        return done
+
+    def _stream(self, task: Upload) -> Stream:
+        if isinstance(task.source, JsonValue):
+            data = json.dumps(task.source.value, ensure_ascii=False, allow_nan=False).encode()
+            return JsonStream(task.name, data, task.stat)
+        source = source_of(task.source, self._root)
+        _check_complete(task, source)
+        if task.images and not task.identifiable:
+            self._refuse_patients(source)
+        if source.bundle:
+            return BundleStream(source, self._buffers, self._tools.stopping)
+        return FileStream(source.files[0])
+
+    def _refuse_patients(self, source: Source) -> None:
+        with self._headers:
+            found = dicom.check(source.files, all_files=True)
+        if found is not None:
+            name, words = found
+            raise UploadRefused(
+                f"'{name}' names its patient ({words}); de-identify it, "
+                "or write  identifiable: allowed  into the manifest"
+            )
+
+    # -- creations --
+
+    def _create(self, task: Create) -> Event:
+        for _ in range(LOOKS):
+            answer = send_call(self._client, task.call)
+            if answer.ok and is_pk(pk := answer.fields.get("pk")):
+                return Done(task.case, task.step, pk=pk)
+            if not refusals.is_title_taken(answer.json):
+                return self._refused(task.case, task.step, answer)
+            found = find_by_title(self._client, self._target, frozenset((task.title,)))
+            if task.title in found:
+                return Done(task.case, task.step, pk=found[task.title])
+        return Unsure(task.case, task.step, "the platform neither makes the item nor shows it")
+
+    def _refused(self, case: str, step: str, answer: Response) -> Failed:
+        final = answer.status < 500  # noqa: PLR2004
+        return Failed(case, step, None, refusals.words(answer.status, answer.json), final)
+
+
+def _check_complete(task: Upload, source: Source) -> None:
+    """A folder or a pattern names whatever is there now: an incomplete series is no series.
+
+    Raises:
+        FileChanged: files came, went or changed since the run began.
+
+    """
+    if (source.bundle or source.name != task.name) and source.size != task.size:
+        raise FileChanged(
+            f"the files of '{task.socket}' changed since the run began: {task.size:,} bytes then, "
+            f"{source.size:,} in {len(source.files):,} files now; run again once they are complete"
+        )

@@ -1,0 +1,149 @@
+"""How the files of one value go side by side into one upload: under which names, with whom."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from msgspec.structs import replace
+
+from manifest_uploader.files import dicom
+from manifest_uploader.files.local_file import LocalFile
+
+NAME_LIMIT: Final = 128
+"""Characters; Grand Challenge refuses an upload with a longer file name."""
+
+Files: TypeAlias = Mapping[str, LocalFile]
+"""By path below the root, in the order in which they travel."""
+Wrong: TypeAlias = tuple[str, str]
+"""What is wrong, and what to do about it."""
+
+_PLAIN: Final = re.compile(r"[!-\[\]-~](?:[ -\[\]-~]*[!-\[\]-~])?")
+_HEADER: Final = 64 * 2**10
+_ELEMENT: Final = re.compile(rb"^\s*ElementDataFile\s*=\s*(.*?)\s*$", re.MULTILINE | re.IGNORECASE)
+_MRXS: Final = ".mrxs"
+
+
+def named(files: Files) -> Files:
+    """The files under the names they have inside their upload.
+
+    Side by side, but the files of an `.mrxs` slide's folder, which keep their place below the
+    slide; DICOM files of which some have equal names get their place in the order before them.
+    """
+    below = _below_slides(files)
+    if not _clash(below) or not all(dicom.looks_dicom(file.path) for file in files.values()):
+        return below
+    width = max(4, len(str(len(below))))
+    return {
+        path: replace(file, name=f"{place:0{width}}-{posixpath.basename(path)}")
+        for place, (path, file) in enumerate(below.items(), 1)
+    }
+
+
+def find_wrong(files: Files) -> Iterator[Wrong]:
+    """What would make an upload of these files fail, or be read as something else."""
+    if len(files) > 1 and _clash(files):
+        yield from _clashes(files)
+    names = {file.name for file in files.values()}
+    for path, file in files.items():
+        words = None if _is_plain(file.name) else _odd(file.name, alone=len(files) == 1)
+        if words is not None:
+            yield f"the name of '{_printable(path)}' {words}", "rename the file"
+        ending = file.name[-5:].lower()
+        if ending == _MRXS:
+            yield from _lonely_slide(path, file, names)
+        elif ending.endswith(".mhd"):
+            yield from _lonely_header(path, file, names)
+
+
+# ── names ───────────────────────────────────────────────────────────────────────────────────
+
+
+def _clash(files: Files) -> bool:
+    return len({file.name for file in files.values()}) < len(files)
+
+
+def _clashes(files: Files) -> Iterator[Wrong]:
+    first: dict[str, str] = {}
+    for path, file in files.items():
+        other = first.setdefault(file.name, path)
+        if other != path:
+            message = f"'{other}' and '{path}' have the same name and go into one upload"
+            yield message, "rename one of them: the files of one image go side by side"
+
+
+def _is_plain(name: str) -> bool:
+    return len(name) <= NAME_LIMIT and _PLAIN.fullmatch(name) is not None
+
+
+def _odd(name: str, *, alone: bool) -> str | None:
+    """What the platform would stumble over in a file's name; `alone`: it names the upload."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return "is not valid UTF-8"
+    if "\\" in name:
+        return "holds a backslash"
+    if any(unicodedata.category(character) == "Cc" for character in name):
+        return "holds a control character"
+    if alone and name != name.strip():
+        return "begins or ends with a blank, which the platform removes"
+    if alone and len(name) > NAME_LIMIT:
+        return f"is longer than {NAME_LIMIT} characters"
+    return None
+
+
+def _printable(path: str) -> str:
+    return "".join(
+        character if character.isprintable() else ascii(character)[1:-1] for character in path
+    )
+
+
+# ── files that are nothing without others ───────────────────────────────────────────────────
+
+
+def _below_slides(files: Files) -> Files:
+    slides = [path[: -len(_MRXS)] for path in files if path[-len(_MRXS) :].lower() == _MRXS]
+    below = dict(files)
+    for slide in slides:
+        start = len(posixpath.dirname(slide) + "/") if "/" in slide else 0
+        for path, file in files.items():
+            if path.startswith(f"{slide}/"):
+                below[path] = replace(file, name=path[start:])
+    return below
+
+
+def _lonely_slide(path: str, file: LocalFile, names: set[str]) -> Iterator[Wrong]:
+    if not any(name.startswith(file.name[: -len(_MRXS)] + "/") for name in names):
+        folder = path[: -len(_MRXS)]
+        message = f"'{path}' comes without the files of its folder '{folder}'"
+        yield message, f'list both: files: ["{path}", "{folder}"]'
+
+
+def _lonely_header(path: str, file: LocalFile, names: set[str]) -> Iterator[Wrong]:
+    data = element_data_file(file.path)
+    if data is None or data in names:
+        return
+    if posixpath.basename(data.replace("\\", "/")) in names:
+        message = f"'{path}' names its data file '{data}', but they go side by side"
+        yield message, "let its ElementDataFile name the file without a folder"
+        return
+    both = posixpath.normpath(posixpath.join(posixpath.dirname(path), data))
+    message = f"'{path}' has its data in '{data}', which is not among the files"
+    yield message, f'list both: files: ["{path}", "{both}"]'
+
+
+def element_data_file(header: Path) -> str | None:
+    """The one file that a MetaImage header names for its data; None if it names none or many."""
+    try:
+        with header.open("rb") as stream:
+            found = _ELEMENT.search(stream.read(_HEADER))
+    except OSError:
+        return None
+    name = found[1].decode(errors="replace") if found else ""
+    several = name.upper().startswith("LIST") or "%" in name
+    return None if several or name.upper() in ("", "LOCAL") else name

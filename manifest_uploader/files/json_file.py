@@ -1,0 +1,107 @@
+"""The JSON value in a local file, or the words for what keeps the platform from taking it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from typing import Final, NoReturn
+
+from manifest_uploader.digests import Json
+from manifest_uploader.files.local_file import Source, chunks
+
+LIMIT: Final = 15 * 2**20
+"""Bytes; Grand Challenge takes JSON values below 15 MiB."""
+DEPTH_LIMIT: Final = 200
+"""Lists and objects inside each other; whoever reads them recursively stops at about a thousand."""
+
+
+class JsonUnreadable(Exception):
+    """A file does not hold JSON that the platform would take; its words say why."""
+
+
+def read_json(source: Source) -> Json:
+    """The JSON value that the one file of a source holds.
+
+    Raises:
+        JsonUnreadable: It is not JSON, or not such as the platform can store.
+        FileChanged: It is no longer the file that was looked at.
+    """
+    file = source.files[0]
+    if file.size >= LIMIT:
+        raise JsonUnreadable("is not below 15 MiB")
+    text = _decoded(b"".join(chunks(file)))
+    value = _parsed(text)
+    if value is None:
+        raise JsonUnreadable("holds null, which the platform cannot store")
+    _check_inside(value, DEPTH_LIMIT)
+    return value
+
+
+def _decoded(data: bytes) -> str:
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        raise JsonUnreadable(f"is not UTF-8 (byte {error.start + 1})") from error
+    if text.startswith("\ufeff"):
+        raise JsonUnreadable("begins with a byte order mark; save it as UTF-8 without one")
+    return text
+
+
+def _parsed(text: str) -> Json:
+    try:
+        return json.loads(
+            text, object_pairs_hook=_object, parse_constant=_constant, parse_float=_float
+        )
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise JsonUnreadable(f"is not JSON: {error.msg} ({where})") from error
+    except RecursionError:
+        raise _too_deep() from None
+    except ValueError:  # Python's own limit on reading integers
+        raise JsonUnreadable("holds an integer of thousands of digits") from None
+
+
+def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        [(key, _)] = Counter(key for key, _ in pairs).most_common(1)
+        raise JsonUnreadable(f"has the key {key!r} twice in one object")
+    return result
+
+
+def _constant(name: str) -> NoReturn:
+    raise JsonUnreadable(f"holds {name}, which is not JSON")
+
+
+def _float(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise JsonUnreadable(f"holds {text[:40]}, a number too large to keep")
+    return number
+
+
+def _check_inside(value: Json, depth: int) -> None:
+    match value:
+        case str():
+            _check_text(value)
+        case dict() | list() if not depth:
+            raise _too_deep()
+        case dict():
+            for key, inner in value.items():
+                _check_text(key)
+                _check_inside(inner, depth - 1)
+        case list():
+            for inner in value:
+                _check_inside(inner, depth - 1)
+
+
+def _too_deep() -> JsonUnreadable:
+    return JsonUnreadable(f"is nested more than {DEPTH_LIMIT} levels deep")
+
+
+def _check_text(text: str) -> None:
+    if "\0" in text:
+        raise JsonUnreadable("holds a NUL character, which the platform cannot store")
+    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+        raise JsonUnreadable("holds half a surrogate pair, which is no text")

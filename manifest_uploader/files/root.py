@@ -1,0 +1,77 @@
+"""The folder that a manifest's paths start from."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from pathlib import Path, PureWindowsPath
+from typing import Final, NoReturn
+
+from msgspec import Struct, field
+
+from manifest_uploader.files.listing import (
+    Listing,
+)
+from manifest_uploader.manifest.model import Manifest
+from manifest_uploader.manifest.problems import ManifestInvalid, Problem
+
+FOLLOW_HINT: Final = "--follow-links lets symbolic links lead out of the root"
+
+
+class Root(Struct, frozen=True):
+    """The folder that a manifest's paths start from."""
+
+    path: Path
+    """Real: absolute, without links."""
+    follow_links: bool
+    """Symbolic links may lead out of it."""
+    shown: str = ""
+    """As people read it: `in data`."""
+    listing: Listing = field(default_factory=Listing)
+
+
+def find_root(manifest: Manifest, *, root: str | None, follow_links: bool) -> Root:
+    """The folder that the manifest's paths start from.
+
+    Args:
+        manifest: Its own `root` is relative to its folder and must stay in there.
+        root: The person's `--root`, relative to the working directory; goes before, and anywhere.
+        follow_links: Symbolic links may lead out of the root, and the root out of the folder.
+
+    Raises:
+        ManifestInvalid: The root is missing, not a folder, or outside the manifest's folder.
+    """
+    if root is not None:
+        given = Root(Path(os.path.realpath(root)), follow_links, f"in {root}")
+        return _checked(given, manifest, "it was given by --root or UPLOADER_ROOT")
+    home = Path(os.path.realpath(Path(manifest.path).parent))
+    written = manifest.root or "."
+    path = Path(os.path.realpath(home / written))
+    if not stays_inside(written):
+        hint = "write it relative to the manifest's folder, or say where the files are with --root"
+        _refuse(manifest, f"root '{written}' is outside the manifest's folder", hint)
+    if not (follow_links or path.is_relative_to(home)):
+        hint = f"{FOLLOW_HINT}; or say where the files are with --root"
+        _refuse(manifest, f"root '{written}' is a link out of the manifest's folder", hint)
+    shown = "in the manifest's folder" if manifest.root is None else f"in {manifest.root}"
+    return _checked(Root(path, follow_links, shown), manifest, "--root says where the files are")
+
+
+def _checked(root: Root, manifest: Manifest, hint: str) -> Root:
+    if not root.path.is_dir():
+        is_what = "is not a folder" if root.path.exists() else "does not exist"
+        _refuse(manifest, f"root '{root.shown.removeprefix('in ')}' {is_what}", hint)
+    return root
+
+
+def _refuse(manifest: Manifest, message: str, hint: str) -> NoReturn:
+    raise ManifestInvalid((Problem(message, manifest.root_place, hint),))
+
+
+def stays_inside(path: str) -> bool:
+    """Whether a path as written is relative and does not climb out of where it starts."""
+    if path[:1] not in ("/", "\\") and path[1:2] != ":" and ".." not in path:
+        return True
+    windows = PureWindowsPath(path)
+    tidy = posixpath.normpath(path.replace("\\", "/"))
+    return not (windows.drive or windows.root or tidy == ".." or tidy.startswith("../"))

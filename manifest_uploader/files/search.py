@@ -1,0 +1,291 @@
+"""Which local files a value names, and what they are.
+
+Invariants: looking at files reads none of their bytes (but the small text header of an `.mhd`, and
+the first bytes of files whose names clash); each file costs one stat and each folder one listing;
+nothing outside the root is named unless links may be followed.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import stat
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from manifest_uploader.files.companions import find_wrong, named
+from manifest_uploader.files.listing import (
+    EMPTY,
+    Folder,
+    holds,
+    is_magic,
+    matching,
+    natural,
+    nearest,
+)
+from manifest_uploader.files.local_file import LocalFile, Source
+from manifest_uploader.files.root import FOLLOW_HINT, Root, stays_inside
+from manifest_uploader.manifest.model import FileValue
+from manifest_uploader.manifest.problems import Place, Problem
+
+_SHOWN: Final = 5
+_LONGEST_PATH: Final = 4096
+"""Characters, as on Linux; the time that a glob takes to read grows with their square."""
+_READABLE_BY_ALL: Final = 0o444
+
+
+# ── from a value to its files ───────────────────────────────────────────────────────────────
+
+
+def resolve(value: FileValue, root: Root) -> Source | tuple[Problem, ...]:
+    """The files that a value names now, in their order, or everything that is wrong with them."""
+    search = _Search(value, root)
+    places = value.places or (value.place,) * len(value.paths)
+    for path, place in zip(value.paths, places, strict=True):
+        search.take(path, place)
+    files = () if search.problems else search.files()
+    if search.problems:
+        return _first_few(search.problems)
+    bundle = len(files) > 1
+    return Source(files, f"{value.socket}.zip" if bundle else files[0].name, bundle)
+
+
+def _first_few(problems: list[Problem]) -> tuple[Problem, ...]:
+    """At most a handful a value: three hundred unreadable slices are one mistake."""
+    more = len(problems) - _SHOWN
+    if more <= 0:
+        return tuple(problems)
+    rest = Problem(f"{more} more problem{'s' * (more > 1)} of this value", problems[0].place)
+    return (*problems[:_SHOWN], rest)
+
+
+class _Search:
+    """Collects the files of one value, each once, and what is wrong with them."""
+
+    def __init__(self, value: FileValue, root: Root) -> None:
+        self.problems: list[Problem] = []
+        self._value = value
+        self._place = value.place
+        self._root = root
+        self._base = os.fspath(root.path)
+        self._inside = self._base.rstrip(os.sep) + os.sep
+        self._found: dict[str, LocalFile] = {}
+        self._taken: set[str] = set()
+        self._entered: dict[str, str | None] = {}
+        self._listed: dict[str, Folder] = {}
+
+    def take(self, written: str, place: Place) -> None:
+        """Add what one path, folder or glob names."""
+        self._place = place
+        if len(written) > _LONGEST_PATH:
+            self._say(f"'{written[:40]}…' is longer than any path may be")
+            return
+        if not stays_inside(written):
+            hint = "write paths relative to the root; --root says where the files are"
+            self._say(f"'{written}' is outside the root", hint)
+            return
+        tidy = posixpath.normpath(written)
+        path = written if tidy == written else tidy  # one string a file, not two
+        facts = self._look(path)
+        if facts is None:
+            self._take_matches(written, path)
+        elif not self._is_folder(path, facts):
+            self._take_file(path, facts)
+        elif self._value.single:
+            hint = "'file' names one file; write 'files' for all files of a folder"
+            self._say(f"'{written}' is a folder", hint)
+        else:
+            self._take_folder(written, path)
+
+    def files(self) -> tuple[LocalFile, ...]:
+        """The files under the names they have inside the upload."""
+        self._place = self._value.place
+        if self._value.single and len(self._found) > 1:
+            hint = "'file' names exactly one file; write 'files' for several that are one image"
+            self._say(f"'{self._value.paths[0]}' matches {len(self._found)} files", hint)
+            return ()
+        files = named(self._found) if len(self._found) > 1 else self._found
+        for message, hint in find_wrong(files):
+            self._say(message, hint)
+        return tuple(files.values())
+
+    def _say(self, message: str, hint: str | None = None) -> None:
+        where = self._root.shown or f"in {self._base}"
+        self.problems.append(Problem(f"{message} ({where})", self._place, hint))
+
+    # what a path names
+
+    def _full(self, path: str) -> str:
+        return self._inside + path if path not in ("", ".") else self._base
+
+    def _look(self, path: str) -> os.stat_result | None:
+        """The facts of what is there, a link itself; None: nothing, or nothing we may see."""
+        try:
+            return os.lstat(self._full(path))
+        except (OSError, ValueError):
+            return None
+
+    def _is_folder(self, path: str, facts: os.stat_result | None) -> bool:
+        """Whether a path leads to a folder, links followed."""
+        if facts is not None and stat.S_ISLNK(facts.st_mode):
+            return os.path.isdir(self._full(path))  # noqa: PTH112
+        return facts is not None and stat.S_ISDIR(facts.st_mode)
+
+    def _take_folder(self, written: str, path: str) -> None:
+        inside = "" if path == "." else f"{path}/"
+        if not self._take_all(self._matches(inside, ["**", "*"], frozenset())):
+            self._say(f"folder '{written}' holds no files")
+
+    def _take_matches(self, written: str, path: str) -> None:
+        parts = _glob_parts(path)
+        if not is_magic(path):
+            self._say(f"file '{written}' does not exist", self._meant(parts))
+        elif not self._take_all(self._matches("", parts, frozenset())):
+            self._say(f"no file matches '{written}'", self._meant(parts))
+
+    def _take_all(self, paths: Iterable[str]) -> bool:
+        """Add files in natural order; False if there are none and nothing was said about it."""
+        before = len(self.problems)
+        ordered = sorted(set(paths), key=natural)
+        for path in ordered:
+            self._take_file(path, self._look(path))
+        return bool(ordered) or len(self.problems) > before
+
+    def _take_file(self, path: str, facts: os.stat_result | None) -> None:
+        folder, _, name = path.rpartition("/")
+        real = self._real(folder)
+        if real is None or (key := os.path.normcase(f"{real}/{name}")) in self._taken:
+            return
+        self._taken.add(key)
+        if facts is None:
+            self._say(f"'{path}' cannot be read")
+            return
+        if stat.S_ISLNK(facts.st_mode):
+            facts = self._follow(path)
+        if facts is None or not self._is_readable(path, facts):
+            return
+        if not name.isascii():  # a Mac may spell the same name another way
+            name = unicodedata.normalize("NFC", name)
+        self._found[path] = LocalFile(
+            self._inside + path, name, facts.st_size, facts.st_mtime_ns, facts.st_ino
+        )
+
+    def _is_readable(self, path: str, facts: os.stat_result) -> bool:
+        mode = facts.st_mode
+        if not stat.S_ISREG(mode):
+            self._say(f"'{path}' is not a regular file")
+            return False
+        if mode & _READABLE_BY_ALL != _READABLE_BY_ALL and not os.access(self._full(path), os.R_OK):
+            self._say(f"'{path}' cannot be read: permission denied")
+            return False
+        return True
+
+    def _follow(self, path: str) -> os.stat_result | None:
+        """The facts of what a link leads to; None and a problem if it may not lead there."""
+        full = self._full(path)
+        if not (self._root.follow_links or self._is_inside(os.path.realpath(full))):
+            self._say(f"'{path}' is a link out of the root", FOLLOW_HINT)
+            return None
+        try:
+            return os.stat(full)  # noqa: PTH116  a Path costs more than the stat
+        except OSError:
+            hint = "its content may have to be fetched first (git annex get, datalad get)"
+            self._say(f"'{path}' is a link to a file that is not there", hint)
+            return None
+
+    def _is_inside(self, real: str) -> bool:
+        return real == self._base or real.startswith(self._inside)
+
+    def _real(self, folder: str) -> str | None:
+        """Where a folder really is, if files of it may be taken; else None, and says once why."""
+        if folder not in self._entered:
+            real = self._root.listing.real(self._full(folder))
+            allowed = self._root.follow_links or self._is_inside(real)
+            self._entered[folder] = real if allowed else None
+            if not allowed:
+                self._say(f"'{folder}' leads out of the root by a link", FOLLOW_HINT)
+        return self._entered[folder]
+
+    # globs
+
+    def _matches(self, inside: str, parts: list[str], trail: frozenset[str]) -> Iterator[str]:
+        """The paths of files that match, below the folder `inside` ("" or with a `/` behind).
+
+        `trail` holds where the links that were followed led, so that none is followed in a circle.
+        """
+        head, *rest = parts
+        if head == "**":
+            yield from self._matches(inside, rest, trail)
+            rest = parts
+        elif not rest:
+            names = self._list(inside).files
+            found = (head,) if holds(names, head) else matching(names, head)
+            yield from (inside + name for name in found)
+            return
+        for folder, onward in self._folders(inside, head, trail):
+            yield from self._matches(f"{folder}/", rest, onward)
+
+    def _folders(
+        self, inside: str, pattern: str, trail: frozenset[str]
+    ) -> Iterator[tuple[str, frozenset[str]]]:
+        """The folders to go on in, each with its trail."""
+        exact = inside + pattern
+        if self._is_folder(exact, self._look(exact)):
+            yield exact, trail
+            return
+        listed = self._list(inside)
+        for name in matching(listed.folders, "*" if pattern == "**" else pattern):
+            if name not in listed.links:
+                yield inside + name, trail
+                continue
+            target = os.path.realpath(self._full(inside + name))
+            here = os.path.join(os.path.realpath(self._full(inside)), "")  # noqa: PTH118
+            if target not in trail and not here.startswith(os.path.join(target, "")):  # noqa: PTH118
+                yield inside + name, trail | {target}
+
+    def _list(self, inside: str) -> Folder:
+        folder = inside.rstrip("/")
+        known = self._listed.get(folder)
+        if known is None:
+            known = self._listed[folder] = self._list_anew(folder)
+        return known
+
+    def _list_anew(self, folder: str) -> Folder:
+        if self._real(folder) is None:
+            return EMPTY
+        try:
+            return self._root.listing.folder(self._full(folder))
+        except OSError as error:
+            self._say(f"folder '{folder or '.'}' cannot be read: {error.strerror}")
+            return EMPTY
+
+    # hints
+
+    def _meant(self, parts: list[str]) -> str | None:
+        """What a path that leads nowhere may have meant."""
+        if any("\\" in part for part in parts):
+            return "write paths with '/'"
+        inside = ""
+        for part in parts[:-1]:
+            if not self._is_folder(inside + part, self._look(inside + part)):
+                return self._meant_here(inside, part, self._list(inside).folders)
+            inside += f"{part}/"
+        listed = self._list(inside)
+        folders = len(list(matching(listed.folders, parts[-1]))) if is_magic(parts[-1]) else 0
+        if folders:
+            return f"it matches {folders} folders; their files are '{inside}{parts[-1]}/*'"
+        return self._meant_here(inside, parts[-1], [*listed.files, *listed.folders])
+
+    def _meant_here(self, inside: str, part: str, names: Sequence[str]) -> str | None:
+        near = None if is_magic(part) else nearest(part, names)
+        return f"did you mean '{inside}{near}'?" if near else None
+
+
+def _glob_parts(path: str) -> list[str]:
+    """The parts of a glob; `**` at its end means all files below."""
+    parts: list[str] = []
+    for part in path.split("/"):
+        if part != "**" or parts[-1:] != ["**"]:
+            parts.append(part)
+    return [*parts, "*"] if parts[-1] == "**" else parts

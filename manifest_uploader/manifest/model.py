@@ -1,0 +1,104 @@
+"""The frozen data that the rooms of the house pass to each other; no behaviour beyond names."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final, TypeAlias
+
+from msgspec import Struct
+
+from manifest_uploader.digests import Json
+from manifest_uploader.manifest.problems import Place
+
+_SHOWN: Final = 3
+"""Paths of one value that are named."""
+
+
+def files_of(value: Value) -> str | None:
+    """The files of a value, as the manifest names them; None where there are none."""
+    if isinstance(value, ImageValue):
+        return None
+    if not isinstance(value, FileValue):
+        return "the value in the manifest"
+    more = f" and {len(value.paths) - _SHOWN} more" if len(value.paths) > _SHOWN else ""
+    return ", ".join(value.paths[:_SHOWN]) + more
+
+
+class FileValue(Struct, frozen=True):
+    """Local files for a socket, as the manifest names them."""
+
+    socket: str
+    paths: tuple[str, ...]
+    """Paths, folders or globs with `/`, relative to the root, as written."""
+    single: bool
+    """Written with `file:`, which promises exactly one file."""
+    place: Place
+    """Of the first path."""
+    key: Place | None = None
+    """Of the socket's name."""
+    places: tuple[Place, ...] = ()
+    """Of every path, where there are several."""
+
+
+class JsonValue(Struct, frozen=True):
+    """A value written in the manifest itself; never None."""
+
+    socket: str
+    value: Json
+    place: Place
+    key: Place | None = None
+
+
+class ImageValue(Struct, frozen=True):
+    """An image that the platform already has."""
+
+    socket: str
+    pk: str
+    """Lower-case UUID."""
+    place: Place
+    key: Place | None = None
+
+
+Value: TypeAlias = FileValue | JsonValue | ImageValue
+
+
+class Case(Struct, frozen=True):
+    """One entry of the manifest: what becomes one item on the platform."""
+
+    name: str
+    title: str
+    """Trimmed, as the platform does; "" for none."""
+    order: int | None
+    """None: given once by us, when the item is made."""
+    values: tuple[Value, ...]
+    """In the manifest's order; at most one a socket."""
+    place: Place
+    """Of the name."""
+    title_place: Place
+    """Of the title, or of the name where there is no title."""
+
+
+class TargetKind(StrEnum):
+    """What kind of place on the platform the cases go to."""
+
+    READER_STUDY = "reader-study"
+    ARCHIVE = "archive"
+
+
+class Manifest(Struct, frozen=True):
+    """What the user's YAML file says."""
+
+    path: str
+    """As the user typed it."""
+    kind: TargetKind
+    slug: str
+    slug_place: Place
+    root: str | None
+    """Where the files are, relative to the manifest's folder; None: in that folder."""
+    root_place: Place
+    """Of the root, or of the file's beginning."""
+    identifiable: bool
+    """`identifiable: allowed`: DICOM files may name their patients."""
+    cases: tuple[Case, ...]
+    digest: str
+    """SHA-256 of the file's bytes, in hex."""

@@ -1,0 +1,1 @@
+"""Pure decisions: from manifest, facts and history to the steps of a run."""

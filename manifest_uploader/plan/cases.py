@@ -1,0 +1,314 @@
+"""Manifest, facts and history become steps: every decision of a run, and no look at anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Final
+
+from msgspec.structs import replace
+
+from manifest_uploader.manifest.model import Case, TargetKind
+from manifest_uploader.plan.inputs import PlanInputs, socket_of
+from manifest_uploader.plan.steps import DELETED, Action, CasePlan, Create, Fill, Plan
+from manifest_uploader.plan.values import ValuePlan, plan_value, wanted_entry
+from manifest_uploader.platform import targets
+from manifest_uploader.platform.model import ItemSeen
+from manifest_uploader.platform.requests import PkOf
+from manifest_uploader.state.events import Adopted, Failed, Gone, Renamed
+from manifest_uploader.state.history import EMPTY, CaseHistory, after
+from manifest_uploader.state.standing import Standing, standing_of
+
+HIGHEST_ORDER: Final = 2**31 - 1
+"""Grand Challenge: the largest order number."""
+
+_UNSURE: Final = "what became of its last change is not known; the next run asks again"
+
+
+def make_plan(inputs: PlanInputs, *, temporary: Callable[[], str]) -> Plan:
+    """What a run does, case by case, once nothing misfits.
+
+    Args:
+        inputs: all that is known.
+        temporary: makes a title that only we can have.
+
+    """
+    ordered = zip(inputs.manifest.cases, _auto_orders(inputs), strict=True)
+    cases = tuple(_plan_case(case, inputs, order, temporary) for case, order in ordered)
+    return Plan(cases, _proven(cases, inputs), _notes(inputs))
+
+
+# ── what came before ────────────────────────────────────────────────────────────────────────
+
+
+def _past(
+    case: Case, inputs: PlanInputs
+) -> tuple[CaseHistory, tuple[Adopted | Gone | Renamed, ...]]:
+    """What is known of a case, and what was found out about it just now."""
+    was = inputs.renamed.get(case.name)
+    past = _written(case, inputs)
+    found: tuple[Adopted | Gone | Renamed, ...] = ()
+    if was is not None:
+        found = (Renamed(case.name, case.name, was),)
+    if past.item is not None and _is_gone(past, inputs):
+        gone = Gone(case.name, case.name, past.item, anew=inputs.choices.recreate)
+        return after(past, gone), (*found, gone)
+    if past.item is None and inputs.choices.adopt and case.name in inputs.facts.looked:
+        adopted = _adopted(case, inputs, inputs.facts.looked[case.name])
+        return after(past, adopted), (*found, adopted)
+    return past, found
+
+
+def _written(case: Case, inputs: PlanInputs) -> CaseHistory:
+    """What is written down about a case, by whatever name."""
+    return inputs.history.cases.get(inputs.renamed.get(case.name, case.name), EMPTY)
+
+
+def _is_gone(past: CaseHistory, inputs: PlanInputs) -> bool:
+    return past.gone or past.item in inputs.facts.gone
+
+
+def _adopted(case: Case, inputs: PlanInputs, item: ItemSeen) -> Adopted:
+    """Values are compared; uploads that are there are taken as they are, unchecked."""
+    entries = []
+    for value in case.values:
+        held = item.sockets.get(value.socket)
+        wanted = wanted_entry(case, value, inputs)
+        if held is not None and (wanted.digest is None or wanted.digest == held.digest):
+            entries.append(replace(wanted, content=None, before=held.mark))
+    return Adopted(case.name, case.name, item.pk, case.title, tuple(entries))
+
+
+# ── one case ────────────────────────────────────────────────────────────────────────────────
+
+
+def _plan_case(
+    case: Case, inputs: PlanInputs, order: int | None, temporary: Callable[[], str]
+) -> CasePlan:
+    past, found = _past(case, inputs)
+    if past.gone:
+        return _untouched(case, past, found, Standing.GONE, DELETED)
+    if past.filling is not None:
+        return _untouched(case, past, found, Standing.UNSURE, past.words or _UNSURE)
+    value_plans = tuple(plan_value(case, value, past, inputs) for value in case.values)
+    create = _create(case, past, inputs, order, temporary)
+    fill = _fill(case, past, inputs, value_plans, create)
+    past, settled = _without_old_failures(case, past) if fill is None else (past, ())
+    plan = CasePlan(
+        case.name,
+        case.title,
+        _action(past, value_plans, fill),
+        standing_of(past),
+        past.item,
+        uploads=tuple(
+            value_plan.upload for value_plan in value_plans if value_plan.upload is not None
+        ),
+        create=create,
+        fill=fill,
+        waits=tuple(value_plan.wait for value_plan in value_plans if value_plan.wait is not None),
+        kind=_kind(case),
+        words=_words(past, value_plans),
+        failed=_failed(value_plans),
+        sockets=_shared(
+            tuple(
+                value_plan.entry.socket
+                for value_plan in value_plans
+                if value_plan.entry is not None
+            )
+        ),
+        found=(
+            *found,
+            *settled,
+            *(value_plan.found for value_plan in value_plans if value_plan.found is not None),
+        ),
+    )
+    changed = plan.action is Action.UPDATE
+    return replace(plan, standing=Standing.CHANGED) if changed else plan
+
+
+def _without_old_failures(case: Case, past: CaseHistory) -> tuple[CaseHistory, tuple[Failed, ...]]:
+    """The past of a case with nothing to send: what failed before is no longer wanted."""
+    wanted = {value.socket for value in case.values}
+    if past.words is None and past.sockets.keys() <= wanted:
+        return past, ()
+    sockets = {slug: socket for slug, socket in past.sockets.items() if slug in wanted}
+    over = (Failed(case.name, case.name, None, "", final=False),) if past.words is not None else ()
+    return replace(past, sockets=sockets, words=None), over
+
+
+def _untouched(
+    case: Case,
+    past: CaseHistory,
+    found: tuple[Adopted | Gone | Renamed, ...],
+    standing: Standing,
+    words: str,
+) -> CasePlan:
+    return CasePlan(
+        case.name,
+        case.title,
+        Action.NOTHING,
+        standing,
+        past.item,
+        kind=_kind(case),
+        words=words,
+        found=found,
+    )
+
+
+def _kind(case: Case) -> tuple[str, ...]:
+    return _shared(tuple(sorted(value.socket for value in case.values)))
+
+
+@lru_cache(maxsize=64)
+def _shared(sockets: tuple[str, ...]) -> tuple[str, ...]:
+    """The same tuple for all cases with the same sockets, which are most."""
+    return sockets
+
+
+def _create(
+    case: Case,
+    past: CaseHistory,
+    inputs: PlanInputs,
+    order: int | None,
+    temporary: Callable[[], str],
+) -> Create | None:
+    if past.item is not None:
+        return None
+    title = past.temporary or temporary()
+    call = targets.create(inputs.target, title=title, order=order)
+    return Create(f"{case.name}:create", case.name, title, order, call)
+
+
+def _fill(
+    case: Case,
+    past: CaseHistory,
+    inputs: PlanInputs,
+    value_plans: tuple[ValuePlan, ...],
+    create: Create | None,
+) -> Fill | None:
+    title = None if past.title == case.title else case.title
+    given = create.order if create is not None else past.order
+    order = case.order if case.order != given and _has_orders(inputs) else None
+    sent = [
+        (value_plan.value, value_plan.entry)
+        for value_plan in value_plans
+        if value_plan.entry is not None
+    ]
+    if title is None and order is None and not sent:
+        return None
+    values = tuple(
+        targets.value_json(value, socket_of(value, inputs), entry) for value, entry in sent
+    )
+    item = PkOf(create.step) if create is not None else past.item
+    assert item is not None, "what is not made here was made before"
+    return Fill(
+        f"{case.name}:fill",
+        case.name,
+        targets.fill(inputs.target, item=item, title=title, order=order, values=values),
+        title,
+        order,
+        tuple(entry for _, entry in sent),
+        look_first=past.item is not None,
+        repeated=past.repeated or any(value_plan.repeated for value_plan in value_plans),
+        temporary=_temporary_now(past, create),
+    )
+
+
+def _temporary_now(past: CaseHistory, create: Create | None) -> str | None:
+    """The title that the item bears before its first fill; None once it has its own."""
+    if past.title is not None:
+        return None
+    return create.title if create is not None else past.temporary
+
+
+def _action(past: CaseHistory, value_plans: tuple[ValuePlan, ...], fill: Fill | None) -> Action:
+    if fill is None:
+        waits = any(
+            value_plan.wait is not None and not value_plan.wait.last_look
+            for value_plan in value_plans
+        )
+        return Action.WAIT if waits else Action.NOTHING
+    if past.title is not None:
+        return Action.UPDATE
+    return Action.CREATE if past == EMPTY else Action.CONTINUE
+
+
+def _words(past: CaseHistory, value_plans: tuple[ValuePlan, ...]) -> str | None:
+    return "; ".join(_failed(value_plans)) or past.words
+
+
+def _failed(value_plans: tuple[ValuePlan, ...]) -> tuple[str, ...]:
+    return tuple(
+        f"{value_plan.value.socket}: {value_plan.failed}"
+        for value_plan in value_plans
+        if value_plan.failed
+    )
+
+
+def _has_orders(inputs: PlanInputs) -> bool:
+    return inputs.target.kind is TargetKind.READER_STUDY
+
+
+# ── orders, pilots, notes ───────────────────────────────────────────────────────────────────
+
+
+def _auto_orders(inputs: PlanInputs) -> list[int | None]:
+    """The order of every case, should it be made: its own, else behind all there are.
+
+    The platform's own numbering gives one number twice to items made at the same time.
+    """
+    if not _has_orders(inputs):
+        return [None] * len(inputs.manifest.cases)
+    known = [past.order for past in inputs.history.cases.values() if past.order is not None]
+    given = [case.order for case in inputs.manifest.cases if case.order is not None]
+    last = max([inputs.facts.highest_order, *known, *given])
+    orders: list[int | None] = []
+    for case in inputs.manifest.cases:
+        past = _written(case, inputs)
+        chosen = case.order if case.order is not None else past.order
+        if chosen is None and (past.item is None or _is_gone(past, inputs)):
+            last = chosen = min(last // 10 * 10 + 10, HIGHEST_ORDER)
+        orders.append(chosen)
+    return orders
+
+
+def _proven(cases: tuple[CasePlan, ...], inputs: PlanInputs) -> frozenset[tuple[str, ...]]:
+    return frozenset(
+        plan.kind
+        for plan, case in zip(cases, inputs.manifest.cases, strict=True)
+        if _written(case, inputs).title is not None
+    )
+
+
+def _notes(inputs: PlanInputs) -> tuple[str, ...]:
+    """What left the manifest: the platform has no call to delete, so it is only told."""
+    noun = targets.noun(inputs.target.kind)
+    moved = set(inputs.renamed.values())
+    left = [
+        (
+            f"case '{name}' is no longer in the manifest; "
+            f"its {noun} stays on the platform ({past.item})"
+        )
+        for name, past in inputs.history.cases.items()
+        if name not in inputs.names
+        and name not in moved
+        and past.item is not None
+        and not past.gone
+    ]
+    return (
+        *left,
+        *(note for case in inputs.manifest.cases for note in _left_sockets(case, inputs)),
+    )
+
+
+def _left_sockets(case: Case, inputs: PlanInputs) -> list[str]:
+    past = _written(case, inputs)
+    wanted = {value.socket for value in case.values}
+    if past.sockets.keys() <= wanted:
+        return []
+    return [
+        f"socket '{slug}' of case '{case.name}' is no longer in the manifest; "
+        "its value stays on the platform"
+        for slug in past.sockets
+        if slug not in wanted
+    ]

@@ -1,0 +1,100 @@
+"""What of a manifest does not fit the platform: problems that only the facts show."""
+
+from __future__ import annotations
+
+from manifest_uploader.manifest.model import Case, ImageValue, Value
+from manifest_uploader.manifest.problems import Problem
+from manifest_uploader.plan.inputs import PlanInputs
+from manifest_uploader.platform import targets
+from manifest_uploader.platform.sockets import misfit
+from manifest_uploader.state.history import EMPTY, CaseHistory
+from manifest_uploader.text import did_you_mean
+
+
+def misfits(inputs: PlanInputs) -> list[Problem]:
+    """Everything about the manifest that does not fit the platform, in the manifest's order."""
+    found: list[Problem] = []
+    for case in inputs.manifest.cases:
+        for value in case.values:
+            problem = _value_problem(case, value, inputs)
+            if problem is not None:
+                found.append(problem)
+        found += _title_problems(case, inputs)
+        found += _limit_problems(case, inputs)
+    return found
+
+
+def _value_problem(case: Case, value: Value, inputs: PlanInputs) -> Problem | None:
+    socket = inputs.facts.sockets.get(value.socket)
+    place = value.key or value.place
+    if socket is None:
+        hint = did_you_mean(value.socket, list(inputs.facts.sockets))
+        return Problem(f"the platform has no socket '{value.socket}'", place, hint)
+    found = misfit(value, socket)
+    if found is not None:
+        return Problem(found[0], value.place, found[1])
+    files = inputs.facts.values.get((case.name, value.socket))
+    if files is not None and files.files > 1 and socket.super_kind != "Image":
+        return Problem(
+            f"socket '{socket.slug}' of kind '{socket.kind}' takes one file, not {files.files}",
+            value.place,
+        )
+    return None
+
+
+def _title_problems(case: Case, inputs: PlanInputs) -> list[Problem]:
+    past = inputs.history.cases.get(inputs.renamed.get(case.name, case.name), EMPTY)
+    noun, place = targets.noun(inputs.target.kind), targets.place_noun(inputs.target.kind)
+    holder = inputs.facts.titles.get(case.title) if case.title else None
+    if holder is not None and past.title != case.title and not _may_adopt(case, past, inputs):
+        return [
+            Problem(
+                f"the {place} already has {_a(noun)} titled '{case.title}' ({holder})",
+                case.title_place,
+                "is it this case's own (the state was lost)? then --adopt takes it; "
+                "else choose another title",
+            )
+        ]
+    if (
+        case.title == ""
+        and not inputs.history.cases
+        and inputs.facts.items
+        and not inputs.choices.new
+    ):
+        return [
+            Problem(
+                f"case '{case.name}' has no title, and without a state nobody can tell whether "
+                f"the {place} holds it already",
+                case.title_place,
+                "is the state file beside the manifest? if this is new, add --new",
+            )
+        ]
+    return []
+
+
+def _a(noun: str) -> str:
+    return f"a{'n' * (noun[0] in 'aeiou')} {noun}"
+
+
+def _may_adopt(case: Case, past: CaseHistory, inputs: PlanInputs) -> bool:
+    return inputs.choices.adopt and past.item is None and case.name in inputs.facts.looked
+
+
+def _limit_problems(case: Case, inputs: PlanInputs) -> list[Problem]:
+    streams = [
+        value
+        for value in case.values
+        if not isinstance(value, ImageValue)
+        and (socket := inputs.facts.sockets.get(value.socket)) is not None
+        and socket.super_kind != "Value"
+    ]
+    if len(streams) <= inputs.choices.upload_limit:
+        return []
+    return [
+        Problem(
+            f"case '{case.name}' needs {len(streams)} uploads, and the account may hold "
+            f"{inputs.choices.upload_limit} at a time",
+            case.place,
+            "give it fewer sockets, or raise --upload-limit if the platform allows more",
+        )
+    ]

@@ -1,0 +1,1 @@
+"""Grand Challenge, independent of any run: how to reach it, what it answers, what it holds."""

@@ -1,0 +1,135 @@
+"""Questions to the platform: an item, a title, upload rows, failed import sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from manifest_uploader.digests import Json
+from manifest_uploader.errors import PlatformRefused
+from manifest_uploader.platform import targets
+from manifest_uploader.platform.items import is_pk, item_seen
+from manifest_uploader.platform.model import ItemSeen, Target
+from manifest_uploader.platform.responses import Response, results_of
+
+if TYPE_CHECKING:  # it costs 0.1 s of CPU, which commands without a network save
+    from manifest_uploader.platform.client import Client
+
+_GONE = 404
+_LONGEST_WORDS = 2000
+"""Characters of the platform's words that are kept."""
+
+
+class ItemHidden(PlatformRefused):
+    """The platform neither shows an item nor says that it is gone."""
+
+
+class FailedImport(Struct, frozen=True):
+    """A failed import session: the only words the platform has for a failed import."""
+
+    pk: str
+    words: str
+    uploads: frozenset[str]
+    """Empty where the first stage of the import had taken them in."""
+
+
+def get_item(client: Client, target: Target, pk: str) -> ItemSeen | None:
+    """The item as it is now; None if the platform no longer has it.
+
+    Raises:
+        ItemHidden: the answer tells neither.
+
+    """
+    answer = client.get(f"{targets.items_path(target.kind)}{pk}/")
+    if answer.status == _GONE:
+        return None
+    item = item_seen(answer.json) if answer.ok else None
+    if item is None:
+        raise ItemHidden(
+            f"the platform does not show the {targets.noun(target.kind)} {pk} ({answer.status})",
+            hint="try again later; nothing was sent to it",
+        )
+    return item
+
+
+def list_items(client: Client, target: Target) -> Iterator[ItemSeen]:
+    """All items of the target, as one page after the other shows them."""
+    path = targets.items_path(target.kind)
+    for page in client.pages(path, **targets.items_filter(target)):
+        for entry in page:
+            if (item := item_seen(entry)) is not None:
+                yield item
+
+
+def count_items(client: Client, target: Target) -> int:
+    """How many items the target holds."""
+    query = {**targets.items_filter(target), "limit": 1}
+    return _count(client.call("GET", targets.items_path(target.kind), params=query), "items")
+
+
+def find_by_title(client: Client, target: Target, titles: frozenset[str]) -> dict[str, str]:
+    """Title → pk of those that the target holds; lists all of it, for there is no filter."""
+    return {
+        item.title: item.pk
+        for item in list_items(client, target)
+        if item.title is not None and item.title in titles
+    }
+
+
+def count_rows(client: Client) -> int:
+    """How many upload rows the account holds."""
+    return _count(client.get("uploads/", limit=1), "uploads")
+
+
+def list_rows(client: Client) -> dict[str, str]:
+    """Pk → status of the account's upload rows.
+
+    The list changes while one pages: a row that is missing here need not be gone.
+    """
+    return {
+        entry["pk"]: str(entry.get("status"))
+        for page in client.pages("uploads/")
+        for entry in page
+        if isinstance(entry, dict) and is_pk(entry.get("pk"))
+    }
+
+
+def is_row_gone(client: Client, pk: str) -> bool:
+    """The upload row is no longer there: an import took it, or the clean-up."""
+    return client.get(f"uploads/{pk}/").status == _GONE
+
+
+def rows_of(client: Client, pks: Iterable[str]) -> dict[str, str]:
+    """Pk → status of those rows that are still there: certain, unlike a list."""
+    wanted = set(pks)
+    if not wanted:
+        return {}
+    found = {pk: status for pk, status in list_rows(client).items() if pk in wanted}
+    for pk in wanted - found.keys() if len(wanted - found.keys()) < len(wanted) / 2 + 20 else ():
+        answer = client.get(f"uploads/{pk}/")
+        if answer.ok and isinstance(answer.json, dict):
+            found[pk] = str(answer.json.get("status"))
+    return found
+
+
+def failed_imports(client: Client) -> Iterator[FailedImport]:
+    """All failed import sessions of the account, in no order."""
+    for page in client.pages("cases/upload-sessions/"):
+        for entry in page:
+            if isinstance(entry, dict) and entry.get("status") == "Failed":
+                yield from _sessions(entry)
+
+
+def _sessions(entry: dict[str, Json]) -> Iterator[FailedImport]:
+    pk, uploads = entry.get("pk"), entry.get("user_uploads")
+    named = frozenset(str(one) for one in uploads) if isinstance(uploads, list) else frozenset()
+    if is_pk(pk):
+        yield FailedImport(str(pk), str(entry.get("error_message") or "")[:_LONGEST_WORDS], named)
+
+
+def _count(answer: Response, what: str) -> int:
+    results_of(answer, what)
+    count = answer.json.get("count")
+    return count if isinstance(count, int) else len(answer.json["results"])

@@ -1,0 +1,141 @@
+"""Items as the platform shows them: what they hold, and whether a fill has acted on them."""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import re
+from typing import Final, TypeGuard
+from urllib.parse import urlsplit
+
+from manifest_uploader.digests import Json, image_digest, json_digest
+from manifest_uploader.platform.model import Entry, ItemSeen, SocketSeen
+
+UUID: Final = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+"""As a regular expression."""
+_UUID: Final = re.compile(UUID)
+
+
+def is_pk(value: Json) -> TypeGuard[str]:
+    """The value is a UUID, as the platform's pks are."""
+    return isinstance(value, str) and _UUID.fullmatch(value) is not None
+
+
+def item_seen(answer: Json) -> ItemSeen | None:
+    """The item of an answer; None where the answer is none.
+
+    Newer servers send only `title_safe`, which is the title with HTML stripped and escaped.
+    """
+    if not isinstance(answer, dict) or not is_pk(answer.get("pk")):
+        return None
+    order = answer.get("order")
+    return ItemSeen(
+        answer["pk"],
+        _title(answer),
+        order if isinstance(order, int) and not isinstance(order, bool) else None,
+        _sockets(answer.get("values")),
+    )
+
+
+def _title(answer: dict[str, Json]) -> str | None:
+    if isinstance(answer.get("title"), str):
+        return str(answer["title"])
+    safe = answer.get("title_safe")
+    return html.unescape(safe) if isinstance(safe, str) else None
+
+
+def _sockets(values: Json) -> dict[str, SocketSeen]:
+    if not isinstance(values, list):
+        return {}
+    found = ((_slug(one), _socket_seen(one)) for one in values if isinstance(one, dict))
+    return {slug: seen for slug, seen in found if slug is not None and seen is not None}
+
+
+def _slug(value: dict[str, Json]) -> str | None:
+    socket = value.get("interface") or value.get("socket")
+    slug = socket.get("slug") if isinstance(socket, dict) else socket
+    return slug if isinstance(slug, str) else None
+
+
+def _socket_seen(value: dict[str, Json]) -> SocketSeen | None:
+    pk = value.get("pk")
+    image, file = value.get("image"), value.get("file")
+    if image:
+        found = _UUID.findall(str(image))
+        image_pk = found[-1].lower() if found else str(image)
+        return SocketSeen(str(pk or image_pk), image_digest(image_pk), image_pk)
+    if file:
+        return SocketSeen(str(pk or _file_mark(str(file))), None)
+    if value.get("value") is None:
+        return None
+    digest = json_digest(value["value"])
+    return SocketSeen(str(pk or digest), digest)
+
+
+def _file_mark(address: str) -> str:
+    """Tells one file address from another without keeping it."""
+    return "file:" + hashlib.sha256(urlsplit(address).path.encode()).hexdigest()[:32]
+
+
+def holds(entry: Entry, item: ItemSeen) -> SocketSeen | None:
+    """What the socket holds, if that is what the entry put there; None otherwise.
+
+    JSON values and existing images are compared; what came by an upload is told by being
+    another value than before the fill.
+    """
+    held = item.sockets.get(entry.socket)
+    if held is None:
+        return None
+    if entry.digest is not None:
+        return held if held.digest == entry.digest else None
+    return held if held.mark != entry.before else None
+
+
+def has_acted(
+    item: ItemSeen,
+    *,
+    entries: tuple[Entry, ...],
+    title: str | None,
+    temporary: str | None,
+    gone: frozenset[str],
+) -> bool:
+    """The item shows that a fill acted. A fill is atomic: any trace of it proves all of it.
+
+    Args:
+        item: as it is now.
+        entries: what the fill puts in its sockets; none of it was there before.
+        title: what the fill sets, None for nothing.
+        temporary: the title before the first fill, None if this is a later one.
+        gone: the pks of uploads whose rows are gone: an import took them.
+
+    """
+    if temporary is not None and item.title is not None:
+        return item.title != temporary
+    if title is not None and item.title is not None and item.title == title.strip():
+        return True
+    return any(entry.upload in gone or _is_new(entry, item) for entry in entries)
+
+
+def shows_at_once(
+    item: ItemSeen, *, entries: tuple[Entry, ...], title: str | None, temporary: str | None
+) -> bool:
+    """Had the fill acted, the item would show it by now: titles and plain values need no import.
+
+    Of uploads nothing shows until they are imported, which may take hours. Arguments as for
+    `has_acted`.
+    """
+    has_title = item.title is not None and (temporary is not None or title is not None)
+    return has_title or any(
+        entry.digest is not None and not _was_there(entry, item) for entry in entries
+    )
+
+
+def _is_new(entry: Entry, item: ItemSeen) -> bool:
+    held = holds(entry, item)
+    return held is not None and held.mark != entry.before
+
+
+def _was_there(entry: Entry, item: ItemSeen) -> bool:
+    """A value that the socket held before the fill, which therefore left it out."""
+    held = holds(entry, item)
+    return held is not None and held.mark == entry.before

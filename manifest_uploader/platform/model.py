@@ -1,0 +1,72 @@
+"""Sockets, targets and items as the platform shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from manifest_uploader.manifest.model import TargetKind
+
+
+class Socket(Struct, frozen=True):
+    """A named slot of the platform."""
+
+    slug: str
+    title: str
+    kind: str
+    """As the platform spells it: Image, Float, PDF file …"""
+    super_kind: str
+    """Image, Value or File."""
+    relative_path: str
+    """Ends with `.json` for a JSON kind that is stored as a file."""
+
+
+class Target(Struct, frozen=True):
+    """The reader study or archive, as the platform knows it."""
+
+    kind: TargetKind
+    slug: str
+    pk: str
+
+
+class SocketSeen(Struct, frozen=True):
+    """What an item holds in one socket."""
+
+    mark: str
+    """Changes whenever another value takes its place: its own pk, else its image or file."""
+    digest: str | None
+    """Comparable with `Entry.digest`: of a JSON value or an existing image; None for a file."""
+    image: str | None = None
+    """The pk of the image, if it is one."""
+
+
+class ItemSeen(Struct, frozen=True):
+    """An item as the platform shows it."""
+
+    pk: str
+    title: str | None
+    """None where the platform names no title at all."""
+    order: int | None
+    sockets: Mapping[str, SocketSeen]
+
+
+class Entry(Struct, frozen=True):
+    """What a fill puts in one socket."""
+
+    socket: str
+    digest: str | None
+    """Of a JSON value (`json:…`) or an existing image (`image:…`), known beforehand;
+    None for an upload, whose content its own step tells."""
+    stat: str | None = None
+    """Of the local files, where there are any."""
+    upload: str | None = None
+    """The pk of the completed upload, once known."""
+    step: str | None = None
+    """The step that uploads it; None where nothing travels as bytes or `upload` is known."""
+    content: str | None = None
+    """Of an upload: the content's digest, once known."""
+    before: str | None = None
+    """The mark of what the socket held before the fill; None: nothing."""
+    source: str | None = None
+    """The files, as the manifest names them; not kept."""

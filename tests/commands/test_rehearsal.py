@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from manifest_uploader.commands import rehearsal
+from manifest_uploader.manifest.model import Value
+from manifest_uploader.sandbox.sockets import parse_socket
+from tests.helpers import case, files, image, manifest, pk, plain
+
+
+def kinds(*values: Value) -> list[str]:
+    """What is made up for one socket from the values of several cases."""
+    whole = manifest(*(case(f"c{number}", value) for number, value in enumerate(values)))
+    return [one.partition("=")[2] for one in rehearsal.sockets(whole)]
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        *[([1], "Float"), ([1, 2.5], "Float"), ([True], "Bool"), (["a", ""], "String")],
+        *[([1, True], "Anything"), ([1, "a"], "Anything"), ([[]], "Anything"), ([{}], "Anything")],
+    ],
+)
+def test_values_tell_their_kind(values: list[Any], kind: str) -> None:
+    assert kinds(*(plain("x", value) for value in values)) == [kind]
+
+
+@pytest.mark.parametrize(
+    ("paths", "kind"),
+    [
+        *[("a.mha", "Image"), ("ct/*.dcm", "Image"), ("a.pdf", "PDF file"), ("A.PDF", "PDF file")],
+        *[("t.csv", "CSV file"), ("t.zip", "ZIP file"), ("f.json", "Anything:file")],
+        *[("m.obj", "OBJ file"), ("m.mp4", "MP4 file"), ("folder", "Image")],
+    ],
+)
+def test_files_tell_their_kind_by_their_ending(paths: str, kind: str) -> None:
+    assert kinds(files("x", paths)) == [kind]
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ([files("x", "a.pdf"), files("x", "b.csv")], "Image"),
+        ([files("x", "a.json"), plain("x", 1)], "Anything"),
+        ([image("x")], "Image"),
+        ([image("x"), files("x", "a.mha")], "Image"),
+    ],
+)
+def test_what_cases_disagree_about_gets_the_widest_kind(values: list[Value], kind: str) -> None:
+    assert kinds(*values) == [kind]
+
+
+def test_every_socket_is_made_up_once_and_can_be_understood() -> None:
+    whole = manifest(
+        case("a", files("ct-image"), plain("some-score", 1), files("report", "a.pdf")),
+        case("b", files("ct-image"), plain("findings", {})),
+    )
+
+    found = rehearsal.sockets(whole)
+
+    assert [parse_socket(one).slug for one in found] == [
+        *("ct-image", "some-score", "report", "findings")
+    ]
+
+
+def test_existing_images_are_made_up_each_once() -> None:
+    whole = manifest(case("a", image("x", 1), image("y", 2)), case("b", image("x", 1)))
+
+    assert rehearsal.images(whole) == (pk(1), pk(2))

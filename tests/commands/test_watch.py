@@ -1,0 +1,282 @@
+"""`status --watch`: what it shows of a state file that grows."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from manifest_uploader.commands import watch
+from manifest_uploader.errors import StateDamaged, StateUnwritable
+from manifest_uploader.manifest.model import Manifest
+from manifest_uploader.manifest.parser import parse
+from manifest_uploader.state.file import Tail
+from manifest_uploader.state.standing import Standing
+from tests.entry import ENTRY, environment
+from tests.report.helpers import NOON, Line, binding, entry, whole_case, write_manifest, write_state
+
+
+class Enough(Exception):
+    """Ends a watch, as Ctrl-C does."""
+
+
+def manifest_of(folder: Path, *names: str) -> Manifest:
+    path = write_manifest(folder / "m.yaml", [entry(name) for name in names])
+    return parse(path.read_bytes(), "m.yaml")
+
+
+def add(path: Path, lines: list[Line]) -> None:
+    with path.open("a") as file:
+        file.writelines(json.dumps(line) + "\n" for line in lines)
+
+
+def watched(manifest: Manifest, path: Path, *steps: Any) -> list[str]:
+    """The lines that are shown while the steps are done, one after each look."""
+    said: list[str] = []
+    left = iter(steps)
+
+    def sleep(_: float) -> None:
+        said.append("--")
+        step = next(left, None)
+        if step is None:
+            raise Enough
+        step()
+
+    with contextlib.suppress(Enough):
+        watch.watch(manifest, path, watch.Lines(said.append), sleep=sleep)
+    return said
+
+
+# ── the file's end ──────────────────────────────────────────────────────────────────────────
+
+
+def test_only_what_was_appended_is_read(tmp_path: Path) -> None:
+    path = write_state(tmp_path / "s.jsonl", whole_case("a", NOON))
+    tail = Tail(path)
+
+    first = tail.look()
+    add(path, whole_case("b", NOON))
+    second, third = tail.look(), tail.look()
+
+    assert ({"a"}, {"b"}, 0) == (
+        {record.event.case for record in first.records},  # type: ignore[union-attr]
+        {record.event.case for record in second.records},  # type: ignore[union-attr]
+        len(third.records),
+    )
+
+
+def test_a_torn_line_waits_for_its_end(tmp_path: Path) -> None:
+    path = write_state(tmp_path / "s.jsonl", [])
+    tail = Tail(path)
+    line = json.dumps(whole_case("a", NOON)[0])
+
+    with path.open("a") as file:
+        file.write(line[:20])
+    torn = tail.look()
+    with path.open("a") as file:
+        file.write(line[20:] + "\n")
+
+    assert (len(torn.records), len(tail.look().records)) == (0, 1)
+
+
+def test_a_file_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> None:
+    tail = Tail(tmp_path / "s.jsonl")
+
+    before = tail.look()
+    write_state(tmp_path / "s.jsonl", whole_case("a", NOON))
+
+    assert before == type(before)((), anew=False)
+    assert tail.look().records
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")
+@pytest.mark.parametrize("what", ["pipe", "folder", "/dev/zero"])
+def test_only_a_file_is_watched(tmp_path: Path, what: str) -> None:
+    path = tmp_path / "s.jsonl"
+    if what == "pipe":
+        os.mkfifo(path)
+    elif what == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to(what)
+
+    with pytest.raises(StateUnwritable, match="is not a regular file"):
+        Tail(path).look()
+
+
+@pytest.mark.parametrize("how", ["replaced", "cut"])
+def test_another_file_in_its_place_is_read_anew(tmp_path: Path, how: str) -> None:
+    path = write_state(tmp_path / "s.jsonl", whole_case("a", NOON))
+    tail = Tail(path)
+    tail.look()
+
+    if how == "replaced":
+        lines = [*whole_case("b", NOON), *whole_case("c", NOON)]
+        write_state(tmp_path / "new", lines).replace(path)
+    else:
+        write_state(path, whole_case("b", NOON)[:2])
+    found = tail.look()
+
+    assert found.anew
+    assert found.records[0].event.case == "b"  # type: ignore[union-attr]
+
+
+def test_a_damaged_line_is_told(tmp_path: Path) -> None:
+    path = write_state(tmp_path / "s.jsonl", [])
+    tail = Tail(path)
+    tail.look()
+    add(path, [{"time": 1, "event": "nonsense"}])
+
+    with pytest.raises(StateDamaged, match=":2: damaged"):
+        tail.look()
+
+
+# ── what is shown ───────────────────────────────────────────────────────────────────────────
+
+
+def test_lines_tell_what_changed_and_when_all_is_over(tmp_path: Path) -> None:
+    path = tmp_path / "s.jsonl"
+
+    said = watched(
+        manifest_of(tmp_path, "a", "b"),
+        path,
+        lambda: write_state(path, whole_case("a", NOON)[:2]),
+        lambda: add(path, whole_case("a", NOON)[2:]),
+        lambda: None,
+        lambda: add(path, whole_case("b", NOON, words="no image")),
+    )
+
+    assert [line.split(" (")[0] for line in said] == [
+        "0 of 2 cases ended; 2 new; no run is at work",
+        "--",
+        "0 of 2 cases ended; 1 new, 1 uploading, 1.0 KiB sent; no run is at work",
+        "--",
+        "a: done",
+        "1 of 2 cases ended; 1 new, 1 done, 1.0 KiB sent; no run is at work",
+        "--",
+        "--",
+        "b: failed: ct-image: no image",
+        "2 of 2 cases ended; 1 done, 1 failed, 2.0 KiB sent; no run is at work",
+        "over: 1 of 2 cases done; Ctrl-C leaves",
+        "--",
+    ]
+
+
+def test_what_was_done_before_is_one_line(tmp_path: Path) -> None:
+    path = write_state(tmp_path / "s.jsonl", whole_case("a", NOON))
+
+    said = watched(manifest_of(tmp_path, "a", "b"), path)
+
+    assert said == ["1 of 2 cases ended; 1 new, 1 done, 1.0 KiB sent; no run is at work", "--"]
+
+
+def test_a_pause_is_told_as_long_as_it_is_one(tmp_path: Path) -> None:
+    follower = watch.Follower(manifest_of(tmp_path, "a"))
+    paused = {"time": NOON, "event": "paused", "case": "a", "step": "a/ct-image",
+              "socket": "ct-image", "why": "too many uploads"}  # fmt: skip
+    path = write_state(tmp_path / "s.jsonl", [paused])
+
+    follower.take(Tail(path).look().records, anew=False)
+
+    assert follower.view((), now=NOON + 10, holder=None).paused == "too many uploads"
+    assert follower.view((), now=NOON + 999, holder=None).paused is None
+
+
+def test_the_live_view_fits_and_names_who_runs_it(tmp_path: Path) -> None:
+    counts = {Standing.DONE: 1, Standing.NEW: 3}
+    view = watch.View(counts, (), 2048, "too many uploads", "alice on node17 since 10:32")
+
+    assert watch.live_lines(view, 60, []) == [
+        "[#####---------------] 1 of 4 cases ended",
+        "3 new, 1 done, 2.0 KiB sent",
+        "waiting for room: too many uploads",
+        "run by alice on node17 since 10:32",
+        "Ctrl-C leaves; the run goes on",
+    ]
+
+
+# ── the command ─────────────────────────────────────────────────────────────────────────────
+
+
+@contextlib.contextmanager
+def watching(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [*ENTRY, "status", "m.yaml", "--watch", *arguments],
+        cwd=folder,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def line_of(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().rstrip("\n")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are sent differently on Windows")
+def test_it_follows_a_run_through_the_state_file_until_ctrl_c(tmp_path: Path) -> None:
+    manifest_of(tmp_path, "a")
+    with watching(tmp_path) as process:
+        before = line_of(process)
+        write_state(tmp_path / "m.state.jsonl", whole_case("a", NOON))
+        after = [line_of(process), line_of(process), line_of(process)]
+        process.send_signal(signal.SIGINT)
+        code = process.wait(timeout=30)
+
+    assert before == "0 of 1 case ended; 1 new; no run is at work"
+    assert after[0].startswith("a: done (")
+    assert after[2] == "over: 1 of 1 case done; Ctrl-C leaves"
+    assert code == 130
+
+
+def test_it_is_idle_between_two_looks(tmp_path: Path) -> None:
+    import psutil
+
+    manifest_of(tmp_path, "a")
+    with watching(tmp_path) as process:
+        line_of(process)
+        before = psutil.Process(process.pid).cpu_times()
+        time.sleep(2)
+        after = psutil.Process(process.pid).cpu_times()
+
+    assert (after.user - before.user) + (after.system - before.system) < 0.2
+
+
+def test_json_lines_come_with_every_change(tmp_path: Path) -> None:
+    manifest_of(tmp_path, "a")
+    with watching(tmp_path, "--json") as process:
+        first = json.loads(line_of(process))
+        write_state(tmp_path / "m.state.jsonl", whole_case("a", NOON))
+        case, summary = json.loads(line_of(process)), json.loads(line_of(process))
+
+    assert first == {"event": "summary", "cases": {"total": 1, "new": 1}}
+    assert (case["case"], case["state"]) == ("a", "done")
+    assert summary["cases"] == {"total": 1, "done": 1}
+
+
+def test_a_damaged_state_ends_it_with_its_place(tmp_path: Path) -> None:
+    manifest_of(tmp_path, "a")
+    (tmp_path / "m.state.jsonl").write_text(json.dumps(binding()) + "\n{}\n")
+
+    with watching(tmp_path) as process:
+        _, err = process.communicate(timeout=30)
+
+    assert "m.state.jsonl:2: damaged" in err
+    assert process.returncode == 3

@@ -1,0 +1,567 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from manifest_uploader.digests import image_digest, json_digest
+from manifest_uploader.engine.imports.judge import ROW_LIFE_S, Seen, judge
+from manifest_uploader.engine.imports.watcher import Watcher
+from manifest_uploader.engine.outcomes import Outcome, Watched
+from manifest_uploader.plan.steps import Wait, Watch
+from manifest_uploader.platform.endpoints import FailedImport
+from manifest_uploader.platform.model import ItemSeen, SocketSeen
+from manifest_uploader.sandbox import Fault
+from manifest_uploader.sandbox import Seen as Request
+from manifest_uploader.state.events import Confirmed, Gone, ImportFailed, Noticed
+from tests.box import Box, Faulty, mha, wait_for
+from tests.helpers import SOCKETS, file_seen, pk, seen, some, value_seen, wait
+
+NO_IMAGE = "Image validation for socket Ct Image failed with error: 1 file could not be imported."
+TWO = "Image validation for socket Ct Image failed with error: Image imports should result …"
+UNKNOWN = "Image validation for socket Ct Image failed with error: ."
+NAMED = FailedImport(pk(50), NO_IMAGE, frozenset({pk(7)}))
+UNNAMED = FailedImport(pk(51), TWO, frozenset())
+DAY = 86_400.0
+
+
+def looked(item: ItemSeen | None = None, **more: Any) -> Seen:
+    """What a look showed, a minute after the fill; without an item it was not looked at."""
+    usual: dict[str, Any] = {
+        "now": 1060.0,
+        "items": {} if item is None else {item.pk: item},
+        "gone_since": {},
+        "sessions": (),
+        "first_seen": {},
+        "latest_file": 0.0,
+    }
+    return Seen(**{**usual, **more})
+
+
+def judged(one: Wait, found: Seen, *, rivals: int = 1) -> Outcome | None:
+    return judge(one, found, refused_after_s=1800.0, rivals=rivals)
+
+
+def failure(one: Wait, found: Seen, *, rivals: int = 1) -> ImportFailed:
+    end = judged(one, found, rivals=rivals)
+    assert isinstance(end, ImportFailed), end
+    return end
+
+
+EMPTY = seen(title="A")
+GONE = {pk(7): 1030.0}
+
+
+# ── judge: it came ──────────────────────────────────────────────────────────────────────────
+
+
+def test_an_image_that_is_another_than_before_is_seen() -> None:
+    item = seen(ct_image=SocketSeen("12", image_digest(pk(9)), pk(9)))
+
+    assert judged(wait(before="11"), looked(item)) == Confirmed(
+        "a", "a/ct-image", "ct-image", pk(9)
+    )
+
+
+def test_a_file_that_is_another_than_before_is_seen() -> None:
+    found = judged(wait("report", before="11"), looked(seen(report=file_seen("12"))))
+
+    assert found == Confirmed("a", "a/report", "report", "12")
+
+
+@pytest.mark.parametrize("gone", [{}, GONE])
+def test_the_value_of_before_is_not_the_new_one(gone: dict[str, float]) -> None:
+    assert (
+        judged(wait(before="11"), looked(seen(ct_image=file_seen("11")), gone_since=gone)) is None
+    )
+
+
+def test_an_equal_value_is_seen() -> None:
+    one = wait("some-score", upload=None, digest=json_digest(2))
+
+    found = judged(one, looked(seen(some_score=value_seen(2.0, "5"))))
+
+    assert found == Confirmed("a", "a/some-score", "some-score", "5")
+
+
+@pytest.mark.parametrize("item", [seen(), seen(some_score=value_seen(3))])
+def test_a_value_that_is_another_after_all_has_failed(item: ItemSeen) -> None:
+    one = wait("some-score", upload=None, digest=json_digest(2))
+
+    assert "holds another value" in failure(one, looked(item)).words
+    assert judged(one, looked()) is None
+
+
+def test_what_came_is_seen_whatever_sessions_say() -> None:
+    item = seen(ct_image=file_seen("12"))
+
+    found = judged(wait(), looked(item, sessions=(NAMED, UNNAMED), gone_since=GONE))
+
+    assert isinstance(found, Confirmed)
+
+
+def test_an_item_that_is_gone_ends_the_wait() -> None:
+    assert judged(wait(), looked(items={pk(1): None})) == Gone("a", "a:fill", pk(1))
+
+
+# ── judge: the first stage failed ───────────────────────────────────────────────────────────
+
+
+def test_a_session_that_names_the_upload_has_the_words() -> None:
+    found = failure(wait(source="ct/*.dcm"), looked(sessions=(NAMED,)))
+
+    assert (found.step, found.socket, found.words) == ("a/ct-image", "ct-image", NO_IMAGE)
+    assert (found.source, found.lost) == ("ct/*.dcm", False)
+
+
+def test_a_session_of_before_the_fill_means_nothing() -> None:
+    old = looked(sessions=(NAMED,), first_seen={NAMED.pk: 999.0})
+    new = looked(sessions=(NAMED,), first_seen={NAMED.pk: 1000.0})
+
+    assert judged(wait(), old) is None
+    assert isinstance(judged(wait(), new), ImportFailed)
+
+
+def test_a_session_of_another_upload_means_nothing() -> None:
+    assert judged(wait(upload=pk(8)), looked(sessions=(NAMED,))) is None
+
+
+def test_a_repetition_of_a_fill_that_fails_without_words_means_nothing() -> None:
+    second = replace(NAMED, words=UNKNOWN)
+
+    assert judged(wait(repeated=True), looked(sessions=(second,))) is None
+    assert isinstance(judged(wait(), looked(sessions=(second,))), ImportFailed)
+    assert isinstance(judged(wait(repeated=True), looked(sessions=(NAMED,))), ImportFailed)
+
+
+# ── judge: the second stage failed ──────────────────────────────────────────────────────────
+
+
+def test_a_session_without_uploads_means_the_wait_whose_row_is_gone() -> None:
+    assert failure(wait(), looked(EMPTY, sessions=(UNNAMED,), gone_since=GONE)).words == TWO
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        looked(EMPTY, sessions=(UNNAMED,)),
+        looked(sessions=(UNNAMED,), gone_since=GONE),
+        looked(EMPTY, sessions=(UNNAMED,), gone_since=GONE, first_seen={UNNAMED.pk: 999.0}),
+        looked(
+            EMPTY,
+            sessions=(replace(UNNAMED, words=TWO.replace("Ct Image", "Mr Image")),),
+            gone_since=GONE,
+        ),
+    ],
+    ids=["row there", "not looked at", "older", "another socket"],
+)
+def test_a_session_without_uploads_means_nobody_otherwise(found: Seen) -> None:
+    assert judged(wait(), found) is None
+
+
+def test_among_rivals_a_session_means_one_only_if_there_is_one_for_each() -> None:
+    other = replace(UNNAMED, pk=pk(52))
+    one = looked(EMPTY, sessions=(UNNAMED,), gone_since=GONE)
+    two = looked(EMPTY, sessions=(UNNAMED, other), gone_since=GONE)
+
+    assert judged(wait(), one, rivals=2) is None
+    assert failure(wait(), two, rivals=2).words.endswith("several fit)")
+
+
+def test_a_row_that_is_gone_for_ten_minutes_without_a_value_has_failed() -> None:
+    early = looked(EMPTY, gone_since=GONE, now=1030.0 + 600)
+    late = replace(early, now=1030.0 + 601)
+
+    assert judged(wait(), early) is None
+    assert "no value came of it" in failure(wait(), late).words
+    assert judged(wait(), replace(late, items={})) is None
+
+
+def test_a_row_that_is_gone_after_a_day_was_cleaned_up() -> None:
+    found = failure(wait(), looked(EMPTY, gone_since=GONE, now=1000.0 + ROW_LIFE_S + 1))
+
+    assert found.lost
+    assert "cleaned the upload up" in found.words
+
+
+# ── judge: a file without a word ────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("waited", "latest", "refused"),
+    [
+        *[(1799.0, 0.0, False), (1800.0, 0.0, True), (119.0, 1001.0, False)],
+        *[(120.0, 1001.0, True), (120.0, 1000.0, False), (120.0, 999.0, False)],
+    ],
+)
+def test_a_file_that_stays_without_a_word_is_refused_in_the_end(
+    waited: float, latest: float, refused: bool
+) -> None:
+    found = judged(wait("report"), looked(now=1000.0 + waited, latest_file=latest))
+
+    assert isinstance(found, ImportFailed) is refused
+
+
+def test_an_image_that_stays_is_only_queued() -> None:
+    assert judged(wait(), looked(now=1000.0 + 10 * DAY, latest_file=2000.0)) is None
+
+
+def test_refused_after_can_be_shorter_than_two_minutes() -> None:
+    found = looked(now=1005.0, latest_file=1001.0)
+
+    assert isinstance(judge(wait("report"), found, refused_after_s=5.0), ImportFailed)
+
+
+@some
+@given(
+    st.sampled_from(["ct-image", "report", "some-score"]),
+    st.booleans(),
+    st.booleans(),
+    st.floats(0, 3 * DAY),
+    st.sampled_from([(), (NAMED,), (UNNAMED,), (NAMED, UNNAMED)]),
+    st.sampled_from([None, EMPTY, seen(ct_image=file_seen("11"))]),
+    st.integers(1, 3),
+)
+def test_no_wait_ends_well_without_its_value(
+    slug: str,
+    uploaded: bool,
+    gone: bool,
+    waited: float,
+    sessions: tuple[FailedImport, ...],
+    item: ItemSeen | None,
+    rivals: int,
+) -> None:
+    one = wait(slug, before="11", upload=pk(7) if uploaded else None)
+    found = looked(item, now=1000.0 + waited, sessions=sessions, gone_since=GONE if gone else {})
+
+    end = judged(one, found, rivals=rivals)
+
+    assert not isinstance(end, Confirmed)
+    assert not (isinstance(end, ImportFailed) and end.lost) or (gone and waited > DAY)
+
+
+# ── the watcher, against a sandbox ──────────────────────────────────────────────────────────
+
+
+@dataclass
+class Bench:
+    """A watcher of a sandbox, whose clock the test sets."""
+
+    box: Box
+    hook: Faulty
+    now: float = 1e9
+    watcher: Watcher = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.anew()
+
+    def anew(self, **more: Any) -> None:
+        """A watcher as the next run has it."""
+        self.watcher = Watcher(
+            self.box.client,
+            self.box.target(),
+            **{"sessions": {}, "refused_after_s": 1800.0, "clock": lambda: self.now, **more},
+        )
+
+    def image(self, content: bytes, slug: str = "ct-image", *, name: str = "a") -> Wait:
+        """Begin an import of an image into a new item."""
+        item, upload = self.box.make(name), self.box.upload(content=content)
+        self.box.with_image(item, slug, upload)
+        return self.wait(item, slug, upload, name=name)
+
+    def file(self, slug: str, content: bytes, *, name: str = "a") -> Wait:
+        item, upload = self.box.make(name), self.box.upload("x.json", content)
+        self.box.with_file(item, slug, upload)
+        return self.wait(item, slug, upload, name=name)
+
+    def wait(
+        self, item: str, slug: str, upload: str | None, *, name: str = "a", **more: Any
+    ) -> Wait:
+        title = SOCKETS[slug].title
+        image = SOCKETS[slug].super_kind == "Image"
+        return Wait(name, item, slug, title, image, None, upload, None, self.now, **more)
+
+    def watch(self, *waits: Wait, after: float = 30.0, **more: Any) -> list[Outcome]:
+        """What a look brings so many seconds later; the last is `Watched`."""
+        self.now += after
+        self.hook.seen.clear()
+        found = list(self.watcher.watch(Watch(waits, **more)))
+        assert isinstance(found[-1], Watched)
+        return found
+
+    def ends(self, *waits: Wait, after: float = 30.0) -> list[Outcome]:
+        kept = (Confirmed, ImportFailed, Gone)
+        return [one for one in self.watch(*waits, after=after) if isinstance(one, kept)]
+
+
+@pytest.fixture
+def session(begin: Callable[..., Box]) -> Bench:
+    hook = Faulty()
+    return Bench(begin(hook=hook), hook)
+
+
+@pytest.fixture
+def stalled(begin: Callable[..., Box]) -> Bench:
+    """A platform whose imports never run."""
+    hook = Faulty()
+    return Bench(begin(hook=hook, import_delay_s=float("inf")), hook)
+
+
+def test_imports_that_arrived_are_seen(session: Bench) -> None:
+    waits = [
+        session.image(mha(), name="a"),
+        session.file("details", b'{"a": 1}', name="b"),
+        session.file("report", b"%PDF", name="c"),
+    ]
+    session.box.settle()
+
+    found = session.ends(*waits)
+
+    assert [type(one) for one in found] == [Confirmed] * 3
+    assert {one.case for one in found} == {"a", "b", "c"}  # type: ignore[union-attr]
+
+
+def test_imports_under_way_are_waited_for(stalled: Bench) -> None:
+    waits = [stalled.image(mha(), name="a"), stalled.file("report", b"%PDF", name="b")]
+
+    assert stalled.ends(*waits) == []
+    assert stalled.watch(*waits)[-1] == Watched(rows=2)
+
+
+def test_a_failed_image_is_told_with_the_platforms_words(session: Bench) -> None:
+    one = session.image(b"no image")
+    session.box.settle()
+
+    [found] = session.ends(one)
+
+    assert isinstance(found, ImportFailed)
+    assert "Ct Image failed with error: 1 file could not be imported" in found.words
+
+
+def test_an_image_that_the_second_stage_refuses_is_told_with_the_platforms_words(
+    session: Bench,
+) -> None:
+    one = session.image(mha(bytes([7]) * 32), "lesion-seg")
+    session.box.settle()
+
+    found = [end for _ in range(3) for end in session.ends(one)]
+
+    assert isinstance(found[0], ImportFailed)
+    assert "valid voxel values for this segmentation" in found[0].words
+
+
+def test_two_that_the_second_stage_refuses_are_told_each_once(session: Bench) -> None:
+    waits = [session.image(mha(bytes([n]) * 32), "lesion-seg", name=f"c{n}") for n in (7, 8)]
+    session.box.settle()
+
+    found: list[Outcome] = []
+    for _ in range(4):
+        left = [w for w in waits if w.case not in {e.case for e in found}]  # type: ignore[union-attr]
+        found += session.ends(*left)
+
+    assert sorted(one.case for one in found) == ["c7", "c8"]  # type: ignore[union-attr]
+    assert all(isinstance(one, ImportFailed) for one in found)
+
+
+def test_a_second_stage_failure_does_not_take_a_slow_import_along(session: Bench) -> None:
+    bad = session.image(mha(bytes([7]) * 32), "lesion-seg", name="bad")
+    session.box.settle()
+    [found] = session.ends(bad)
+    assert isinstance(found, ImportFailed)
+    slow = session.image(mha(bytes([1]) * 32), "lesion-seg", name="slow")
+    session.box.settle()
+    session.box.sql("UPDATE vals SET item = 'elsewhere' WHERE item = ?", slow.item)
+
+    assert session.ends(slow) == []
+
+
+def test_a_file_that_is_refused_says_nothing_until_a_later_one_arrived(session: Bench) -> None:
+    bad = session.file("details", b"no json", name="bad")
+    session.box.settle()
+    assert session.ends(bad) == []
+    session.now += 10
+    good = session.file("details", b"{}", name="good")
+    session.box.settle()
+
+    assert [type(one) for one in session.ends(bad, good)] == [Confirmed]
+    found = session.ends(bad, after=100.0)
+
+    assert [type(one) for one in found] == [ImportFailed]
+
+
+def test_a_file_that_stays_long_is_refused(stalled: Bench) -> None:
+    one = stalled.file("report", b"%PDF")
+
+    assert stalled.ends(one, after=1700.0) == []
+    [found] = stalled.ends(one, after=200.0)
+
+    assert isinstance(found, ImportFailed)
+    assert "without a word" in found.words
+
+
+def test_an_item_that_was_deleted_is_gone(session: Bench) -> None:
+    one = session.image(mha())
+    session.box.settle()
+    session.box.sql("DELETE FROM vals")
+    session.box.sql("DELETE FROM items")
+
+    assert session.ends(one) == [Gone("a", "a:fill", one.item)]
+
+
+def test_an_item_that_is_not_shown_is_waited_for(session: Bench) -> None:
+    one = session.image(mha())
+    session.box.settle()
+    session.hook.before_it = lambda request: (
+        Fault.answer(500) if request.kind == "item-get" else None
+    )
+    assert session.ends(one) == []
+
+    session.hook.before_it = lambda _: None
+    assert [type(end) for end in session.ends(one)] == [Confirmed]
+
+
+def test_a_row_that_a_list_did_not_show_is_asked_for_before_it_counts_as_gone(
+    stalled: Bench,
+) -> None:
+    one = stalled.image(mha())
+
+    def hide(request: Request) -> Fault | None:
+        if request.kind != "upload-list":
+            return None
+        body = b'{"count": 0, "next": null, "results": []}'
+        return Fault.answer(200, (), body, "application/json")
+
+    stalled.hook.before_it = hide
+    assert stalled.ends(one) == []
+    assert stalled.ends(one, after=700.0) == []
+    assert "upload-get" in stalled.hook.kinds()
+
+
+def test_rows_that_were_cleaned_up_after_a_day_are_lost(stalled: Bench) -> None:
+    one = stalled.image(mha())
+    stalled.box.sql("DELETE FROM uploads")
+
+    [found] = stalled.ends(one, after=DAY + 60)
+
+    assert isinstance(found, ImportFailed)
+    assert found.lost
+
+
+def test_a_wait_that_was_given_up_is_looked_at_once(session: Bench) -> None:
+    came, lost = session.image(mha(), name="came"), session.image(b"no image", name="lost")
+    session.box.settle()
+    waits = [replace(one, last_look=True) for one in (came, lost)]
+
+    found = session.watch(*waits, after=0.0)
+
+    assert [type(one) for one in found] == [Confirmed, Watched]
+    assert found[-1] == Watched(rows=1, over=(("lost", "ct-image"),))
+
+
+def test_failed_sessions_of_before_mean_nothing(session: Bench) -> None:
+    session.image(b"no image", name="old")
+    session.box.settle()
+
+    noticed = session.watcher.baseline()
+    assert isinstance(noticed, Noticed)
+    assert len(noticed.sessions) == 1
+    assert session.watcher.baseline() is None
+    session.now += 10
+    item, upload = session.box.make("new"), session.box.sql("SELECT pk FROM uploads")[0][0]
+    again = session.wait(item, "ct-image", upload, name="new")
+
+    assert session.ends(again) == []
+
+
+def test_what_an_earlier_run_noticed_is_known(session: Bench) -> None:
+    one = session.image(b"no image")
+    session.box.settle()
+    noticed = session.watcher.baseline()
+    assert noticed is not None
+    session.anew(sessions=dict.fromkeys(noticed.sessions, session.now - 100))
+
+    assert session.watcher.baseline() is None
+    assert session.ends(one) == []
+
+
+# ── few requests ────────────────────────────────────────────────────────────────────────────
+
+
+def test_nothing_is_looked_at_whose_row_is_still_there(stalled: Bench) -> None:
+    waits = [stalled.image(mha(), name=f"c{number}") for number in range(3)]
+
+    stalled.watch(*waits, after=1.0)
+
+    assert stalled.hook.kinds() == ["upload-list"]
+
+
+def test_an_item_is_looked_at_less_and_less_often(session: Bench) -> None:
+    one = session.image(mha())
+    session.box.settle()
+    session.box.sql("UPDATE vals SET item = 'elsewhere'")
+    looks = []
+    for second in range(60):
+        session.watch(one, after=1.0)
+        looks += [second] * session.hook.kinds().count("item-get")
+
+    assert looks[0] == 0
+    gaps = [later - before for before, later in pairwise(looks)]
+    assert gaps == sorted(gaps)
+    assert max(gaps) <= 16
+    assert len(looks) < 10
+
+
+def test_many_items_are_looked_at_in_one_list(session: Bench) -> None:
+    waits = [session.image(mha(), name=f"c{number}") for number in range(6)]
+    session.box.settle()
+
+    found = session.ends(*waits)
+
+    assert len(found) == 6
+    assert session.hook.kinds().count("item-list") == 1
+    assert "item-get" not in session.hook.kinds()
+
+
+def test_few_items_of_a_large_target_are_looked_at_one_by_one(session: Bench) -> None:
+    waits = [session.image(mha(), name=f"c{number}") for number in range(6)]
+    session.box.settle()
+    session.anew(target_size=10_000)
+
+    session.ends(*waits)
+
+    assert session.hook.kinds().count("item-get") == 6
+
+
+def test_sessions_are_listed_only_when_an_image_is_late(stalled: Bench) -> None:
+    image, report = stalled.image(mha(), name="a"), stalled.file("report", b"%PDF", name="b")
+
+    stalled.watch(image, report, after=2.0)
+    assert "sessions" not in stalled.hook.kinds()
+    stalled.watch(report, after=10.0)
+    assert "sessions" not in stalled.hook.kinds()
+    stalled.watch(image, report, after=1.0)
+    assert stalled.hook.kinds().count("sessions") == 1
+    stalled.watch(image, report, after=1.0)
+    assert "sessions" not in stalled.hook.kinds()
+
+
+def test_rows_are_counted_on_demand(session: Bench) -> None:
+    session.box.upload()
+
+    assert session.watch(count=True) == [Watched(rows=1)]
+    assert session.watch() == [Watched()]
+
+
+def test_waiting_changes_nothing(session: Bench) -> None:
+    one = session.image(mha())
+    wait_for(lambda: session.box.sql("SELECT COUNT(*) FROM jobs") == [(0,)])
+
+    session.watch(one)
+
+    assert {request.method for request in session.hook.seen} == {"GET"}

@@ -1,0 +1,169 @@
+"""Plan, agenda and history together: runs that are killed at any moment, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from manifest_uploader.digests import json_digest
+from manifest_uploader.engine.recovery import repeated
+from manifest_uploader.engine.results import End
+from manifest_uploader.files.value_facts import ValueFacts
+from manifest_uploader.manifest.model import Case, FileValue, JsonValue
+from manifest_uploader.plan.steps import Plan
+from manifest_uploader.platform.items import has_acted, shows_at_once
+from manifest_uploader.state.events import Done, Event, Failed
+from manifest_uploader.state.history import CaseHistory
+from tests.engine.pretended import Pretended, act, killed
+from tests.helpers import (
+    SOCKETS,
+    STUDY,
+    case,
+    facts_of,
+    files,
+    past_of_events,
+    plain,
+    plan_of,
+    some,
+    stat,
+)
+
+CASES = [
+    case("a", files("ct-image"), plain("some-score", 1), plain("remark", "")),
+    case("b", files("ct-image"), plain("some-score", 2), plain("remark", "")),
+    case("c", files("report"), files("ct-image")),
+    case("d", plain("remark", "")),
+]
+
+
+@dataclass
+class Story:
+    """What was written down over several runs, on one platform."""
+
+    pool: Pretended
+    written: list[Event] = field(default_factory=list)
+    tags: dict[tuple[str, str], str] = field(default_factory=dict)
+    """Which files a value has now; `a` at first."""
+    runs: int = 0
+
+    def plan(self) -> Plan:
+        """Settle, then plan, as every run begins."""
+        self.runs += 1
+        self.written += self._settled()
+        history = past_of_events(*self.written)
+        again = repeated(history, [one.name for one in CASES], SOCKETS, STUDY, self.pool._fill)
+        self.written += again
+        return plan_of(
+            *CASES,
+            history=past_of_events(*self.written),
+            rows={row: status for row, (status, _) in self.pool.rows.items()},
+            values={key: self._facts(tag) for key, tag in self.tags.items()},
+            items=len(self.pool.items),
+            first_title=1000 * self.runs,
+        )
+
+    def kill(self, turns: int) -> None:
+        plan = self.plan()
+        self.pool = self.pool.anew()
+        killed(plan, self.pool, turns)
+        self.written += self.pool.written
+
+    def end(self) -> set[End]:
+        plan = self.plan()
+        self.pool = self.pool.anew()
+        _, ends = act(plan, self.pool)
+        self.written += self.pool.written
+        return {end.end for end in ends.values()}
+
+    def change(self, key: tuple[str, str], tag: str) -> None:
+        """Other files, whatever became of those before."""
+        self.tags[key] = tag
+
+    def wanted(self, one: Case) -> dict[str, str | None]:
+        return {
+            value.socket: json_digest(value.value)
+            if isinstance(value, JsonValue)
+            else stat(self.tags.get((one.name, value.socket), "a"))
+            for value in one.values
+        }
+
+    def _facts(self, tag: str) -> ValueFacts:
+        return facts_of(tag)
+
+    def _settled(self) -> Iterator[Event]:
+        for name, past in past_of_events(*self.written).cases.items():
+            yield from self._creation(name, past)
+        for name, past in past_of_events(*self.written).cases.items():
+            yield from self._fill(name, past)
+
+    def _creation(self, name: str, past: CaseHistory) -> Iterator[Event]:
+        if past.item is None and past.temporary is not None:
+            for pk, item in self.pool.items.items():
+                if item.title == past.temporary:
+                    yield Done(name, f"{name}:create", pk=pk)
+
+    def _fill(self, name: str, past: CaseHistory) -> Iterator[Event]:
+        filling = past.filling
+        if filling is None or past.item is None:
+            return
+        seen = self.pool._seen(past.item)
+        assert seen is not None
+        gone = {one.upload for one in filling.entries if one.upload not in self.pool.rows}
+        acted = has_acted(
+            seen,
+            entries=filling.entries,
+            title=filling.title,
+            temporary=filling.temporary,
+            gone=frozenset(one for one in gone if one),
+        )
+        step = f"{name}:fill"
+        if acted:
+            yield Done(name, step, pk=past.item)
+        elif shows_at_once(
+            seen, entries=filling.entries, title=filling.title, temporary=filling.temporary
+        ):
+            yield Failed(name, step, None, "", final=False)
+
+
+file_values = [
+    (one.name, value.socket)
+    for one in CASES
+    for value in one.values
+    if isinstance(value, FileValue)
+]
+
+
+_SENT_TWICE = [(5, ("a", "ct-image")), (20, ("b", "ct-image")), (18, None), (3, ("b", "ct-image"))]
+"""A fill is sent again whose upload the first one's import takes in while that run goes on."""
+
+
+@settings(some, max_examples=300)
+@example(4574, _SENT_TWICE, 5)
+@given(
+    st.integers(0, 2**32),
+    st.lists(st.tuples(st.integers(0, 45), st.none() | st.sampled_from(file_values)), max_size=6),
+    st.integers(1, 5),
+)
+def test_every_case_is_there_once_with_its_bytes_whenever_runs_are_killed(
+    seed: int, kills: list[tuple[int, tuple[str, str] | None]], limit: int
+) -> None:
+    story = Story(Pretended(limit=limit, seed=seed))
+    for number, (turns, changed) in enumerate(kills):
+        story.kill(turns)
+        if changed is not None:
+            story.change(changed, f"tag{number}")
+
+    ends = story.end()
+
+    assert ends == {End.DONE}
+    items = list(story.pool.items.values())
+    assert sorted(item.title for item in items) == [one.name for one in CASES]
+    assert {item.title: item.contents for item in items} == {
+        one.name: story.wanted(one) for one in CASES
+    }
+    assert all(item.sockets.keys() == item.contents.keys() for item in items)
+    assert story.end() == {End.DONE}
+    assert {type(task).__name__ for task in story.pool.begun} == set()

@@ -1,0 +1,221 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from manifest_uploader.engine.options import Options
+from manifest_uploader.engine.session import (
+    Session,
+    check_edit_rights,
+    gather,
+    open_session,
+    read_manifest,
+    settled,
+    temporary_title,
+)
+from manifest_uploader.errors import PlatformRefused, StateMismatch, UsageError
+from manifest_uploader.manifest.problems import ManifestInvalid
+from manifest_uploader.platform.address import parse_platform
+from manifest_uploader.state import file as state_file
+from manifest_uploader.state.events import Done, Event, Failed, Started
+from manifest_uploader.state.file import Writer
+from tests.box import Box, Faulty
+
+HEAD = "version: 1\ntarget: {kind: reader-study, slug: lung}\ncases:\n"
+
+
+@pytest.fixture
+def hook() -> Faulty:
+    return Faulty()
+
+
+@pytest.fixture
+def box(begin: Callable[..., Box], hook: Faulty) -> Box:
+    return begin(hook=hook)
+
+
+@pytest.fixture
+def options(tmp_path: Path, box: Box) -> Options:
+    """A manifest of two scores for the sandbox."""
+    path = tmp_path / "lung.yaml"
+    path.write_text(
+        HEAD
+        + "- {name: a, sockets: {some-score: 1}}\n"
+        + "- {name: b, title: B, sockets: {some-score: 2}}\n"
+    )
+    platform = parse_platform(box.running.url, box.running.token)
+    return Options(str(path), tmp_path / "lung.state.jsonl", platform)
+
+
+def rewrite(options: Options, text: str) -> None:
+    Path(options.manifest).write_text(text)
+
+
+def opened(options: Options, box: Box) -> Session:
+    return open_session(options, read_manifest(options), box.client)
+
+
+def remember(options: Options, box: Box, *events: Event) -> None:
+    """A state of an earlier run."""
+    writer = Writer(options.state)
+    writer.bind(state_file.read(options.state), f"sandbox {box.running.id}", box.target())
+    writer.record(events)
+    writer.close()
+
+
+# ── the manifest ────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_chosen_cases_are_read_and_all_names_known(options: Options) -> None:
+    found = read_manifest(replace(options, only=("b",)))
+
+    assert [case.name for case in found.manifest.cases] == ["b"]
+    assert found.names == {"a", "b"}
+
+
+def test_a_manifest_that_is_not_there_is_a_usage_error(options: Options, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="there is no file"):
+        read_manifest(replace(options, manifest=str(tmp_path / "none.yaml")))
+    with pytest.raises(UsageError, match="cannot be read"):
+        read_manifest(replace(options, manifest=str(tmp_path)))
+
+
+# ── the bench ───────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_sandbox_is_known_by_its_id_whatever_its_port(options: Options, box: Box) -> None:
+    found = opened(options, box)
+
+    assert found.binding.platform == f"sandbox {box.running.id}"
+    assert (found.binding.slug, found.binding.pk) == ("lung", box.target().pk)
+
+
+def test_a_state_of_another_target_is_not_used(options: Options, box: Box) -> None:
+    writer = Writer(options.state)
+    writer.bind(state_file.read(options.state), "elsewhere/api/v1/", box.target())
+    writer.close()
+
+    with pytest.raises(StateMismatch):
+        opened(options, box)
+
+
+def test_problems_of_text_files_and_platform_are_told_together(options: Options, box: Box) -> None:
+    rewrite(
+        options,
+        HEAD
+        + "- {name: a, titel: T, sockets: {some-score: 1}}\n"
+        + "- {name: b, sockets: {ct-image: {file: none.mha}}}\n"
+        + "- {name: c, sockets: {some-scor: 1}}\n",
+    )
+
+    with pytest.raises(ManifestInvalid) as caught:
+        opened(options, box)
+
+    found = [problem.message for problem in caught.value.problems]
+    assert "unknown key 'titel'" in found[0]
+    assert any("none.mha" in message for message in found)
+    assert any("no socket 'some-scor'" in message for message in found)
+
+
+def test_problems_are_gathered_before_rights_are_asked_for(
+    options: Options, box: Box, hook: Faulty
+) -> None:
+    rewrite(options, HEAD + "- {name: a, sockets: {nope: 1}}\n")
+    session = open_session(options, read_manifest(options), box.client)
+    hook.seen.clear()
+
+    with pytest.raises(ManifestInvalid):
+        gather(options, session)
+
+    assert {request.method for request in hook.seen} == {"GET"}
+
+
+def test_who_may_not_edit_is_told(
+    options: Options, box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = opened(options, box)
+    inputs = gather(options, session)
+
+    def refuse(*_: Any) -> None:
+        raise PlatformRefused("you may not edit")
+
+    monkeypatch.setattr("manifest_uploader.engine.session.check_rights", refuse)
+
+    with pytest.raises(PlatformRefused, match="you may not edit"):
+        check_edit_rights(session, inputs)
+
+
+def test_what_failed_before_is_asked_where_something_may_have_to_be_sent(
+    options: Options, box: Box, hook: Faulty
+) -> None:
+    rewrite(options, HEAD + "- {name: a, sockets: {some-score: 1}}\n")
+    session = opened(options, box)
+    check_edit_rights(session, gather(options, session))
+    assert session.failed_before is None
+    (Path(options.manifest).parent / "a.mha").write_bytes(b"a")
+    rewrite(options, HEAD + "- {name: a, sockets: {ct-image: {file: a.mha}}}\n")
+    session = opened(options, box)
+
+    check_edit_rights(session, gather(options, session))
+
+    assert session.failed_before is not None
+    assert session.failed_before() == ()
+    assert "sessions" in {request.kind for request in hook.seen}
+
+
+# ── settling ────────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_nobody_saw_the_end_of_is_settled_first(options: Options, box: Box) -> None:
+    item = box.make("uploading-1")
+    remember(options, box, Started("a", "a:create", title="uploading-1"))
+    session = opened(options, box)
+
+    found = settled(session)
+
+    assert found == [Done("a", "a:create", pk=item)]
+    assert session.history.cases["a"].item == item
+
+
+def test_cases_that_were_not_chosen_are_left_alone(options: Options, box: Box) -> None:
+    box.make("uploading-1")
+    remember(options, box, Started("a", "a:create", title="uploading-1"))
+
+    assert settled(opened(replace(options, only=("b",)), box)) == []
+
+
+@pytest.mark.parametrize("acted", [True, False])
+def test_a_case_is_settled_under_the_name_it_had(options: Options, box: Box, acted: bool) -> None:
+    """It was renamed after its run was killed; by its title it is known again."""
+    item = box.make("B" if acted else "uploading-1")
+    remember(
+        options,
+        box,
+        Started("old", "old:create", title="uploading-1"),
+        Done("old", "old:create", pk=item),
+        Started("old", "old:fill", title="B", temporary="uploading-1"),
+    )
+    session = opened(options, box)
+
+    found = settled(session)
+
+    end: Event = (
+        Done("old", "old:fill", pk=item)
+        if acted
+        else Failed("old", "old:fill", None, "", final=False)
+    )
+    assert found == [end]
+    inputs = gather(options, session)
+    assert inputs.renamed == ({"b": "old"} if acted else {})
+
+
+def test_temporary_titles_are_ours_alone() -> None:
+    found = {temporary_title() for _ in range(100)}
+
+    assert len(found) == 100
+    assert all(re.fullmatch(r"uploading-[0-9a-f]{12}", title) for title in found)

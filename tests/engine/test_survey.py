@@ -1,0 +1,402 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from manifest_uploader.digests import content_digest, json_digest
+from manifest_uploader.engine.survey import Scope, check_rights, find_target, survey
+from manifest_uploader.errors import PlatformRefused
+from manifest_uploader.files.local_file import Source, sha256
+from manifest_uploader.files.root import Root
+from manifest_uploader.files.search import resolve
+from manifest_uploader.files.value_facts import ValueFacts, value_facts
+from manifest_uploader.manifest.model import Case, FileValue, Manifest, TargetKind
+from manifest_uploader.manifest.problems import ManifestInvalid
+from manifest_uploader.plan.inputs import Facts
+from manifest_uploader.platform.client import Client
+from manifest_uploader.platform.model import Entry, Target
+from manifest_uploader.sandbox import Fault
+from manifest_uploader.state.events import Confirmed, Done, Event, Gone, Opened, Started
+from manifest_uploader.state.history import History
+from tests.box import Box, Faulty
+from tests.files.helpers import make_dicom
+from tests.helpers import PLACE, case, files, manifest, past_of_events, pk, plain
+from tests.platform.servers import Reply, reply, scripted
+
+Connect = Callable[..., Client]
+
+
+# ── the target ──────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("kind", list(TargetKind))
+def test_the_target_is_found_by_its_slug(box: Box, kind: TargetKind) -> None:
+    found = find_target(manifest(kind=kind), box.client)
+
+    assert (found.kind, found.slug) == (kind, "lung")
+    assert box.sql("SELECT kind FROM targets WHERE pk = ?", found.pk) == [(kind.value,)]
+
+
+@pytest.mark.parametrize("kind", list(TargetKind))
+def test_a_misspelt_target_is_a_problem_with_a_hint(
+    begin: Callable[..., Box], kind: TargetKind
+) -> None:
+    box = begin(reader_studies=("lungs",), archives=("lungs",))
+
+    with pytest.raises(ManifestInvalid) as caught:
+        find_target(manifest(kind=kind), box.client)
+
+    [problem] = caught.value.problems
+    assert "'lung', or you may not see it" in problem.message
+    assert (problem.place, problem.hint) == (PLACE, "did you mean 'lungs'?")
+
+
+def test_an_account_that_sees_nothing_is_told_so(box: Box, connect: Connect) -> None:
+    stranger = connect(box.running.url, token=box.running.token_without_rights)
+
+    with pytest.raises(PlatformRefused, match="sees no reader study at all"):
+        find_target(manifest(), stranger)
+
+
+def test_what_in_a_list_is_no_target_is_passed_over(connect: Connect) -> None:
+    entries = [None, {"pk": "x", "slug": "lung"}, {"pk": pk(3), "slug": "lung"}]
+    with scripted(reply(200, {"results": entries})) as server:
+        assert find_target(manifest(), connect(server.url)).pk == pk(3)
+
+
+def test_an_archive_is_known_by_the_end_of_its_page(connect: Connect) -> None:
+    entry = {"pk": pk(3), "url": "https://x/archives/lung/"}
+    with scripted(reply(200, {"results": [entry]})) as server:
+        found = find_target(manifest(kind=TargetKind.ARCHIVE), connect(server.url))
+
+    assert (found.slug, found.pk) == ("lung", pk(3))
+
+
+@pytest.mark.parametrize("kind", list(TargetKind))
+def test_rights_are_asked_for_without_changing_anything(box: Box, kind: TargetKind) -> None:
+    target = box.target(kind)
+
+    check_rights(target, box.client)
+
+    assert box.sql("SELECT COUNT(*) FROM items") == [(0,)]
+
+
+@pytest.mark.parametrize("kind", list(TargetKind))
+def test_who_may_not_edit_is_told_before_anything_is_sent(
+    box: Box, connect: Connect, kind: TargetKind
+) -> None:
+    stranger = connect(box.running.url, token=box.running.token_without_rights)
+
+    with pytest.raises(PlatformRefused, match="you may not edit the"):
+        check_rights(box.target(kind), stranger)
+
+
+@pytest.mark.parametrize(
+    "answer", [reply(200, {}), reply(400, ["No."]), reply(403, {"detail": "x"})]
+)
+def test_any_other_answer_gives_no_rights(connect: Connect, answer: Reply) -> None:
+    with scripted(answer) as server, pytest.raises(PlatformRefused):
+        check_rights(Target(TargetKind.READER_STUDY, "lung", pk(1)), connect(server.url))
+
+
+# ── the platform ────────────────────────────────────────────────────────────────────────────
+
+
+def made(name: str, item: str, *more: Event) -> list[Event]:
+    return [
+        Started(name, f"{name}:create", title=f"uploading-{name}", order=10),
+        Done(name, f"{name}:create", pk=item),
+        *more,
+    ]
+
+
+def look(
+    box: Box, tmp_path: Path, *cases: Case, history: History | None = None, **scope: Any
+) -> Facts:
+    """What there is to know of cases, with the platform."""
+    return survey(
+        manifest(*cases),
+        history or History(),
+        root=Root(tmp_path.resolve(), follow_links=False, shown="in data"),
+        scope=Scope(**scope),
+        client=box.client,
+        target=box.target(),
+    )
+
+
+def test_an_empty_target_is_known_to_be_empty(box: Box, tmp_path: Path) -> None:
+    found = look(box, tmp_path)
+
+    assert (found.items, found.titles, found.gone, found.highest_order) == (0, {}, frozenset(), 0)
+    assert found.target == box.target()
+    assert found.sockets["ct-image"].super_kind == "Image"
+    assert found.sockets["details"].relative_path.endswith(".json")
+    assert (found.rows, found.rows_used) == ({}, 0)
+
+
+def test_titles_of_others_are_known_and_ours_are_not_among_them(box: Box, tmp_path: Path) -> None:
+    ours, theirs = box.make("ours", order=10), box.make("theirs", order=70)
+
+    found = look(box, tmp_path, history=past_of_events(*made("a", ours)))
+
+    assert found.items == 2
+    assert found.titles == {"theirs": theirs}
+    assert found.highest_order == 70
+
+
+def test_items_of_ours_that_were_deleted_are_gone(box: Box, tmp_path: Path) -> None:
+    kept = box.make("kept")
+    history = past_of_events(*made("a", kept), *made("b", pk(1)), *made("c", pk(2)))
+
+    assert look(box, tmp_path, history=history).gone == {pk(1), pk(2)}
+
+
+def test_items_that_were_known_to_be_gone_are_not_ours_any_more(box: Box, tmp_path: Path) -> None:
+    history = past_of_events(*made("a", pk(1), Gone("a", "a", pk(1))))
+
+    found = look(box, tmp_path, history=history)
+
+    assert (found.items, found.gone) == (0, frozenset())
+
+
+def test_an_item_that_a_list_does_not_show_is_asked_for(
+    begin: Callable[..., Box], tmp_path: Path
+) -> None:
+    hook = Faulty()
+    box = begin(hook=hook)
+    item = box.make("ours")
+    empty = b'{"count": 1, "next": null, "results": []}'
+    hook.before_it = lambda request: (
+        Fault.answer(200, (), empty, "application/json") if request.kind == "item-list" else None
+    )
+
+    found = look(box, tmp_path, history=past_of_events(*made("a", item), *made("b", pk(1))))
+
+    assert found.gone == {pk(1)}
+
+
+def test_the_rows_of_earlier_uploads_are_known(box: Box, tmp_path: Path) -> None:
+    begun, other = box.upload(), box.upload()
+    opened = Opened("a", "a/ct-image", "ct-image", begun, "sid", 8, "stat:1:x")
+    lost = Opened("b", "b/ct-image", "ct-image", pk(5), "sid", 8, "stat:1:x")
+
+    found = look(box, tmp_path, history=past_of_events(opened, lost))
+
+    assert found.rows == {begun: "Completed"}
+    assert found.rows_used == 2
+    assert other not in found.rows
+
+
+def test_items_to_adopt_are_looked_at_in_passing(box: Box, tmp_path: Path) -> None:
+    item = box.make("T")
+    box.fill(item, {"interface": "some-score", "value": 2})
+    one = case("a", plain("some-score", 2), title="T")
+
+    assert look(box, tmp_path, one).looked == {}
+    found = look(box, tmp_path, one, adopt=True).looked["a"]
+
+    assert (found.pk, list(found.sockets)) == (item, ["some-score"])
+
+
+def test_looking_changes_nothing(begin: Callable[..., Box], tmp_path: Path) -> None:
+    hook = Faulty()
+    box = begin(hook=hook)
+    box.make("theirs")
+    hook.seen.clear()
+
+    look(box, tmp_path, case("a", plain("some-score", 1)), adopt=True)
+
+    assert {request.method for request in hook.seen} == {"GET"}
+
+
+# ── local files ─────────────────────────────────────────────────────────────────────────────
+
+
+def write(folder: Path, name: str, content: bytes) -> Path:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+def touch(path: Path) -> None:
+    facts = path.stat()
+    os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns + 10**9))
+
+
+def one_value(facts: Facts) -> ValueFacts:
+    assert facts.problems == ()
+    [found] = facts.values.values()
+    return found
+
+
+def content_of(folder: Path, value: FileValue) -> tuple[str, str]:
+    """(stat, content) of a value's files as they are now."""
+    source = resolve(value, Root(folder.resolve(), follow_links=False))
+    assert isinstance(source, Source)
+    digest = content_digest((file.name, sha256(file)) for file in source.files)
+    return value_facts(source).stat, digest
+
+
+def filled(value: FileValue, stat: str, content: str | None, digest: str | None = None) -> History:
+    """A case of which this value was filled and seen."""
+    entry = Entry(value.socket, digest, stat=stat, upload=pk(7), content=content)
+    return past_of_events(
+        *made("a", pk(1)),
+        Started("a", "a:fill", title="a", entries=(entry,)),
+        Done("a", "a:fill", pk=pk(1)),
+        Confirmed("a", "a", value.socket, "9"),
+    )
+
+
+CT = files("ct-image", "ct.mha")
+
+
+def test_new_files_are_not_read(box: Box, tmp_path: Path) -> None:
+    write(tmp_path, "ct.mha", b"x" * 100)
+
+    found = one_value(look(box, tmp_path, case("a", CT)))
+
+    assert (found.files, found.size, found.name, found.bundle) == (1, 100, "ct.mha", False)
+    assert found.content is None
+
+
+def test_several_files_are_one_bundle(box: Box, tmp_path: Path) -> None:
+    for number in range(3):
+        write(tmp_path, f"ct/{number}.mha", b"x" * number)
+
+    found = one_value(look(box, tmp_path, case("a", files("ct-image", "ct/*.mha"))))
+
+    assert (found.files, found.size, found.name, found.bundle) == (3, 3, "ct-image.zip", True)
+
+
+def test_the_same_size_and_time_is_the_same_content(box: Box, tmp_path: Path) -> None:
+    write(tmp_path, "ct.mha", b"one")
+    stat, _ = content_of(tmp_path, CT)
+
+    found = one_value(look(box, tmp_path, case("a", CT), history=filled(CT, stat, "files:known")))
+
+    assert found.content == "files:known"
+
+
+def test_every_file_is_read_on_demand(box: Box, tmp_path: Path) -> None:
+    write(tmp_path, "ct.mha", b"one")
+    stat, content = content_of(tmp_path, CT)
+    history = filled(CT, stat, "files:known")
+
+    found = one_value(look(box, tmp_path, case("a", CT), history=history, checksum=True))
+
+    assert found.content == content
+
+
+REPORT = files("report", "a.pdf")
+DETAILS = files("details", "a.json")
+
+
+@pytest.mark.parametrize(
+    ("value", "name"), [(CT, "ct.mha"), (REPORT, "a.pdf"), (DETAILS, "a.json")]
+)
+def test_touched_files_are_read_and_compared(
+    box: Box, tmp_path: Path, value: FileValue, name: str
+) -> None:
+    path = write(tmp_path, name, b"[1]")
+    stat, content = content_of(tmp_path, value)
+    touch(path)
+
+    found = one_value(look(box, tmp_path, case("a", value), history=filled(value, stat, content)))
+
+    assert (found.content, found.stat != stat) == (content, True)
+
+
+def test_files_of_another_size_need_no_reading(box: Box, tmp_path: Path) -> None:
+    path = write(tmp_path, "ct.mha", b"one")
+    stat, content = content_of(tmp_path, CT)
+    path.write_bytes(b"three")
+
+    found = one_value(look(box, tmp_path, case("a", CT), history=filled(CT, stat, content)))
+
+    assert found.content is None
+
+
+def test_a_json_file_for_a_value_socket_has_the_digest_of_its_value(
+    box: Box, tmp_path: Path
+) -> None:
+    write(tmp_path, "score.json", b" 2.0\n")
+
+    found = one_value(look(box, tmp_path, case("a", files("some-score", "score.json"))))
+
+    assert found.content == json_digest(2)
+
+
+def problems(facts: Facts) -> list[str]:
+    return [problem.message for problem in facts.problems]
+
+
+@pytest.mark.parametrize(
+    ("slug", "content", "words"),
+    [
+        ("some-score", b"{", "is not JSON"),
+        ("some-score", b'"high"', "wants a number, not the text 'high'"),
+        ("details", b"{'a': 1}", "is not JSON"),
+        ("details", b"null", "null"),
+        ("remark", b"5", "wants text, not 5"),
+    ],
+)
+def test_json_that_does_not_fit_is_a_problem_before_anything_is_sent(
+    box: Box, tmp_path: Path, slug: str, content: bytes, words: str
+) -> None:
+    write(tmp_path, "a.json", content)
+
+    [found] = problems(look(box, tmp_path, case("a", files(slug, "a.json"))))
+
+    assert found.startswith("'a.json'")
+    assert words in found
+
+
+@pytest.mark.parametrize("slug", ["report", "ct-image", "no-such-socket"])
+def test_what_need_not_be_json_is_not_read_as_such(box: Box, tmp_path: Path, slug: str) -> None:
+    write(tmp_path, "a.json", b"{")
+
+    assert problems(look(box, tmp_path, case("a", files(slug, "a.json")))) == []
+
+
+def test_missing_files_are_problems_of_all_cases(box: Box, tmp_path: Path) -> None:
+    facts = look(box, tmp_path, case("a", files("ct-image", "x.mha")), case("b", REPORT))
+
+    assert len(facts.problems) == 2
+    assert facts.values == {}
+
+
+@pytest.mark.parametrize("slug", ["ct-image", "report"])
+def test_patients_are_looked_for_in_images_only(box: Box, tmp_path: Path, slug: str) -> None:
+    make_dicom(tmp_path / "1.dcm", PatientID="12345")
+
+    found = look(box, tmp_path, case("a", files(slug, "1.dcm"))).problems
+
+    assert [problem.message for problem in found] == (
+        ["'1.dcm' names its patient (PatientID is filled)"] if slug == "ct-image" else []
+    )
+    assert all("identifiable: allowed" in (problem.hint or "") for problem in found)
+
+
+def test_without_a_platform_the_local_part_is_known(tmp_path: Path) -> None:
+    write(tmp_path, "ct.mha", b"one")
+    write(tmp_path, "bad.json", b"{")
+    whole: Manifest = manifest(case("a", CT, files("details", "bad.json")))
+    ticks: list[int] = []
+
+    facts = survey(
+        whole,
+        History(),
+        root=Root(tmp_path.resolve(), follow_links=False),
+        scope=Scope(tick=ticks.append),
+    )
+
+    assert facts.target is None
+    assert list(facts.values) == [("a", "ct-image")]
+    assert len(facts.problems) == 1
+    assert ticks == [1, 2]

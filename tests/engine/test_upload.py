@@ -1,0 +1,616 @@
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from manifest_uploader.digests import content_digest
+from manifest_uploader.engine import upload as module
+from manifest_uploader.engine.upload import RoomMissing, Tools, UploadRefused, send
+from manifest_uploader.files.local_file import FileChanged, LocalFile
+from manifest_uploader.files.parts import FileStream
+from manifest_uploader.plan.steps import Upload
+from manifest_uploader.platform.client import Client
+from manifest_uploader.platform.responses import Interrupted
+from manifest_uploader.sandbox import Fault, Seen, storage
+from manifest_uploader.sandbox import uploads as sandbox_uploads
+from manifest_uploader.state.events import Done, Opened, OpenUpload
+from tests.box import Box, Faulty
+from tests.helpers import files, pk
+from tests.platform.servers import Reply, page, reply, scripted
+
+PART = 64 * 1024
+DATA = b"".join(bytes([number]) * 1000 for number in range(200))
+"""Four parts."""
+COUNT = 4
+
+
+@dataclass
+class Bench:
+    """Sends streams to a sandbox, and tells what came of it."""
+
+    box: Box
+    folder: Path
+    senders: ThreadPoolExecutor
+    opened: list[Opened] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    stopping: Callable[[], bool] = lambda: False
+
+    def file(self, data: bytes = DATA) -> LocalFile:
+        path = self.folder / "a.mha"
+        path.write_bytes(data)
+        facts = path.stat()
+        return LocalFile(str(path), path.name, facts.st_size, facts.st_mtime_ns, facts.st_ino)
+
+    def meddle(self, sql: str, *, before: str) -> None:
+        """Change the platform's tables before the first request of a kind."""
+
+        def before_it(seen: Seen) -> None:
+            if (seen.kind, seen.number) == (before, 1):
+                self.box.sql(sql)
+
+        self.hook.before_it = before_it
+
+    def tools(self, client: Client | None = None) -> Tools:
+        return Tools(
+            client or self.box.client,
+            self.senders,
+            2,
+            self.opened.append,
+            self.warnings.append,
+            lambda: self.stopping(),  # noqa: PLW0108 - it changes meanwhile
+        )
+
+    def send(self, data: bytes = DATA, *, begun: OpenUpload | None = None) -> Done:
+        return send(task(begun), FileStream(self.file(data)), self.tools())
+
+    @property
+    def begun(self) -> OpenUpload:
+        """The latest row, as a state file would know it."""
+        one = self.opened[-1]
+        return OpenUpload(one.pk, one.storage_id, one.part_size, one.stat)
+
+    @property
+    def hook(self) -> Faulty:
+        hook = self.box.running.__dict__["hook"]
+        assert isinstance(hook, Faulty)
+        return hook
+
+    def check(self, done: Done, data: bytes = DATA) -> None:
+        """The row is complete, and storage holds these bytes."""
+        assert done.pk is not None
+        assert self.box.rows()[done.pk] == ("Completed", len(data))
+        assert self.box.stored(done.pk) == hashlib.sha256(data).hexdigest()
+
+
+def task(begun: OpenUpload | None = None) -> Upload:
+    return Upload(
+        *("a/ct-image", "a", "ct-image", files("ct-image"), "a.mha", len(DATA), "stat:1", True),
+        begun=begun,
+    )
+
+
+@pytest.fixture
+def session(
+    begin: Callable[..., Box], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Bench]:
+    """A sandbox that takes small parts, and a hook that lets go wrong what it is told."""
+    monkeypatch.setattr(module, "part_size", lambda _: PART)
+    monkeypatch.setattr(sandbox_uploads, "_SMALLEST_PART", 1)
+    hook = Faulty()
+    box = begin(hook=hook)
+    box.running.__dict__["hook"] = hook
+    with ThreadPoolExecutor(3) as senders:
+        yield Bench(box, tmp_path, senders)
+
+
+def at(kind: str, fault: Fault, *numbers: int) -> Callable[[Seen], Fault | None]:
+    """Let the requests of a kind with these numbers go wrong; all of them without numbers."""
+    return lambda seen: (
+        fault if seen.kind == kind and (seen.number in numbers or not numbers) else None
+    )
+
+
+# ── all goes well ───────────────────────────────────────────────────────────────────────────
+
+
+def test_an_upload_is_opened_signed_once_sent_in_parts_and_completed(session: Bench) -> None:
+    done = session.send()
+
+    session.check(done)
+    assert session.hook.kinds() == ["upload-create", "presign", *["part"] * COUNT, "complete"]
+    sha256 = hashlib.sha256(DATA).hexdigest()
+    assert (done.sha256, done.size, done.files) == (sha256, len(DATA), 1)
+    assert done.content == content_digest([("a.mha", sha256)])
+    assert done.stat == "stat:1"
+    assert session.box.client.meter.traffic().bytes_sent == len(DATA)
+
+
+def test_the_row_is_told_before_its_first_part(session: Bench) -> None:
+    parts_before: list[int] = []
+    told = session.opened.append
+    session.opened = []
+    tools = replace(
+        session.tools(),
+        emit=lambda event: (told(event), parts_before.append(session.hook.kinds().count("part"))),  # type: ignore[arg-type]
+    )
+
+    send(task(), FileStream(session.file()), tools)
+
+    assert parts_before == [0]
+
+
+def test_an_empty_file_is_one_empty_part(session: Bench) -> None:
+    done = session.send(b"")
+
+    session.check(done, b"")
+    assert session.hook.kinds().count("part") == 1
+    assert done.sha256 == hashlib.sha256(b"").hexdigest()
+
+
+def test_a_small_file_goes_up_in_one_part(session: Bench) -> None:
+    session.check(session.send(b"small"), b"small")
+
+    assert session.hook.kinds() == ["upload-create", "presign", "part", "complete"]
+
+
+# ── resumed ─────────────────────────────────────────────────────────────────────────────────
+
+
+def interrupted(session: Bench, *parts: int) -> OpenUpload:
+    """An upload of an earlier run, of which storage holds only these parts."""
+    session.hook.before_it = at("complete", Fault.answer(403))
+    with pytest.raises(UploadRefused):
+        session.send()
+    session.hook.before_it = lambda _: None
+    marks = ",".join("?" * len(parts))
+    session.box.sql(f"DELETE FROM parts WHERE number NOT IN ({marks})", *parts)
+    session.hook.seen.clear()
+    return session.begun
+
+
+@pytest.mark.parametrize("parts", [(), (1,), (2, 4), (1, 2, 3), (1, 2, 3, 4)])
+def test_only_the_parts_that_storage_lacks_are_sent(session: Bench, parts: tuple[int, ...]) -> None:
+    begun = interrupted(session, *parts)
+
+    done = session.send(begun=begun)
+
+    session.check(done)
+    assert done.pk == begun.pk
+    assert session.hook.kinds().count("part") == COUNT - len(parts)
+    assert "upload-create" not in session.hook.kinds()
+    assert done.sha256 == hashlib.sha256(DATA).hexdigest()
+
+
+@pytest.mark.parametrize("spoil", ["etag = 'ffff'", "size = 5"])
+def test_one_part_of_other_bytes_begins_the_upload_anew(session: Bench, spoil: str) -> None:
+    begun = interrupted(session, 1, 2)
+    session.box.sql(f"UPDATE parts SET {spoil} WHERE number = 2")
+
+    done = session.send(begun=begun)
+
+    session.check(done)
+    assert done.pk != begun.pk
+    assert session.hook.kinds().count("part") >= COUNT
+
+
+def test_a_complete_upload_is_not_sent_again_but_read(session: Bench) -> None:
+    first = session.send()
+    session.hook.seen.clear()
+
+    again = session.send(begun=session.begun)
+
+    assert again == first
+    assert session.hook.kinds() == ["upload-get"]
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    ["DELETE FROM uploads", "UPDATE uploads SET status = 'Aborted', s3_id = ''"],
+)
+def test_a_row_that_is_gone_or_aborted_is_begun_anew(session: Bench, spoil: str) -> None:
+    begun = interrupted(session, 1, 2)
+    session.box.sql(spoil)
+
+    done = session.send(begun=begun)
+
+    session.check(done)
+    assert done.pk != begun.pk
+
+
+@pytest.mark.parametrize(
+    "change", [{"storage_id": ""}, {"storage_id": "x"}, {"part_size": 0}, {"part_size": 1}]
+)
+def test_a_row_that_is_not_as_we_would_have_made_it_is_begun_anew(
+    session: Bench, change: dict[str, Any]
+) -> None:
+    begun = replace(interrupted(session, 1, 2), **change)
+
+    done = session.send(begun=begun)
+
+    session.check(done)
+    assert done.pk != begun.pk
+    assert session.hook.kinds().count("part") == COUNT
+
+
+def test_a_part_size_of_a_strange_state_reads_no_file_byte_by_byte(session: Bench) -> None:
+    session.send()
+    session.hook.seen.clear()
+    started = time.monotonic()
+
+    session.send(begun=replace(session.begun, part_size=1))
+
+    assert time.monotonic() - started < 2
+
+
+def test_a_row_that_the_platform_cannot_list_is_begun_anew(session: Bench) -> None:
+    begun = interrupted(session, 1)
+    session.hook.before_it = at("list-parts", Fault.answer(500))
+
+    assert session.send(begun=begun).pk != begun.pk
+
+
+# ── storage in trouble ──────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("when", ["before_it", "after_it"])
+@pytest.mark.parametrize(
+    "fault", [Fault.reset(), Fault.answer(503), Fault.answer(500), Fault.truncate()], ids=str
+)
+@pytest.mark.parametrize("kind", ["upload-create", "presign", "part", "complete"])
+def test_every_lost_request_and_answer_is_made_good(
+    session: Bench, kind: str, fault: Fault, when: str
+) -> None:
+    setattr(session.hook, when, at(kind, fault, 1))
+
+    session.check(session.send())
+
+
+def test_an_expired_address_is_signed_anew_and_the_rest_goes_on(session: Bench) -> None:
+    session.hook.before_it = at("part", Fault.expire(), 2)
+
+    session.check(session.send())
+
+    assert session.hook.kinds().count("presign") == 2
+    assert session.hook.kinds().count("upload-create") == 1
+
+
+def test_addresses_that_expire_under_way_are_signed_anew_once_for_all_parts(session: Bench) -> None:
+    answer = session.box.client.call("POST", "uploads/", json={"filename": "a.mha"})
+    begun = OpenUpload(answer.fields["pk"], answer.fields["s3_upload_id"], PART, "stat:1")
+    urls = module._Urls(session.box.client, begun, COUNT)
+
+    urls.expire(urls.of(2))
+    later, earlier = urls.of(3), urls.of(2)
+
+    assert later != earlier
+    assert session.hook.kinds().count("presign") == 2
+
+
+def test_addresses_that_grow_old_are_signed_anew(
+    session: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_URL_LIFE_S", -1.0)
+
+    session.check(session.send())
+
+    assert session.hook.kinds().count("presign") == COUNT
+
+
+def test_addresses_are_signed_a_thousand_at_a_time(
+    session: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_URLS_A_CALL", 3)
+
+    session.check(session.send())
+
+    assert session.hook.kinds().count("presign") == 2
+
+
+def test_an_address_that_is_refused_for_ever_fails_the_upload(session: Bench) -> None:
+    session.hook.before_it = at("part", Fault.expire())
+
+    with pytest.raises(UploadRefused, match=r"storage answered 403 \(AccessDenied\)") as caught:
+        session.send()
+
+    assert not caught.value.final
+
+
+NO_SUCH_UPLOAD = Fault.answer(
+    404, (), b"<Error><Code>NoSuchUpload</Code></Error>", "application/xml"
+)
+
+
+def test_an_upload_that_storage_no_longer_knows_is_begun_anew(session: Bench) -> None:
+    session.hook.before_it = at("part", NO_SUCH_UPLOAD, 2)
+
+    session.check(session.send())
+
+    assert session.hook.kinds().count("upload-create") == 2
+    assert len(session.opened) == 2
+
+
+def test_an_upload_that_storage_loses_again_and_again_fails(session: Bench) -> None:
+    session.hook.before_it = at("part", NO_SUCH_UPLOAD)
+
+    with pytest.raises(UploadRefused, match="lost this upload several times") as caught:
+        session.send()
+
+    assert not caught.value.final
+
+
+def test_a_part_that_arrives_as_other_bytes_is_sent_again(session: Bench) -> None:
+    session.hook.before_it = at("part", Fault.lose_part(corrupt=True), 2)
+
+    session.check(session.send())
+
+    assert session.hook.kinds().count("part") == COUNT + 1
+
+
+def test_a_part_that_always_arrives_as_other_bytes_fails_the_upload(session: Bench) -> None:
+    session.hook.before_it = at("part", Fault.lose_part(corrupt=True))
+
+    with pytest.raises(UploadRefused, match="storage received other bytes than were sent"):
+        session.send()
+
+
+def test_a_part_that_storage_loses_is_sent_again_at_the_end(session: Bench) -> None:
+    session.hook.before_it = at("part", Fault.lose_part(), 2)
+
+    session.check(session.send())
+
+    assert session.hook.kinds().count("part") == COUNT + 1
+    assert session.hook.kinds().count("complete") == 2
+
+
+def test_parts_that_are_lost_for_ever_fail_the_upload(session: Bench) -> None:
+    session.hook.before_it = at("part", Fault.lose_part())
+
+    with pytest.raises(UploadRefused, match="does not put the parts together"):
+        session.send()
+
+
+# ── completing ──────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("fault", [Fault.reset(), Fault.answer(500), Fault.answer(504)], ids=str)
+def test_a_completion_whose_answer_was_lost_is_looked_at_and_not_repeated(
+    session: Bench, fault: Fault
+) -> None:
+    session.hook.after_it = at("complete", fault, 1)
+
+    session.check(session.send())
+
+    assert session.hook.kinds().count("complete") == 1
+    assert session.hook.kinds()[-1] == "upload-get"
+
+
+def test_a_completion_that_never_acted_is_sent_again(session: Bench) -> None:
+    session.hook.before_it = at("complete", Fault.reset(), 1, 2)
+
+    session.check(session.send())
+
+    assert session.hook.kinds().count("complete") == 3
+    assert session.hook.kinds().count("part") == COUNT
+
+
+def test_a_completion_that_the_platform_refuses_fails_the_upload(session: Bench) -> None:
+    words = json.dumps({"detail": "Not today."}).encode()
+    session.hook.before_it = at("complete", Fault.answer(400, (), words, "application/json"))
+
+    with pytest.raises(UploadRefused, match=r"Not today\.") as caught:
+        session.send()
+
+    assert caught.value.final
+
+
+def test_a_row_that_vanishes_before_it_is_complete_is_begun_anew(session: Bench) -> None:
+    session.meddle("DELETE FROM uploads", before="complete")
+
+    session.check(session.send())
+
+    assert session.hook.kinds().count("upload-create") == 2
+
+
+# ── encrypted storage ───────────────────────────────────────────────────────────────────────
+
+
+class NoMd5:
+    """What storage hashes with, if its ETags are no MD5s."""
+
+    sha256 = hashlib.sha256
+
+    @staticmethod
+    def md5() -> Any:
+        return hashlib.blake2b(digest_size=16)
+
+
+@pytest.fixture
+def encrypted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Storage that encrypts with KMS, and says so."""
+    real = storage.Storage.answer
+
+    def answer(self: storage.Storage, *given: Any) -> Any:
+        found = real(self, *given)
+        header = ("x-amz-server-side-encryption", "aws:kms")
+        return dataclasses.replace(found, headers=(*found.headers, header))
+
+    monkeypatch.setattr(storage, "hashlib", NoMd5)
+    monkeypatch.setattr(storage.Storage, "answer", answer)
+
+
+@pytest.mark.usefixtures("encrypted")
+def test_encrypted_parts_are_compared_by_size_and_warned_about(session: Bench) -> None:
+    session.check(session.send())
+
+    assert set(session.warnings) == {
+        "storage encrypts with KMS: parts are compared by size, not by MD5"
+    }
+    assert session.hook.kinds()[-2:] == ["list-parts", "complete"]
+
+
+@pytest.mark.usefixtures("encrypted")
+def test_encrypted_parts_of_another_size_begin_the_upload_anew(session: Bench) -> None:
+    session.meddle("UPDATE parts SET size = 1 WHERE number = 2", before="list-parts")
+
+    session.check(session.send())
+
+    assert session.hook.kinds().count("upload-create") == 2
+
+
+def test_other_etags_without_encryption_are_no_proof(
+    session: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage, "hashlib", NoMd5)
+
+    with pytest.raises(UploadRefused, match="other bytes than were sent"):
+        session.send()
+
+
+# ── limits ──────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_limit_of_rows_is_told_as_missing_room(begin: Callable[..., Box], tmp_path: Path) -> None:
+    box = begin(upload_limit=0)
+    box.upload()
+    with ThreadPoolExecutor(1) as senders:
+        session = Bench(box, tmp_path, senders)
+
+        with pytest.raises(RoomMissing) as caught:
+            session.send()
+
+    assert caught.value.words.startswith("You have created too many uploads")
+    assert not caught.value.size_limit
+    assert session.opened == []
+
+
+def test_a_limit_of_bytes_is_told_as_missing_room_and_gone_on_from(
+    begin: Callable[..., Box], tmp_path: Path
+) -> None:
+    box = begin(size_limit=10)
+    other = box.upload(content=b"x" * 20)
+    with ThreadPoolExecutor(1) as senders:
+        session = Bench(box, tmp_path, senders)
+        with pytest.raises(RoomMissing) as caught:
+            session.send(b"small")
+        assert (caught.value.words, caught.value.size_limit) == ("Upload limit reached", True)
+
+        box.sql("DELETE FROM uploads WHERE pk = ?", other)
+        done = session.send(b"small", begun=session.begun)
+
+    assert done.pk == session.begun.pk
+    assert len(session.opened) == 1
+
+
+# ── files and stops ─────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("number", [1, COUNT])
+def test_a_file_that_changes_while_it_is_sent_is_never_completed(
+    session: Bench, number: int
+) -> None:
+    """Also behind the last part: what was sent need not be what was hashed before."""
+    file = session.file()
+    session.hook.after_it = lambda seen: (
+        file.path.write_bytes(DATA + b"!") and None
+        if seen.kind == "part" and seen.number == number
+        else None
+    )
+
+    with pytest.raises(FileChanged, match=r"'a\.mha'"):
+        send(task(), FileStream(file), session.tools())
+
+    assert "complete" not in session.hook.kinds()
+    assert {status for status, _ in session.box.rows().values()} == {"Initialized"}
+
+
+@pytest.mark.parametrize("data", [DATA, b"small"])
+def test_a_run_that_is_stopped_completes_nothing(session: Bench, data: bytes) -> None:
+    session.stopping = lambda: True
+
+    with pytest.raises(Interrupted):
+        session.send(data)
+
+    assert "complete" not in session.hook.kinds()
+    assert len(session.opened) == 1
+
+
+def test_what_a_stopped_run_has_sent_is_not_sent_again(session: Bench) -> None:
+    session.stopping = lambda: session.hook.kinds().count("part") >= 2
+    with pytest.raises(Interrupted):
+        session.send()
+    sent = session.hook.kinds().count("part")
+    session.stopping = lambda: False
+    session.hook.seen.clear()
+
+    session.check(session.send(begun=session.begun))
+
+    assert session.hook.kinds().count("part") <= COUNT - sent + 1
+
+
+# ── answers that are none ───────────────────────────────────────────────────────────────────
+
+ROW = {"pk": pk(1), "s3_upload_id": "sid", "status": "Initialized"}
+
+
+def attempt(connect: Callable[..., Client], tmp_path: Path, *answers: Reply) -> None:
+    """Send a small file to a platform that answers by a script."""
+    with scripted(*answers) as server, ThreadPoolExecutor(1) as senders:
+        client = connect(server.url)
+        session = Bench(Box(None, client, tmp_path), tmp_path, senders)  # type: ignore[arg-type]
+        send(task(), FileStream(session.file(b"small")), session.tools())
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [reply(400, {"filename": ["No."]})],
+        [reply(201, {})],
+        [reply(201, [1])],
+        [reply(201, {"pk": "../x", "s3_upload_id": "sid"})],
+        [reply(201, {"pk": pk(1), "s3_upload_id": "../../x"})],
+        [reply(201, {"pk": pk(1), "s3_upload_id": None})],
+        [reply(201, ROW), reply(200, {})],
+        [reply(201, ROW), reply(200, [1])],
+        [reply(201, ROW), reply(200, {"presigned_urls": {"1": 5}})],
+        [reply(201, ROW), reply(200, {"presigned_urls": {"2": "https://x/"}})],
+        [reply(201, ROW), reply(400, {"part_numbers": ["No."]})],
+        [page(500)] * 6,
+    ],
+)
+def test_an_answer_that_cannot_be_used_fails_the_upload_and_not_the_run(
+    connect: Callable[..., Client], tmp_path: Path, answers: list[Reply]
+) -> None:
+    with pytest.raises(UploadRefused) as caught:
+        attempt(connect, tmp_path, *answers)
+
+    assert caught.value.words
+    assert "<" not in caught.value.words
+
+
+@pytest.mark.parametrize("storage_id", [None, 5, "", "../../x", "x" * 2000])
+def test_a_row_without_a_storage_id_is_not_noted_down(
+    connect: Callable[..., Client], tmp_path: Path, storage_id: Any
+) -> None:
+    answer = reply(201, {"pk": pk(1), "s3_upload_id": storage_id})
+
+    with pytest.raises(UploadRefused, match="opened no upload that can be used"):
+        attempt(connect, tmp_path, answer)
+
+
+def test_parts_that_are_listed_in_another_form_are_sent_again(session: Bench) -> None:
+    begun = interrupted(session, 1, 2)
+    strange = {"parts": [{"PartNumber": "one", "ETag": "x", "Size": 1}, {"PartNumber": 2}, 5]}
+    body = json.dumps(strange).encode()
+    session.hook.before_it = at("list-parts", Fault.answer(200, (), body, "application/json"), 1)
+
+    session.check(session.send(begun=begun))

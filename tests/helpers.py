@@ -1,0 +1,190 @@
+"""What the tests of the core share: the data that the rooms pass round, made short."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from itertools import count
+from typing import Any
+
+from hypothesis import settings
+from msgspec.structs import replace
+
+from manifest_uploader.digests import json_digest
+from manifest_uploader.files.value_facts import ValueFacts
+from manifest_uploader.manifest.model import (
+    Case,
+    FileValue,
+    ImageValue,
+    JsonValue,
+    Manifest,
+    TargetKind,
+    Value,
+)
+from manifest_uploader.manifest.problems import Place
+from manifest_uploader.plan.cases import make_plan
+from manifest_uploader.plan.inputs import Choices, Facts, PlanInputs, renamed_cases
+from manifest_uploader.plan.steps import Plan, Wait
+from manifest_uploader.platform.model import Entry, ItemSeen, Socket, SocketSeen, Target
+from manifest_uploader.state.events import Event, Record
+from manifest_uploader.state.history import History, fold
+
+PLACE = Place("lung.yaml", 3, 5)
+STUDY = Target(TargetKind.READER_STUDY, "lung", "00000000-0000-4000-8000-00000000aaaa")
+ARCHIVE = Target(TargetKind.ARCHIVE, "lung", "00000000-0000-4000-8000-00000000bbbb")
+TOKEN = "0123456789abcdef" * 4
+some = settings(max_examples=60, deadline=None)
+"""Enough examples for every run of the tests; the machine may be busy."""
+
+
+def pk(number: int) -> str:
+    """A pk of the platform's form."""
+    return f"{number:08x}-0000-4000-8000-000000000000"
+
+
+# ── sockets ─────────────────────────────────────────────────────────────────────────────────
+
+
+def socket(slug: str, kind: str, super_kind: str, path: str = "") -> Socket:
+    return Socket(slug, slug.replace("-", " ").title(), kind, super_kind, path)
+
+
+SOCKETS = {
+    one.slug: one
+    for one in (
+        socket("ct-image", "Image", "Image", "images/ct-image"),
+        socket("mr-image", "Image", "Image", "images/mr-image"),
+        socket("lesion-seg", "Segmentation", "Image", "images/lesion-seg"),
+        socket("dicom-set", "DICOM Image Set", "Image", "images/dicom-set"),
+        socket("some-score", "Float", "Value", "some-score.json"),
+        socket("remark", "String", "Value", "remark.json"),
+        socket("findings", "Anything", "Value", "findings.json"),
+        socket("details", "Anything", "File", "details.json"),
+        socket("report", "PDF file", "File", "report.pdf"),
+        socket("table", "CSV file", "File", "table.csv"),
+    )
+}
+
+
+# ── manifests ───────────────────────────────────────────────────────────────────────────────
+
+
+def files(slug: str, *paths: str, single: bool = False) -> FileValue:
+    return FileValue(slug, paths or (f"{slug}.mha",), single, PLACE, key=PLACE)
+
+
+def plain(slug: str, value: Any) -> JsonValue:
+    return JsonValue(slug, value, PLACE, key=PLACE)
+
+
+def image(slug: str, number: int = 99) -> ImageValue:
+    return ImageValue(slug, pk(number), PLACE, key=PLACE)
+
+
+def case(
+    name: str, *values: Value, title: str | None = None, order: int | None = None, line: int = 3
+) -> Case:
+    place = Place("lung.yaml", line, 5)
+    return Case(name, name if title is None else title, order, values, place, place)
+
+
+def manifest(*cases: Case, kind: TargetKind = TargetKind.READER_STUDY) -> Manifest:
+    return Manifest("lung.yaml", kind, "lung", PLACE, None, PLACE, False, cases, "0" * 64)
+
+
+# ── what lies before the planner ────────────────────────────────────────────────────────────
+
+
+def stat(tag: str, size: int = 100) -> str:
+    """The digest of names, sizes and times of some files, told apart by a tag."""
+    return f"stat:{size}:{tag}"
+
+
+def facts_of(tag: str = "a", *, size: int = 100, content: str | None = None) -> ValueFacts:
+    return ValueFacts(1, size, f"{tag}.mha", bundle=False, stat=stat(tag, size), content=content)
+
+
+def inputs(
+    *cases: Case,
+    history: History | None = None,
+    values: Mapping[tuple[str, str], ValueFacts] | None = None,
+    target: Target = STUDY,
+    choices: Choices | None = None,
+    names: Iterable[str] | None = None,
+    **facts: Any,
+) -> PlanInputs:
+    """A desk on which every file value has facts, unless told otherwise."""
+    whole = manifest(*cases, kind=target.kind)
+    found = {
+        (one.name, value.socket): facts_of()
+        for one in cases
+        for value in one.values
+        if isinstance(value, FileValue)
+    } | dict(values or {})
+    all_names = frozenset(names) if names is not None else frozenset(one.name for one in cases)
+    past = history or History()
+    return PlanInputs(
+        whole,
+        Facts(values=found, **{"target": target, "sockets": SOCKETS, **facts}),
+        past,
+        choices or Choices(),
+        target,
+        all_names,
+        renamed_cases(whole, past, all_names),
+    )
+
+
+def titles(first: int = 1) -> Callable[[], str]:
+    """Makes temporary titles that tests can tell beforehand."""
+    numbers = count(first)
+    return lambda: f"uploading-{next(numbers):012x}"
+
+
+def plan_of(*cases: Case, first_title: int = 1, **more: Any) -> Plan:
+    return make_plan(inputs(*cases, **more), temporary=titles(first_title))
+
+
+# ── pasts ───────────────────────────────────────────────────────────────────────────────────
+
+
+def past_of_events(*events: Event) -> History:
+    """The history of events a second apart, from the year 2001 on."""
+    return fold(Record(1e9 + second, event) for second, event in enumerate(events))
+
+
+# ── what the platform shows ─────────────────────────────────────────────────────────────────
+
+
+def seen(
+    number: int = 1, *, title: str | None = "", order: int | None = 10, **sockets: SocketSeen
+) -> ItemSeen:
+    """An item; sockets by slug with `_` for `-`."""
+    held = {slug.replace("_", "-"): one for slug, one in sockets.items()}
+    return ItemSeen(pk(number), title, order, held)
+
+
+def value_seen(value: Any, mark: str = "1") -> SocketSeen:
+    return SocketSeen(mark, json_digest(value))
+
+
+def file_seen(mark: str = "1") -> SocketSeen:
+    return SocketSeen(mark, None)
+
+
+def entry(slug: str, **more: Any) -> Entry:
+    return Entry(slug, more.pop("digest", None), **more)
+
+
+def wait(slug: str = "ct-image", **more: Any) -> Wait:
+    """A wait for an upload into an image socket, unless told otherwise."""
+    usual = Wait(
+        "a",
+        pk(1),
+        slug,
+        SOCKETS[slug].title,
+        image=SOCKETS[slug].super_kind == "Image",
+        digest=None,
+        upload=pk(7),
+        before=None,
+        since=1000.0,
+    )
+    return replace(usual, **more)

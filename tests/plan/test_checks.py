@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from manifest_uploader.manifest.problems import Place, Problem, in_file_order
+from manifest_uploader.plan.checks import misfits
+from manifest_uploader.plan.inputs import Choices, PlanInputs
+from manifest_uploader.platform.model import ItemSeen
+from manifest_uploader.state.events import Done, Started
+from tests.helpers import (
+    ARCHIVE,
+    PLACE,
+    case,
+    facts_of,
+    files,
+    image,
+    inputs,
+    past_of_events,
+    pk,
+    plain,
+)
+
+
+def said(found: PlanInputs) -> list[str]:
+    return [problem.message for problem in misfits(found)]
+
+
+def test_what_fits_has_no_problem() -> None:
+    one = case("a", files("ct-image"), plain("some-score", 1), image("mr-image"), title="T")
+
+    assert misfits(inputs(one)) == []
+
+
+def test_a_misspelt_socket_gets_a_hint() -> None:
+    [problem] = misfits(inputs(case("a", files("ct-imgae"))))
+
+    assert problem == Problem(
+        "the platform has no socket 'ct-imgae'", PLACE, "did you mean 'ct-image'?"
+    )
+
+
+def test_every_problem_of_every_case_is_told() -> None:
+    cases = [
+        case("a", plain("some-score", "1"), files("nope")),
+        case("b", image("report"), plain("ct-image", 2)),
+    ]
+
+    assert len(misfits(inputs(*cases))) == 4
+
+
+@pytest.mark.parametrize(("slug", "count"), [("report", 1), ("ct-image", 0), ("details", 1)])
+def test_several_files_make_one_image_and_nothing_else(slug: str, count: int) -> None:
+    facts = facts_of()
+    several = type(facts)(3, 300, f"{slug}.zip", bundle=True, stat=facts.stat)
+
+    found = misfits(inputs(case("a", files(slug)), values={("a", slug): several}))
+
+    assert len(found) == count
+    assert all("takes one file, not 3" in problem.message for problem in found)
+
+
+# ── titles ──────────────────────────────────────────────────────────────────────────────────
+
+OURS = past_of_events(
+    Started("a", "a:create", title="uploading-1"),
+    Done("a", "a:create", pk=pk(1)),
+    Started("a", "a:fill", title="T"),
+    Done("a", "a:fill", pk=pk(1)),
+)
+
+
+def test_a_title_taken_by_somebody_elses_item_is_a_problem() -> None:
+    [problem] = misfits(inputs(case("a", title="T"), titles={"T": pk(9)}))
+
+    assert problem.message == f"the reader study already has a display set titled 'T' ({pk(9)})"
+    assert "--adopt takes it" in (problem.hint or "")
+
+
+def test_an_archive_is_called_an_archive() -> None:
+    [problem] = misfits(inputs(case("a", title="T"), titles={"T": pk(9)}, target=ARCHIVE))
+
+    assert problem.message == f"the archive already has an archive item titled 'T' ({pk(9)})"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"titles": {"S": pk(9)}},
+        {"titles": {"T": pk(9)}, "history": OURS},
+        {
+            "titles": {"T": pk(9)},
+            "choices": Choices(adopt=True),
+            "looked": {"a": ItemSeen(pk(9), "T", 10, {})},
+        },
+    ],
+    ids=["another title", "ours bears it already", "to be adopted"],
+)
+def test_a_title_is_free_otherwise(more: dict[str, Any]) -> None:
+    assert misfits(inputs(case("a", title="T"), **more)) == []
+
+
+def test_a_new_title_for_our_own_case_must_be_free_too() -> None:
+    found = misfits(inputs(case("a", title="S"), history=OURS, titles={"S": pk(9)}))
+
+    assert len(found) == 1
+
+
+def test_an_untitled_case_without_a_state_needs_a_word() -> None:
+    untitled = case("a", title="")
+
+    [problem] = misfits(inputs(untitled, items=3))
+
+    assert "case 'a' has no title" in problem.message
+    assert "--new" in (problem.hint or "")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"items": 0}, {"items": 3, "choices": Choices(new=True)}, {"items": 3, "history": OURS}],
+    ids=["empty target", "--new", "with a state"],
+)
+def test_an_untitled_case_is_fine_otherwise(more: dict[str, Any]) -> None:
+    assert misfits(inputs(case("a", title=""), **more)) == []
+
+
+def test_untitled_cases_clash_with_nothing() -> None:
+    assert misfits(inputs(case("a", title=""), titles={"": pk(9)})) == []
+
+
+# ── limits ──────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(("limit", "count"), [(2, 1), (3, 0)])
+def test_a_case_that_needs_more_rows_than_there_are_is_a_problem(limit: int, count: int) -> None:
+    one = case(
+        *("a", files("ct-image"), files("report"), plain("details", {}), plain("some-score", 1)),
+        image("mr-image"),
+    )
+
+    found = said(inputs(one, choices=Choices(upload_limit=limit)))
+
+    assert len(found) == count
+    assert all("needs 3 uploads, and the account may hold 2 at a time" in text for text in found)
+
+
+# ── order ───────────────────────────────────────────────────────────────────────────────────
+
+
+def test_problems_stand_as_in_their_file_and_each_once() -> None:
+    late = Problem("late", Place("m.yaml", 12, 1))
+    early = Problem("early", Place("m.yaml", 2, 9))
+    earlier = Problem("earlier", Place("m.yaml", 2, 3))
+    nowhere = Problem("nowhere", None)
+
+    assert in_file_order((late, early, nowhere, late, earlier)) == (nowhere, earlier, early, late)

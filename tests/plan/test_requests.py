@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from manifest_uploader.digests import json_digest
+from manifest_uploader.plan.requests import confirmations, filled_in, has_something_to_send, started
+from manifest_uploader.plan.steps import Create, Fill
+from manifest_uploader.platform import targets
+from manifest_uploader.platform.model import Entry, SocketSeen
+from manifest_uploader.platform.requests import Address, PkOf
+from manifest_uploader.state.events import Confirmed, Done
+from tests.helpers import SOCKETS, STUDY, file_seen, files, pk, plain, seen, value_seen
+
+CT = Entry("ct-image", None, stat="s", step="a/ct-image")
+SCORE = Entry("some-score", json_digest(2))
+REMARK = Entry("remark", json_digest(""))
+BROUGHT = {"a/ct-image": Done("a", "a/ct-image", "ct-image", pk=pk(7), content="files:1")}
+VALUES = {"ct-image": files("ct-image"), "some-score": plain("some-score", 2)}
+VALUES["remark"] = plain("remark", "")
+
+
+def fill(*entries: Entry, title: str | None = None, order: int | None = None) -> Fill:
+    values = tuple(
+        targets.value_json(VALUES[one.socket], SOCKETS[one.socket], one) for one in entries
+    )
+    call = targets.fill(STUDY, item=PkOf("a:create"), title=title, order=order, values=values)
+    return Fill("a:fill", "a", call, title, order, entries, look_first=True)
+
+
+def sent(found: Fill) -> list[str]:
+    """The sockets that a fill sends values for."""
+    return [value["interface"] for value in found.call.json.get("values", ())]
+
+
+def test_holes_are_filled_with_what_uploads_brought() -> None:
+    found = filled_in(fill(CT, title="A"), item=pk(1), brought=BROUGHT, seen=None)
+
+    assert found.call.pk == pk(1)
+    assert found.call.json["values"] == [
+        {"interface": "ct-image", "user_uploads": [Address("uploads", pk(7))]}
+    ]
+    assert (found.entries[0].upload, found.entries[0].content) == (pk(7), "files:1")
+
+
+def test_an_upload_of_an_earlier_run_leaves_no_hole() -> None:
+    entry = Entry("ct-image", None, upload=pk(8), content="files:2")
+
+    found = filled_in(fill(entry), item=pk(1), brought={}, seen=None)
+
+    assert found.entries[0].upload == pk(8)
+    assert found.call.json["values"][0]["user_uploads"] == [Address("uploads", pk(8))]
+
+
+def test_what_a_socket_held_before_is_noted() -> None:
+    item = seen(ct_image=SocketSeen("11", f"image:{pk(3)}", pk(3)), some_score=value_seen(1, "12"))
+
+    found = filled_in(fill(CT, SCORE), item=pk(1), brought=BROUGHT, seen=item)
+
+    assert [entry.before for entry in found.entries] == ["11", "12"]
+    assert sent(found) == ["ct-image", "some-score"]
+
+
+@pytest.mark.parametrize(("entry", "value"), [(SCORE, 2.0), (REMARK, "")])
+def test_a_value_that_is_there_is_not_sent_again(entry: Entry, value: Any) -> None:
+    held = {entry.socket.replace("-", "_"): value_seen(value)}
+
+    found = filled_in(fill(entry, title="A"), item=pk(1), brought={}, seen=seen(title="x", **held))
+
+    assert sent(found) == []
+    assert "values" not in found.call.json
+    assert [one.socket for one in found.entries] == [entry.socket]
+
+
+def test_an_upload_is_sent_whatever_is_there() -> None:
+    item = seen(ct_image=file_seen("11"))
+
+    assert sent(filled_in(fill(CT), item=pk(1), brought=BROUGHT, seen=item)) == ["ct-image"]
+
+
+def test_a_title_that_is_there_is_not_sent_again() -> None:
+    found = filled_in(fill(title="A"), item=pk(1), brought={}, seen=seen(title="A"))
+
+    assert not has_something_to_send(found)
+
+
+@pytest.mark.parametrize("title", ["A ", "uploading-1", None])
+def test_any_other_title_is_sent(title: str | None) -> None:
+    found = filled_in(fill(title="A"), item=pk(1), brought={}, seen=seen(title=title))
+
+    assert found.call.json == {"title": "A"}
+
+
+def test_a_fill_whose_values_are_all_there_has_nothing_to_send() -> None:
+    once = filled_in(fill(SCORE), item=pk(1), brought={}, seen=seen(some_score=value_seen(2)))
+
+    assert not has_something_to_send(once)
+
+
+def test_what_the_item_holds_of_a_fill_is_confirmed() -> None:
+    item = seen(ct_image=SocketSeen("11", None, pk(5)), some_score=value_seen(3, "12"))
+
+    found = confirmations(fill(CT, SCORE), item)
+
+    assert found == [Confirmed("a", "a:fill", "ct-image", pk(5))]
+
+
+def test_a_creation_is_written_down_with_its_title_and_order() -> None:
+    call = targets.create(STUDY, title="uploading-1", order=20)
+
+    found = started(Create("a:create", "a", "uploading-1", 20, call))
+
+    assert (found.step, found.title, found.order) == ("a:create", "uploading-1", 20)
+
+
+def test_a_fill_is_written_down_with_all_that_proves_it_later() -> None:
+    task = fill(CT, SCORE, title="", order=5)
+
+    found = started(task)
+
+    assert (found.step, found.title, found.order) == ("a:fill", "", 5)
+    assert found.entries == (CT, SCORE)
+    assert (found.temporary, found.repeated) == (task.temporary, task.repeated)
