@@ -174,6 +174,7 @@ def _validate(given: argparse.Namespace) -> int:
 def _plan(given: argparse.Namespace) -> int:
     from manifest_uploader.engine import run  # noqa: PLC0415 - late
     from manifest_uploader.output import console  # noqa: PLC0415 - late
+    from manifest_uploader.plan.steps import total_size  # noqa: PLC0415 - late
 
     with _options(given) as options:
         plan, facts = run.plan(options)
@@ -188,7 +189,7 @@ def _plan(given: argparse.Namespace) -> int:
                     "event": "summary",
                     "cases": {"total": len(plan.cases), **counts},
                     "uploads": sum(len(case.uploads) for case in plan.cases),
-                    "bytes": run.sum_bytes(plan),
+                    "bytes": total_size(plan),
                     "requests": sum(console.request_count(case) for case in plan.cases),
                     "rows_used": facts.rows_used,
                     "notes": list(plan.notes),

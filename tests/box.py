@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from manifest_uploader.manifest.model import TargetKind
 from manifest_uploader.platform.client import Client
 from manifest_uploader.platform.model import Target
-from manifest_uploader.platform.targets import items_path, targets_path
+from manifest_uploader.platform.targets import type_of
 from manifest_uploader.sandbox import Fault, Running, Seen
 
 
@@ -32,19 +32,19 @@ class Box:
     dir: Path
 
     def target(self, kind: TargetKind = TargetKind.READER_STUDY) -> Target:
-        answer = self.client.get(targets_path(kind), slug="lung")
+        answer = self.client.get(type_of(kind).path, slug="lung")
         return Target(kind, "lung", answer.json["results"][0]["pk"])
 
     def make(self, title: str = "", **fields: Any) -> str:
         """Make a display set; its pk."""
         body = {"reader_study": "lung", "title": title, **fields}
-        answer = self.client.call("POST", items_path(TargetKind.READER_STUDY), json=body)
+        answer = self.client.call("POST", type_of(TargetKind.READER_STUDY).items_path, json=body)
         assert answer.ok, answer.json
         return str(answer.json["pk"])
 
     def fill(self, item: str, *values: dict[str, Any], **fields: Any) -> Any:
         """PATCH a display set as somebody else would."""
-        path = f"{items_path(TargetKind.READER_STUDY)}{item}/"
+        path = f"{type_of(TargetKind.READER_STUDY).items_path}{item}/"
         body = {**fields, **({"values": list(values)} if values else {})}
         return self.client.call("PATCH", path, json=body)
 

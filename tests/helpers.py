@@ -10,6 +10,8 @@ from hypothesis import settings
 from msgspec.structs import replace
 
 from manifest_uploader.digests import json_digest
+from manifest_uploader.engine.causes import failure_text
+from manifest_uploader.engine.results import CaseEnd
 from manifest_uploader.files.value_facts import ValueFacts
 from manifest_uploader.manifest.model import (
     Case,
@@ -25,8 +27,9 @@ from manifest_uploader.plan.cases import make_plan
 from manifest_uploader.plan.inputs import Choices, Facts, PlanInputs, renamed_cases
 from manifest_uploader.plan.steps import Plan, Wait
 from manifest_uploader.platform.model import Entry, ItemSeen, Socket, SocketSeen, Target
-from manifest_uploader.state.events import Event, Record
+from manifest_uploader.state.events import Event
 from manifest_uploader.state.history import History, fold
+from manifest_uploader.state.steps import StepId
 
 PLACE = Place("lung.yaml", 3, 5)
 STUDY = Target(TargetKind.READER_STUDY, "lung", "00000000-0000-4000-8000-00000000aaaa")
@@ -133,6 +136,11 @@ def inputs(
     )
 
 
+def messages(end: CaseEnd) -> tuple[str, ...]:
+    """What a person is told about a case that ended."""
+    return tuple(map(failure_text, end.failures))
+
+
 def titles(first: int = 1) -> Callable[[], str]:
     """Makes temporary titles that tests can tell beforehand."""
     numbers = count(first)
@@ -146,9 +154,14 @@ def plan_of(*cases: Case, first_title: int = 1, **more: Any) -> Plan:
 # ── pasts ───────────────────────────────────────────────────────────────────────────────────
 
 
+def step_id(text: str) -> StepId:
+    """The step that prints so."""
+    return StepId.parse(text)
+
+
 def past_of_events(*events: Event) -> History:
     """The history of events a second apart, from the year 2001 on."""
-    return fold(Record(1e9 + second, event) for second, event in enumerate(events))
+    return fold(replace(event, time=1e9 + second) for second, event in enumerate(events))
 
 
 # ── what the platform shows ─────────────────────────────────────────────────────────────────

@@ -6,10 +6,11 @@ import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from manifest_uploader.commands import rehearsal
 from manifest_uploader.errors import CannotGoOn, UsageError
-from manifest_uploader.manifest.model import Manifest
+from manifest_uploader.manifest.model import Manifest, TargetKind
 from manifest_uploader.sandbox import (
     FolderUnusable,
     OptionInvalid,
@@ -22,18 +23,18 @@ from manifest_uploader.sandbox import (
 
 __all__ = ["beside", "main"]
 
+_TARGETS: Final = {TargetKind.READER_STUDY: "reader_studies", TargetKind.ARCHIVE: "archives"}
+"""The sandbox's option that makes a target of a kind."""
+
 
 @contextmanager
 def beside(given: argparse.Namespace, stem: Path, manifest: Manifest) -> Iterator[Running]:
     """A sandbox for one command, with the manifest's target and sockets made up in it."""
     named = {spec.partition("=")[0] for spec in given.socket}
     made_up = [one for one in rehearsal.sockets(manifest) if one.partition("=")[0] not in named]
-    slugs = (manifest.slug,)
-    is_study = manifest.kind == "reader-study"
     options = SandboxOptions(
         dir=stem.with_name(stem.name + ".sandbox"),
-        reader_studies=slugs if is_study else (),
-        archives=() if is_study else slugs,
+        **{_TARGETS[manifest.kind]: (manifest.slug,)},
         sockets=(*given.socket, *made_up),
         images=rehearsal.images(manifest),
         upload_limit=given.upload_limit,

@@ -16,10 +16,10 @@ from msgspec import Struct
 from manifest_uploader.manifest.model import Manifest
 from manifest_uploader.output.console import cases_words, size_words, stand_json, stand_line
 from manifest_uploader.state import lock
-from manifest_uploader.state.events import Done, Paused, Record
+from manifest_uploader.state.events import AnyEvent, Done, Paused
 from manifest_uploader.state.file import Tail
-from manifest_uploader.state.history import CaseHistory, Folding, History
-from manifest_uploader.state.standing import Stand, Standing, stand_of
+from manifest_uploader.state.history import CaseHistory, Folding
+from manifest_uploader.state.standing import CaseStanding, Standing, case_standing
 from manifest_uploader.text import printable
 
 SLICE_S: Final = 1.0
@@ -35,7 +35,7 @@ class View(Struct, frozen=True):
     """Where a run is, as its state file tells."""
 
     counts: Mapping[Standing, int]
-    changed: tuple[Stand, ...]
+    changed: tuple[CaseStanding, ...]
     """The cases that stand elsewhere than at the last look."""
     bytes_done: int
     """Of uploads that were completed, in all runs."""
@@ -77,24 +77,24 @@ class Follower:
         self._start_anew()
 
     def _start_anew(self) -> None:
-        self._folding = Folding(History())
+        self._folding = Folding()
         self._standings = dict.fromkeys(self._titles, Standing.NEW)
         self._bytes = 0
         self._paused: tuple[float, str] | None = None
         self._first = True
 
-    def take(self, records: tuple[Record, ...], *, anew: bool) -> tuple[Stand, ...]:
+    def take(self, records: tuple[AnyEvent, ...], *, anew: bool) -> tuple[CaseStanding, ...]:
         """Add records; the cases that stand elsewhere now."""
         if anew:
             self._start_anew()
         touched: dict[str, None] = {}
         for record in records:
-            self._folding.take(record)
+            self._folding.add(record)
             self._note(record)
             touched.update(dict.fromkeys(_cases_of(record)))
         return tuple(self._changes(touched))
 
-    def view(self, changed: tuple[Stand, ...], *, now: float, holder: str | None) -> View:
+    def view(self, changed: tuple[CaseStanding, ...], *, now: float, holder: str | None) -> View:
         """What there is to show."""
         first, self._first = self._first, False
         paused = None
@@ -103,27 +103,27 @@ class Follower:
         counts = Counter(self._standings.values())
         return View(counts, changed, self._bytes, paused, holder, first)
 
-    def _note(self, record: Record) -> None:
-        match record.event:
+    def _note(self, record: AnyEvent) -> None:
+        match record:
             case Paused(why=why):
                 self._paused = (record.time, why)
             case Done(size=int() as size):
                 self._bytes += size
                 self._paused = None
 
-    def _changes(self, touched: Mapping[str, None]) -> Iterator[Stand]:
+    def _changes(self, touched: Mapping[str, None]) -> Iterator[CaseStanding]:
         cases = self._folding.history.cases
         for name in touched:
             if name not in self._titles:
                 continue
-            stand = stand_of(name, self._titles[name], cases.get(name, CaseHistory()))
+            stand = case_standing(name, self._titles[name], cases.get(name, CaseHistory()))
             if stand.standing is not self._standings[name]:
                 self._standings[name] = stand.standing
                 yield stand
 
 
-def _cases_of(record: Record) -> tuple[str, ...]:
-    names = (getattr(record.event, "case", None), getattr(record.event, "was", None))
+def _cases_of(record: AnyEvent) -> tuple[str, ...]:
+    names = (getattr(record, "case", None), getattr(record, "was", None))
     return tuple(name for name in names if name is not None)
 
 
@@ -139,7 +139,7 @@ def watch(
     tail, follower = Tail(path), Follower(manifest)
     while True:
         grown = tail.look()
-        changed = follower.take(grown.records, anew=grown.anew)
+        changed = follower.take(grown.events, anew=grown.anew)
         screen.show(follower.view(changed, now=time.time(), holder=_holder_words(path)))
         sleep(SLICE_S)
 
@@ -199,7 +199,7 @@ class Live:
 
         self._console = Console(highlight=False, markup=False, emoji=False)
         self._live = RichLive(console=self._console, auto_refresh=False, redirect_stdout=False)
-        self._ended: list[Stand] = []
+        self._ended: list[CaseStanding] = []
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -222,7 +222,7 @@ class Live:
         self._live.update(Text(text, no_wrap=True, overflow="ellipsis"), refresh=True)
 
 
-def live_lines(view: View, width: int, ended: list[Stand]) -> list[str]:
+def live_lines(view: View, width: int, ended: list[CaseStanding]) -> list[str]:
     """What a terminal shows."""
     cells = max(10, min(40, width - 40))
     filled = round(cells * (view.ended / view.total if view.total else 1.0))

@@ -7,6 +7,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from manifest_uploader.platform.traffic import Traffic
+from manifest_uploader.state.events import Failure
 
 
 class End(StrEnum):
@@ -25,7 +26,7 @@ class CaseEnd(Struct, frozen=True):
     case: str
     end: End
     unchanged: bool = False
-    words: tuple[str, ...] = ()
+    failures: tuple[Failure, ...] = ()
     gone: bool = False
 
 

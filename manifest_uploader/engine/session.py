@@ -7,7 +7,6 @@ text, the files and the platform is told together, in the order of the file.
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,8 +15,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from manifest_uploader.engine.options import Options
-from manifest_uploader.engine.recovery import presumed, settle
-from manifest_uploader.engine.survey import Scope, check_rights, find_target, survey
+from manifest_uploader.engine.recovery import recover
+from manifest_uploader.engine.survey import Scope, survey
+from manifest_uploader.engine.target import check_rights, find_target
 from manifest_uploader.errors import CannotGoOn, UsageError
 from manifest_uploader.files.root import Root, find_root
 from manifest_uploader.manifest.model import Manifest
@@ -30,9 +30,10 @@ from manifest_uploader.platform.address import Patience
 from manifest_uploader.platform.endpoints import FailedImport, failed_imports
 from manifest_uploader.platform.model import Target
 from manifest_uploader.state import file as state_file
-from manifest_uploader.state.events import Event, Record
+from manifest_uploader.state.events import Event
 from manifest_uploader.state.file import Binding
-from manifest_uploader.state.history import Folding, History, fold
+from manifest_uploader.state.history import History, fold
+from manifest_uploader.state.ledger import Ledger
 
 if TYPE_CHECKING:  # it costs 0.1 s of CPU, which commands without a network save
     from manifest_uploader.platform.client import Client
@@ -92,8 +93,9 @@ class Session(Struct):
     client: Client
     target: Target
     binding: Binding
-    stored: state_file.Stream
-    history: History
+    is_new: bool
+    """There is no state file yet."""
+    ledger: Ledger
     failed_before: Callable[[], Iterable[FailedImport]] | None = None
     """Brings the sessions that failed before, where something may have to be sent."""
 
@@ -123,8 +125,8 @@ def open_session(options: Options, reading: Reading, client: Client) -> Session:
     stored = state_file.stream(options.state)
     state_file.check(stored, binding, options.state)
     with without_collector():
-        history = fold(stored.records)
-    return Session(reading, root, client, target, binding, stored, history)
+        ledger = Ledger(stored.events)
+    return Session(reading, root, client, target, binding, stored.binding is None, ledger)
 
 
 def _root(options: Options, reading: Reading) -> Root:
@@ -142,28 +144,16 @@ def _platform_name(options: Options, client: Client) -> str:
     return f"sandbox {found}" if found else client.platform.binding
 
 
-def settled(session: Session) -> list[Event]:
-    """What became of steps whose end nobody saw; the bench's history knows it too.
+def recover_session(session: Session) -> list[Event]:
+    """Record what became of steps with unknown outcomes, as far as looking tells.
 
-    Cases that left the manifest are among them: one of its cases may be such a one, renamed.
+    Cases that left the manifest are included: one of its cases may be such a case, renamed.
     """
+    history = session.ledger.history
     chosen = [case.name for case in session.manifest.cases]
-    left = [name for name in session.history.cases if name not in session.reading.names]
-    events = list(settle(session.history, [*chosen, *left], session.client, session.target))
-    _fold(session, events)
-    return events
-
-
-def presume(session: Session) -> None:
-    """Let the bench's history take what looking cannot settle for not sent."""
-    _fold(session, presumed(session.history))
-
-
-def _fold(session: Session, events: Iterable[Event]) -> None:
-    folding = Folding(session.history)
-    for event in events:
-        folding.take(Record(time.time(), event))
-    session.history = folding.history
+    left = [name for name in history.cases if name not in session.reading.names]
+    found = list(recover(history, [*chosen, *left], session.client, session.target))
+    return session.ledger.record(found)
 
 
 def gather(options: Options, session: Session) -> PlanInputs:
@@ -195,13 +185,13 @@ def _inputs(options: Options, session: Session) -> PlanInputs:
     scope = Scope(checksum=options.checksum, adopt=options.choices.adopt)
     facts = survey(
         session.manifest,
-        session.history,
+        session.ledger.history,
         root=session.root,
         scope=scope,
         client=session.client,
         target=session.target,
     )
-    return _desk_of(options, session.reading, facts, session.history, session.target)
+    return _desk_of(options, session.reading, facts, session.ledger.history, session.target)
 
 
 def _desk_of(
@@ -261,7 +251,7 @@ def _platform_problems(options: Options, reading: Reading, client: Client) -> tu
     if not reading.manifest.slug:
         return local_problems(options, reading)
     target = find_target(reading.manifest, client)
-    history = fold(state_file.stream(options.state).records)
+    history = fold(state_file.stream(options.state).events)
     manifest = reading.manifest
     roots = _roots(options, reading)
     facts = survey(

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from manifest_uploader.state.steps import StepId
+
 _FIRST_PROBE_S: Final = 1.0
 _LONGEST_PROBE_S: Final = 30.0
 
@@ -24,9 +26,9 @@ class UploadLimits:
         self.since = 0.0
         self._due = 0.0
         self._interval = _FIRST_PROBE_S
-        self._probe: str | None = None
+        self._probe: StepId | None = None
         self._drains = 0
-        self._begun: dict[str, int] = {}
+        self._begun: dict[StepId, int] = {}
         """Step → how often room had been made when it began."""
         self._of_bytes = False
 
@@ -39,13 +41,13 @@ class UploadLimits:
         """An upload may begin: there is room, or it is time to ask."""
         return self.words is None or (self._probe is None and now >= self._due)
 
-    def begins(self, step: str) -> None:
+    def begins(self, step: StepId) -> None:
         """An upload begins; while paused it is the one that asks."""
         self._begun[step] = self._drains
         if self.is_paused:
             self._probe = step
 
-    def refused(self, step: str, words: str, now: float, *, size_limit: bool = False) -> None:
+    def refused(self, step: StepId, words: str, now: float, *, size_limit: bool = False) -> None:
         """The platform had no room for an upload: for its row, or for its bytes."""
         self.scarce = True
         self._of_bytes = size_limit
@@ -57,7 +59,7 @@ class UploadLimits:
         self.words = words
         self._due = now + self._interval
 
-    def ended(self, step: str) -> None:
+    def ended(self, step: StepId) -> None:
         """An upload is no longer under way."""
         self._begun.pop(step, None)
         if step == self._probe:
@@ -68,11 +70,11 @@ class UploadLimits:
         self._drains += 1
         self._due = min(self._due, now)
 
-    def has_drained_since(self, step: str) -> bool:
+    def has_drained_since(self, step: StepId) -> bool:
         """Something made room since an upload began: its refusal says nothing of now."""
         return self._begun.get(step, self._drains) < self._drains
 
-    def found(self, step: str, *, complete: bool) -> bool:
+    def found(self, step: StepId, *, complete: bool) -> bool:
         """An upload has its row, or is complete; True if that ends a pause.
 
         Only the one that asks can tell: others were let in before. A row says nothing of bytes.

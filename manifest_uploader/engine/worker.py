@@ -1,8 +1,4 @@
-"""Performs one step; what a case may stumble over comes back as events, never as an exception.
-
-A creation may be sent again: its title is ours alone, so that a second one is refused and the
-first is found by it. How a fill is sent, `fills` tells.
-"""
+"""Performs one step: what goes wrong with one case comes back as events, not as an exception."""
 
 from __future__ import annotations
 
@@ -13,8 +9,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final, assert_never
 
-from manifest_uploader.engine.fill import LOOKS, Filler, send_call, source_of
 from manifest_uploader.engine.imports.watcher import Watcher
+from manifest_uploader.engine.item_writer import ItemWriter, source_of
 from manifest_uploader.engine.outcomes import Looked, Outcome
 from manifest_uploader.engine.upload import RoomMissing, Tools, UploadRefused, send
 from manifest_uploader.files import dicom
@@ -23,13 +19,12 @@ from manifest_uploader.files.parts import Buffers, BundleStream, FileStream, Jso
 from manifest_uploader.files.root import Root
 from manifest_uploader.manifest.model import JsonValue
 from manifest_uploader.plan.steps import Create, Fill, Look, Task, Upload, Watch
-from manifest_uploader.platform import refusals
-from manifest_uploader.platform.endpoints import ItemHidden, find_by_title, get_item
-from manifest_uploader.platform.items import is_pk
+from manifest_uploader.platform.endpoints import ItemHidden, get_item
 from manifest_uploader.platform.model import Target
-from manifest_uploader.platform.responses import Interrupted, Response
-from manifest_uploader.state.events import Done, Event, Failed, Paused, Unsure
+from manifest_uploader.platform.responses import Interrupted
+from manifest_uploader.state.events import Event, Failed, Paused
 from manifest_uploader.state.receipts import Receipt
+from manifest_uploader.state.steps import StepId
 
 if TYPE_CHECKING:  # it costs 0.1 s of CPU, which commands without a network save
     from manifest_uploader.platform.client import Client
@@ -58,7 +53,7 @@ class Worker:
         self._buffers = buffers
         self._headers = threading.Semaphore(_HEADERS)
         self._receive = receive
-        self._filler = Filler(tools.client, target, root, sleep=sleep)
+        self._items = ItemWriter(tools.client, target, root, sleep=sleep)
 
     def perform(self, task: Task) -> Iterator[Outcome]:
         """Do it; what comes back is in order, and complete when the iterator ends.
@@ -77,9 +72,9 @@ class Worker:
             case Upload():
                 yield self._upload(task)
             case Create():
-                yield self._create(task)
+                yield from self._items.create(task)
             case Fill():
-                yield from self._filler.fill(task)
+                yield from self._items.fill(task)
             case Look():
                 yield self._look(task)
             case Watch():
@@ -91,7 +86,7 @@ class Worker:
         try:
             return Looked(task.case, get_item(self._client, self._target, task.item))
         except ItemHidden as hidden:
-            return Failed(task.case, f"{task.case}:fill", None, hidden.message, final=False)
+            return Failed(task.case, StepId.fill(task.case), words=hidden.message, final=False)
 
     # -- uploads --
 
@@ -100,16 +95,25 @@ class Worker:
             stream = self._stream(task)
             done = send(task, stream, self._tools)
         except RoomMissing as missing:
-            return Paused(task.case, task.step, task.socket, missing.words, missing.size_limit)
+            return Paused(
+                task.case,
+                task.step,
+                socket=task.socket,
+                why=missing.words,
+                size_limit=missing.size_limit,
+            )
         except UploadRefused as refused:
-            return Failed(task.case, task.step, task.socket, refused.words, refused.final)
+            return self._failed(task, refused.words, final=refused.final)
         except FileChanged as changed:
             if self._tools.stopping():
                 raise Interrupted from None
-            return Failed(task.case, task.step, task.socket, str(changed), final=False)
+            return self._failed(task, str(changed), final=False)
         files = tuple(stream.proof.files)
         self._receive(Receipt(task.case, task.socket, done.pk or "", files))
         return done
+
+    def _failed(self, task: Upload, words: str, *, final: bool) -> Failed:
+        return Failed(task.case, task.step, socket=task.socket, words=words, final=final)
 
     def _stream(self, task: Upload) -> Stream:
         if isinstance(task.source, JsonValue):
@@ -132,24 +136,6 @@ class Worker:
                 f"'{name}' names its patient ({words}); de-identify it, "
                 "or write  identifiable: allowed  into the manifest"
             )
-
-    # -- creations --
-
-    def _create(self, task: Create) -> Event:
-        for _ in range(LOOKS):
-            answer = send_call(self._client, task.call)
-            if answer.ok and is_pk(pk := answer.fields.get("pk")):
-                return Done(task.case, task.step, pk=pk)
-            if not refusals.is_title_taken(answer.json):
-                return self._refused(task.case, task.step, answer)
-            found = find_by_title(self._client, self._target, frozenset((task.title,)))
-            if task.title in found:
-                return Done(task.case, task.step, pk=found[task.title])
-        return Unsure(task.case, task.step, "the platform neither makes the item nor shows it")
-
-    def _refused(self, case: str, step: str, answer: Response) -> Failed:
-        final = answer.status < 500  # noqa: PLR2004
-        return Failed(case, step, None, refusals.words(answer.status, answer.json), final)
 
 
 def _check_complete(task: Upload, source: Source) -> None:

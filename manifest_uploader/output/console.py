@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Mapping
 from itertools import islice
 from typing import IO, Any, Final
 
+from manifest_uploader.engine.causes import explained, failure_text
 from manifest_uploader.engine.progress import Progress
 from manifest_uploader.engine.results import CaseEnd, End, Summary
 from manifest_uploader.errors import OutputLost, UploaderError
@@ -19,12 +20,20 @@ from manifest_uploader.files.parts import part_count, part_size
 from manifest_uploader.manifest.problems import Problem, format_problem
 from manifest_uploader.plan.inputs import Facts
 from manifest_uploader.plan.steps import Action, CasePlan, Plan
-from manifest_uploader.platform import targets
 from manifest_uploader.platform.model import Target
-from manifest_uploader.state.causes import explained
-from manifest_uploader.state.events import Event, Failed, ImportFailed, Noticed, Paused, Unsure
-from manifest_uploader.state.file import event_json
-from manifest_uploader.state.standing import Stand, Standing
+from manifest_uploader.platform.targets import type_of
+from manifest_uploader.state.events import (
+    CaseEvent,
+    Event,
+    Failed,
+    Failure,
+    ImportFailed,
+    Noticed,
+    Paused,
+    Unsure,
+    event_json,
+)
+from manifest_uploader.state.standing import CaseStanding, Standing
 from manifest_uploader.text import Block, block, lines_of, printable, with_hint
 
 STOPPING: Final = "stopping: what is under way ends; once more stops at once"
@@ -190,10 +199,11 @@ class Lines:
             case Failed(words=words) if words:
                 self.say(f"{event.step}: {words}")
             case ImportFailed():
-                self.say(f"{event.step}: not imported: {explained(event)}")
+                failure = Failure(event.socket, event.words, event.source)
+                self.say(f"{event.step}: not imported: {explained(failure)}")
             case Unsure():
                 self.say(f"{event.step}: not sure: {event.why}")
-            case _ if self._verbose and not isinstance(event, Noticed):
+            case CaseEvent() if self._verbose:
                 self.say(f"{event.step}: {type(event).__name__.lower()}")
 
     def case_ended(self, end: CaseEnd) -> None:
@@ -297,7 +307,7 @@ def begin_line(plan: Plan, target: Target) -> str:
              if counts[words]]  # fmt: skip
     size = sum(upload.size for case in plan.cases for upload in case.uploads)
     sent = f"; {size_words(size)} to send" if size else ""
-    noun = targets.place_noun(target.kind)
+    noun = type_of(target.kind).noun
     return f"{noun} {target.slug}: {cases_words(len(plan.cases))}: {', '.join(parts)}{sent}"
 
 
@@ -409,10 +419,15 @@ _SECTIONS: Final = {
 
 def _section(ends: list[CaseEnd], words: str) -> list[str]:
     """A line for each case that there is something to say about, and one for all others."""
-    told = {one.case: one for one in islice((one for one in ends if one.words), _MANY)}
-    lines = [f"{words}: {name}: {'; '.join(one.words)}" for name, one in told.items()]
+    told = {one.case: one for one in islice((one for one in ends if one.failures), _MANY)}
+    lines = [f"{words}: {name}: {failures_text(one.failures)}" for name, one in told.items()]
     others = [one.case for one in ends if one.case not in told]
     return [*lines, f"{words}: {_names(others)}"] if others else lines
+
+
+def failures_text(failures: Iterable[Failure]) -> str:
+    """All failures of a case in one line, each once."""
+    return "; ".join(dict.fromkeys(map(failure_text, failures)))
 
 
 def _names(names: Collection[str]) -> str:
@@ -501,7 +516,7 @@ def plan_json(case: CasePlan, *, calls: bool) -> dict[str, Any]:
         "requests": request_count(case),
         "sockets": list(case.sockets),
         "names": [upload.name for upload in case.uploads],
-        "words": case.words,
+        "words": failures_text(case.failures) or case.words,
     }
     return found | ({"calls": call_lines(case)} if calls else {})
 
@@ -526,8 +541,10 @@ def _hole(hole: object) -> str:
 def plan_lines(plan: Plan, facts: Facts, limit: int) -> Block:
     """What a run would do, for people."""
     lines = [_plan_line(case) for case in plan.cases if case.action is not Action.NOTHING]
-    lines += [f"{case.case}: {case.standing}: {case.words}" for case in plan.cases
-              if case.action is Action.NOTHING and case.words]  # fmt: skip
+    for case in plan.cases:
+        words = failures_text(case.failures) or case.words
+        if case.action is Action.NOTHING and words:
+            lines.append(f"{case.case}: {case.standing}: {words}")
     lines += [f"note: {note}" for note in plan.notes]
     uploads = sum(len(case.uploads) for case in plan.cases)
     requests = sum(request_count(case) for case in plan.cases)
@@ -554,7 +571,7 @@ def _plan_line(case: CasePlan) -> str:
     return f"{case.case}: {case.action}{title}: {', '.join(parts) or 'title or order'}"
 
 
-def stand_json(stand: Stand) -> dict[str, Any]:
+def stand_json(stand: CaseStanding) -> dict[str, Any]:
     """One case of `status --json`."""
     return {
         "case": stand.case,
@@ -562,13 +579,13 @@ def stand_json(stand: Stand) -> dict[str, Any]:
         "state": stand.standing.value,
         "action": None,  # only a plan knows
         "item": stand.item,
-        "words": stand.words,
+        "words": failures_text(stand.failures) or None,
     }
 
 
-def stand_line(stand: Stand) -> str:
+def stand_line(stand: CaseStanding) -> str:
     """One case of `status`."""
-    words = f": {stand.words}" if stand.words else ""
+    words = f": {failures_text(stand.failures)}" if stand.failures else ""
     item = f" ({stand.item})" if stand.item else ""
     return f"{stand.case}: {stand.standing}{words}{item}"
 

@@ -1,4 +1,4 @@
-"""Manifest, facts and history become steps: every decision of a run, and no look at anything."""
+"""Makes the plan: from manifest, facts and history to steps, without looking at anything."""
 
 from __future__ import annotations
 
@@ -8,21 +8,24 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from manifest_uploader.manifest.model import Case, TargetKind
+from manifest_uploader.digests import Json
+from manifest_uploader.manifest.model import Case, Value
+from manifest_uploader.plan.delivery import slot_json
 from manifest_uploader.plan.inputs import PlanInputs, socket_of
 from manifest_uploader.plan.steps import DELETED, Action, CasePlan, Create, Fill, Plan
 from manifest_uploader.plan.values import ValuePlan, plan_value, wanted_entry
-from manifest_uploader.platform import targets
-from manifest_uploader.platform.model import ItemSeen
-from manifest_uploader.platform.requests import PkOf
+from manifest_uploader.platform.model import Entry, ItemSeen
+from manifest_uploader.platform.targets import type_of
 from manifest_uploader.state.events import Adopted, Failed, Gone, Renamed
 from manifest_uploader.state.history import EMPTY, CaseHistory, after
 from manifest_uploader.state.standing import Standing, standing_of
+from manifest_uploader.state.steps import StepId
 
 HIGHEST_ORDER: Final = 2**31 - 1
 """Grand Challenge: the largest order number."""
 
 _UNSURE: Final = "what became of its last change is not known; the next run asks again"
+_FIXED: Final = "it was created with other values, which cannot be changed on the platform"
 
 
 def make_plan(inputs: PlanInputs, *, temporary: Callable[[], str]) -> Plan:
@@ -49,9 +52,9 @@ def _past(
     past = _written(case, inputs)
     found: tuple[Adopted | Gone | Renamed, ...] = ()
     if was is not None:
-        found = (Renamed(case.name, case.name, was),)
+        found = (Renamed(case.name, StepId.whole(case.name), was),)
     if past.item is not None and _is_gone(past, inputs):
-        gone = Gone(case.name, case.name, past.item, anew=inputs.choices.recreate)
+        gone = Gone(case.name, StepId.whole(case.name), past.item, anew=inputs.choices.recreate)
         return after(past, gone), (*found, gone)
     if past.item is None and inputs.choices.adopt and case.name in inputs.facts.looked:
         adopted = _adopted(case, inputs, inputs.facts.looked[case.name])
@@ -76,7 +79,7 @@ def _adopted(case: Case, inputs: PlanInputs, item: ItemSeen) -> Adopted:
         wanted = wanted_entry(case, value, inputs)
         if held is not None and (wanted.digest is None or wanted.digest == held.digest):
             entries.append(replace(wanted, content=None, before=held.mark))
-    return Adopted(case.name, case.name, item.pk, case.title, tuple(entries))
+    return Adopted(case.name, StepId.whole(case.name), item.pk, case.title, tuple(entries))
 
 
 # ── one case ────────────────────────────────────────────────────────────────────────────────
@@ -91,39 +94,32 @@ def _plan_case(
     if past.filling is not None:
         return _untouched(case, past, found, Standing.UNSURE, past.words or _UNSURE)
     value_plans = tuple(plan_value(case, value, past, inputs) for value in case.values)
-    create = _create(case, past, inputs, order, temporary)
-    fill = _fill(case, past, inputs, value_plans, create)
-    past, settled = _without_old_failures(case, past) if fill is None else (past, ())
-    plan = CasePlan(
+    sent = [(one.value, one.entry) for one in value_plans if one.entry is not None]
+    if sent and past.item is not None and type_of(inputs.target.kind).created_with_values:
+        return _untouched(case, past, found, Standing.FAILED, _FIXED)
+    create = _create(case, past, inputs, order, temporary, sent)
+    fill = _fill(case, past, inputs, value_plans, create, sent)
+    settled: tuple[Failed, ...] = ()
+    if fill is None and create is None:
+        past, settled = _without_old_failures(case, past)
+    action = _action(past, value_plans, create, fill)
+    return CasePlan(
         case.name,
         case.title,
-        _action(past, value_plans, fill),
-        standing_of(past),
+        action,
+        Standing.CHANGED if action is Action.UPDATE else standing_of(past),
         past.item,
-        uploads=tuple(
-            value_plan.upload for value_plan in value_plans if value_plan.upload is not None
-        ),
+        uploads=tuple(one.upload for one in value_plans if one.upload is not None),
         create=create,
         fill=fill,
-        waits=tuple(value_plan.wait for value_plan in value_plans if value_plan.wait is not None),
+        waits=tuple(one.wait for one in value_plans if one.wait is not None),
         kind=_kind(case),
-        words=_words(past, value_plans),
-        failed=_failed(value_plans),
-        sockets=_shared(
-            tuple(
-                value_plan.entry.socket
-                for value_plan in value_plans
-                if value_plan.entry is not None
-            )
-        ),
-        found=(
-            *found,
-            *settled,
-            *(value_plan.found for value_plan in value_plans if value_plan.found is not None),
-        ),
+        words=past.words,
+        failures=tuple(one.failure for one in value_plans if one.failure is not None),
+        sockets=_shared(tuple(entry.socket for _, entry in sent)),
+        values=case.values,
+        found=(*found, *settled, *(one.found for one in value_plans if one.found is not None)),
     )
-    changed = plan.action is Action.UPDATE
-    return replace(plan, standing=Standing.CHANGED) if changed else plan
 
 
 def _without_old_failures(case: Case, past: CaseHistory) -> tuple[CaseHistory, tuple[Failed, ...]]:
@@ -132,7 +128,11 @@ def _without_old_failures(case: Case, past: CaseHistory) -> tuple[CaseHistory, t
     if past.words is None and past.sockets.keys() <= wanted:
         return past, ()
     sockets = {slug: socket for slug, socket in past.sockets.items() if slug in wanted}
-    over = (Failed(case.name, case.name, None, "", final=False),) if past.words is not None else ()
+    over = (
+        (Failed(case.name, StepId.whole(case.name), words="", final=False),)
+        if past.words is not None
+        else ()
+    )
     return replace(past, sockets=sockets, words=None), over
 
 
@@ -171,12 +171,22 @@ def _create(
     inputs: PlanInputs,
     order: int | None,
     temporary: Callable[[], str],
+    sent: list[tuple[Value, Entry]],
 ) -> Create | None:
     if past.item is not None:
         return None
-    title = past.temporary or temporary()
-    call = targets.create(inputs.target, title=title, order=order)
-    return Create(f"{case.name}:create", case.name, title, order, call)
+    target_type = type_of(inputs.target.kind)
+    if target_type.created_with_values:
+        title, entries = case.title, tuple(entry for _, entry in sent)
+        values = _slots(sent, inputs)
+    else:
+        title, entries, values = past.temporary or temporary(), (), ()
+    call = target_type.create(inputs.target, title=title, order=order, values=values)
+    return Create(StepId.create(case.name), case.name, title, order, call, entries)
+
+
+def _slots(sent: list[tuple[Value, Entry]], inputs: PlanInputs) -> tuple[Json, ...]:
+    return tuple(slot_json(value, socket_of(value, inputs), entry) for value, entry in sent)
 
 
 def _fill(
@@ -185,31 +195,25 @@ def _fill(
     inputs: PlanInputs,
     value_plans: tuple[ValuePlan, ...],
     create: Create | None,
+    sent: list[tuple[Value, Entry]],
 ) -> Fill | None:
+    target_type = type_of(inputs.target.kind)
+    if target_type.created_with_values:
+        return None
     title = None if past.title == case.title else case.title
     given = create.order if create is not None else past.order
-    order = case.order if case.order != given and _has_orders(inputs) else None
-    sent = [
-        (value_plan.value, value_plan.entry)
-        for value_plan in value_plans
-        if value_plan.entry is not None
-    ]
+    order = case.order if case.order != given and target_type.has_orders else None
     if title is None and order is None and not sent:
         return None
-    values = tuple(
-        targets.value_json(value, socket_of(value, inputs), entry) for value, entry in sent
-    )
-    item = PkOf(create.step) if create is not None else past.item
-    assert item is not None, "what is not made here was made before"
     return Fill(
-        f"{case.name}:fill",
+        StepId.fill(case.name),
         case.name,
-        targets.fill(inputs.target, item=item, title=title, order=order, values=values),
+        target_type.fill(item=past.item, title=title, order=order, values=_slots(sent, inputs)),
         title,
         order,
         tuple(entry for _, entry in sent),
         look_first=past.item is not None,
-        repeated=past.repeated or any(value_plan.repeated for value_plan in value_plans),
+        repeated=past.repeated or any(one.repeated for one in value_plans),
         temporary=_temporary_now(past, create),
     )
 
@@ -221,32 +225,18 @@ def _temporary_now(past: CaseHistory, create: Create | None) -> str | None:
     return create.title if create is not None else past.temporary
 
 
-def _action(past: CaseHistory, value_plans: tuple[ValuePlan, ...], fill: Fill | None) -> Action:
-    if fill is None:
-        waits = any(
-            value_plan.wait is not None and not value_plan.wait.last_look
-            for value_plan in value_plans
-        )
+def _action(
+    past: CaseHistory,
+    value_plans: tuple[ValuePlan, ...],
+    create: Create | None,
+    fill: Fill | None,
+) -> Action:
+    if fill is None and create is None:
+        waits = any(one.wait is not None and not one.wait.last_look for one in value_plans)
         return Action.WAIT if waits else Action.NOTHING
     if past.title is not None:
         return Action.UPDATE
     return Action.CREATE if past == EMPTY else Action.CONTINUE
-
-
-def _words(past: CaseHistory, value_plans: tuple[ValuePlan, ...]) -> str | None:
-    return "; ".join(_failed(value_plans)) or past.words
-
-
-def _failed(value_plans: tuple[ValuePlan, ...]) -> tuple[str, ...]:
-    return tuple(
-        f"{value_plan.value.socket}: {value_plan.failed}"
-        for value_plan in value_plans
-        if value_plan.failed
-    )
-
-
-def _has_orders(inputs: PlanInputs) -> bool:
-    return inputs.target.kind is TargetKind.READER_STUDY
 
 
 # ── orders, pilots, notes ───────────────────────────────────────────────────────────────────
@@ -257,7 +247,7 @@ def _auto_orders(inputs: PlanInputs) -> list[int | None]:
 
     The platform's own numbering gives one number twice to items made at the same time.
     """
-    if not _has_orders(inputs):
+    if not type_of(inputs.target.kind).has_orders:
         return [None] * len(inputs.manifest.cases)
     known = [past.order for past in inputs.history.cases.values() if past.order is not None]
     given = [case.order for case in inputs.manifest.cases if case.order is not None]
@@ -282,7 +272,7 @@ def _proven(cases: tuple[CasePlan, ...], inputs: PlanInputs) -> frozenset[tuple[
 
 def _notes(inputs: PlanInputs) -> tuple[str, ...]:
     """What left the manifest: the platform has no call to delete, so it is only told."""
-    noun = targets.noun(inputs.target.kind)
+    noun = type_of(inputs.target.kind).item_noun
     moved = set(inputs.renamed.values())
     left = [
         (

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from manifest_uploader.manifest.model import Case, ImageValue, Value
+from manifest_uploader.manifest.model import Case, Value
 from manifest_uploader.manifest.problems import Problem
+from manifest_uploader.plan.delivery import AsUpload, delivery_of
 from manifest_uploader.plan.inputs import PlanInputs
-from manifest_uploader.platform import targets
 from manifest_uploader.platform.sockets import misfit
+from manifest_uploader.platform.targets import type_of
 from manifest_uploader.state.history import EMPTY, CaseHistory
 from manifest_uploader.text import did_you_mean
 
@@ -34,7 +35,9 @@ def _value_problem(case: Case, value: Value, inputs: PlanInputs) -> Problem | No
     if found is not None:
         return Problem(found[0], value.place, found[1])
     files = inputs.facts.values.get((case.name, value.socket))
-    if files is not None and files.files > 1 and socket.super_kind != "Image":
+    delivery = delivery_of(value, socket)
+    takes_one = not (isinstance(delivery, AsUpload) and delivery.image)
+    if files is not None and files.files > 1 and takes_one:
         return Problem(
             f"socket '{socket.slug}' of kind '{socket.kind}' takes one file, not {files.files}",
             value.place,
@@ -44,7 +47,8 @@ def _value_problem(case: Case, value: Value, inputs: PlanInputs) -> Problem | No
 
 def _title_problems(case: Case, inputs: PlanInputs) -> list[Problem]:
     past = inputs.history.cases.get(inputs.renamed.get(case.name, case.name), EMPTY)
-    noun, place = targets.noun(inputs.target.kind), targets.place_noun(inputs.target.kind)
+    target_type = type_of(inputs.target.kind)
+    noun, place = target_type.item_noun, target_type.noun
     holder = inputs.facts.titles.get(case.title) if case.title else None
     if holder is not None and past.title != case.title and not _may_adopt(case, past, inputs):
         return [
@@ -81,18 +85,16 @@ def _may_adopt(case: Case, past: CaseHistory, inputs: PlanInputs) -> bool:
 
 
 def _limit_problems(case: Case, inputs: PlanInputs) -> list[Problem]:
-    streams = [
-        value
+    sockets = inputs.facts.sockets
+    uploads = sum(
+        value.socket in sockets and isinstance(delivery_of(value, sockets[value.socket]), AsUpload)
         for value in case.values
-        if not isinstance(value, ImageValue)
-        and (socket := inputs.facts.sockets.get(value.socket)) is not None
-        and socket.super_kind != "Value"
-    ]
-    if len(streams) <= inputs.choices.upload_limit:
+    )
+    if uploads <= inputs.choices.upload_limit:
         return []
     return [
         Problem(
-            f"case '{case.name}' needs {len(streams)} uploads, and the account may hold "
+            f"case '{case.name}' needs {uploads} uploads, and the account may hold "
             f"{inputs.choices.upload_limit} at a time",
             case.place,
             "give it fewer sockets, or raise --upload-limit if the platform allows more",

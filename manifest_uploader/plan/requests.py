@@ -1,8 +1,9 @@
-"""Requests with holes, filled in with what uploads brought and what a look showed."""
+"""Makes planned creations and fills ready to send: their holes filled, nothing superfluous."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import TypeVar
 
 from msgspec.structs import replace
 
@@ -10,14 +11,18 @@ from manifest_uploader.digests import Json
 from manifest_uploader.plan.steps import Create, Fill
 from manifest_uploader.platform.items import holds
 from manifest_uploader.platform.model import Entry, ItemSeen
-from manifest_uploader.platform.requests import Address, PkOf
+from manifest_uploader.platform.requests import Address, UploadPk
 from manifest_uploader.state.events import Confirmed, Done, Started
+
+_Step = TypeVar("_Step", Create, Fill)
 
 
 def started(task: Create | Fill) -> Started:
-    """What is written down before a creation or a fill is sent."""
+    """What is recorded before a creation or a fill is sent."""
     if isinstance(task, Create):
-        return Started(task.case, task.step, title=task.title, order=task.order)
+        return Started(
+            task.case, task.step, title=task.title, order=task.order, entries=task.entries
+        )
     return Started(
         task.case,
         task.step,
@@ -29,18 +34,30 @@ def started(task: Create | Fill) -> Started:
     )
 
 
-def filled_in(fill: Fill, *, item: str, brought: Mapping[str, Done], seen: ItemSeen | None) -> Fill:
-    """The fill as it can be sent: no holes, and nothing that the item holds already.
+def with_uploads(task: _Step, uploads: Mapping[str, Done]) -> _Step:
+    """The creation or fill with the uploads that are complete now.
 
     Args:
-        fill: as planned.
+        task: as planned.
+        uploads: socket → the event that ended its upload.
+
+    """
+    entries = tuple(_with_upload(entry, uploads.get(entry.socket)) for entry in task.entries)
+    body = _without_holes(task.call.json, uploads)
+    return replace(task, call=replace(task.call, json=body), entries=entries)
+
+
+def for_item(fill: Fill, *, item: str, seen: ItemSeen | None) -> Fill:
+    """The fill for an item, without what the item holds already.
+
+    Args:
+        fill: without holes.
         item: the item's pk.
-        brought: upload step → its end.
         seen: what the item holds; None where it is new and holds nothing.
 
     """
-    entries = tuple(_with_upload(entry, brought, seen) for entry in fill.entries)
-    body = dict(_without_holes(fill.call.json, brought))
+    entries = tuple(replace(entry, before=_mark(entry, seen)) for entry in fill.entries)
+    body = dict(fill.call.json)
     values = [
         value
         for value, entry in zip(body.pop("values", ()), entries, strict=True)
@@ -53,27 +70,26 @@ def filled_in(fill: Fill, *, item: str, brought: Mapping[str, Done], seen: ItemS
     return replace(fill, call=replace(fill.call, json=body, pk=item), entries=entries)
 
 
-def parted(fill: Fill, complete: Collection[str]) -> tuple[Fill, Fill]:
-    """A fill of nothing but the uploads that are complete, and the fill of the rest after it.
+def split(fill: Fill, complete: Collection[str]) -> tuple[Fill, Fill]:
+    """A fill of nothing but the uploads that are complete, and a fill of the rest after it.
 
     Args:
         fill: as planned.
-        complete: the steps of uploads that are complete.
+        complete: the sockets whose uploads are complete.
 
     """
     body = dict(fill.call.json)
     pairs = list(zip(body.pop("values"), fill.entries, strict=True))
-    early = [pair for pair in pairs if pair[1].step in complete]
-    late = [pair for pair in pairs if pair[1].step not in complete]
-    first = replace(_with(fill, {}, early), title=None, order=None, temporary=None)
-    return first, replace(_with(fill, body, late), look_first=True)
+    early = [pair for pair in pairs if pair[1].socket in complete]
+    late = [pair for pair in pairs if pair[1].socket not in complete]
+    first = replace(_with_values(fill, {}, early), title=None, order=None, temporary=None)
+    return first, replace(_with_values(fill, body, late), look_first=True)
 
 
-def _with(fill: Fill, body: dict[str, Json], pairs: list[tuple[Json, Entry]]) -> Fill:
+def _with_values(fill: Fill, body: dict[str, Json], pairs: list[tuple[Json, Entry]]) -> Fill:
     json = body | {"values": [value for value, _ in pairs]}
-    return replace(
-        fill, call=replace(fill.call, json=json), entries=tuple(entry for _, entry in pairs)
-    )
+    entries = tuple(entry for _, entry in pairs)
+    return replace(fill, call=replace(fill.call, json=json), entries=entries)
 
 
 def has_something_to_send(fill: Fill) -> bool:
@@ -90,15 +106,15 @@ def confirmations(fill: Fill, seen: ItemSeen) -> list[Confirmed]:
     ]
 
 
-def _with_upload(entry: Entry, brought: Mapping[str, Done], seen: ItemSeen | None) -> Entry:
-    done = brought.get(entry.step or "")
+def _with_upload(entry: Entry, done: Done | None) -> Entry:
+    if done is None:
+        return entry
+    return replace(entry, upload=done.pk, content=done.content)
+
+
+def _mark(entry: Entry, seen: ItemSeen | None) -> str | None:
     held = seen.sockets.get(entry.socket) if seen is not None else None
-    return replace(
-        entry,
-        upload=done.pk if done is not None else entry.upload,
-        content=done.content if done is not None else entry.content,
-        before=held.mark if held is not None else None,
-    )
+    return held.mark if held is not None else None
 
 
 def _is_there(entry: Entry, seen: ItemSeen | None) -> bool:
@@ -106,13 +122,13 @@ def _is_there(entry: Entry, seen: ItemSeen | None) -> bool:
     return seen is not None and entry.digest is not None and holds(entry, seen) is not None
 
 
-def _without_holes(body: Json, brought: Mapping[str, Done]) -> Json:
+def _without_holes(body: Json, uploads: Mapping[str, Done]) -> Json:
     match body:
-        case Address(collection=collection, pk=PkOf(step=step)):
-            return Address(collection, brought[step].pk or "")
+        case Address(collection=collection, pk=UploadPk(socket=socket)):
+            return Address(collection, uploads[socket].pk or "")
         case dict():
-            return {key: _without_holes(inner, brought) for key, inner in body.items()}
+            return {key: _without_holes(inner, uploads) for key, inner in body.items()}
         case list():
-            return [_without_holes(inner, brought) for inner in body]
+            return [_without_holes(inner, uploads) for inner in body]
         case _:
             return body

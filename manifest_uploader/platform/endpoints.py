@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
@@ -9,10 +10,11 @@ from msgspec import Struct
 
 from manifest_uploader.digests import Json
 from manifest_uploader.errors import PlatformRefused
-from manifest_uploader.platform import targets
-from manifest_uploader.platform.items import is_pk, item_seen
+from manifest_uploader.platform.items import is_pk
 from manifest_uploader.platform.model import ItemSeen, Target
+from manifest_uploader.platform.requests import Address, Call
 from manifest_uploader.platform.responses import Response, results_of
+from manifest_uploader.platform.targets import type_of
 
 if TYPE_CHECKING:  # it costs 0.1 s of CPU, which commands without a network save
     from manifest_uploader.platform.client import Client
@@ -20,6 +22,10 @@ if TYPE_CHECKING:  # it costs 0.1 s of CPU, which commands without a network sav
 _GONE = 404
 _LONGEST_WORDS = 2000
 """Characters of the platform's words that are kept."""
+_FAILURE = re.compile(
+    r"Image validation for socket (.+?) failed(?: with error: (.*)|$|\b)", re.DOTALL
+)
+"""Grand Challenge's message about an import that failed."""
 
 
 class ItemHidden(PlatformRefused):
@@ -31,8 +37,31 @@ class FailedImport(Struct, frozen=True):
 
     pk: str
     words: str
+    """The platform's message."""
     uploads: frozenset[str]
     """Empty where the first stage of the import had taken them in."""
+    socket_title: str | None = None
+    """Of the socket that the message names."""
+    reason: str | None = None
+    """What the message gives as the reason; may be empty."""
+
+
+def send_call(client: Client, call: Call, *, repeat: bool = True) -> Response:
+    """Send one request of a plan; raises ResponseLost only if it may not be repeated."""
+    path = call.path if call.pk is None else call.path.replace("{pk}", call.pk)
+    return client.call(call.method, path, json=_with_addresses(client, call.json), repeat=repeat)
+
+
+def _with_addresses(client: Client, body: Json) -> Json:
+    match body:
+        case Address(collection=collection, pk=str() as pk):
+            return client.address(collection, pk)
+        case dict():
+            return {key: _with_addresses(client, inner) for key, inner in body.items()}
+        case list():
+            return [_with_addresses(client, inner) for inner in body]
+        case _:
+            return body
 
 
 def get_item(client: Client, target: Target, pk: str) -> ItemSeen | None:
@@ -42,13 +71,14 @@ def get_item(client: Client, target: Target, pk: str) -> ItemSeen | None:
         ItemHidden: the answer tells neither.
 
     """
-    answer = client.get(f"{targets.items_path(target.kind)}{pk}/")
+    target_type = type_of(target.kind)
+    answer = client.get(f"{target_type.items_path}{pk}/")
     if answer.status == _GONE:
         return None
-    item = item_seen(answer.json) if answer.ok else None
+    item = target_type.read_item(answer.json) if answer.ok else None
     if item is None:
         raise ItemHidden(
-            f"the platform does not show the {targets.noun(target.kind)} {pk} ({answer.status})",
+            f"the platform does not show the {target_type.item_noun} {pk} ({answer.status})",
             hint="try again later; nothing was sent to it",
         )
     return item
@@ -56,17 +86,18 @@ def get_item(client: Client, target: Target, pk: str) -> ItemSeen | None:
 
 def list_items(client: Client, target: Target) -> Iterator[ItemSeen]:
     """All items of the target, as one page after the other shows them."""
-    path = targets.items_path(target.kind)
-    for page in client.pages(path, **targets.items_filter(target)):
+    target_type = type_of(target.kind)
+    for page in client.pages(target_type.items_path, **target_type.list_query(target)):
         for entry in page:
-            if (item := item_seen(entry)) is not None:
+            if (item := target_type.read_item(entry)) is not None:
                 yield item
 
 
 def count_items(client: Client, target: Target) -> int:
     """How many items the target holds."""
-    query = {**targets.items_filter(target), "limit": 1}
-    return _count(client.call("GET", targets.items_path(target.kind), params=query), "items")
+    target_type = type_of(target.kind)
+    query = {**target_type.list_query(target), "limit": 1}
+    return _count(client.call("GET", target_type.items_path, params=query), "items")
 
 
 def find_by_title(client: Client, target: Target, titles: frozenset[str]) -> dict[str, str]:
@@ -126,7 +157,15 @@ def _sessions(entry: dict[str, Json]) -> Iterator[FailedImport]:
     pk, uploads = entry.get("pk"), entry.get("user_uploads")
     named = frozenset(str(one) for one in uploads) if isinstance(uploads, list) else frozenset()
     if is_pk(pk):
-        yield FailedImport(str(pk), str(entry.get("error_message") or "")[:_LONGEST_WORDS], named)
+        yield failed_import(str(pk), str(entry.get("error_message") or ""), named)
+
+
+def failed_import(pk: str, message: str, uploads: frozenset[str]) -> FailedImport:
+    """A failed session, with what its message tells: the API has no other field for it."""
+    message = message[:_LONGEST_WORDS]
+    found = _FAILURE.match(message)
+    title, reason = (found[1], found[2]) if found else (None, None)
+    return FailedImport(pk, message, uploads, title, reason)
 
 
 def _count(answer: Response, what: str) -> int:

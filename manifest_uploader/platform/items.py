@@ -9,10 +9,8 @@ from typing import Final, TypeGuard
 from urllib.parse import urlsplit
 
 from manifest_uploader.digests import Json, image_digest, json_digest
-from manifest_uploader.platform.model import Entry, ItemSeen, SocketSeen
+from manifest_uploader.platform.model import UUID, Entry, ItemSeen, SocketSeen
 
-UUID: Final = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
-"""As a regular expression."""
 _UUID: Final = re.compile(UUID)
 
 

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Annotated, Final, TypeAlias
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from manifest_uploader.manifest.model import TargetKind
+
+UUID: Final = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+"""As a regular expression."""
+Pk: TypeAlias = Annotated[str, Meta(pattern=rf"\A{UUID}\Z")]
+"""The pk of an upload, an item or a session, checked where it is read from a file."""
 
 
 class Socket(Struct, frozen=True):
@@ -51,22 +57,23 @@ class ItemSeen(Struct, frozen=True):
     sockets: Mapping[str, SocketSeen]
 
 
-class Entry(Struct, frozen=True):
-    """What a fill puts in one socket."""
+class Entry(Struct, frozen=True, omit_defaults=True):
+    """What a fill puts into one socket."""
 
     socket: str
-    digest: str | None
+    digest: str | None = None
     """Of a JSON value (`json:…`) or an existing image (`image:…`), known beforehand;
-    None for an upload, whose content its own step tells."""
+    None for an upload."""
     stat: str | None = None
     """Of the local files, where there are any."""
-    upload: str | None = None
+    upload: Pk | None = None
     """The pk of the completed upload, once known."""
-    step: str | None = None
-    """The step that uploads it; None where nothing travels as bytes or `upload` is known."""
     content: str | None = None
     """Of an upload: the content's digest, once known."""
     before: str | None = None
     """The mark of what the socket held before the fill; None: nothing."""
-    source: str | None = None
-    """The files, as the manifest names them; not kept."""
+
+    @property
+    def needs_upload(self) -> bool:
+        """It travels as an upload of this run, which is not complete yet."""
+        return self.digest is None and self.upload is None

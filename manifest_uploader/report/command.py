@@ -95,7 +95,7 @@ def _gather(options: Options) -> Material:
     _check_target(reading.manifest, stored, options.state)
     rows = make_rows(
         reading.manifest,
-        stored.records,
+        stored.events,
         receipts=receipts.read(options.receipts) if options.receipts is not None else (),
         links=links_of(stored.binding),
     )
@@ -116,7 +116,7 @@ def _page(options: Options, material: Material) -> str:
     from manifest_uploader.report import figures, page, timeline  # noqa: PLC0415 - an extra
 
     zone = _zone(material)
-    line = timeline.make_timeline(material.stored.records)
+    line = timeline.make_timeline(material.stored.events)
     binding = material.stored.binding
     heading = page.Heading(
         Path(options.manifest).name,
@@ -129,7 +129,7 @@ def _page(options: Options, material: Material) -> str:
     return page.render(
         heading,
         material.rows,
-        material.stored.records,
+        material.stored.events,
         figures=figures.draw(line, zone),
         silences=any(one.silence for one in line.bins),
         zone=zone,
@@ -138,7 +138,7 @@ def _page(options: Options, material: Material) -> str:
 
 def _zone(material: Material) -> tzinfo:
     """This machine's time zone, as it was when the run ended."""
-    last = max((record.time for record in material.stored.records), default=0.0)
+    last = max((record.time for record in material.stored.events), default=0.0)
     zone = datetime.fromtimestamp(last).astimezone().tzinfo
     assert zone is not None
     return zone

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
-from manifest_uploader.manifest.model import TargetKind
+from manifest_uploader.platform.targets import type_of
 from manifest_uploader.state.file import Binding
 
 _API: Final = "/api/v1/"
@@ -47,11 +47,9 @@ def links_of(binding: Binding | None) -> Links:
     if found is None or _ADDRESS.fullmatch(found[1]):
         return NOWHERE
     site = f"https://{found[1]}{_site_path(found[2] or '/')}"
-    if binding.kind is TargetKind.READER_STUDY:
-        target = f"{site}reader-studies/{binding.slug}/"
-        return Links(target, f"{target}display-sets/")
-    target = f"{site}archives/{binding.slug}/"
-    return Links(target, f"{target}items/")
+    target_type = type_of(binding.kind)
+    target = site + target_type.page.format(slug=binding.slug)
+    return Links(target, target + target_type.item_page)
 
 
 def _site_path(api_path: str) -> str:

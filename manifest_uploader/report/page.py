@@ -20,12 +20,12 @@ from typing import Any, Final
 from manifest_uploader import __version__
 from manifest_uploader.manifest.model import TargetKind
 from manifest_uploader.output.console import size_words
-from manifest_uploader.platform import targets
+from manifest_uploader.platform.targets import type_of
 from manifest_uploader.report.compact import holds, rows_json
 from manifest_uploader.report.figures import Figure
 from manifest_uploader.report.rows import Row
 from manifest_uploader.report.tables import files_words
-from manifest_uploader.state.events import Record
+from manifest_uploader.state.events import AnyEvent
 from manifest_uploader.state.standing import Standing
 from manifest_uploader.text import printable
 
@@ -64,7 +64,7 @@ class Heading:
 def render(
     heading: Heading,
     rows: Sequence[Row],
-    records: Sequence[Record],
+    records: Sequence[AnyEvent],
     *,
     figures: Sequence[Figure],
     silences: bool,
@@ -91,7 +91,7 @@ def render(
     )
 
 
-def _data(rows: Sequence[Row], records: Sequence[Record], zone: tzinfo) -> str:
+def _data(rows: Sequence[Row], records: Sequence[AnyEvent], zone: tzinfo) -> str:
     last = max((record.time for record in records), default=0.0)
     offset = datetime.fromtimestamp(last, zone).utcoffset() or timedelta()
     return rows_json(rows, offset_s=int(offset.total_seconds()))
@@ -108,7 +108,7 @@ def _digest(text: str) -> str:
 
 
 def _page(
-    heading: Heading, rows: Sequence[Row], records: Sequence[Record], zone: tzinfo
+    heading: Heading, rows: Sequence[Row], records: Sequence[AnyEvent], zone: tzinfo
 ) -> dict[str, Any]:
     times = [record.time for record in records]
     standings = sorted({row.standing for row in rows})
@@ -116,8 +116,8 @@ def _page(
         "manifest": heading.manifest,
         "state": heading.state,
         "slug": heading.slug,
-        "noun": targets.place_noun(heading.kind),
-        "item_noun": targets.noun(heading.kind),
+        "noun": type_of(heading.kind).noun,
+        "item_noun": type_of(heading.kind).item_noun,
         "platform": heading.platform and heading.platform.removesuffix("/api/v1/"),
         "target": heading.target,
         "begun": _moment(min(times), zone) if times else None,

@@ -8,19 +8,19 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from manifest_uploader.digests import Json
+from manifest_uploader.engine.causes import explained
 from manifest_uploader.manifest.model import Case, FileValue, ImageValue, JsonValue, Manifest, Value
 from manifest_uploader.report.links import Links
 from manifest_uploader.state.events import (
+    AnyEvent,
     Confirmed,
     Done,
-    Event,
     Failed,
     Opened,
-    Record,
     Renamed,
     Started,
 )
-from manifest_uploader.state.history import EMPTY, CaseHistory, Folding, History, SocketHistory
+from manifest_uploader.state.history import EMPTY, CaseHistory, Folding, SocketHistory
 from manifest_uploader.state.receipts import Receipt
 from manifest_uploader.state.standing import Standing, standing_of
 
@@ -76,32 +76,32 @@ class Row:
 class _Told:
     """What the records tell beyond the history: times, sizes, and which socket failed."""
 
-    uploads: dict[str, Record] = field(default_factory=dict)
+    uploads: dict[str, Done] = field(default_factory=dict)
     """Upload pk → its `Done`."""
     seen: dict[str, dict[str, float]] = field(default_factory=dict)
     """Case → socket → when it was last confirmed."""
     failed: dict[str, dict[str, str]] = field(default_factory=dict)
     """Case → socket, or "" → why its step failed, unless it was begun again since."""
 
-    def add(self, record: Record) -> None:
+    def add(self, record: AnyEvent) -> None:
         """Take in one record."""
-        match record.event:
+        match record:
             case Renamed() as event:
                 self.seen[event.case] = self.seen.pop(event.was, {})
                 self.failed[event.case] = self.failed.pop(event.was, {})
             case Confirmed() as event:
                 self.seen.setdefault(event.case, {})[event.socket] = record.time
             case (Started() | Opened() | Done() | Failed()) as event:
-                self._step(record, event)
+                self._step(event)
 
-    def _step(self, record: Record, event: Started | Opened | Done | Failed) -> None:
+    def _step(self, event: Started | Opened | Done | Failed) -> None:
         failed = self.failed.setdefault(event.case, {})
         if isinstance(event, Failed) and event.words:
             failed[event.socket or ""] = event.words
             return
         failed.pop(event.socket or "", None)
         if isinstance(event, Done) and event.socket is not None and event.pk is not None:
-            self.uploads[event.pk] = record
+            self.uploads[event.pk] = event
 
     def case_words(self, case: str, past: CaseHistory) -> str | None:
         """Why a case stands where it stands, beyond its sockets."""
@@ -109,13 +109,13 @@ class _Told:
 
 
 def make_rows(
-    manifest: Manifest, records: Iterable[Record], *, receipts: Iterable[Receipt], links: Links
+    manifest: Manifest, records: Iterable[AnyEvent], *, receipts: Iterable[Receipt], links: Links
 ) -> tuple[Row, ...]:
     """All values in the manifest's order, then what the platform holds beyond it."""
-    told, folding = _Told(), Folding(History())
+    told, folding = _Told(), Folding()
     for record in records:
         told.add(record)
-        folding.take(record)
+        folding.add(record)
     cases = folding.history.cases
     sent = {receipt.upload: receipt for receipt in receipts}
     maker = _Maker(told, sent, links)
@@ -178,7 +178,6 @@ class _Maker:
         held = past.sockets.get(socket)
         upload = _upload_pk(past, socket)
         done = self.told.uploads.get(upload or "")
-        event = done.event if done is not None else None
         files = self._files(upload, value)
         standing, words = self._standing(bare.case, past, socket)
         if value is None and words is None:
@@ -190,8 +189,8 @@ class _Maker:
             words=words,
             files=files,
             value=value.value if isinstance(value, JsonValue) else None,
-            size=event.size if isinstance(event, Done) else None,
-            sha256=_sha256(event, files),
+            size=done.size if done is not None else None,
+            sha256=_sha256(done, files),
             image=_image(held, value),
             sent=_sent(done, held),
             confirmed=self._seen(bare.case, socket, held),
@@ -213,7 +212,7 @@ class _Maker:
             return "failed", failed
         if held is not None:
             standing = "failed" if held.standing == "lost" else held.standing
-            return standing, held.words
+            return standing, None if held.failure is None else explained(held.failure)
         if upload is not None:
             return ("uploaded" if upload.done else "uploading"), self.told.case_words(case, past)
         return "new", self.told.case_words(case, past)
@@ -231,9 +230,9 @@ def _upload_pk(past: CaseHistory, socket: str) -> str | None:
     return upload.begun.pk if held is None and upload is not None else None
 
 
-def _sha256(event: Event | None, files: tuple[File, ...]) -> str | None:
-    if isinstance(event, Done) and event.sha256 is not None:
-        return event.sha256
+def _sha256(done: Done | None, files: tuple[File, ...]) -> str | None:
+    if done is not None and done.sha256 is not None:
+        return done.sha256
     return files[0].sha256 if len(files) == 1 else None
 
 
@@ -244,7 +243,7 @@ def _image(held: SocketHistory | None, value: Value | None) -> str | None:
     return value.pk if isinstance(value, ImageValue) else None
 
 
-def _sent(done: Record | None, held: SocketHistory | None) -> float | None:
+def _sent(done: Done | None, held: SocketHistory | None) -> float | None:
     if done is not None:
         return done.time
     return held.since if held is not None else None

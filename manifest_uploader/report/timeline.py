@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from manifest_uploader.state.events import (
+    AnyEvent,
     Confirmed,
     Done,
     Failed,
@@ -17,12 +18,12 @@ from manifest_uploader.state.events import (
     Noticed,
     Opened,
     Paused,
-    Record,
     Renamed,
     Started,
 )
-from manifest_uploader.state.history import EMPTY, Folding, History
+from manifest_uploader.state.history import EMPTY, Folding
 from manifest_uploader.state.standing import Standing, standing_of
+from manifest_uploader.state.steps import StepId
 
 _T = TypeVar("_T")
 _MOST_BINS: Final = 48
@@ -71,7 +72,7 @@ class Timeline:
     import_longest_s: tuple[float | None, ...] = ()
 
 
-def make_timeline(records: Sequence[Record]) -> Timeline:
+def make_timeline(records: Sequence[AnyEvent]) -> Timeline:
     """The timeline of a state file's records."""
     if not records:
         return Timeline()
@@ -153,7 +154,7 @@ class _Tally:
     def __init__(self, ruler: _Ruler) -> None:
         self._ruler = ruler
         count = len(ruler.bins)
-        self._folding = Folding(History())
+        self._folding = Folding()
         self._cases = self._folding.history.cases
         self._standings: dict[str, Standing] = {}
         self._counts: Counter[Standing] = Counter()
@@ -162,17 +163,17 @@ class _Tally:
         self._bytes = [0.0] * count
         self._pauses, self._repeats, self._failures = [0] * count, [0] * count, [0] * count
         self._imports: dict[int, list[float]] = {}
-        self._begun: dict[str, Record] = {}
+        self._begun: dict[StepId, AnyEvent] = {}
         """Step → how it was last begun; done steps are out."""
 
-    def add(self, record: Record) -> None:
+    def add(self, record: AnyEvent) -> None:
         """Count one record."""
         here = self._ruler.at(record.time)
         self._count(record, here)
         self._stand(record, here)
 
-    def _count(self, record: Record, here: int) -> None:
-        match record.event:
+    def _count(self, record: AnyEvent, here: int) -> None:
+        match record:
             case Paused():
                 self._pauses[here] += 1
             case Started() | Opened() as event:
@@ -198,14 +199,14 @@ class _Tally:
         if held is not None and held.entry.upload is not None and held.standing == "waiting":
             self._imports.setdefault(here, []).append(max(0.0, time - held.since))
 
-    def _stand(self, record: Record, here: int) -> None:
+    def _stand(self, record: AnyEvent, here: int) -> None:
         """Keep how many cases are done and failed."""
-        self._folding.take(record)
-        if isinstance(record.event, Renamed):
-            self._set(record.event.was, Standing.NEW)
-        if not isinstance(record.event, Noticed):
-            past = self._cases.get(record.event.case, EMPTY)
-            self._set(record.event.case, standing_of(past))
+        self._folding.add(record)
+        if isinstance(record, Renamed):
+            self._set(record.was, Standing.NEW)
+        if not isinstance(record, Noticed):
+            past = self._cases.get(record.case, EMPTY)
+            self._set(record.case, standing_of(past))
             failed = self._counts[Standing.FAILED] + self._counts[Standing.GONE]
             self._ended[here] = (self._counts[Standing.DONE], failed)
 
@@ -247,11 +248,11 @@ class _Tally:
         )
 
 
-def _is_repeated(before: Record | None, event: Started | Opened) -> bool:
+def _is_repeated(before: AnyEvent | None, event: Started | Opened) -> bool:
     """A step is begun again; older states tell the beginning of an upload beside its row."""
     if before is None:
         return False
-    return not (isinstance(event, Opened) and isinstance(before.event, Started))
+    return not (isinstance(event, Opened) and isinstance(before, Started))
 
 
 def _unless_silent(bins: Sequence[Bin], counts: Sequence[_T]) -> tuple[_T | None, ...]:

@@ -1,180 +1,190 @@
-"""The events that the lines of a state file tell: each field checked, many lines at once.
+"""The events: facts about cases, each a line of the state file that msgspec writes and reads.
 
-What a line has to be is derived from the model's events. msgspec makes and checks the objects in
-C: measured, 110,000 lines take 0.3 s of CPU, where `json` and checks of our own took 0.8 s.
+The classes are the file's format. Whatever stands in a state file is checked as the input of a
+stranger, because colleagues share it and git merges it: the types say what each field may hold.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
-from typing import Annotated, Any, Final, TypeAlias, Union
+from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
-from msgspec import Struct
-from msgspec.structs import FieldInfo, asdict, astuple, fields
+from msgspec import Meta, Struct
 
-from manifest_uploader.platform.items import UUID
-from manifest_uploader.platform.model import Entry
+from manifest_uploader.platform.model import Entry, Pk
+from manifest_uploader.state.steps import StepId
+
+Count: TypeAlias = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+StorageId: TypeAlias = Annotated[str, Meta(pattern=r"\A[0-9A-Za-z_.~-]{0,1024}\Z")]
 
 
 class OpenUpload(Struct, frozen=True):
-    """An upload that an earlier run, or an earlier try, opened."""
+    """An upload row that an earlier run, or an earlier attempt, created."""
 
     pk: str
     storage_id: str
     part_size: int
     """Bytes of every part but the last."""
     stat: str
-    """Digest of what was being sent; other files by now mean: begin anew."""
+    """Digest of what was being sent; if the files differ by now, the upload starts over."""
 
 
-class Started(Struct, frozen=True):
-    """A step is about to be sent; written down durably before a creation or a fill."""
+class Failure(Struct, frozen=True, omit_defaults=True):
+    """Why something failed."""
+
+    socket: str | None
+    """None: it concerns the item, or the case as a whole."""
+    message: str
+    """The platform's message, or ours."""
+    source: str | None = None
+    """Of a failed import: the files, as the manifest names them."""
+
+
+class Event(Struct, frozen=True, kw_only=True, tag_field="event", omit_defaults=True):
+    """A fact, and when it was written down."""
+
+    time: float = 0.0
+    """Seconds since 1970; 0 until it is written down."""
+
+
+class Noticed(Event, frozen=True, tag="noticed"):
+    """Failed import sessions seen for the first time: they say nothing about later fills."""
+
+    sessions: tuple[Pk, ...]
+
+
+class CaseEvent(Event, frozen=True):
+    """A fact about a step of a case."""
 
     case: str
-    step: str
+    step: StepId
+
+
+class Started(CaseEvent, frozen=True, tag="started"):
+    """A step is about to be sent; written down durably before a creation or a fill."""
+
     socket: str | None = None
     title: str | None = None
-    """Of a creation: its temporary title; of a fill: the title it sets, None for as it is."""
-    order: int | None = None
+    """Of a creation: the title it gives; of a fill: the title it sets, None to leave it."""
+    order: Count | None = None
     entries: tuple[Entry, ...] = ()
-    """Of a fill: what it puts in each socket, and what that held before."""
+    """What it puts into each socket, and what that held before."""
     temporary: str | None = None
-    """Of a fill: the title whose absence proves that it acted."""
+    """Of a fill: the title that the item bears until the fill takes effect."""
     repeated: bool = False
 
 
-class Opened(Struct, frozen=True):
-    """An upload row exists and its parts are on their way."""
+class Opened(CaseEvent, frozen=True, tag="opened"):
+    """An upload row exists and its parts are being sent."""
 
-    case: str
-    step: str
     socket: str
-    pk: str
-    storage_id: str
-    part_size: int
+    pk: Pk
+    storage_id: StorageId
+    part_size: Count
     """Bytes."""
     stat: str
 
 
-class Done(Struct, frozen=True):
-    """A step did what it was to do."""
+class Done(CaseEvent, frozen=True, tag="done"):
+    """A step succeeded."""
 
-    case: str
-    step: str
     socket: str | None = None
-    pk: str | None = None
+    pk: Pk | None = None
     """Of the upload, or of the item."""
     stat: str | None = None
     content: str | None = None
     sha256: str | None = None
     """Of a single file's bytes."""
-    size: int | None = None
+    size: Count | None = None
     """Bytes sent as one stream, of an upload."""
-    files: int | None = None
+    files: Count | None = None
 
 
-class Failed(Struct, frozen=True):
-    """A step did not do what it was to do, and the item is as it was."""
+class Failed(CaseEvent, frozen=True, kw_only=True, tag="failed"):
+    """A step failed, and the item is as it was."""
 
-    case: str
-    step: str
-    socket: str | None
+    socket: str | None = None
     words: str
+    """The message; empty where it was found out that the step did not take effect."""
     final: bool
-    """The platform or the files refuse it: the same again will not help."""
+    """The platform or the files rule it out: repeating the same will not help."""
+    failures: tuple[Failure, ...] = ()
+    """Of a refused fill: the message about each socket; `words` says all of it in one line."""
+
+    @property
+    def reasons(self) -> tuple[Failure, ...]:
+        """The failure of each socket, or the one of the step."""
+        return self.failures or (Failure(self.socket, self.words),)
 
 
-class Unsure(Struct, frozen=True):
-    """Nobody knows whether a step acted; the next run looks."""
+class Unsure(CaseEvent, frozen=True, tag="unsure"):
+    """It is unknown whether a step took effect; the next run looks."""
 
-    case: str
-    step: str
     why: str
     socket: str | None = None
 
 
-class Paused(Struct, frozen=True):
-    """A step waits for room on the platform; it is tried again by itself."""
+class Paused(CaseEvent, frozen=True, kw_only=True, tag="paused"):
+    """An upload waits for room on the platform; it is tried again without being asked."""
 
-    case: str
-    step: str
-    socket: str | None
+    socket: str | None = None
     why: str
     size_limit: bool = False
-    """The number of bytes is the limit, rather than that of rows."""
+    """The limit is one of bytes, not of upload rows."""
 
 
-class Confirmed(Struct, frozen=True):
+class Confirmed(CaseEvent, frozen=True, tag="confirmed"):
     """The item was seen to hold the value."""
 
-    case: str
-    step: str
     socket: str
-    pk: str | None
+    pk: str | None = None
     """The image's pk, else the mark of the value."""
 
 
-class ImportFailed(Struct, frozen=True):
-    """The platform did not take the value in."""
+class ImportFailed(CaseEvent, frozen=True, tag="import-failed"):
+    """The platform could not import the value."""
 
-    case: str
-    step: str
     socket: str
     words: str
+    """The platform's message, or ours where it has none."""
     source: str | None = None
     """The files, as the manifest names them."""
     lost: bool = False
-    """The platform cleaned the upload up before it took it in: it is to be sent again."""
+    """The platform deleted the upload before it imported it: it has to be sent again."""
 
 
-class Checked(Struct, frozen=True):
-    """Files of another time were read and hold what is on the platform: a new `stat` to trust."""
+class Checked(CaseEvent, frozen=True, tag="checked"):
+    """Files with a new time were read and hold what the platform has: a new `stat` to trust."""
 
-    case: str
-    step: str
     socket: str
     stat: str
 
 
-class Gone(Struct, frozen=True):
+class Gone(CaseEvent, frozen=True, tag="gone"):
     """The item is no longer on the platform: somebody deleted it."""
 
-    case: str
-    step: str
-    item: str
+    item: Pk
     anew: bool = False
-    """It is to be made anew (`--recreate`)."""
+    """It is created again (`--recreate`)."""
 
 
-class Adopted(Struct, frozen=True):
-    """An item that was there already is taken as the case's own (`--adopt`)."""
+class Adopted(CaseEvent, frozen=True, tag="adopted"):
+    """An item that was already there is taken as the case's own (`--adopt`)."""
 
-    case: str
-    step: str
-    item: str
+    item: Pk
     title: str
     entries: tuple[Entry, ...] = ()
-    """What it held, as far as it equals the manifest; an upload's content was not checked."""
+    """What it held, as far as it equals the manifest; the content of uploads was not checked."""
 
 
-class Renamed(Struct, frozen=True):
-    """The case bore another name in the manifest before."""
+class Renamed(CaseEvent, frozen=True, tag="renamed"):
+    """The case had another name in the manifest before."""
 
-    case: str
-    step: str
     was: str
 
 
-class Noticed(Struct, frozen=True):
-    """Failed import sessions seen for the first time: they say nothing about later fills."""
-
-    sessions: tuple[str, ...]
-
-
-Event: TypeAlias = (
+AnyEvent: TypeAlias = (
     Started
     | Opened
     | Done
@@ -191,129 +201,59 @@ Event: TypeAlias = (
 )
 
 
-EVENT_NAMES: Final[Mapping[str, type]] = MappingProxyType(
-    {
-        "started": Started,
-        "opened": Opened,
-        "done": Done,
-        "failed": Failed,
-        "unsure": Unsure,
-        "paused": Paused,
-        "confirmed": Confirmed,
-        "import-failed": ImportFailed,
-        "checked": Checked,
-        "gone": Gone,
-        "adopted": Adopted,
-        "renamed": Renamed,
-        "noticed": Noticed,
-    }
-)
-
-
-class Record(Struct, frozen=True):
-    """An event and when it was written down."""
-
-    time: float
-    """Seconds since 1970."""
-    event: Event
-
-
-NOT_KEPT: Final = frozenset({"step", "source"})
-"""Of an entry: only the plan that it is part of can use them."""
+# ── lines ───────────────────────────────────────────────────────────────────────────────────
 
 
 class WrongEvent(ValueError):
-    """An object that is no event of ours; says why."""
+    """An object is not one of our events; the text says why."""
 
 
-def records_of(lines: bytes) -> list[Record] | None:
-    """The events of so many whole lines; None unless each is one, and nothing else.
+def event_json(event: Event) -> dict[str, Any]:
+    """An event as a JSON object: `event`, `case`, `step`, and every field not at its default."""
+    found: dict[str, Any] = msgspec.to_builtins(event, enc_hook=_encode)
+    return found
 
-    Nor for what we do not write and msgspec is lax about: bytes beyond ASCII in a key that it
-    passes over; nor for what it refuses and we may write: a lone surrogate, as in the name of a
-    file in another encoding. `record_of` decides about those.
+
+def events_of(lines: bytes) -> list[AnyEvent] | None:
+    """The events of several whole lines; None unless every line is one, and nothing else.
+
+    msgspec is strict about values but skips unknown keys without checking their encoding, and it
+    refuses lone surrogates, which file names in another encoding bring. For such lines the answer
+    is None: `event_of` decides about each of them.
     """
     if not lines.isascii():
         return None
     try:
-        found = _DECODER.decode_lines(lines)
+        found: list[AnyEvent] = _DECODER.decode_lines(lines)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
-    return list(map(_record, found)) if len(found) == lines.count(b"\n") + 1 else None
+    is_whole = len(found) == lines.count(b"\n") + 1
+    return found if is_whole and all(event.time for event in found) else None
 
 
-def record_of(obj: dict[str, Any]) -> Record:
-    """The event that one line's object describes; raises WrongEvent if it is none."""
+def event_of(obj: dict[str, Any]) -> AnyEvent:
+    """The event of one line's object; raises WrongEvent if it is none."""
     name = obj.get("event")
-    if not isinstance(name, str) or name not in EVENT_NAMES:
+    if not isinstance(name, str) or name not in _TAGS:
         raise WrongEvent("an event that this version does not know")
     try:
-        record = _record(msgspec.convert(obj, _LINE))
+        event: AnyEvent = msgspec.convert(obj, AnyEvent, dec_hook=_decode)
     except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError) as error:
         raise WrongEvent(f"a wrong {name} event ({error})") from None
-    if not math.isfinite(record.time):
+    if not event.time or not math.isfinite(event.time):
         raise WrongEvent(f"a wrong {name} event (a time expected)")
-    return record
+    return event
 
 
-def _record(line: msgspec.Struct) -> Record:
-    time, *values = astuple(line)
-    return Record(time, _MAKERS[type(line)](*values))
+def _encode(value: Any) -> str:
+    return str(value)
 
 
-# ── what fields hold ────────────────────────────────────────────────────────────────────────
-
-_Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
-_Pk: TypeAlias = Annotated[str, msgspec.Meta(pattern=rf"\A{UUID}\Z")]
-"""A pk of an upload or item: requests go to addresses that are made of it."""
-_StorageId: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"\A[0-9A-Za-z_.~-]{0,1024}\Z")]
-_KINDS: Final[dict[str, Any]] = {
-    **dict.fromkeys(("order", "part_size", "size", "files"), _Count),
-    **dict.fromkeys(("repeated", "final", "anew", "size_limit", "lost"), bool),
-    **dict.fromkeys(("pk", "item", "upload"), _Pk),
-    "storage_id": _StorageId,
-    "sessions": tuple[_Pk, ...],
-}
-"""Of fields that are no plain text."""
+def _decode(_: type, text: Any) -> StepId:
+    if not isinstance(text, str):
+        raise WrongEvent("a step is a text")
+    return StepId.parse(text)
 
 
-def _field(cls: type, one: FieldInfo) -> tuple[str, Any] | tuple[str, Any, Any]:
-    kind = _KINDS.get(one.name, str)
-    if cls is Confirmed and one.name == "pk":  # any mark
-        kind = str
-    if "None" in str(one.type):
-        return one.name, kind | None, None
-    return (one.name, kind) if one.required else (one.name, kind, one.default)
-
-
-_EntryLine: Final = msgspec.defstruct(
-    "EntryLine",
-    [_field(Entry, one) for one in fields(Entry) if one.name not in NOT_KEPT],
-    kw_only=True,
-)
-_KINDS["entries"] = tuple[_EntryLine, ...]  # type: ignore[valid-type]
-
-
-def _line_of(name: str, cls: type) -> type[msgspec.Struct]:
-    described = [("time", float), *(_field(cls, one) for one in fields(cls))]
-    return msgspec.defstruct(cls.__name__, described, tag_field="event", tag=name, kw_only=True)
-
-
-def _maker(cls: type) -> Callable[..., Event]:
-    names = [one.name for one in fields(cls)]
-    new: Callable[..., Event] = cls
-    if "entries" not in names:
-        return new
-    at = names.index("entries")
-
-    def make(*values: Any) -> Event:
-        entries = tuple(Entry(**asdict(entry)) for entry in values[at])
-        return new(*values[:at], entries, *values[at + 1 :])
-
-    return make
-
-
-_LINES: Final = {_line_of(name, cls): cls for name, cls in EVENT_NAMES.items()}
-_MAKERS: Final = {line: _maker(cls) for line, cls in _LINES.items()}
-_LINE: Final[Any] = Union[tuple(_LINES)]  # noqa: UP007 - made of what is found
-_DECODER: Final = msgspec.json.Decoder(_LINE)
+_TAGS: Final = {one.__struct_config__.tag for one in AnyEvent.__args__}
+_DECODER: Final = msgspec.json.Decoder(AnyEvent, dec_hook=_decode)

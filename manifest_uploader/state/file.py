@@ -7,54 +7,31 @@ checked as the input of a stranger: colleagues share it, and git merges it.
 
 from __future__ import annotations
 
-import json
 import os
 import stat
-import threading
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import IO, Any, Final, TypeVar
+from typing import IO, Any, Final
 
 from msgspec import Struct
-from msgspec.structs import fields
 
 from manifest_uploader.errors import StateMismatch, StateUnwritable
 from manifest_uploader.manifest.model import TargetKind
-from manifest_uploader.platform.model import Entry, Target
-from manifest_uploader.state.events import (
-    EVENT_NAMES,
-    NOT_KEPT,
-    Event,
-    Record,
-    WrongEvent,
-    record_of,
-    records_of,
-)
+from manifest_uploader.state.events import AnyEvent, WrongEvent, event_of, events_of
 from manifest_uploader.state.lines import (
+    FORMAT,
+    VERSION,
     Piece,
     damaged,
-    end_of_last_line,
     object_of,
     objects_of,
     pieces_of,
 )
 
-_FORMAT: Final = "manifest-uploader state"
-_VERSION: Final = 1
-_SOON_S: Final = 0.5
-"""When what was written has to be on the disk, unless somebody waits for it."""
 _BEGINNING: Final = b'{"format":"manifest-uploader state",'
 """How every state file begins."""
 _NOT_OURS: Final = "this is not a state file of uploader"
-_T = TypeVar("_T")
-_NAMES: Final = {cls: name for name, cls in EVENT_NAMES.items()}
-_DEFAULTS: Final[dict[type, tuple[tuple[str, Any], ...]]] = {
-    cls: tuple((one.name, one.default) for one in fields(cls)) for cls in EVENT_NAMES.values()
-}
-_KEPT_OF_ENTRIES: Final = [one.name for one in fields(Entry) if one.name not in NOT_KEPT]
-_as_line: Final = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 
 
 class Binding(Struct, frozen=True):
@@ -72,7 +49,7 @@ class Stored(Struct, frozen=True):
 
     binding: Binding | None
     """None: the file is new."""
-    records: tuple[Record, ...]
+    events: tuple[AnyEvent, ...]
 
 
 class Stream(Struct, frozen=True):
@@ -80,37 +57,16 @@ class Stream(Struct, frozen=True):
 
     binding: Binding | None
     """None: the file is new."""
-    records: Iterator[Record]
+    events: Iterator[AnyEvent]
     """Read while they are asked for; raises StateDamaged."""
 
 
 class Grown(Struct, frozen=True):
     """What a look at a growing state file brought."""
 
-    records: tuple[Record, ...]
+    events: tuple[AnyEvent, ...]
     anew: bool
     """Another file took its place: what was known before counts no longer."""
-
-
-def event_json(event: Event) -> dict[str, Any]:
-    """An event as a JSON object: `event`, `case`, `step`, and what is not at its default."""
-    found: dict[str, Any] = {"event": _NAMES[type(event)]}
-    for name, default in _DEFAULTS[type(event)]:
-        value = getattr(event, name)
-        if name == "entries":
-            value = [_entry_json(entry) for entry in value]
-        if not _is_default(value, default) or name in {"case", "step"}:
-            found[name] = list(value) if isinstance(value, tuple) else value
-    return found
-
-
-def _entry_json(entry: Entry) -> dict[str, Any]:
-    values = {name: getattr(entry, name) for name in _KEPT_OF_ENTRIES}
-    return {name: value for name, value in values.items() if value is not None}
-
-
-def _is_default(value: Any, default: Any) -> bool:
-    return value is None or value in ([], default)
 
 
 # ── reading ─────────────────────────────────────────────────────────────────────────────────
@@ -124,7 +80,7 @@ def read(path: Path) -> Stored:
 
     """
     found = stream(path)
-    return Stored(found.binding, tuple(found.records))
+    return Stored(found.binding, tuple(found.events))
 
 
 def stream(path: Path) -> Stream:
@@ -141,7 +97,7 @@ def stream(path: Path) -> Stream:
         return Stream(None, iter(()))
     number, obj = first
     binding = _binding(obj, path, number)
-    return Stream(binding, _records(binding, path))
+    return Stream(binding, _events(binding, path))
 
 
 def _check_torn(path: Path) -> None:
@@ -155,17 +111,17 @@ def _check_torn(path: Path) -> None:
         raise damaged(path, 1, _NOT_OURS)
 
 
-def _records(binding: Binding, path: Path) -> Iterator[Record]:
+def _events(binding: Binding, path: Path) -> Iterator[AnyEvent]:
     with closing(pieces_of(path)) as pieces:
         for piece in pieces:
-            yield from records_of(piece[1]) or _one_by_one(piece, binding, path)
+            yield from events_of(piece[1]) or _one_by_one(piece, binding, path)
 
 
-def _one_by_one(piece: Piece, binding: Binding, path: Path) -> Iterator[Record]:
+def _one_by_one(piece: Piece, binding: Binding, path: Path) -> Iterator[AnyEvent]:
     """The events; git, which merges by lines, may have put the first line in again."""
     for number, obj in objects_of(piece, path):
-        if obj.get("format") != _FORMAT:
-            yield _record(obj, path, number)
+        if obj.get("format") != FORMAT:
+            yield _event(obj, path, number)
         elif _binding(obj, path, number) != binding:
             raise damaged(path, number, "it was merged with the state of another target")
 
@@ -212,9 +168,9 @@ class Tail:
         if anew or self._identity is None:
             self._start_anew(identity)
         file.seek(self._seen)
-        return Grown(tuple(self._records(file)), anew=anew)
+        return Grown(tuple(self._events(file)), anew=anew)
 
-    def _records(self, file: IO[bytes]) -> Iterator[Record]:
+    def _events(self, file: IO[bytes]) -> Iterator[AnyEvent]:
         for line in file:
             if not line.endswith(b"\n"):
                 return
@@ -225,8 +181,8 @@ class Tail:
             obj = object_of(line, self._path, self._lines)
             if self._lines == 1:
                 _binding(obj, self._path, 1)
-            elif obj.get("format") != _FORMAT:
-                yield _record(obj, self._path, self._lines)
+            elif obj.get("format") != FORMAT:
+                yield _event(obj, self._path, self._lines)
 
 
 def check(stored: Stored | Stream, binding: Binding, path: Path) -> None:
@@ -252,9 +208,9 @@ def check(stored: Stored | Stream, binding: Binding, path: Path) -> None:
 
 
 def _binding(obj: dict[str, Any], path: Path, number: int) -> Binding:
-    if obj.get("format") != _FORMAT:
+    if obj.get("format") != FORMAT:
         raise damaged(path, number, _NOT_OURS)
-    if obj.get("version") != _VERSION:
+    if obj.get("version") != VERSION:
         raise damaged(path, number, "it was written by another version of uploader")
     target: Any = obj.get("target")
     try:
@@ -266,119 +222,8 @@ def _binding(obj: dict[str, Any], path: Path, number: int) -> Binding:
     return binding
 
 
-def _record(obj: dict[str, Any], path: Path, number: int) -> Record:
+def _event(obj: dict[str, Any], path: Path, number: int) -> AnyEvent:
     try:
-        return record_of(obj)
+        return event_of(obj)
     except WrongEvent as error:
         raise damaged(path, number, str(error)) from None
-
-
-# ── writing ─────────────────────────────────────────────────────────────────────────────────
-
-
-class Writer:
-    """Appends events to a state file: one thread writes, any may wait until it is on the disk.
-
-    Raises:
-        StateUnwritable: from every method, when the disk does not take what must be kept.
-
-    """
-
-    def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
-        self._path = path
-        self._clock = clock
-        self._turn = threading.Condition()
-        self._written = 0
-        """Appends so far."""
-        self._synced = 0
-        """Of these, how many are on the disk for certain."""
-        self._syncing = False
-        self._due = 0.0
-        self._handle = self._guarded(self._open)
-
-    def bind(self, stored: Stored | Stream, platform: str, target: Target) -> None:
-        """Write the first line of a new file."""
-        if stored.binding is None:
-            first = {
-                "format": _FORMAT,
-                "version": _VERSION,
-                "platform": platform,
-                "target": {"kind": target.kind.value, "slug": target.slug, "pk": target.pk},
-            }
-            self._append([first])
-            self.sync()
-
-    def record(self, events: Iterable[Event]) -> None:
-        """Append the events; the system has them when this returns, the disk perhaps not."""
-        now = round(self._clock(), 3)
-        lines = [{"time": now} | event_json(event) for event in events]
-        if lines:
-            self._append(lines)
-
-    def tick(self) -> None:
-        """Bring to the disk what was appended half a second ago."""
-        if self._synced < self._written and time.monotonic() >= self._due:
-            self.sync()
-
-    def sync(self) -> None:
-        """Wait until all that was recorded before is on the disk.
-
-        Threads that wait at the same time share one fsync: on network homes it takes long.
-        """
-        wanted = self._written
-        with self._turn:
-            while self._synced < wanted:
-                if self._syncing:
-                    self._turn.wait()
-                else:
-                    self._sync_once()
-
-    def _sync_once(self) -> None:
-        """Called with the turn held; lets go of it while the disk works."""
-        self._syncing = True
-        upto = self._written
-        self._turn.release()
-        try:
-            self._guarded(lambda: os.fsync(self._handle))
-        finally:
-            self._turn.acquire()
-            self._syncing = False
-            self._turn.notify_all()
-        self._synced = max(self._synced, upto)
-
-    def close(self) -> None:
-        """Bring everything to the disk and let go of the file."""
-        try:
-            self.sync()
-        finally:
-            os.close(self._handle)
-
-    def _open(self) -> int:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
-        handle = os.open(self._path, flags, 0o644)
-        os.ftruncate(handle, end_of_last_line(self._path))
-        return handle
-
-    def _append(self, objects: list[dict[str, Any]]) -> None:
-        text = "".join(_as_line(obj) + "\n" for obj in objects)
-        self._guarded(lambda: _write_all(self._handle, text.encode()))
-        if self._synced == self._written:
-            self._due = time.monotonic() + _SOON_S
-        self._written += 1
-
-    def _guarded(self, act: Callable[[], _T]) -> _T:
-        try:
-            return act()
-        except OSError as error:
-            raise StateUnwritable(
-                f"{self._path} cannot be written: {error.strerror or error}",
-                hint="nothing more was sent than stands in it; make room or name another place "
-                "with --state (move the file there), then run the same command",
-            ) from None
-
-
-def _write_all(handle: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(handle, view) :]

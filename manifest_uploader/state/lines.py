@@ -11,6 +11,8 @@ from typing import IO, Any, Final, TypeAlias
 
 from manifest_uploader.errors import StateDamaged, StateUnwritable
 
+FORMAT: Final = "manifest-uploader state"
+VERSION: Final = 1
 _LONGEST_LINE: Final = 4 * 2**20
 _TOGETHER: Final = 64 * 2**10
 """Bytes."""

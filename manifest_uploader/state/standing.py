@@ -6,9 +6,8 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from manifest_uploader.state.history import (
-    CaseHistory,
-)
+from manifest_uploader.state.events import Failure
+from manifest_uploader.state.history import CaseHistory
 
 
 class Standing(StrEnum):
@@ -23,6 +22,17 @@ class Standing(StrEnum):
     UNSURE = "unsure"
     CHANGED = "changed"
     GONE = "gone"
+
+
+class CaseStanding(Struct, frozen=True):
+    """Where one case stands, and why."""
+
+    case: str
+    title: str
+    standing: Standing
+    item: str | None
+    failures: tuple[Failure, ...]
+    """Of its imports; else of its last step."""
 
 
 def standing_of(past: CaseHistory) -> Standing:
@@ -41,17 +51,9 @@ def standing_of(past: CaseHistory) -> Standing:
     return Standing.UPLOADING if past.uploads else Standing.NEW
 
 
-class Stand(Struct, frozen=True):
-    """Where one case stands, by the state file alone."""
-
-    case: str
-    title: str
-    standing: Standing
-    item: str | None
-    words: str | None
-
-
-def stand_of(case: str, title: str, past: CaseHistory) -> Stand:
-    """Where a case stands, by what is written down."""
-    failed = [f"{slug}: {socket.words}" for slug, socket in past.sockets.items() if socket.words]
-    return Stand(case, title, standing_of(past), past.item, "; ".join(failed) or past.words)
+def case_standing(case: str, title: str, past: CaseHistory) -> CaseStanding:
+    """Where a case of the manifest stands, by what is written down."""
+    failed = tuple(socket.failure for socket in past.sockets.values() if socket.failure is not None)
+    if not failed and past.words is not None:
+        failed = (Failure(None, past.words),)
+    return CaseStanding(case, title, standing_of(past), past.item, failed)

@@ -68,9 +68,9 @@ def test_only_what_was_appended_is_read(tmp_path: Path) -> None:
     second, third = tail.look(), tail.look()
 
     assert ({"a"}, {"b"}, 0) == (
-        {record.event.case for record in first.records},  # type: ignore[union-attr]
-        {record.event.case for record in second.records},  # type: ignore[union-attr]
-        len(third.records),
+        {event.case for event in first.events},  # type: ignore[union-attr]
+        {event.case for event in second.events},  # type: ignore[union-attr]
+        len(third.events),
     )
 
 
@@ -85,7 +85,7 @@ def test_a_torn_line_waits_for_its_end(tmp_path: Path) -> None:
     with path.open("a") as file:
         file.write(line[20:] + "\n")
 
-    assert (len(torn.records), len(tail.look().records)) == (0, 1)
+    assert (len(torn.events), len(tail.look().events)) == (0, 1)
 
 
 def test_a_file_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_a_file_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> None:
     write_state(tmp_path / "s.jsonl", whole_case("a", NOON))
 
     assert before == type(before)((), anew=False)
-    assert tail.look().records
+    assert tail.look().events
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")
@@ -127,7 +127,7 @@ def test_another_file_in_its_place_is_read_anew(tmp_path: Path, how: str) -> Non
     found = tail.look()
 
     assert found.anew
-    assert found.records[0].event.case == "b"  # type: ignore[union-attr]
+    assert found.events[0].case == "b"  # type: ignore[union-attr]
 
 
 def test_a_damaged_line_is_told(tmp_path: Path) -> None:
@@ -185,7 +185,7 @@ def test_a_pause_is_told_as_long_as_it_is_one(tmp_path: Path) -> None:
               "socket": "ct-image", "why": "too many uploads"}  # fmt: skip
     path = write_state(tmp_path / "s.jsonl", [paused])
 
-    follower.take(Tail(path).look().records, anew=False)
+    follower.take(Tail(path).look().events, anew=False)
 
     assert follower.view((), now=NOON + 10, holder=None).paused == "too many uploads"
     assert follower.view((), now=NOON + 999, holder=None).paused is None

@@ -101,13 +101,12 @@ def _command(
 
 def _die_at(kill: Kill) -> None:
     """Let the state's writer take so many lines and no more."""
-    from manifest_uploader.state import file as state_file
-    from manifest_uploader.state import lock
+    from manifest_uploader.state import lock, writer
 
     if kill.when == "locking":
         vars(lock)["_linked"] = lambda *_: _die()
         return
-    write = state_file._write_all
+    write = writer._write_all
     written = 0
 
     def write_or_die(handle: int, data: bytes) -> None:
@@ -121,7 +120,7 @@ def _die_at(kill: Kill) -> None:
             if written == kill.line:
                 _die()
 
-    vars(state_file)["_write_all"] = write_or_die
+    vars(writer)["_write_all"] = write_or_die
 
 
 def _die() -> Any:

@@ -306,7 +306,7 @@ class Box:
 
     def check_state(self) -> None:
         """Fail unless the state file says that every case is done."""
-        past = fold(read(self.state).records).cases
+        past = fold(read(self.state).events).cases
         assert {name: standing_of(one).value for name, one in past.items()} == {
             entry["name"]: "done" for entry in self.entries
         }

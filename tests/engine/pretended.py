@@ -31,6 +31,7 @@ from manifest_uploader.state.events import (
     Started,
     Unsure,
 )
+from manifest_uploader.state.steps import StepId
 from tests.helpers import SOCKETS, pk
 
 ENDLESS = 20_000
@@ -162,7 +163,7 @@ class Pretended:
         row = task.begun.pk if task.begun is not None else None
         if row is None:
             if len(self.rows) >= self.rows_at_most:
-                yield Paused(task.case, task.step, task.socket, ROWS)
+                yield Paused(task.case, task.step, socket=task.socket, why=ROWS)
                 return
             row = self._new_pk()
             self.rows[row] = ("Initialized", task.size)
@@ -170,7 +171,7 @@ class Pretended:
         if self.seed is not None and self.chance.random() < 0.5:
             has_room = self._has_room()  # it is asked as late as the platform likes
         if not has_room:
-            yield Paused(task.case, task.step, task.socket, BYTES, size_limit=True)
+            yield Paused(task.case, task.step, socket=task.socket, why=BYTES, size_limit=True)
             return
         self.rows[row], self.stats[row] = ("Completed", task.size), task.stat
         yield Done(
@@ -243,7 +244,7 @@ class Pretended:
         yield Watched(len(self.rows) if task.count else None, tuple(over))
 
     def _end_of(self, wait: Wait) -> Event | None:
-        step = f"{wait.case}/{wait.socket}"
+        step = StepId.upload(wait.case, wait.socket)
         if wait.item not in self.items:
             return Gone(wait.case, step, wait.item)
         held = self.items[wait.item].sockets.get(wait.socket)
@@ -296,7 +297,7 @@ class Pretended:
     def steps(self) -> list[str]:
         """What was begun, in order; looks and watches by their name."""
         return [
-            task.step if isinstance(task, Upload | Create | Fill) else type(task).__name__
+            str(task.step) if isinstance(task, Upload | Create | Fill) else type(task).__name__
             for task in self.begun
         ]
 
@@ -346,10 +347,12 @@ def failing(step: str, words: str = "No.", *, final: bool = True) -> Callable[[T
     """Let one step fail."""
 
     def fault(task: Task) -> Event | None:
-        if getattr(task, "step", None) != step:
+        if str(getattr(task, "step", None)) != step:
             return None
         assert isinstance(task, Upload | Create | Fill)
-        return Failed(task.case, step, getattr(task, "socket", None), words, final)
+        return Failed(
+            task.case, task.step, socket=getattr(task, "socket", None), words=words, final=final
+        )
 
     return fault
 
@@ -358,9 +361,9 @@ def unsure(step: str) -> Callable[[Task], Event | None]:
     """Leave the end of one step unknown."""
 
     def fault(task: Task) -> Event | None:
-        if getattr(task, "step", None) != step:
+        if str(getattr(task, "step", None)) != step:
             return None
         assert isinstance(task, Upload | Create | Fill)
-        return Unsure(task.case, step, "nobody knows")
+        return Unsure(task.case, task.step, "nobody knows")
 
     return fault

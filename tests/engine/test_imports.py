@@ -15,19 +15,19 @@ from manifest_uploader.engine.imports.judge import ROW_LIFE_S, Seen, judge
 from manifest_uploader.engine.imports.watcher import Watcher
 from manifest_uploader.engine.outcomes import Outcome, Watched
 from manifest_uploader.plan.steps import Wait, Watch
-from manifest_uploader.platform.endpoints import FailedImport
+from manifest_uploader.platform.endpoints import FailedImport, failed_import
 from manifest_uploader.platform.model import ItemSeen, SocketSeen
 from manifest_uploader.sandbox import Fault
 from manifest_uploader.sandbox import Seen as Request
 from manifest_uploader.state.events import Confirmed, Gone, ImportFailed, Noticed
 from tests.box import Box, Faulty, mha, wait_for
-from tests.helpers import SOCKETS, file_seen, pk, seen, some, value_seen, wait
+from tests.helpers import SOCKETS, file_seen, pk, seen, some, step_id, value_seen, wait
 
 NO_IMAGE = "Image validation for socket Ct Image failed with error: 1 file could not be imported."
 TWO = "Image validation for socket Ct Image failed with error: Image imports should result …"
 UNKNOWN = "Image validation for socket Ct Image failed with error: ."
-NAMED = FailedImport(pk(50), NO_IMAGE, frozenset({pk(7)}))
-UNNAMED = FailedImport(pk(51), TWO, frozenset())
+NAMED = failed_import(pk(50), NO_IMAGE, frozenset({pk(7)}))
+UNNAMED = failed_import(pk(51), TWO, frozenset())
 DAY = 86_400.0
 
 
@@ -65,14 +65,14 @@ def test_an_image_that_is_another_than_before_is_seen() -> None:
     item = seen(ct_image=SocketSeen("12", image_digest(pk(9)), pk(9)))
 
     assert judged(wait(before="11"), looked(item)) == Confirmed(
-        "a", "a/ct-image", "ct-image", pk(9)
+        "a", step_id("a/ct-image"), "ct-image", pk(9)
     )
 
 
 def test_a_file_that_is_another_than_before_is_seen() -> None:
     found = judged(wait("report", before="11"), looked(seen(report=file_seen("12"))))
 
-    assert found == Confirmed("a", "a/report", "report", "12")
+    assert found == Confirmed("a", step_id("a/report"), "report", "12")
 
 
 @pytest.mark.parametrize("gone", [{}, GONE])
@@ -87,7 +87,7 @@ def test_an_equal_value_is_seen() -> None:
 
     found = judged(one, looked(seen(some_score=value_seen(2.0, "5"))))
 
-    assert found == Confirmed("a", "a/some-score", "some-score", "5")
+    assert found == Confirmed("a", step_id("a/some-score"), "some-score", "5")
 
 
 @pytest.mark.parametrize("item", [seen(), seen(some_score=value_seen(3))])
@@ -107,7 +107,7 @@ def test_what_came_is_seen_whatever_sessions_say() -> None:
 
 
 def test_an_item_that_is_gone_ends_the_wait() -> None:
-    assert judged(wait(), looked(items={pk(1): None})) == Gone("a", "a:fill", pk(1))
+    assert judged(wait(), looked(items={pk(1): None})) == Gone("a", step_id("a:fill"), pk(1))
 
 
 # ── judge: the first stage failed ───────────────────────────────────────────────────────────
@@ -116,7 +116,7 @@ def test_an_item_that_is_gone_ends_the_wait() -> None:
 def test_a_session_that_names_the_upload_has_the_words() -> None:
     found = failure(wait(source="ct/*.dcm"), looked(sessions=(NAMED,)))
 
-    assert (found.step, found.socket, found.words) == ("a/ct-image", "ct-image", NO_IMAGE)
+    assert (found.step, found.socket, found.words) == (step_id("a/ct-image"), "ct-image", NO_IMAGE)
     assert (found.source, found.lost) == ("ct/*.dcm", False)
 
 
@@ -133,7 +133,7 @@ def test_a_session_of_another_upload_means_nothing() -> None:
 
 
 def test_a_repetition_of_a_fill_that_fails_without_words_means_nothing() -> None:
-    second = replace(NAMED, words=UNKNOWN)
+    second = failed_import(NAMED.pk, UNKNOWN, NAMED.uploads)
 
     assert judged(wait(repeated=True), looked(sessions=(second,))) is None
     assert isinstance(judged(wait(), looked(sessions=(second,))), ImportFailed)
@@ -155,7 +155,9 @@ def test_a_session_without_uploads_means_the_wait_whose_row_is_gone() -> None:
         looked(EMPTY, sessions=(UNNAMED,), gone_since=GONE, first_seen={UNNAMED.pk: 999.0}),
         looked(
             EMPTY,
-            sessions=(replace(UNNAMED, words=TWO.replace("Ct Image", "Mr Image")),),
+            sessions=(
+                failed_import(UNNAMED.pk, TWO.replace("Ct Image", "Mr Image"), UNNAMED.uploads),
+            ),
             gone_since=GONE,
         ),
     ],
@@ -411,7 +413,7 @@ def test_an_item_that_was_deleted_is_gone(session: Bench) -> None:
     session.box.sql("DELETE FROM vals")
     session.box.sql("DELETE FROM items")
 
-    assert session.ends(one) == [Gone("a", "a:fill", one.item)]
+    assert session.ends(one) == [Gone("a", step_id("a:fill"), one.item)]
 
 
 def test_an_item_that_is_not_shown_is_waited_for(session: Bench) -> None:

@@ -15,7 +15,7 @@ from manifest_uploader.engine.outcomes import Finished, Looked, Outcome, Watched
 from manifest_uploader.engine.pool import Pressure, Threads
 from manifest_uploader.plan.steps import Look, Task, Watch
 from manifest_uploader.state.events import Done
-from tests.helpers import pk, some
+from tests.helpers import pk, some, step_id
 
 CALM = Pressure(8, 8)
 
@@ -124,23 +124,23 @@ def test_what_a_task_brings_comes_in_order_and_its_end_last(threads: Threads) ->
     def perform(task: Task) -> Iterable[Outcome]:
         assert isinstance(task, Look)
         yield Looked(task.case, None)
-        yield Done(task.case, "x")
+        yield Done(task.case, step_id("x"))
 
     threads.start(perform)
     threads.submit(look(1))
 
-    assert gather(threads, 3) == [Looked("c1", None), Done("c1", "x"), Finished(look(1))]
+    assert gather(threads, 3) == [Looked("c1", None), Done("c1", step_id("x")), Finished(look(1))]
 
 
 def test_what_a_task_says_meanwhile_comes_too(threads: Threads) -> None:
     def perform(task: Task) -> Iterable[Outcome]:
-        threads.emit(Done("c1", "meanwhile"))
+        threads.emit(Done("c1", step_id("meanwhile")))
         return ()
 
     threads.start(perform)
     threads.submit(look(1))
 
-    assert gather(threads, 2) == [Done("c1", "meanwhile"), Finished(look(1))]
+    assert gather(threads, 2) == [Done("c1", step_id("meanwhile")), Finished(look(1))]
 
 
 def test_an_error_stops_the_run_and_is_handed_on(threads: Threads) -> None:
@@ -217,7 +217,7 @@ def test_a_run_that_is_stopped_waits_for_what_is_under_way(threads: Threads) -> 
 
     def perform(task: Task) -> Iterable[Outcome]:
         go.wait(10)
-        yield Done("c1", "x")
+        yield Done("c1", step_id("x"))
 
     threads.start(perform)
     threads.submit(look(1))
@@ -225,4 +225,4 @@ def test_a_run_that_is_stopped_waits_for_what_is_under_way(threads: Threads) -> 
     assert threads.wait() == []
     go.set()
 
-    assert gather(threads, 2) == [Done("c1", "x"), Finished(look(1))]
+    assert gather(threads, 2) == [Done("c1", step_id("x")), Finished(look(1))]

@@ -7,8 +7,8 @@ import pytest
 from msgspec.structs import replace
 
 from manifest_uploader.digests import json_digest
-from manifest_uploader.engine.fill import Filler
-from manifest_uploader.engine.recovery import repeated, settle
+from manifest_uploader.engine.item_writer import ItemWriter
+from manifest_uploader.engine.recovery import recover, repeat_fills
 from manifest_uploader.errors import PlatformRefused
 from manifest_uploader.files.root import Root
 from manifest_uploader.platform.client import Client
@@ -17,13 +17,13 @@ from manifest_uploader.platform.model import Entry
 from manifest_uploader.sandbox import Fault
 from manifest_uploader.state.events import Done, Event, Failed, Gone, Started
 from tests.box import Box, Faulty, mha
-from tests.helpers import SOCKETS, past_of_events, pk
+from tests.helpers import SOCKETS, past_of_events, pk, step_id
 
 SCORE = Entry("some-score", json_digest(2))
 
 
 def settled(box: Box, *events: Event, names: tuple[str, ...] = ("a",)) -> list[Event]:
-    return list(settle(past_of_events(*events), names, box.client, box.target()))
+    return list(recover(past_of_events(*events), names, box.client, box.target()))
 
 
 def begun_fill(
@@ -31,14 +31,14 @@ def begun_fill(
 ) -> list[Event]:
     """A fill whose answer nobody saw."""
     return [
-        Started("a", "a:create", title="uploading-1"),
-        Done("a", "a:create", pk=item),
-        Started("a", "a:fill", title=title, entries=entries, temporary=temporary),
+        Started("a", step_id("a:create"), title="uploading-1"),
+        Done("a", step_id("a:create"), pk=item),
+        Started("a", step_id("a:fill"), title=title, entries=entries, temporary=temporary),
     ]
 
 
 def did_not_act() -> list[Event]:
-    return [Failed("a", "a:fill", None, "", final=False)]
+    return [Failed("a", step_id("a:fill"), words="", final=False)]
 
 
 # ── creations ───────────────────────────────────────────────────────────────────────────────
@@ -47,24 +47,27 @@ def did_not_act() -> list[Event]:
 def test_a_creation_that_acted_is_found_by_its_title(box: Box) -> None:
     item = box.make("uploading-1")
 
-    found = settled(box, Started("a", "a:create", title="uploading-1"))
+    found = settled(box, Started("a", step_id("a:create"), title="uploading-1"))
 
-    assert found == [Done("a", "a:create", pk=item)]
+    assert found == [Done("a", step_id("a:create"), pk=item)]
 
 
 def test_a_creation_that_did_not_act_is_left_to_be_sent_again(box: Box) -> None:
     box.make("uploading-2")
 
-    assert settled(box, Started("a", "a:create", title="uploading-1")) == []
+    assert settled(box, Started("a", step_id("a:create"), title="uploading-1")) == []
 
 
 def test_only_unsure_cases_of_the_manifest_are_looked_for(box: Box) -> None:
     before = box.running.requests()
     item = box.make("uploading-1")
-    known = [Started("a", "a:create", title="uploading-1"), Done("a", "a:create", pk=item)]
+    known = [
+        Started("a", step_id("a:create"), title="uploading-1"),
+        Done("a", step_id("a:create"), pk=item),
+    ]
 
     assert settled(box, *known) == []
-    assert settled(box, Started("b", "b:create", title="uploading-1")) == []
+    assert settled(box, Started("b", step_id("b:create"), title="uploading-1")) == []
     assert box.running.requests() - before == 3
 
 
@@ -74,7 +77,7 @@ def test_only_unsure_cases_of_the_manifest_are_looked_for(box: Box) -> None:
 def test_a_fill_that_acted_shows_by_its_title(box: Box) -> None:
     item = box.make("A")
 
-    assert settled(box, *begun_fill(item, SCORE)) == [Done("a", "a:fill", pk=item)]
+    assert settled(box, *begun_fill(item, SCORE)) == [Done("a", step_id("a:fill"), pk=item)]
 
 
 def test_a_fill_that_did_not_act_left_the_temporary_title(box: Box) -> None:
@@ -90,7 +93,7 @@ def test_a_later_fill_shows_by_its_values(box: Box, value: int, acted: bool) -> 
 
     found = settled(box, *begun_fill(item, SCORE, title=None, temporary=None))
 
-    assert found == ([Done("a", "a:fill", pk=item)] if acted else did_not_act())
+    assert found == ([Done("a", step_id("a:fill"), pk=item)] if acted else did_not_act())
 
 
 def test_a_later_fill_shows_by_an_upload_that_an_import_took(box: Box) -> None:
@@ -102,7 +105,7 @@ def test_a_later_fill_shows_by_an_upload_that_an_import_took(box: Box) -> None:
     box.with_image(item, "ct-image", upload)
     box.settle()
 
-    assert settled(box, *begun) == [Done("a", "a:fill", pk=item)]
+    assert settled(box, *begun) == [Done("a", step_id("a:fill"), pk=item)]
 
 
 def test_uploads_with_a_value_that_is_not_there_did_not_act(box: Box) -> None:
@@ -129,23 +132,23 @@ def test_what_looking_cannot_settle_is_sent_again_as_it_was(box: Box) -> None:
     item, upload = box.make("A"), box.upload(content=mha())
     entry = Entry("ct-image", None, upload=upload)
     history = past_of_events(*begun_fill(item, entry, title=None, temporary=None))
-    filler = Filler(box.client, box.target(), Root(Path(), follow_links=False))
+    writer = ItemWriter(box.client, box.target(), Root(Path(), follow_links=False))
 
-    found = list(repeated(history, ["a"], SOCKETS, box.target(), filler.fill))
+    found = list(repeat_fills(history, ["a"], SOCKETS, box.target(), writer.fill))
 
-    started = Started("a", "a:fill", entries=(entry,), repeated=True)
-    assert found == [started, Done("a", "a:fill", pk=item)]
+    started = Started("a", step_id("a:fill"), entries=(entry,), repeated=True)
+    assert found == [started, Done("a", step_id("a:fill"), pk=item)]
     box.settle()
     seen = get_item(box.client, box.target(), item)
     assert seen is not None
     assert "ct-image" in seen.sockets
-    assert list(repeated(history, ["a"], SOCKETS, box.target(), filler.fill)) == found, (
+    assert list(repeat_fills(history, ["a"], SOCKETS, box.target(), writer.fill)) == found, (
         "its import has taken the upload: it acted"
     )
 
 
 def test_an_item_that_is_gone_cannot_be_settled(box: Box) -> None:
-    assert settled(box, *begun_fill(pk(1), SCORE)) == [Gone("a", "a:fill", pk(1))]
+    assert settled(box, *begun_fill(pk(1), SCORE)) == [Gone("a", step_id("a:fill"), pk(1))]
 
 
 def test_an_item_that_the_platform_does_not_show_is_not_taken_for_gone(

@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from manifest_uploader.digests import json_digest
-from manifest_uploader.engine.recovery import repeated
+from manifest_uploader.engine.recovery import repeat_fills
 from manifest_uploader.engine.results import End
 from manifest_uploader.files.value_facts import ValueFacts
 from manifest_uploader.manifest.model import Case, FileValue, JsonValue
@@ -29,6 +29,7 @@ from tests.helpers import (
     plan_of,
     some,
     stat,
+    step_id,
 )
 
 CASES = [
@@ -54,7 +55,7 @@ class Story:
         self.runs += 1
         self.written += self._settled()
         history = past_of_events(*self.written)
-        again = repeated(history, [one.name for one in CASES], SOCKETS, STUDY, self.pool._fill)
+        again = repeat_fills(history, [one.name for one in CASES], SOCKETS, STUDY, self.pool._fill)
         self.written += again
         return plan_of(
             *CASES,
@@ -103,7 +104,7 @@ class Story:
         if past.item is None and past.temporary is not None:
             for pk, item in self.pool.items.items():
                 if item.title == past.temporary:
-                    yield Done(name, f"{name}:create", pk=pk)
+                    yield Done(name, step_id(f"{name}:create"), pk=pk)
 
     def _fill(self, name: str, past: CaseHistory) -> Iterator[Event]:
         filling = past.filling
@@ -119,13 +120,13 @@ class Story:
             temporary=filling.temporary,
             gone=frozenset(one for one in gone if one),
         )
-        step = f"{name}:fill"
+        step = step_id(f"{name}:fill")
         if acted:
             yield Done(name, step, pk=past.item)
         elif shows_at_once(
             seen, entries=filling.entries, title=filling.title, temporary=filling.temporary
         ):
-            yield Failed(name, step, None, "", final=False)
+            yield Failed(name, step, words="", final=False)
 
 
 file_values = [

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from manifest_uploader.engine import run as module
 from manifest_uploader.engine.imports import watcher
 from manifest_uploader.engine.options import Options
 from manifest_uploader.engine.progress import Progress
@@ -19,14 +18,17 @@ from manifest_uploader.engine.run import plan, run, status, validate
 from manifest_uploader.engine.scheduler import Policy
 from manifest_uploader.errors import StateUnwritable, TokenRefused
 from manifest_uploader.plan.inputs import Choices
-from manifest_uploader.plan.steps import Action, Create, Plan
+from manifest_uploader.plan.steps import Action, Create, Plan, total_size
 from manifest_uploader.platform.address import Patience, parse_platform
 from manifest_uploader.platform.model import Target
 from manifest_uploader.sandbox import Fault
 from manifest_uploader.state import file as state_file
 from manifest_uploader.state.events import Done, Event, Started
 from manifest_uploader.state.standing import Standing
+from manifest_uploader.state.steps import StepId
+from manifest_uploader.state.writer import Writer
 from tests.box import Box, Faulty, mha
+from tests.helpers import messages
 
 HEAD = "version: 1\ntarget: {kind: reader-study, slug: lung}\ncases:\n"
 CASE = "- {{name: {0}, sockets: {{ct-image: {{file: {0}.mha}}, some-score: 1.5}}}}\n"
@@ -172,8 +174,7 @@ def test_whoever_watches_is_told_after_it_was_written_down(session: Bench) -> No
     def check(event: Event) -> None:
         if isinstance(event, Started) and event.socket is not None:
             return
-        written = [record.event for record in state_file.read(session.options.state).records]
-        assert state_file.event_json(event) in [state_file.event_json(one) for one in written]
+        assert event in state_file.read(session.options.state).events
 
     session.watching.on_event = check
 
@@ -215,22 +216,43 @@ def test_what_must_not_be_sent_twice_is_on_the_disk_before_it_is_sent(
 def test_a_disk_that_fills_up_stops_the_run_before_anything_unwritten_is_sent(
     session: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = state_file.Writer.record
+    real = Writer.append
 
-    def full(self: state_file.Writer, events: Any) -> None:
+    def full(self: Writer, events: Any) -> None:
         events = list(events)
-        if any(isinstance(one, Started) and one.step.endswith(":fill") for one in events):
+        fills = [one for one in events if isinstance(one, Started) and one.step.kind == "fill"]
+        if fills:
             raise StateUnwritable("no space left")
         real(self, events)
 
     with monkeypatch.context() as patched:
-        patched.setattr(state_file.Writer, "record", full)
+        patched.setattr(Writer, "append", full)
         with pytest.raises(StateUnwritable):
             session.run()
     assert "item-fill" not in session.hook.kinds()
 
     assert {end.end for end in session.run().values()} == {End.DONE}
     assert session.items() == ["a", "b"]
+
+
+def test_what_recovery_finds_out_is_kept_for_the_next_run(session: Bench) -> None:
+    """A creation took effect, and its run was killed before it could record that."""
+    session.run(only=("b",))
+    title = "uploading-00000000000a"
+    item = session.box.make(title)
+    writer = Writer(session.options.state)
+    writer.append([Started("a", StepId.create("a"), title=title, time=1e9)])
+    writer.close()
+    session.hook.before_it = lambda seen: (
+        Fault.answer(400, (), b'["No."]', "application/json") if seen.kind == "item-fill" else None
+    )
+
+    assert session.run()["a"].end is End.FAILED
+
+    found = state_file.read(session.options.state).events
+    created = [one for one in found if one == Done("a", StepId.create("a"), pk=item, time=one.time)]
+    assert len(created) == 1
+    assert sorted(session.items()) == ["b", title]
 
 
 def test_a_run_that_is_stopped_is_gone_on_with(session: Bench) -> None:
@@ -268,7 +290,7 @@ def test_an_item_that_was_never_filled_is_told_as_left_over(session: Bench) -> N
 
     ends = session.run(only=("a",))
 
-    assert ends["a"].words == ("No.",)
+    assert messages(ends["a"]) == ("No.",)
     [(name, item)] = session.summary.leftovers
     assert name == "a"
     assert session.box.sql("SELECT pk FROM items") == [(item,)]
@@ -297,7 +319,7 @@ def test_a_failed_import_is_sent_again_only_when_mended_or_asked_for(
     assert (first["a"].end, first["b"].end) == (End.DONE, End.FAILED)
 
     again = session.run()
-    assert again["b"].words == first["b"].words
+    assert messages(again["b"]) == messages(first["b"])
     assert (session.summary.uploads, session.hook.kinds().count("item-fill")) == (0, 0)
 
     asked = session.run(choices=Choices(retry_failed=True))
@@ -322,14 +344,14 @@ def test_a_change_that_was_refused_and_taken_back_is_over(session: Bench) -> Non
 
     ends = session.run()
 
-    assert (ends["b"].end, ends["b"].words) == (End.DONE, ())
+    assert (ends["b"].end, messages(ends["b"])) == (End.DONE, ())
     assert [stand.standing for stand in status(session.options)] == [Standing.DONE] * 2
 
 
 def test_the_bytes_to_send_are_those_of_the_plan(session: Bench) -> None:
     planned, _ = plan(session.options)
 
-    assert module.sum_bytes(planned) == sum(
+    assert total_size(planned) == sum(
         (session.folder / f"{name}.mha").stat().st_size for name in "ab"
     )
     assert all(isinstance(one.create, Create) for one in planned.cases)

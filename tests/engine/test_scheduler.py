@@ -19,6 +19,7 @@ from manifest_uploader.state.events import (
     Done,
     Event,
     Failed,
+    Failure,
     Gone,
     ImportFailed,
     Opened,
@@ -26,17 +27,20 @@ from manifest_uploader.state.events import (
     Started,
     Unsure,
 )
+from manifest_uploader.state.steps import StepId
 from tests.engine.pretended import Importing, Item, Pretended, act, agenda_of, failing, unsure
 from tests.helpers import (
     case,
     facts_of,
     files,
+    messages,
     past_of_events,
     pk,
     plain,
     plan_of,
     some,
     stat,
+    step_id,
 )
 
 CT, SEG, MR = files("ct-image"), files("lesion-seg"), files("mr-image")
@@ -55,7 +59,7 @@ def several(count: int, *values: object) -> list[Case]:
 
 
 def end_words(ends: object) -> dict[str, tuple[str, tuple[str, ...]]]:
-    return {name: (end.end.value, end.words) for name, end in ends.items()}  # type: ignore[attr-defined]
+    return {name: (end.end.value, messages(end)) for name, end in ends.items()}  # type: ignore[attr-defined]
 
 
 # ── a run that goes well ────────────────────────────────────────────────────────────────────
@@ -81,7 +85,7 @@ def test_what_happened_is_written_down_in_the_order_in_which_it_happened() -> No
 
     act(plan_of(case("a", CT)), pool)
 
-    found = [(type(event).__name__, event.step) for event in pool.written]  # type: ignore[union-attr]
+    found = [(type(event).__name__, str(event.step)) for event in pool.written]  # type: ignore[union-attr]
     assert found == [
         ("Started", "a/ct-image"),
         ("Opened", "a/ct-image"),
@@ -110,12 +114,14 @@ def test_a_case_that_needs_nothing_costs_nothing() -> None:
 def done_before(
     name: str, *entries: Entry, seen: bool = True, title: str | None = None
 ) -> list[Event]:
-    confirmed = [Confirmed(name, f"{name}/{one.socket}", one.socket, "9") for one in entries]
+    confirmed = [
+        Confirmed(name, step_id(f"{name}/{one.socket}"), one.socket, "9") for one in entries
+    ]
     return [
-        Started(name, f"{name}:create", title=f"uploading-{name}", order=10),
-        Done(name, f"{name}:create", pk=pk(1)),
-        Started(name, f"{name}:fill", title=name, entries=entries),
-        Done(name, f"{name}:fill", pk=pk(1)),
+        Started(name, step_id(f"{name}:create"), title=f"uploading-{name}", order=10),
+        Done(name, step_id(f"{name}:create"), pk=pk(1)),
+        Started(name, step_id(f"{name}:fill"), title=name, entries=entries),
+        Done(name, step_id(f"{name}:fill"), pk=pk(1)),
         *(confirmed if seen else []),
     ]
 
@@ -130,13 +136,18 @@ def test_cases_are_begun_in_the_manifests_order() -> None:
 
 
 def test_no_more_cases_are_begun_than_the_window_holds() -> None:
-    pool = Pretended(limit=2, fault=lambda task: None)
-    scheduler = agenda_of(plan_of(*several(20)), pool, window=3)
+    """The pilot's creation hangs, so that all others may upload but are not filled."""
+    scheduler = agenda_of(plan_of(*several(20)), Pretended(), window=3)
+    begun: list[str] = []
 
-    begun = scheduler.begin(2, stopping=False)
+    for _ in range(20):
+        for task in scheduler.begin(2, stopping=False).tasks:
+            begun.append(task.case)  # type: ignore[union-attr]
+            if isinstance(task, Upload):
+                done = Done(task.case, task.step, task.socket, pk=pk(7))
+                scheduler.take([done, Finished(task)])
 
-    assert len(begun.tasks) == 2
-    assert len(scheduler._live) <= 3
+    assert set(begun) == {"p0", "p1", "p2"}
 
 
 def test_every_case_is_told_to_have_ended_as_it_ends() -> None:
@@ -200,7 +211,7 @@ def test_a_pilot_that_fails_hands_on() -> None:
     _, ends = act(plan_of(*several(3)), pool)
 
     assert [end.end for _, end in sorted(ends.items())] == [End.FAILED, End.DONE, End.DONE]
-    assert ends["p0"].words == ("p0 has a strange title",)
+    assert messages(ends["p0"]) == ("p0 has a strange title",)
 
 
 def test_a_pilot_whose_end_is_not_known_hands_on() -> None:
@@ -213,7 +224,11 @@ def test_a_pilot_whose_end_is_not_known_hands_on() -> None:
 
 def test_five_cases_refused_alike_stop_the_run_with_the_words_once() -> None:
     def refuse(task: Task) -> Event | None:
-        return Failed(task.case, task.step, None, "No.", True) if isinstance(task, Fill) else None
+        return (
+            Failed(task.case, task.step, words="No.", final=True)
+            if isinstance(task, Fill)
+            else None
+        )
 
     pool = Pretended(limit=2, fault=refuse)
 
@@ -229,7 +244,7 @@ def test_cases_refused_for_reasons_of_their_own_stop_nothing() -> None:
     def refuse(task: Task) -> Event | None:
         if not isinstance(task, Fill):
             return None
-        return Failed(task.case, task.step, None, f"No, {task.case}.", True)
+        return Failed(task.case, task.step, words=f"No, {task.case}.", final=True)
 
     _, ends = act(plan_of(*several(12)), Pretended(fault=refuse))
 
@@ -240,7 +255,7 @@ def test_failures_that_are_not_the_platforms_word_stop_nothing() -> None:
     def fail(task: Task) -> Event | None:
         if not isinstance(task, Fill):
             return None
-        return Failed(task.case, task.step, None, "internal error (500)", False)
+        return Failed(task.case, task.step, words="internal error (500)", final=False)
 
     _, ends = act(plan_of(*several(12)), Pretended(fault=fail))
 
@@ -271,15 +286,21 @@ def test_what_of_a_failed_case_has_not_begun_is_dropped() -> None:
     assert [step for step in pool.steps() if step != "Watch"] == ["p0/ct-image"]
 
 
-def test_words_that_name_their_socket_already_are_left_as_they_are() -> None:
+def test_a_refused_fill_is_told_socket_by_socket() -> None:
     def refuse(task: Task) -> Event | None:
         if not isinstance(task, Fill):
             return None
-        return Failed("a", "a:fill", "some-score", "some-score: too much", True)
+        return Failed(
+            *("a", step_id("a:fill")),
+            socket="some-score",
+            words="some-score: too much; the title is taken",
+            final=True,
+            failures=(Failure("some-score", "too much"), Failure(None, "the title is taken")),
+        )
 
     _, ends = act(plan_of(case("a", SCORE)), Pretended(fault=refuse))
 
-    assert ends["a"].words == ("some-score: too much",)
+    assert messages(ends["a"]) == ("some-score: too much", "the title is taken")
 
 
 def test_a_failed_import_fails_its_case_with_the_platforms_words() -> None:
@@ -288,7 +309,7 @@ def test_a_failed_import_fails_its_case_with_the_platforms_words() -> None:
     _, ends = act(plan_of(*several(3)), pool)
 
     assert [end.end for _, end in sorted(ends.items())] == [End.DONE, End.FAILED, End.DONE]
-    assert ends["p1"].words[0].startswith("ct-image: No image.")
+    assert messages(ends["p1"])[0].startswith("ct-image: No image.")
 
 
 def test_an_error_that_ends_the_run_is_raised_once_everything_under_way_has_ended() -> None:
@@ -347,9 +368,11 @@ def test_a_change_is_filled_only_once_the_import_under_way_has_ended() -> None:
 
     _, ends = act(waiting(tag="b"), pool)
 
-    first = pool.written.index(Confirmed("a", "a/ct-image", "ct-image", "101"))
+    first = pool.written.index(Confirmed("a", step_id("a/ct-image"), "ct-image", "101"))
     fill = next(
-        at for at, e in enumerate(pool.written) if isinstance(e, Started) and e.step == "a:fill"
+        at
+        for at, e in enumerate(pool.written)
+        if isinstance(e, Started) and e.step == StepId.fill("a")
     )
     assert first < fill
     assert ends["a"].end is End.DONE
@@ -431,7 +454,8 @@ def test_each_import_that_arrives_begins_the_wait_anew() -> None:
 
 def failed_before() -> Plan:
     history = past_of_events(
-        *done_before("a", CT_ENTRY, seen=False), ImportFailed("a", "a", "ct-image", "No image.")
+        *done_before("a", CT_ENTRY, seen=False),
+        ImportFailed("a", step_id("a"), "ct-image", "No image."),
     )
     return plan_of(case("a", CT), history=history)
 
@@ -444,7 +468,7 @@ def test_an_import_that_failed_before_is_looked_at_once() -> None:
 
     assert pool.steps() == ["Watch"]
     assert ends["a"].end is End.FAILED
-    assert ends["a"].words[0].startswith("ct-image: No image.")
+    assert messages(ends["a"])[0].startswith("ct-image: No image.")
 
 
 def test_an_import_that_failed_before_may_have_come_after_all() -> None:
@@ -463,7 +487,7 @@ def update() -> Plan:
     """A case of which a value changed, while another is still being imported."""
     history = past_of_events(
         *done_before("a", Entry("some-score", json_digest(1)), CT_ENTRY, seen=False),
-        Confirmed("a", "a", "some-score", "9"),
+        Confirmed("a", step_id("a"), "some-score", "9"),
     )
     return plan_of(case("a", SCORE, CT), history=history)
 
@@ -475,7 +499,7 @@ def test_an_item_that_is_gone_when_it_is_looked_at_ends_its_case() -> None:
 
     assert ends["a"].end is End.FAILED
     assert ends["a"].gone
-    assert ends["a"].words == ("it was deleted on the platform; --recreate makes it anew",)
+    assert messages(ends["a"]) == ("it was deleted on the platform; --recreate makes it anew",)
     assert "a:fill" not in pool.steps()
 
 
@@ -485,7 +509,7 @@ def test_an_item_may_go_at_any_moment(seed: int) -> None:
 
     def delete(task: Task) -> Event | None:
         if isinstance(task, Fill):
-            return Failed(task.case, task.step, None, "unknown (404)", True)
+            return Failed(task.case, task.step, words="unknown (404)", final=True)
         if pool.chance.random() < 0.5:
             pool.items.clear()
         return None
@@ -504,7 +528,7 @@ def test_a_case_that_was_deleted_while_its_fill_waits_for_its_turn_is_not_filled
     assert isinstance(watch, Watch)
 
     scheduler.take([Looked("a", pool._seen(pk(1)))])
-    scheduler.take([Gone("a", "a:fill", pk(1))])
+    scheduler.take([Gone("a", step_id("a:fill"), pk(1))])
 
     assert scheduler.begin(4, stopping=False).tasks == []
 
@@ -516,8 +540,8 @@ def test_only_what_the_item_lacks_is_sent() -> None:
     _, ends = act(update(), pool, wait=False)
 
     assert "a:fill" not in pool.steps()
-    assert Done("a", "a:fill", pk=pk(1)) in pool.written
-    assert Confirmed("a", "a:fill", "some-score", "5") in pool.written
+    assert Done("a", step_id("a:fill"), pk=pk(1)) in pool.written
+    assert Confirmed("a", step_id("a:fill"), "some-score", "5") in pool.written
     assert ends["a"].end is End.WAITING
 
 
@@ -564,7 +588,7 @@ def test_an_upload_that_was_let_in_before_the_pause_does_not_end_it() -> None:
     assert isinstance(first, Upload)
     assert isinstance(second, Upload)
 
-    scheduler.take([Paused(second.case, second.step, second.socket, "too many uploads")])
+    scheduler.take([Paused(second.case, second.step, socket=second.socket, why="too many uploads")])
     scheduler.take([Opened(first.case, first.step, "ct-image", pk(7), "sid", 8, stat("a"))])
     scheduler.take([Done(first.case, first.step, "ct-image", pk=pk(7)), Finished(first)])
 
@@ -609,7 +633,7 @@ def test_a_limit_of_bytes_is_final_when_nothing_is_left_to_drain() -> None:
         "p1": End.FAILED,
         "p2": End.DONE,
     }
-    assert "nothing is left that would make room" in ends["p1"].words[0]
+    assert "nothing is left that would make room" in messages(ends["p1"])[0]
     assert pool.now < 1100
 
 
@@ -679,7 +703,7 @@ def faults(seed: int) -> Callable[[Task], Event | None]:
             return None
         if isinstance(task, Upload) or chance.random() < 0.5:
             words = chance.choice(["No.", f"No, {task.case}."])
-            return Failed(task.case, task.step, None, words, final=chance.random() < 0.5)
+            return Failed(task.case, task.step, words=words, final=chance.random() < 0.5)
         return Unsure(task.case, task.step, "nobody knows")
 
     return fault
@@ -694,11 +718,11 @@ def test_a_run_ends_whatever_goes_wrong(seed: int, count: int, limit: int, rows:
     scheduler, ends = act(plan_of(*several(count, CT, REPORT, SCORE)), pool, wait_timeout_s=300.0)
 
     assert scheduler.error is None
-    assert all(end.words for end in ends.values() if end.end in {End.FAILED, End.UNSURE})
+    assert all(end.failures for end in ends.values() if end.end in {End.FAILED, End.UNSURE})
     for name, end in ends.items():
         steps = {task.step for task in pool.begun if getattr(task, "case", "") == name
                  and isinstance(task, Fill)}  # fmt: skip
-        assert end.end is not End.DONE or steps == {f"{name}:fill"}
+        assert end.end is not End.DONE or steps == {StepId.fill(name)}
     titles = [item.title for item in pool.items.values()]
     assert len(titles) == len(set(titles))
 
@@ -730,11 +754,11 @@ def test_the_time_of_a_fill_is_that_of_its_sending() -> None:
     assert isinstance(upload, Upload)
     scheduler.take([Done("a", upload.step, "ct-image", pk=pk(7)), Finished(upload)])
     [create] = scheduler.begin(1, stopping=False).tasks
-    scheduler.take([Done("a", "a:create", pk=pk(1)), Finished(create)])
+    scheduler.take([Done("a", step_id("a:create"), pk=pk(1)), Finished(create)])
     pool.now = 2000.0
     [fill] = scheduler.begin(1, stopping=False).tasks
     pool.now = 2060.0
-    scheduler.take([Done("a", "a:fill", pk=pk(1)), Finished(fill)])
+    scheduler.take([Done("a", step_id("a:fill"), pk=pk(1)), Finished(fill)])
     pool.now = 2100.0
 
     [watch] = scheduler.begin(1, stopping=False).tasks

@@ -15,16 +15,17 @@ from manifest_uploader.engine.session import (
     gather,
     open_session,
     read_manifest,
-    settled,
+    recover_session,
     temporary_title,
 )
 from manifest_uploader.errors import PlatformRefused, StateMismatch, UsageError
 from manifest_uploader.manifest.problems import ManifestInvalid
 from manifest_uploader.platform.address import parse_platform
-from manifest_uploader.state import file as state_file
 from manifest_uploader.state.events import Done, Event, Failed, Started
-from manifest_uploader.state.file import Writer
+from manifest_uploader.state.file import Binding
+from manifest_uploader.state.writer import Writer
 from tests.box import Box, Faulty
+from tests.helpers import step_id
 
 HEAD = "version: 1\ntarget: {kind: reader-study, slug: lung}\ncases:\n"
 
@@ -60,11 +61,17 @@ def opened(options: Options, box: Box) -> Session:
     return open_session(options, read_manifest(options), box.client)
 
 
+def recovered(session: Session) -> list[Event]:
+    """What was found out, without the time at which it was recorded."""
+    return [replace(event, time=0.0) for event in recover_session(session)]
+
+
 def remember(options: Options, box: Box, *events: Event) -> None:
     """A state of an earlier run."""
     writer = Writer(options.state)
-    writer.bind(state_file.read(options.state), f"sandbox {box.running.id}", box.target())
-    writer.record(events)
+    target = box.target()
+    writer.bind(Binding(f"sandbox {box.running.id}", target.kind, target.slug, target.pk))
+    writer.append(replace(event, time=1e9) for event in events)
     writer.close()
 
 
@@ -85,7 +92,7 @@ def test_a_manifest_that_is_not_there_is_a_usage_error(options: Options, tmp_pat
         read_manifest(replace(options, manifest=str(tmp_path)))
 
 
-# ── the bench ───────────────────────────────────────────────────────────────────────────────
+# ── the session ───────────────────────────────────────────────────────────────────────────────
 
 
 def test_a_sandbox_is_known_by_its_id_whatever_its_port(options: Options, box: Box) -> None:
@@ -97,7 +104,8 @@ def test_a_sandbox_is_known_by_its_id_whatever_its_port(options: Options, box: B
 
 def test_a_state_of_another_target_is_not_used(options: Options, box: Box) -> None:
     writer = Writer(options.state)
-    writer.bind(state_file.read(options.state), "elsewhere/api/v1/", box.target())
+    target = box.target()
+    writer.bind(Binding("elsewhere/api/v1/", target.kind, target.slug, target.pk))
     writer.close()
 
     with pytest.raises(StateMismatch):
@@ -173,20 +181,20 @@ def test_what_failed_before_is_asked_where_something_may_have_to_be_sent(
 
 def test_what_nobody_saw_the_end_of_is_settled_first(options: Options, box: Box) -> None:
     item = box.make("uploading-1")
-    remember(options, box, Started("a", "a:create", title="uploading-1"))
+    remember(options, box, Started("a", step_id("a:create"), title="uploading-1"))
     session = opened(options, box)
 
-    found = settled(session)
+    found = recovered(session)
 
-    assert found == [Done("a", "a:create", pk=item)]
-    assert session.history.cases["a"].item == item
+    assert found == [Done("a", step_id("a:create"), pk=item)]
+    assert session.ledger.history.cases["a"].item == item
 
 
 def test_cases_that_were_not_chosen_are_left_alone(options: Options, box: Box) -> None:
     box.make("uploading-1")
-    remember(options, box, Started("a", "a:create", title="uploading-1"))
+    remember(options, box, Started("a", step_id("a:create"), title="uploading-1"))
 
-    assert settled(opened(replace(options, only=("b",)), box)) == []
+    assert recovered(opened(replace(options, only=("b",)), box)) == []
 
 
 @pytest.mark.parametrize("acted", [True, False])
@@ -196,18 +204,18 @@ def test_a_case_is_settled_under_the_name_it_had(options: Options, box: Box, act
     remember(
         options,
         box,
-        Started("old", "old:create", title="uploading-1"),
-        Done("old", "old:create", pk=item),
-        Started("old", "old:fill", title="B", temporary="uploading-1"),
+        Started("old", step_id("old:create"), title="uploading-1"),
+        Done("old", step_id("old:create"), pk=item),
+        Started("old", step_id("old:fill"), title="B", temporary="uploading-1"),
     )
     session = opened(options, box)
 
-    found = settled(session)
+    found = recovered(session)
 
     end: Event = (
-        Done("old", "old:fill", pk=item)
+        Done("old", step_id("old:fill"), pk=item)
         if acted
-        else Failed("old", "old:fill", None, "", final=False)
+        else Failed("old", step_id("old:fill"), words="", final=False)
     )
     assert found == [end]
     inputs = gather(options, session)

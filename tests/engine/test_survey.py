@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from manifest_uploader.digests import content_digest, json_digest
-from manifest_uploader.engine.survey import Scope, check_rights, find_target, survey
+from manifest_uploader.engine.survey import Scope, survey
+from manifest_uploader.engine.target import check_rights, find_target
 from manifest_uploader.errors import PlatformRefused
 from manifest_uploader.files.local_file import Source, sha256
 from manifest_uploader.files.root import Root
@@ -24,7 +25,7 @@ from manifest_uploader.state.events import Confirmed, Done, Event, Gone, Opened,
 from manifest_uploader.state.history import History
 from tests.box import Box, Faulty
 from tests.files.helpers import make_dicom
-from tests.helpers import PLACE, case, files, manifest, past_of_events, pk, plain
+from tests.helpers import PLACE, case, files, manifest, past_of_events, pk, plain, step_id
 from tests.platform.servers import Reply, reply, scripted
 
 Connect = Callable[..., Client]
@@ -108,8 +109,8 @@ def test_any_other_answer_gives_no_rights(connect: Connect, answer: Reply) -> No
 
 def made(name: str, item: str, *more: Event) -> list[Event]:
     return [
-        Started(name, f"{name}:create", title=f"uploading-{name}", order=10),
-        Done(name, f"{name}:create", pk=item),
+        Started(name, step_id(f"{name}:create"), title=f"uploading-{name}", order=10),
+        Done(name, step_id(f"{name}:create"), pk=item),
         *more,
     ]
 
@@ -156,7 +157,7 @@ def test_items_of_ours_that_were_deleted_are_gone(box: Box, tmp_path: Path) -> N
 
 
 def test_items_that_were_known_to_be_gone_are_not_ours_any_more(box: Box, tmp_path: Path) -> None:
-    history = past_of_events(*made("a", pk(1), Gone("a", "a", pk(1))))
+    history = past_of_events(*made("a", pk(1), Gone("a", step_id("a"), pk(1))))
 
     found = look(box, tmp_path, history=history)
 
@@ -181,8 +182,8 @@ def test_an_item_that_a_list_does_not_show_is_asked_for(
 
 def test_the_rows_of_earlier_uploads_are_known(box: Box, tmp_path: Path) -> None:
     begun, other = box.upload(), box.upload()
-    opened = Opened("a", "a/ct-image", "ct-image", begun, "sid", 8, "stat:1:x")
-    lost = Opened("b", "b/ct-image", "ct-image", pk(5), "sid", 8, "stat:1:x")
+    opened = Opened("a", step_id("a/ct-image"), "ct-image", begun, "sid", 8, "stat:1:x")
+    lost = Opened("b", step_id("b/ct-image"), "ct-image", pk(5), "sid", 8, "stat:1:x")
 
     found = look(box, tmp_path, history=past_of_events(opened, lost))
 
@@ -247,9 +248,9 @@ def filled(value: FileValue, stat: str, content: str | None, digest: str | None 
     entry = Entry(value.socket, digest, stat=stat, upload=pk(7), content=content)
     return past_of_events(
         *made("a", pk(1)),
-        Started("a", "a:fill", title="a", entries=(entry,)),
-        Done("a", "a:fill", pk=pk(1)),
-        Confirmed("a", "a", value.socket, "9"),
+        Started("a", step_id("a:fill"), title="a", entries=(entry,)),
+        Done("a", step_id("a:fill"), pk=pk(1)),
+        Confirmed("a", step_id("a"), value.socket, "9"),
     )
 
 

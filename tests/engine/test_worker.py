@@ -20,15 +20,15 @@ from manifest_uploader.files.parts import Buffers
 from manifest_uploader.files.root import Root
 from manifest_uploader.manifest.model import FileValue, JsonValue, TargetKind
 from manifest_uploader.plan.steps import Create, Fill, Look, Task, Upload, Watch
-from manifest_uploader.platform import targets
 from manifest_uploader.platform.model import Entry, Target
 from manifest_uploader.platform.requests import Address, Contents
+from manifest_uploader.platform.targets import type_of
 from manifest_uploader.sandbox import Fault, Seen
 from manifest_uploader.state.events import Confirmed, Done, Failed, Opened, Paused, Unsure
 from manifest_uploader.state.receipts import Receipt
 from tests.box import Box, Faulty, mha
 from tests.files.helpers import make_dicom
-from tests.helpers import files, pk, plain
+from tests.helpers import files, pk, plain, step_id
 
 
 @dataclass
@@ -79,7 +79,7 @@ class Bench:
 
     def held(self, item: str) -> dict[str, Any]:
         """What an item holds, by socket."""
-        path = f"{targets.items_path(self.kind)}{item}/"
+        path = f"{type_of(self.kind).items_path}{item}/"
         values = self.box.client.get(path).json["values"]
         return {value["interface"]["slug"]: value for value in values}
 
@@ -107,7 +107,9 @@ def at(kind: str, fault: Fault, *numbers: int) -> Callable[[Seen], Fault | None]
 
 def upload(source: FileValue | JsonValue, **more: Any) -> Upload:
     name = f"{source.socket}.json" if isinstance(source, JsonValue) else "a.mha"
-    usual = Upload("a/x", "a", source.socket, source, name, 0, "stat:1", identifiable=False)
+    usual = Upload(
+        step_id("a/x"), "a", source.socket, source, name, 0, "stat:1", identifiable=False
+    )
     return replace(usual, **more)
 
 
@@ -153,7 +155,7 @@ def test_a_limit_comes_back_as_a_pause(session: Bench) -> None:
 
     found = session.only(upload(files("ct-image", "a.mha")))
 
-    assert found == Paused("a", "a/x", "ct-image", words["non_field_errors"][0])
+    assert found == Paused("a", step_id("a/x"), socket="ct-image", why=words["non_field_errors"][0])
 
 
 def test_a_name_that_the_platform_refuses_fails_the_upload_for_good(session: Bench) -> None:
@@ -219,8 +221,8 @@ def test_a_stopped_upload_says_nothing(session: Bench) -> None:
 
 
 def create(session: Bench, title: str = "uploading-1", order: int | None = 30) -> Create:
-    call = targets.create(session.target, title=title, order=order)
-    return Create("a:create", "a", title, order, call)
+    call = type_of(session.target.kind).create(session.target, title=title, order=order)
+    return Create(step_id("a:create"), "a", title, order, call)
 
 
 @pytest.mark.parametrize("kind", list(TargetKind))
@@ -250,7 +252,7 @@ def test_an_item_is_made_once_whatever_is_lost(session: Bench, fault: Fault, whe
 def test_an_item_of_an_earlier_run_is_found_by_its_title(session: Bench) -> None:
     item = session.box.make("uploading-1")
 
-    assert session.only(create(session)) == Done("a", "a:create", pk=item)
+    assert session.only(create(session)) == Done("a", step_id("a:create"), pk=item)
 
 
 def test_an_item_that_is_neither_made_nor_shown_is_unsure(session: Bench) -> None:
@@ -277,7 +279,9 @@ def test_an_internal_error_that_stays_fails_a_creation_for_now(session: Bench) -
 
     found = session.only(create(session))
 
-    assert found == Failed("a", "a:create", None, "the platform had an internal error (500)", False)
+    assert found == Failed(
+        "a", step_id("a:create"), words="the platform had an internal error (500)", final=False
+    )
 
 
 def test_a_creation_answered_without_a_pk_is_not_done(session: Bench) -> None:
@@ -303,8 +307,10 @@ def fill(
     temporary: str | None = "uploading-1",
 ) -> Fill:
     sent = values or ({"interface": "some-score", "value": 2},)
-    call = targets.fill(session.target, item=item, title=title, order=None, values=sent)
-    return Fill("a:fill", "a", call, title, None, entries, look_first=False, temporary=temporary)
+    call = type_of(session.target.kind).fill(item=item, title=title, order=None, values=sent)
+    return Fill(
+        step_id("a:fill"), "a", call, title, None, entries, look_first=False, temporary=temporary
+    )
 
 
 def test_what_a_fill_puts_there_at_once_is_confirmed_at_once(session: Bench) -> None:
@@ -312,7 +318,7 @@ def test_what_a_fill_puts_there_at_once_is_confirmed_at_once(session: Bench) -> 
 
     found = session.perform(fill(session, item))
 
-    assert found[0] == Done("a", "a:fill", pk=item)
+    assert found[0] == Done("a", step_id("a:fill"), pk=item)
     assert [(type(one), one.socket) for one in found[1:]] == [(Confirmed, "some-score")]  # type: ignore[union-attr]
     assert session.count("item-get") == 0
     assert session.held(item)["some-score"]["value"] == 2
@@ -325,7 +331,7 @@ def test_uploads_are_named_by_addresses_of_our_own_platform(session: Bench) -> N
 
     found = session.perform(fill(session, item, value, entries=(entry,)))
 
-    assert found == [Done("a", "a:fill", pk=item)]
+    assert found == [Done("a", step_id("a:fill"), pk=item)]
     session.box.settle()
     assert session.held(item)["ct-image"]["image"]
 
@@ -340,7 +346,7 @@ def test_an_existing_image_is_confirmed_by_its_pk(
 
     found = session.perform(fill(session, item, value, entries=(entry,)))
 
-    assert found[1:] == [Confirmed("a", "a:fill", "ct-image", pk(5))]
+    assert found[1:] == [Confirmed("a", step_id("a:fill"), "ct-image", pk(5))]
 
 
 @pytest.mark.parametrize("fault", LOST, ids=lambda one: f"{one.kind}{one.status}")
@@ -395,7 +401,7 @@ def test_a_fill_whose_upload_was_taken_shows_by_that(session: Bench) -> None:
         fill(session, item, value, entries=(entry,), title=None, temporary=None)
     )
 
-    assert found == [Done("a", "a:fill", pk=item)]
+    assert found == [Done("a", step_id("a:fill"), pk=item)]
     assert session.count("item-fill") == 1
 
 
@@ -518,7 +524,7 @@ def test_a_look_that_shows_neither_fails_the_case_for_now(session: Bench) -> Non
 
     assert isinstance(found, Failed)
     assert not found.final
-    assert (found.step, found.socket) == ("a:fill", None)
+    assert (found.step, found.socket) == (step_id("a:fill"), None)
 
 
 def test_a_watch_is_performed_too(session: Bench) -> None:

@@ -18,8 +18,16 @@ from manifest_uploader.errors import StateLocked
 from manifest_uploader.manifest.problems import Place, Problem
 from manifest_uploader.output import console
 from manifest_uploader.platform.traffic import Traffic
-from manifest_uploader.state.events import Confirmed, Done, Failed, ImportFailed, Noticed, Unsure
-from manifest_uploader.state.standing import Stand, Standing
+from manifest_uploader.state.events import (
+    Confirmed,
+    Done,
+    Failed,
+    Failure,
+    ImportFailed,
+    Noticed,
+    Unsure,
+)
+from manifest_uploader.state.standing import CaseStanding, Standing
 from tests.helpers import (
     STUDY,
     case,
@@ -32,6 +40,7 @@ from tests.helpers import (
     plain,
     plan_of,
     some,
+    step_id,
 )
 
 OBEYED = re.compile(
@@ -262,7 +271,17 @@ def test_a_run_in_which_all_went_well_says_so() -> None:
 
 
 def test_what_failed_is_told_with_its_words_and_what_to_do() -> None:
-    found = lines(CaseEnd("a", End.DONE), CaseEnd("b", End.FAILED, words=("ct: No.", "seg: No.")))
+    found = lines(
+        CaseEnd("a", End.DONE),
+        CaseEnd(
+            "b",
+            End.FAILED,
+            failures=(
+                Failure("ct", "No."),
+                Failure("seg", "No."),
+            ),
+        ),
+    )
 
     assert found[0] == "failed: b: ct: No.; seg: No."
     assert found[1].startswith("1 of 2 cases done and seen on the platform")
@@ -285,13 +304,15 @@ def test_every_end_has_its_section_and_its_next_step(end: End, start: str, follo
 
 
 def test_deleted_cases_are_made_anew_by_a_word() -> None:
-    found = lines(CaseEnd("a", End.FAILED, words=("it was deleted",), gone=True))
+    found = lines(CaseEnd("a", End.FAILED, failures=(Failure(None, "it was deleted"),), gone=True))
 
     assert found[-1] == "next: run the same command with --recreate to make deleted ones anew"
 
 
 def test_of_many_failures_only_some_are_named() -> None:
-    found = lines(*(CaseEnd(f"c{n}", End.FAILED, words=("No.",)) for n in range(500)))
+    found = lines(
+        *(CaseEnd(f"c{n}", End.FAILED, failures=(Failure(None, "No."),)) for n in range(500))
+    )
 
     assert len(found) < 30
     assert any("and 477 more" in line for line in found)
@@ -299,7 +320,7 @@ def test_of_many_failures_only_some_are_named() -> None:
 
 def test_leftovers_and_notes_are_told() -> None:
     found = lines(
-        CaseEnd("a", End.FAILED, words=("No.",)),
+        CaseEnd("a", End.FAILED, failures=(Failure(None, "No."),)),
         leftovers=(("a", pk(1)),),
         notes=("case 'z' is no longer in the manifest",),
     )
@@ -384,7 +405,7 @@ def test_a_plan_for_people_ends_with_that_nothing_was_sent() -> None:
 
 
 def test_where_a_case_stands() -> None:
-    stand = Stand("a", "A", Standing.FAILED, pk(1), "No image.")
+    stand = CaseStanding("a", "A", Standing.FAILED, pk(1), (Failure(None, "No image."),))
 
     assert console.stand_line(stand) == f"a: failed: No image. ({pk(1)})"
     assert console.stand_json(stand) == {
@@ -395,7 +416,7 @@ def test_where_a_case_stands() -> None:
         "item": pk(1),
         "words": "No image.",
     }
-    assert console.stand_line(Stand("a", "A", Standing.NEW, None, None)) == "a: new"
+    assert console.stand_line(CaseStanding("a", "A", Standing.NEW, None, ())) == "a: new"
 
 
 # ── observers ───────────────────────────────────────────────────────────────────────────────
@@ -410,8 +431,8 @@ def test_every_event_is_a_json_line_with_the_promised_fields(
 ) -> None:
     observer = console.JsonLines()
     observer.begins(plan_of(), STUDY)
-    observer.event(Done("a", "a:create", pk=pk(1)))
-    observer.event(ImportFailed("a", "a/ct-image", "ct-image", "No image."))
+    observer.event(Done("a", step_id("a:create"), pk=pk(1)))
+    observer.event(ImportFailed("a", step_id("a/ct-image"), "ct-image", "No image."))
     observer.case_ended(CaseEnd("a", End.FAILED))
     observer.tick(progress())
     observer.note("a note")
@@ -429,7 +450,9 @@ def test_every_event_is_a_json_line_with_the_promised_fields(
     assert last["event"] == "summary"
 
 
-@pytest.mark.parametrize("event", [Noticed((pk(1),)), Failed("a", "a:fill", None, "", final=False)])
+@pytest.mark.parametrize(
+    "event", [Noticed((pk(1),)), Failed("a", step_id("a:fill"), words="", final=False)]
+)
 def test_what_is_no_news_of_a_case_is_no_json_line(
     capsys: pytest.CaptureFixture[str], event: Any
 ) -> None:
@@ -448,12 +471,12 @@ def test_people_are_told_what_goes_wrong_and_which_case_is_done(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     observer = console.Lines()
-    observer.event(Done("a", "a:create", pk=pk(1)))
-    observer.event(Confirmed("a", "a/x", "x", None))
-    observer.event(Failed("a", "a/x", "x", "No.", final=True))
-    observer.event(Failed("a", "a:fill", None, "", final=False))
-    observer.event(Unsure("a", "a:fill", "nobody knows"))
-    observer.event(ImportFailed("a", "a/x", "x", "No image."))
+    observer.event(Done("a", step_id("a:create"), pk=pk(1)))
+    observer.event(Confirmed("a", step_id("a/x"), "x", None))
+    observer.event(Failed("a", step_id("a/x"), socket="x", words="No.", final=True))
+    observer.event(Failed("a", step_id("a:fill"), words="", final=False))
+    observer.event(Unsure("a", step_id("a:fill"), "nobody knows"))
+    observer.event(ImportFailed("a", step_id("a/x"), "x", "No image."))
     observer.case_ended(CaseEnd("a", End.DONE))
     observer.case_ended(CaseEnd("b", End.DONE, unchanged=True))
     observer.case_ended(CaseEnd("c", End.FAILED))
@@ -472,14 +495,14 @@ def test_the_quiet_hear_only_what_goes_wrong(capsys: pytest.CaptureFixture[str])
     observer = console.Lines(quiet=True)
     observer.begins(plan_of(), STUDY)
     observer.case_ended(CaseEnd("a", End.DONE))
-    observer.event(Failed("a", "a/x", "x", "No.", final=True))
+    observer.event(Failed("a", step_id("a/x"), socket="x", words="No.", final=True))
 
     assert said(capsys) == ["a/x: No."]
 
 
 def test_the_verbose_hear_every_step(capsys: pytest.CaptureFixture[str]) -> None:
     observer = console.Lines(verbose=True)
-    observer.event(Done("a", "a:create", pk=pk(1)))
+    observer.event(Done("a", step_id("a:create"), pk=pk(1)))
     observer.event(Noticed((pk(1),)))
 
     assert said(capsys) == ["a:create: done"]

@@ -14,7 +14,7 @@ from manifest_uploader.plan.cases import HIGHEST_ORDER
 from manifest_uploader.plan.inputs import Choices
 from manifest_uploader.plan.steps import Action, CasePlan, Create, Fill, Plan
 from manifest_uploader.platform.model import Entry, SocketSeen
-from manifest_uploader.platform.requests import Address, PkOf
+from manifest_uploader.platform.requests import Address, UploadPk
 from manifest_uploader.state.events import (
     Adopted,
     Checked,
@@ -22,6 +22,7 @@ from manifest_uploader.state.events import (
     Done,
     Event,
     Failed,
+    Failure,
     Gone,
     ImportFailed,
     Opened,
@@ -45,6 +46,7 @@ from tests.helpers import (
     seen,
     some,
     stat,
+    step_id,
     value_seen,
 )
 
@@ -55,8 +57,8 @@ SCORE_ENTRY = Entry("some-score", json_digest(2))
 
 def made(name: str = "a", *, order: int | None = 10, item: int = 1) -> list[Event]:
     return [
-        Started(name, f"{name}:create", title=f"uploading-{name}", order=order),
-        Done(name, f"{name}:create", pk=pk(item)),
+        Started(name, step_id(f"{name}:create"), title=f"uploading-{name}", order=order),
+        Done(name, step_id(f"{name}:create"), pk=pk(item)),
     ]
 
 
@@ -71,9 +73,9 @@ def done(
     put = entries or (CT_ENTRY, SCORE_ENTRY)
     return [
         *made(name, order=order, item=item),
-        Started(name, f"{name}:fill", title=name if title is None else title, entries=put),
-        Done(name, f"{name}:fill", pk=pk(item)),
-        *(Confirmed(name, f"{name}/{one.socket}", one.socket, pk(9)) for one in put),
+        Started(name, step_id(f"{name}:fill"), title=name if title is None else title, entries=put),
+        Done(name, step_id(f"{name}:fill"), pk=pk(item)),
+        *(Confirmed(name, step_id(f"{name}/{one.socket}"), one.socket, pk(9)) for one in put),
     ]
 
 
@@ -128,7 +130,7 @@ def test_a_new_case_is_uploaded_made_and_filled() -> None:
     found = only(plan_of(case("a", CT, SCORE, title="A")))
 
     assert (found.action, found.standing, found.item) == (Action.CREATE, Standing.NEW, None)
-    assert [upload.step for upload in found.uploads] == ["a/ct-image"]
+    assert [upload.step for upload in found.uploads] == [step_id("a/ct-image")]
     assert isinstance(found.create, Create)
     assert found.create.call.json == {
         "reader_study": "lung",
@@ -136,13 +138,13 @@ def test_a_new_case_is_uploaded_made_and_filled() -> None:
         "order": 10,
     }
     assert isinstance(found.fill, Fill)
-    assert found.fill.call.pk == PkOf("a:create")
+    assert found.fill.call.pk is None
     assert found.fill.call.json == {
         "title": "A",
         "values": [
             {
                 "interface": "ct-image",
-                "user_uploads": [Address("uploads", PkOf("a/ct-image"))],
+                "user_uploads": [Address("uploads", UploadPk("ct-image"))],
             },
             {"interface": "some-score", "value": 2},
         ],
@@ -193,7 +195,7 @@ def test_an_item_that_was_made_is_looked_at_and_filled() -> None:
 
 
 def test_an_upload_without_an_end_is_gone_on_with() -> None:
-    opened = Opened("a", "a/ct-image", "ct-image", pk(7), "sid", 8, stat("a"))
+    opened = Opened("a", step_id("a/ct-image"), "ct-image", pk(7), "sid", 8, stat("a"))
 
     found = only(plan_of(case("a", CT), history=past(opened), rows={pk(7): "Initialized"}))
 
@@ -204,8 +206,8 @@ def test_an_upload_without_an_end_is_gone_on_with() -> None:
 def test_a_fill_that_did_not_act_is_sent_as_a_repetition() -> None:
     lost = [
         *made(),
-        Started("a", "a:fill", title="a"),
-        Failed("a", "a:fill", None, "", final=False),
+        Started("a", step_id("a:fill"), title="a"),
+        Failed("a", step_id("a:fill"), words="", final=False),
     ]
 
     found = only(plan_of(case("a", SCORE), history=past(*lost)))
@@ -218,7 +220,7 @@ def test_a_fill_that_did_not_act_is_sent_as_a_repetition() -> None:
 
 
 def test_a_case_whose_fill_stays_of_unknown_fate_is_left_alone() -> None:
-    fill = Started("a", "a:fill", title=None, entries=(CT_ENTRY,))
+    fill = Started("a", step_id("a:fill"), title=None, entries=(CT_ENTRY,))
     changed = {("a", "ct-image"): facts_of("b")}
 
     found = only(plan_of(case("a", CT), history=past(*done(), fill), values=changed))
@@ -241,7 +243,7 @@ def test_files_that_were_only_touched_are_noted() -> None:
     found = only(plan_of(case("a", CT, SCORE), history=past(*done()), values=touched))
 
     assert found.action is Action.NOTHING
-    assert found.found == (Checked("a", "a/ct-image", "ct-image", stat("b")),)
+    assert found.found == (Checked("a", step_id("a/ct-image"), "ct-image", stat("b")),)
 
 
 def test_only_what_changed_is_sent() -> None:
@@ -296,15 +298,14 @@ def test_an_import_under_way_is_waited_for() -> None:
 
 # ── cases that failed ───────────────────────────────────────────────────────────────────────
 
-NO_IMAGE = ImportFailed("a", "a/ct-image", "ct-image", "No image.")
+NO_IMAGE = ImportFailed("a", step_id("a/ct-image"), "ct-image", "No image.")
 
 
 def test_a_failed_import_is_told_again_and_not_sent_again() -> None:
     found = only(plan_of(case("a", CT, SCORE), history=past(*done(), NO_IMAGE)))
 
     assert (found.action, found.standing) == (Action.NOTHING, Standing.FAILED)
-    assert found.words is not None
-    assert found.words.startswith("ct-image: No image.")
+    assert found.failures == (Failure("ct-image", "No image."),)
     assert [wait.last_look for wait in found.waits] == [True]
 
 
@@ -320,8 +321,10 @@ def test_a_failed_import_is_sent_once_its_file_was_mended() -> None:
 
 def test_a_refused_change_that_was_taken_back_is_no_failure_any_more() -> None:
     refused = [
-        Started("a", "a:fill", entries=(Entry("some-score", json_digest(99)),)),
-        Failed("a", "a:fill", "some-score", "some-score: too much", final=True),
+        Started("a", step_id("a:fill"), entries=(Entry("some-score", json_digest(99)),)),
+        Failed(
+            "a", step_id("a:fill"), socket="some-score", words="some-score: too much", final=True
+        ),
     ]
 
     found = only(plan_of(case("a", CT, SCORE), history=past(*done(), *refused)))
@@ -331,7 +334,9 @@ def test_a_refused_change_that_was_taken_back_is_no_failure_any_more() -> None:
 
 
 def test_a_failed_upload_that_was_taken_back_is_no_failure_any_more() -> None:
-    failed = Failed("a", "a/ct-image", "ct-image", "'a.mha' changed", final=False)
+    failed = Failed(
+        "a", step_id("a/ct-image"), socket="ct-image", words="'a.mha' changed", final=False
+    )
 
     found = only(plan_of(case("a", CT, SCORE), history=past(*done(), failed)))
 
@@ -345,7 +350,7 @@ def test_a_failed_import_that_is_no_longer_wanted_is_no_failure_any_more() -> No
 
 
 def test_a_step_that_failed_is_tried_again() -> None:
-    failed = [*made(), Failed("a", "a:fill", None, "No.", final=True)]
+    failed = [*made(), Failed("a", step_id("a:fill"), words="No.", final=True)]
 
     found = only(plan_of(case("a", CT, SCORE), history=past(*failed)))
 
@@ -363,19 +368,19 @@ def test_an_item_that_is_gone_is_reported_and_nothing_is_sent() -> None:
     found = only(plan_of(case("a", CT, SCORE), history=past(*done()), gone=frozenset({pk(1)})))
 
     assert (found.action, found.standing, found.fill) == (Action.NOTHING, Standing.GONE, None)
-    assert found.found == (Gone("a", "a", pk(1)),)
+    assert found.found == (Gone("a", step_id("a"), pk(1)),)
     assert "--recreate" in (found.words or "")
 
 
 def test_an_item_that_was_gone_before_is_reported_again() -> None:
-    found = only(plan_of(case("a", CT), history=past(*done(), Gone("a", "a", pk(1)))))
+    found = only(plan_of(case("a", CT), history=past(*done(), Gone("a", step_id("a"), pk(1)))))
 
     assert found.standing is Standing.GONE
 
 
 @pytest.mark.parametrize("known", [True, False])
 def test_an_item_that_is_gone_is_made_anew_on_demand_where_it_was(known: bool) -> None:
-    before = [*done(order=40), *([Gone("a", "a", pk(1))] if known else [])]
+    before = [*done(order=40), *([Gone("a", step_id("a"), pk(1))] if known else [])]
 
     found = only(
         plan_of(
@@ -392,11 +397,11 @@ def test_an_item_that_is_gone_is_made_anew_on_demand_where_it_was(known: bool) -
     assert found.create.order == 40
     assert found.sockets == ("ct-image", "some-score")
     assert found.uploads[0].begun is None
-    assert found.found == (Gone("a", "a", pk(1), anew=True),)
+    assert found.found == (Gone("a", step_id("a"), pk(1), anew=True),)
 
 
 def test_an_item_whose_order_nobody_knows_gets_one_when_it_is_made_anew() -> None:
-    adopted = Adopted("a", "a", pk(1), "a", ())
+    adopted = Adopted("a", step_id("a"), pk(1), "a", ())
 
     found = only(
         plan_of(
@@ -466,7 +471,7 @@ def test_a_renamed_case_is_not_a_new_one() -> None:
     found = plan_of(case("b", CT, SCORE, title="a"), history=past(*done("a")))
 
     assert only(found).action is Action.NOTHING
-    assert only(found).found == (Renamed("b", "b", was="a"),)
+    assert only(found).found == (Renamed("b", step_id("b"), was="a"),)
     assert found.notes == ()
 
 
@@ -568,8 +573,8 @@ def test_what_is_not_chosen_has_not_left() -> None:
 @given(st.integers(0, 7), st.booleans(), st.sampled_from(["a", "b"]))
 def test_a_plan_is_made_at_every_point_of_a_cases_life(length: int, failed: bool, tag: str) -> None:
     life = [
-        Opened("a", "a/ct-image", "ct-image", pk(7), "sid", 8, stat("a")),
-        Done("a", "a/ct-image", "ct-image", pk=pk(7), stat=stat("a"), content="files:1"),
+        Opened("a", step_id("a/ct-image"), "ct-image", pk(7), "sid", 8, stat("a")),
+        Done("a", step_id("a/ct-image"), "ct-image", pk=pk(7), stat=stat("a"), content="files:1"),
         *done(),
     ][:length]
     end = [NO_IMAGE] if failed else []
@@ -600,7 +605,10 @@ def test_a_plan_keeps_the_manifests_order(order: list[str]) -> None:
 
 
 def test_the_desk_of_a_hostile_history_is_planned_too() -> None:
-    strange = [Confirmed("a", "a", "no-such-socket", "x"), Checked("a", "a", "other", "s")]
+    strange = [
+        Confirmed("a", step_id("a"), "no-such-socket", "x"),
+        Checked("a", step_id("a"), "other", "s"),
+    ]
 
     found = plan_of(case("a", CT), history=past(*strange, *done("a")))
 

@@ -20,6 +20,7 @@ from tests.helpers import (
     past_of_events,
     pk,
     plain,
+    step_id,
 )
 
 
@@ -64,10 +65,10 @@ def test_several_files_make_one_image_and_nothing_else(slug: str, count: int) ->
 # ── titles ──────────────────────────────────────────────────────────────────────────────────
 
 OURS = past_of_events(
-    Started("a", "a:create", title="uploading-1"),
-    Done("a", "a:create", pk=pk(1)),
-    Started("a", "a:fill", title="T"),
-    Done("a", "a:fill", pk=pk(1)),
+    Started("a", step_id("a:create"), title="uploading-1"),
+    Done("a", step_id("a:create"), pk=pk(1)),
+    Started("a", step_id("a:fill"), title="T"),
+    Done("a", step_id("a:fill"), pk=pk(1)),
 )
 
 

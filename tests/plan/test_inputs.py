@@ -4,15 +4,15 @@ import pytest
 
 from manifest_uploader.plan.inputs import renamed_cases, socket_of
 from manifest_uploader.state.events import Done, Event, Gone, Started
-from tests.helpers import SOCKETS, case, files, inputs, manifest, past_of_events, pk
+from tests.helpers import SOCKETS, case, files, inputs, manifest, past_of_events, pk, step_id
 
 
 def made(name: str, title: str, item: int = 1) -> list[Event]:
     return [
-        Started(name, f"{name}:create", title=f"uploading-{name}"),
-        Done(name, f"{name}:create", pk=pk(item)),
-        Started(name, f"{name}:fill", title=title),
-        Done(name, f"{name}:fill", pk=pk(item)),
+        Started(name, step_id(f"{name}:create"), title=f"uploading-{name}"),
+        Done(name, step_id(f"{name}:create"), pk=pk(item)),
+        Started(name, step_id(f"{name}:fill"), title=title),
+        Done(name, step_id(f"{name}:fill"), pk=pk(item)),
     ]
 
 
@@ -32,7 +32,7 @@ def test_a_new_name_with_the_title_of_one_that_left_is_the_same_case() -> None:
         (made("old", "S"), ("new",), "T"),
         (made("old", ""), ("new",), ""),
         (made("old", "T")[:3], ("new",), "T"),
-        ([*made("old", "T"), Gone("old", "old", pk(1))], ("new",), "T"),
+        ([*made("old", "T"), Gone("old", step_id("old"), pk(1))], ("new",), "T"),
         ([*made("old", "T"), *made("new", "S")], ("new",), "T"),
     ],
     ids=["still there", "other title", "no title", "not filled", "gone", "known itself"],

@@ -1,32 +1,44 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from manifest_uploader.digests import json_digest
-from manifest_uploader.plan.requests import confirmations, filled_in, has_something_to_send, started
+from manifest_uploader.plan.delivery import slot_json
+from manifest_uploader.plan.requests import (
+    confirmations,
+    for_item,
+    has_something_to_send,
+    split,
+    started,
+    with_uploads,
+)
 from manifest_uploader.plan.steps import Create, Fill
-from manifest_uploader.platform import targets
-from manifest_uploader.platform.model import Entry, SocketSeen
-from manifest_uploader.platform.requests import Address, PkOf
+from manifest_uploader.platform.model import Entry, ItemSeen, SocketSeen
+from manifest_uploader.platform.requests import Address
+from manifest_uploader.platform.targets import type_of
 from manifest_uploader.state.events import Confirmed, Done
-from tests.helpers import SOCKETS, STUDY, file_seen, files, pk, plain, seen, value_seen
+from tests.helpers import SOCKETS, STUDY, file_seen, files, pk, plain, seen, step_id, value_seen
 
-CT = Entry("ct-image", None, stat="s", step="a/ct-image")
+CT = Entry("ct-image", stat="s")
 SCORE = Entry("some-score", json_digest(2))
 REMARK = Entry("remark", json_digest(""))
-BROUGHT = {"a/ct-image": Done("a", "a/ct-image", "ct-image", pk=pk(7), content="files:1")}
+UPLOADS = {"ct-image": Done("a", step_id("a/ct-image"), "ct-image", pk=pk(7), content="files:1")}
 VALUES = {"ct-image": files("ct-image"), "some-score": plain("some-score", 2)}
 VALUES["remark"] = plain("remark", "")
 
 
 def fill(*entries: Entry, title: str | None = None, order: int | None = None) -> Fill:
-    values = tuple(
-        targets.value_json(VALUES[one.socket], SOCKETS[one.socket], one) for one in entries
-    )
-    call = targets.fill(STUDY, item=PkOf("a:create"), title=title, order=order, values=values)
-    return Fill("a:fill", "a", call, title, order, entries, look_first=True)
+    values = tuple(slot_json(VALUES[one.socket], SOCKETS[one.socket], one) for one in entries)
+    call = type_of(STUDY.kind).fill(item=None, title=title, order=order, values=values)
+    return Fill(step_id("a:fill"), "a", call, title, order, entries, look_first=True)
+
+
+def ready(task: Fill, uploads: Mapping[str, Done], item: ItemSeen | None) -> Fill:
+    """The fill as it is sent to an item that holds what was seen."""
+    return for_item(with_uploads(task, uploads), item=pk(1), seen=item)
 
 
 def sent(found: Fill) -> list[str]:
@@ -35,7 +47,7 @@ def sent(found: Fill) -> list[str]:
 
 
 def test_holes_are_filled_with_what_uploads_brought() -> None:
-    found = filled_in(fill(CT, title="A"), item=pk(1), brought=BROUGHT, seen=None)
+    found = ready(fill(CT, title="A"), UPLOADS, None)
 
     assert found.call.pk == pk(1)
     assert found.call.json["values"] == [
@@ -47,7 +59,7 @@ def test_holes_are_filled_with_what_uploads_brought() -> None:
 def test_an_upload_of_an_earlier_run_leaves_no_hole() -> None:
     entry = Entry("ct-image", None, upload=pk(8), content="files:2")
 
-    found = filled_in(fill(entry), item=pk(1), brought={}, seen=None)
+    found = ready(fill(entry), {}, None)
 
     assert found.entries[0].upload == pk(8)
     assert found.call.json["values"][0]["user_uploads"] == [Address("uploads", pk(8))]
@@ -56,7 +68,7 @@ def test_an_upload_of_an_earlier_run_leaves_no_hole() -> None:
 def test_what_a_socket_held_before_is_noted() -> None:
     item = seen(ct_image=SocketSeen("11", f"image:{pk(3)}", pk(3)), some_score=value_seen(1, "12"))
 
-    found = filled_in(fill(CT, SCORE), item=pk(1), brought=BROUGHT, seen=item)
+    found = ready(fill(CT, SCORE), UPLOADS, item)
 
     assert [entry.before for entry in found.entries] == ["11", "12"]
     assert sent(found) == ["ct-image", "some-score"]
@@ -66,7 +78,7 @@ def test_what_a_socket_held_before_is_noted() -> None:
 def test_a_value_that_is_there_is_not_sent_again(entry: Entry, value: Any) -> None:
     held = {entry.socket.replace("-", "_"): value_seen(value)}
 
-    found = filled_in(fill(entry, title="A"), item=pk(1), brought={}, seen=seen(title="x", **held))
+    found = ready(fill(entry, title="A"), {}, seen(title="x", **held))
 
     assert sent(found) == []
     assert "values" not in found.call.json
@@ -76,24 +88,24 @@ def test_a_value_that_is_there_is_not_sent_again(entry: Entry, value: Any) -> No
 def test_an_upload_is_sent_whatever_is_there() -> None:
     item = seen(ct_image=file_seen("11"))
 
-    assert sent(filled_in(fill(CT), item=pk(1), brought=BROUGHT, seen=item)) == ["ct-image"]
+    assert sent(ready(fill(CT), UPLOADS, item)) == ["ct-image"]
 
 
 def test_a_title_that_is_there_is_not_sent_again() -> None:
-    found = filled_in(fill(title="A"), item=pk(1), brought={}, seen=seen(title="A"))
+    found = ready(fill(title="A"), {}, seen(title="A"))
 
     assert not has_something_to_send(found)
 
 
 @pytest.mark.parametrize("title", ["A ", "uploading-1", None])
 def test_any_other_title_is_sent(title: str | None) -> None:
-    found = filled_in(fill(title="A"), item=pk(1), brought={}, seen=seen(title=title))
+    found = ready(fill(title="A"), {}, seen(title=title))
 
     assert found.call.json == {"title": "A"}
 
 
 def test_a_fill_whose_values_are_all_there_has_nothing_to_send() -> None:
-    once = filled_in(fill(SCORE), item=pk(1), brought={}, seen=seen(some_score=value_seen(2)))
+    once = ready(fill(SCORE), {}, seen(some_score=value_seen(2)))
 
     assert not has_something_to_send(once)
 
@@ -103,15 +115,15 @@ def test_what_the_item_holds_of_a_fill_is_confirmed() -> None:
 
     found = confirmations(fill(CT, SCORE), item)
 
-    assert found == [Confirmed("a", "a:fill", "ct-image", pk(5))]
+    assert found == [Confirmed("a", step_id("a:fill"), "ct-image", pk(5))]
 
 
 def test_a_creation_is_written_down_with_its_title_and_order() -> None:
-    call = targets.create(STUDY, title="uploading-1", order=20)
+    call = type_of(STUDY.kind).create(STUDY, title="uploading-1", order=20)
 
-    found = started(Create("a:create", "a", "uploading-1", 20, call))
+    found = started(Create(step_id("a:create"), "a", "uploading-1", 20, call))
 
-    assert (found.step, found.title, found.order) == ("a:create", "uploading-1", 20)
+    assert (found.step, found.title, found.order) == (step_id("a:create"), "uploading-1", 20)
 
 
 def test_a_fill_is_written_down_with_all_that_proves_it_later() -> None:
@@ -119,6 +131,18 @@ def test_a_fill_is_written_down_with_all_that_proves_it_later() -> None:
 
     found = started(task)
 
-    assert (found.step, found.title, found.order) == ("a:fill", "", 5)
+    assert (found.step, found.title, found.order) == (step_id("a:fill"), "", 5)
     assert found.entries == (CT, SCORE)
     assert (found.temporary, found.repeated) == (task.temporary, task.repeated)
+
+
+def test_a_split_fill_sends_complete_uploads_first_and_everything_else_after_them() -> None:
+    report = Entry("report", stat="r")
+    VALUES["report"] = files("report")
+
+    first, rest = split(fill(CT, SCORE, report, title="A", order=5), UPLOADS.keys())
+
+    assert [entry.socket for entry in first.entries] == sent(first) == ["ct-image"]
+    assert (first.title, first.order, first.temporary) == (None, None, None)
+    assert [entry.socket for entry in rest.entries] == sent(rest) == ["some-score", "report"]
+    assert (rest.title, rest.order, rest.look_first) == ("A", 5, True)

@@ -10,9 +10,9 @@ from manifest_uploader.manifest.model import Manifest, Value
 from manifest_uploader.plan.inputs import Choices
 from manifest_uploader.plan.values import ValuePlan, plan_value
 from manifest_uploader.platform.model import Entry
-from manifest_uploader.state.events import Checked, OpenUpload
+from manifest_uploader.state.events import Checked, Failure, OpenUpload
 from manifest_uploader.state.history import CaseHistory, SocketHistory, UploadHistory
-from tests.helpers import case, facts_of, files, image, inputs, pk, plain, stat
+from tests.helpers import case, facts_of, files, image, inputs, pk, plain, stat, step_id
 
 CT = files("ct-image")
 
@@ -63,9 +63,13 @@ def test_a_new_file_is_uploaded_and_filled() -> None:
     found = value_plan(facts=facts_of("a", size=5))
 
     assert found.upload is not None
-    assert (found.upload.step, found.upload.size, found.upload.begun) == ("a/ct-image", 5, None)
+    assert (found.upload.step, found.upload.size, found.upload.begun) == (
+        step_id("a/ct-image"),
+        5,
+        None,
+    )
     assert found.upload.images
-    wanted = Entry("ct-image", None, stat=stat("a", 5), step="a/ct-image", source="ct-image.mha")
+    wanted = Entry("ct-image", stat=stat("a", 5))
     assert found.entry == wanted
     assert found.wait is None
 
@@ -114,7 +118,7 @@ def test_files_of_the_same_size_and_time_are_left_alone() -> None:
 def test_files_of_another_time_and_the_same_content_are_noted_and_left_alone() -> None:
     found = value_plan(facts=facts_of("b", content="files:1"), was=held(sent("a")))
 
-    assert found == ValuePlan(CT, found=Checked("a", "a/ct-image", "ct-image", stat("b")))
+    assert found == ValuePlan(CT, found=Checked("a", step_id("a/ct-image"), "ct-image", stat("b")))
 
 
 def test_an_equal_value_is_left_alone() -> None:
@@ -196,9 +200,11 @@ def test_a_change_after_an_import_waits_for_nothing(standing: str) -> None:
 
 
 def test_a_failed_import_is_looked_at_once_more_and_not_sent_again() -> None:
-    found = value_plan(facts=facts_of("a"), was=held(sent("a"), "failed", words="No image."))
+    found = value_plan(
+        facts=facts_of("a"), was=held(sent("a"), "failed", failure=Failure("ct-image", "No image."))
+    )
 
-    assert (found.entry, found.failed) == (None, "No image.")
+    assert (found.entry, found.failure) == (None, Failure("ct-image", "No image."))
     assert found.wait is not None
     assert found.wait.last_look
 

@@ -3,21 +3,21 @@ from __future__ import annotations
 import pytest
 
 from manifest_uploader.manifest.model import TargetKind
-from manifest_uploader.platform import targets
-from manifest_uploader.platform.model import Entry, Target
-from manifest_uploader.platform.requests import Address, Contents, PkOf
-from tests.helpers import ARCHIVE, SOCKETS, STUDY, files, image, pk, plain
+from manifest_uploader.platform.model import Target
+from manifest_uploader.platform.requests import Address
+from manifest_uploader.platform.targets import type_of
+from tests.helpers import ARCHIVE, STUDY, pk
 
 
 def test_a_display_set_is_made_by_the_slug_of_its_study() -> None:
-    call = targets.create(STUDY, title="uploading-1", order=20)
+    call = type_of(STUDY.kind).create(STUDY, title="uploading-1", order=20)
 
     assert (call.method, call.path) == ("POST", "reader-studies/display-sets/")
     assert call.json == {"reader_study": "lung", "title": "uploading-1", "order": 20}
 
 
 def test_an_archive_item_is_made_by_the_address_of_its_archive_and_has_no_order() -> None:
-    call = targets.create(ARCHIVE, title="uploading-1", order=20)
+    call = type_of(ARCHIVE.kind).create(ARCHIVE, title="uploading-1", order=20)
 
     assert (call.method, call.path) == ("POST", "archives/items/")
     assert call.json == {"archive": Address("archives", ARCHIVE.pk), "title": "uploading-1"}
@@ -25,14 +25,14 @@ def test_an_archive_item_is_made_by_the_address_of_its_archive_and_has_no_order(
 
 @pytest.mark.parametrize("target", [STUDY, ARCHIVE])
 def test_the_probe_can_never_succeed(target: Target) -> None:
-    call = targets.probe(target)
+    call = type_of(target.kind).probe(target)
 
     assert len(call.json["title"]) == 256
-    assert targets.probe_field(target.kind) in call.json
+    assert type_of(target.kind).field in call.json
 
 
 def test_a_fill_says_only_what_is_to_change() -> None:
-    call = targets.fill(STUDY, item=pk(1), title=None, order=None, values=())
+    call = type_of(STUDY.kind).fill(item=pk(1), title=None, order=None, values=())
 
     assert (call.method, call.path, call.pk) == (
         "PATCH",
@@ -43,61 +43,39 @@ def test_a_fill_says_only_what_is_to_change() -> None:
 
 
 def test_a_fill_may_take_a_title_away() -> None:
-    call = targets.fill(STUDY, item=pk(1), title="", order=5, values=({"interface": "a"},))
+    call = type_of(STUDY.kind).fill(item=pk(1), title="", order=5, values=({"interface": "a"},))
 
     assert call.json == {"title": "", "order": 5, "values": [{"interface": "a"}]}
 
 
 def test_an_archive_item_is_filled_without_an_order() -> None:
-    item = PkOf("a:create")
+    call = type_of(ARCHIVE.kind).fill(item=None, title="A", order=5, values=())
 
-    call = targets.fill(ARCHIVE, item=item, title="A", order=5, values=())
-
-    assert (call.path, call.pk, call.json) == ("archives/items/{pk}/", item, {"title": "A"})
-
-
-def test_each_socket_gets_its_value_in_the_form_it_takes() -> None:
-    up = Entry("x", None, upload=pk(7))
-    ct, details, score = (SOCKETS[slug] for slug in ("ct-image", "details", "some-score"))
-    contents = Contents(files("some-score"), "json:1")
-
-    assert targets.value_json(files("ct-image"), ct, up) == {
-        "interface": "ct-image",
-        "user_uploads": [Address("uploads", pk(7))],
-    }
-    assert targets.value_json(image("ct-image", 3), ct, up) == {
-        "interface": "ct-image",
-        "image": Address("cases/images", pk(3)),
-    }
-    assert targets.value_json(files("details"), details, up) == {
-        "interface": "details",
-        "user_upload": Address("uploads", pk(7)),
-    }
-    assert targets.value_json(plain("some-score", 0), score, up) == {
-        "interface": "some-score",
-        "value": 0,
-    }
-    file_for_value = Entry("some-score", "json:1")
-    assert targets.value_json(files("some-score"), score, file_for_value) == {
-        "interface": "some-score",
-        "value": contents,
-    }
-
-
-def test_an_upload_that_is_still_to_come_leaves_a_hole() -> None:
-    coming = Entry("ct-image", None, step="a/ct-image")
-
-    found = targets.value_json(files("ct-image"), SOCKETS["ct-image"], coming)
-
-    assert found["user_uploads"] == [Address("uploads", PkOf("a/ct-image"))]
+    assert (call.path, call.pk, call.json) == ("archives/items/{pk}/", None, {"title": "A"})
 
 
 def test_items_are_listed_by_the_one_filter_the_platform_knows() -> None:
-    assert targets.items_filter(STUDY) == {"reader_study": STUDY.pk}
-    assert targets.items_filter(ARCHIVE) == {"archive": ARCHIVE.pk}
+    assert type_of(STUDY.kind).list_query(STUDY) == {"reader_study": STUDY.pk}
+    assert type_of(ARCHIVE.kind).list_query(ARCHIVE) == {"archive": ARCHIVE.pk}
 
 
 def test_people_read_other_words_than_the_api() -> None:
-    words = [(targets.noun(kind), targets.place_noun(kind)) for kind in TargetKind]
+    words = [(type_of(kind).item_noun, type_of(kind).noun) for kind in TargetKind]
 
     assert words == [("display set", "reader study"), ("archive item", "archive")]
+
+
+@pytest.mark.parametrize("target", [STUDY, ARCHIVE])
+def test_only_a_refusal_that_is_all_about_the_title_means_the_right_to_edit(target: Target) -> None:
+    target_type = type_of(target.kind)
+    too_long = {"title": ["Ensure this field has no more than 255 characters."]}
+
+    assert target_type.may_edit(too_long)
+    assert not target_type.may_edit(too_long | {target_type.field: ["Object does not exist."]})
+    assert not target_type.may_edit({})
+    assert not target_type.may_edit(None)
+
+
+@pytest.mark.parametrize("kind", TargetKind)
+def test_every_kind_of_target_has_a_module_of_its_name(kind: TargetKind) -> None:
+    assert type_of(kind).kind is kind

@@ -30,7 +30,7 @@ def rows_of(
     kept = stored(folder, lines)
     manifest = parse(path.read_bytes(), "m.yaml")
     given = {"receipts": (), "links": links_of(kept.binding), **more}
-    return make_rows(manifest, kept.records, **given)
+    return make_rows(manifest, kept.events, **given)
 
 
 def test_a_done_case_has_a_row_a_value(tmp_path: Path) -> None:

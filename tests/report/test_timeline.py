@@ -17,7 +17,7 @@ from tests.report.helpers import NOON, Line, pk, stored, uploaded, whole_case
 
 
 def timeline_of(folder: Path, lines: list[Line]) -> Timeline:
-    return make_timeline(stored(folder, lines).records)
+    return make_timeline(stored(folder, lines).events)
 
 
 def test_nothing_happened() -> None:

@@ -1,50 +1,57 @@
 from __future__ import annotations
 
-import random
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from manifest_uploader.platform.model import Entry
 from manifest_uploader.state.events import (
     Adopted,
+    AnyEvent,
     Checked,
     Confirmed,
     Done,
     Event,
     Failed,
+    Failure,
     Gone,
     ImportFailed,
     Noticed,
     Opened,
     Paused,
-    Record,
     Renamed,
     Started,
     Unsure,
 )
-from manifest_uploader.state.history import EMPTY, CaseHistory, Folding, History, after, fold
+from manifest_uploader.state.history import (
+    EMPTY,
+    CaseHistory,
+    History,
+    SocketHistory,
+    fold,
+)
 from manifest_uploader.state.standing import Standing, standing_of
-from tests.helpers import past_of_events, pk, some
+from tests.helpers import past_of_events, pk, step_id
+from tests.state.helpers import at
 
 CT = Entry("ct-image", None, stat="s", upload=pk(7), content="c", before="1")
 SCORE = Entry("some-score", "json:1")
 
 
-def created(name: str = "a", item: int = 1) -> list[Event]:
+def created(name: str = "a", item: int = 1) -> list[AnyEvent]:
     """A case whose item was made under a temporary title."""
     return [
-        Started(name, f"{name}:create", title=f"uploading-{name}", order=20),
-        Done(name, f"{name}:create", pk=pk(item)),
+        Started(name, step_id(f"{name}:create"), title=f"uploading-{name}", order=20),
+        Done(name, step_id(f"{name}:create"), pk=pk(item)),
     ]
 
 
-def filled(name: str = "a", *entries: Entry, title: str | None = "A", **more: Any) -> list[Event]:
+def filled(
+    name: str = "a", *entries: Entry, title: str | None = "A", **more: Any
+) -> list[AnyEvent]:
     """A case that was filled."""
-    begun = Started(name, f"{name}:fill", title=title, entries=entries, **more)
-    return [begun, Done(name, f"{name}:fill", pk=pk(1))]
+    begun = Started(name, step_id(f"{name}:fill"), title=title, entries=entries, **more)
+    return [begun, Done(name, step_id(f"{name}:fill"), pk=pk(1))]
 
 
 def past(*events: Event, name: str = "a") -> CaseHistory:
@@ -54,13 +61,13 @@ def past(*events: Event, name: str = "a") -> CaseHistory:
 # ── each event ──────────────────────────────────────────────────────────────────────────────
 
 
-def test_nothing_was_done_for_a_case_without_records() -> None:
+def test_nothing_was_done_for_a_case_without_events() -> None:
     assert fold([]) == History()
     assert standing_of(EMPTY) is Standing.NEW
 
 
 def test_an_opened_upload_can_be_gone_on_with() -> None:
-    found = past(Opened("a", "a/ct-image", "ct-image", pk(7), "sid", 8, "s"))
+    found = past(Opened("a", step_id("a/ct-image"), "ct-image", pk(7), "sid", 8, "s"))
 
     upload = found.uploads["ct-image"]
     assert (upload.begun.pk, upload.begun.storage_id, upload.begun.part_size) == (pk(7), "sid", 8)
@@ -70,8 +77,8 @@ def test_an_opened_upload_can_be_gone_on_with() -> None:
 
 def test_a_complete_upload_keeps_where_it_is_stored() -> None:
     found = past(
-        Opened("a", "a/ct-image", "ct-image", pk(7), "sid", 8, "s"),
-        Done("a", "a/ct-image", "ct-image", pk=pk(7), stat="s", content="c"),
+        Opened("a", step_id("a/ct-image"), "ct-image", pk(7), "sid", 8, "s"),
+        Done("a", step_id("a/ct-image"), "ct-image", pk=pk(7), stat="s", content="c"),
     )
 
     upload = found.uploads["ct-image"]
@@ -82,9 +89,9 @@ def test_a_complete_upload_keeps_where_it_is_stored() -> None:
 
 def test_an_upload_begun_anew_takes_the_place_of_the_old_one() -> None:
     found = past(
-        Opened("a", "a/ct-image", "ct-image", pk(7), "sid", 8, "s"),
-        Done("a", "a/ct-image", "ct-image", pk=pk(7), stat="s", content="c"),
-        Opened("a", "a/ct-image", "ct-image", pk(8), "sid2", 8, "t"),
+        Opened("a", step_id("a/ct-image"), "ct-image", pk(7), "sid", 8, "s"),
+        Done("a", step_id("a/ct-image"), "ct-image", pk=pk(7), stat="s", content="c"),
+        Opened("a", step_id("a/ct-image"), "ct-image", pk(8), "sid2", 8, "t"),
     )
 
     assert found.uploads["ct-image"].begun.pk == pk(8)
@@ -95,6 +102,34 @@ def test_a_creation_without_an_end_is_known_by_its_title() -> None:
     found = past(created()[0])
 
     assert (found.item, found.temporary, found.order) == (None, "uploading-a", 20)
+    assert standing_of(found) is Standing.CREATED
+
+
+def test_a_creation_together_with_values_fills_the_item_too() -> None:
+    begun = Started("a", step_id("a:create"), title="A", order=20, entries=(SCORE, CT))
+    uploaded = Done("a", step_id("a/ct-image"), "ct-image", pk=pk(7), stat="s", content="c")
+
+    unknown = past(uploaded, begun)
+    found = past(uploaded, begun, Done("a", step_id("a:create"), pk=pk(1)))
+
+    assert unknown.creating == at(1e9 + 1, begun)
+    assert (unknown.item, unknown.title, unknown.sockets) == (None, None, {})
+    assert standing_of(unknown) is Standing.CREATED
+    assert (found.item, found.title, found.order) == (pk(1), "A", 20)
+    assert found.creating is None
+    assert found.uploads == {}
+    assert found.sockets == {
+        one.socket: SocketHistory(one, 1e9 + 1, "waiting") for one in (SCORE, CT)
+    }
+    assert standing_of(found) is Standing.FILLED
+
+
+def test_a_creation_without_values_forgets_those_of_an_earlier_one() -> None:
+    with_values = Started("a", step_id("a:create"), title="A", entries=(SCORE,))
+
+    found = past(with_values, *created())
+
+    assert (found.creating, found.sockets, found.title) == (None, {}, None)
     assert standing_of(found) is Standing.CREATED
 
 
@@ -110,8 +145,8 @@ def test_a_fill_without_an_end_is_unsure() -> None:
 def test_a_fill_that_acted_uses_its_uploads_up_and_is_waited_for_since_it_was_sent() -> None:
     found = past(
         *created(),
-        Done("a", "a/ct-image", "ct-image", pk=pk(7), stat="s", content="c"),
-        Done("a", "a/mr-image", "mr-image", pk=pk(8), stat="s", content="c"),
+        Done("a", step_id("a/ct-image"), "ct-image", pk=pk(7), stat="s", content="c"),
+        Done("a", step_id("a/mr-image"), "mr-image", pk=pk(8), stat="s", content="c"),
         *filled("a", CT),
     )
 
@@ -139,7 +174,9 @@ def test_a_title_may_be_taken_away() -> None:
 
 
 def test_a_refused_fill_leaves_the_item_as_it_was() -> None:
-    found = past(*created(), filled("a", CT)[0], Failed("a", "a:fill", None, "No.", final=True))
+    found = past(
+        *created(), filled("a", CT)[0], Failed("a", step_id("a:fill"), words="No.", final=True)
+    )
 
     assert found.filling is None
     assert not found.repeated
@@ -148,7 +185,9 @@ def test_a_refused_fill_leaves_the_item_as_it_was() -> None:
 
 
 def test_a_fill_found_not_to_have_acted_may_be_repeated_by_the_next() -> None:
-    found = past(*created(), filled("a", CT)[0], Failed("a", "a:fill", None, "", final=False))
+    found = past(
+        *created(), filled("a", CT)[0], Failed("a", step_id("a:fill"), words="", final=False)
+    )
 
     assert found.repeated
     assert found.words is None
@@ -157,7 +196,7 @@ def test_a_fill_found_not_to_have_acted_may_be_repeated_by_the_next() -> None:
     later = past(
         *created(),
         filled("a", CT)[0],
-        Failed("a", "a:fill", None, "", final=False),
+        Failed("a", step_id("a:fill"), words="", final=False),
         *filled("a", CT, repeated=True),
     )
     assert not later.repeated
@@ -167,28 +206,32 @@ def test_a_fill_found_not_to_have_acted_may_be_repeated_by_the_next() -> None:
 @pytest.mark.parametrize(
     "begun",
     [
-        Started("a", "a/ct-image", "ct-image"),
-        Started("a", "a:create", title="uploading-a"),
-        Started("a", "a:fill", title="A"),
-        Done("a", "a:create", pk=pk(1)),
+        Started("a", step_id("a/ct-image"), "ct-image"),
+        Started("a", step_id("a:create"), title="uploading-a"),
+        Started("a", step_id("a:fill"), title="A"),
+        Done("a", step_id("a:create"), pk=pk(1)),
     ],
 )
 def test_what_failed_is_forgotten_once_something_is_done_about_it(begun: Event) -> None:
-    found = past(Failed("a", "a/ct-image", "ct-image", "No.", final=False), begun)
+    found = past(
+        Failed("a", step_id("a/ct-image"), socket="ct-image", words="No.", final=False), begun
+    )
 
     assert found.words is None
 
 
 def test_an_unsure_step_stays_unsure_until_something_is_known() -> None:
-    unsure = [*created(), filled("a", CT)[0], Unsure("a", "a:fill", "nobody knows")]
+    unsure = [*created(), filled("a", CT)[0], Unsure("a", step_id("a:fill"), "nobody knows")]
 
     assert standing_of(past(*unsure)) is Standing.UNSURE
-    assert standing_of(past(*unsure, Done("a", "a:fill", pk=pk(1)))) is Standing.FILLED
+    assert standing_of(past(*unsure, Done("a", step_id("a:fill"), pk=pk(1)))) is Standing.FILLED
     assert past(*unsure).words == "nobody knows"
 
 
 def test_a_value_that_was_seen_is_done() -> None:
-    found = past(*created(), *filled("a", CT), Confirmed("a", "a/ct-image", "ct-image", pk(9)))
+    found = past(
+        *created(), *filled("a", CT), Confirmed("a", step_id("a/ct-image"), "ct-image", pk(9))
+    )
 
     assert found.sockets["ct-image"].pk == pk(9)
     assert found.sockets["ct-image"].entry == CT
@@ -197,13 +240,13 @@ def test_a_value_that_was_seen_is_done() -> None:
 
 @pytest.mark.parametrize(("lost", "end"), [(False, "failed"), (True, "lost")])
 def test_an_import_that_failed_keeps_what_was_put_there(lost: bool, end: str) -> None:
-    failed = ImportFailed("a", "a/ct-image", "ct-image", "No image.", lost=lost)
+    failed = ImportFailed("a", step_id("a/ct-image"), "ct-image", "No image.", "a.mha", lost=lost)
 
     found = past(*created(), *filled("a", CT), failed)
 
     assert found.sockets["ct-image"].standing == end
     assert found.sockets["ct-image"].entry == CT
-    assert "No image." in (found.sockets["ct-image"].words or "")
+    assert found.sockets["ct-image"].failure == Failure("ct-image", "No image.", "a.mha")
     assert standing_of(found) is Standing.FAILED
 
 
@@ -211,11 +254,11 @@ def test_a_value_that_came_after_all_has_no_words_left() -> None:
     found = past(
         *created(),
         *filled("a", CT),
-        ImportFailed("a", "a/ct-image", "ct-image", "No image."),
-        Confirmed("a", "a/ct-image", "ct-image", pk(9)),
+        ImportFailed("a", step_id("a/ct-image"), "ct-image", "No image."),
+        Confirmed("a", step_id("a/ct-image"), "ct-image", pk(9)),
     )
 
-    assert found.sockets["ct-image"].words is None
+    assert found.sockets["ct-image"].failure is None
     assert standing_of(found) is Standing.DONE
 
 
@@ -223,8 +266,8 @@ def test_files_that_were_only_touched_get_a_new_stat_everywhere() -> None:
     found = past(
         *created(),
         *filled("a", CT),
-        Done("a", "a/ct-image", "ct-image", pk=pk(8), stat="s", content="c"),
-        Checked("a", "a/ct-image", "ct-image", "t"),
+        Done("a", step_id("a/ct-image"), "ct-image", pk=pk(8), stat="s", content="c"),
+        Checked("a", step_id("a/ct-image"), "ct-image", "t"),
     )
 
     assert found.sockets["ct-image"].entry.stat == "t"
@@ -234,15 +277,15 @@ def test_files_that_were_only_touched_get_a_new_stat_everywhere() -> None:
 
 def test_an_item_that_is_gone_is_remembered_until_it_is_made_anew() -> None:
     done = [*created(), *filled("a", CT)]
-    gone = past(*done, Gone("a", "a", pk(1)))
+    gone = past(*done, Gone("a", step_id("a"), pk(1)))
 
     assert gone.item == pk(1)
     assert standing_of(gone) is Standing.GONE
-    assert past(*done, Gone("a", "a", pk(1), anew=True)) == EMPTY
+    assert past(*done, Gone("a", step_id("a"), pk(1), anew=True)) == EMPTY
 
 
 def test_an_adopted_item_holds_what_it_was_seen_to_hold() -> None:
-    found = past(*created(), Adopted("a", "a", pk(5), "A", (CT,)))
+    found = past(*created(), Adopted("a", step_id("a"), pk(5), "A", (CT,)))
 
     assert (found.item, found.title, found.temporary) == (pk(5), "A", None)
     assert found.sockets["ct-image"].standing == "confirmed"
@@ -250,14 +293,14 @@ def test_an_adopted_item_holds_what_it_was_seen_to_hold() -> None:
 
 
 def test_a_renamed_case_takes_its_past_along() -> None:
-    found = past_of_events(*created(), *filled("a", CT), Renamed("b", "b", was="a"))
+    found = past_of_events(*created(), *filled("a", CT), Renamed("b", step_id("b"), was="a"))
 
     assert list(found.cases) == ["b"]
     assert found.cases["b"].item == pk(1)
 
 
 def test_what_is_done_under_a_new_name_leaves_the_old_name_alone() -> None:
-    again = [*created("b", 2), Renamed("a", "a", was="b"), *created("b", 3)]
+    again = [*created("b", 2), Renamed("a", step_id("a"), was="b"), *created("b", 3)]
 
     found = past_of_events(*created(), *again)
 
@@ -265,111 +308,13 @@ def test_what_is_done_under_a_new_name_leaves_the_old_name_alone() -> None:
 
 
 def test_a_failed_session_is_known_since_it_was_first_seen() -> None:
-    records = [Record(9.0, Noticed((pk(1),))), Record(5.0, Noticed((pk(1), pk(2))))]
+    noticed = [Noticed((pk(1),), time=9.0), Noticed((pk(1), pk(2)), time=5.0)]
 
-    assert fold(records).sessions == {pk(1): 5.0, pk(2): 5.0}
-    assert fold(reversed(records)).sessions == {pk(1): 5.0, pk(2): 5.0}
+    assert fold(noticed).sessions == {pk(1): 5.0, pk(2): 5.0}
+    assert fold(reversed(noticed)).sessions == {pk(1): 5.0, pk(2): 5.0}
 
 
 def test_a_pause_leaves_no_trace() -> None:
-    assert fold([Record(1.0, Paused("a", "a/x", "x", "too many uploads"))]).cases == {}
+    paused = Paused("a", step_id("a/x"), socket="x", why="too many uploads")
 
-
-# ── properties ──────────────────────────────────────────────────────────────────────────────
-
-PUT = (
-    (),
-    (Entry("ct-image", None, stat="s", upload=pk(7)), SCORE),
-    (Entry("report", None, stat="t", before="1"),),
-)
-
-
-def pool(name: str) -> list[Event]:
-    """One case's share of what can happen."""
-    slugs = ("ct-image", "some-score", "report")
-    put = [Started(name, f"{name}:fill", title=t, entries=e) for t in (None, "", "A") for e in PUT]
-    uploads = [
-        (
-            Opened(name, f"{name}/{slug}", slug, pk(number), "sid", 8, "s"),
-            Done(name, f"{name}/{slug}", slug, pk=pk(number), stat="s", content="c"),
-        )
-        for slug in slugs
-        for number in (7, 8)
-    ]
-    ends = [
-        (
-            Confirmed(name, name, slug, pk(9)),
-            ImportFailed(name, name, slug, "No image.", lost=slug == "report"),
-            Checked(name, name, slug, "t"),
-        )
-        for slug in slugs
-    ]
-    failures = [
-        Failed(name, f"{name}{step}", None, words, final=True)
-        for step in (":fill", ":create", "/x")
-        for words in ("", "No.")
-    ]
-    return [
-        *(*created(name), Done(name, f"{name}:fill", pk=pk(1)), Unsure(name, f"{name}:fill", "?")),
-        *(event for pair in uploads for event in pair),
-        *(event for three in ends for event in three),
-        *(*put, *failures, Adopted(name, name, pk(5), "A", PUT[1])),
-        *(Gone(name, name, pk(1), anew=anew) for anew in (False, True)),
-    ]
-
-
-events = st.sampled_from(
-    [*(event for name in "abc" for event in pool(name)), Noticed((pk(1),)), Noticed((pk(2), pk(1)))]
-)
-
-
-@some
-@given(st.lists(events, max_size=25), st.randoms(use_true_random=False))
-def test_only_the_order_of_one_cases_records_matters(
-    happened: list[Event], chance: random.Random
-) -> None:
-    records = [Record(float(number), event) for number, event in enumerate(happened)]
-    by_case: dict[str, list[Record]] = {}
-    for record in records:
-        by_case.setdefault(getattr(record.event, "case", "-"), []).append(record)
-    mixed: list[Record] = []
-    while any(by_case.values()):
-        mixed.append(by_case[chance.choice([name for name in by_case if by_case[name]])].pop(0))
-
-    assert fold(mixed) == fold(records)
-
-
-@some
-@given(st.lists(events, max_size=20), st.data())
-def test_a_history_that_grows_leaves_the_one_it_grew_from_as_it_was(
-    happened: list[Event], data: st.DataObject
-) -> None:
-    records = [Record(float(number), event) for number, event in enumerate(happened)]
-    cut = data.draw(st.integers(0, len(records)))
-    first = fold(records[:cut])
-    as_it_was = fold(records[:cut])
-
-    folding = Folding(first)
-    for record in records[cut:]:
-        folding.take(record)
-
-    assert folding.history == fold(records)
-    assert first == as_it_was
-    assert CaseHistory() == EMPTY
-
-
-@some
-@given(st.lists(events, max_size=20))
-def test_every_history_has_a_standing_for_each_case(happened: list[Event]) -> None:
-    found = past_of_events(*happened)
-
-    assert all(standing_of(one) in Standing for one in found.cases.values())
-
-
-@some
-@given(st.lists(events, max_size=15), st.booleans())
-def test_what_is_found_out_while_planning_folds_alike(happened: list[Event], anew: bool) -> None:
-    found = past_of_events(*happened).cases.get("a", EMPTY)
-    gone = Gone("a", "a", pk(1), anew=anew)
-
-    assert after(found, gone) == past_of_events(*happened, gone).cases["a"]
+    assert fold([paused]).cases == {}

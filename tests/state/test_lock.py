@@ -29,7 +29,7 @@ def state(tmp_path: Path) -> Path:
 @pytest.fixture
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits for a lock that is just being written."""
-    monkeypatch.setattr(lock.time, "sleep", lambda _: None)
+    monkeypatch.setattr(time, "sleep", lambda _: None)
 
 
 def lock_of(state: Path) -> Path:
@@ -218,7 +218,7 @@ def test_a_lock_that_is_just_being_written_is_waited_for(
     state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     leave(state, "")
-    monkeypatch.setattr(lock.time, "sleep", lambda _: leave(state, me()))
+    monkeypatch.setattr(time, "sleep", lambda _: leave(state, me()))
 
     with pytest.raises(StateLocked, match="held by alice"):
         take(state)

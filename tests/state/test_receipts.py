@@ -67,9 +67,12 @@ def test_nothing_is_written_unless_asked_for(tmp_path: Path) -> None:
 
 def test_threads_do_not_write_into_each_others_lines(path: Path) -> None:
     receipts = Receipts(path)
-    threads = [
-        threading.Thread(target=lambda: [receipts.add(ONE) for _ in range(50)]) for _ in range(4)
-    ]
+
+    def add_many() -> None:
+        for _ in range(50):
+            receipts.add(ONE)
+
+    threads = [threading.Thread(target=add_many) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -3,36 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from msgspec import Struct
 
 from manifest_uploader.engine.outcomes import Outcome
 from manifest_uploader.plan.steps import Wait, Watch
-from manifest_uploader.platform.endpoints import (
-    FailedImport,
-)
+from manifest_uploader.platform.endpoints import FailedImport
 from manifest_uploader.platform.items import holds
 from manifest_uploader.platform.model import Entry, ItemSeen
 from manifest_uploader.state.events import Confirmed, Gone, ImportFailed
-
-if TYPE_CHECKING:  # it costs 0.1 s of CPU, which commands without a network save
-    pass
-
+from manifest_uploader.state.steps import StepId
 
 ROW_LIFE_S: Final = 86_400.0
 """Grand Challenge: rows older than a day are cleaned up, imported or not."""
-
-
 _GONE_WITHOUT_VALUE_S: Final = 600.0
 """Between a row's going and its value lie moments to minutes."""
-
-
 _REFUSED_ONCE_PASSED_S: Final = 120.0
 """How long a silent file socket waits once a later file has arrived."""
-
-
-_UNKNOWN_WORDS: Final = (" failed with error: .", " failed with error: ")
+_NO_REASON: Final = ("", ".")
+"""What follows "failed with error: " where the platform knows no reason."""
 
 
 class Seen(Struct, frozen=True):
@@ -63,8 +53,8 @@ def judge(wait: Wait, seen: Seen, *, refused_after_s: float, rivals: int = 1) ->
 
     """
     if wait.item in seen.items and seen.items[wait.item] is None:
-        return Gone(wait.case, f"{wait.case}:fill", wait.item)
-    step = f"{wait.case}/{wait.socket}"
+        return Gone(wait.case, StepId.fill(wait.case), wait.item)
+    step = StepId.upload(wait.case, wait.socket)
     item = seen.items.get(wait.item)
     if item is not None:
         entry = Entry(wait.socket, wait.digest, before=wait.before)
@@ -114,7 +104,7 @@ def named_failure(wait: Wait, seen: Seen) -> str | None:
     """The words of a session that names the upload and was not there before the fill."""
     for session in seen.sessions:
         fits = wait.upload in session.uploads and not _is_older(session, wait, seen)
-        if fits and not (wait.repeated and session.words.endswith(_UNKNOWN_WORDS)):
+        if fits and not (wait.repeated and session.reason in _NO_REASON):
             return session.words
     return None
 
@@ -129,9 +119,13 @@ def unnamed_failures(wait: Wait, seen: Seen) -> list[FailedImport]:
 
 
 def may_mean(session: FailedImport, wait: Wait) -> bool:
-    """The session names no upload, and its message begins with the title of the socket."""
-    start = f"Image validation for socket {wait.socket_title} failed"
-    return not session.uploads and session.words.startswith(start)
+    """The session names no upload, but a socket with this title."""
+    return not session.uploads and session.socket_title == wait.socket_title
+
+
+def is_explained(wait: Wait, seen: Seen) -> bool:
+    """Some failed session has a message about this import, or may have."""
+    return named_failure(wait, seen) is not None or bool(unnamed_failures(wait, seen))
 
 
 def _is_older(session: FailedImport, wait: Wait, seen: Seen) -> bool:

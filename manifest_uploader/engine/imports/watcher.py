@@ -18,6 +18,7 @@ from msgspec import Struct, field
 from manifest_uploader.engine.imports.judge import (
     Seen,
     exhausted_looks,
+    is_explained,
     is_late,
     judge,
     may_mean,
@@ -235,7 +236,7 @@ class Watcher:
                 refused_after_s=self._refused_after_s,
                 rivals=rivals.get(wait.socket_title, 1),
             )
-            if isinstance(end, ImportFailed) and not self._is_certain(wait, end):
+            if isinstance(end, ImportFailed) and not self._is_certain(wait, end, seen):
                 end = None
             self._remember(wait, end, seen)
             yield wait, end
@@ -251,14 +252,15 @@ class Watcher:
                 found[wait.socket_title] = found.get(wait.socket_title, 0) + 1
         return found
 
-    def _is_certain(self, wait: Wait, end: ImportFailed) -> bool:
+    def _is_certain(self, wait: Wait, end: ImportFailed, seen: Seen) -> bool:
         """A row that a list did not show is asked for by its pk before it counts as gone."""
         if wait.upload is None or wait.upload not in self._memory.gone_since:
             return True
         if is_row_gone(self._client, wait.upload):
             return True
+        explained = not end.lost and is_explained(wait, seen)
         self._memory.gone_since.pop(wait.upload, None)
-        return end.lost is False and _named_words(end)
+        return explained
 
     def _remember(self, wait: Wait, end: Outcome | None, seen: Seen) -> None:
         if isinstance(end, Confirmed) and not wait.image and wait.upload is not None:
@@ -274,7 +276,3 @@ class Watcher:
             one.pk for one in unnamed_failures(wait, seen) if one.pk not in self._memory.claimed
         ]
         self._memory.claimed |= set(left[:1])
-
-
-def _named_words(end: ImportFailed) -> bool:
-    return end.words.startswith("Image validation")

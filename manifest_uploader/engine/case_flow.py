@@ -1,0 +1,212 @@
+"""Takes each case from its uploads over its creation and fill to the end of its imports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from manifest_uploader.engine.case_ends import CaseEnds
+from manifest_uploader.engine.import_waits import ImportWaits
+from manifest_uploader.engine.live_case import LiveCase
+from manifest_uploader.engine.outcomes import Looked
+from manifest_uploader.engine.pilots import Pilots
+from manifest_uploader.engine.results import End
+from manifest_uploader.engine.task_queue import TaskQueue
+from manifest_uploader.plan.requests import confirmations, has_something_to_send, started
+from manifest_uploader.plan.steps import DELETED, Action, CasePlan, Fill, Look, Plan
+from manifest_uploader.plan.values import wait_for
+from manifest_uploader.platform.model import ItemSeen, Socket
+from manifest_uploader.state.events import Done, Event, Failure, Gone
+from manifest_uploader.state.standing import Standing
+from manifest_uploader.state.steps import StepId
+
+
+class CaseFlow:
+    """The cases that were begun, and what is next for each of them."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        sockets: Mapping[str, Socket],
+        clock: Callable[[], float],
+        now: Callable[[], float],
+        rows_free: int,
+    ) -> None:
+        self._sockets, self._clock, self._now = sockets, clock, now
+        self.live: dict[str, LiveCase] = {}
+        self.queue: Final = TaskQueue(plan, self.live, clock=clock, rows_free=rows_free)
+        self.imports: Final = ImportWaits()
+        self.ends: Final = CaseEnds()
+        self.pilots: Final = Pilots(plan.proven)
+        self.after_imports: set[str] = set()
+        """Cases whose fill waits for an earlier import into the same socket."""
+        self._unchanged = {case.case for case in plan.cases if case.action is Action.NOTHING}
+        self.progress_at = clock()
+        """When the run last came closer to its end."""
+
+    def note_progress(self) -> None:
+        """The run came closer to its end."""
+        self.progress_at = self._clock()
+
+    def begin(self, case: CasePlan) -> None:
+        """Begin a case; one with nothing to send ends, or is only waited for."""
+        if case.waits:
+            self.imports.add(case.case, case.waits)
+        if case.failures:
+            self.ends.add_failure(case.case, *case.failures)
+        if case.fill is None and case.create is None:
+            self._end_idle(case)
+            return
+        live = self.live[case.case] = LiveCase.begin(case)
+        self.queue.add_uploads(case.uploads)
+        if not live.missing:
+            self.on_uploads_complete(live)
+
+    def _end_idle(self, case: CasePlan) -> None:
+        """A case with nothing to send: done, failed before, or only waited for."""
+        if case.standing is Standing.GONE:
+            self.ends.close_deleted(case.case, Failure(None, case.words or ""))
+        elif any(not wait.last_look for wait in case.waits):
+            pass
+        elif case.standing in {Standing.FAILED, Standing.UNSURE}:
+            if not case.failures:
+                self.ends.add_failure(case.case, Failure(None, case.words or "it failed before"))
+            is_unsure = case.standing is Standing.UNSURE
+            self.ends.close(case.case, End.UNSURE if is_unsure else End.FAILED)
+        else:
+            self.ends.close(case.case, End.DONE, unchanged=True)
+
+    def on_gone(self, event: Gone) -> None:
+        """The item was deleted on the platform."""
+        if event.anew or self.ends.is_deleted(event.case):
+            return
+        self.imports.drop(event.case)
+        self.ends.close_deleted(event.case, Failure(None, DELETED))
+        self._drop_case(event.case)
+
+    def end_badly(self, case: str, end: End, *failures: Failure) -> None:
+        """A case ends; what has not begun of it is dropped."""
+        if self.ends.is_deleted(case):
+            return
+        self.ends.add_failure(case, *failures)
+        self.ends.close(case, end)
+        self._drop_case(case)
+
+    def _drop_case(self, case: str) -> None:
+        live = self.live.pop(case, None)
+        self.after_imports.discard(case)
+        if live is None:
+            return
+        self.queue.drop(case)
+        following = self.pilots.failed(live.plan.kind, case, self.live)
+        if following is not None:
+            self.create_or_fill(self.live[following])
+
+    # -- creating and filling --
+
+    def on_uploads_complete(self, live: LiveCase) -> None:
+        """Create and fill the item, unless a pilot goes first."""
+        if self.pilots.may_go(live.plan.kind, live.name):
+            self.create_or_fill(live)
+
+    def create_or_fill(self, live: LiveCase) -> None:
+        """Create the item, if there is none, and fill it."""
+        if live.create is not None and live.item is None:
+            self.queue.add_first(live.ready_creation())
+        else:
+            self.prepare_fill(live)
+
+    def prepare_fill(self, live: LiveCase) -> None:
+        """Fill the item; after a look, if it may hold something; after imports into it."""
+        assert live.fill is not None
+        assert live.item is not None
+        if any(self.imports.is_importing(live.name, entry.socket) for entry in live.entries):
+            self.after_imports.add(live.name)  # two imports into one socket would race
+        elif live.fill.look_first:
+            self.queue.add_first(Look(live.name, live.item))
+        else:
+            self.queue.add_first(live.ready_fill(None))
+
+    def on_looked(self, looked: Looked, events: list[Event]) -> None:
+        """Fill the item with what it does not hold; adds the events to record."""
+        live = self.live.get(looked.case)
+        if live is None or live.item is None:
+            return
+        if looked.item is None:
+            gone = Gone(looked.case, StepId.fill(looked.case), live.item)
+            events.append(gone)
+            self.on_gone(gone)
+            return
+        fill = live.ready_fill(looked.item)
+        if has_something_to_send(fill):
+            self.queue.add_first(fill)
+        else:
+            events.extend(self._leave_as_it_is(live, fill, looked.item))
+
+    def _leave_as_it_is(self, live: LiveCase, fill: Fill, seen: ItemSeen) -> list[Event]:
+        """The item holds all of it already."""
+        done = Done(fill.case, fill.step, pk=live.item)
+        found = confirmations(fill, seen)
+        self.on_given(live)
+        for event in found:
+            self.end_import(event.case, event.socket, None)
+        return [started(fill), done, *found]
+
+    def on_given(self, live: LiveCase) -> None:
+        """The item was given its values, by a creation or a fill: now they are waited for."""
+        waits = [
+            wait_for(
+                entry,
+                case=live.name,
+                item=live.item or "",
+                values=live.plan.values,
+                socket=self._sockets.get(entry.socket),
+                since=live.sent_at or self._now(),
+                repeated=live.fill is not None and live.fill.repeated,
+            )
+            for entry in live.entries
+        ]
+        self.imports.add(live.name, waits)
+        self.imports.hurry()
+        if not live.next_fill():
+            del self.live[live.name]
+        elif not live.missing:
+            self.on_uploads_complete(live)
+        for held in self.pilots.filled(live.plan.kind):
+            if held in self.live:
+                self.create_or_fill(self.live[held])
+        self.close_if_done(live.name)
+
+    # -- imports --
+
+    def end_import(self, case: str, socket: str, failure: Failure | None) -> None:
+        """One import has ended, with or without a failure; this may be reported twice."""
+        known = self.imports.remove(case, socket)
+        if known is None:
+            return
+        if failure is not None and not self._is_replaced(case, socket):
+            self.ends.add_failure(case, failure)
+        elif failure is None and known.last_look:
+            self.ends.drop_failures(case, socket)
+        self.note_progress()
+        self.imports.quicken()
+        self.queue.limits.drained(self._clock())
+        self.close_if_done(case)
+
+    def _is_replaced(self, case: str, socket: str) -> bool:
+        """A fill that is still to come puts something else there."""
+        live = self.live.get(case)
+        return live is not None and any(entry.socket == socket for entry in live.entries)
+
+    def close_if_done(self, case: str) -> None:
+        """End the case if nothing of it is waited for, or go on with its fill."""
+        if self.imports.has(case):
+            return
+        self.imports.drop(case)
+        if case in self.after_imports:
+            self.after_imports.discard(case)
+            self.prepare_fill(self.live[case])
+        elif case not in self.live and not self.ends.is_unsure(case):
+            end = End.FAILED if self.ends.failures(case) else End.DONE
+            self.ends.close(case, end, unchanged=case in self._unchanged and end is End.DONE)

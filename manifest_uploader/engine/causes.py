@@ -1,0 +1,41 @@
+"""What a failure most likely means, in words for people who do not program."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from manifest_uploader.state.events import Failure
+
+_LIKELY: Final = (
+    (
+        "could not be imported",
+        "is it a whole image in a format that the platform reads (DICOM, MHA, NIfTI, TIFF …)?",
+    ),
+    (
+        "should result in a single image",
+        "the files make more than one image: are two series, or other files, among them?",
+    ),
+    ("Duplicate files", "two of the files have the same name"),
+    (
+        "segments could not be determined",
+        "a segmentation needs whole numbers as voxel values, 64 different ones at most",
+    ),
+    (
+        "valid voxel values for this segmentation",
+        "the socket's segments are fixed on the platform: save the segmentation with those values",
+    ),
+    ("An unexpected error occurred", "the platform met an error of its own; try --retry-failed"),
+)
+
+
+def explained(failure: Failure) -> str:
+    """The message of a failure, with its files and the likely cause."""
+    files = f" (from {failure.source})" if failure.source else ""
+    likely = next((cause for words, cause in _LIKELY if words in failure.message), None)
+    return failure.message + files + (f" — {likely}" if likely else "")
+
+
+def failure_text(failure: Failure) -> str:
+    """The same after the name of the socket, if it concerns one."""
+    text = explained(failure)
+    return text if failure.socket is None else f"{failure.socket}: {text}"

@@ -1,0 +1,172 @@
+"""Acts on a plan with threads, and tells those who watch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from typing import Final
+
+from manifest_uploader.engine.imports.watcher import Watcher
+from manifest_uploader.engine.loop import execute
+from manifest_uploader.engine.options import Options
+from manifest_uploader.engine.outcomes import Outcome
+from manifest_uploader.engine.pool import Threads
+from manifest_uploader.engine.progress import Observer, Progress
+from manifest_uploader.engine.results import CaseEnd
+from manifest_uploader.engine.scheduler import Scheduler
+from manifest_uploader.engine.session import Session
+from manifest_uploader.engine.upload import Tools
+from manifest_uploader.engine.worker import Worker
+from manifest_uploader.files.parts import Buffers
+from manifest_uploader.plan.inputs import Facts
+from manifest_uploader.plan.steps import Create, Fill, Plan, Task, total_size
+from manifest_uploader.platform.model import Target
+from manifest_uploader.state.events import Done, Event
+from manifest_uploader.state.history import History
+from manifest_uploader.state.ledger import Ledger
+from manifest_uploader.state.receipts import Receipts
+from manifest_uploader.state.steps import StepKind
+
+_BUFFERED_PARTS: Final = 6
+"""In memory, of all uploads together: 48 MiB."""
+
+
+class Journal:
+    """Records events, then tells those who watch."""
+
+    def __init__(self, ledger: Ledger, observers: Sequence[Observer]) -> None:
+        self._ledger, self._observers = ledger, observers
+        self.uploads = 0
+        """Completed in this run."""
+
+    @property
+    def history(self) -> History:
+        """What was done so far, in all runs."""
+        return self._ledger.history
+
+    def begin(self, plan: Plan, target: Target) -> None:
+        """Tell what is about to be done."""
+        for observer in self._observers:
+            observer.begins(plan, target)
+
+    def record(self, events: Iterable[Event]) -> None:
+        """Record first, then tell."""
+        self.tell(self._ledger.record(events))
+        self._ledger.tick()
+
+    def tell(self, events: Iterable[Event]) -> None:
+        """Tell what was recorded."""
+        for event in events:
+            self.uploads += isinstance(event, Done) and event.step.kind is StepKind.UPLOAD
+            for observer in self._observers:
+                observer.event(event)
+
+    def tick(self, progress: Progress, ended: Iterable[CaseEnd], notes: Iterable[str]) -> None:
+        """Tell how far the run is."""
+        for observer in self._observers:
+            for end in ended:
+                observer.case_ended(end)
+            for note in notes:
+                observer.note(note)
+            observer.tick(progress)
+
+    def sync(self) -> None:
+        """Wait until everything recorded is on the disk."""
+        self._ledger.sync()
+
+
+class Execution:
+    """One run of a plan."""
+
+    def __init__(
+        self,
+        options: Options,
+        session: Session,
+        plan: Plan,
+        threads: Threads,
+        journal: Journal,
+        started: float,
+    ) -> None:
+        self._options, self._session, self._threads = options, session, threads
+        self._plan, self._journal = plan, journal
+        self._started = started
+        """By the monotonic clock."""
+        self._bytes = total_size(plan)
+        self._notes: list[str] = []
+        self._noted: set[str] = set()
+
+    def run(self, scheduler: Scheduler, facts: Facts) -> None:
+        """Follow the plan to its end."""
+        jobs = self._options.jobs
+        receipts = Receipts(self._options.receipts)
+        with ThreadPoolExecutor(jobs, "part") as senders, closing(receipts):
+            watcher = self._watcher(facts)
+            if any(case.uploads for case in self._plan.cases):
+                noticed = watcher.baseline(self._session.failed_before)
+                self._journal.record([noticed] if noticed is not None else [])
+            worker = Worker(
+                self._session.target,
+                self._session.root,
+                self._tools(senders),
+                watcher,
+                buffers=Buffers(max(2, min(_BUFFERED_PARTS, jobs))),
+                receive=receipts.add,
+            )
+
+            def perform(task: Task) -> Iterator[Outcome]:
+                if isinstance(task, Create | Fill):
+                    self._journal.sync()  # what must not be sent twice is on the disk first
+                yield from worker.perform(task)
+
+            self._threads.start(perform)
+            try:
+                for events in execute(scheduler, self._threads):
+                    self._journal.record(events)
+                    self._tick(scheduler)
+            finally:
+                self._threads.close()
+
+    def _tools(self, senders: ThreadPoolExecutor) -> Tools:
+        return Tools(
+            self._session.client,
+            senders,
+            self._options.jobs,
+            self._threads.emit,
+            self._warn,
+            lambda: self._threads.stopping,
+        )
+
+    def _watcher(self, facts: Facts) -> Watcher:
+        return Watcher(
+            self._session.client,
+            self._session.target,
+            sessions=self._session.ledger.history.sessions,
+            refused_after_s=self._options.refused_after_s,
+            target_size=facts.items,
+        )
+
+    def _warn(self, text: str) -> None:
+        if text not in self._noted:
+            self._noted.add(text)
+            self._notes.append(text)
+
+    def _tick(self, scheduler: Scheduler) -> None:
+        now, meter = time.monotonic(), self._session.client.meter
+        paused = scheduler.paused
+        notes, self._notes = self._notes, []
+        progress = Progress(
+            len(self._plan.cases),
+            scheduler.ended,
+            scheduler.waiting,
+            self._bytes,
+            meter.traffic(),
+            now - self._started,
+            paused=paused[0] if paused else None,
+            paused_s=now - paused[1] if paused else 0.0,
+            trouble=meter.trouble,
+            eased=self._threads.eased,
+            stopping=self._threads.stopping,
+        )
+        self._journal.tick(progress, scheduler.take_ended(), notes)

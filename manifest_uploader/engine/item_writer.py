@@ -1,0 +1,217 @@
+"""Sends creations and fills, and finds out whether they took effect.
+
+A fill must not be repeated blindly: after a lost response the item is looked at. Repeating the very
+same fill, with the same uploads, does no harm: an import that comes second finds them gone.
+
+A creation may be repeated: the platform refuses a second item with the same title, and the first
+is found by it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+from msgspec.structs import replace
+
+from manifest_uploader.digests import json_digest
+from manifest_uploader.files.json_file import JsonUnreadable, read_json
+from manifest_uploader.files.local_file import FileChanged, Source
+from manifest_uploader.files.root import Root
+from manifest_uploader.files.search import resolve
+from manifest_uploader.manifest.model import FileValue
+from manifest_uploader.plan.steps import Create, Fill
+from manifest_uploader.platform import refusals
+from manifest_uploader.platform.endpoints import (
+    ItemHidden,
+    find_by_title,
+    get_item,
+    is_row_gone,
+    send_call,
+)
+from manifest_uploader.platform.items import has_acted, holds, is_pk
+from manifest_uploader.platform.model import ItemSeen, Target
+from manifest_uploader.platform.requests import Call, Contents
+from manifest_uploader.platform.responses import Response, ResponseLost
+from manifest_uploader.platform.targets import type_of
+from manifest_uploader.state.events import (
+    Confirmed,
+    Done,
+    Event,
+    Failed,
+    Failure,
+    Started,
+    Unsure,
+)
+
+if TYPE_CHECKING:  # importing it takes 0.1 s of CPU, which commands without a network save
+    from manifest_uploader.platform.client import Client
+
+_ATTEMPTS: Final = 5
+"""How often a step with an unknown outcome is looked at and sent again before it stays unsure."""
+_SERVER_ERROR: Final = 500
+
+
+def source_of(value: FileValue, root: Root) -> Source:
+    """The files of a value as they are now.
+
+    Raises:
+        FileChanged: they are not what they were when the run began.
+
+    """
+    found = resolve(value, root)
+    if isinstance(found, Source):
+        return found
+    raise FileChanged("; ".join(problem.message for problem in found))
+
+
+def left_traces(client: Client, item: ItemSeen, fill: Fill | Started) -> bool:
+    """The item, or the absence of its uploads' rows, shows that a fill took effect."""
+    named = (entry.upload for entry in fill.entries if entry.upload is not None)
+    gone = frozenset(pk for pk in named if is_row_gone(client, pk))
+    title, temporary = fill.title, fill.temporary
+    return has_acted(item, entries=fill.entries, title=title, temporary=temporary, gone=gone)
+
+
+class ItemWriter:
+    """Creates and fills items, from any thread."""
+
+    def __init__(
+        self,
+        client: Client,
+        target: Target,
+        root: Root,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._client, self._target, self._root = client, target, root
+        self._type = type_of(target.kind)
+        self._sleep = sleep
+
+    # -- creations --
+
+    def create(self, task: Create) -> Iterator[Event]:
+        """Create the item; the events are in order."""
+        try:
+            call = self._with_contents(task.call)
+        except FileChanged as changed:
+            yield Failed(task.case, task.step, words=str(changed), final=False)
+            return
+        for _ in range(_ATTEMPTS):
+            response = send_call(self._client, call)
+            if response.ok and is_pk(pk := response.fields.get("pk")):
+                yield from self._done(task, pk, self._type.read_item(response.json))
+                return
+            if not refusals.is_title_taken(response.json):
+                yield _refused(task, response)
+                return
+            found = find_by_title(self._client, self._target, frozenset((task.title,)))
+            if task.title in found:
+                yield Done(task.case, task.step, pk=found[task.title])
+                return
+        yield Unsure(task.case, task.step, "the platform neither makes the item nor shows it")
+
+    # -- fills --
+
+    def fill(self, task: Fill) -> Iterator[Event]:
+        """Send the fill and find out whether it took effect; the events are in order."""
+        try:
+            call = self._with_contents(task.call)
+        except FileChanged as changed:
+            yield Failed(task.case, task.step, words=str(changed), final=False)
+            return
+        for attempt in range(_ATTEMPTS):
+            response = self._try(call)
+            if response is not None and response.ok:
+                yield from self._done(task, _pk(call), self._type.read_item(response.json))
+                return
+            if response is not None and attempt == 0 and not _may_have_acted(task, response):
+                yield _refused(task, response)
+                return
+            try:
+                item = get_item(self._client, self._target, _pk(call))
+            except ItemHidden as hidden:
+                yield Unsure(task.case, task.step, hidden.message)
+                return
+            if item is not None and left_traces(self._client, item, task):
+                yield from self._done(task, item.pk, item)
+                return
+            if response is not None:
+                yield _refused(task, response)
+                return
+            self._sleep(0.5 * 2**attempt)
+        yield Unsure(
+            task.case, task.step, "no answer to the fill came back, and nothing of it shows"
+        )
+
+    def _try(self, call: Call) -> Response | None:
+        """The response; None if it was lost, so that only a look can tell the outcome."""
+        try:
+            return send_call(self._client, call, repeat=False)
+        except ResponseLost:
+            return None
+
+    # -- both --
+
+    def _done(self, task: Create | Fill, pk: str, item: ItemSeen | None) -> Iterator[Event]:
+        """The step took effect; values that show at once are confirmed at once."""
+        yield Done(task.case, task.step, pk=pk)
+        for entry in task.entries:
+            held = holds(entry, item) if item is not None and entry.digest is not None else None
+            if held is not None:
+                yield Confirmed(task.case, task.step, entry.socket, held.image or held.mark)
+
+    def _with_contents(self, call: Call) -> Call:
+        """The request with the values that local files hold; raises FileChanged."""
+        values = call.json.get("values")
+        if values is None:
+            return call
+        return replace(call, json=call.json | {"values": list(map(self._read, values))})
+
+    def _read(self, value: dict[str, Any]) -> dict[str, Any]:
+        held = value.get("value")
+        if not isinstance(held, Contents):
+            return value
+        source = source_of(held.value, self._root)
+        try:
+            found = read_json(source)
+        except JsonUnreadable as error:
+            raise FileChanged(f"'{source.name}': {error}") from None
+        if json_digest(found) != held.digest:
+            raise FileChanged(f"'{source.name}' changed while the run was under way")
+        return value | {"value": found}
+
+
+def _refused(task: Create | Fill, response: Response) -> Failed:
+    """The platform's messages, as far as possible by socket."""
+    sockets = tuple(value["interface"] for value in task.call.json.get("values", ()))
+    by_socket = refusals.by_socket(response.json, sockets)
+    failures = tuple(Failure(socket, text) for socket, text in by_socket.items())
+    words = "; ".join(
+        one.message if one.socket is None else f"{one.socket}: {one.message}" for one in failures
+    )
+    words = words or refusals.words(response.status, response.json)
+    if isinstance(task, Fill) and task.title is not None and refusals.is_title_taken(response.json):
+        words = f"the title '{task.title}' is taken by another item ({words})"
+        failures = ()
+    socket = next((one.socket for one in failures if one.socket is not None), None)
+    return Failed(
+        task.case,
+        task.step,
+        socket=socket,
+        words=words,
+        final=response.status < _SERVER_ERROR,
+        failures=failures if socket is not None else (),
+    )
+
+
+def _may_have_acted(task: Fill, response: Response) -> bool:
+    """The same refusal also comes after this fill took effect: its uploads are gone then."""
+    may = task.temporary is not None or task.repeated
+    return may and refusals.is_missing_object(response.json)
+
+
+def _pk(call: Call) -> str:
+    assert call.pk is not None, "a fill is sent once its item exists"
+    return call.pk

@@ -1,0 +1,114 @@
+"""The tasks that wait to be begun, and which of them may begin now."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+from manifest_uploader.engine.live_case import LiveCase
+from manifest_uploader.engine.upload_limits import UploadLimits
+from manifest_uploader.plan.steps import Create, Fill, Look, Plan, Upload
+from manifest_uploader.state.steps import StepId
+
+_FEW_ROWS: Final = 64
+"""More than what uploads under way can hold of cases that lack some of their rows."""
+
+
+class TaskQueue:
+    """Creations and fills first, then uploads in the manifest's order, within the limits."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        live: Mapping[str, LiveCase],
+        *,
+        clock: Callable[[], float],
+        rows_free: int,
+    ) -> None:
+        most = max((len(case.uploads) for case in plan.cases), default=0)
+        self._live, self._clock = live, clock
+        self._position = {case.case: index for index, case in enumerate(plan.cases)}
+        self._first: deque[Create | Fill | Look] = deque()
+        self._uploads: deque[Upload] = deque()
+        self._without_row: dict[StepId, str] = {}
+        """Step → case of uploads that were begun and have no row yet."""
+        self.limits = UploadLimits(scarce=rows_free < _FEW_ROWS + most)
+
+    def __len__(self) -> int:
+        return len(self._first) + len(self._uploads)
+
+    @property
+    def has_first(self) -> bool:
+        """A creation, a fill or a look is waiting."""
+        return bool(self._first)
+
+    @property
+    def has_uploads(self) -> bool:
+        """An upload is waiting."""
+        return bool(self._uploads)
+
+    def add_first(self, task: Create | Fill | Look) -> None:
+        """Put a task behind the creations, fills and looks."""
+        self._first.append(task)
+
+    def add_uploads(self, uploads: Iterable[Upload]) -> None:
+        """Put the uploads of the next case behind all others."""
+        self._uploads.extend(uploads)
+
+    def put_back(self, upload: Upload) -> None:
+        """Put an upload to where the manifest has it."""
+        in_order = sorted([*self._uploads, upload], key=lambda one: self._position[one.case])
+        self._uploads = deque(in_order)
+
+    def drop(self, case: str) -> None:
+        """Forget the tasks of a case."""
+        self._uploads = deque(one for one in self._uploads if one.case != case)
+        self._first = deque(one for one in self._first if one.case != case)
+
+    def next(self) -> Create | Fill | Look | Upload | None:
+        """Take out the next task that may begin now, if there is one."""
+        if self._first:
+            return self._first.popleft()
+        if not self._uploads or not self._may_begin(self._uploads[0]):
+            return None
+        upload = self._uploads.popleft()
+        self.limits.begins(upload.step)
+        if upload.begun is None:
+            self._without_row[upload.step] = upload.case
+        return upload
+
+    def note_row(self, step: StepId) -> bool:
+        """An upload has its row; True if that ends a pause."""
+        self._without_row.pop(step, None)
+        return self.limits.found(step, complete=False)
+
+    def note_end(self, step: StepId) -> None:
+        """An upload is no longer under way."""
+        self.limits.ended(step)
+        self._without_row.pop(step, None)
+
+    def earliest(self, cases: Iterable[LiveCase]) -> LiveCase | None:
+        """The case that comes first in the manifest."""
+        return min(cases, key=lambda one: self._position[one.name], default=None)
+
+    def _may_begin(self, upload: Upload) -> bool:
+        """There is room, and no other case is just getting the rows or bytes it needs.
+
+        Where few are left, two cases that hold only some of theirs would wait for each other.
+        """
+        if not self.limits.allows(self._clock()):
+            return False
+        if self.limits.tight and self._is_before_its_turn(upload):
+            return False
+        others = {case for case in self._without_row.values() if case != upload.case}
+        cases = (*others, upload.case) if self.limits.scarce and others else ()
+        live = [self._live[case] for case in cases if case in self._live]
+        return sum(len(one.plan.uploads) > 1 for one in live) <= 1
+
+    def _is_before_its_turn(self, upload: Upload) -> bool:
+        """A case before it in the manifest has uploads that are not complete."""
+        turn = self._position[upload.case]
+        return any(
+            live.missing and self._position[live.name] < turn for live in self._live.values()
+        )

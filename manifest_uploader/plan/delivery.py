@@ -1,0 +1,69 @@
+"""How a value travels: decided here once, from the value and its socket."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from manifest_uploader.digests import Json
+from manifest_uploader.manifest.model import FileValue, ImageValue, JsonValue, Value
+from manifest_uploader.platform.model import Entry, Socket
+from manifest_uploader.platform.requests import Address, Contents, UploadPk
+
+
+class AsJson(Struct, frozen=True):
+    """As JSON, inside the request that fills the item."""
+
+
+class AsReference(Struct, frozen=True):
+    """As the address of an image that the platform already has."""
+
+
+class AsUpload(Struct, frozen=True):
+    """As one upload, which the platform imports."""
+
+    image: bool
+    """Several files may form one image, DICOM files among them are checked for patients' names,
+    and a failed import leaves a message. Otherwise it is one file, and failures are silent."""
+
+
+Delivery: TypeAlias = AsJson | AsReference | AsUpload
+
+_JSON, _REFERENCE = AsJson(), AsReference()
+_IMAGE, _FILE = AsUpload(image=True), AsUpload(image=False)
+
+
+def delivery_of(value: Value, socket: Socket | None) -> Delivery:
+    """How a value travels into its socket; without a socket, as if it took images."""
+    if isinstance(value, ImageValue):
+        return _REFERENCE
+    if socket is not None and socket.super_kind == "Value":
+        return _JSON
+    return upload_into(socket)
+
+
+def upload_into(socket: Socket | None) -> AsUpload:
+    """How an upload travels into a socket that takes one."""
+    return _IMAGE if socket is None or socket.super_kind == "Image" else _FILE
+
+
+def slot_json(value: Value, socket: Socket, entry: Entry) -> Json:
+    """What a request's `values` says about one socket."""
+    match delivery_of(value, socket), value:
+        case AsReference(), ImageValue(pk=pk):
+            return {"interface": socket.slug, "image": Address("cases/images", pk)}
+        case AsJson(), JsonValue(value=plain):
+            return {"interface": socket.slug, "value": plain}
+        case AsJson(), FileValue():
+            return {"interface": socket.slug, "value": Contents(value, entry.digest or "")}
+        case _:
+            return upload_slot_json(socket, entry.upload or UploadPk(socket.slug))
+
+
+def upload_slot_json(socket: Socket, upload: str | UploadPk) -> Json:
+    """What a request's `values` says about one socket that gets a complete upload."""
+    address = Address("uploads", upload)
+    if upload_into(socket).image:
+        return {"interface": socket.slug, "user_uploads": [address]}
+    return {"interface": socket.slug, "user_upload": address}

@@ -1,0 +1,90 @@
+"""What all runs did, in memory and on the disk: recording an event also folds it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from manifest_uploader.state.events import AnyEvent, Event, Started
+from manifest_uploader.state.file import Binding
+from manifest_uploader.state.history import Folding, History
+from manifest_uploader.state.steps import StepKind
+from manifest_uploader.state.writer import Writer
+
+
+class Ledger:
+    """The only history. What is recorded before `open` is folded at once and written then.
+
+    A command that changes nothing never opens it: what it finds out is forgotten with it.
+    """
+
+    def __init__(
+        self, events: Iterable[AnyEvent], *, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._folding = Folding()
+        for event in events:
+            self._folding.add(event)
+        self._clock = clock
+        self._writer: Writer | None = None
+        self._unwritten: list[Event] = []
+
+    @property
+    def history(self) -> History:
+        """What was done so far, in all runs; it grows with every event."""
+        return self._folding.history
+
+    def open(self, path: Path, binding: Binding, *, is_new: bool) -> None:
+        """Open the state file and write what was recorded so far.
+
+        Raises:
+            StateUnwritable: the disk does not take it.
+
+        """
+        self._writer = Writer(path)
+        if is_new:
+            self._writer.bind(binding)
+        self._writer.append(self._unwritten)
+        self._unwritten = []
+
+    def record(self, events: Iterable[Event]) -> list[Event]:
+        """Write the events, then fold them; returns them with their time.
+
+        Raises:
+            StateUnwritable: the disk does not take them.
+
+        """
+        now = round(self._clock(), 3)
+        stamped = [replace(event, time=now) for event in events]
+        kept = [event for event in stamped if self._is_kept(event)]
+        if self._writer is None:
+            self._unwritten += kept
+        elif kept:
+            self._writer.append(kept)
+        for event in stamped:
+            self._folding.add(event)
+        return stamped
+
+    def _is_kept(self, event: Event) -> bool:
+        """The start of an upload says nothing that its row does not, except after a failure."""
+        if not isinstance(event, Started) or event.step.kind is not StepKind.UPLOAD:
+            return True
+        past = self.history.cases.get(event.case)
+        return past is not None and past.words is not None
+
+    def sync(self) -> None:
+        """Wait until everything recorded is on the disk; from any thread."""
+        if self._writer is not None:
+            self._writer.sync()
+
+    def tick(self) -> None:
+        """Bring to the disk what was recorded half a second ago."""
+        if self._writer is not None:
+            self._writer.tick()
+
+    def close(self) -> None:
+        """Bring everything to the disk and close the file."""
+        if self._writer is not None:
+            self._writer.close()

@@ -1,0 +1,82 @@
+"""Which unit of work an event is about, as a value that prints the way people read it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final, Self, final
+
+
+class StepKind(StrEnum):
+    """What a step does."""
+
+    UPLOAD = "upload"
+    CREATE = "create"
+    FILL = "fill"
+    CASE = "case"
+    """Nothing is sent: the event is about the case as a whole."""
+
+
+_AFTER_COLON: Final = {"create": StepKind.CREATE, "fill": StepKind.FILL}
+
+
+@final
+class StepId:
+    """A step of a case; prints as `CASE/SOCKET`, `CASE:create`, `CASE:fill` or `CASE`."""
+
+    __slots__ = ("case", "kind", "socket")
+
+    def __init__(self, case: str, kind: StepKind, socket: str | None = None) -> None:
+        self.case: Final = case
+        self.kind: Final = kind
+        self.socket: Final = socket
+        """Of an upload; None for all others."""
+
+    @classmethod
+    def upload(cls, case: str, socket: str) -> Self:
+        """The upload of a socket's value."""
+        return cls(case, StepKind.UPLOAD, socket)
+
+    @classmethod
+    def create(cls, case: str) -> Self:
+        """The creation of the case's item."""
+        return cls(case, StepKind.CREATE)
+
+    @classmethod
+    def fill(cls, case: str) -> Self:
+        """The fill of the case's item."""
+        return cls(case, StepKind.FILL)
+
+    @classmethod
+    def whole(cls, case: str) -> Self:
+        """The case as a whole."""
+        return cls(case, StepKind.CASE)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The step that prints as `text`: neither cases' names nor sockets have `/` or `:`."""
+        case, colon, word = text.rpartition(":")
+        if colon and (kind := _AFTER_COLON.get(word)) is not None:
+            return cls(case, kind)
+        case, slash, socket = text.rpartition("/")
+        return cls(case, StepKind.UPLOAD, socket) if slash else cls(text, StepKind.CASE)
+
+    def __str__(self) -> str:
+        """The step as it is written in the state file."""
+        match self.kind:
+            case StepKind.UPLOAD:
+                return f"{self.case}/{self.socket}"
+            case StepKind.CASE:
+                return self.case
+            case _:
+                return f"{self.case}:{self.kind}"
+
+    def __repr__(self) -> str:
+        return f"StepId({str(self)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, StepId):
+            return NotImplemented
+        return (self.case, self.kind, self.socket) == (other.case, other.kind, other.socket)
+
+    def __hash__(self) -> int:
+        return hash((self.case, self.kind, self.socket))

@@ -1,0 +1,130 @@
+"""Appends to the state file: whole lines, on the disk when they have to be."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from manifest_uploader.errors import StateUnwritable
+from manifest_uploader.state.events import Event, event_json
+from manifest_uploader.state.file import Binding
+from manifest_uploader.state.lines import FORMAT, VERSION, end_of_last_line
+
+_SOON_S: Final = 0.5
+"""Within this time, what was written reaches the disk even if nobody waits for it."""
+_T = TypeVar("_T")
+_as_line: Final = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
+"""ASCII only: names in any encoding survive, lone surrogates included."""
+
+
+class Writer:
+    """Appends events to a state file: one thread writes, any may wait until it is on the disk.
+
+    Raises:
+        StateUnwritable: from every method, when the disk does not take what must be kept.
+
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._turn = threading.Condition()
+        self._written = 0
+        """Appends so far."""
+        self._synced = 0
+        """Of these, how many are on the disk for certain."""
+        self._syncing = False
+        self._due = 0.0
+        self._handle = self._guarded(self._open)
+
+    def bind(self, binding: Binding) -> None:
+        """Write the first line of a new file."""
+        target = {"kind": binding.kind.value, "slug": binding.slug, "pk": binding.pk}
+        self._append(
+            [
+                {
+                    "format": FORMAT,
+                    "version": VERSION,
+                    "platform": binding.platform,
+                    "target": target,
+                }
+            ]
+        )
+        self.sync()
+
+    def append(self, events: Iterable[Event]) -> None:
+        """Append the events; the system has them when this returns, the disk perhaps not."""
+        if lines := [{"time": event.time} | event_json(event) for event in events]:
+            self._append(lines)
+
+    def tick(self) -> None:
+        """Bring to the disk what was appended half a second ago."""
+        if self._synced < self._written and time.monotonic() >= self._due:
+            self.sync()
+
+    def sync(self) -> None:
+        """Wait until all that was recorded before is on the disk.
+
+        Threads that wait at the same time share one fsync: on network homes it takes long.
+        """
+        wanted = self._written
+        with self._turn:
+            while self._synced < wanted:
+                if self._syncing:
+                    self._turn.wait()
+                else:
+                    self._sync_once()
+
+    def _sync_once(self) -> None:
+        """Called with the turn held; lets go of it while the disk works."""
+        self._syncing = True
+        upto = self._written
+        self._turn.release()
+        try:
+            self._guarded(lambda: os.fsync(self._handle))
+        finally:
+            self._turn.acquire()
+            self._syncing = False
+            self._turn.notify_all()
+        self._synced = max(self._synced, upto)
+
+    def close(self) -> None:
+        """Bring everything to the disk and let go of the file."""
+        try:
+            self.sync()
+        finally:
+            os.close(self._handle)
+
+    def _open(self) -> int:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
+        handle = os.open(self._path, flags, 0o644)
+        os.ftruncate(handle, end_of_last_line(self._path))
+        return handle
+
+    def _append(self, objects: list[dict[str, Any]]) -> None:
+        text = "".join(_as_line(obj) + "\n" for obj in objects)
+        self._guarded(lambda: _write_all(self._handle, text.encode()))
+        if self._synced == self._written:
+            self._due = time.monotonic() + _SOON_S
+        self._written += 1
+
+    def _guarded(self, act: Callable[[], _T]) -> _T:
+        try:
+            return act()
+        except OSError as error:
+            raise StateUnwritable(
+                f"{self._path} cannot be written: {error.strerror or error}",
+                hint="nothing more was sent than stands in it; make room or name another place "
+                "with --state (move the file there), then run the same command",
+            ) from None
+
+
+def _write_all(handle: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(handle, view) :]
