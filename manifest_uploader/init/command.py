@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from manifest_uploader.errors import UploaderError, UsageError
-from manifest_uploader.init import arguments, compose, gather, place, terminal, update
-from manifest_uploader.init.complete import Accepting, complete
+from manifest_uploader.init import arguments, compose, gather, paths, terminal, update
+from manifest_uploader.init.complete import AcceptDefaults, complete
 from manifest_uploader.init.gather import Gathered
+from manifest_uploader.init.notices import Notices
 from manifest_uploader.init.options import KINDS, Options, words_of
-from manifest_uploader.init.place import Place
-from manifest_uploader.init.told import Told
+from manifest_uploader.init.paths import Paths
 from manifest_uploader.manifest.model import Manifest
 from manifest_uploader.manifest.parser import parse
 from manifest_uploader.output.console import counted, say
@@ -40,7 +40,7 @@ def init(given: argparse.Namespace) -> int:
 
 
 def _init(options: Options) -> None:
-    there = place.find(options)
+    there = paths.find(options)
     options = _with_found_table(options)
     old = _existing(options)
     if old is not None:
@@ -49,15 +49,15 @@ def _init(options: Options) -> None:
     if asked:
         options = _completed(options, there)
     options = replace(options, kind=options.kind or KINDS[0])
-    told = Told()
+    notices = Notices()
     if old is None:
-        gathered = gather.gather(options, there, told, say_progress=say)
-        _write_new(options, there, gathered, told)
+        gathered = gather.gather(options, there, notices, say_progress=say)
+        _write_new(options, there, gathered, notices)
     else:
-        gathered = gather.gather(options, there, told, say_progress=say, known=old.known)
+        gathered = gather.gather(options, there, notices, say_progress=say, existing=old.existing)
         _write_more(options, old, gathered)
-        _tell_unnamed(options, old, told)
-    _say_noticed(told, options)
+        _tell_unnamed(options, old, notices)
+    _say_noticed(notices, options)
     _say_next(options, there, asked=asked)
 
 
@@ -70,7 +70,7 @@ class _Existing:
 
     data: bytes
     manifest: Manifest
-    known: gather.Known
+    existing: gather.ExistingManifest
     head: Options | None
     """The command in its head; None: there is none that can be read."""
 
@@ -97,17 +97,17 @@ def _existing(options: Options) -> _Existing | None:
     except OSError as error:
         raise UsageError(f"{quoted(options.output)} cannot be read: {error.strerror}") from None
     manifest, text = parse(data, options.output), data.decode("utf-8-sig")
-    known = gather.Known(
-        update.known(manifest, text),
+    existing = gather.ExistingManifest(
+        update.find_known_cases(manifest, text),
         manifest,
-        place.find(options).prefix(manifest),
-        update.addable(data),
+        paths.find(options).prefix(manifest),
+        update.read_case_texts(data),
     )
-    return _Existing(data, manifest, known, _head(text))
+    return _Existing(data, manifest, existing, _head(text))
 
 
 def _head(text: str) -> Options | None:
-    words = update.recalled(text)
+    words = update.recall_command(text)
     try:
         with contextlib.redirect_stderr(io.StringIO()):  # where argparse says what it cannot read
             return None if words is None else arguments.read(words)
@@ -115,7 +115,7 @@ def _head(text: str) -> Options | None:
         return None
 
 
-def _remembering(options: Options, old: _Existing, there: Place) -> Options:
+def _remembering(options: Options, old: _Existing, there: Paths) -> Options:
     """The options with the manifest's target, and what is missing from the command in its head.
 
     Raises:
@@ -130,11 +130,11 @@ def _remembering(options: Options, old: _Existing, there: Place) -> Options:
     then = old.head if options.missing else None
     if then is None:
         return options
-    folder = os.path.realpath(os.path.join(there.home, then.folder))  # noqa: PTH118
-    if folder != there.base or then.kind != kind:
+    folder = os.path.realpath(os.path.join(there.manifest_folder, then.folder))  # noqa: PTH118
+    if folder != there.folder or then.kind != kind:
         return options
     say(block("As the manifest's head says, with:", f"  {command_line(then)}"))
-    table = then.table and os.path.relpath(os.path.join(there.home, then.table))  # noqa: PTH118
+    table = then.table and os.path.relpath(os.path.join(there.manifest_folder, then.table))  # noqa: PTH118
     return _filled_up(options, replace(then, table=table))
 
 
@@ -169,16 +169,16 @@ def _with_found_table(options: Options) -> Options:
 # ── what is missing ─────────────────────────────────────────────────────────────────────────
 
 
-def _completed(options: Options, there: Place) -> Options:
+def _completed(options: Options, there: Paths) -> Options:
     """The options with what was missing, as a person answers.
 
     Raises:
         UsageError: nobody is there to answer; the hint is the command to type.
 
     """
-    if terminal.is_there():
+    if terminal.is_interactive():
         return complete(options, there, terminal.Terminal())
-    proposal = complete(options, there, Accepting())
+    proposal = complete(options, there, AcceptDefaults())
     line = command_line(proposal, update=options.update, force=options.force)
     raise UsageError(
         f"{' and '.join(options.missing)} missing, and nobody is at a terminal to be asked; "
@@ -196,21 +196,21 @@ def command_line(options: Options, *, update: bool = False, force: bool = False)
 # ── writing ─────────────────────────────────────────────────────────────────────────────────
 
 
-def _write_new(options: Options, there: Place, gathered: Gathered, told: Told) -> None:
+def _write_new(options: Options, there: Paths, gathered: Gathered, notices: Notices) -> None:
     root = there.root()
     head = compose.Head(
         kind=options.kind or KINDS[0],
         slug=options.slug or "",
         root=root,
-        words=shlex.join(words_of(there.from_home(options))),
+        command=shlex.join(words_of(there.as_typed_beside_manifest(options))),
         schema=there.schema(),
     )
-    data = compose.whole(head, gathered.entries).encode()
+    data = compose.manifest_text(head, gathered.entries).encode()
     parse(data, options.output)
     _write(options.output, data, anew=not options.force)
     say(f"{options.output}: {counted(len(gathered.entries), 'case')}{_filled(gathered)}")
     if root is None:
-        told.add(
+        notices.add(
             "the folder lies outside the manifest's folder, which names no 'root:' therefore; "
             "give every command where the files are",
             f"--root {shlex.quote(options.folder)}",
@@ -218,17 +218,17 @@ def _write_new(options: Options, there: Place, gathered: Gathered, told: Told) -
 
 
 def _write_more(options: Options, old: _Existing, gathered: Gathered) -> None:
-    if not gathered.entries and not gathered.more:
+    if not gathered.entries and not gathered.additions:
         say(f"{options.output}: nothing new; it stays as it is")
         return
-    data = update.extended(old.data, options.output, gathered.entries, gathered.more)
+    data = update.extend(old.data, options.output, gathered.entries, gathered.additions)
     _write(options.output, data, anew=False)
-    added = Told()
+    added = Notices()
     names = [entry.name for entry in gathered.entries]
     if names:
         cases = counted(len(names), "case")
         added.add(f"{options.output}: {cases} added{_filled(gathered)}", *names)
-    for one in gathered.more:
+    for one in gathered.additions:
         sockets = ", ".join(socket for socket, _ in one.sockets)
         sentence = f"{options.output}: sockets added to cases that it had"
         added.add(sentence, f"{one.name}: {sockets}")
@@ -236,13 +236,13 @@ def _write_more(options: Options, old: _Existing, gathered: Gathered) -> None:
     say(block(*(line.removeprefix("- ") for line in lines)))
 
 
-def _tell_unnamed(options: Options, old: _Existing, told: Told) -> None:
+def _tell_unnamed(options: Options, old: _Existing, notices: Notices) -> None:
     """Name the sockets that the next `--update` would not know of."""
     named = {one.socket for one in old.head.sockets} if old.head is not None else set()
     new = [one.socket for one in options.sockets if one.socket not in named]
     if old.head is not None and new:
         what = "sockets that the command in the manifest's head does not name: write them into it"
-        told.add(what, *new)
+        notices.add(what, *new)
 
 
 def _filled(gathered: Gathered) -> str:
@@ -272,13 +272,13 @@ def _write(output: str, data: bytes, *, anew: bool) -> None:
 # ── telling ─────────────────────────────────────────────────────────────────────────────────
 
 
-def _say_noticed(told: Told, options: Options) -> None:
-    lines = list(told.lines(everything=options.verbose))
+def _say_noticed(notices: Notices, options: Options) -> None:
+    lines = list(notices.lines(everything=options.verbose))
     if lines:
         say(block("Noticed:", *lines))
 
 
-def _say_next(options: Options, there: Place, *, asked: bool) -> None:
+def _say_next(options: Options, there: Paths, *, asked: bool) -> None:
     if asked:
         say(block("The same without asking:", f"  {command_line(options, force=options.force)}"))
     root = "" if there.root() is not None else f" --root {shlex.quote(options.folder)}"

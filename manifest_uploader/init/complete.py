@@ -1,4 +1,4 @@
-"""Options made whole: what was given, and for the rest what a person says of what was found."""
+"""Completes the options by asking about what is in the folder."""
 
 from __future__ import annotations
 
@@ -10,54 +10,54 @@ from manifest_uploader.errors import UploaderError, UsageError
 from manifest_uploader.init import ask, propose
 from manifest_uploader.init.ask import Person
 from manifest_uploader.init.options import NO_SLUG, Options
+from manifest_uploader.init.paths import Paths
 from manifest_uploader.init.patterns import Part, read_each
-from manifest_uploader.init.place import Place
 from manifest_uploader.init.table import Table
-from manifest_uploader.init.tree import Found, find_cases
+from manifest_uploader.init.tree import FoundCase, find_cases
 from manifest_uploader.text import quoted
 
 
-class Accepting:
-    """Takes every proposal without a word: what comes of it is the command to propose."""
+class AcceptDefaults:
+    """Accepts every default, to make up a command that can be proposed."""
 
     def tell(self, text: str) -> None:
-        """Nothing."""
+        """Ignore the text."""
 
     def ask(self, question: str, default: str = "") -> str:  # noqa: ARG002
-        """The proposal."""
+        """The default."""
         return default or NO_SLUG
 
     def refuse(self, error: UploaderError) -> None:
-        """Raise it: the proposal would be the same again."""
+        """Raise the error: the next answer would be the same."""
         raise error
 
 
 @dataclass(frozen=True, slots=True)
 class _Cases:
-    """What a pattern finds."""
+    """The cases that match a pattern."""
 
     each: str
     parts: tuple[Part, ...]
-    found: Sequence[Found]
+    found: Sequence[FoundCase]
 
 
-def complete(options: Options, place: Place, person: Person) -> Options:
-    """The options with nothing missing.
+def complete(options: Options, paths: Paths, person: Person) -> Options:
+    """The options with everything that was missing.
 
     Raises:
-        UsageError: nothing that could be a case or be in one is there, or the answers end.
+        UsageError: the folder has nothing for a case or a socket, or the input ends.
 
     """
     options = ask.ask_target(person, options)
-    cases = _ask_cases(options, place, person)
+    cases = _ask_cases(options, paths, person)
     options = replace(options, each=cases.each)
-    options, cases, table = _ask_table(options, cases, place, person)
+    options, cases, table = _ask_table(options, cases, paths, person)
     if not any(one.column is None for one in options.sockets):
-        slots = propose.likely_sockets(place.tree(options.table), cases.found)
-        wanted = tuple(ask.ask_sockets(person, slots, len(cases.found)))
-        options = replace(options, sockets=(*wanted, *options.sockets))
+        proposals = propose.propose_sockets(paths.tree(options.table), cases.found)
+        rules = tuple(ask.ask_sockets(person, proposals, len(cases.found)))
+        options = replace(options, sockets=(*rules, *options.sockets))
     if table is not None and not _uses_table(options):
-        columns = propose.likely_columns(table, options.keys)
+        columns = propose.propose_columns(table, options.keys)
         options = ask.ask_columns(person, columns, options)
     if not options.sockets:
         raise UsageError(
@@ -72,18 +72,20 @@ def _uses_table(options: Options) -> bool:
     return by_title or any(one.column is not None for one in options.sockets)
 
 
-def _ask_cases(options: Options, place: Place, person: Person) -> _Cases:
+def _ask_cases(options: Options, paths: Paths, person: Person) -> _Cases:
     if options.each:
-        return _cases(options.each, options, place)
-    likely = propose.likely_each(place.tree(options.table))
-    person.tell(_what_is_there(likely, options, place))
+        return _find_matching(options.each, options, paths)
+    likely = propose.propose_each(paths.tree(options.table))
+    person.tell(_describe_folder(likely, options, paths))
     question = "One case for each folder or file that fits"
-    return ask.until_right(person, question, likely, lambda text: _cases(text, options, place))
+    return ask.ask_until_valid(
+        person, question, likely, lambda text: _find_matching(text, options, paths)
+    )
 
 
-def _cases(each: str, options: Options, place: Place) -> _Cases:
+def _find_matching(each: str, options: Options, paths: Paths) -> _Cases:
     parts = read_each(each)
-    found = find_cases(place.tree(options.table), parts)
+    found = find_cases(paths.tree(options.table), parts)
     if not found:
         raise UsageError(
             f"nothing in {quoted(options.folder)} fits {quoted(each)}",
@@ -92,35 +94,35 @@ def _cases(each: str, options: Options, place: Place) -> _Cases:
     return _Cases(each, parts, found)
 
 
-def _what_is_there(likely: str, options: Options, place: Place) -> str:
+def _describe_folder(likely: str, options: Options, paths: Paths) -> str:
     try:
-        found = _cases(likely, options, place).found
+        found = _find_matching(likely, options, paths).found
     except UsageError:
         return f"{options.folder} holds nothing that looks like cases."
     names = [one.path for one in found]
-    few = ", ".join(names if len(names) <= 3 else [*names[:2], "…", names[-1]])  # noqa: PLR2004
-    return f"{options.folder}: {len(names)} fit {likely}: {few}"
+    shown = ", ".join(names if len(names) <= 3 else [*names[:2], "…", names[-1]])  # noqa: PLR2004
+    return f"{options.folder}: {len(names)} fit {likely}: {shown}"
 
 
 # ── tables ──────────────────────────────────────────────────────────────────────────────────
 
 
 def _ask_table(
-    options: Options, cases: _Cases, place: Place, person: Person
+    options: Options, cases: _Cases, paths: Paths, person: Person
 ) -> tuple[Options, _Cases, Table | None]:
-    """The options with a table and its key, where there is one that names the cases."""
+    """Add a table and its key to the options, if one names the cases."""
     if options.table is not None:
-        table = place.table(options)
-        return _with_key(options, cases, table, person), cases, table
-    for name in propose.tables_in(place.tree(None), cases.parts):
+        table = paths.table(options)
+        return _ask_key(options, cases, table, person), cases, table
+    for name in propose.tables_in(paths.tree(None), cases.parts):
         path = os.path.join(options.folder, name)  # noqa: PTH118  as the person typed it
         with_table = replace(options, table=path)
         try:
-            table = place.table(with_table)
+            table = paths.table(with_table)
         except UsageError as error:
             person.tell(f"{name}: {error.message}")
             continue
-        named, key = _naming(table, cases, with_table, place)
+        named, key = _find_key(table, cases, with_table, paths)
         if key is None:
             continue
         question = f"{name}: column '{key}' names the cases. Use this table"
@@ -129,30 +131,30 @@ def _ask_table(
     return options, cases, None
 
 
-def _naming(
-    table: Table, cases: _Cases, options: Options, place: Place
+def _find_key(
+    table: Table, cases: _Cases, options: Options, paths: Paths
 ) -> tuple[_Cases, str | None]:
-    """The column that names the cases; perhaps only by the part in which they differ."""
-    key = propose.likely_key(table, cases.found, cases.parts)
-    variable = propose.variable_each(cases.each)
+    """The column that names the cases, whole or by the part of the name in which they differ."""
+    key = propose.propose_key(table, cases.found, cases.parts)
+    variable = propose.each_with_case_name(cases.each)
     if key is not None or variable is None:
         return cases, key
-    named = _cases(variable, options, place)
+    named = _find_matching(variable, options, paths)
     for column in propose.key_columns(table):
         each = variable.replace("{case}", "{" + column + "}")
         if column.isidentifier() and propose.names_part(table, column, named.found):
-            return _cases(each, options, place), column
+            return _find_matching(each, options, paths), column
     return cases, None
 
 
-def _with_key(options: Options, cases: _Cases, table: Table, person: Person) -> Options:
+def _ask_key(options: Options, cases: _Cases, table: Table, person: Person) -> Options:
     if options.keys:
         return options
-    likely = propose.likely_key(table, cases.found, cases.parts) or ""
+    likely = propose.propose_key(table, cases.found, cases.parts) or ""
 
     def check(column: str) -> str:
         table.check_column(column)
         return column
 
     question = f"Which column of {table.name} names the cases"
-    return replace(options, keys=(ask.until_right(person, question, likely, check),))
+    return replace(options, keys=(ask.ask_until_valid(person, question, likely, check),))

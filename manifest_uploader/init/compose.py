@@ -1,6 +1,6 @@
-"""The text of a manifest, for a person who reads it for the first time.
+"""Writes the text of a manifest for someone who reads one for the first time.
 
-Invariant: every YAML reader, and the manifest's own, reads each text as the text that was meant.
+Invariant: every YAML reader, the manifest's own included, reads each text as it was meant.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from manifest_uploader.text import printable
 _PLAIN: Final = re.compile(r"[^\W\d_](?:[\w ./()+,*-]*[\w./()+,*-])?")
 _WORDS: Final = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 _SIMPLE: Final = re.compile(r"[ !#-\[\]-~\xa1-\u05ff]*")
-"""Stands in double quotes as it is: no quote, no backslash, nothing that does not show."""
+"""Needs no escapes in double quotes: no quote, no backslash, nothing invisible."""
 
 
-# ── what is said ────────────────────────────────────────────────────────────────────────────
+# ── the contents ────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +32,18 @@ class OneFile:
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """`files:` with one pattern, folder or path, or with a list of them."""
+    """`files:` with one pattern, folder or path, or a list of them."""
 
     paths: tuple[str, ...]
 
 
 Source: TypeAlias = OneFile | Files | str | int | float | bool
-"""A text, a number or a boolean is the value itself."""
+"""Where a socket's value comes from; a text, number or boolean is the value itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One of several things that could be a socket's; a person has to choose."""
+    """One of several sources for a socket, among which the user has to choose."""
 
     source: OneFile | Files
     label: str
@@ -57,24 +57,24 @@ class Entry:
     title: str | None = None
     order: int | None = None
     sockets: tuple[tuple[str, Source], ...] = ()
-    open: tuple[tuple[str, tuple[Choice, ...]], ...] = ()
-    """Sockets that are left out until a person chooses."""
-    remarks: tuple[str, ...] = ()
+    undecided: tuple[tuple[str, tuple[Choice, ...]], ...] = ()
+    """Sockets that are left out until the user chooses."""
+    comments: tuple[str, ...] = ()
     """What else is left out, and why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What stands before the cases."""
+    """The part of a manifest before the cases."""
 
     kind: str
     slug: str
     root: str | None
-    """None: the files lie outside the manifest's folder."""
-    words: str
+    """None if the files lie outside the manifest's folder."""
+    command: str
     """The command that wrote the manifest."""
     schema: str | None
-    """Where the schema lies, as the editor finds it; None: it is not there yet."""
+    """The path of the schema, relative to the manifest; None if there is no such file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +86,14 @@ class Layout:
     step: int = 2
     line_end: str = "\n"
     gap: bool = True
-    """There is an empty line between two cases."""
+    """Whether an empty line separates the cases."""
 
 
 # ── scalars ─────────────────────────────────────────────────────────────────────────────────
 
 
 def scalar(value: str | float | bool) -> str:  # noqa: FBT001
-    """The value as YAML: a text in quotes wherever it could be read as something else."""
+    """The value as YAML; a text is quoted if it could be read as anything else."""
     if not isinstance(value, str):
         return json.dumps(value)
     if _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
@@ -114,13 +114,13 @@ def _escaped(character: str) -> str:
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"  # noqa: PLR2004
 
 
-def remark(text: str) -> str:
-    """A comment: one line, whatever names are in it."""
-    return f"# {''.join(map(_shown, printable(text)))}"
-
-
-def _shown(character: str) -> str:
-    return character if character.isprintable() else f"\\u{ord(character):04x}"
+def comment(text: str) -> str:
+    """The text as a comment of one line; characters that do not print are escaped."""
+    shown = (
+        character if character.isprintable() else f"\\u{ord(character):04x}"
+        for character in printable(text)
+    )
+    return f"# {''.join(shown)}"
 
 
 # ── the head ────────────────────────────────────────────────────────────────────────────────
@@ -135,7 +135,7 @@ def head_lines(head: Head) -> Iterator[str]:
     yield "#"
     yield "# Written by this command; with --update it adds what is new and keeps your changes:"
     yield "#"
-    yield remark(f"    {head.words}")
+    yield comment(f"    {head.command}")
     yield "#"
     yield "version: 1"
     yield "target:"
@@ -149,12 +149,12 @@ def head_lines(head: Head) -> Iterator[str]:
     yield "cases:"
 
 
-def whole(head: Head, entries: Iterable[Entry]) -> str:
+def manifest_text(head: Head, entries: Iterable[Entry]) -> str:
     """The text of a new manifest."""
     layout = Layout()
     blocks = [
-        "\n".join(case_lines(entry, layout, explained=not place))
-        for place, entry in enumerate(entries)
+        "\n".join(case_lines(entry, layout, explained=not index))
+        for index, entry in enumerate(entries)
     ]
     return "\n".join(head_lines(head)) + "\n" + "\n\n".join(blocks) + "\n"
 
@@ -162,7 +162,7 @@ def whole(head: Head, entries: Iterable[Entry]) -> str:
 # ── cases ───────────────────────────────────────────────────────────────────────────────────
 
 
-_EXPLAINED: Final = {
+_EXPLANATIONS: Final = {
     "name": "how the uploader speaks of the case; unique",
     "title": "what readers see; unique; without it they see the name",
     "order": "the place in the readers' worklist",
@@ -172,30 +172,31 @@ _EXPLAINED: Final = {
 
 @dataclass(slots=True)
 class _Lines:
-    """Lines under way, with the explanations of the first case."""
+    """The lines of a case so far; those of the first case explain its keys."""
 
     layout: Layout
     explained: bool
     lines: list[str] = field(default_factory=list)
 
-    def key(self, depth: int, key: str, text: str = "", *, open_: bool = False) -> None:
-        """`key: text` at a depth of keys."""
-        why = _EXPLAINED.get(key, "") if self.explained and depth == 0 else ""
-        self.line(depth, f"{key}:{' ' * bool(text)}{text}{' # ' * bool(why)}{why}", open_=open_)
+    def key(self, depth: int, key: str, text: str = "", *, commented: bool = False) -> None:
+        """Add `key: text`, indented by a number of steps."""
+        why = _EXPLANATIONS.get(key, "") if self.explained and depth == 0 else ""
+        line = f"{key}:{' ' * bool(text)}{text}{' # ' * bool(why)}{why}"
+        self.line(depth, line, commented=commented)
 
-    def line(self, depth: int, text: str, *, open_: bool = False) -> None:
-        """A line at a depth; an open one is a comment until a person takes the `# ` away."""
+    def line(self, depth: int, text: str, *, commented: bool = False) -> None:
+        """Add an indented line; a commented one becomes valid when its `# ` is removed."""
         step = " " * self.layout.step
-        before = f"{step}# {step * (depth - 1)}" if open_ else step * depth
-        self.lines.append(" " * self.layout.keys + before + text)
+        indent = f"{step}# {step * (depth - 1)}" if commented else step * depth
+        self.lines.append(" " * self.layout.keys + indent + text)
 
     def comment(self, depth: int, text: str) -> None:
-        """A line for people."""
-        self.line(depth, remark(text))
+        """Add an indented comment."""
+        self.line(depth, comment(text))
 
 
 def case_lines(entry: Entry, layout: Layout, *, explained: bool = False) -> list[str]:
-    """The lines of one case, its dash included."""
+    """The lines of one case, including its dash."""
     lines = _Lines(layout, explained)
     lines.key(0, "name", scalar(entry.name))
     if entry.title is not None:
@@ -205,9 +206,9 @@ def case_lines(entry: Entry, layout: Layout, *, explained: bool = False) -> list
     lines.key(0, "sockets")
     for socket, source in entry.sockets:
         _add_source(lines, socket, source)
-    for text in entry.remarks:
+    for text in entry.comments:
         lines.comment(1, text)
-    for socket, choices in entry.open:
+    for socket, choices in entry.undecided:
         _add_choices(lines, socket, choices)
     first = lines.lines[0][layout.keys :]
     dash = " " * layout.dash + "-" + " " * (layout.keys - layout.dash - 1)
@@ -217,34 +218,34 @@ def case_lines(entry: Entry, layout: Layout, *, explained: bool = False) -> list
 def socket_lines(
     sockets: Iterable[tuple[str, Source]], column: int, layout: Layout
 ) -> Iterator[str]:
-    """The lines of sockets for a case that is there, with their names at a column."""
+    """The lines of sockets to add to an existing case, with their slugs at a column."""
     lines = _Lines(Layout(keys=0, step=layout.step), explained=False)
     for socket, source in sockets:
         _add_source(lines, socket, source)
     return (" " * column + line[layout.step :] for line in lines.lines)
 
 
-def _add_source(lines: _Lines, socket: str, source: Source, *, open_: bool = False) -> None:
+def _add_source(lines: _Lines, socket: str, source: Source, *, commented: bool = False) -> None:
     match source:
         case OneFile(path):
-            lines.key(1, socket, open_=open_)
-            lines.key(2, "file", scalar(path), open_=open_)
+            lines.key(1, socket, commented=commented)
+            lines.key(2, "file", scalar(path), commented=commented)
         case Files((path,)):
-            lines.key(1, socket, open_=open_)
-            lines.key(2, "files", scalar(path), open_=open_)
+            lines.key(1, socket, commented=commented)
+            lines.key(2, "files", scalar(path), commented=commented)
         case Files(paths):
-            lines.key(1, socket, open_=open_)
-            lines.key(2, "files", open_=open_)
+            lines.key(1, socket, commented=commented)
+            lines.key(2, "files", commented=commented)
             for path in paths:
-                lines.line(3, f"- {scalar(path)}", open_=open_)
+                lines.line(3, f"- {scalar(path)}", commented=commented)
         case value:
-            lines.key(1, socket, scalar(value), open_=open_)
+            lines.key(1, socket, scalar(value), commented=commented)
 
 
 def _add_choices(lines: _Lines, socket: str, choices: tuple[Choice, ...]) -> None:
-    """All of them as comments: a person takes the `# ` before one of them away."""
+    """Add all choices as comments; the user removes the `# ` before the lines of one of them."""
     what = f"{socket}: {len(choices)} fit; choose one and remove the '# ' before its lines"
     lines.comment(1, what)
     for choice in choices:
         lines.comment(1, f"({choice.label})")
-        _add_source(lines, socket, choice.source, open_=True)
+        _add_source(lines, socket, choice.source, commented=True)

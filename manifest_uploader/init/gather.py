@@ -1,4 +1,4 @@
-"""All cases of the folder as entries, and everything that was noticed on the way."""
+"""Makes the entries of all cases in the folder, and notices what is odd about them."""
 
 from __future__ import annotations
 
@@ -6,99 +6,131 @@ import fnmatch
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from manifest_uploader.errors import UsageError
 from manifest_uploader.init import update
+from manifest_uploader.init.additions import CaseIndex, find_additions
 from manifest_uploader.init.compose import Entry
-from manifest_uploader.init.entries import Maker, in_short, with_free_titles
-from manifest_uploader.init.lacking import Owners, find_more
-from manifest_uploader.init.names import made_unique, made_valid, raw_name
+from manifest_uploader.init.entries import EntryMaker, summarize
+from manifest_uploader.init.names import make_unique, make_valid, raw_name
+from manifest_uploader.init.notices import Notices
 from manifest_uploader.init.options import Options
+from manifest_uploader.init.paths import Paths
 from manifest_uploader.init.patterns import Part, check_names, names_in, read_each
-from manifest_uploader.init.place import Place
-from manifest_uploader.init.table import Table, by_key, text_of, typed
-from manifest_uploader.init.told import Told
-from manifest_uploader.init.tree import Found, Leftover, find_cases
-from manifest_uploader.manifest.model import FileValue, Manifest
+from manifest_uploader.init.table import Table, cell_text, index_rows, parse_cell
+from manifest_uploader.init.tree import FoundCase, Leftovers, find_cases
+from manifest_uploader.manifest.model import Manifest
 from manifest_uploader.text import block, quoted
 
-_EVERY_S = 5.0
-"""Between two words on how far it is."""
+_PROGRESS_EVERY_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """What the manifest has already that is to be added to."""
+class ExistingManifest:
+    """The manifest to add to."""
 
-    has: update.Known
+    known: update.KnownCases
     manifest: Manifest
     prefix: str
-    """What stands before the folder's paths there."""
+    """What its paths have before those of the folder."""
     texts: Sequence[update.CaseText]
-    """How its cases are written."""
+    """How its cases are written, in order."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """The cases to write."""
+    """What to write into the manifest."""
 
     entries: tuple[Entry, ...]
-    more: tuple[update.More, ...] = ()
-    """For cases that the manifest has."""
+    """Of new cases."""
+    additions: tuple[update.Addition, ...] = ()
+    """To cases that the manifest has."""
 
     def counts(self) -> Counter[str]:
-        """How many cases have something for a socket."""
+        """For each socket, how many entries have something for it."""
         return Counter(socket for entry in self.entries for socket, _ in entry.sockets)
 
 
 def gather(
     options: Options,
-    there: Place,
-    told: Told,
+    paths: Paths,
+    notices: Notices,
     *,
     say_progress: Callable[[str], None],
-    known: Known | None = None,
+    existing: ExistingManifest | None = None,
 ) -> Gathered:
-    """The entries of all cases that are not known yet, in the order of the folder; and more.
+    """The entries of new cases, in the folder's order, and additions to existing ones.
 
     Raises:
-        UsageError: nothing fits, or the table does not fit the cases.
+        UsageError: nothing matches, or the table does not fit the cases.
 
     """
     each = read_each(options.each or "")
-    table = there.table(options) if options.table is not None else None
-    _check(options, each, table)
-    tree = there.tree(options.table)
+    table = paths.table(options) if options.table is not None else None
+    _check_names(options, each, table)
+    tree = paths.tree(options.table)
     cases = find_cases(tree, each)
-    keyed = by_key(table, options.keys) if table is not None else None
-    prefix = known.prefix if known is not None else ""
-    maker = Maker(options, each, tree, prefix, told, table, keyed)
-    new, old = _sorted(cases, known, prefix, each)
-    maker.meet(old)
-    named = _named(new, each, known, told)
-    entries = list(_made(maker, named, say_progress))
-    more = _found_more(maker, old, known)
-    _tell_rows(maker, cases, told)
-    if known is not None:
-        _tell_gone(known, old, prefix, each, told)
-    elif not entries:
-        _tell_left(tree.left, maker.insides.used, told)
-        raise _nothing(options, cases, told)
-    _tell_left(tree.left, {*maker.insides.used, *_known_paths(known, prefix)}, told)
-    taken = set(known.has.titles) if known else set()
-    return Gathered(tuple(with_free_titles(entries, taken, told)), more)
+    rows_by_key = index_rows(table, options.keys) if table is not None else None
+    prefix = existing.prefix if existing is not None else ""
+    maker = EntryMaker(options, each, tree, prefix, notices, table, rows_by_key)
+    new: list[FoundCase] = []
+    old: list[FoundCase] = []
+    for case in cases:
+        (old if _is_known(case, existing, each) else new).append(case)
+    maker.mark_rows_used(old)
+    named = _name_cases(new, each, existing, notices)
+    entries = list(_make_entries(maker, named, say_progress))
+    additions: tuple[update.Addition, ...] = ()
+    known_paths: set[str] = set()
+    if existing is not None:
+        index = CaseIndex(existing.manifest, prefix)
+        additions = tuple(find_additions(maker, old, index, existing.texts))
+        paths_below = (path for path in existing.known.paths if path.startswith(prefix))
+        known_paths = {path.removeprefix(prefix) for path in paths_below}
+    _note_table(maker, cases, notices)
+    if existing is not None:
+        _note_missing_cases(existing, old, each, notices)
+    _note_leftovers(tree.leftovers, {*maker.opener.used, *known_paths}, notices)
+    if existing is None and not entries:
+        raise _nothing_to_write(options, cases, notices)
+    taken = set(existing.known.titles) if existing else set()
+    return Gathered(tuple(_with_unique_titles(entries, taken, notices)), additions)
 
 
-def _found_more(maker: Maker, old: Sequence[Found], known: Known | None) -> tuple[update.More, ...]:
-    if known is None:
-        return ()
-    owners = Owners(known.manifest, known.prefix)
-    return tuple(find_more(maker, old, owners, known.texts))
+def _check_names(options: Options, each: tuple[Part, ...], table: Table | None) -> None:
+    """Raise UsageError for a column or a name in `{}` that does not exist."""
+    columns = [rule.column for rule in options.sockets if rule.column is not None]
+    title = options.title or ""
+    if title.startswith("@"):
+        columns.append(title[1:].strip())
+    if table is not None:
+        for column in [*columns, *([options.order] if options.order else [])]:
+            table.check_column(column)
+    names = ["name", *(name for part in each for name in names_in(part.text))]
+    for rule in options.sockets:
+        check_names(rule.pattern, names, "--socket")
+    if not title.startswith("@"):
+        check_names(title, [*names, *(filter(None, table.columns) if table else ())], "--title")
 
 
-def _nothing(options: Options, cases: Sequence[Found], told: Told) -> UsageError:
-    lines = list(told.lines(everything=options.verbose))
+def _make_entries(
+    maker: EntryMaker,
+    named: Sequence[tuple[FoundCase, str]],
+    say_progress: Callable[[str], None],
+) -> Iterator[Entry]:
+    last = time.monotonic()
+    for count, (case, name) in enumerate(named):
+        if time.monotonic() - last > _PROGRESS_EVERY_S:
+            last = time.monotonic()
+            say_progress(f"looked into {count} of {len(named)} cases")
+        entry = maker.entry(case, name)
+        if entry is not None:
+            yield entry
+
+
+def _nothing_to_write(options: Options, cases: Sequence[FoundCase], notices: Notices) -> UsageError:
+    lines = list(notices.lines(everything=options.verbose))
     noticed = ". Noticed:" if lines else ""
     if not cases:
         hint = 'give --each a pattern such as "patient-*" or "*.mha", relative to the folder'
@@ -110,178 +142,154 @@ def _nothing(options: Options, cases: Sequence[Found], told: Told) -> UsageError
     )
 
 
-def _check(options: Options, each: tuple[Part, ...], table: Table | None) -> None:
-    """Refuse columns and names that are not there; raises UsageError."""
-    columns = [one.column for one in options.sockets if one.column is not None]
-    title = options.title or ""
-    if title.startswith("@"):
-        columns.append(title[1:].strip())
-    if table is not None:
-        for column in [*columns, *([options.order] if options.order else [])]:
-            table.check_column(column)
-    names = ["name", *(name for part in each for name in names_in(part.text))]
-    for one in options.sockets:
-        check_names(one.pattern, names, "--socket")
-    if not title.startswith("@"):
-        check_names(title, [*names, *(filter(None, table.columns) if table else ())], "--title")
+# ── new and existing cases ──────────────────────────────────────────────────────────────────
 
 
-def _made(
-    maker: Maker, named: Sequence[tuple[Found, str]], say_progress: Callable[[str], None]
-) -> Iterator[Entry]:
-    last = time.monotonic()
-    for count, (found, name) in enumerate(named):
-        if time.monotonic() - last > _EVERY_S:
-            last = time.monotonic()
-            say_progress(f"looked into {count} of {len(named)} cases")
-        entry = maker.entry(found, name)
-        if entry is not None:
-            yield entry
-
-
-# ── names ───────────────────────────────────────────────────────────────────────────────────
-
-
-def _named(
-    cases: Sequence[Found], each: tuple[Part, ...], known: Known | None, told: Told
-) -> list[tuple[Found, str]]:
-    taken = set(known.has.names) if known else set()
+def _name_cases(
+    cases: Sequence[FoundCase],
+    each: tuple[Part, ...],
+    existing: ExistingManifest | None,
+    notices: Notices,
+) -> list[tuple[FoundCase, str]]:
+    taken = set(existing.known.names) if existing else set()
     named = []
-    for found in cases:
-        raw = raw_name(found, each)
-        name = made_unique(made_valid(raw), taken)
+    for case in cases:
+        raw = raw_name(case, each)
+        name = make_unique(make_valid(raw), taken)
         taken.add(name)
         if name != raw:
-            told.add("names that were altered to be names of cases", f"{found.path} -> {name}")
-        named.append((found, name))
+            notices.add("names that were altered to be names of cases", f"{case.path} -> {name}")
+        named.append((case, name))
     return named
 
 
-# ── what a manifest has already ─────────────────────────────────────────────────────────────
+def _with_unique_titles(
+    entries: Sequence[Entry], taken: set[str], notices: Notices
+) -> Iterator[Entry]:
+    """The entries with unique titles; `taken` holds the manifest's titles and is added to."""
+    names = {entry.name for entry in entries if entry.title is None}
+    for entry in entries:
+        title = entry.title
+        if title is not None and (title in taken or title in names):
+            what = "titles that another case has; readers see the name"
+            notices.add(what, f"{entry.name}: {title}")
+            title = None
+        if (title or entry.name) in taken:
+            number = next(n for n in range(2, 10**9) if f"{entry.name} ({n})" not in taken)
+            title = f"{entry.name} ({number})"
+        taken.add(title or entry.name)
+        yield replace(entry, title=title)
 
 
-def _sorted(
-    cases: Sequence[Found], known: Known | None, prefix: str, each: tuple[Part, ...]
-) -> tuple[list[Found], list[Found]]:
-    """The cases that are new, and those that the manifest has."""
-    if known is None:
-        return list(cases), []
-    new: list[Found] = []
-    old: list[Found] = []
-    for found in cases:
-        (old if _is_known(found, known, prefix, each) else new).append(found)
-    return new, old
-
-
-def _is_known(found: Found, known: Known, prefix: str, each: tuple[Part, ...]) -> bool:
-    """Whether the manifest names its files, or a case of its name that has none."""
-    if prefix + found.path in known.has.paths:
+def _is_known(case: FoundCase, existing: ExistingManifest | None, each: tuple[Part, ...]) -> bool:
+    """Whether the manifest has the case's files, or a case of its name without files."""
+    if existing is None:
+        return False
+    path = existing.prefix + case.path
+    if path in existing.known.paths:
         return True
-    name = made_valid(raw_name(found, each))
-    globs = known.has.globs.get(name, ())
-    return name in known.has.without_files or any(
-        fnmatch.fnmatchcase(prefix + found.path, glob) for glob in globs
-    )
+    name = make_valid(raw_name(case, each))
+    globs = existing.known.globs.get(name, ())
+    is_named = name in existing.known.without_files
+    return is_named or any(fnmatch.fnmatchcase(path, glob) for glob in globs)
 
 
-def _known_paths(known: Known | None, prefix: str) -> set[str]:
-    paths = known.has.paths if known else ()
-    return {path.removeprefix(prefix) for path in paths if path.startswith(prefix)}
-
-
-def _tell_gone(
-    known: Known, old: Sequence[Found], prefix: str, each: tuple[Part, ...], told: Told
+def _note_missing_cases(
+    existing: ExistingManifest, old: Sequence[FoundCase], each: tuple[Part, ...], notices: Notices
 ) -> None:
-    """Name the cases of the manifest of which nothing was found in the folder."""
-    there = {prefix + found.path for found in old}
-    names = {made_valid(raw_name(found, each)) for found in old}
-    for case in known.manifest.cases:
-        paths = {path for one in case.values if isinstance(one, FileValue) for path in one.paths}
-        inside = any(path.startswith(prefix) for path in paths)
-        above = {start for path in paths for start in update.starts(path)}
-        if inside and case.name not in names and not above & there:
-            told.add("cases of the manifest that fit --each no longer, and stay in it", case.name)
+    """Name the manifest's cases whose files lie in the folder but were not found."""
+    found_paths = {existing.prefix + case.path for case in old}
+    found_names = {make_valid(raw_name(case, each)) for case in old}
+    for case in existing.manifest.cases:
+        paths = set(update.file_paths(case))
+        is_inside = any(path.startswith(existing.prefix) for path in paths)
+        parents = {parent for path in paths for parent in update.path_and_parents(path)}
+        if is_inside and case.name not in found_names and not parents & found_paths:
+            notices.add(
+                "cases of the manifest that fit --each no longer, and stay in it", case.name
+            )
 
 
 # ── the table ───────────────────────────────────────────────────────────────────────────────
 
 
-def _tell_rows(maker: Maker, cases: Sequence[Found], told: Told) -> None:
-    table, keyed = maker.table, maker.keyed
-    if table is None or keyed is None:
+def _note_table(maker: EntryMaker, cases: Sequence[FoundCase], notices: Notices) -> None:
+    """Name the rows and cells that are not used; raises UsageError if no row fits a case."""
+    table, rows_by_key = maker.table, maker.rows_by_key
+    if table is None or rows_by_key is None:
         return
-    if cases and not maker.met:
-        raise _no_row_fits(maker, cases)
-    for key, lines in keyed.twice.items():
-        told.add(
+    if cases and not maker.used_keys:
+        raise _no_row_fits(maker, table, cases)
+    for key, lines in rows_by_key.conflicting.items():
+        notices.add(
             f"rows of {table.name} with the same key that do not say the same: none is used",
             f"{', '.join(key)} (lines {', '.join(map(str, lines))})",
         )
-    for key, row in keyed.rows.items():
-        if key not in maker.met:
-            told.add(f"rows of {table.name} without a case", f"{', '.join(key)} (line {row.line})")
-    if keyed.without:
+    for key, row in rows_by_key.rows.items():
+        if key not in maker.used_keys:
+            what = f"rows of {table.name} without a case"
+            notices.add(what, f"{', '.join(key)} (line {row.line})")
+    if rows_by_key.without_key:
         columns = " or ".join(map(quoted, maker.options.keys))
-        where = [f"line {line}" for line in keyed.without]
-        told.add(f"rows of {table.name} without {columns}", *where)
-    for sentence in table.told:
-        told.add(sentence)
-    for one in maker.options.sockets:
-        if one.column is not None:
-            _tell_mixed(table, one.column, told)
+        where = [f"line {line}" for line in rows_by_key.without_key]
+        notices.add(f"rows of {table.name} without {columns}", *where)
+    for sentence in table.notices:
+        notices.add(sentence)
+    for rule in maker.options.sockets:
+        if rule.column is not None:
+            _note_mixed_cells(table, rule.column, notices)
 
 
-def _tell_mixed(table: Table, column: str, told: Told) -> None:
-    """Name the cells that are of another kind than most: a socket takes one kind."""
+def _note_mixed_cells(table: Table, column: str, notices: Notices) -> None:
+    """Name the cells whose type differs from that of most: a socket takes one type."""
     cells = [
-        (row.line, typed(row.cells[column], decimal_comma=table.decimal_comma))
+        (row.line, parse_cell(row.cells[column], decimal_comma=table.decimal_comma))
         for row in table.rows
         if row.cells[column] != ""
     ]
-    kinds = Counter(_kind(cell) for _, cell in cells)
-    if len(kinds) < 2:  # noqa: PLR2004
+    types = Counter(_type_word(cell) for _, cell in cells)
+    if len(types) < 2:  # noqa: PLR2004
         return
-    most = kinds.most_common(1)[0][0]
+    most = types.most_common(1)[0][0]
     for line, cell in cells:
-        if _kind(cell) != most:
+        if _type_word(cell) != most:
             what = f"cells of {table.name}, column {quoted(column)}, that are no {most} as most are"
-            told.add(what, f"{quoted(text_of(cell))} (line {line}) is {_kind(cell)}")
+            notices.add(what, f"{quoted(cell_text(cell))} (line {line}) is {_type_word(cell)}")
 
 
-def _kind(cell: object) -> str:
+def _type_word(cell: object) -> str:
     if isinstance(cell, bool):
         return "boolean"
     return "number" if isinstance(cell, int | float) else "text"
 
 
-def _no_row_fits(maker: Maker, cases: Sequence[Found]) -> UsageError:
-    assert maker.table is not None, "there is a table"
-    if not maker.table.rows:
-        hint = "; ".join(maker.table.told) or "nothing stands below its header"
-        return UsageError(f"{maker.table.name} has no row that can be used", hint=hint)
+def _no_row_fits(maker: EntryMaker, table: Table, cases: Sequence[FoundCase]) -> UsageError:
+    if not table.rows:
+        hint = "; ".join(table.notices) or "nothing stands below its header"
+        return UsageError(f"{table.name} has no row that can be used", hint=hint)
     keys = maker.options.keys
-    cells = [", ".join(text_of(row.cells[key]) for key in keys) for row in maker.table.rows[:3]]
-    names = [raw_name(found, maker.each) for found in cases[:3]]
+    cells = [", ".join(cell_text(row.cells[key]) for key in keys) for row in table.rows[:3]]
+    names = [raw_name(case, maker.each) for case in cases[:3]]
     return UsageError(
-        f"no row of {maker.table.name} fits a case: {' and '.join(keys)} says "
+        f"no row of {table.name} fits a case: {' and '.join(keys)} says "
         f"{', '.join(map(quoted, cells))}, the cases are {', '.join(map(quoted, names))}",
         hint=f'where the column has only a part of the name: --each "patient-{{{keys[0]}}}"',
     )
 
 
-# ── what is left ────────────────────────────────────────────────────────────────────────────
+# ── the rest of the folder ──────────────────────────────────────────────────────────────────
 
 
-def _tell_left(left: Leftover, used: set[str], told: Told) -> None:
-    others = [path for path in left.others if path.rstrip("/") not in used]
+def _note_leftovers(leftovers: Leftovers, used: set[str], notices: Notices) -> None:
+    others = [path for path in leftovers.others if path.rstrip("/") not in used]
     sentences = {
-        "what fits no case": list(in_short(others)),
-        "links that lead nowhere (their content may have to be fetched first)": left.broken,
-        "links to folders that are found in other ways, and are not followed": left.links,
-        "neither files nor folders, and never sent": left.special,
-        "folders that cannot be read": left.unreadable,
-        "never sent: hidden files, and what systems leave behind": left.ignored,
+        "what fits no case": list(summarize(others)),
+        "links that lead nowhere (their content may have to be fetched first)": leftovers.broken,
+        "links to folders that are found in other ways, and are not followed": leftovers.links,
+        "neither files nor folders, and never sent": leftovers.special,
+        "folders that cannot be read": leftovers.unreadable,
+        "never sent: hidden files, and what systems leave behind": leftovers.ignored,
     }
     for sentence, names in sentences.items():
         if names:
-            told.add(sentence, *names)
+            notices.add(sentence, *names)

@@ -1,4 +1,4 @@
-"""What a person asked `uploader init` for, and the command line that says the same."""
+"""The options of `uploader init`, and the command line that stands for them."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ from manifest_uploader.text import did_you_mean, quoted
 
 KINDS: Final = ("reader-study", "archive")
 NO_SLUG: Final = "SLUG"
-"""Stands in a proposed command for what only the person knows."""
+"""A placeholder in a proposed command."""
 _SLUG: Final = re.compile(r"[A-Za-z0-9_-]+")
 _SOCKET: Final = re.compile(r"[a-z0-9_-]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What shall come into one socket."""
+class SocketRule:
+    """Says where the value of one socket comes from."""
 
     socket: str
     pattern: str = ""
-    """Of files, relative to the case; empty: the file that is the case, or the column."""
+    """Of files, relative to the case; empty for a column, and for a case that is the file."""
     column: str | None = None
     """Of the table."""
     series: str | None = None
-    """A pattern that the series' description fits; None: there is only one series."""
+    """A pattern for the description of the DICOM series; None if there is only one series."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The whole command line; what is empty or None was not given."""
+    """The command line; empty values and None stand for options that were not given."""
 
     folder: str
     output: str = "manifest.yaml"
     kind: str | None = None
     slug: str | None = None
     each: str | None = None
-    sockets: tuple[Wanted, ...] = ()
+    sockets: tuple[SocketRule, ...] = ()
     recalled: frozenset[str] = frozenset()
-    """Those of the sockets that only the head of the manifest names."""
+    """Sockets that are named only by the command in the manifest's head."""
     table: str | None = None
     keys: tuple[str, ...] = ()
     sheet: str | None = None
@@ -55,17 +55,17 @@ class Options:
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """What has to be known and was not given."""
-        given = {"--slug": self.slug, "--each": self.each, "--socket": self.sockets}
-        missing = [name for name, value in given.items() if not value]
+        """The required options that were not given."""
+        required = {"--slug": self.slug, "--each": self.each, "--socket": self.sockets}
+        missing = [name for name, value in required.items() if not value]
         return (*missing, *(["--key"] if self.table and not self.keys else []))
 
 
-def read_socket(text: str) -> Wanted:
-    """`ct-image=ct/*.dcm`, `some-score=@score`, or `ct-image` alone: the file that is the case.
+def read_socket(text: str) -> SocketRule:
+    """Read `ct-image=ct/*.dcm`, `some-score=@score`, or `ct-image` for a case that is a file.
 
     Raises:
-        UsageError: it is none of these.
+        UsageError: the text is none of these.
 
     """
     socket, equals, what = text.partition("=")
@@ -80,12 +80,12 @@ def read_socket(text: str) -> Wanted:
             hint=f'as in --socket "{socket}=ct/*.dcm", or --socket "{socket}=@column"',
         )
     if what.startswith("@"):
-        return Wanted(socket, column=what[1:].strip())
-    return Wanted(socket, _tidy(what))
+        return SocketRule(socket, column=what[1:].strip())
+    return SocketRule(socket, _tidy(what))
 
 
 def _tidy(pattern: str) -> str:
-    """The pattern of files without a `./` before it or a `/` behind."""
+    """The pattern without a leading `./` or a trailing `/`."""
     if "\\" in pattern:
         hint = f"write it with '/': {quoted(pattern.replace(chr(92), '/'))}"
         raise UsageError(f"{quoted(pattern)} has backslashes", hint=hint)
@@ -96,18 +96,18 @@ def _tidy(pattern: str) -> str:
 
 
 def read_column(text: str, option: str) -> str:
-    """The column of `--order @rank`; raises UsageError if there is no `@`."""
+    """The column in `--order @rank`; raises UsageError if the `@` is missing."""
     if not text.startswith("@") or not text[1:].strip():
         hint = f"write --{option} @{text}" if text else f"as in --{option} @rank"
         raise UsageError(f"--{option} names a column of the table with an '@'", hint=hint)
     return text[1:].strip()
 
 
-def choose_series(sockets: tuple[Wanted, ...], chosen: list[str]) -> tuple[Wanted, ...]:
-    """The sockets with the series that `--series SOCKET=DESCRIPTION` names for them.
+def choose_series(sockets: tuple[SocketRule, ...], chosen: list[str]) -> tuple[SocketRule, ...]:
+    """Add the series of `--series SOCKET=DESCRIPTION` to the rules of the sockets.
 
     Raises:
-        UsageError: there is no such socket.
+        UsageError: no rule for files has such a socket.
 
     """
     named = dict(_series_choice(text) for text in chosen)
@@ -117,7 +117,7 @@ def choose_series(sockets: tuple[Wanted, ...], chosen: list[str]) -> tuple[Wante
             hint = did_you_mean(socket, known) or 'as in --series "ct-image=*thorax*"'
             raise UsageError(f"--series names no socket: {quoted(socket)}", hint=hint)
     return tuple(
-        Wanted(one.socket, one.pattern, one.column, named.get(one.socket)) for one in sockets
+        SocketRule(one.socket, one.pattern, one.column, named.get(one.socket)) for one in sockets
     )
 
 
@@ -127,10 +127,10 @@ def _series_choice(text: str) -> tuple[str, str]:
 
 
 def slug_of(text: str) -> str:
-    """The slug in what a person typed: the slug itself, or the page's address.
+    """The slug in a text that is the slug itself or the address of the target's page.
 
     Raises:
-        UsageError: there is none in it.
+        UsageError: the text has no slug.
 
     """
     address = re.search(r"/(?:reader-studies|archives)/([A-Za-z0-9_-]+)", text)
@@ -142,10 +142,10 @@ def slug_of(text: str) -> str:
 
 
 def words_of(options: Options) -> list[str]:
-    """The command line without asking, word by word, for who runs it again or with `--update`."""
+    """The words of the command line that gives these options without asking."""
     words = ["uploader", "init", options.folder]
     words += ["--slug", options.slug or NO_SLUG, "--kind", options.kind or KINDS[0]]
-    for name, value in _with_values(options):
+    for name, value in _options_with_values(options):
         if value:
             words += [name, value]
     if options.decimal_comma:
@@ -155,12 +155,13 @@ def words_of(options: Options) -> list[str]:
     return words
 
 
-def _with_values(options: Options) -> Iterator[tuple[str, str | None]]:
+def _options_with_values(options: Options) -> Iterator[tuple[str, str | None]]:
     yield "--each", options.each
-    for one in options.sockets:
-        yield "--socket", f"{one.socket}={_source(one)}" if _source(one) else one.socket
-    for one in options.sockets:
-        yield "--series", one.series and f"{one.socket}={one.series}"
+    for rule in options.sockets:
+        source = rule.pattern if rule.column is None else f"@{rule.column}"
+        yield "--socket", f"{rule.socket}={source}" if source else rule.socket
+    for rule in options.sockets:
+        yield "--series", rule.series and f"{rule.socket}={rule.series}"
     yield "--table", options.table
     yield "--sheet", options.sheet
     for key in options.keys:
@@ -168,7 +169,3 @@ def _with_values(options: Options) -> Iterator[tuple[str, str | None]]:
     yield "--title", options.title
     yield "--order", options.order and f"@{options.order}"
     yield "--output", None if options.output == "manifest.yaml" else options.output
-
-
-def _source(wanted: Wanted) -> str:
-    return wanted.pattern if wanted.column is None else f"@{wanted.column}"

@@ -1,7 +1,7 @@
-"""Patterns with names in them, such as `{site}/{patient}/*.dcm`: what fits, and what the names are.
+"""Matches patterns with names in them, such as `{site}/{patient}/*.dcm`.
 
-Without names a part is matched as a manifest's globs are; `{site}` stands for at least one
-character, as few as possible, and for the same text wherever it comes again.
+A part without names is matched like a manifest's globs. `{site}` stands for at least one
+character, for as few as possible, and for the same text wherever it is repeated.
 """
 
 from __future__ import annotations
@@ -22,34 +22,34 @@ _WILD: Final = re.compile(r"(\{\w+\}|\*|\?|\[[^]]+\])")
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What one folder's or file's name has to look like."""
+    """A pattern for the name of one folder or file."""
 
     text: str
     glob: str
     """With `*` for every name."""
     capture: re.Pattern[str] | None
-    """Finds the names; None: there are none."""
+    """Captures what the names stand for; None if there are no names."""
 
     @property
     def is_any_depth(self) -> bool:
-        """Whether it stands for any number of folders."""
+        """Whether it matches any number of nested folders."""
         return self.text == "**"
 
     @property
     def varies(self) -> bool:
-        """Whether it may fit more than one name."""
+        """Whether it can match more than one name."""
         return self.capture is not None or is_magic(self.text)
 
-    def fitting(self, names: Sequence[str]) -> Iterable[tuple[str, dict[str, str]]]:
-        """Those of the sorted names that fit, each with what its own names are."""
+    def match(self, names: Sequence[str]) -> Iterable[tuple[str, dict[str, str]]]:
+        """The sorted names that match, each with what the pattern's names stand for."""
         for name in matching(names, self.glob):
-            found = self.capture.fullmatch(name) if self.capture else None
-            if self.capture is None or found:
-                yield name, found.groupdict() if found else {}
+            match = self.capture.fullmatch(name) if self.capture else None
+            if self.capture is None or match:
+                yield name, match.groupdict() if match else {}
 
 
 def read_each(text: str) -> tuple[Part, ...]:
-    """The parts of `--each`; raises UsageError if it cannot be one."""
+    """Split the pattern of `--each` into parts; raises UsageError if it is not usable."""
     if "\\" in text:
         hint = f"write it with '/': {quoted(text.replace(chr(92), '/'))}"
         raise UsageError(f"--each {quoted(text)} has backslashes", hint=hint)
@@ -70,16 +70,16 @@ def _part(text: str) -> Part:
         hint = "a name in { } begins with a letter"
         raise UsageError(f"--each has a name that is none: {quoted(reserved[0])}", hint=hint)
     plain = _NAME.sub("*", text)
-    return Part(text, plain, _capturing(text) if names else None)
+    return Part(text, plain, _capture_pattern(text) if names else None)
 
 
-def _capturing(text: str) -> re.Pattern[str]:
+def _capture_pattern(text: str) -> re.Pattern[str]:
     seen: set[str] = set()
-    regex = "".join(_translated(piece, seen) for piece in _WILD.split(text))
+    regex = "".join(_translate(piece, seen) for piece in _WILD.split(text))
     return re.compile(regex, re.IGNORECASE | re.DOTALL)
 
 
-def _translated(piece: str, seen: set[str]) -> str:
+def _translate(piece: str, seen: set[str]) -> str:
     name = _NAME.fullmatch(piece)
     if name and name[1] in seen:
         return f"(?P={name[1]})"
@@ -92,12 +92,12 @@ def _translated(piece: str, seen: set[str]) -> str:
 
 
 def names_in(text: str) -> list[str]:
-    """The names that a pattern or a title speaks of."""
+    """The names in a pattern or a title."""
     return _NAME.findall(text)
 
 
 def check_names(text: str, known: Iterable[str], what: str) -> None:
-    """Raise UsageError if a text speaks of a name that nothing gives."""
+    """Raise UsageError if a text has a name that is not known."""
     candidates = list(known)
     for name in names_in(text):
         if name not in candidates:
@@ -105,11 +105,11 @@ def check_names(text: str, known: Iterable[str], what: str) -> None:
             raise UsageError(f"{what} speaks of {quoted('{' + name + '}')}", hint=hint)
 
 
-def filled(text: str, names: Mapping[str, str]) -> str:
-    """The text with the names' values in it."""
-    return _NAME.sub(lambda found: names.get(found[1], found[0]), text)
+def substitute(text: str, names: Mapping[str, str]) -> str:
+    """The text with each known name replaced by what it stands for."""
+    return _NAME.sub(lambda match: names.get(match[1], match[0]), text)
 
 
-def filled_glob(text: str, names: Mapping[str, str]) -> str:
-    """The pattern with the names' values in it; what is a sign in those stands for itself."""
-    return _NAME.sub(lambda found: glob.escape(names.get(found[1], found[0])), text)
+def substitute_glob(text: str, names: Mapping[str, str]) -> str:
+    """The pattern with each known name replaced; special characters in the text are escaped."""
+    return _NAME.sub(lambda match: glob.escape(names.get(match[1], match[0])), text)

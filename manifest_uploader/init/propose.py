@@ -1,4 +1,4 @@
-"""What a folder and the tables in it look like: the options that a person probably wants."""
+"""Proposes options according to what is in a folder and the tables in it."""
 
 from __future__ import annotations
 
@@ -12,103 +12,105 @@ from typing import Final
 
 from manifest_uploader.files import dicom
 from manifest_uploader.files.listing import natural
+from manifest_uploader.init.case_files import CaseFiles, CaseOpener
 from manifest_uploader.init.entries import case_keys
-from manifest_uploader.init.inside import Inside, Insides
 from manifest_uploader.init.names import own_name, stem
-from manifest_uploader.init.options import Wanted
+from manifest_uploader.init.options import SocketRule
 from manifest_uploader.init.patterns import Part
-from manifest_uploader.init.table import Table, text_of, typed
-from manifest_uploader.init.tree import Found, Seen, Tree
+from manifest_uploader.init.table import Table, cell_text, parse_cell
+from manifest_uploader.init.tree import FoundCase, Listing, Tree
 
 _TABLES: Final = (".csv", ".tsv", ".xlsx")
 _FILES: Final = re.compile(
     r"\.(mha|nii|nii\.gz|nrrd|mhd|pdf|csv|tsv|json|mp4|zip|svs|ndpi|mrxs|obj|stl|tiff?|png|jpe?g)$",
     re.IGNORECASE,
 )
-"""Endings of files that may be proposed by themselves."""
+"""Endings of files that are proposed one by one."""
 _NUMBERED: Final = re.compile(r"(\D*)\d.*?(\D*)", re.DOTALL)
 _MODALITIES: Final = frozenset(
     {"ct", "mr", "mri", "pet", "pt", "us", "cr", "dx", "mg", "xa", "cbct"}
 )
-_MOST: Final = 0.6
-"""Of the folders, alike enough to be the cases."""
-_OFTEN: Final = 0.2
-"""Of the cases; what fewer have is told as unused."""
-_SAMPLE: Final = 3
-"""Cases of which all headers are read, to see whether series lie together."""
-_DEPTH: Final = 6
+_MOST_SHARE: Final = 0.6
+"""The share of folders that must look alike to be taken for the cases."""
+_MIN_SHARE: Final = 0.2
+"""The share of cases that must have something for it to be proposed."""
+_SERIES_SAMPLE: Final = 3
+"""Cases whose DICOM headers are all read, to see whether folders hold several series."""
+_MAX_DEPTH: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
-    """Something that many cases have, and that a socket may take."""
+class ProposedSocket:
+    """Something that many cases have and a socket may take."""
 
-    wanted: Wanted
-    """With the slug that suggests itself."""
+    rule: SocketRule
+    """With a slug derived from its name."""
     count: int
-    """Cases that have it."""
+    """How many cases have it."""
     is_dicom: bool = False
 
 
 # ── cases ───────────────────────────────────────────────────────────────────────────────────
 
 
-def likely_each(tree: Tree) -> str:
-    """The pattern of the cases."""
+def propose_each(tree: Tree) -> str:
+    """The pattern that probably matches the cases."""
     parts: list[str] = []
     paths = [""]
-    while len(parts) < _DEPTH:
-        seen = [tree.look(path) for path in paths[:50]]
-        folders = sorted({name for one in seen for name in one.folders})
+    while len(parts) < _MAX_DEPTH:
+        listings = [tree.list_folder(path) for path in paths[:50]]
+        folders = sorted({name for listing in listings for name in listing.folders})
         if not folders:
-            parts += [_likely_files([name for one in seen for name in one.files])]
+            parts += [
+                _propose_file_pattern([name for listing in listings for name in listing.files])
+            ]
             break
-        parts.append(likely_pattern(folders))
-        paths = _inner(paths, seen, parts[-1])
-        if not _goes_deeper([tree.look(path) for path in paths[:50]]):
+        parts.append(propose_pattern(folders))
+        paths = _folders_matching(paths, listings, parts[-1])
+        if not _goes_deeper([tree.list_folder(path) for path in paths[:50]]):
             break
     return "/".join(parts)
 
 
-def _inner(paths: Sequence[str], seen: Sequence[Seen], pattern: str) -> list[str]:
+def _folders_matching(paths: Sequence[str], listings: Sequence[Listing], pattern: str) -> list[str]:
     part = Part(pattern, pattern, None)
     return [
         f"{path}/{name}".lstrip("/")
-        for path, one in zip(paths, seen, strict=False)
-        for name, _ in part.fitting(one.folders)
+        for path, listing in zip(paths, listings, strict=False)
+        for name, _ in part.match(listing.folders)
     ]
 
 
-def likely_pattern(names: Sequence[str]) -> str:
-    """`patient-*` for names of which most look alike, `*` for others."""
+def propose_pattern(names: Sequence[str]) -> str:
+    """A pattern like `patient-*` if most names look alike, else `*`."""
     shapes = [found.groups() for name in names if (found := _NUMBERED.fullmatch(name))]
     for shape in (Counter(shapes), Counter((before, "") for before, _ in shapes)):
         (before, after), count = next(iter(shape.most_common(1)), (("", ""), 0))
-        if (before or after) and count >= max(_MOST * len(names), 1):
+        if (before or after) and count >= max(_MOST_SHARE * len(names), 1):
             return f"{glob.escape(before)}*{glob.escape(after)}"
     return "*"
 
 
-def _goes_deeper(seen: Sequence[Seen]) -> bool:
-    """Whether these folders hold nothing but folders that are cases: such as sites."""
-    if not seen or any(one.files or not one.folders for one in seen):
+def _goes_deeper(listings: Sequence[Listing]) -> bool:
+    """Whether the cases are probably inside these folders, which may be sites."""
+    if not listings or any(listing.files or not listing.folders for listing in listings):
         return False
-    names = [name for one in seen for name in one.folders]
-    if len(seen) == 1:
-        return len(names) > 1 and likely_pattern(names) != "*"
+    names = [name for listing in listings for name in listing.folders]
+    if len(listings) == 1:
+        return len(names) > 1 and propose_pattern(names) != "*"
     return len(set(names)) > len(names) / 2
 
 
-def _likely_files(names: Sequence[str]) -> str:
-    """One case for each file of the ending that most files have."""
-    endings = Counter(ending_of(name) for name in names if not name.lower().endswith(_TABLES))
+def _propose_file_pattern(names: Sequence[str]) -> str:
+    """A pattern for the files with the most frequent ending."""
+    endings = Counter(file_ending(name) for name in names if not name.lower().endswith(_TABLES))
     ending, _ = next(iter(endings.most_common(1)), ("", 0))
     leading = [one for one in endings if one.lower() in (".mhd", ".mrxs")]
     return f"*{glob.escape(leading[0] if leading else ending)}"
 
 
-def ending_of(name: str) -> str:
-    """`.nii.gz` of `a.nii.gz`."""
+def file_ending(name: str) -> str:
+    """The ending of a file's name: `.nii.gz` for `a.nii.gz`."""
     return name[len(stem(name)) :]
 
 
@@ -116,44 +118,48 @@ def ending_of(name: str) -> str:
 
 
 @dataclass(slots=True)
-class _Counts:
-    """How many cases have what."""
+class _Survey:
+    """What the cases have, and how many of them have it."""
 
     files: Counter[str] = field(default_factory=Counter)
-    """By path, with `{name}` for the case's own name."""
+    """Cases by path, which has `{name}` for the case's own name."""
     single: Counter[str] = field(default_factory=Counter)
-    """By `folder/*.ending` of which a case has exactly one."""
+    """Cases with exactly one file by its pattern `folder/*.ending`."""
     stacks: Counter[str] = field(default_factory=Counter)
-    """By `folder/*.ending` of DICOM files."""
+    """Cases with DICOM files by their pattern `folder/*.ending`."""
     series: dict[str, dicom.Series] = field(default_factory=dict)
     """The series of the first file by pattern."""
-    judged: dict[str, bool] = field(default_factory=dict)
-    """Whether files of a pattern are DICOM."""
+    is_dicom: dict[str, bool] = field(default_factory=dict)
+    """Whether the files of a pattern are DICOM."""
     cases: int = 0
 
 
-def likely_sockets(tree: Tree, cases: Sequence[Found]) -> list[Slot]:
-    """What the cases have, most of them first come first."""
-    insides, counts = Insides(tree), _Counts()
-    for found in cases:
-        _count(insides.open(found), found, counts, tree)
-    slots = list(_slots(counts))
-    split = [part for slot in slots for part in _by_series(slot, tree, cases[:_SAMPLE])]
-    return list(_with_own_names(split))
+def propose_sockets(tree: Tree, cases: Sequence[FoundCase]) -> list[ProposedSocket]:
+    """Proposals for what the cases have: DICOM folders, then other files."""
+    opener, survey = CaseOpener(tree), _Survey()
+    for case in cases:
+        _survey_case(opener.open(case), case, survey, tree)
+    proposals = list(_propose(survey))
+    split = [
+        part
+        for proposal in proposals
+        for part in _split_by_series(proposal, tree, cases[:_SERIES_SAMPLE])
+    ]
+    return list(_with_unique_slugs(split))
 
 
-def _count(inside: Inside, found: Found, counts: _Counts, tree: Tree) -> None:
-    counts.cases += 1
-    own = own_name(found)
-    for folder, seen in inside.held.items():
-        before = f"{folder}/".lstrip("/")
-        for ending, names in _by_ending(seen.files).items():
-            pattern = f"{before}*{glob.escape(ending)}"
+def _survey_case(case_files: CaseFiles, case: FoundCase, survey: _Survey, tree: Tree) -> None:
+    survey.cases += 1
+    own = own_name(case)
+    for folder, listing in case_files.folders.items():
+        prefix = f"{folder}/".lstrip("/")
+        for ending, names in _by_ending(listing.files).items():
+            pattern = f"{prefix}*{glob.escape(ending)}"
             if _FILES.search(ending):
-                counts.single[pattern] += len(names) == 1
-                counts.files.update(before + one.replace(own, "{name}") for one in names)
-            elif _is_dicom(tree.full(inside.path(before + names[0])), pattern, counts):
-                counts.stacks[pattern] += 1
+                survey.single[pattern] += len(names) == 1
+                survey.files.update(prefix + name.replace(own, "{name}") for name in names)
+            elif _is_dicom(tree.absolute(case_files.path(prefix + names[0])), pattern, survey):
+                survey.stacks[pattern] += 1
 
 
 def _by_ending(names: Sequence[str]) -> dict[str, list[str]]:
@@ -165,44 +171,46 @@ def _by_ending(names: Sequence[str]) -> dict[str, list[str]]:
     return found
 
 
-def _is_dicom(path: str, pattern: str, counts: _Counts) -> bool:
-    """Whether files like this are DICOM; one of them is opened for all."""
-    if pattern not in counts.judged:
+def _is_dicom(path: str, pattern: str, survey: _Survey) -> bool:
+    """Whether the files of a pattern are DICOM; only the first one is opened."""
+    if pattern not in survey.is_dicom:
         series = dicom.series_of(Path(path))
-        counts.judged[pattern] = series is not None
+        survey.is_dicom[pattern] = series is not None
         if series is not None:
-            counts.series[pattern] = series
-    return counts.judged[pattern]
+            survey.series[pattern] = series
+    return survey.is_dicom[pattern]
 
 
-def _slots(counts: _Counts) -> Iterator[Slot]:
-    least = max(1, _OFTEN * counts.cases)
-    often = [path for path, count in counts.stacks.items() if count >= least]
-    for path in sorted(often, key=natural):
-        yield Slot(Wanted(_dicom_slug(path, counts), path), counts.stacks[path], is_dicom=True)
-    if not often and counts.stacks:
-        endings = Counter(ending_of(path) for path in counts.stacks)
+def _propose(survey: _Survey) -> Iterator[ProposedSocket]:
+    least = max(1, _MIN_SHARE * survey.cases)
+    frequent = [path for path, count in survey.stacks.items() if count >= least]
+    for path in sorted(frequent, key=natural):
+        yield ProposedSocket(
+            SocketRule(_dicom_slug(path, survey), path), survey.stacks[path], is_dicom=True
+        )
+    if not frequent and survey.stacks:
+        endings = Counter(file_ending(path) for path in survey.stacks)
         pattern = f"**/*{endings.most_common(1)[0][0]}"
-        slug = _dicom_slug(next(iter(counts.stacks)), counts, folders=False)
-        yield Slot(Wanted(slug, pattern), counts.cases, is_dicom=True)
-    paths = [path for path, count in counts.files.items() if count >= least]
-    covered = {_kind_of(path) for path in paths}
+        slug = _dicom_slug(next(iter(survey.stacks)), survey, folders=False)
+        yield ProposedSocket(SocketRule(slug, pattern), survey.cases, is_dicom=True)
+    paths = [path for path, count in survey.files.items() if count >= least]
+    covered = {_generalize(path) for path in paths}
     for path in sorted(paths, key=natural):
-        yield Slot(Wanted(_file_slug(path), path), counts.files[path])
-    for path, count in counts.single.items():
+        yield ProposedSocket(SocketRule(_file_slug(path), path), survey.files[path])
+    for path, count in survey.single.items():
         if count >= least and path not in covered:
-            yield Slot(Wanted(_file_slug(path), path), count)
+            yield ProposedSocket(SocketRule(_file_slug(path), path), count)
 
 
-def _kind_of(path: str) -> str:
+def _generalize(path: str) -> str:
     folder, slash, name = path.rpartition("/")
-    return f"{folder}{slash}*{glob.escape(ending_of(name))}"
+    return f"{folder}{slash}*{glob.escape(file_ending(name))}"
 
 
-def _dicom_slug(pattern: str, counts: _Counts, *, folders: bool = True) -> str:
+def _dicom_slug(pattern: str, survey: _Survey, *, folders: bool = True) -> str:
     folder = pattern.rpartition("/")[0].rpartition("/")[2] if folders else ""
-    series = counts.series.get(pattern)
-    return _image_slug(slugged(folder) or slugged(series.modality if series else ""))
+    series = survey.series.get(pattern)
+    return _image_slug(to_slug(folder) or to_slug(series.modality if series else ""))
 
 
 def _image_slug(base: str) -> str:
@@ -214,50 +222,54 @@ def _image_slug(base: str) -> str:
 def _file_slug(path: str) -> str:
     """`airways` for `airways.mha`, `ct-image` for `ct.mha`."""
     folder, _, name = path.rpartition("/")
-    base = slugged(stem(name).replace("{name}", "")) or slugged(folder.rpartition("/")[2])
+    base = to_slug(stem(name).replace("{name}", "")) or to_slug(folder.rpartition("/")[2])
     if base:
         return f"{base}-image" if base in _MODALITIES else base
-    ending = ending_of(name).lower()
+    ending = file_ending(name).lower()
     return {".pdf": "report", ".csv": "table", ".tsv": "table", ".json": "findings"}.get(
         ending, "image"
     )
 
 
-def slugged(text: str) -> str:
-    """The text as a slug; empty if nothing of it can be in one."""
+def to_slug(text: str) -> str:
+    """The text as a slug; empty if it has no letter or digit."""
     return re.sub("[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
-def _by_series(slot: Slot, tree: Tree, sample: Sequence[Found]) -> Iterator[Slot]:
-    """The slot, or one for each series that lies in it."""
-    held = [_series_in(tree, found, slot) for found in sample] if slot.is_dicom else []
-    described = Counter(name for one in held for name in set(one.values()) if name)
-    often = [name for name, count in described.items() if count * 2 >= len(sample)]
-    if len(often) < 2 or all(len(one) < 2 for one in held):  # noqa: PLR2004
-        yield slot
+def _split_by_series(
+    proposal: ProposedSocket, tree: Tree, sample: Sequence[FoundCase]
+) -> Iterator[ProposedSocket]:
+    """The proposal, or one for each DICOM series that it would put together."""
+    samples = [_series_in(tree, case, proposal) for case in sample] if proposal.is_dicom else []
+    descriptions = Counter(name for series in samples for name in set(series.values()) if name)
+    frequent = [name for name, count in descriptions.items() if count * 2 >= len(sample)]
+    if len(frequent) < 2 or all(len(series) < 2 for series in samples):  # noqa: PLR2004
+        yield proposal
         return
-    for name in often:
-        wanted = Wanted(_image_slug(slugged(name)), slot.wanted.pattern, series=glob.escape(name))
-        yield replace(slot, wanted=wanted)
+    for name in frequent:
+        rule = SocketRule(
+            _image_slug(to_slug(name)), proposal.rule.pattern, series=glob.escape(name)
+        )
+        yield replace(proposal, rule=rule)
 
 
-def _series_in(tree: Tree, found: Found, slot: Slot) -> dict[str, str]:
-    """The descriptions of the series that a case has there, by UID."""
-    inside = Insides(tree).open(found)
-    files = inside.fitting(slot.wanted.pattern, {}).files
-    series = (dicom.series_of(Path(tree.full(inside.path(path)))) for path in files)
+def _series_in(tree: Tree, case: FoundCase, proposal: ProposedSocket) -> dict[str, str]:
+    """The descriptions of a case's series among the proposed files, by UID."""
+    case_files = CaseOpener(tree).open(case)
+    files = case_files.match(proposal.rule.pattern, {}).files
+    series = (dicom.series_of(Path(tree.absolute(case_files.path(path)))) for path in files)
     return {one.uid: one.description for one in series if one is not None}
 
 
-def _with_own_names(slots: Iterable[Slot]) -> Iterator[Slot]:
-    """The slots, no two with the same slug."""
+def _with_unique_slugs(proposals: Iterable[ProposedSocket]) -> Iterator[ProposedSocket]:
+    """The proposals, each with a unique slug."""
     taken: set[str] = set()
-    for slot in slots:
-        slug, number = slot.wanted.socket, 2
+    for proposal in proposals:
+        slug, number = proposal.rule.socket, 2
         while slug in taken:
-            slug, number = f"{slot.wanted.socket}-{number}", number + 1
+            slug, number = f"{proposal.rule.socket}-{number}", number + 1
         taken.add(slug)
-        yield replace(slot, wanted=replace(slot.wanted, socket=slug))
+        yield replace(proposal, rule=replace(proposal.rule, socket=slug))
 
 
 # ── tables ──────────────────────────────────────────────────────────────────────────────────
@@ -265,55 +277,61 @@ def _with_own_names(slots: Iterable[Slot]) -> Iterator[Slot]:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column that a socket, the titles or the order may come from."""
+    """A column that may provide the title, the order or a socket's value."""
 
     name: str
     role: str
     """`title`, `order`, or `socket`."""
     kind: str
-    """For people: `numbers`, `true and false`, `text`."""
-    filled: int
+    """What the user sees: `numbers`, `true and false`, `text`, `of several kinds`."""
+    cell_count: int
 
 
 def tables_in(tree: Tree, each: tuple[Part, ...]) -> list[str]:
-    """The names of tables that lie in the folder itself and are no cases."""
-    cases = {name for name, _ in each[0].fitting(tree.look("").files)} if len(each) == 1 else set()
+    """The names of the tables in the base folder itself that are not cases."""
+    cases = (
+        {name for name, _ in each[0].match(tree.list_folder("").files)} if len(each) == 1 else set()
+    )
     return [
-        name for name in tree.look("").files if name.lower().endswith(_TABLES) and name not in cases
+        name
+        for name in tree.list_folder("").files
+        if name.lower().endswith(_TABLES) and name not in cases
     ]
 
 
-def likely_key(table: Table, cases: Sequence[Found], each: tuple[Part, ...]) -> str | None:
-    """The column that names the cases; None if none names a third of either."""
+def propose_key(table: Table, cases: Sequence[FoundCase], each: tuple[Part, ...]) -> str | None:
+    """The column that names the cases; None if none matches a third of the cases or rows."""
     best: tuple[int, str | None] = (0, None)
     for column in key_columns(table):
-        cells = {text_of(row.cells[column]) for row in table.rows} - {""}
-        met = sum(any(key[0] in cells for key in case_keys(one, each, (column,))) for one in cases)
-        if met > best[0]:
-            best = (met, column)
+        cells = {cell_text(row.cells[column]) for row in table.rows} - {""}
+        matched = sum(
+            any(key[0] in cells for key in case_keys(one, each, (column,))) for one in cases
+        )
+        if matched > best[0]:
+            best = (matched, column)
     enough = best[0] * 3 >= min(len(cases), len(table.rows)) > 0
     return best[1] if enough else None
 
 
 def key_columns(table: Table) -> list[str]:
-    """The columns that may be a key: those with a name of their own."""
+    """The columns that can be a key: those with a unique name."""
     return [name for name in table.columns if name and table.columns.count(name) == 1]
 
 
-def names_part(table: Table, column: str, cases: Sequence[Found]) -> bool:
-    """Whether a column has what stands for `{case}` in at least a third of the cases or rows."""
-    cells = {text_of(row.cells[column]) for row in table.rows} - {""}
-    met = sum(one.names.get("case") in cells for one in cases)
-    return met > 0 and met * 3 >= min(len(cases), len(table.rows))
+def names_part(table: Table, column: str, cases: Sequence[FoundCase]) -> bool:
+    """Whether a column has what `{case}` stands for in at least a third of the cases or rows."""
+    cells = {cell_text(row.cells[column]) for row in table.rows} - {""}
+    matched = sum(one.names.get("case") in cells for one in cases)
+    return matched > 0 and matched * 3 >= min(len(cases), len(table.rows))
 
 
-def likely_columns(table: Table, keys: Sequence[str]) -> list[Column]:
-    """What the columns beside the key may be for."""
+def propose_columns(table: Table, keys: Sequence[str]) -> list[Column]:
+    """What the columns other than the key may be used for; empty columns are left out."""
     return [
         column
         for name in key_columns(table)
         if name not in keys
-        if (column := _column(table, name)).filled
+        if (column := _column(table, name)).cell_count
     ]
 
 
@@ -322,26 +340,26 @@ _ORDERS: Final = frozenset({"order", "rank", "position"})
 
 
 def _column(table: Table, name: str) -> Column:
-    cells = [typed(row.cells[name], decimal_comma=table.decimal_comma) for row in table.rows]
+    cells = [parse_cell(row.cells[name], decimal_comma=table.decimal_comma) for row in table.rows]
     values = [cell for cell in cells if cell != ""]
-    kinds = {_kind(value) for value in values}
+    kinds = {_type_words(value) for value in values}
     kind = kinds.pop() if len(kinds) == 1 else "of several kinds"
     role = "socket"
-    if name.lower() in _TITLES and len(set(map(text_of, values))) == len(values):
+    if name.lower() in _TITLES and len(set(map(cell_text, values))) == len(values):
         role = "title"
     elif name.lower() in _ORDERS and all(type(value) is int and value > 0 for value in values):
         role = "order"
     return Column(name, role, kind, len(values))
 
 
-def _kind(value: object) -> str:
+def _type_words(value: object) -> str:
     if isinstance(value, bool):
         return "true and false"
     return "numbers" if isinstance(value, int | float) else "text"
 
 
-def variable_each(each: str) -> str | None:
-    """`patient-{case}` of `patient-*`, whose name may be what a table has; None for others."""
+def each_with_case_name(each: str) -> str | None:
+    """`patient-{case}` for `patient-*`; None if the last part is only `*` or has not one `*`."""
     head, slash, last = each.rpartition("/")
     return (
         f"{head}{slash}{last.replace('*', '{case}')}" if last.count("*") == 1 != len(last) else None

@@ -1,4 +1,4 @@
-"""A table of text, numbers and booleans, out of a .csv, .tsv or .xlsx file."""
+"""Reads a table of text, numbers and booleans from a .csv, .tsv or .xlsx file."""
 
 from __future__ import annotations
 
@@ -18,26 +18,27 @@ from manifest_uploader.manifest.yaml_reader import LONGEST_NUMBER
 from manifest_uploader.text import did_you_mean, quoted
 
 Cell: TypeAlias = str | int | float | bool
-"""Empty text: nothing stands there."""
+"""An empty text stands for an empty cell."""
 
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
-"""JSON's: `007` and `+5` are text."""
+"""As JSON writes numbers: `007` and `+5` are text."""
 _COMMA: Final = re.compile(r"-?(?:0|[1-9][0-9]*),[0-9]+")
 _BOOLEANS: Final = {"true": True, "false": False}
 _ZEROS: Final = re.compile("0{2,}")
-"""The format of a workbook's cell that shows 7 as 007."""
+"""The number format of a workbook's cell that shows 7 as 007."""
 _DELIMITERS: Final = (",", ";", "\t")
-_LOOKED_AT: Final = 100
-"""Rows that tell the delimiter."""
+_SAMPLE_ROWS: Final = 100
+"""Rows from which the delimiter is guessed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row; `line` is where it stands in the file, from 1."""
+    """One row of a table."""
 
     line: int
+    """In the file, from 1."""
     cells: Mapping[str, Cell]
-    """By column, as the file has them: `typed` makes values of them."""
+    """By column, as the file has them; `parse_cell` turns them into values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +46,12 @@ class Table:
     """A table with a header."""
 
     name: str
-    """The file's, for people."""
+    """The file's name."""
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
     decimal_comma: bool = False
-    told: tuple[str, ...] = ()
-    """What a person should know of it."""
+    notices: tuple[str, ...] = ()
+    """Sentences about what the user should know."""
 
     def check_column(self, column: str) -> None:
         """Raise UsageError unless there is exactly one column of this name."""
@@ -63,13 +64,13 @@ class Table:
         raise UsageError(f"{what} {quoted(column)}", hint=hint if not count else "rename one")
 
 
-def composed(text: str) -> str:
-    """The text as one of the two ways to write an accent: macOS names folders in the other."""
+def normalized(text: str) -> str:
+    """The text with accents composed; macOS decomposes them in the names of folders."""
     return unicodedata.normalize("NFC", text)
 
 
-def text_of(cell: Cell) -> str:
-    """A cell as a person reads it, and as folders are named for it."""
+def cell_text(cell: Cell) -> str:
+    """A cell as a person writes it, for example in the name of a folder."""
     if isinstance(cell, bool):
         return "true" if cell else "false"
     return str(cell)
@@ -79,22 +80,22 @@ def text_of(cell: Cell) -> str:
 
 
 def read(path: Path, *, sheet: str | None = None, decimal_comma: bool = False) -> Table:
-    """The table in a file.
+    """Read the table in a file.
 
     Raises:
-        UsageError: it cannot be read, or is none.
+        UsageError: the file cannot be read or is not a table.
 
     """
     ending = path.suffix.lower()
     if ending == ".xlsx":
-        return _tabled(path.name, _sheet_rows(path, sheet), decimal_comma=decimal_comma)
+        return _make_table(path.name, _sheet_rows(path, sheet), decimal_comma=decimal_comma)
     if sheet is not None:
         raise UsageError("--sheet is for .xlsx files", hint=f"leave it out for {path.name}")
     if ending not in (".csv", ".tsv", ".txt"):
         hint = "save it as CSV (UTF-8)" if ending in (".xls", ".ods") else "give a .csv file"
         raise UsageError(f"{quoted(path.name)} is no table that can be read", hint=hint)
     text = _text(path)
-    return _tabled(path.name, _text_rows(path.name, text), decimal_comma=decimal_comma)
+    return _make_table(path.name, _text_rows(path.name, text), decimal_comma=decimal_comma)
 
 
 def _text(path: Path) -> str:
@@ -131,15 +132,16 @@ def _text_rows(name: str, text: str) -> _Rows:
 
 
 def _delimiter(text: str) -> tuple[str, str, int]:
-    """The delimiter, the text without a line that only names it, and how many lines that were.
+    """The delimiter, the text without a `sep=` line, and how many lines were removed.
 
-    It is the sign by which the first rows fall into most columns, of the same number each.
+    Without such a line, it is the delimiter that splits the first rows most evenly, and then
+    into the most columns.
     """
     named = re.match(r'"?sep=(.)"?\r?\n', text)
     if named:
         return named[1], text[named.end() :], 1
-    start = "".join(text.splitlines(keepends=True)[:_LOOKED_AT])
-    return max(_DELIMITERS, key=lambda sign: _evenness(start, sign)), text, 0
+    start = "".join(text.splitlines(keepends=True)[:_SAMPLE_ROWS])
+    return max(_DELIMITERS, key=lambda delimiter: _evenness(start, delimiter)), text, 0
 
 
 def _evenness(start: str, delimiter: str) -> tuple[bool, int, int]:
@@ -171,13 +173,13 @@ def _sheet_rows(path: Path, sheet: str | None) -> _Rows:
             raise UsageError(f"{path.name} has no sheet {quoted(sheet)}", hint=hint)
         found = book[sheet or book.sheetnames[0]]
         for line, cells in enumerate(found.iter_rows(), 1):
-            yield line, [_as_shown(cell) for cell in cells]
+            yield line, [_shown_value(cell) for cell in cells]
     finally:
         book.close()
 
 
-def _as_shown(cell: Any) -> Any:
-    """What a cell of a workbook holds; a number that is shown as `007` is that text."""
+def _shown_value(cell: Any) -> Any:
+    """The value of a workbook's cell; a number that is shown as `007` becomes that text."""
     value, style = cell.value, _ZEROS.fullmatch(cell.number_format or "")
     is_whole = type(value) is int or (type(value) is float and value.is_integer())
     return f"{int(value):0{len(style[0])}}" if style and is_whole else value
@@ -187,111 +189,112 @@ def _as_shown(cell: Any) -> Any:
 
 
 @dataclass(slots=True)
-class _Notes:
-    """What is odd about rows and cells."""
+class _Oddities:
+    """The rows and cells about which the user should know, by line."""
 
-    long: list[int] = field(default_factory=list)
-    short: list[int] = field(default_factory=list)
-    nameless: dict[int, None] = field(default_factory=dict)
-    """Columns without a name that hold something, from 1."""
+    too_long: list[int] = field(default_factory=list)
+    too_short: list[int] = field(default_factory=list)
+    unnamed: dict[int, None] = field(default_factory=dict)
+    """Columns that have cells but no name, by number from 1; used as an ordered set."""
     commas: dict[str, list[int]] = field(default_factory=dict)
+    """Lines with a decimal comma, by column."""
 
-    def told(self, name: str) -> Iterator[str]:
-        """Sentences for people."""
-        if self.long:
+    def notices(self, name: str) -> Iterator[str]:
+        """Sentences about a table of this name."""
+        if self.too_long:
             yield (
                 f"{name}: rows with more cells than the header, which are not used (a comma inside "
-                f"a number, or quotes that are missing?): line {_listed(self.long)}"
+                f"a number, or quotes that are missing?): line {_number_list(self.too_long)}"
             )
-        if self.short:
+        if self.too_short:
             yield (
                 f"{name}: rows with fewer cells than the header; the rest is taken as empty: "
-                f"line {_listed(self.short)}"
+                f"line {_number_list(self.too_short)}"
             )
-        if self.nameless:
+        if self.unnamed:
             yield (
                 f"{name}: columns without a name in the header, which nothing can ask for: "
-                f"column {_listed(list(self.nameless))}"
+                f"column {_number_list(list(self.unnamed))}"
             )
         for column, lines in self.commas.items():
             yield (
                 f"{name}: column {quoted(column)} has numbers with a decimal comma, taken as "
-                f"text (--decimal-comma reads them as numbers): line {_listed(lines)}"
+                f"text (--decimal-comma reads them as numbers): line {_number_list(lines)}"
             )
 
 
-def _listed(numbers: list[int]) -> str:
+def _number_list(numbers: list[int]) -> str:
     more = f" and {len(numbers) - 20} more" if len(numbers) > 20 else ""  # noqa: PLR2004
     return ", ".join(map(str, numbers[:20])) + more
 
 
-def _tabled(name: str, rows: _Rows, *, decimal_comma: bool) -> Table:
+def _make_table(name: str, rows: _Rows, *, decimal_comma: bool) -> Table:
     header = _header(name, rows)
-    notes = _Notes()
-    found = tuple(_rows(rows, header, notes))
+    oddities = _Oddities()
+    found = tuple(_rows(rows, header, oddities))
     if not decimal_comma:
-        _note_commas(found, notes)
-    return Table(name, header, found, decimal_comma, tuple(notes.told(name)))
+        _note_commas(found, oddities)
+    return Table(name, header, found, decimal_comma, tuple(oddities.notices(name)))
 
 
 def _header(name: str, rows: _Rows) -> tuple[str, ...]:
-    """The names of the columns; those that only a delimiter tells of are empty."""
+    """The names of the columns, empty for unnamed ones; the first row that is not empty."""
     for _, cells in rows:
-        columns = tuple(text_of(_raw(cell)) for cell in cells)
+        columns = tuple(cell_text(_read_cell(cell)) for cell in cells)
         if any(columns):
             return columns
     raise UsageError(f"{name} is empty", hint="its first row holds the names of the columns")
 
 
-def _rows(rows: _Rows, header: tuple[str, ...], notes: _Notes) -> Iterator[Row]:
+def _rows(rows: _Rows, header: tuple[str, ...], oddities: _Oddities) -> Iterator[Row]:
     least = max(place for place, column in enumerate(header, 1) if column)
     for line, raw in rows:
-        cells = [_raw(cell) for cell in raw]
+        cells = [_read_cell(cell) for cell in raw]
         if all(cell == "" for cell in cells):
             continue
         if any(cell != "" for cell in cells[len(header) :]):
-            notes.long.append(line)
+            oddities.too_long.append(line)
             continue
         if len(cells) < least:
-            notes.short.append(line)
+            oddities.too_short.append(line)
         cells += [""] * (len(header) - len(cells))
-        _note_nameless(cells, header, notes)
+        _note_unnamed(cells, header, oddities)
         yield Row(
             line, {column: cell for column, cell in zip(header, cells, strict=False) if column}
         )
 
 
-def _note_nameless(cells: Iterable[Cell], header: tuple[str, ...], notes: _Notes) -> None:
+def _note_unnamed(cells: Iterable[Cell], header: tuple[str, ...], oddities: _Oddities) -> None:
     for place, (cell, column) in enumerate(zip(cells, header, strict=False), 1):
         if cell != "" and not column:
-            notes.nameless[place] = None
+            oddities.unnamed[place] = None
 
 
-def _raw(cell: Any) -> Cell:
-    """What stands in a cell, as the file has it."""
+def _read_cell(cell: Any) -> Cell:
+    """The contents of a cell as the file has them, before `parse_cell`."""
     if isinstance(cell, bool | int):
         return cell
     if isinstance(cell, float):
-        return _whole(cell) if math.isfinite(cell) else ""
+        return _without_fraction(cell) if math.isfinite(cell) else ""
     if isinstance(cell, datetime) and cell == datetime.combine(cell, time.min):
-        return cell.date().isoformat()  # spreadsheets keep a day as its first second
+        return cell.date().isoformat()  # spreadsheets store a date as midnight
     return "" if cell is None else str(cell).strip()
 
 
-def _whole(value: float) -> int | float:
-    """Spreadsheets keep 3 as 3.0."""
+def _without_fraction(value: float) -> int | float:
+    """The number as an integer if it is whole: spreadsheets store 3 as 3.0."""
     return int(value) if value.is_integer() and abs(value) < 2**53 else value
 
 
-def _note_commas(rows: Iterable[Row], notes: _Notes) -> None:
+def _note_commas(rows: Iterable[Row], oddities: _Oddities) -> None:
     for row in rows:
         for column, cell in row.cells.items():
             if isinstance(cell, str) and _COMMA.fullmatch(cell):
-                notes.commas.setdefault(column, []).append(row.line)
+                oddities.commas.setdefault(column, []).append(row.line)
 
 
-def typed(cell: Cell, *, decimal_comma: bool = False) -> Cell:
-    """The cell as a value: numbers as JSON writes them, true and false in any case, or text."""
+def parse_cell(cell: Cell, *, decimal_comma: bool = False) -> Cell:
+    """The cell as a value: a number in JSON's notation, true or false in any case, or text."""
     if not isinstance(cell, str):
         return cell
     text = cell.replace(",", ".") if decimal_comma and _COMMA.fullmatch(cell) else cell
@@ -306,38 +309,40 @@ def typed(cell: Cell, *, decimal_comma: bool = False) -> Cell:
     return value if math.isfinite(value) else text
 
 
-# ── rows by their key ───────────────────────────────────────────────────────────────────────
+# ── rows by key ─────────────────────────────────────────────────────────────────────────────
 
 
 Key: TypeAlias = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Keyed:
-    """The rows by their key."""
+class RowsByKey:
+    """The rows of a table by key."""
 
     rows: Mapping[Key, Row]
-    twice: Mapping[Key, tuple[int, ...]]
-    """The lines of rows that have the same key and do not say the same: none of them is used."""
-    without: tuple[int, ...]
-    """The lines of rows that have no key."""
+    conflicting: Mapping[Key, tuple[int, ...]]
+    """By key, the lines of rows that contradict each other; none of them is used."""
+    without_key: tuple[int, ...]
+    """The lines of rows whose key is incomplete."""
 
 
-def by_key(table: Table, columns: tuple[str, ...]) -> Keyed:
-    """The rows by the texts in these columns; raises UsageError if there is no such column."""
+def index_rows(table: Table, columns: tuple[str, ...]) -> RowsByKey:
+    """Index the rows by the texts in the columns; raises UsageError if a column is missing."""
     for column in columns:
         table.check_column(column)
     groups: dict[Key, list[Row]] = {}
-    without: list[int] = []
+    without_key: list[int] = []
     for row in table.rows:
-        key = tuple(composed(text_of(row.cells[column])) for column in columns)
+        key = tuple(normalized(cell_text(row.cells[column])) for column in columns)
         if all(key):
             groups.setdefault(key, []).append(row)
         else:
-            without.append(row.line)
-    twice = {key: tuple(row.line for row in rows) for key, rows in groups.items() if _differ(rows)}
-    rows = {key: rows[0] for key, rows in groups.items() if key not in twice}
-    return Keyed(rows, twice, tuple(without))
+            without_key.append(row.line)
+    conflicting = {
+        key: tuple(row.line for row in rows) for key, rows in groups.items() if _differ(rows)
+    }
+    rows = {key: rows[0] for key, rows in groups.items() if key not in conflicting}
+    return RowsByKey(rows, conflicting, tuple(without_key))
 
 
 def _differ(rows: Iterable[Row]) -> bool:

@@ -1,4 +1,4 @@
-"""A person at a terminal: questions on standard error, answers from standard input."""
+"""Talks with the user at a terminal: questions on standard error, answers from standard input."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from manifest_uploader.output.console import say
 from manifest_uploader.text import printable
 
 
-def is_there() -> bool:
-    """Whether somebody reads and types."""
+def is_interactive() -> bool:
+    """Whether the user can read questions and type answers."""
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 class Terminal:
-    """Asks line by line."""
+    """Asks one line at a time."""
 
     def tell(self, text: str) -> None:
-        """Show lines of text."""
+        """Show text."""
         say(text)
 
     def ask(self, question: str, default: str = "") -> str:
-        """What is typed, or the default; raises UsageError where nothing more comes."""
+        """What the user types, or the default; raises UsageError at the end of input."""
         offered = f" [{printable(default)}]" if default else ""
         sys.stderr.write(_encodable(f"{printable(question)}?{offered} "))
         sys.stderr.flush()
@@ -33,7 +33,7 @@ class Terminal:
         return line.strip() or default
 
     def refuse(self, error: UploaderError) -> None:
-        """Say why an answer cannot be."""
+        """Say why an answer is not accepted."""
         say(f"  {error.message}" + (f" ({error.hint})" if error.hint else ""))
 
 

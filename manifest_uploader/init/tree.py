@@ -1,7 +1,7 @@
-"""What lies in the folder: which of it is a case, what a case holds, and what is neither.
+"""Searches the base folder for cases, and notes what is left over.
 
-Invariant: each folder is listed once and no file is opened; a link is followed once at most, and
-never to where the search comes by itself.
+Invariant: each folder is listed once and no file is opened. A link is followed at most once, and
+never to a folder that the search reaches anyway.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import Final
 from manifest_uploader.files.listing import is_ignored, leads_to_folder, natural
 from manifest_uploader.init.patterns import Part
 
-_NOTHING: Final[Mapping[str, str]] = {}
+_NO_NAMES: Final[Mapping[str, str]] = {}
 _DEEPEST: Final = 200
-"""Folders within folders; nobody keeps data deeper, and systems cannot name it."""
+"""Nested folders that are searched; operating systems limit how long a path may be."""
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Listing:
     """The names in one folder, sorted by code point."""
 
     files: Sequence[str] = ()
@@ -28,101 +28,94 @@ class Seen:
     links: frozenset[str] = frozenset()
     """Those of the folders that are symbolic links."""
     broken: Sequence[str] = ()
-    """Links that lead nowhere."""
+    """Symbolic links whose target does not exist."""
     special: Sequence[str] = ()
-    """Pipes, devices and the like: who opened one might wait for ever."""
+    """Pipes, devices and the like; opening one could block for ever."""
     ignored: Sequence[str] = ()
-    """What is hidden, or what systems leave behind."""
+    """Hidden files and those that operating systems leave behind."""
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A folder, or a file, that is a case."""
+class FoundCase:
+    """A folder or file that is a case."""
 
     path: str
-    """Below the folder, with `/`."""
+    """Relative to the base folder, with `/`."""
     is_file: bool
     names: Mapping[str, str] = field(default_factory=dict)
-    """What stands for the names of the pattern."""
+    """What the names in the pattern stand for."""
 
 
 @dataclass(slots=True)
-class Leftover:
-    """What the search came by and had no use for; paths below the folder, a folder's with `/`."""
+class Leftovers:
+    """Paths that are not part of any case, relative to the base folder; folders end in `/`."""
 
     others: list[str] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
-    """To folders that are come by in other ways."""
+    """To folders that the search reaches by another path."""
     special: list[str] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
 
 
 class Tree:
-    """A folder that is looked into, and what was noticed on the way."""
+    """The base folder; listing its folders collects the leftovers."""
 
-    def __init__(self, base: str, *, own: frozenset[str] = frozenset()) -> None:
+    def __init__(self, base: str, *, excluded: frozenset[str] = frozenset()) -> None:
+        """`excluded`: names in the base folder itself that are not data."""
         self.base = os.path.realpath(base)
-        self.left = Leftover()
-        self._own = own
+        self.leftovers = Leftovers()
+        self._excluded = excluded
         self._entered: set[str] = set()
-        self._last: dict[str, Seen] = {}
 
-    def full(self, path: str) -> str:
-        """Where a path below the folder can be opened."""
+    def absolute(self, path: str) -> str:
+        """The absolute path of a path relative to the base folder."""
         return os.path.join(self.base, *path.split("/")) if path else self.base  # noqa: PTH118
 
-    def seen(self, path: str) -> Seen:
-        """What a folder holds; the last one is remembered."""
-        if path not in self._last:
-            self._last = {path: self.look(path)}
-        return self._last[path]
-
-    def look(self, path: str) -> Seen:
-        """List a folder, and note what is in it and of no use to anybody."""
+    def list_folder(self, path: str) -> Listing:
+        """List a folder, and add what is unusable in it to the leftovers."""
         if path.count("/") >= _DEEPEST:
-            self.left.unreadable.append(f"{path}: lies more than {_DEEPEST} folders deep")
-            return Seen()
+            self.leftovers.unreadable.append(f"{path}: lies more than {_DEEPEST} folders deep")
+            return Listing()
         try:
-            seen = _list(self.full(path))
+            listing = _list(self.absolute(path))
         except OSError as error:
-            self.left.unreadable.append(f"{path or '.'}: {error.strerror}")
-            return Seen()
-        inside = f"{path}/" if path else ""
-        self.left.ignored += [inside + name for name in seen.ignored]
-        self.left.broken += [inside + name for name in seen.broken]
-        self.left.special += [inside + name for name in seen.special]
-        if not path and self._own:
-            return Seen(self._not_own(seen.files), self._not_own(seen.folders), seen.links)
-        return seen
+            self.leftovers.unreadable.append(f"{path or '.'}: {error.strerror}")
+            return Listing()
+        prefix = f"{path}/" if path else ""
+        self.leftovers.ignored += [prefix + name for name in listing.ignored]
+        self.leftovers.broken += [prefix + name for name in listing.broken]
+        self.leftovers.special += [prefix + name for name in listing.special]
+        if not path and self._excluded:
+            files = [name for name in listing.files if name not in self._excluded]
+            folders = [name for name in listing.folders if name not in self._excluded]
+            return Listing(files, folders, listing.links)
+        return listing
 
-    def _not_own(self, names: Sequence[str]) -> list[str]:
-        return [name for name in names if name not in self._own]
-
-    def may_enter(self, path: str, seen: Seen, name: str) -> bool:
-        """Whether a folder is to be entered; one behind a link only once, and only from outside."""
-        if name not in seen.links:
+    def may_enter(self, path: str, listing: Listing, name: str) -> bool:
+        """Whether to enter a folder: a linked one only once, and only if it is outside the base."""
+        if name not in listing.links:
             return True
-        real = os.path.realpath(self.full(path))
+        real = os.path.realpath(self.absolute(path))
         if real in self._entered or _is_inside(real, self.base) or _is_inside(self.base, real):
-            self.left.links.append(f"{path}/")
+            self.leftovers.links.append(f"{path}/")
             return False
         self._entered.add(real)
         return True
 
-    def walk(self, path: str) -> Iterator[tuple[str, Seen]]:
-        """Every folder below, with what it holds; the folder itself first, with the path `""`."""
+    def walk(self, path: str) -> Iterator[tuple[str, Listing]]:
+        """Every folder below a path and its listing; the first is the folder itself, as `""`."""
         waiting = [""]
         while waiting:
-            inside = waiting.pop()
-            here = f"{path}/{inside}".strip("/")
-            seen = self.look(here)
-            yield inside, seen
+            prefix = waiting.pop()
+            here = f"{path}/{prefix}".strip("/")
+            listing = self.list_folder(here)
+            yield prefix, listing
             waiting += [
-                f"{inside}/{name}".lstrip("/")
-                for name in reversed(seen.folders)
-                if self.may_enter(f"{here}/{name}".lstrip("/"), seen, name)
+                f"{prefix}/{name}".lstrip("/")
+                for name in reversed(listing.folders)
+                if self.may_enter(f"{here}/{name}".lstrip("/"), listing, name)
             ]
 
 
@@ -130,7 +123,7 @@ def _is_inside(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
 
 
-def _list(path: str) -> Seen:
+def _list(path: str) -> Listing:
     files: list[str] = []
     folders: list[str] = []
     links: set[str] = set()
@@ -151,107 +144,108 @@ def _list(path: str) -> Seen:
                 files.append(entry.name)
             else:
                 special.append(entry.name)
-    seen = map(sorted, (broken, special, ignored))
-    return Seen(sorted(files), sorted(folders), frozenset(links), *seen)
+    others = map(sorted, (broken, special, ignored))
+    return Listing(sorted(files), sorted(folders), frozenset(links), *others)
 
 
 # ── cases ───────────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True, slots=True)
-class _State:
-    """How far a path has come in the pattern."""
+class _Position:
+    """How much of the pattern a path has matched."""
 
-    place: int
+    index: int
+    """Of the next part."""
     names: Mapping[str, str]
 
 
-def find_cases(tree: Tree, each: tuple[Part, ...]) -> list[Found]:
-    """What fits the pattern, in natural order; all else that was seen is among the leftovers.
+def find_cases(tree: Tree, each: tuple[Part, ...]) -> list[FoundCase]:
+    """The cases that match the pattern, in natural order; everything else becomes a leftover.
 
-    Where folders fit, files that fit as well are no cases.
+    If any folder matches, files that match are not cases.
     """
     search = _Search(tree, each)
-    search.visit("", [_State(0, _NOTHING)])
+    search.visit("", [_Position(0, _NO_NAMES)])
     files = search.files
     if search.folders and files:
-        tree.left.others += [one.path for one in files]
+        tree.leftovers.others += [case.path for case in files]
         files = []
-    return sorted(search.folders or files, key=lambda one: natural(one.path))
+    return sorted(search.folders or files, key=lambda case: natural(case.path))
 
 
 class _Search:
-    """Goes down the folder along the pattern."""
+    """Walks down the base folder along the pattern."""
 
     def __init__(self, tree: Tree, each: tuple[Part, ...]) -> None:
-        self.files: list[Found] = []
-        self.folders: list[Found] = []
+        self.files: list[FoundCase] = []
+        self.folders: list[FoundCase] = []
         self._tree = tree
         self._each = each
 
-    def visit(self, path: str, states: list[_State]) -> None:
-        """Sort the entries of one folder: cases, folders to go on in, and others."""
-        seen = self._tree.look(path)
-        states = self._skipping(states)
-        inside = f"{path}/" if path else ""
-        ends, _ = self._fitting(seen.files, states)
-        for name in seen.files:
-            if name in ends:
-                self.files.append(Found(inside + name, is_file=True, names=ends[name]))
+    def visit(self, path: str, positions: list[_Position]) -> None:
+        """Sort the entries of one folder into cases, folders to search, and leftovers."""
+        listing = self._tree.list_folder(path)
+        positions = self._skip_any_depth(positions)
+        prefix = f"{path}/" if path else ""
+        complete, _ = self._match(listing.files, positions)
+        for name in listing.files:
+            if name in complete:
+                self.files.append(FoundCase(prefix + name, is_file=True, names=complete[name]))
             else:
-                self._tree.left.others.append(inside + name)
-        ends, onward = self._fitting(seen.folders, states)
-        for name in seen.folders:
-            self._enter(inside + name, seen, ends.get(name), onward.get(name))
+                self._tree.leftovers.others.append(prefix + name)
+        complete, partial = self._match(listing.folders, positions)
+        for name in listing.folders:
+            self._enter(prefix + name, listing, complete.get(name), partial.get(name))
 
     def _enter(
         self,
         path: str,
-        seen: Seen,
+        listing: Listing,
         names: Mapping[str, str] | None,
-        onward: list[_State] | None,
+        partial: list[_Position] | None,
     ) -> None:
-        if names is None and not onward:
-            self._tree.left.others.append(f"{path}/")
-        elif not self._tree.may_enter(path, seen, path.rpartition("/")[2]):
+        if names is None and not partial:
+            self._tree.leftovers.others.append(f"{path}/")
+        elif not self._tree.may_enter(path, listing, path.rpartition("/")[2]):
             return
         elif names is not None:
-            self.folders.append(Found(path, is_file=False, names=names))
+            self.folders.append(FoundCase(path, is_file=False, names=names))
         else:
-            self.visit(path, onward or [])
+            self.visit(path, partial or [])
 
-    def _skipping(self, states: list[_State]) -> list[_State]:
-        """The states, and those that come of `**` standing for no folder at all."""
-        skipped = [
-            _State(state.place + 1, state.names)
-            for state in states
-            if self._each[state.place].is_any_depth
+    def _skip_any_depth(self, positions: list[_Position]) -> list[_Position]:
+        """The positions, and those after a `**` that stands for no folder."""
+        after = [
+            _Position(position.index + 1, position.names)
+            for position in positions
+            if self._each[position.index].is_any_depth
         ]
-        return [*states, *(self._skipping(skipped) if skipped else [])]
+        return [*positions, *(self._skip_any_depth(after) if after else [])]
 
-    def _fitting(
-        self, names: Sequence[str], states: list[_State]
-    ) -> tuple[dict[str, Mapping[str, str]], dict[str, list[_State]]]:
-        """What ends here, and what goes on from here, by name."""
-        ends: dict[str, Mapping[str, str]] = {}
-        onward: dict[str, list[_State]] = {}
-        for state in states:
-            part = self._each[state.place]
+    def _match(
+        self, names: Sequence[str], positions: list[_Position]
+    ) -> tuple[dict[str, Mapping[str, str]], dict[str, list[_Position]]]:
+        """What matches, by name: the pattern's names after the last part, else the positions."""
+        complete: dict[str, Mapping[str, str]] = {}
+        partial: dict[str, list[_Position]] = {}
+        for position in positions:
+            part = self._each[position.index]
             if part.is_any_depth:
                 for name in names:
-                    onward.setdefault(name, []).append(state)
+                    partial.setdefault(name, []).append(position)
                 continue
-            for name, own in part.fitting(names):
-                bound = _bound(state.names, own)
-                if bound is not None and state.place + 1 == len(self._each):
-                    ends.setdefault(name, bound)
-                elif bound is not None:
-                    onward.setdefault(name, []).append(_State(state.place + 1, bound))
-        return ends, onward
+            for name, own in part.match(names):
+                known = _combine(position.names, own)
+                if known is not None and position.index + 1 == len(self._each):
+                    complete.setdefault(name, known)
+                elif known is not None:
+                    partial.setdefault(name, []).append(_Position(position.index + 1, known))
+        return complete, partial
 
 
-def _bound(names: Mapping[str, str], more: Mapping[str, str]) -> Mapping[str, str] | None:
-    """Both together; None where one name would stand for two texts."""
+def _combine(names: Mapping[str, str], more: Mapping[str, str]) -> Mapping[str, str] | None:
+    """Both mappings; None if a name would stand for two texts."""
     if not more:
         return names
     if any(names.get(name, text) != text for name, text in more.items()):

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from manifest_uploader.cli import command
-from manifest_uploader.init.place import Place
+from manifest_uploader.init.paths import Paths
 from manifest_uploader.manifest.model import Manifest
 from manifest_uploader.manifest.parser import parse
 from tests.e2e.data import dicom_slice, mha, write
@@ -249,8 +249,8 @@ def test_titles_and_orders_that_cannot_be_are_told(tmp_path: Path, here: Here) -
         ("p4", "p4", None),
         ("p5", "p5", None),
     ]
-    for told in ("HTML tag", "p3: Same", "p3 ('x')", "p4 ('0')", "p4: p5"):
-        assert told in err
+    for notices in ("HTML tag", "p3: Same", "p3 ('x')", "p4 ('0')", "p4: p5"):
+        assert notices in err
 
 
 def test_one_of_several_series_is_chosen_by_its_description(tmp_path: Path, here: Here) -> None:
@@ -473,8 +473,8 @@ def test_files_that_only_end_like_dicom_are_told(tmp_path: Path, here: Here) -> 
 
     err = here("data", "--slug", "a", "--each", "p*", "--socket", "ct=ct/*.dcm")
 
-    told = "cannot be read as DICOM (empty, or broken?):\n    p1/ct/0.dcm\n    p2/ct/0.dcm\n"
-    assert told in err
+    notices = "cannot be read as DICOM (empty, or broken?):\n    p1/ct/0.dcm\n    p2/ct/0.dcm\n"
+    assert notices in err
     assert "p1/ct/1.dcm" not in err
 
 
@@ -506,7 +506,7 @@ def test_a_bug_is_one_line_and_its_details_are_in_the_log(
         raise ZeroDivisionError("secret details")
 
     trees.classic(tmp_path)
-    monkeypatch.setattr(Place, "tree", broken)
+    monkeypatch.setattr(Paths, "tree", broken)
 
     without = here("mainfolder", *CLASSIC, code=70)
     with_log = here("mainfolder", *CLASSIC, "--log-file", "log", code=70)
@@ -540,9 +540,9 @@ def test_a_manifest_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
 
 
 def test_help_shows_examples_and_is_listed() -> None:
-    listed = uploader("--help", cwd=Path.cwd())
+    list_own = uploader("--help", cwd=Path.cwd())
     helped = uploader("init", "--help", cwd=Path.cwd())
 
-    assert "init" in listed.out
+    assert "init" in list_own.out
     assert helped.code == 0
     assert '--socket "ct-image=ct/*.dcm"' in helped.out

@@ -17,11 +17,11 @@ from manifest_uploader.init.compose import (
     Layout,
     OneFile,
     case_lines,
-    remark,
+    comment,
+    manifest_text,
     scalar,
-    whole,
 )
-from manifest_uploader.init.names import made_valid, wrong_source, wrong_title
+from manifest_uploader.init.names import make_valid, source_complaint, title_complaint
 from manifest_uploader.manifest.model import FileValue, JsonValue
 from manifest_uploader.manifest.parser import parse
 
@@ -35,7 +35,7 @@ CELLS = st.one_of(
 
 
 def read(*entries: Entry) -> Any:
-    return parse(whole(HEAD, entries), "manifest.yaml")
+    return parse(manifest_text(HEAD, entries), "manifest.yaml")
 
 
 def value(socket: str, text: Any) -> Entry:
@@ -80,7 +80,7 @@ def test_a_text_is_quoted_where_it_would_read_as_something_else(text: Any, writt
 
 @given(CELLS)
 def test_any_cell_is_read_as_it_was(cell: Any) -> None:
-    assume(cell != "" and wrong_source(cell) is None)
+    assume(cell != "" and source_complaint(cell) is None)
 
     (one,) = read(value("some-score", cell)).cases[0].values
 
@@ -90,7 +90,7 @@ def test_any_cell_is_read_as_it_was(cell: Any) -> None:
 
 @given(st.text(max_size=60))
 def test_any_title_is_read_as_it_was(title: str) -> None:
-    assume(wrong_title(title) is None)
+    assume(title_complaint(title) is None)
 
     case = read(Entry("x", title, sockets=(("s", 1),))).cases[0]
 
@@ -99,17 +99,17 @@ def test_any_title_is_read_as_it_was(title: str) -> None:
 
 @given(st.text(min_size=1, max_size=150))
 def test_any_folder_name_becomes_a_name_that_a_manifest_takes(name: str) -> None:
-    case = read(Entry(made_valid(name), sockets=(("s", 1),))).cases[0]
+    case = read(Entry(make_valid(name), sockets=(("s", 1),))).cases[0]
 
-    assert made_valid(name) == case.name
+    assert make_valid(name) == case.name
 
 
-taken = st.text(min_size=1, max_size=40).filter(lambda one: wrong_source(Files((one,))) is None)
+taken = st.text(min_size=1, max_size=40).filter(lambda one: source_complaint(Files((one,))) is None)
 
 
 @given(st.lists(taken, min_size=1, max_size=3, unique=True))
 def test_any_path_that_a_manifest_takes_is_read_as_it_was(paths: list[str]) -> None:
-    assume(wrong_source(Files(tuple(paths))) is None)
+    assume(source_complaint(Files(tuple(paths))) is None)
 
     (one,) = read(value("ct-image", Files(tuple(paths)))).cases[0].values
 
@@ -119,7 +119,7 @@ def test_any_path_that_a_manifest_takes_is_read_as_it_was(paths: list[str]) -> N
 
 @given(st.text(max_size=60))
 def test_a_comment_stays_one_line(text: str) -> None:
-    written = remark(text)
+    written = comment(text)
 
     assert [written] == written.splitlines()
     assert written.startswith("# ")
@@ -128,7 +128,7 @@ def test_a_comment_stays_one_line(text: str) -> None:
 
 def test_choices_are_comments_of_which_one_can_be_uncommented() -> None:
     choices = (Choice(Files(("a/1.dcm", "a/2.dcm")), "Scout"), Choice(OneFile("a/3.dcm"), "Thorax"))
-    entry = Entry("x", sockets=(("s", 1),), open=(("ct-image", choices),))
+    entry = Entry("x", sockets=(("s", 1),), undecided=(("ct-image", choices),))
 
     lines = case_lines(entry, Layout())
 
@@ -150,8 +150,8 @@ def test_choices_are_comments_of_which_one_can_be_uncommented() -> None:
 
 
 def test_the_first_line_leads_the_editor_to_the_schema() -> None:
-    there = whole(HEAD, [value("s", 1)]).splitlines()
-    missing = whole(Head("archive", "a", None, "x", None), [value("s", 1)]).splitlines()
+    there = manifest_text(HEAD, [value("s", 1)]).splitlines()
+    missing = manifest_text(Head("archive", "a", None, "x", None), [value("s", 1)]).splitlines()
 
     assert there[0] == "# yaml-language-server: $schema=manifest-v1.schema.json"
     assert missing[0] == there[0]

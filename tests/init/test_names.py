@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from manifest_uploader.init.names import made_unique, made_valid, raw_name, stem
+from manifest_uploader.init.names import make_unique, make_valid, raw_name, stem
 from manifest_uploader.init.patterns import read_each
-from manifest_uploader.init.tree import Found
+from manifest_uploader.init.tree import FoundCase
 
 
 @pytest.mark.parametrize(
@@ -29,13 +29,13 @@ from manifest_uploader.init.tree import Found
     ],
 )
 def test_a_name_is_altered_only_where_it_must_be(name: str, valid: str) -> None:
-    assert valid == made_valid(name)
+    assert valid == make_valid(name)
 
 
 def test_a_taken_name_gets_a_number() -> None:
-    assert made_unique("a", {"b"}) == "a"
-    assert made_unique("a", {"a", "a-2"}) == "a-3"
-    assert made_unique("x" * 100, {"x" * 100}) == "x" * 98 + "-2"
+    assert make_unique("a", {"b"}) == "a"
+    assert make_unique("a", {"a", "a-2"}) == "a-3"
+    assert make_unique("x" * 100, {"x" * 100}) == "x" * 98 + "-2"
 
 
 @pytest.mark.parametrize(
@@ -58,4 +58,4 @@ def test_an_ending_is_not_part_of_a_name(name: str, without: str) -> None:
     ],
 )
 def test_a_case_is_called_by_what_differs(each: str, path: str, is_file: bool, name: str) -> None:
-    assert name == raw_name(Found(path, is_file), read_each(each))
+    assert name == raw_name(FoundCase(path, is_file), read_each(each))

@@ -7,17 +7,17 @@ from pathlib import Path
 import pytest
 
 from manifest_uploader.init.arguments import read
-from manifest_uploader.init.complete import Accepting, complete
+from manifest_uploader.init.complete import AcceptDefaults, complete
 from manifest_uploader.init.options import Options, words_of
-from manifest_uploader.init.place import find
-from manifest_uploader.init.propose import likely_pattern, slugged
+from manifest_uploader.init.paths import find
+from manifest_uploader.init.propose import propose_pattern, to_slug
 from tests.e2e.data import dicom_slice, mha, write
 from tests.init import trees
 
 
 def proposed(folder: Path, *given: str) -> Options:
     options = read([str(folder), "--output", str(folder.parent / "manifest.yaml"), *given])
-    return complete(options, find(options), Accepting())
+    return complete(options, find(options), AcceptDefaults())
 
 
 def sockets(options: Options) -> list[str]:
@@ -38,12 +38,12 @@ def sockets(options: Options) -> list[str]:
     ],
 )
 def test_folders_that_look_alike_are_the_cases(names: list[str], pattern: str) -> None:
-    assert pattern == likely_pattern(names)
+    assert pattern == propose_pattern(names)
 
 
 def test_a_slug_has_small_letters_digits_and_hyphens() -> None:
-    assert slugged("CT Thorax (1.0 mm)") == "ct-thorax-1-0-mm"
-    assert slugged("…") == ""
+    assert to_slug("CT Thorax (1.0 mm)") == "ct-thorax-1-0-mm"
+    assert to_slug("…") == ""
 
 
 def test_the_classic_tree(tmp_path: Path) -> None:

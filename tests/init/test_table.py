@@ -10,8 +10,8 @@ import pytest
 from manifest_uploader.errors import UsageError
 from manifest_uploader.init.entries import case_keys
 from manifest_uploader.init.patterns import read_each
-from manifest_uploader.init.table import Table, by_key, read, text_of, typed
-from manifest_uploader.init.tree import Found
+from manifest_uploader.init.table import Table, cell_text, index_rows, parse_cell, read
+from manifest_uploader.init.tree import FoundCase
 
 
 def table(folder: Path, text: str | bytes, name: str = "scores.csv", **more: Any) -> Table:
@@ -22,7 +22,7 @@ def table(folder: Path, text: str | bytes, name: str = "scores.csv", **more: Any
 
 def cells(found: Table) -> list[list[Any]]:
     return [
-        [typed(cell, decimal_comma=found.decimal_comma) for cell in row.cells.values()]
+        [parse_cell(cell, decimal_comma=found.decimal_comma) for cell in row.cells.values()]
         for row in found.rows
     ]
 
@@ -45,7 +45,7 @@ def test_delimiter_and_encoding_are_recognised(tmp_path: Path, text: str | bytes
 
     assert found.columns == ("a", "b")
     assert cells(found) == [["x", 1], ["y", 2]]
-    assert found.told == ()
+    assert found.notices == ()
 
 
 def test_a_comma_in_quotes_does_not_divide(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_a_comma_in_quotes_does_not_divide(tmp_path: Path) -> None:
     ],
 )
 def test_a_cell_is_a_number_a_boolean_or_text(cell: Any, value: Any) -> None:
-    assert (type(value), value) == (type(typed(cell)), typed(cell))
+    assert (type(value), value) == (type(parse_cell(cell)), parse_cell(cell))
 
 
 def test_a_decimal_comma_is_told_and_read_when_asked(tmp_path: Path) -> None:
@@ -84,20 +84,20 @@ def test_a_decimal_comma_is_told_and_read_when_asked(tmp_path: Path) -> None:
     plain, asked = table(tmp_path, text), table(tmp_path, text, decimal_comma=True)
 
     assert cells(plain) == [["a", "2,1"], ["b", 3]]
-    assert "decimal comma" in plain.told[0]
-    assert "'score'" in plain.told[0]
-    assert "line 2" in plain.told[0]
+    assert "decimal comma" in plain.notices[0]
+    assert "'score'" in plain.notices[0]
+    assert "line 2" in plain.notices[0]
     assert cells(asked) == [["a", 2.1], ["b", 3]]
-    assert asked.told == ()
+    assert asked.notices == ()
 
 
 def test_rows_of_another_length_are_told(tmp_path: Path) -> None:
     found = table(tmp_path, "p,score,x\na,2,1,4\nb,3\nc,4,5\nd,1,2\n")
 
     assert cells(found) == [["b", 3, ""], ["c", 4, 5], ["d", 1, 2]]
-    assert "more cells" in found.told[0]
-    assert found.told[0].endswith("line 2")
-    assert found.told[1].endswith("line 3")
+    assert "more cells" in found.notices[0]
+    assert found.notices[0].endswith("line 2")
+    assert found.notices[1].endswith("line 3")
 
 
 def test_lines_are_counted_through_cells_of_several_lines(tmp_path: Path) -> None:
@@ -107,23 +107,23 @@ def test_lines_are_counted_through_cells_of_several_lines(tmp_path: Path) -> Non
 
 
 def test_keys_are_texts_as_written(tmp_path: Path) -> None:
-    keyed = by_key(table(tmp_path, "p,v\n1.0,a\n007,b\n,c\n"), ("p",))
+    rows_by_key = index_rows(table(tmp_path, "p,v\n1.0,a\n007,b\n,c\n"), ("p",))
 
-    assert sorted(keyed.rows) == [("007",), ("1.0",)]
-    assert keyed.without == (4,)
+    assert sorted(rows_by_key.rows) == [("007",), ("1.0",)]
+    assert rows_by_key.without_key == (4,)
 
 
 def test_rows_that_contradict_each_other_are_not_used(tmp_path: Path) -> None:
-    keyed = by_key(table(tmp_path, "p,v\na,1\na,2\nb,3\nb,3\n"), ("p",))
+    rows_by_key = index_rows(table(tmp_path, "p,v\na,1\na,2\nb,3\nb,3\n"), ("p",))
 
-    assert list(keyed.rows) == [("b",)]
-    assert keyed.twice == {("a",): (2, 3)}
+    assert list(rows_by_key.rows) == [("b",)]
+    assert rows_by_key.conflicting == {("a",): (2, 3)}
 
 
 def test_several_columns_may_be_the_key(tmp_path: Path) -> None:
-    keyed = by_key(table(tmp_path, "p,s,v\na,1,x\na,2,y\n"), ("p", "s"))
+    rows_by_key = index_rows(table(tmp_path, "p,s,v\na,1,x\na,2,y\n"), ("p", "s"))
 
-    assert list(keyed.rows) == [("a", "1"), ("a", "2")]
+    assert list(rows_by_key.rows) == [("a", "1"), ("a", "2")]
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_a_workbook_keeps_its_types(tmp_path: Path) -> None:
 
     assert found.columns == ("patient", "score", "good", "text")
     assert cells(found) == [["a", 3, True, "007"], ["b", 2.5, "", 1]]
-    assert [text_of(row.cells["score"]) for row in found.rows] == ["3", "2.5"]
+    assert [cell_text(row.cells["score"]) for row in found.rows] == ["3", "2.5"]
     assert read(tmp_path / "a.xlsx", sheet="other").columns == ("x",)
     with pytest.raises(UsageError, match="no sheet 'third'"):
         read(tmp_path / "a.xlsx", sheet="third")
@@ -177,7 +177,7 @@ def test_a_column_without_a_name_is_told_and_its_rows_are_used(tmp_path: Path) -
 
     assert cells(found) == [["x", 2], ["y", 3], ["z", 4]]
     assert [list(row.cells) for row in found.rows] == [["a", "b"]] * 3
-    assert found.told == (
+    assert found.notices == (
         "scores.csv: columns without a name in the header, which nothing can ask for: column 2, 4",
     )
 
@@ -199,9 +199,12 @@ def test_a_day_in_a_workbook_is_a_day(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("folder", "cell"), [("u\u0308", "\u00fc"), ("\u00fc", "u\u0308")])
 def test_both_ways_to_write_an_accent_are_one_key(tmp_path: Path, folder: str, cell: str) -> None:
-    keyed = by_key(table(tmp_path, f"a,b\n{cell},1\n"), ("a",))
+    rows_by_key = index_rows(table(tmp_path, f"a,b\n{cell},1\n"), ("a",))
 
-    assert next(case_keys(Found(folder, is_file=False), read_each("*"), ("a",))) in keyed.rows
+    assert (
+        next(case_keys(FoundCase(folder, is_file=False), read_each("*"), ("a",)))
+        in rows_by_key.rows
+    )
 
 
 def test_a_number_that_a_workbook_shows_with_zeros_is_that_text(tmp_path: Path) -> None:
@@ -220,7 +223,7 @@ def test_a_number_that_a_workbook_shows_with_zeros_is_that_text(tmp_path: Path) 
     found = read(tmp_path / "a.xlsx")
 
     assert cells(found) == [["007", 7], [12.5, 1]]
-    assert list(by_key(found, ("id",)).rows) == [("007",), ("12.5",)]
+    assert list(index_rows(found, ("id",)).rows) == [("007",), ("12.5",)]
 
 
 @pytest.mark.parametrize("row", ['x,"1', 'x,"1"2'])

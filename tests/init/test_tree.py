@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from manifest_uploader.errors import UsageError
-from manifest_uploader.init.inside import Insides
+from manifest_uploader.init.case_files import CaseOpener
 from manifest_uploader.init.patterns import read_each
-from manifest_uploader.init.tree import Found, Tree, find_cases
+from manifest_uploader.init.tree import FoundCase, Tree, find_cases
 from tests.e2e.data import write
 
 
@@ -29,22 +29,22 @@ def test_folders_come_in_natural_order(tmp_path: Path) -> None:
     tree = make(tmp_path, "p10/a", "p9/a", "p1/a", "notes/a", "readme.txt", ".DS_Store")
 
     assert found(tree, "p*") == ["p1", "p9", "p10"]
-    assert tree.left.others == ["readme.txt", "notes/"]
-    assert tree.left.ignored == [".DS_Store"]
+    assert tree.leftovers.others == ["readme.txt", "notes/"]
+    assert tree.leftovers.ignored == [".DS_Store"]
 
 
 def test_files_are_cases_where_no_folder_fits(tmp_path: Path) -> None:
     tree = make(tmp_path, "a.mha", "b.MHA", "c.txt")
 
     assert found(tree, "*.mha") == ["a.mha", "b.MHA"]
-    assert tree.left.others == ["c.txt"]
+    assert tree.leftovers.others == ["c.txt"]
 
 
 def test_folders_go_before_files(tmp_path: Path) -> None:
     tree = make(tmp_path, "p1/a", "p2.txt")
 
     assert found(tree, "p*") == ["p1"]
-    assert tree.left.others == ["p2.txt"]
+    assert tree.leftovers.others == ["p2.txt"]
 
 
 def test_names_are_read_from_the_path(tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_names_are_read_from_the_path(tmp_path: Path) -> None:
         {"site": "a", "patient": "p2", "study": "s1"},
         {"site": "b", "patient": "p1", "study": "s 2"},
     ]
-    assert tree.left.others == ["b/loose.txt"]
+    assert tree.leftovers.others == ["b/loose.txt"]
 
 
 def test_a_name_that_comes_twice_stands_for_one_text(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_two_stars_are_any_depth(tmp_path: Path) -> None:
     tree = make(tmp_path, "a.mha", "x/b.mha", "x/y/c.mha", "x/y/d.txt")
 
     assert found(tree, "**/*.mha") == ["a.mha", "x/b.mha", "x/y/c.mha"]
-    assert tree.left.others == ["x/y/d.txt"]
+    assert tree.leftovers.others == ["x/y/d.txt"]
 
 
 def test_links_are_followed_once_and_never_in_circles(tmp_path: Path) -> None:
@@ -84,8 +84,8 @@ def test_links_are_followed_once_and_never_in_circles(tmp_path: Path) -> None:
     (tmp_path / "data" / "gone.mha").symlink_to(tmp_path / "nowhere")
 
     assert found(tree, "p*") == ["p1", "p2"]
-    assert tree.left.links == ["p3/", "p4/"]
-    assert tree.left.broken == ["gone.mha"]
+    assert tree.leftovers.links == ["p3/", "p4/"]
+    assert tree.leftovers.broken == ["gone.mha"]
 
 
 @pytest.mark.parametrize("each", ["", "/abs", "../up", "a\\b", "a/**", "{1}"])
@@ -113,19 +113,19 @@ def test_a_socket_takes_what_fits(
 ) -> None:
     held = ["ct/10.dcm", "ct/2.dcm", "ct/old/1.dcm", "a.mha", "a*[1].mha", "p[1]_seg.mha"]
     tree = make(tmp_path, *(f"p[1]/{path}" for path in held))
-    inside = Insides(tree).open(Found("p[1]", is_file=False))
+    inside = CaseOpener(tree).open(FoundCase("p[1]", is_file=False))
 
-    fitting = inside.fitting(pattern, {"name": "p[1]"})
+    matches = inside.match(pattern, {"name": "p[1]"})
 
-    assert (files, literal) == (fitting.files, fitting.literal)
+    assert (files, literal) == (matches.files, matches.is_literal)
 
 
 def test_a_case_that_is_a_file_has_what_differs_in_the_ending_only(tmp_path: Path) -> None:
     tree = make(tmp_path, "p1.mhd", "p1.raw", "p10.mhd", "p1.nii.gz", "p1_seg.mha")
-    inside = Insides(tree).open(Found("p1.mhd", is_file=True))
+    inside = CaseOpener(tree).open(FoundCase("p1.mhd", is_file=True))
 
-    assert inside.fitting("*", {}).files == ("p1.mhd", "p1.nii.gz", "p1.raw")
-    assert inside.fitting("{name}_seg.mha", {"name": "p1"}).files == ("p1_seg.mha",)
+    assert inside.match("*", {}).files == ("p1.mhd", "p1.nii.gz", "p1.raw")
+    assert inside.match("{name}_seg.mha", {"name": "p1"}).files == ("p1_seg.mha",)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
@@ -136,8 +136,8 @@ def test_a_link_in_a_circle_leads_nowhere_and_hides_nothing(tmp_path: Path) -> N
 
     assert found(tree, "p*") == ["p1", "p2"]
     assert dict(tree.walk("p1"))[""].files == ["a"]
-    assert tree.left.broken == ["p3", "p1/b"]
-    assert tree.left.unreadable == []
+    assert tree.leftovers.broken == ["p3", "p1/b"]
+    assert tree.leftovers.unreadable == []
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")
@@ -146,7 +146,7 @@ def test_a_pipe_is_told_and_never_opened(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "p1" / "b.dcm")
 
     assert dict(tree.walk("p1"))[""].files == ["a.dcm"]
-    assert tree.left.special == ["p1/b.dcm"]
+    assert tree.leftovers.special == ["p1/b.dcm"]
 
 
 def test_folders_that_nobody_can_name_end_the_search(tmp_path: Path) -> None:
@@ -157,6 +157,6 @@ def test_folders_that_nobody_can_name_end_the_search(tmp_path: Path) -> None:
     tree = make(tmp_path, "a.mha")
 
     assert found(tree, "**/*.mha") == ["a.mha"]
-    assert [words.rpartition(": ")[2] for words in tree.left.unreadable] == [
+    assert [words.rpartition(": ")[2] for words in tree.leftovers.unreadable] == [
         "lies more than 200 folders deep"
     ]

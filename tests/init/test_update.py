@@ -6,7 +6,7 @@ import pytest
 
 from manifest_uploader.errors import UsageError
 from manifest_uploader.init.compose import Entry, OneFile
-from manifest_uploader.init.update import extended, known, recalled
+from manifest_uploader.init.update import extend, find_known_cases, recall_command
 from manifest_uploader.manifest.parser import parse
 
 HEAD = "version: 1\ntarget: {kind: archive, slug: a}\n"
@@ -18,7 +18,7 @@ NEW = (
 
 def added(text: str) -> str:
     """What is added, which is checked to be the only change, and to say what it should."""
-    new = extended(text.encode(), "m.yaml", NEW).decode()
+    new = extend(text.encode(), "m.yaml", NEW).decode()
     start = next((n for n, (a, b) in enumerate(zip(text, new, strict=False)) if a != b), len(text))
     length = len(new) - len(text)
     ends = [n for n in range(start + 1) if text[n:] == new[n + length :] and text[:n] == new[:n]]
@@ -82,7 +82,7 @@ def test_however_the_list_ends_nothing_but_it_changes(text: str) -> None:
 def test_comments_of_the_last_case_stay_with_it() -> None:
     text = HEAD + "cases:\n  - name: p1\n    sockets:\n      s: 1\n      # t: 2\n# the end\n"
 
-    new = extended(text.encode(), "m.yaml", NEW).decode()
+    new = extend(text.encode(), "m.yaml", NEW).decode()
 
     assert "      # t: 2\n\n  - name: p2\n" in new
     assert new.endswith("# the end\n")
@@ -92,7 +92,7 @@ def test_a_list_in_brackets_is_refused() -> None:
     text = HEAD + "cases: [{name: p1, sockets: {s: 1}}]\n"
 
     with pytest.raises(UsageError, match="written with brackets"):
-        extended(text.encode(), "m.yaml", NEW)
+        extend(text.encode(), "m.yaml", NEW)
 
 
 def test_cases_in_comments_are_known() -> None:
@@ -101,16 +101,16 @@ def test_cases_in_comments_are_known() -> None:
         '  # - name: "p 7" # not wanted\n  #   sockets:\n'
     )
 
-    has = known(parse(text, "m.yaml"), text)
+    known = find_known_cases(parse(text, "m.yaml"), text)
 
-    assert has.names == {"p1", "p 7"}
-    assert has.without_files == {"p 7"}
-    assert has.paths == {"p1", "p1/ct", "p1/ct/*.dcm"}
+    assert known.names == {"p1", "p 7"}
+    assert known.without_files == {"p 7"}
+    assert known.paths == {"p1", "p1/ct", "p1/ct/*.dcm"}
 
 
 def test_the_command_is_recalled_from_the_head() -> None:
     head = "# by:\n#\n#     uploader init data --slug a --each 'patient *'\n#\n"
 
-    assert recalled(head + HEAD) == ["data", "--slug", "a", "--each", "patient *"]
-    assert recalled(HEAD) is None
-    assert recalled("#  uploader init 'unfinished\n" + HEAD) is None
+    assert recall_command(head + HEAD) == ["data", "--slug", "a", "--each", "patient *"]
+    assert recall_command(HEAD) is None
+    assert recall_command("#  uploader init 'unfinished\n" + HEAD) is None

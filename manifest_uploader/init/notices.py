@@ -1,4 +1,4 @@
-"""What was noticed and has to be told by name: nothing is dropped in silence."""
+"""What the user should know about the folder and the table: nothing is dropped silently."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import Final
 from manifest_uploader.text import printable
 
 SHOWN: Final = 20
-"""Names under one sentence, unless all are asked for."""
+"""How many names a notice lists without --verbose."""
 
 
-class Told:
-    """Sentences, each with the names that it is about, in the order in which they came up."""
+class Notices:
+    """Sentences in the order in which they were added, each with the names that it is about."""
 
     def __init__(self) -> None:
         self._names: dict[str, list[str]] = {}
 
     def add(self, sentence: str, *names: str) -> None:
-        """Note something about some names; without names the sentence says it all."""
+        """Add names to a sentence; a sentence without names stands alone."""
         self._names.setdefault(sentence, []).extend(names)
 
     def lines(self, *, everything: bool) -> Iterator[str]:
-        """What to print: a sentence, its names below it."""
+        """Yield the lines to print: each sentence, then its names."""
         for sentence, names in self._names.items():
             count = f" ({len(names)})" if len(names) > SHOWN else ""
             yield f"- {_one_line(sentence)}{count}{':' if names else ''}"
@@ -32,5 +32,8 @@ class Told:
                 yield f"    and {len(names) - len(shown)} more; --verbose names them all"
 
 
-def _one_line(name: str) -> str:
-    return "".join(one if one.isprintable() else f"\\u{ord(one):04x}" for one in printable(name))
+def _one_line(text: str) -> str:
+    return "".join(
+        character if character.isprintable() else f"\\u{ord(character):04x}"
+        for character in printable(text)
+    )

@@ -10,7 +10,7 @@ import yaml
 
 from manifest_uploader.errors import UsageError
 from manifest_uploader.init.compose import Entry, Files, OneFile
-from manifest_uploader.init.update import More, addable, extended
+from manifest_uploader.init.update import Addition, extend, read_case_texts
 from manifest_uploader.manifest.parser import parse
 from tests.e2e.data import mask, mha, write
 from tests.init import trees
@@ -23,8 +23,8 @@ MORE = (("seg", OneFile("p1/seg.mha")), ("docs", Files(("p1/a.pdf", "p1/b.pdf"))
 
 def added(text: str, place: int = 0) -> list[str]:
     """The lines that are added, which are checked to be the only change."""
-    more = [More(place, "p1", MORE)]
-    new = extended(text.encode(), "m.yaml", (), more).decode()
+    more = [Addition(place, "p1", MORE)]
+    new = extend(text.encode(), "m.yaml", (), more).decode()
     changes = list(difflib.ndiff(text.splitlines(keepends=True), new.splitlines(keepends=True)))
     assert not [line for line in changes if line[0] in "-?"], changes
     values = parse(new, "m.yaml").cases[place].values
@@ -60,7 +60,7 @@ LAST = "  - name: p2\n    sockets:\n      s: 1\n"
 def test_sockets_come_behind_those_of_their_case(case: str, after: str) -> None:
     text = HEAD + "cases:\n" + case + LAST
 
-    new = extended(text.encode(), "m.yaml", (), [More(0, "p1", MORE)]).decode()
+    new = extend(text.encode(), "m.yaml", (), [Addition(0, "p1", MORE)]).decode()
 
     lines = added(text)
     assert "".join(lines) == (
@@ -82,7 +82,7 @@ def test_the_last_line_may_lack_its_end_and_new_cases_come_as_well() -> None:
     text = HEAD + "cases:\n  - name: p1\n    sockets:\n      s: 1"
     entry = Entry("p2", sockets=(("ct", OneFile("p2/ct.mha")),))
 
-    new = extended(text.encode(), "m.yaml", [entry], [More(0, "p1", MORE[:1])]).decode()
+    new = extend(text.encode(), "m.yaml", [entry], [Addition(0, "p1", MORE[:1])]).decode()
 
     assert new == text + (
         "\n      seg:\n        file: p1/seg.mha\n\n"
@@ -102,20 +102,23 @@ def test_the_last_line_may_lack_its_end_and_new_cases_come_as_well() -> None:
 def test_brackets_and_anchors_are_not_added_to(case: str) -> None:
     text = HEAD + "cases:\n" + case + LAST
 
-    assert [one.is_open for one in addable(text.encode())] == [False, True]
+    assert [one.is_open for one in read_case_texts(text.encode())] == [False, True]
 
 
 def test_an_alias_is_not_added_to() -> None:
     case = "  - name: p1\n    sockets: &a\n      s: 1\n  - name: p2\n    sockets: *a\n"
 
-    assert [one.is_open for one in addable((HEAD + "cases:\n" + case).encode())] == [False, False]
+    assert [one.is_open for one in read_case_texts((HEAD + "cases:\n" + case).encode())] == [
+        False,
+        False,
+    ]
 
 
 def test_what_would_not_say_what_it_should_is_refused() -> None:
     text = HEAD + "cases:\n  - name: p1\n    sockets:\n      seg: 1\n"
 
     with pytest.raises(UsageError, match="without changing it"):
-        extended(text.encode(), "m.yaml", (), [More(0, "p1", MORE)])
+        extend(text.encode(), "m.yaml", (), [Addition(0, "p1", MORE)])
 
 
 # ── the command ─────────────────────────────────────────────────────────────────────────────
