@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping
 from itertools import islice
 from typing import IO, Any, Final
 
-from manifest_uploader.engine.causes import explained, failure_text
+from manifest_uploader.engine.causes import failure_text, failure_text
 from manifest_uploader.engine.progress import Progress
 from manifest_uploader.engine.results import CaseEnd, End, Summary
 from manifest_uploader.errors import OutputLost, UploaderError

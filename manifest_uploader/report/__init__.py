@@ -1,1 +1,5 @@
-"""What a run left behind, as a page for the eye and a table for the computer."""
+"""Reports what a run did, as an HTML page and as CSV and JSON tables.
+
+Other packages may use:
+- `command`: the command `uploader report`.
+"""

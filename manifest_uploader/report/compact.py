@@ -1,7 +1,8 @@
-"""The rows as the page's own script reads them: every byte is there once.
+"""Packs the rows for the page's script, with each repeated text stored once.
 
-A table of 40,000 values is 26 MB as HTML and 7 MB so; the script makes lines of what is looked at.
-What is not known is an empty text. Every text prints as it is; times are in whole seconds.
+A table of 40,000 values takes 26 MB as HTML and 7 MB in this form; the script makes HTML only of
+the rows that are shown. Unknown values are empty texts. All texts are printable; times are in
+whole seconds.
 """
 
 from __future__ import annotations
@@ -20,13 +21,13 @@ _LONGEST_VALUE: Final = 200
 
 
 def rows_json(rows: Sequence[Row], *, offset_s: int) -> str:
-    """The rows as JSON that can stand in a script element; `offset_s`: of the zone, east of UTC."""
-    whole = json.dumps(_whole(rows, offset_s), ensure_ascii=False, separators=(",", ":"))
-    return whole.replace("<", "\\u003c")
+    """The rows as JSON for a script element; `offset_s` is the time zone's, east of UTC."""
+    text = json.dumps(_as_lists(rows, offset_s), ensure_ascii=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c")
 
 
-def holds(row: Row) -> str:
-    """The files, or the value as the manifest gives it."""
+def contents(row: Row) -> str:
+    """The row's files, or the start of its value."""
     if row.value is None:
         return files_words(row)
     text = row.value if isinstance(row.value, str) else json.dumps(row.value, ensure_ascii=False)
@@ -35,57 +36,60 @@ def holds(row: Row) -> str:
 
 @dataclass(slots=True)
 class _Texts:
-    """Texts that many rows share, each by its place."""
+    """Texts that many rows share, numbered in the order of their first use."""
 
-    places: dict[str, int] = field(default_factory=dict)
+    indexes: dict[str, int] = field(default_factory=dict)
 
-    def place(self, text: str | None) -> int:
-        """Where the text is."""
-        return self.places.setdefault(printable(text or ""), len(self.places))
+    def index(self, text: str | None) -> int:
+        """The number of a text; unknown texts are added."""
+        return self.indexes.setdefault(printable(text or ""), len(self.indexes))
 
 
-def _whole(rows: Sequence[Row], offset_s: int) -> dict[str, Any]:
+def _as_lists(rows: Sequence[Row], offset_s: int) -> dict[str, Any]:
     texts = _Texts()
     cases: dict[str, int] = {}
-    told: list[list[Any]] = []
+    case_lists: list[list[Any]] = []
     for row in rows:
         if row.case not in cases:
             cases[row.case] = len(cases)
-            told.append(_case(row, texts))
+            case_lists.append(_case_list(row, texts))
     times = [time for row in rows for time in (row.sent, row.confirmed) if time is not None]
     base = int(min(times, default=0.0))
-    found = [_row(row, cases[row.case], texts, base) for row in rows]
+    row_lists = [_row_list(row, cases[row.case], texts, base) for row in rows]
     return {
         "base": base,
         "offset": offset_s,
-        "texts": list(texts.places),
-        "cases": told,
-        "rows": found,
+        "texts": list(texts.indexes),
+        "cases": case_lists,
+        "rows": row_lists,
     }
 
 
-def _case(row: Row, texts: _Texts) -> list[Any]:
-    """Name, title (1: the name), order, item, and its page with `*` for the item."""
+def _case_list(row: Row, texts: _Texts) -> list[Any]:
+    """[name, title (1 if equal to the name), order, item, page with `*` for the item]."""
     item = printable(row.item or "")
     page = row.page or ""
     head = page.removesuffix(f"{item}/")
     page = f"{head}*/" if item and head != page else page
     title = 1 if row.title == row.case else printable(row.title)
     return [printable(row.case), title, "" if row.order is None else row.order, item,
-            texts.place(page)]  # fmt: skip
+            texts.index(page)]  # fmt: skip
 
 
-def _row(row: Row, case: int, texts: _Texts, base: int) -> list[Any]:
-    """Case, socket, standing, words, sent, confirmed, what it holds, size, SHA-256, image."""
-    found = [
-        *(case, texts.place(row.socket), texts.place(row.standing), texts.place(row.words)),
+def _row_list(row: Row, case: int, texts: _Texts, base: int) -> list[Any]:
+    """[case, socket, standing, words, sent, confirmed, contents, size, SHA-256, image].
+
+    Empty texts at the end are left out.
+    """
+    fields = [
+        *(case, texts.index(row.socket), texts.index(row.standing), texts.index(row.words)),
         *(_seconds(row.sent, base), _seconds(row.confirmed, base)),
-        *(printable(holds(row)), "" if row.size is None else row.size),
+        *(printable(contents(row)), "" if row.size is None else row.size),
         *(printable(row.sha256 or ""), printable(row.image or "")),
     ]
-    while found[-1] == "":
-        found.pop()
-    return found
+    while fields[-1] == "":
+        fields.pop()
+    return fields
 
 
 def _seconds(time: float | None, base: int) -> int | str:

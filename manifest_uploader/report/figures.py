@@ -1,7 +1,7 @@
-"""A timeline as plots: SVG without script, colours or fonts of its own; the page's CSS gives them.
+"""Draws a timeline as SVG plots without scripts, colours or fonts.
 
-The colours are the page's, so that one drawing serves light, dark and paper. Every text in a
-plot is ours: no name from a manifest gets there.
+The page's CSS gives them colours, so that one drawing serves light, dark and paper. The plots
+contain no text from a manifest.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 _WIDTH: Final = 440
 _HEIGHT: Final = 250
-"""Of the drawing, in its own units: a phone shows it at about four fifths."""
+"""In the drawing's own units; a phone shows it at about four fifths of its size."""
 _TICKS: Final = 4
 _LABELS: Final = 4
-"""Times that are named below a plot, at most one more."""
+"""About how many times are shown below a plot; at most one more."""
 _DAY_S: Final = 86400.0
 _MINUTE_S: Final = 60.0
 _SVG: Final = "{http://www.w3.org/2000/svg}"
@@ -33,7 +33,7 @@ _SVG: Final = "{http://www.w3.org/2000/svg}"
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A plot and what it says."""
+    """A plot with its title and caption."""
 
     title: str
     caption: str
@@ -42,14 +42,14 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class _Axis:
-    """How the numbers of a plot are spelt."""
+    """How the numbers of a plot are written, and where its ticks may be."""
 
     words: Callable[[float], str]
     units: Sequence[float]
-    """In which round values are round, ascending."""
+    """Ticks are multiples of one of these, in ascending order."""
     stacked: bool = False
     least: float = 0.0
-    """Steps are no smaller: half a case is none."""
+    """The smallest step between ticks; 1 for things that are counted."""
 
 
 _COUNTS: Final = _Axis(lambda count: f"{count:.0f}", (1,), least=1)
@@ -60,19 +60,19 @@ _TIMES: Final = _Axis(lambda seconds: time_words(seconds) if seconds else "0", (
 
 @dataclass(frozen=True, slots=True)
 class _Series:
-    """The numbers of one colour."""
+    """The numbers that are drawn in one colour."""
 
     name: str
     values: Sequence[float | None]
 
     @property
     def empty(self) -> bool:
-        """There is nothing to draw."""
+        """Whether there is nothing to draw."""
         return not any(self.values)
 
 
 def draw(timeline: Timeline, zone: tzinfo) -> tuple[Figure, ...]:
-    """The four plots of a timeline; those that would be empty are left out."""
+    """The four plots of a timeline, without those that would be empty."""
     if not timeline.bins:
         return ()
     found = (
@@ -102,22 +102,22 @@ def _figure(title: str, caption: str, svg: str | None) -> Figure | None:
 
 
 def _line(bins: Sequence[Bin], zone: tzinfo, axis: _Axis, *series: _Series) -> str | None:
-    return _drawn(_pygal().Line, bins, zone, axis, series, dots_size=1.6, allow_interruptions=True)
+    return _draw(_pygal().Line, bins, zone, axis, series, dots_size=1.6, allow_interruptions=True)
 
 
 def _bars(bins: Sequence[Bin], zone: tzinfo, axis: _Axis, *series: _Series) -> str | None:
-    return _drawn(_pygal().StackedBar, bins, zone, axis, series)
+    return _draw(_pygal().StackedBar, bins, zone, axis, series)
 
 
 def _pygal() -> Any:
-    """The library, without the finder of modules that it leaves behind: Python warns of it."""
+    """Import pygal and remove the module finder that it installs, about which Python warns."""
     import pygal  # noqa: PLC0415 - an extra
 
     sys.meta_path[:] = [one for one in sys.meta_path if type(one).__module__ != pygal.__name__]
     return pygal
 
 
-def _drawn(
+def _draw(
     kind: type[Graph],
     bins: Sequence[Bin],
     zone: tzinfo,
@@ -125,7 +125,7 @@ def _drawn(
     series: Sequence[_Series],
     **more: Any,
 ) -> str | None:
-    """The plot as SVG; None if there is nothing in it."""
+    """The plot as SVG; None if it is empty."""
     if all(one.empty for one in series):
         return None
     labels = _labels(bins, zone)
@@ -153,7 +153,7 @@ def _drawn(
     chart.y_labels = ticks
     for one in series:
         chart.add(one.name, list(one.values))
-    chart.add_xml_filter(_bare)
+    chart.add_xml_filter(_clean_up)
     return str(chart.render(is_unicode=True))
 
 
@@ -165,7 +165,7 @@ def _top(axis: _Axis, series: Sequence[_Series]) -> float:
 
 
 def _ticks(top: float, units: Sequence[float], *, least: float = 0.0) -> list[float]:
-    """Round values from 0 to at least the top, about four, in the largest unit that fits."""
+    """About four round values from 0 to at least the top, in the largest unit that fits."""
     unit = max((one for one in units if one <= top), default=units[0])
     about = max(top / unit / _TICKS, 1e-9)
     power = max(10.0 ** math.floor(math.log10(about)), least)
@@ -174,14 +174,14 @@ def _ticks(top: float, units: Sequence[float], *, least: float = 0.0) -> list[fl
 
 
 def _style() -> Any:
-    """Sizes for pygal's reckoning; the page's CSS says the same to the browser."""
+    """The font sizes with which pygal computes its layout; the page's CSS has the same ones."""
     from pygal.style import Style  # noqa: PLC0415 - an extra
 
     return Style(label_font_size=11, major_label_font_size=11, legend_font_size=12)
 
 
 def _labels(bins: Sequence[Bin], zone: tzinfo) -> list[str]:
-    """The time at some of the bins; nothing at the others."""
+    """The labels of the bins: the time for some of them, empty for the others."""
     real = [number for number, one in enumerate(bins) if not one.silence]
     days = bins[-1].end - bins[0].start > _DAY_S
     seconds = bins[real[0]].end - bins[real[0]].start < _MINUTE_S
@@ -194,35 +194,35 @@ def _labels(bins: Sequence[Bin], zone: tzinfo) -> list[str]:
     ]
 
 
-# ── what pygal adds, taken away ─────────────────────────────────────────────────────────────
+# ── cleaning up after pygal ─────────────────────────────────────────────────────────────────
 
 
-def _bare(root: ET.Element) -> ET.Element:
-    """The drawing without style, script, comments, ids and tooltips' scaffolds."""
+def _clean_up(root: ET.Element) -> ET.Element:
+    """Remove styles, scripts, comments, ids and tooltip elements from the drawing."""
     for parent in list(root.iter()):
         for child in list(parent):
-            if _is_scaffold(child):
+            if _is_removed(child):
                 parent.remove(child)
         parent.attrib.pop("id", None)
         parent.attrib.pop("style", None)
-        _tell_value(parent)
+        _add_title(parent)
     root.set("aria-hidden", "true")
     return root
 
 
-def _is_scaffold(element: ET.Element) -> bool:
+def _is_removed(element: ET.Element) -> bool:
     tag = _tag(element)
     overlay = element.get("class", "").endswith(("tooltip-overlay", "text-overlay"))
     return overlay or tag in {"", "defs", "script", "style", "title"}
 
 
 def _tag(element: ET.Element) -> str:
-    """The name of an element; of a comment, none."""
+    """The name of an element; empty for a comment."""
     return str(element.tag).removeprefix(_SVG) if isinstance(element.tag, str) else ""
 
 
-def _tell_value(element: ET.Element) -> None:
-    """Pygal's hidden descriptions of a point become the one that browsers show."""
+def _add_title(element: ET.Element) -> None:
+    """Turn pygal's hidden descriptions of a point into a title, which browsers show."""
     words: dict[str, str] = {}
     for child in list(element):
         if _tag(child) == "desc":

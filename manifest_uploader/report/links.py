@@ -1,4 +1,4 @@
-"""Where the study and its items are shown to people, built from what a state file is bound to."""
+"""Builds the addresses of the target's and items' web pages from a state file's binding."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from manifest_uploader.state.file import Binding
 
 _API: Final = "/api/v1/"
 _PLATFORM: Final = re.compile(r"([a-z0-9-]+(?:\.[a-z0-9-]+)+)(/[\w./~-]*)?", re.ASCII)
-"""Host and path, as `Platform.binding` writes them; a sandbox is bound by an id instead."""
+"""Host and path, as `Platform.binding` writes them; a sandbox has an id instead."""
 _ADDRESS: Final = re.compile(r"[0-9.]+")
 _SLUG: Final = re.compile(r"[\w-]+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Addresses of pages; every one None where the platform has none."""
+    """Addresses of pages; None if the platform has no such page."""
 
     target: str | None
     """The reader study's or archive's page, ending in `/`."""
     items: str | None
-    """What an item's pk and `/` are put behind."""
+    """The prefix to which an item's pk and `/` are appended."""
 
     def item(self, pk: str | None) -> str | None:
         """The page of an item."""
@@ -37,9 +37,9 @@ NOWHERE: Final = Links(None, None)
 
 
 def links_of(binding: Binding | None) -> Links:
-    """The pages of a target; nowhere for a sandbox, and for a platform on this machine.
+    """The pages of a target; none for a sandbox or a platform on this machine.
 
-    A state file is a stranger's input: only a plain host, path and slug make an address.
+    A state file is untrusted input: only a plain host, path and slug become an address.
     """
     if binding is None or not _SLUG.fullmatch(binding.slug):
         return NOWHERE
@@ -53,5 +53,5 @@ def links_of(binding: Binding | None) -> Links:
 
 
 def _site_path(api_path: str) -> str:
-    """The path of the site for people: the API's without what it adds."""
+    """The path of the web site: the API's path without its ending."""
     return api_path.removesuffix(_API) + "/" if api_path.endswith(_API) else "/"

@@ -1,8 +1,8 @@
-"""The report as one HTML page: nothing of it comes from elsewhere, and nothing leaves it.
+"""Renders the report as one HTML page that loads nothing and sends nothing.
 
-Every text from a manifest, a state file or the platform is escaped by the template and shown
-in isolation, with what turns or hides writing spelt out. The Content-Security-Policy lets run
-only the one script whose digest it names.
+The template escapes every text from a manifest, a state file or the platform, isolates its
+writing direction and spells out invisible characters. The Content-Security-Policy allows only
+the script whose digest it contains.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from manifest_uploader import __version__
 from manifest_uploader.manifest.model import TargetKind
 from manifest_uploader.output.console import size_words
 from manifest_uploader.platform.targets import type_of
-from manifest_uploader.report.compact import holds, rows_json
+from manifest_uploader.report.compact import contents, rows_json
 from manifest_uploader.report.figures import Figure
 from manifest_uploader.report.rows import Row
 from manifest_uploader.report.tables import files_words
@@ -29,7 +29,7 @@ from manifest_uploader.state.events import AnyEvent
 from manifest_uploader.state.standing import Standing
 from manifest_uploader.text import printable
 
-_BAD: Final = frozenset({Standing.FAILED, Standing.GONE, Standing.UNSURE})
+_FAILED: Final = frozenset({Standing.FAILED, Standing.GONE, Standing.UNSURE})
 _MOODS: Final = {"confirmed": "good", "failed": "bad", "gone": "bad", "unsure": "bad"}
 _STANDINGS: Final = {
     Standing.DONE: ("done and seen on the platform", "good"),
@@ -42,35 +42,35 @@ _STANDINGS: Final = {
     Standing.NEW: ("not begun", "wait"),
 }
 _WITHOUT_SCRIPT: Final = 1000
-"""Rows that the page also shows where no script runs, as in the preview of a letter."""
+"""Up to so many rows, the page has a table that needs no script, as for a mail preview."""
 
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """What a page is about."""
+    """The subject of a page."""
 
     manifest: str
-    """Its file's name."""
+    """The manifest's file name."""
     state: str
-    """Its file's name."""
+    """The state file's name."""
     kind: TargetKind
     slug: str
     platform: str | None
-    """Host and path, or a sandbox; None: nothing was sent yet."""
+    """Host and path, or a sandbox's id; None if nothing was sent yet."""
     target: str | None
-    """The page of the reader study or archive."""
+    """The address of the target's web page."""
 
 
 def render(
     heading: Heading,
     rows: Sequence[Row],
-    records: Sequence[AnyEvent],
+    events: Sequence[AnyEvent],
     *,
     figures: Sequence[Figure],
     silences: bool,
     zone: tzinfo,
 ) -> str:
-    """The page."""
+    """Render the page."""
     import jinja2  # noqa: PLC0415 - an extra
     import markupsafe  # noqa: PLC0415 - comes with it
 
@@ -78,39 +78,39 @@ def render(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
     )
     environment.filters["plain"] = printable
-    style, script = _own("page.css"), _own("page.js")
-    return environment.from_string(_own("page.html.j2")).render(
-        page=_page(heading, rows, records, zone) | {"silences": silences},
+    style, script = _read_file("page.css"), _read_file("page.js")
+    return environment.from_string(_read_file("page.html.j2")).render(
+        page=_page_values(heading, rows, events, zone) | {"silences": silences},
         figures=figures,
         style=markupsafe.Markup(style),  # noqa: S704 - our own file
         script=markupsafe.Markup(script),  # noqa: S704 - our own file
-        data=markupsafe.Markup(_data(rows, records, zone)),  # noqa: S704 - it holds no <
+        data=markupsafe.Markup(_data(rows, events, zone)),  # noqa: S704 - it holds no <
         style_hash=_digest(style),
         script_hash=_digest(script),
         version=__version__,
     )
 
 
-def _data(rows: Sequence[Row], records: Sequence[AnyEvent], zone: tzinfo) -> str:
-    last = max((record.time for record in records), default=0.0)
+def _data(rows: Sequence[Row], events: Sequence[AnyEvent], zone: tzinfo) -> str:
+    last = max((event.time for event in events), default=0.0)
     offset = datetime.fromtimestamp(last, zone).utcoffset() or timedelta()
     return rows_json(rows, offset_s=int(offset.total_seconds()))
 
 
-def _own(name: str) -> str:
-    """A file of this package."""
+def _read_file(name: str) -> str:
+    """The text of a file in this package."""
     return resources.files(__package__ or "").joinpath(name).read_text(encoding="utf-8")
 
 
 def _digest(text: str) -> str:
-    """As a Content-Security-Policy names a script or style."""
+    """The digest of a script or style for a Content-Security-Policy."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def _page(
-    heading: Heading, rows: Sequence[Row], records: Sequence[AnyEvent], zone: tzinfo
+def _page_values(
+    heading: Heading, rows: Sequence[Row], events: Sequence[AnyEvent], zone: tzinfo
 ) -> dict[str, Any]:
-    times = [record.time for record in records]
+    times = [event.time for event in events]
     standings = sorted({row.standing for row in rows})
     return {
         "manifest": heading.manifest,
@@ -132,7 +132,7 @@ def _page(
 
 
 def _numbers(rows: Sequence[Row]) -> list[tuple[str, str, str]]:
-    """(number, what it counts, how good that is)."""
+    """The key figures as (number, what it counts, mood)."""
     cases = Counter({row.case: row.state for row in rows}.values())
     found = [(f"{cases.total():,}", "case" if cases.total() == 1 else "cases", "")]
     found += [
@@ -150,19 +150,19 @@ def _numbers(rows: Sequence[Row]) -> list[tuple[str, str, str]]:
 
 
 def _failures(rows: Iterable[Row]) -> list[dict[str, Any]]:
-    """The cases that a person has to do something about, with every reason once."""
+    """The cases that need the user's attention, with the reasons."""
     found = []
     for case, group in groupby(rows, key=lambda row: row.case):
-        of_case = list(group)
-        if of_case[0].state in _BAD:
-            found.append(_failure(case, of_case))
+        case_rows = list(group)
+        if case_rows[0].state in _FAILED:
+            found.append(_failure(case, case_rows))
     return found
 
 
 def _failure(case: str, rows: Sequence[Row]) -> dict[str, Any]:
     first = rows[0]
     own = [row for row in rows if row.standing == "failed" and row.words]
-    reasons = [(row.socket, row.words, _unsaid_files(row)) for row in own]
+    reasons = [(row.socket, row.words, _unnamed_files(row)) for row in own]
     if not reasons:
         words = next((row.words for row in rows if row.words), _STANDINGS[first.state][0])
         reasons = [("", words, "")]
@@ -177,8 +177,8 @@ def _failure(case: str, rows: Sequence[Row]) -> dict[str, Any]:
     }
 
 
-def _unsaid_files(row: Row) -> str:
-    """The files, unless the words name them."""
+def _unnamed_files(row: Row) -> str:
+    """The row's files, unless its words already name them."""
     names = files_words(row)
     return "" if names in (row.words or "") else names
 
@@ -191,23 +191,23 @@ def _row(row: Row, zone: tzinfo) -> dict[str, Any]:
         "item": row.item,
         "page": row.page,
         "socket": row.socket,
-        "holds": holds(row),
+        "holds": contents(row),
         "sha256": row.sha256,
         "image": row.image,
         "size": row.size,
         "size_words": None if row.size is None else size_words(row.size),
-        "sent": _key(row.sent),
-        "sent_words": _lines(row.sent, zone),
-        "confirmed": _key(row.confirmed),
-        "confirmed_words": _lines(row.confirmed, zone),
+        "sent": _sort_key(row.sent),
+        "sent_words": _day_and_time(row.sent, zone),
+        "confirmed": _sort_key(row.confirmed),
+        "confirmed_words": _day_and_time(row.confirmed, zone),
         "standing": row.standing,
         "mood": _MOODS.get(row.standing, "wait"),
         "words": row.words,
     }
 
 
-def _key(time: float | None) -> str | None:
-    """What the page sorts times by."""
+def _sort_key(time: float | None) -> str | None:
+    """The time in the form by which the page sorts."""
     return None if time is None else f"{time:.0f}"
 
 
@@ -215,12 +215,12 @@ def _moment(time: float | None, zone: tzinfo) -> str | None:
     return None if time is None else f"{datetime.fromtimestamp(time, zone):%Y-%m-%d %H:%M:%S}"
 
 
-def _lines(time: float | None, zone: tzinfo) -> str | None:
-    """Day and time, one below the other."""
+def _day_and_time(time: float | None, zone: tzinfo) -> str | None:
+    """The day and the time on two lines."""
     return None if time is None else f"{datetime.fromtimestamp(time, zone):%Y-%m-%d\n%H:%M:%S}"
 
 
 def zone_words(time: float, zone: tzinfo) -> str:
-    """`UTC+01:00`, as it was then."""
+    """The zone's offset at that time, as `UTC+01:00`."""
     offset = f"{datetime.fromtimestamp(time, zone):%z}"
     return f"UTC{offset[:3]}:{offset[3:5]}".removesuffix("+00:00")

@@ -1,4 +1,4 @@
-"""One row a value: what a manifest asks for, and what a state file says became of it."""
+"""Makes one row for each value: what the manifest asks for, and what the state file records."""
 
 from __future__ import annotations
 
@@ -25,76 +25,76 @@ from manifest_uploader.state.receipts import Receipt
 from manifest_uploader.state.standing import Standing, standing_of
 
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_NOT_LISTED: Final = "no longer in the manifest"
+_NOT_IN_MANIFEST: Final = "no longer in the manifest"
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file, or what the manifest names files by."""
+    """A file, or a path, folder or pattern of the manifest."""
 
     name: str
     sha256: str | None = None
-    """None: not known, or a pattern."""
+    """None if unknown, or for a pattern."""
     size: int | None = None
-    """Bytes."""
+    """In bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One value of one case; a case without values has one row without a socket."""
+    """One value of a case; a case without values has one row with an empty socket."""
 
     case: str
     title: str
     order: int | None
     state: Standing
-    """Where the case stands."""
+    """The state of the case."""
     item: str | None
     """The item's pk."""
     page: str | None
     """The item's page."""
     socket: str
     standing: str
-    """Where the value stands: new, uploading, uploaded, waiting, confirmed, failed, gone."""
+    """The state of the value: new, uploading, uploaded, waiting, confirmed, failed or gone."""
     words: str | None = None
-    """Why it stands there, where that needs saying."""
+    """The reason, if it needs one."""
     files: tuple[File, ...] = ()
     value: Json = None
-    """A value that the manifest holds itself."""
+    """A value that is written in the manifest."""
     size: int | None = None
-    """Bytes that were sent, of an upload."""
+    """The bytes of its upload."""
     sha256: str | None = None
-    """Of a single file."""
+    """The digest of its file, if there is only one."""
     image: str | None = None
     """The image's pk."""
     sent: float | None = None
-    """When the upload was complete, else when the item was filled; seconds since 1970."""
+    """When its upload was completed, or else its item filled; seconds since 1970."""
     confirmed: float | None = None
-    """When the item was seen to hold it; seconds since 1970."""
+    """When it was seen in its item; seconds since 1970."""
 
 
 @dataclass(slots=True)
-class _Told:
-    """What the records tell beyond the history: times, sizes, and which socket failed."""
+class _RecordFacts:
+    """What the events say beyond the history: times, sizes, and which socket failed."""
 
     uploads: dict[str, Done] = field(default_factory=dict)
     """Upload pk → its `Done`."""
-    seen: dict[str, dict[str, float]] = field(default_factory=dict)
+    confirmed_at: dict[str, dict[str, float]] = field(default_factory=dict)
     """Case → socket → when it was last confirmed."""
     failed: dict[str, dict[str, str]] = field(default_factory=dict)
-    """Case → socket, or "" → why its step failed, unless it was begun again since."""
+    """Case → socket, or "" → why its step failed; removed when the step starts again."""
 
-    def add(self, record: AnyEvent) -> None:
-        """Take in one record."""
-        match record:
-            case Renamed() as event:
-                self.seen[event.case] = self.seen.pop(event.was, {})
+    def add(self, event: AnyEvent) -> None:
+        """Add the facts of one event."""
+        match event:
+            case Renamed():
+                self.confirmed_at[event.case] = self.confirmed_at.pop(event.was, {})
                 self.failed[event.case] = self.failed.pop(event.was, {})
-            case Confirmed() as event:
-                self.seen.setdefault(event.case, {})[event.socket] = record.time
-            case (Started() | Opened() | Done() | Failed()) as event:
-                self._step(event)
+            case Confirmed():
+                self.confirmed_at.setdefault(event.case, {})[event.socket] = event.time
+            case Started() | Opened() | Done() | Failed():
+                self._add_step(event)
 
-    def _step(self, event: Started | Opened | Done | Failed) -> None:
+    def _add_step(self, event: Started | Opened | Done | Failed) -> None:
         failed = self.failed.setdefault(event.case, {})
         if isinstance(event, Failed) and event.words:
             failed[event.socket or ""] = event.words
@@ -103,87 +103,93 @@ class _Told:
         if isinstance(event, Done) and event.socket is not None and event.pk is not None:
             self.uploads[event.pk] = event
 
-    def case_words(self, case: str, past: CaseHistory) -> str | None:
-        """Why a case stands where it stands, beyond its sockets."""
-        return past.words if past.unsure or past.gone else self.failed.get(case, {}).get("")
+    def case_words(self, case: str, history: CaseHistory) -> str | None:
+        """The reason for a case's state that does not concern a single socket."""
+        if history.unsure or history.gone:
+            return history.words
+        return self.failed.get(case, {}).get("")
 
 
 def make_rows(
-    manifest: Manifest, records: Iterable[AnyEvent], *, receipts: Iterable[Receipt], links: Links
+    manifest: Manifest, events: Iterable[AnyEvent], *, receipts: Iterable[Receipt], links: Links
 ) -> tuple[Row, ...]:
-    """All values in the manifest's order, then what the platform holds beyond it."""
-    told, folding = _Told(), Folding()
-    for record in records:
-        told.add(record)
-        folding.add(record)
+    """The rows of all values, in the manifest's order, then of cases that it no longer has."""
+    facts, folding = _RecordFacts(), Folding()
+    for event in events:
+        facts.add(event)
+        folding.add(event)
     cases = folding.history.cases
     sent = {receipt.upload: receipt for receipt in receipts}
-    maker = _Maker(told, sent, links)
-    listed = {case.name for case in manifest.cases}
+    maker = _RowMaker(facts, sent, links)
+    manifest_names = {case.name for case in manifest.cases}
     rows = [
         row for case in manifest.cases for row in maker.case_rows(case, cases.get(case.name, EMPTY))
     ]
     rows += [
         row
-        for name, past in cases.items()
-        if name not in listed and past.item is not None
-        for row in maker.unlisted_rows(name, past)
+        for name, history in cases.items()
+        if name not in manifest_names and history.item is not None
+        for row in maker.unlisted_rows(name, history)
     ]
     return tuple(rows)
 
 
 @dataclass(frozen=True, slots=True)
-class _Maker:
-    """Makes the rows of one case after the other."""
+class _RowMaker:
+    """Makes the rows of cases."""
 
-    told: _Told
+    facts: _RecordFacts
     receipts: Mapping[str, Receipt]
     """By the upload's pk."""
     links: Links
 
-    def case_rows(self, case: Case, past: CaseHistory) -> Iterator[Row]:
-        """The rows of a case of the manifest."""
-        bare = self._bare(case.name, past, title=case.title, order=case.order)
+    def case_rows(self, case: Case, history: CaseHistory) -> Iterator[Row]:
+        """The rows of a case in the manifest."""
+        base = self._base_row(case.name, history, title=case.title, order=case.order)
         for value in case.values:
-            yield self._value_row(bare, past, value.socket, value)
-        named = {value.socket for value in case.values}
-        for socket in past.sockets:
-            if socket not in named:
-                yield self._value_row(bare, past, socket, None)
-        if not case.values and not past.sockets:
-            words = self.told.case_words(case.name, past)
-            yield replace(bare, standing=bare.state.value, words=words)
+            yield self._value_row(base, history, value.socket, value)
+        manifest_sockets = {value.socket for value in case.values}
+        for socket in history.sockets:
+            if socket not in manifest_sockets:
+                yield self._value_row(base, history, socket, None)
+        if not case.values and not history.sockets:
+            words = self.facts.case_words(case.name, history)
+            yield replace(base, standing=base.state.value, words=words)
 
-    def unlisted_rows(self, name: str, past: CaseHistory) -> Iterator[Row]:
-        """The rows of a case that the manifest no longer names."""
-        bare = self._bare(name, past, title="", order=None)
-        for socket in past.sockets:
-            yield self._value_row(bare, past, socket, None)
-        if not past.sockets:
-            yield replace(bare, standing=bare.state.value, words=_NOT_LISTED)
+    def unlisted_rows(self, name: str, history: CaseHistory) -> Iterator[Row]:
+        """The rows of a case that is no longer in the manifest."""
+        base = self._base_row(name, history, title="", order=None)
+        for socket in history.sockets:
+            yield self._value_row(base, history, socket, None)
+        if not history.sockets:
+            yield replace(base, standing=base.state.value, words=_NOT_IN_MANIFEST)
 
-    def _bare(self, name: str, past: CaseHistory, *, title: str, order: int | None) -> Row:
+    def _base_row(self, name: str, history: CaseHistory, *, title: str, order: int | None) -> Row:
         return Row(
             name,
-            title if past.title is None else past.title,
-            past.order if past.order is not None else order,
-            standing_of(past),
-            past.item,
-            None if past.gone else self.links.item(past.item),
+            title if history.title is None else history.title,
+            history.order if history.order is not None else order,
+            standing_of(history),
+            history.item,
+            None if history.gone else self.links.item(history.item),
             "",
             "",
         )
 
-    def _value_row(self, bare: Row, past: CaseHistory, socket: str, value: Value | None) -> Row:
-        held = past.sockets.get(socket)
-        upload = _upload_pk(past, socket)
-        done = self.told.uploads.get(upload or "")
+    def _value_row(self, base: Row, history: CaseHistory, socket: str, value: Value | None) -> Row:
+        filled = history.sockets.get(socket)
+        upload = _upload_pk(history, socket)
+        done = self.facts.uploads.get(upload or "")
         files = self._files(upload, value)
-        standing, words = self._standing(bare.case, past, socket)
+        standing, words = self._standing(base.case, history, socket)
         if value is None and words is None:
-            words = _NOT_LISTED
+            words = _NOT_IN_MANIFEST
+        sent = filled.since if filled is not None else None
+        confirmed = None
+        if filled is not None and filled.standing == "confirmed":
+            confirmed = self.facts.confirmed_at.get(base.case, {}).get(socket)
         return replace(
-            bare,
+            base,
             socket=socket,
             standing=standing,
             words=words,
@@ -191,43 +197,39 @@ class _Maker:
             value=value.value if isinstance(value, JsonValue) else None,
             size=done.size if done is not None else None,
             sha256=_sha256(done, files),
-            image=_image(held, value),
-            sent=_sent(done, held),
-            confirmed=self._seen(bare.case, socket, held),
+            image=_image(filled, value),
+            sent=sent if done is None else done.time,
+            confirmed=confirmed,
         )
 
     def _files(self, upload: str | None, value: Value | None) -> tuple[File, ...]:
-        """The very files of the upload, where they were written down, else the manifest's paths."""
+        """The files in the upload's receipt; without a receipt, the manifest's paths."""
         receipt = self.receipts.get(upload or "")
         if receipt is not None:
-            return tuple(File(*one) for one in receipt.files)
+            return tuple(File(*file) for file in receipt.files)
         return tuple(File(path) for path in value.paths) if isinstance(value, FileValue) else ()
 
-    def _standing(self, case: str, past: CaseHistory, socket: str) -> tuple[str, str | None]:
-        held, upload = past.sockets.get(socket), past.uploads.get(socket)
-        failed = self.told.failed.get(case, {}).get(socket)
-        if past.gone:
-            return "gone", past.words
+    def _standing(self, case: str, history: CaseHistory, socket: str) -> tuple[str, str | None]:
+        filled, upload = history.sockets.get(socket), history.uploads.get(socket)
+        failed = self.facts.failed.get(case, {}).get(socket)
+        if history.gone:
+            return "gone", history.words
         if failed is not None:
             return "failed", failed
-        if held is not None:
-            standing = "failed" if held.standing == "lost" else held.standing
-            return standing, None if held.failure is None else explained(held.failure)
+        if filled is not None:
+            standing = "failed" if filled.standing == "lost" else filled.standing
+            return standing, None if filled.failure is None else explained(filled.failure)
+        words = self.facts.case_words(case, history)
         if upload is not None:
-            return ("uploaded" if upload.done else "uploading"), self.told.case_words(case, past)
-        return "new", self.told.case_words(case, past)
-
-    def _seen(self, case: str, socket: str, held: SocketHistory | None) -> float | None:
-        if held is None or held.standing != "confirmed":
-            return None
-        return self.told.seen.get(case, {}).get(socket)
+            return ("uploaded" if upload.done else "uploading"), words
+        return "new", words
 
 
-def _upload_pk(past: CaseHistory, socket: str) -> str | None:
-    held, upload = past.sockets.get(socket), past.uploads.get(socket)
-    if held is not None and held.entry.upload is not None:
-        return held.entry.upload
-    return upload.begun.pk if held is None and upload is not None else None
+def _upload_pk(history: CaseHistory, socket: str) -> str | None:
+    filled, upload = history.sockets.get(socket), history.uploads.get(socket)
+    if filled is not None and filled.entry.upload is not None:
+        return filled.entry.upload
+    return upload.begun.pk if filled is None and upload is not None else None
 
 
 def _sha256(done: Done | None, files: tuple[File, ...]) -> str | None:
@@ -236,14 +238,8 @@ def _sha256(done: Done | None, files: tuple[File, ...]) -> str | None:
     return files[0].sha256 if len(files) == 1 else None
 
 
-def _image(held: SocketHistory | None, value: Value | None) -> str | None:
-    """A confirmed image's pk is a UUID; the marks of other values are not."""
-    if held is not None and held.pk is not None and _UUID.fullmatch(held.pk):
-        return held.pk
+def _image(filled: SocketHistory | None, value: Value | None) -> str | None:
+    """The image's pk: a confirmed image has a UUID as its mark, other values do not."""
+    if filled is not None and filled.pk is not None and _UUID.fullmatch(filled.pk):
+        return filled.pk
     return value.pk if isinstance(value, ImageValue) else None
-
-
-def _sent(done: Done | None, held: SocketHistory | None) -> float | None:
-    if done is not None:
-        return done.time
-    return held.since if held is not None else None

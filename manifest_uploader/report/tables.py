@@ -1,11 +1,11 @@
-"""The rows as a CSV table that opens in a spreadsheet, and as JSON.
+"""Writes the rows as CSV for spreadsheets and as JSON.
 
-CSV is opened in spreadsheets, which run what looks like a formula: a cell of text that begins
-with one of `= + - @`, a tab or a line end gets a `'` before it, also behind a `;` (where that
-parts the cells of a spreadsheet, a cell of ours begins in the middle). Numbers stay numbers.
-The CSV begins with a byte order mark only where something in it is not ASCII: without the mark
-spreadsheets read names in the wrong alphabet; where it changes nothing, no program has to know
-of it.
+Spreadsheets execute cells that look like formulas. A text that begins with one of `= + - @` gets
+a `'` before it, and so does one that continues like that after a `;`, which some spreadsheets
+take for the end of a cell. Numbers stay numbers.
+
+The CSV begins with a byte order mark only if it is not pure ASCII. Without the mark, spreadsheets
+would decode names wrongly; in pure ASCII, it would only disturb other programs.
 """
 
 from __future__ import annotations
@@ -26,45 +26,45 @@ COLUMNS: Final = (
     *("case", "title", "order", "state", "item", "page", "socket", "files", "value", "bytes"),
     *("sha256", "image", "sent", "confirmed", "standing", "words"),
 )
-_NAMED: Final = 20
-"""Files that a cell names one by one; a spreadsheet's cell ends at 32,767 characters."""
+_MOST_LISTED_FILES: Final = 20
+"""The most files that a cell lists; a spreadsheet's cell holds at most 32,767 characters."""
 _FORMULA: Final = re.compile(r"(^|;)([\s\"']*)(?=[=+\-@＝＋－＠])")
 
 
 def csv_bytes(rows: Iterable[Row]) -> bytes:
-    """The table: UTF-8, comma, CRLF; times are ISO 8601 in UTC."""
+    """The rows as CSV in UTF-8, with commas and CRLF; times are ISO 8601 in UTC."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
     for row in rows:
         writer.writerow([_cell(value) for value in _fields(row).values()])
-    found = text.getvalue()
-    return found.encode("utf-8" if found.isascii() else "utf-8-sig", "backslashreplace")
+    table = text.getvalue()
+    return table.encode("utf-8" if table.isascii() else "utf-8-sig", "backslashreplace")
 
 
 def json_bytes(rows: Iterable[Row]) -> bytes:
-    """The same rows as an array of objects, ASCII only; `files` is a list, with each SHA-256."""
+    """The rows as a JSON array of objects in ASCII; `files` lists each file with its SHA-256."""
     lines = [json.dumps(_object(row), ensure_ascii=True) for row in rows]
     return ("[\n" + ",\n".join(lines) + "\n]\n").encode()
 
 
 def iso(time: float | None) -> str | None:
-    """`2026-11-23T03:14:40Z`; milliseconds are of no use to a person."""
+    """The time in whole seconds, as `2026-11-23T03:14:40Z`."""
     if time is None:
         return None
     return f"{datetime.fromtimestamp(round(time), UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def files_words(row: Row) -> str:
-    """The files in a cell: all, or the first, the last and how many."""
+    """The names of the row's files, or of the first and last with their number."""
     names = [file.name for file in row.files]
-    if len(names) > _NAMED:
+    if len(names) > _MOST_LISTED_FILES:
         return f"{names[0]} … {names[-1]} ({len(names)} files)"
     return "; ".join(names)
 
 
 def _fields(row: Row) -> Mapping[str, Json]:
-    found = {
+    fields = {
         "case": row.case,
         "title": row.title,
         "order": row.order,
@@ -82,8 +82,8 @@ def _fields(row: Row) -> Mapping[str, Json]:
         "standing": row.standing,
         "words": row.words,
     }
-    assert tuple(found) == COLUMNS
-    return found
+    assert tuple(fields) == COLUMNS
+    return fields
 
 
 def _object(row: Row) -> dict[str, Any]:
@@ -98,5 +98,5 @@ def _cell(value: Json) -> str | int | float | None:
 
 
 def safe(text: str) -> str:
-    """Text that no spreadsheet takes for a formula, and no terminal for a command."""
+    """The text in a form that no spreadsheet takes for a formula and no terminal for a command."""
     return _FORMULA.sub(r"\1\2'", printable(text))

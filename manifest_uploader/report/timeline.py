@@ -1,4 +1,4 @@
-"""What happened when: the records of a state file, counted in bins of time."""
+"""Counts the events of a state file in bins of time."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ _T = TypeVar("_T")
 _MOST_BINS: Final = 48
 _MOST_STRETCHES: Final = 8
 _QUIET_S: Final = 900.0
-"""Longer silences are left out of the plots: a run of three evenings is not mostly nights."""
+"""Longer silences are left out of the plots; else those of a run over days would show nights."""
 _WIDTHS: Final = (
     *(1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400),
 )
-"""Of a bin, in seconds."""
+"""Possible widths of a bin, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """A piece of time; a silence that is left out has no length."""
+    """An interval of time; a silence that is left out has no length."""
 
     start: float
     """Seconds since 1970."""
@@ -46,41 +46,41 @@ class Bin:
 
     @property
     def silence(self) -> bool:
-        """Nothing happened here for long."""
+        """Whether it stands for a long time in which nothing happened."""
         return self.end <= self.start
 
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """Numbers a bin; None in a silence, and where there is nothing to tell."""
+    """Numbers for each bin; None for a silence, and if there is nothing to measure."""
 
     bins: tuple[Bin, ...] = ()
     done: tuple[int | None, ...] = ()
-    """Cases that stand as done at the bin's end."""
+    """Cases that are done at the end of the bin."""
     failed: tuple[int | None, ...] = ()
-    """Cases that stand as failed or gone at the bin's end."""
+    """Cases that are failed or gone at the end of the bin."""
     throughput: tuple[float | None, ...] = ()
-    """Bytes a second, of uploads that were completed."""
+    """Bytes per second of completed uploads."""
     pauses: tuple[int | None, ...] = ()
-    """Steps that waited for room on the platform."""
+    """Steps that waited because the platform had reached a limit."""
     repeats: tuple[int | None, ...] = ()
-    """Steps that were begun again before they were done."""
+    """Steps that started again before they were done."""
     failures: tuple[int | None, ...] = ()
     """Steps and imports that failed."""
     import_median_s: tuple[float | None, ...] = ()
-    """Of uploads confirmed in the bin: seconds from filled to confirmed."""
+    """For uploads confirmed in the bin, seconds from the fill to the confirmation."""
     import_longest_s: tuple[float | None, ...] = ()
 
 
-def make_timeline(records: Sequence[AnyEvent]) -> Timeline:
-    """The timeline of a state file's records."""
-    if not records:
+def make_timeline(events: Sequence[AnyEvent]) -> Timeline:
+    """The timeline of a state file's events."""
+    if not events:
         return Timeline()
-    bins = _bins(sorted(record.time for record in records))
-    ruler = _Ruler(bins)
-    tally = _Tally(ruler)
-    for record in sorted(records, key=lambda one: one.time):
-        tally.add(record)
+    bins = _bins(sorted(event.time for event in events))
+    finder = _BinFinder(bins)
+    tally = _Tally(finder)
+    for event in sorted(events, key=lambda one: one.time):
+        tally.add(event)
     return tally.timeline()
 
 
@@ -88,7 +88,7 @@ def make_timeline(records: Sequence[AnyEvent]) -> Timeline:
 
 
 def _bins(times: Sequence[float]) -> tuple[Bin, ...]:
-    """Bins of one width over the times at which something happened."""
+    """Bins of equal width that cover all times, with a bin of no length for each silence."""
     stretches = _stretches(times)
     active = sum(end - start for start, end in stretches)
     room = _MOST_BINS - 2 * len(stretches)
@@ -98,14 +98,14 @@ def _bins(times: Sequence[float]) -> tuple[Bin, ...]:
     for start, end in stretches:
         if found:
             found.append(Bin(found[-1].end, found[-1].end))
-        begin = start // width * width
-        count = int((end - begin) // width) + 1
-        found += [Bin(begin + n * width, begin + (n + 1) * width) for n in range(count)]
+        first = start // width * width
+        count = int((end - first) // width) + 1
+        found += [Bin(first + n * width, first + (n + 1) * width) for n in range(count)]
     return tuple(found)
 
 
 def _stretches(times: Sequence[float]) -> list[tuple[float, float]]:
-    """Where something happened, without the long silences between."""
+    """The (start, end) of each stretch of times without a long silence."""
     quiet_s = _QUIET_S
     while True:
         found = [(times[0], times[0])]
@@ -118,7 +118,7 @@ def _stretches(times: Sequence[float]) -> list[tuple[float, float]]:
         quiet_s *= 2
 
 
-class _Ruler:
+class _BinFinder:
     """Finds the bin of a time."""
 
     def __init__(self, bins: tuple[Bin, ...]) -> None:
@@ -126,13 +126,13 @@ class _Ruler:
         self._real = [number for number, one in enumerate(bins) if not one.silence]
         self._starts = [bins[number].start for number in self._real]
 
-    def at(self, time: float) -> int:
-        """The bin in which a time lies, or the last before it."""
+    def find(self, time: float) -> int:
+        """The number of the bin that contains a time, or of the last one before it."""
         return self._real[max(0, bisect_right(self._starts, time) - 1)]
 
     def spread(self, start: float, end: float) -> Iterator[tuple[int, float]]:
-        """The bins that a span of time covers, with the share of it that each takes."""
-        first, last = self.at(start), self.at(end)
+        """The numbers of the bins that an interval covers, with each bin's share of it."""
+        first, last = self.find(start), self.find(end)
         parts = {
             number: min(end, self.bins[number].end) - max(start, self.bins[number].start)
             for number in range(first, last + 1)
@@ -149,76 +149,76 @@ class _Ruler:
 
 
 class _Tally:
-    """Counts record after record, in the order of time."""
+    """Counts events, which must come in chronological order."""
 
-    def __init__(self, ruler: _Ruler) -> None:
-        self._ruler = ruler
-        count = len(ruler.bins)
+    def __init__(self, finder: _BinFinder) -> None:
+        self._finder = finder
+        count = len(finder.bins)
         self._folding = Folding()
         self._cases = self._folding.history.cases
         self._standings: dict[str, Standing] = {}
         self._counts: Counter[Standing] = Counter()
-        self._ended: dict[int, tuple[int, int]] = {}
-        """Bin → (done, failed) at its end."""
+        self._totals: dict[int, tuple[int, int]] = {}
+        """Bin → cases (done, failed) at its end; bins without a change are missing."""
         self._bytes = [0.0] * count
         self._pauses, self._repeats, self._failures = [0] * count, [0] * count, [0] * count
         self._imports: dict[int, list[float]] = {}
-        self._begun: dict[StepId, AnyEvent] = {}
-        """Step → how it was last begun; done steps are out."""
+        self._started: dict[StepId, AnyEvent] = {}
+        """Step → the event of its last start, until it is done."""
 
-    def add(self, record: AnyEvent) -> None:
-        """Count one record."""
-        here = self._ruler.at(record.time)
-        self._count(record, here)
-        self._stand(record, here)
+    def add(self, event: AnyEvent) -> None:
+        """Count one event."""
+        number = self._finder.find(event.time)
+        self._count(event, number)
+        self._update_standings(event, number)
 
-    def _count(self, record: AnyEvent, here: int) -> None:
-        match record:
+    def _count(self, event: AnyEvent, number: int) -> None:
+        match event:
             case Paused():
-                self._pauses[here] += 1
-            case Started() | Opened() as event:
-                self._repeats[here] += _is_repeated(self._begun.get(event.step), event)
-                self._begun[event.step] = record
-            case Done() as event:
-                self._done(record.time, event)
+                self._pauses[number] += 1
+            case Started() | Opened():
+                self._repeats[number] += _is_repeat(self._started.get(event.step), event)
+                self._started[event.step] = event
+            case Done():
+                self._done(event.time, event)
             case Failed(words=words) | ImportFailed(words=words) if words:
-                self._failures[here] += 1
-            case Confirmed() as event:
-                self._confirmed(record.time, event, here)
+                self._failures[number] += 1
+            case Confirmed():
+                self._confirmed(event.time, event, number)
 
     def _done(self, time: float, event: Done) -> None:
-        begun = self._begun.pop(event.step, None)
-        start = time if begun is None else begun.time
+        started = self._started.pop(event.step, None)
+        start = time if started is None else started.time
         if event.size:
-            for number, share in self._ruler.spread(start, time):
+            for number, share in self._finder.spread(start, time):
                 self._bytes[number] += share * event.size
 
-    def _confirmed(self, time: float, event: Confirmed, here: int) -> None:
-        past = self._cases.get(event.case, EMPTY)
-        held = past.sockets.get(event.socket)
-        if held is not None and held.entry.upload is not None and held.standing == "waiting":
-            self._imports.setdefault(here, []).append(max(0.0, time - held.since))
+    def _confirmed(self, time: float, event: Confirmed, number: int) -> None:
+        history = self._cases.get(event.case, EMPTY)
+        filled = history.sockets.get(event.socket)
+        if filled is not None and filled.entry.upload is not None and filled.standing == "waiting":
+            self._imports.setdefault(number, []).append(max(0.0, time - filled.since))
 
-    def _stand(self, record: AnyEvent, here: int) -> None:
-        """Keep how many cases are done and failed."""
-        self._folding.add(record)
-        if isinstance(record, Renamed):
-            self._set(record.was, Standing.NEW)
-        if not isinstance(record, Noticed):
-            past = self._cases.get(record.case, EMPTY)
-            self._set(record.case, standing_of(past))
+    def _update_standings(self, event: AnyEvent, number: int) -> None:
+        """Update how many cases are done and failed."""
+        self._folding.add(event)
+        if isinstance(event, Renamed):
+            self._set_standing(event.was, Standing.NEW)
+        if not isinstance(event, Noticed):
+            history = self._cases.get(event.case, EMPTY)
+            self._set_standing(event.case, standing_of(history))
             failed = self._counts[Standing.FAILED] + self._counts[Standing.GONE]
-            self._ended[here] = (self._counts[Standing.DONE], failed)
+            self._totals[number] = (self._counts[Standing.DONE], failed)
 
-    def _set(self, case: str, standing: Standing) -> None:
+    def _set_standing(self, case: str, standing: Standing) -> None:
         self._counts[self._standings.get(case, Standing.NEW)] -= 1
         self._counts[standing] += 1
         self._standings[case] = standing
 
     def timeline(self) -> Timeline:
-        """All that was counted."""
-        bins = self._ruler.bins
-        done, failed = self._ends()
+        """The timeline of all events counted so far."""
+        bins = self._finder.bins
+        done, failed = self._done_and_failed()
         return Timeline(
             bins,
             done=done,
@@ -234,22 +234,22 @@ class _Tally:
             import_longest_s=self._import_s(max),
         )
 
-    def _ends(self) -> tuple[tuple[int | None, ...], tuple[int | None, ...]]:
+    def _done_and_failed(self) -> tuple[tuple[int | None, ...], tuple[int | None, ...]]:
         known, found = (0, 0), []
-        for number, one in enumerate(self._ruler.bins):
-            known = self._ended.get(number, known)
+        for number, one in enumerate(self._finder.bins):
+            known = self._totals.get(number, known)
             found.append((None, None) if one.silence else known)
         return tuple(done for done, _ in found), tuple(failed for _, failed in found)
 
     def _import_s(self, measure: Callable[[list[float]], float]) -> tuple[float | None, ...]:
         return tuple(
             measure(self._imports[number]) if number in self._imports else None
-            for number in range(len(self._ruler.bins))
+            for number in range(len(self._finder.bins))
         )
 
 
-def _is_repeated(before: AnyEvent | None, event: Started | Opened) -> bool:
-    """A step is begun again; older states tell the beginning of an upload beside its row."""
+def _is_repeat(before: AnyEvent | None, event: Started | Opened) -> bool:
+    """Whether a step started before; old state files record both start and row of an upload."""
     if before is None:
         return False
     return not (isinstance(event, Opened) and isinstance(before, Started))
