@@ -1,7 +1,8 @@
-"""A faithful stand-in for Grand Challenge, with its own storage, that remembers between starts.
+"""A faithful stand-in for Grand Challenge with its own storage, which remembers between starts.
 
-It imports nothing from the rest of the package, so that one misreading of the platform cannot
-hide in both.
+It imports nothing from the other packages, so that one misreading of the platform cannot hide in
+both. `commands` and tests may use the names listed in `__all__`; tests also use `show`, `store`,
+`sockets` and `certificates`.
 """
 
 from manifest_uploader.sandbox.command import main

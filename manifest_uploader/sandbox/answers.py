@@ -1,4 +1,4 @@
-"""What the platform sends back: JSON, its several shapes of errors, and HTML pages."""
+"""The platform's answers: JSON, its various forms of errors, and HTML pages."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _NGINX_500 = (
 
 @dataclass(frozen=True)
 class Answer:
-    """A status, a body and some headers, ready to be sent."""
+    """An HTTP answer."""
 
     status: int
     body: bytes = b""
@@ -36,7 +36,7 @@ class Answer:
 
 
 class Refused(Exception):
-    """Ends a request with an answer that changes nothing."""
+    """Ends a request with an answer and undoes its changes."""
 
     def __init__(self, answer: Answer) -> None:
         """Keep the answer for whoever sends it."""
@@ -45,11 +45,11 @@ class Refused(Exception):
 
 
 class Unhandled(Exception):
-    """Stands for an error that the platform does not handle: a 500 page."""
+    """An error that the platform does not handle; it answers with a 500 page."""
 
 
 def to_json(data: Any) -> bytes:
-    """Return JSON as the platform writes it: compact, and not only ASCII."""
+    """Return compact JSON that is not limited to ASCII, as the platform writes it."""
     return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
 
 
@@ -59,17 +59,17 @@ def as_json(status: int, data: Any, *headers: tuple[str, str]) -> Answer:
 
 
 def refuse(status: int, data: Any, *headers: tuple[str, str]) -> Refused:
-    """Return the exception that answers with this JSON."""
+    """Return the exception that makes the request answer with JSON."""
     return Refused(as_json(status, data, *headers))
 
 
 def invalid(**errors: Any) -> Refused:
-    """Return a 400 with the errors of some fields."""
+    """Return a 400 with errors by field."""
     return refuse(400, errors)
 
 
 def not_found(model: str = "") -> Refused:
-    """Return a 404: of a model's object, or, without one, of a page of the API."""
+    """Return a 404 for an object of a model, or without a model for a page of the API."""
     detail = f"No {model} matches the given query." if model else "Not found."
     return refuse(404, {"detail": detail})
 
@@ -80,22 +80,22 @@ def page(status: int, title: str, text: str = "") -> Answer:
 
 
 def missing_page() -> Answer:
-    """Return the page for an address that is not there."""
+    """Return the page for an unknown address."""
     return page(404, "Page not found", "The page you were looking for does not exist.")
 
 
 def broken_page() -> Answer:
-    """Return the page for an error that the platform did not expect."""
+    """Return the page for an unexpected error."""
     return page(500, "Server error", "Something went wrong on our side.")
 
 
 def too_large() -> Answer:
-    """Return what the platform's web server says to a body over 16 MiB."""
+    """Return the answer of the platform's web server to a body over 16 MiB."""
     return Answer(500, _NGINX_500, "text/html")
 
 
 def storage_error(status: int, code: str, message: str) -> Answer:
-    """Return an error as S3 words it."""
+    """Return an error in the form of S3."""
     body = (
         f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code>'
         f"<Message>{message}</Message></Error>"

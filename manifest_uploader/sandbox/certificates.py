@@ -1,4 +1,4 @@
-"""Throw-away certificates for a sandbox that speaks https."""
+"""Makes throw-away certificates for a sandbox that uses https."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ _RENEW = timedelta(days=30)
 
 @dataclass(frozen=True)
 class Certificates:
-    """Files: the authority's certificate, and the server's with its key."""
+    """The files of the authority's certificate and of the server's certificate with its key."""
 
     ca: Path
     server: Path
 
 
 def make_certificates(folder: Path, name: str = "localhost") -> Certificates:
-    """Return the folder's certificates, made now if they are missing or old.
+    """Return the folder's certificates; make them if they are missing or old.
 
-    They are good for this machine's own addresses and the name.
+    They are valid for this machine's loopback addresses and the name.
     """
     made = Certificates(folder / "ca.pem", folder / "server.pem")
     if made.ca.exists() and made.server.exists() and not _is_old(made.server):

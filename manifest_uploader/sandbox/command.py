@@ -58,7 +58,7 @@ def _run(argv: list[str]) -> int:
     _stop_on_signals(stop)
     with start(_options(arguments)) as running:
         _announce(running, as_json=arguments.json)
-        # In slices, so that Windows hears Ctrl-C.
+        # With a timeout, so that Ctrl-C works on Windows.
         while not stop.wait(0.5):
             pass
     return 0
@@ -97,7 +97,7 @@ def _for_people(running: Running) -> str:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """All arguments of the command."""
+    """Return the parser of the command's arguments."""
     parser = argparse.ArgumentParser(
         prog="uploader sandbox",
         description="A stand-in for Grand Challenge on a loopback port, until Ctrl-C.",
@@ -167,7 +167,7 @@ def _options(arguments: argparse.Namespace) -> SandboxOptions:
 
 
 def _load_hook(text: str) -> Hook:
-    """Return what MODULE:CALLABLE, or MODULE:CALLABLE:ARGUMENT, makes."""
+    """Return the hook that MODULE:CALLABLE, or MODULE:CALLABLE:ARGUMENT, makes."""
     module, _, rest = text.partition(":")
     name, _, argument = rest.partition(":")
     try:

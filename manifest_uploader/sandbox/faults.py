@@ -1,4 +1,4 @@
-"""Faults on purpose: what a test may ask the sandbox to do wrong."""
+"""Deliberate faults: what a test can make the sandbox do wrong."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FaultKind = Literal[
 
 @dataclass(frozen=True)
 class Seen:
-    """A request, as a hook sees it."""
+    """A request as a hook sees it."""
 
     method: str
     path: str
@@ -20,14 +20,14 @@ class Seen:
     """A short name: upload-create, presign, part, complete, list-parts, upload-get, upload-list,
     item-create, item-fill, item-get, item-list, sockets, target, sessions, abort, gcapi, other."""
     number: int
-    """The how-manieth request of its kind, from 1."""
+    """Counts the requests of its kind, from 1."""
     total: int
-    """The how-manieth request at all, from 1."""
+    """Counts all requests, from 1."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing to go wrong, before the sandbox acts (it never will) or after (unseen)."""
+    """One fault, caused before the sandbox acts (usually instead) or after it has acted."""
 
     kind: FaultKind
     seconds: float = 0
@@ -44,12 +44,12 @@ class Fault:
 
     @classmethod
     def stall(cls, seconds: float) -> Fault:
-        """Send nothing for so long, then drop the connection."""
+        """Send nothing for a time, then drop the connection."""
         return cls("stall", seconds=seconds)
 
     @classmethod
     def delay(cls, seconds: float) -> Fault:
-        """Wait so long, then go on as if nothing was."""
+        """Wait for a time, then continue normally."""
         return cls("delay", seconds=seconds)
 
     @classmethod
@@ -65,22 +65,22 @@ class Fault:
         body: bytes = b"",
         content_type: str = "text/html",
     ) -> Fault:
-        """Answer with something else."""
+        """Send another answer."""
         return cls("answer", status=status, headers=headers, body=body, content_type=content_type)
 
     @classmethod
     def expire(cls) -> Fault:
-        """Answer as storage does to an address that is too old."""
+        """Answer as storage answers to an expired address."""
         return cls("expire")
 
     @classmethod
     def lose_part(cls, *, corrupt: bool = False) -> Fault:
-        """Accept a part and forget it, or keep something else in its place."""
+        """Accept a part and discard it, or store different bytes instead."""
         return cls("lose_part", message="corrupt" if corrupt else "")
 
     @classmethod
     def fail_import(cls, message: str) -> Fault:
-        """Let the imports that this fill queues fail with these words."""
+        """Make the imports that this fill queues fail with a message."""
         return cls("fail_import", message=message)
 
 
@@ -88,22 +88,22 @@ class Hook(Protocol):
     """Decides which requests go wrong; it may also have `on_import(item, slug) -> str | None`."""
 
     def before(self, request: Seen) -> Fault | None:
-        """Return what goes wrong before the sandbox acts, or None."""
+        """Return the fault to cause before the sandbox acts, or None."""
 
     def after(self, request: Seen, status: int) -> Fault | None:
-        """Return what goes wrong with an answer to a request acted on, or None."""
+        """Return the fault to cause after the sandbox has acted, or None."""
 
 
 class Counter:
     """Counts requests by kind."""
 
     def __init__(self) -> None:
-        """Begin at none."""
+        """Start at zero."""
         self.total = 0
         self._by_kind: dict[str, int] = {}
 
     def see(self, method: str, path: str, kind: str) -> Seen:
-        """Return a request with its numbers; callers take turns."""
+        """Count a request and return it with its numbers; not thread-safe."""
         self.total += 1
         self._by_kind[kind] = self._by_kind.get(kind, 0) + 1
         return Seen(method, path, kind, self._by_kind[kind], self.total)

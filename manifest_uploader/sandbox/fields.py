@@ -1,4 +1,4 @@
-"""How the platform reads a field of a request: the checks and words of Django REST framework."""
+"""Reads fields of requests with the checks and messages of Django REST framework."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ MAX_ORDER = 2147483647
 
 
 class FieldInvalid(Exception):
-    """Holds what the platform says about a field."""
+    """Holds the platform's messages about a field."""
 
     def __init__(self, *words: str) -> None:
-        """Keep the words."""
+        """Keep the messages."""
         super().__init__(*words)
         self.words = list(words)
 
 
 def read_text(value: Any, *, max_length: int, blank: bool = False) -> str:
-    """Return a text without the blanks around it, or raise FieldInvalid."""
+    """Return a text without leading and trailing whitespace, or raise FieldInvalid."""
     if value is None:
         raise FieldInvalid("This field may not be null.")
     if isinstance(value, bool) or not isinstance(value, str | int | float):
@@ -38,7 +38,7 @@ def read_text(value: Any, *, max_length: int, blank: bool = False) -> str:
 
 
 def read_integer(value: Any, low: int, high: int) -> int:
-    """Return a whole number between low and high, or raise FieldInvalid."""
+    """Return an integer between low and high, or raise FieldInvalid."""
     if value is None:
         raise FieldInvalid("This field may not be null.")
     text = re.sub(r"\.0*\s*$", "", str(value))
@@ -54,9 +54,9 @@ def read_integer(value: Any, low: int, high: int) -> int:
 
 
 def read_link(value: Any, prefix: str) -> str:
-    """Return the primary key at the end of a link whose path begins so, or raise FieldInvalid.
+    """Return the primary key after the prefix of a link's path, or raise FieldInvalid.
 
-    Only the path of a link counts, not its scheme and host.
+    The scheme and host of the link are ignored.
     """
     if not isinstance(value, str):
         words = f"Incorrect type. Expected URL string, received {type(value).__name__}."
@@ -68,10 +68,10 @@ def read_link(value: Any, prefix: str) -> str:
 
 
 def missing_object() -> FieldInvalid:
-    """Return the words for a link to what is not there, or may not be seen."""
+    """Return the error for a link to an object that does not exist or may not be seen."""
     return FieldInvalid("Invalid hyperlink - Object does not exist.")
 
 
 def not_a_list(value: Any) -> FieldInvalid:
-    """Return the words for what should be a list."""
+    """Return the error for a value that should be a list."""
     return FieldInvalid(f'Expected a list of items but got type "{type(value).__name__}".')

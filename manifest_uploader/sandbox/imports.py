@@ -1,8 +1,8 @@
-"""Imports: what the platform does with uploads after a fill, in its own time.
+"""Imports uploads after a fill, asynchronously as the platform does.
 
-Images take two tasks: the first reads the uploads and deletes their rows, the second attaches
-the image to the item and can still fail. Files take one task, which deletes the row before the
-value is there. What is queued is in the database, so it goes on after a restart.
+Images take two tasks: the first one reads the uploads and deletes their rows; the second one
+attaches the image to the item and can still fail. Files take one task, which deletes the row
+before the value exists. The queue is stored in the database, so that it survives a restart.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from manifest_uploader.sandbox.uploads import remove_upload
 from manifest_uploader.sandbox.values import set_value
 
 _WORKERS = 2
-"""More would take the time of requests, not less for the imports: one interpreter does it all."""
+"""More would slow down requests without making imports faster: they share one interpreter."""
 _UNEXPECTED = "An unexpected error occurred"
 
 
@@ -40,15 +40,15 @@ class ImportFailed(Exception):
     """Says why an import failed, in the platform's words."""
 
 
-class Gone(Exception):
-    """Says that somebody else took an upload."""
+class ObjectGone(Exception):
+    """Says that an upload or item no longer exists, for example because another job used it."""
 
 
 class Queue:
-    """Runs jobs on several threads, each when it is due."""
+    """Runs jobs in several threads, each job after a delay."""
 
     def __init__(self, delay_s: float) -> None:
-        """Begin with nothing to do."""
+        """Start without jobs."""
         self._delay_s = delay_s
         self._due: list[tuple[float, int]] = []
         self._changed = threading.Condition()
@@ -56,7 +56,7 @@ class Queue:
         self._threads: list[threading.Thread] = []
 
     def add(self, job: int) -> None:
-        """Let a job run after the delay; never, if that is infinite."""
+        """Schedule a job after the delay, or never if the delay is infinite."""
         if math.isinf(self._delay_s):
             return
         with self._changed:
@@ -64,7 +64,7 @@ class Queue:
             self._changed.notify()
 
     def start(self, work: Callable[[int], None]) -> None:
-        """Begin to run jobs."""
+        """Start the threads."""
         for number in range(_WORKERS):
             name = f"import-{number}"
             thread = threading.Thread(target=self._run, args=(work,), name=name, daemon=True)
@@ -72,7 +72,7 @@ class Queue:
             self._threads.append(thread)
 
     def stop(self) -> None:
-        """Begin no further job, and wait for those that run."""
+        """Start no more jobs, and wait for the running ones."""
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
@@ -80,7 +80,7 @@ class Queue:
             thread.join()
 
     def _run(self, work: Callable[[int], None]) -> None:
-        _give_way()
+        _lower_priority()
         while (job := self._next()) is not None:
             work(job)
 
@@ -94,47 +94,47 @@ class Queue:
         return None
 
 
-def _give_way() -> None:
-    """Let requests go before this thread: the platform's imports run on other machines."""
-    if sys.platform == "linux":  # elsewhere it would be the whole process
+def _lower_priority() -> None:
+    """Give requests priority over this thread: the platform imports on other machines."""
+    if sys.platform == "linux":  # elsewhere this would affect the whole process
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
 
 
 @dataclass(frozen=True)
 class Importer:
-    """Does the jobs."""
+    """Does the jobs of the queue."""
 
     site: Site
 
     def resume(self) -> None:
-        """Queue what an earlier start left behind."""
+        """Queue the jobs that are left from earlier starts."""
         for row in self.site.store.rows("SELECT seq FROM jobs ORDER BY seq"):
             self.site.queue(row["seq"])
 
     def work(self, number: int) -> None:
-        """Do one job; its failure is the platform's, not ours."""
+        """Do one job; record its failure as the platform does."""
         job = self.site.store.row("SELECT * FROM jobs WHERE seq = ?", number)
         if job is None:
             return
         try:
             self._work(job)
-        except Gone:
+        except ObjectGone:
             self._fail(job, "")
         except ImportFailed as error:
-            self._fail(job, str(error) if job["stage"] > 1 or self._are_there(job) else "")
+            self._fail(job, str(error) if job["stage"] > 1 or self._has_all_rows(job) else "")
         except Exception:  # noqa: BLE001 - whatever a damaged file does to a reader
-            # Bytes that end while they are read were taken by another import.
-            self._fail(job, _UNEXPECTED if self._are_there(job) else "")
+            # If the rows are gone, another import deleted the bytes while they were read.
+            self._fail(job, _UNEXPECTED if self._has_all_rows(job) else "")
 
-    def _are_there(self, job: Row) -> bool:
-        """Say whether all uploads of an import still have their rows."""
+    def _has_all_rows(self, job: Row) -> bool:
+        """Return whether all uploads of an import still have their rows."""
         wanted = [job["upload"]] if job["upload"] else self._session_uploads(job)
         find = "SELECT 1 FROM uploads WHERE pk = ?"
         return all(self.site.store.row(find, pk) is not None for pk in wanted)
 
     def _work(self, job: Row) -> None:
         if job["stage"] == 1:
-            self._check_doom(job)
+            self._fail_on_purpose(job)
         if job["upload"] is not None or job["file"] is not None:
             self._import_file(job)
         elif job["stage"] == 1:
@@ -142,12 +142,12 @@ class Importer:
         else:
             self._attach_image(job)
 
-    def _check_doom(self, job: Row) -> None:
-        """Fail the import if a test wants it to fail."""
+    def _fail_on_purpose(self, job: Row) -> None:
+        """Raise ImportFailed if a fault asks for it."""
         words = job["doom"]
-        ask = getattr(self.site.options.hook, "on_import", None)
-        if words is None and ask is not None and job["item"] is not None:
-            words = ask(job["item"], self._socket(job).slug)
+        on_import = getattr(self.site.options.hook, "on_import", None)
+        if words is None and on_import is not None and job["item"] is not None:
+            words = on_import(job["item"], self._socket(job).slug)
         if words is not None:
             raise ImportFailed(words)
 
@@ -158,7 +158,7 @@ class Importer:
         store = self.site.store
         store.run("UPDATE sessions SET status = 'Started' WHERE pk = ?", job["session"])
         uploads = self._session_uploads(job)
-        rows = [_completed(store, pk) for pk in uploads]
+        rows = [_completed_upload(store, pk) for pk in uploads]
         _check_names(rows)
         sources = [source_of(row["filename"], part_paths(store, row["pk"])) for row in rows]
         needs_values = job["socket"] is not None and bool(self._socket(job).segments)
@@ -169,18 +169,18 @@ class Importer:
             raise ImportFailed(f"{len(files)} file{plural} could not be imported")
         if self.site.options.keep_bytes:
             for row, source in zip(rows, sources, strict=True):
-                _keep(store, row["pk"], source.sha256)
+                _keep_bytes(store, row["pk"], source.sha256)
         with store.transaction():
-            self._take_in(job, uploads, pictures, files)
+            self._store_images(job, uploads, pictures, files)
 
-    def _take_in(
+    def _store_images(
         self, job: Row, uploads: list[str], pictures: list[Picture], files: list[Source]
     ) -> None:
-        """Make images of what was read, delete the uploads' rows and queue the second task."""
+        """Store the images, delete the uploads' rows and queue the second task."""
         store = self.site.store
         for pk in uploads:
             if not remove_upload(store, pk):
-                raise Gone
+                raise ObjectGone
         images = [_add_image(store, picture, files, len(pictures)) for picture in pictures]
         store.run(
             "UPDATE sessions SET status = 'Succeeded', images = ?, uploads = '[]' WHERE pk = ?",
@@ -213,19 +213,19 @@ class Importer:
                 "and that it contains no more than 64 segments. Ensure the image has the minimum "
                 "and maximum voxel values set as tags if the image is a TIFF file."
             )
-        strange = set(values) - set(socket.segments)
-        if strange:
+        invalid = set(values) - set(socket.segments)
+        if invalid:
             raise ImportFailed(
                 f"The valid voxel values for this segmentation are: {set(socket.segments)}. This "
-                f"segmentation is invalid as it contains the voxel values: {strange}."
+                f"segmentation is invalid as it contains the voxel values: {invalid}."
             )
 
     def _attach(self, job: Row, *, image: str | None = None, file: str | None = None) -> None:
-        """Give the item its value and end the job."""
+        """Attach the value to the item and end the job."""
         store = self.site.store
         item = store.row("SELECT answered FROM items WHERE pk = ?", job["item"])
         if item is None:
-            raise Gone
+            raise ObjectGone
         if item["answered"]:
             words = "This display set cannot be changed, as answers for it already exist"
             raise ImportFailed(words)
@@ -233,19 +233,19 @@ class Importer:
         store.run("DELETE FROM jobs WHERE seq = ?", job["seq"])
 
     def _import_file(self, job: Row) -> None:
-        """Check a file, delete its upload's row, then attach it: in two steps, as it is seen."""
+        """Check a file and delete its upload's row, then attach it in a second transaction."""
         store = self.site.store
         if job["stage"] == 1:
-            row = _completed(store, job["upload"])
+            row = _completed_upload(store, job["upload"])
             source = source_of(row["filename"], part_paths(store, row["pk"]))
             self._check_file(self._socket(job), source)
             if self.site.options.keep_bytes:
-                _keep(store, row["pk"], source.sha256)
+                _keep_bytes(store, row["pk"], source.sha256)
             name = stored_name(row["filename"])
             file = json.dumps({"name": name, "sha256": source.sha256, "size": source.size})
             with store.transaction():
                 if not remove_upload(store, row["pk"]):
-                    raise Gone
+                    raise ObjectGone
                 statement = "UPDATE jobs SET stage = 2, upload = NULL, file = ? WHERE seq = ?"
                 store.run(statement, file, job["seq"])
         else:
@@ -254,7 +254,7 @@ class Importer:
             self._attach(job, file=file)
 
     def _check_file(self, socket: Socket, source: Source) -> None:
-        """Raise for JSON that its socket does not take; other files are not looked into."""
+        """Raise ImportFailed for JSON that breaks its socket's schema; other files are not read."""
         if socket.family != "json":
             return
         with source.open() as file:
@@ -269,7 +269,7 @@ class Importer:
         return list(json.loads(row["uploads"])) if row else []
 
     def _fail(self, job: Row, words: str) -> None:
-        """End a job; of images the session says why, of files nothing does."""
+        """End a job; a session records why images failed, but nothing does so for files."""
         store = self.site.store
         with store.transaction():
             if job["session"] is not None:
@@ -293,10 +293,10 @@ class Importer:
         )
 
 
-def _completed(store: Store, pk: str) -> Row:
+def _completed_upload(store: Store, pk: str) -> Row:
     row = store.row("SELECT * FROM uploads WHERE pk = ?", pk)
     if row is None:
-        raise Gone
+        raise ObjectGone
     if row["status"] != "Completed" or row["filename"] == "..":
         raise ImportFailed(_UNEXPECTED)
     return row
@@ -309,13 +309,13 @@ def _check_names(rows: list[Row]) -> None:
 
 
 def part_paths(store: Store, pk: str) -> tuple[Path, ...]:
-    """Return the files that hold an upload's bytes, in order."""
+    """Return the files with an upload's parts, in order."""
     rows = store.rows("SELECT file FROM parts WHERE upload = ? ORDER BY number", pk)
     return tuple(store.parts / pk / row["file"] for row in rows)
 
 
-def _keep(store: Store, pk: str, sha256: str) -> None:
-    """Keep an upload's bytes under their hash."""
+def _keep_bytes(store: Store, pk: str, sha256: str) -> None:
+    """Store an upload's bytes under their SHA-256."""
     path = store.kept / sha256
     if path.exists():
         return
@@ -326,9 +326,9 @@ def _keep(store: Store, pk: str, sha256: str) -> None:
 
 
 def _add_image(store: Store, picture: Picture, files: list[Source], count: int) -> str:
-    """Remember an image and what it was made from; return its pk."""
+    """Store an image with the names and digests of its files; return its pk."""
     pk = new_pk()
-    # What lay beside a lone image in its upload is consumed with it.
+    # The other files of an upload are consumed together with its only image.
     sources = picture.sources if count > 1 else files
     facts: dict[str, Any] = {
         "name": picture.name,
@@ -348,7 +348,7 @@ def _add_image(store: Store, picture: Picture, files: list[Source], count: int) 
 
 
 def add_made_up_image(store: Store, pk: str) -> None:
-    """Remember an image of nothing, for items that refer to images the platform has."""
+    """Store an image without contents, for items that refer to existing images."""
     facts = {"name": pk, "width": 1, "height": 1, "depth": None, "segments": None, "files": []}
     store.run("INSERT OR IGNORE INTO images (pk, facts) VALUES (?, ?)", pk, json.dumps(facts))
 

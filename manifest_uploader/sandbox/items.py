@@ -1,4 +1,4 @@
-"""Display sets and archive items: what a target holds for a case."""
+"""The endpoints of display sets and archive items."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ from manifest_uploader.sandbox.values import (
     apply_entry,
     keep_only,
     read_values,
-    shown_values,
+    values_json,
     values_of,
 )
 
-_PLAIN: dict[str, Any] = {
+_UNUSED_FIELDS: dict[str, Any] = {
     "hanging_protocol": None,
     "optional_hanging_protocols": [],
     "view_content": {},
@@ -47,19 +47,19 @@ _PLAIN: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class ItemKind:
-    """What tells display sets from archive items."""
+    """What differs between display sets and archive items."""
 
     target_kind: str
     parent: str
-    """The field that names the target."""
+    """The field that refers to the target."""
     model: str
     find_parent: Callable[[Site, Request, Any], str]
     has_order: bool
 
 
 @dataclass(frozen=True)
-class Wish:
-    """The fields of a request to make or fill an item; None for what it leaves alone."""
+class ItemFields:
+    """The fields of a request to create or fill an item; None for fields that are missing."""
 
     parent: str | None = None
     title: str | None = None
@@ -68,14 +68,14 @@ class Wish:
 
 
 class Items:
-    """The endpoints of one kind of items."""
+    """The endpoints of one kind of item."""
 
     def __init__(self, kind: ItemKind) -> None:
-        """Serve this kind."""
+        """Serve items of this kind."""
         self.kind = kind
 
-    def listed(self, site: Site, request: Request) -> Answer:
-        """Return a page of the items that the user may see, in their order."""
+    def list_items(self, site: Site, request: Request) -> Answer:
+        """Return a page of the items that the user may see, in order."""
         target = self._filter(site, request)
         where = "t.kind = ? AND ? AND i.target = COALESCE(?, i.target)"
         values = (self.kind.target_kind, may_edit(request), target)
@@ -85,55 +85,55 @@ class Items:
             f"SELECT i.* {joined} ORDER BY i.position, i.seq LIMIT ? OFFSET ?",
             *(*values, request.limit, request.offset),
         )
-        places = self._places(site, request, rows, target)
-        held = values_of(site, [row["pk"] for row in rows])
+        indexes = self._indexes(site, request, rows, target)
+        value_rows = values_of(site, [row["pk"] for row in rows])
         results = [
-            self._shown(site, request, row, held[row["pk"]], place, full=True)
-            for row, place in zip(rows, places, strict=True)
+            self._item_json(site, request, row, value_rows[row["pk"]], index, full=True)
+            for row, index in zip(rows, indexes, strict=True)
         ]
-        return as_json(200, request.listed(count, results))
+        return as_json(200, request.page_of(count, results))
 
     def create(self, site: Site, request: Request) -> Answer:
-        """Make an item without values."""
-        wish = self._read(site, request, creating=True)
-        if wish.values:
+        """Create an item without values."""
+        fields = self._read(site, request, creating=True)
+        if fields.values:
             raise refuse(400, ["Values can only be added via update"])
-        target = wish.parent or ""
-        title = wish.title or ""
+        target = fields.parent or ""
+        title = fields.title or ""
         self._check_title(site, target, title, "")
         pk = new_pk()
         self._save(
             site,
             "INSERT INTO items (target, title, position, pk) VALUES (?, ?, ?, ?)",
-            *(target, title, wish.position or self._next_position(site, target), pk),
+            *(target, title, fields.position or self._next_position(site, target), pk),
         )
-        return as_json(201, self._one(site, request, pk, full=False))
+        return as_json(201, self._read_item(site, request, pk, full=False))
 
     def get(self, site: Site, request: Request, pk: str) -> Answer:
         """Return one item with its values."""
         self._find(site, request, pk)
-        return as_json(200, self._one(site, request, pk, full=True))
+        return as_json(200, self._read_item(site, request, pk, full=True))
 
     def fill(self, site: Site, request: Request, pk: str) -> Answer:
-        """Give an item a title, a place and values: all of it or nothing."""
+        """Set an item's title, order and values, or answer with an error and change nothing."""
         row = self._find(site, request, pk)
-        wish = self._read(site, request, creating=False)
-        target = wish.parent or row["target"]
-        title = row["title"] if wish.title is None else wish.title
+        fields = self._read(site, request, creating=False)
+        target = fields.parent or row["target"]
+        title = row["title"] if fields.title is None else fields.title
         self._check_title(site, target, title, pk)
         if row["answered"]:
             words = "This display set cannot be changed, as answers for it already exist."
             raise refuse(400, [words])
         position = row["position"]
-        if wish.position is not None:
-            position = wish.position or self._next_position(site, target)
+        if fields.position is not None:
+            position = fields.position or self._next_position(site, target)
         self._save(
             site,
             "UPDATE items SET target = ?, title = ?, position = ? WHERE pk = ?",
             *(target, title, position, pk),
         )
-        self._apply(site, request, pk, wish.values)
-        return as_json(200, self._one(site, request, pk, full=False))
+        self._apply(site, request, pk, fields.values)
+        return as_json(200, self._read_item(site, request, pk, full=False))
 
     def _apply(
         self, site: Site, request: Request, pk: str, values: tuple[Entry, ...] | None
@@ -151,8 +151,8 @@ class Items:
         except IntegrityError as error:
             raise Unhandled("IntegrityError") from error
 
-    def _read(self, site: Site, request: Request, *, creating: bool) -> Wish:
-        """Return what a request wishes, or answer 400 with all that is wrong with its fields."""
+    def _read(self, site: Site, request: Request, *, creating: bool) -> ItemFields:
+        """Return the request's fields, or answer 400 with the errors of all fields."""
         readers: dict[str, tuple[str, Callable[[Any], Any]]] = {
             self.kind.parent: ("parent", lambda v: self.kind.find_parent(site, request, v)),
             "title": ("title", lambda value: read_text(value, max_length=255, blank=True)),
@@ -165,7 +165,7 @@ class Items:
             errors[self.kind.parent] = ["This field is required."]
         if errors:
             raise invalid(**errors)
-        return Wish(**found)
+        return ItemFields(**found)
 
     def _check_title(self, site: Site, target: str, title: str, pk: str) -> None:
         query = "SELECT 1 FROM items WHERE target = ? AND title = ? AND title != '' AND pk != ?"
@@ -195,7 +195,7 @@ class Items:
         return row
 
     def _filter(self, site: Site, request: Request) -> str | None:
-        """Return the target that a list is limited to, or answer 400."""
+        """Return the target to which the list is limited, or answer 400."""
         wanted = request.query.get(self.kind.parent)
         if not wanted:
             return None
@@ -208,31 +208,38 @@ class Items:
             raise invalid(**{self.kind.parent: [words]})
         return str(row["pk"])
 
-    def _places(
+    def _indexes(
         self, site: Site, request: Request, rows: list[Row], target: str | None
     ) -> list[int]:
-        """Return each item's place among the items of its target."""
+        """Return each item's index among the items of its target."""
         if target is not None:
             return list(range(request.offset, request.offset + len(rows)))
         query = (
             "SELECT pk, ROW_NUMBER() OVER (PARTITION BY target ORDER BY position, seq) - 1 AS n"
             " FROM items"
         )
-        places = {row["pk"]: row["n"] for row in site.store.rows(query)} if rows else {}
-        return [places[row["pk"]] for row in rows]
+        indexes = {row["pk"]: row["n"] for row in site.store.rows(query)} if rows else {}
+        return [indexes[row["pk"]] for row in rows]
 
-    def _one(self, site: Site, request: Request, pk: str, *, full: bool) -> dict[str, Any]:
+    def _read_item(self, site: Site, request: Request, pk: str, *, full: bool) -> dict[str, Any]:
         row = self._find(site, request, pk)
-        place = site.store.number(
+        index = site.store.number(
             "SELECT COUNT(*) FROM items WHERE target = ? AND (position, seq) < (?, ?)",
             *(row["target"], row["position"], row["seq"]),
         )
-        return self._shown(site, request, row, values_of(site, [pk])[pk], place, full=full)
+        return self._item_json(site, request, row, values_of(site, [pk])[pk], index, full=full)
 
-    def _shown(
-        self, site: Site, request: Request, row: Row, held: list[Row], place: int, *, full: bool
+    def _item_json(
+        self,
+        site: Site,
+        request: Request,
+        row: Row,
+        value_rows: list[Row],
+        index: int,
+        *,
+        full: bool,
     ) -> dict[str, Any]:
-        values = shown_values(site, request, held, full=full)
+        values = values_json(site, request, value_rows, full=full)
         if not self.kind.has_order:
             archive = request.url(f"archives/{row['target']}/")
             return {
@@ -240,7 +247,7 @@ class Items:
                 "title": row["title"],
                 "archive": archive,
                 "values": values,
-                **_PLAIN,
+                **_UNUSED_FIELDS,
             }
         title = {"title": row["title"]} if site.options.title_in_answers else {}
         return {
@@ -251,10 +258,10 @@ class Items:
             "values": values,
             "order": row["position"],
             "api_url": request.url(f"reader-studies/display-sets/{row['pk']}/"),
-            **_PLAIN,
+            **_UNUSED_FIELDS,
             "description": "",
             "descriptions_map_safe": {},
-            "index": place,
+            "index": index,
         }
 
 
@@ -276,7 +283,7 @@ def _read_all(
 
 
 def _study(site: Site, request: Request, target: str, *, full: bool) -> str:
-    """Return how a display set names its study: an address to a GET, else the slug."""
+    """Return a display set's reference to its study: an address in answers to GET, else a slug."""
     if full:
         return request.url(f"reader-studies/{target}/")
     row = site.store.row("SELECT slug FROM targets WHERE pk = ?", target)
@@ -284,7 +291,7 @@ def _study(site: Site, request: Request, target: str, *, full: bool) -> str:
 
 
 def make_safe(title: str) -> str:
-    """Return a title as it may stand in a page: without tags, the rest escaped."""
+    """Return a title that is safe in HTML: tags are removed, and the rest is escaped."""
     without_tags = re.sub(r"</?[a-zA-Z!][^>]*>", "", title)
     return html.escape(html.unescape(without_tags), quote=False)
 

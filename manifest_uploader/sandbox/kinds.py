@@ -13,13 +13,13 @@ Family = Literal["image", "json", "file"]
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of socket: its name, its short code in messages, and where its values go."""
+    """A kind of socket: its name, its short code in messages, and how its values are stored."""
 
     name: str
     code: str
     family: Family
     ending: str = ".json"
-    """Of the file that a value has when an algorithm sees it; none for images."""
+    """The ending of the file in which an algorithm finds a value; empty for images."""
 
 
 _IMAGES = (
@@ -78,11 +78,11 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         )
     }
 )
-"""Every kind by its name."""
+"""All kinds by name."""
 
 
 def suggest_kind(name: str) -> str | None:
-    """Return the kind that was probably meant, or None."""
+    """Return the most similar name of a kind, or None."""
     names = {known.casefold(): known for known in KINDS}
     close = difflib.get_close_matches(name.casefold(), names, n=1, cutoff=0.5)
     return names[close[0]] if close else None

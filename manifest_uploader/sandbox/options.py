@@ -1,4 +1,4 @@
-"""What a sandbox can be told at its start."""
+"""The options of a sandbox."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 from manifest_uploader.sandbox.faults import Hook
 
 SIZE_LIMIT = 128 * 1024**3
-"""Bytes that one user of the platform may have uploaded and not yet imported."""
+"""The bytes that a user of the platform may have uploaded but not yet imported."""
 
 
 @dataclass(frozen=True)
 class SandboxOptions:
-    """The options of one start; targets, sockets and images add to what the folder remembers."""
+    """The options of one start; targets, sockets and images add to those in the folder."""
 
     dir: Path
     port: int = 0
@@ -21,11 +21,11 @@ class SandboxOptions:
     reader_studies: tuple[str, ...] = ()
     archives: tuple[str, ...] = ()
     sockets: tuple[str, ...] = ()
-    """Lines `SLUG=KIND[:file][,schema=FILE][,segments=0-1]`."""
+    """Each in the form `SLUG=KIND[:file][,schema=FILE][,segments=0-1]`."""
     images: tuple[str, ...] = ()
-    """Primary keys of images to make up as existing."""
+    """Primary keys of images that shall exist, without contents."""
     import_delay_s: float = 0.1
-    """Of each of an import's two stages; infinity for imports that never run."""
+    """The delay before each of an import's two stages; with infinity, imports never run."""
     upload_limit: int = 2000
     size_limit: int | None = None
     """In bytes; None for the platform's 128 GiB."""

@@ -1,4 +1,4 @@
-"""A request to the API: who sends it, what it asks for, what it carries."""
+"""A request to the API."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MAX_LIMIT = 1000
 
 @dataclass(frozen=True)
 class Request:
-    """One request; its body has been read."""
+    """A request whose body has been read."""
 
     method: str
     path: str
@@ -26,14 +26,14 @@ class Request:
     headers: Mapping[str, str]
     body: bytes
     base: str
-    """Scheme and host, as the client knows them."""
+    """The scheme and host that the client uses."""
     user: int | None = None
-    doom: str | None = None
-    """Words with which the imports that this request queues shall fail."""
+    import_failure: str | None = None
+    """The message with which the imports that this request queues fail; None if they do not."""
 
     @cached_property
     def query(self) -> dict[str, str]:
-        """Return the query's parameters; of several alike the last counts."""
+        """Return the query's parameters; the last of several with the same name counts."""
         return dict(parse_qsl(self.query_text, keep_blank_values=True))
 
     @cached_property
@@ -55,19 +55,19 @@ class Request:
 
     @property
     def limit(self) -> int:
-        """Return how many results are wanted."""
+        """Return how many results are requested."""
         wanted = self.query.get("limit", "")
         number = int(wanted) if wanted.isascii() and wanted.isdigit() else 0
         return min(number, _MAX_LIMIT) or _DEFAULT_LIMIT
 
     @property
     def offset(self) -> int:
-        """Return how many results are skipped."""
+        """Return how many results to skip."""
         wanted = self.query.get("offset", "")
         return min(int(wanted), 2**62) if wanted.isascii() and wanted.isdigit() else 0
 
-    def listed(self, count: int, results: list[Any]) -> dict[str, Any]:
-        """Return one page of a list with the addresses of the pages beside it."""
+    def page_of(self, count: int, results: list[Any]) -> dict[str, Any]:
+        """Return one page of a list with the addresses of the next and previous pages."""
         following = self.offset + self.limit
         before = self.offset - self.limit
         return {
@@ -101,7 +101,7 @@ def _refuse_constant(name: str) -> float:
 
 
 def is_storable(value: Any) -> bool:
-    """Say whether the platform's database can keep a JSON value: no NUL, no lone surrogate."""
+    """Return whether the platform's database can store a JSON value: no NUL, no lone surrogate."""
     try:
         text = to_json(value)
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""Which address leads where, and who may go there."""
+"""Routes requests to their handlers and checks who sent them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from manifest_uploader.sandbox import cases, interfaces, items, targets, uploads
+from manifest_uploader.sandbox import images, interfaces, items, targets, uploads
 from manifest_uploader.sandbox.answers import (
     Answer,
     Refused,
@@ -29,42 +29,42 @@ _CHALLENGE = ("WWW-Authenticate", "Bearer")
 
 @dataclass(frozen=True)
 class Route:
-    """An address, what its methods do, and their short names."""
+    """A pattern of addresses, with the short name and handler of each method."""
 
     pattern: re.Pattern[str]
     methods: Mapping[str, tuple[str, Handler]]
     open: bool = True
-    """Whether anybody may read here, if only empty lists."""
+    """Whether anyone may read without a token; lists are then empty."""
     delete: int = 405
-    """The answer to DELETE."""
+    """The status of the answer to DELETE."""
 
 
 @dataclass(frozen=True)
-class Found:
-    """A route with the pieces of the address."""
+class RouteMatch:
+    """A route and the parts of the address that match its wildcards."""
 
     route: Route
-    pieces: tuple[str, ...]
+    wildcards: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Routes:
-    """Every address of the API."""
+    """All addresses of the API."""
 
     site: Site
     tokens: Mapping[str, int]
-    """The user of each token."""
+    """User by token."""
     routes: tuple[Route, ...]
 
     def kind_of(self, method: str, path: str) -> str:
-        """Return the short name of what a request does."""
+        """Return the short name of a request's kind."""
         found = self._find(path)
         if found is None or method not in found.route.methods:
             return "other"
         return found.route.methods[method][0]
 
     def answer(self, request: Request) -> Answer:
-        """Do what a request asks for, wholly or not at all."""
+        """Handle a request in one transaction and return the answer."""
         found = self._find(request.path)
         if found is None:
             return self._elsewhere(request)
@@ -79,7 +79,7 @@ class Routes:
             _LOG.error("a bug of the sandbox: %s %s: %r", request.method, request.path, error)
             return broken_page()
 
-    def _act(self, found: Found, request: Request) -> Answer:
+    def _act(self, found: RouteMatch, request: Request) -> Answer:
         uploads.clean_up(self.site.store, now() - self.site.options.upload_ttl_s)
         user = _authenticate(request.headers.get("Authorization", ""), self.tokens)
         request = replace(request, user=user)
@@ -97,7 +97,7 @@ class Routes:
             words = f'Method "{method}" not allowed.'
             raise refuse(405, {"detail": words}, _allow(route))
         _name, handler = route.methods[method]
-        answer = handler(self.site, request, *found.pieces)
+        answer = handler(self.site, request, *found.wildcards)
         return replace(answer, headers=(*answer.headers, _allow(route)))
 
     def _elsewhere(self, request: Request) -> Answer:
@@ -107,25 +107,25 @@ class Routes:
             return Answer(301, b"", "text/html; charset=utf-8", (("Location", location),))
         return missing_page()
 
-    def _find(self, path: str) -> Found | None:
+    def _find(self, path: str) -> RouteMatch | None:
         for route in self.routes:
             match = route.pattern.fullmatch(path)
             if match:
-                return Found(route, match.groups())
+                return RouteMatch(route, match.groups())
         return None
 
 
 def _authenticate(header: str, tokens: Mapping[str, int]) -> int | None:
-    """Return who sends a request, None for anybody, or answer 401."""
-    pieces = header.split()
-    if not pieces or pieces[0].lower() != "bearer":
+    """Return the user who sent a request, None if there is no token, or answer 401."""
+    header_parts = header.split()
+    if not header_parts or header_parts[0].lower() != "bearer":
         return None
-    if len(pieces) == 1:
+    if len(header_parts) == 1:
         words = "Invalid token header. No credentials provided."
-    elif len(pieces) > 2:  # noqa: PLR2004
+    elif len(header_parts) > 2:  # noqa: PLR2004
         words = "Invalid token header. Token string should not contain spaces."
-    elif pieces[1] in tokens:
-        return tokens[pieces[1]]
+    elif header_parts[1] in tokens:
+        return tokens[header_parts[1]]
     else:
         words = "Invalid token."
     raise refuse(401, {"detail": words}, _CHALLENGE)
@@ -141,20 +141,20 @@ def _route(path: str, **methods: tuple[str, Handler]) -> Route:
     return Route(re.compile(pattern), methods)
 
 
-def _versions(site: Site, _request: Request) -> Answer:
-    """Return which clients the platform supports, and which sandbox this is."""
+def _get_versions(site: Site, _request: Request) -> Answer:
+    """Return the supported versions of gcapi and the id of this sandbox."""
     versions = {"latest_version": "0.13.2", "lowest_supported_version": "0.13.0"}
     return as_json(200, {**versions, "sandbox_id": site.id})
 
 
 def all_routes() -> tuple[Route, ...]:
-    """Return the API's addresses; the first that fits counts."""
+    """Return the API's routes; the first that matches is used."""
     return (
         *_upload_routes(),
         *_item_routes("reader-studies/display-sets/", items.display_sets(), 405),
         *_item_routes("archives/items/", items.archive_items(), 403),
         *_target_routes(),
-        *_case_routes(),
+        *_image_routes(),
     )
 
 
@@ -175,47 +175,47 @@ def _item_routes(path: str, kind: items.Items, delete: int) -> tuple[Route, ...]
     one = _route(f"{path}*/", GET=("item-get", kind.get), PATCH=fill, PUT=fill)
     create = ("item-create", kind.create)
     return (
-        _route(path, GET=("item-list", kind.listed), POST=create),
+        _route(path, GET=("item-list", kind.list_items), POST=create),
         replace(one, delete=delete),
     )
 
 
 def _target_routes() -> tuple[Route, ...]:
     sockets = "components/interfaces/"
-    shown = (
+    readable = (
         _route(sockets, GET=("sockets", interfaces.list_interfaces)),
         _route(f"{sockets}*/", GET=("sockets", interfaces.get_interface)),
     )
     answers = ("other", targets.list_answers)
     return (
-        *(replace(route, open=False) for route in shown),
+        *(replace(route, open=False) for route in readable),
         _route("reader-studies/", GET=("target", targets.list_reader_studies)),
         _route("reader-studies/answers/", GET=answers, POST=("other", targets.create_answer)),
         _route("reader-studies/*/", GET=("target", targets.get_reader_study)),
         _route("archives/", GET=("target", targets.list_archives)),
         _route("archives/*/", GET=("target", targets.get_archive)),
-        _route("gcapi/", GET=("gcapi", _versions)),
+        _route("gcapi/", GET=("gcapi", _get_versions)),
     )
 
 
-def _case_routes() -> tuple[Route, ...]:
+def _image_routes() -> tuple[Route, ...]:
     sessions = "cases/upload-sessions/"
     media = Route(
-        re.compile(r"/media/((?:components|images)/.+)"), {"GET": ("other", cases.get_media)}
+        re.compile(r"/media/((?:components|images)/.+)"), {"GET": ("other", images.get_media)}
     )
     return (
         _route(
             sessions,
-            GET=("sessions", cases.list_sessions),
-            POST=("sessions", cases.create_session),
+            GET=("sessions", images.list_sessions),
+            POST=("sessions", images.create_session),
         ),
-        _route(f"{sessions}*/", GET=("sessions", cases.get_session)),
-        _route("cases/images/*/", GET=("other", cases.get_image)),
-        _route("notifications/", GET=("other", cases.list_notifications)),
+        _route(f"{sessions}*/", GET=("sessions", images.get_session)),
+        _route("cases/images/*/", GET=("other", images.get_image)),
+        _route("notifications/", GET=("other", images.list_notifications)),
         media,
     )
 
 
 def users(token: str, stranger: str) -> dict[str, int]:
-    """Return the users of the two tokens."""
+    """Return the user of each of the two tokens."""
     return {token: USER, stranger: STRANGER}

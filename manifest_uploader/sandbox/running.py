@@ -1,4 +1,4 @@
-"""Starts a sandbox and stops it."""
+"""Starts and stops a sandbox."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from manifest_uploader.sandbox.imports import Importer, Queue, add_made_up_image
 from manifest_uploader.sandbox.options import SandboxOptions
 from manifest_uploader.sandbox.requests import API
 from manifest_uploader.sandbox.routes import Routes, all_routes, users
-from manifest_uploader.sandbox.serve import Doors, Server, serve_in_thread
+from manifest_uploader.sandbox.serve import Server, ServerContext, serve_in_thread
 from manifest_uploader.sandbox.site import Site
 from manifest_uploader.sandbox.sockets import (
     OptionInvalid,
@@ -23,12 +23,12 @@ from manifest_uploader.sandbox.sockets import (
     parse_socket,
 )
 from manifest_uploader.sandbox.storage import Signer, Storage
-from manifest_uploader.sandbox.store import Claim, Store, is_pk, new_pk, new_token
+from manifest_uploader.sandbox.store import FolderLock, Store, is_pk, new_pk, new_token
 from manifest_uploader.sandbox.targets import TargetKind, add_target
 
 
 class PortTaken(Exception):
-    """Says in one line that the port cannot be had."""
+    """Says in one line that the port cannot be used."""
 
 
 @dataclass
@@ -38,21 +38,21 @@ class Running:
     url: str
     token: str = field(repr=False)
     token_without_rights: str = field(repr=False)
-    """Of a real user who may not see any target."""
+    """The token of a user who may not see any target."""
     ca: Path | None
-    """The certificate that a client must trust, with TLS."""
+    """The certificate that a client must trust; None without TLS."""
     id: str
-    """The same at every start on one folder."""
+    """The sandbox's id, which its folder remembers."""
     _count: Callable[[], int] = field(repr=False)
     _stop: Callable[[], None] = field(repr=False)
 
     def requests(self) -> int:
-        """Return how many requests have come in, to the API and to storage."""
+        """Return how many requests the API and storage have received."""
         return self._count()
 
     def close(self) -> None:
-        """Stop; what was answered is on disk. Doing it again does nothing."""
-        stop, self._stop = self._stop, _nothing
+        """Stop the sandbox; closing it again has no effect."""
+        stop, self._stop = self._stop, lambda: None
         stop()
 
     def __enter__(self) -> Self:
@@ -71,17 +71,17 @@ class Running:
 
 def start(options: SandboxOptions) -> Running:
     """Start a sandbox; raise OptionInvalid, FolderUnusable or PortTaken."""
-    check(options)
-    claim = Claim(options.dir)
+    check_options(options)
+    lock = FolderLock(options.dir)
     try:
-        return _start(options, claim)
+        return _start(options, lock)
     except BaseException:
-        claim.close()
+        lock.close()
         raise
 
 
-def check(options: SandboxOptions) -> None:
-    """Raise OptionInvalid for what cannot be meant."""
+def check_options(options: SandboxOptions) -> None:
+    """Raise OptionInvalid for an option that is out of range or malformed."""
     for name in ("import_delay_s", "upload_limit", "upload_ttl_s", "latency_ms"):
         if not getattr(options, name) >= 0:
             raise OptionInvalid(f"{name} must not be negative")
@@ -98,32 +98,32 @@ def check(options: SandboxOptions) -> None:
 _SLUG = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
 
 
-def _start(options: SandboxOptions, claim: Claim) -> Running:
+def _start(options: SandboxOptions, lock: FolderLock) -> Running:
     sockets = tuple(parse_socket(line) for line in options.sockets)
     store = Store(options.dir)
     with store.transaction():
-        _remember(store, options)
+        _make_up(store, options)
         add_sockets(store, sockets)
     store.sweep()
-    token = store.remembered("token", new_token)
-    stranger = store.remembered("token_without_rights", new_token)
+    token = store.get_or_make("token", new_token)
+    stranger = store.get_or_make("token_without_rights", new_token)
     queue = Queue(options.import_delay_s)
     site = Site(
         store=store,
         options=options,
         sockets=load_sockets(store),
-        signer=Signer(store.remembered("secret", new_token).encode()),
-        id=store.remembered("id", new_pk),
+        signer=Signer(store.get_or_make("secret", new_token).encode()),
+        id=store.get_or_make("id", new_pk),
         queue=queue.add,
     )
-    doors = Doors(
+    context = ServerContext(
         routes=Routes(site, users(token, stranger), all_routes()),
         storage=Storage(store, site.signer),
         options=options,
         scheme="https" if options.tls else "http",
     )
     tls, ca = _tls(options)
-    server = _listen(options, doors, tls)
+    server = _listen(options, context, tls)
     importer = Importer(site)
     importer.resume()
     queue.start(importer.work)
@@ -133,13 +133,13 @@ def _start(options: SandboxOptions, claim: Claim) -> Running:
         stop_serving()
         queue.stop()
         store.close()
-        claim.close()
+        lock.close()
 
-    url = f"{doors.scheme}://127.0.0.1:{server.server_port}{API}"
-    return Running(url, token, stranger, ca, site.id, lambda: doors.counter.total, stop)
+    url = f"{context.scheme}://127.0.0.1:{server.server_port}{API}"
+    return Running(url, token, stranger, ca, site.id, lambda: context.counter.total, stop)
 
 
-def _remember(store: Store, options: SandboxOptions) -> None:
+def _make_up(store: Store, options: SandboxOptions) -> None:
     targets: tuple[tuple[TargetKind, tuple[str, ...]], ...] = (
         ("reader-study", options.reader_studies),
         ("archive", options.archives),
@@ -160,13 +160,9 @@ def _tls(options: SandboxOptions) -> tuple[ssl.SSLContext | None, Path | None]:
     return context, made.ca
 
 
-def _listen(options: SandboxOptions, doors: Doors, tls: ssl.SSLContext | None) -> Server:
+def _listen(options: SandboxOptions, context: ServerContext, tls: ssl.SSLContext | None) -> Server:
     try:
-        return Server(options.port, doors, tls)
+        return Server(options.port, context, tls)
     except (OSError, OverflowError) as error:
         message = f"cannot listen on port {options.port}: {error}"
         raise PortTaken(message) from error
-
-
-def _nothing() -> None:
-    """Do nothing."""

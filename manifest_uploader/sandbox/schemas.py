@@ -1,4 +1,4 @@
-"""The JSON Schemas of the platform's kinds of JSON sockets, and its words for what breaks one."""
+"""The JSON Schemas of the platform's JSON sockets, and its messages for invalid values."""
 
 from __future__ import annotations
 
@@ -79,15 +79,15 @@ def _several(kind: str) -> dict[str, Any]:
 
 
 class Validators:
-    """Checks values, and keeps the validator of each schema once it was needed."""
+    """Checks values, and caches the validator of each socket."""
 
     def __init__(self) -> None:
-        """Begin with none."""
+        """Start with an empty cache."""
         self._known: dict[int, Any] = {}
         self._lock = threading.Lock()
 
     def complaint(self, socket: int, schema: Any, value: Any) -> str | None:
-        """Return the platform's words for what is wrong with a socket's value, or None."""
+        """Return the platform's message about an invalid value, or None if it is valid."""
         import jsonschema  # noqa: PLC0415 - it takes 0.2 s, and most starts need none
 
         with self._lock:
@@ -99,7 +99,7 @@ class Validators:
 
 
 def check_schema(schema: Any) -> None:
-    """Raise ValueError for what is no JSON Schema."""
+    """Raise ValueError for an invalid JSON Schema."""
     import jsonschema  # noqa: PLC0415
 
     try:
@@ -109,6 +109,6 @@ def check_schema(schema: Any) -> None:
 
 
 def _words(error: Any) -> str:
-    """Drop the instance from the message as the platform does: quoted text stays in it."""
+    """Remove the instance from the message as the platform does, which keeps quoted texts."""
     message = error.message.replace(f"{error.instance} ", "")
     return f"JSON does not fulfill schema: instance {message}"

@@ -1,4 +1,4 @@
-"""The sandbox's doors: HTTP/1.1 on a loopback port, a thread for each connection."""
+"""The sandbox's HTTP/1.1 server on a loopback port, with a thread for each connection."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from manifest_uploader.sandbox.faults import Counter, Fault, Seen
 from manifest_uploader.sandbox.options import SandboxOptions
 from manifest_uploader.sandbox.requests import Request
 from manifest_uploader.sandbox.routes import Routes
-from manifest_uploader.sandbox.storage import SLICE, Put, Storage, expired
+from manifest_uploader.sandbox.storage import SLICE, Storage, StorageRequest, expired
 
 _MAX_BODY = 16 * 1024**2
 _STORAGE = "/grand-challenge-"
@@ -28,8 +28,8 @@ _HALF_ANSWER = Answer(200, b"{" + b" " * 200, "application/json")
 
 
 @dataclass
-class Doors:
-    """What the threads of a server share."""
+class ServerContext:
+    """What the server's threads share."""
 
     routes: Routes
     storage: Storage
@@ -47,29 +47,29 @@ class Doors:
             return self.counter.see(method, path, kind)
 
 
-class Dropped(Exception):
-    """Ends a connection at once."""
+class ConnectionDropped(Exception):
+    """Ends a connection immediately."""
 
 
 class Server(ThreadingHTTPServer):
-    """Accepts connections; each makes its own TLS handshake, in its own thread."""
+    """Accepts connections; the TLS handshake takes place in the connection's thread."""
 
     daemon_threads = True
     block_on_close = False
     request_queue_size = 512
-    # On Windows this would let two servers share a port.
+    # On Windows, it would let two servers share a port.
     allow_reuse_address = os.name != "nt"
 
-    def __init__(self, port: int, doors: Doors, tls: ssl.SSLContext | None) -> None:
+    def __init__(self, port: int, context: ServerContext, tls: ssl.SSLContext | None) -> None:
         """Listen on a loopback port, 0 for any."""
-        self.doors = doors
+        self.context = context
         self._tls = tls
         self._open: set[socket.socket] = set()
         self._opening = threading.Lock()
         super().__init__(("127.0.0.1", port), Handler)
 
     def server_bind(self) -> None:
-        """Bind without asking the network for this machine's name."""
+        """Bind without looking up this machine's host name."""
         socket_ = self.socket
         if self.allow_reuse_address:
             socket_.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -78,7 +78,7 @@ class Server(ThreadingHTTPServer):
         self.server_name, self.server_port = "127.0.0.1", self.server_address[1]
 
     def finish_request(self, request: Any, client_address: Any) -> None:
-        """Serve one connection to its end."""
+        """Serve one connection until it ends."""
         if self._tls is not None:
             request.settimeout(30)
             request = self._tls.wrap_socket(request, server_side=True)
@@ -93,12 +93,12 @@ class Server(ThreadingHTTPServer):
             request.close()
 
     def shutdown_request(self, request: Any) -> None:
-        """Close a connection; with TLS its socket has been closed already."""
+        """Close a connection; with TLS, its socket is already closed."""
         if request.fileno() != -1:
             super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of clients that went away."""
+        """Ignore clients that disconnected."""
 
     def close_connections(self) -> None:
         """Drop every connection."""
@@ -120,33 +120,33 @@ class Handler(BaseHTTPRequestHandler):
     server: Server
 
     def handle(self) -> None:
-        """Serve one request after the other."""
+        """Serve requests until the connection ends."""
         self._free_at = 0.0
         try:
             super().handle()
-        except (Dropped, OSError, ssl.SSLError):
+        except (ConnectionDropped, OSError, ssl.SSLError):
             self.close_connection = True
 
     def finish(self) -> None:
-        """Flush what is left; the client may have gone."""
+        """Flush the output; the client may have disconnected."""
         try:
             super().finish()
         except OSError:
             self.close_connection = True
 
     def handle_expect_100(self) -> bool:
-        """Let a client that asks first send its body."""
+        """Tell a client that waits for a 100 answer to send its body."""
         super().handle_expect_100()
         self.wfile.flush()
         return True
 
     def serve(self) -> None:
-        """Answer one request, as well or as badly as the hook wants."""
-        doors = self.server.doors
+        """Answer one request, with the faults that the hook asks for."""
+        context = self.server.context
         path, _, query = self.path.partition("?")
-        seen = doors.see(self.command, path)
-        hook = doors.options.hook
-        vars(self).pop("_unread", None)  # of the request before
+        seen = context.see(self.command, path)
+        hook = context.options.hook
+        vars(self).pop("_unread", None)  # of the previous request
         fault = hook.before(seen) if hook else None
         answer = self._fail_before(fault)
         acted = answer is None
@@ -154,8 +154,8 @@ class Handler(BaseHTTPRequestHandler):
             answer = self._act(unquote(path), query, fault)
         else:
             self._drain()
-        if doors.options.latency_ms:
-            doors.closing.wait(doors.options.latency_ms / 1000)
+        if context.options.latency_ms:
+            context.closing.wait(context.options.latency_ms / 1000)
         if hook and acted:
             answer = self._fail_after(hook.after(seen, answer.status), answer)
         self._send(answer)
@@ -163,7 +163,7 @@ class Handler(BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = serve  # noqa: N815
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        """Say nothing."""
+        """Log nothing."""
 
     def _act(self, path: str, query: str, fault: Fault | None) -> Answer:
         if path.startswith(_STORAGE):
@@ -174,17 +174,17 @@ class Handler(BaseHTTPRequestHandler):
             return too_large()
         body = self.rfile.read(size) if size else b""
         self._unread = 0
-        doors = self.server.doors
-        doom = fault.message if fault and fault.kind == "fail_import" else None
-        base = f"{doors.scheme}://{self._host()}"
+        context = self.server.context
+        import_failure = fault.message if fault and fault.kind == "fail_import" else None
+        base = f"{context.scheme}://{self._host()}"
         headers = {key.title(): value for key, value in self.headers.items()}
-        return doors.routes.answer(
-            Request(self.command, path, query, headers, body, base, doom=doom)
+        return context.routes.answer(
+            Request(self.command, path, query, headers, body, base, import_failure=import_failure)
         )
 
     def _store(self, path: str, query: str, fault: Fault | None) -> Answer:
         size = self._length()
-        put = Put(
+        request = StorageRequest(
             method=self.command,
             path=path,
             query_text=query,
@@ -192,10 +192,10 @@ class Handler(BaseHTTPRequestHandler):
             has_authorization="Authorization" in self.headers,
             size=size,
         )
-        lose = fault.message if fault and fault.kind == "lose_part" else None
+        loss = fault.message if fault and fault.kind == "lose_part" else None
         self._unread = size or 0
         self._free_at = max(self._free_at, time.monotonic())
-        answer = self.server.doors.storage.answer(put, self._receive, lose)
+        answer = self.server.context.storage.answer(request, self._receive, loss)
         self._drain()
         return answer
 
@@ -203,7 +203,7 @@ class Handler(BaseHTTPRequestHandler):
         return self.headers.get("Host") or f"127.0.0.1:{self.server.server_port}"
 
     def _length(self) -> int | None:
-        """Return the body's length; None if the client does not say."""
+        """Return the body's length; None if it is unknown."""
         length = self.headers.get("Content-Length", "")
         if not length.isdecimal():
             if self.headers.get("Transfer-Encoding"):
@@ -215,32 +215,32 @@ class Handler(BaseHTTPRequestHandler):
         return self._unread
 
     def _receive(self, buffer: memoryview) -> int:
-        """Fill a buffer from the body, no faster than the connection may be.
+        """Read from the body into a buffer, no faster than the connection's limit.
 
-        Time that this machine loses is made up for: on a real line bytes go on coming meanwhile.
+        Delays on this machine are made up for: on a real connection, bytes arrive meanwhile.
         """
         count = self.rfile.readinto(buffer) or 0
         self._unread -= count
-        mbit = self.server.doors.options.connection_mbit
+        mbit = self.server.context.options.connection_mbit
         if mbit:
             self._free_at += count * 8 / (mbit * 1e6)
-            self.server.doors.closing.wait(max(0.0, self._free_at - time.monotonic()))
+            self.server.context.closing.wait(max(0.0, self._free_at - time.monotonic()))
         return count
 
     def _drain(self) -> None:
-        """Read what is left of the body, so that the client hears the answer."""
+        """Read the rest of the body, so that the client reads the answer."""
         if not hasattr(self, "_unread"):
             self._length()
         buffer = memoryview(bytearray(SLICE))
         while self._unread > 0:
             count = self.rfile.readinto(buffer[: self._unread])
             if not count:
-                raise Dropped
+                raise ConnectionDropped
             self._unread -= count
         del self._unread
 
     def _fail_before(self, fault: Fault | None) -> Answer | None:
-        """Return the answer of a sandbox that will not act, or None to go on."""
+        """Cause a fault instead of acting; return its answer, or None to act normally."""
         if fault is None or fault.kind in ("lose_part", "fail_import"):
             return None
         if fault.kind == "truncate":
@@ -253,7 +253,7 @@ class Handler(BaseHTTPRequestHandler):
         return self._fail(fault, answer) or answer
 
     def _fail(self, fault: Fault, answer: Answer | None) -> Answer | None:
-        """Do what a fault wants: end the connection, or return another answer, or wait."""
+        """Cause a fault: end the connection, return another answer, or wait."""
         if fault.kind == "answer":
             return Answer(fault.status, fault.body, fault.content_type, fault.headers)
         if fault.kind == "expire":
@@ -261,14 +261,14 @@ class Handler(BaseHTTPRequestHandler):
         if fault.kind == "truncate":
             self._send_half(answer or _HALF_ANSWER)
         if fault.kind in ("delay", "stall"):
-            self.server.doors.closing.wait(fault.seconds)
+            self.server.context.closing.wait(fault.seconds)
         if fault.kind == "delay":
             return answer
         self._reset()
-        raise Dropped
+        raise ConnectionDropped
 
     def _reset(self) -> None:
-        """Let the connection end with a reset instead of a goodbye."""
+        """End the connection with a TCP reset."""
         form = "hh" if os.name == "nt" else "ii"
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack(form, 1, 0))
         self.rfile.close()
@@ -279,7 +279,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(whole[: len(whole) - max(1, len(answer.body) // 2)])
         self.wfile.flush()
         self.connection.shutdown(socket.SHUT_WR)
-        raise Dropped
+        raise ConnectionDropped
 
     def _send(self, answer: Answer) -> None:
         body = b"" if self.command == "HEAD" else answer.body
@@ -306,14 +306,14 @@ _STATUSES = frozenset(status.value for status in HTTPStatus)
 
 
 def serve_in_thread(server: Server) -> Callable[[], None]:
-    """Serve in a thread of its own; return what ends it."""
+    """Serve in a new thread; return a function that stops it."""
     thread = threading.Thread(
         target=server.serve_forever, kwargs={"poll_interval": 0.05}, name="sandbox", daemon=True
     )
     thread.start()
 
     def stop() -> None:
-        server.doors.closing.set()
+        server.context.closing.set()
         server.shutdown()
         server.close_connections()
         server.server_close()

@@ -1,4 +1,4 @@
-"""What a sandbox holds, read from its folder whether it runs or not."""
+"""Reads what a sandbox holds from its folder, even while it runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from manifest_uploader.sandbox.store import Store
 
 
 def read_items(store: Store) -> Iterator[dict[str, Any]]:
-    """Yield every item with its values, target by target, in the platform's order."""
+    """Yield all items with their values, by target and in the platform's order."""
     with store.transaction():
         items = store.rows(
             "SELECT t.kind, t.slug, i.* FROM items i JOIN targets t ON t.pk = i.target"
@@ -48,7 +48,7 @@ def _value(row: Row) -> dict[str, Any]:
 
 
 def delete_object(store: Store, pk: str) -> bool:
-    """Remove an item or an image as a person does on the web page; False if there is none."""
+    """Delete an item or image, as a person does on the web page; return False if it is unknown."""
     with store.transaction():
         store.run("DELETE FROM vals WHERE item = ? OR image = ?", pk, pk)
         items = store.change("DELETE FROM items WHERE pk = ?", pk)
@@ -56,12 +56,12 @@ def delete_object(store: Store, pk: str) -> bool:
 
 
 def has_memory(folder: Path) -> bool:
-    """Say whether a folder is a sandbox's."""
+    """Return whether a folder belongs to a sandbox."""
     return (folder / "sandbox.sqlite3").is_file()
 
 
 def as_table(items: list[dict[str, Any]]) -> str:
-    """Return items as lines for people."""
+    """Return the items as text for people."""
     lines: list[str] = []
     for item in items:
         place = "" if item["order"] is None else f"  order {item['order']}"

@@ -1,4 +1,4 @@
-"""What the parts of the platform share: memory, sockets, options, and a few look-ups."""
+"""What the endpoints share: the store, the sockets, the options, and a few queries."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from manifest_uploader.sandbox.store import USER, Store, is_pk
 
 @dataclass(frozen=True)
 class Site:
-    """The platform, without its doors."""
+    """The platform behind its endpoints."""
 
     store: Store
     options: SandboxOptions
@@ -26,12 +26,12 @@ class Site:
     signer: Signer
     id: str
     queue: Callable[[int], None]
-    """Tells the importer of a job that is committed."""
+    """Schedules a committed job."""
     validators: Validators = field(default_factory=Validators)
 
     def enqueue(self, job: int) -> None:
-        """Let a job run once the transaction is committed."""
-        self.store.later(lambda: self.queue(job))
+        """Schedule a job when the transaction is committed."""
+        self.store.after_commit(lambda: self.queue(job))
 
     def own_upload(self, request: Request, pk: str) -> Row:
         """Return an upload of the user, or answer 404."""
@@ -48,7 +48,7 @@ class Site:
         return self.store.row(query, pk, request.user)
 
     def linked_upload(self, request: Request, link: object) -> str:
-        """Return the pk of the user's upload that a link names, or raise FieldInvalid."""
+        """Return the pk of the user's upload to which a link refers, or raise FieldInvalid."""
         pk = read_link(link, f"{API}uploads/")
         if self.find_upload(request, pk) is None:
             raise missing_object()
@@ -56,5 +56,5 @@ class Site:
 
 
 def may_edit(request: Request) -> bool:
-    """Say whether the user may see and change targets and what is in them."""
+    """Return whether the user may see and change targets and their items."""
     return request.user == USER

@@ -1,4 +1,4 @@
-"""Sockets: how a line on the command line describes one, and how the API shows it."""
+"""Sockets: how the command line describes them, and how the API presents them."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ class Socket:
     title: str
     kind: str
     is_file: bool
-    """Whether values of a JSON kind are kept as files."""
+    """Whether values of a JSON kind are stored as files."""
     path: str
     schema: Any = None
-    """Of this socket alone, beside its kind's; None for none."""
+    """This socket's own schema in addition to its kind's, or None."""
     segments: tuple[int, ...] = ()
-    """The voxel values that a segmentation may have."""
+    """The voxel values that a segmentation may contain; empty if there is no restriction."""
 
     @property
     def family(self) -> str:
-        """Return image, json or file: what a value of this socket is made of."""
+        """Return what a value of this socket consists of: image, json or file."""
         return KINDS[self.kind].family
 
     @property
@@ -45,7 +45,7 @@ class Socket:
 
     @property
     def super_kind(self) -> str:
-        """Return Image, Value or File: how a value of this socket travels."""
+        """Return how a value of this socket is delivered: as Image, Value or File."""
         if self.family == "image":
             return "Image"
         return "File" if self.is_file or self.family == "file" else "Value"
@@ -56,8 +56,8 @@ class Socket:
         own = schema_of(self.kind)
         return own if self.schema is None else {"allOf": [own, self.schema]} if own else self.schema
 
-    def shown(self) -> dict[str, Any]:
-        """Return the socket as the API shows it."""
+    def to_json(self) -> dict[str, Any]:
+        """Return the socket as the API presents it."""
         return {
             "title": self.title,
             "description": "",
@@ -79,11 +79,11 @@ class Sockets:
     """All sockets of a sandbox; they do not change while it runs."""
 
     def __init__(self, sockets: tuple[Socket, ...]) -> None:
-        """Keep them by number and by slug."""
+        """Index the sockets by pk and by slug."""
         self.all = sockets
         self.by_pk = {socket.pk: socket for socket in sockets}
         self.by_slug = {socket.slug: socket for socket in sockets}
-        self.shown = {socket.pk: socket.shown() for socket in sockets}
+        self.json_by_pk = {socket.pk: socket.to_json() for socket in sockets}
 
 
 def parse_socket(line: str) -> Socket:
@@ -158,8 +158,8 @@ def _segments(text: str | None, kind: str, line: str) -> tuple[int, ...]:
 
 
 def add_sockets(store: Store, sockets: tuple[Socket, ...]) -> None:
-    """Add the sockets that the folder does not remember yet, after the platform's own."""
-    for socket in (*_generic(), *sockets):
+    """Add sockets with new slugs to the folder, after the platform's generic ones."""
+    for socket in (*_generic_sockets(), *sockets):
         store.run(
             "INSERT OR IGNORE INTO sockets (slug, title, kind, is_file, path, schema, segments)"
             " SELECT ?, ?, ?, ?, ?, ?, ? WHERE NOT EXISTS"
@@ -176,7 +176,7 @@ def add_sockets(store: Store, sockets: tuple[Socket, ...]) -> None:
 
 
 def load_sockets(store: Store) -> Sockets:
-    """Return all sockets that the folder remembers."""
+    """Return all sockets in the folder."""
     return Sockets(
         tuple(
             Socket(
@@ -194,20 +194,20 @@ def load_sockets(store: Store) -> Sockets:
     )
 
 
-def _generic() -> tuple[Socket, ...]:
-    """Return the sockets that every instance of the platform has."""
+def _generic_sockets() -> tuple[Socket, ...]:
+    """Return sockets that exist on every instance of the platform."""
     return (
-        _plain("generic-medical-image", "Image", ""),
-        _plain("generic-overlay", "Heat Map", ""),
-        _plain("results-json-file", "Anything", "results.json"),
-        _plain("predictions-json-file", "Anything", "predictions.json", is_file=True),
-        _plain("predictions-csv-file", "CSV file", "predictions.csv", is_file=True),
-        _plain("predictions-zip-file", "ZIP file", "predictions.zip", is_file=True),
-        _plain("metrics-json-file", "Anything", "metrics.json"),
+        _generic_socket("generic-medical-image", "Image", ""),
+        _generic_socket("generic-overlay", "Heat Map", ""),
+        _generic_socket("results-json-file", "Anything", "results.json"),
+        _generic_socket("predictions-json-file", "Anything", "predictions.json", is_file=True),
+        _generic_socket("predictions-csv-file", "CSV file", "predictions.csv", is_file=True),
+        _generic_socket("predictions-zip-file", "ZIP file", "predictions.zip", is_file=True),
+        _generic_socket("metrics-json-file", "Anything", "metrics.json"),
     )
 
 
-def _plain(slug: str, kind: str, path: str, *, is_file: bool = False) -> Socket:
+def _generic_socket(slug: str, kind: str, path: str, *, is_file: bool = False) -> Socket:
     words = {"json": "JSON", "csv": "CSV", "zip": "ZIP"}
     title = " ".join(words.get(word, word.title()) for word in slug.split("-"))
     return Socket(0, slug, title, kind, is_file, path)

@@ -1,6 +1,6 @@
-"""Storage: signed addresses, parts that are PUT to them, files that are read from them.
+"""Storage: signs addresses, receives parts that are PUT to them, and sends files.
 
-It answers as AWS S3 does: it checks signature and expiry, and knows no upload that has ended.
+It answers as AWS S3 does: it checks signatures and expiry, and rejects parts of ended uploads.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ _DATE = "%Y%m%dT%H%M%SZ"
 
 @dataclass(frozen=True)
 class Signer:
-    """Signs addresses for an hour."""
+    """Signs addresses that are valid for an hour."""
 
     secret: bytes
 
     def sign(self, method: str, host: str, path: str, query: dict[str, str]) -> str:
-        """Return the path with a query that proves who made it."""
+        """Return the path with a query that contains its signature."""
         moment = datetime.now(UTC).strftime(_DATE)
         full = {
             **query,
@@ -46,7 +46,7 @@ class Signer:
         return f"{path}?{text}&X-Amz-Signature={self._signature(method, host, path, full)}"
 
     def complaint(self, method: str, host: str, path: str, query: dict[str, str]) -> Answer | None:
-        """Return what storage says to an address that is too old or not genuine, or None."""
+        """Return the error for an expired or forged address, or None if it is valid."""
         signed = {key: value for key, value in query.items() if key != "X-Amz-Signature"}
         given = query.get("X-Amz-Signature", "")
         if not given or "X-Amz-Date" not in query:
@@ -77,13 +77,13 @@ def _has_expired(query: Mapping[str, str]) -> bool:
 
 
 def expired() -> Answer:
-    """Return what storage says to an address that is too old."""
+    """Return the error for an expired address."""
     return storage_error(403, "AccessDenied", "Request has expired")
 
 
 @dataclass(frozen=True)
-class Put:
-    """A request to storage; its body has not been read yet."""
+class StorageRequest:
+    """A request to storage whose body has not been read yet."""
 
     method: str
     path: str
@@ -91,63 +91,69 @@ class Put:
     host: str
     has_authorization: bool
     size: int | None
-    """The body's length in bytes, None if the client did not say it."""
+    """The body's length in bytes; None if the client did not send it."""
 
 
 class Storage:
-    """Takes in parts and gives out files."""
+    """Receives parts and sends files."""
 
     def __init__(self, store: Store, signer: Signer) -> None:
-        """Keep the bytes in the store's folder."""
+        """Store the bytes in the store's folder."""
         self._store = store
         self._signer = signer
 
-    def answer(self, put: Put, read: Callable[[memoryview], int], lose: str | None) -> Answer:
-        """Do what a signed address allows; the body comes from read, which fills a buffer.
+    def answer(
+        self, request: StorageRequest, read: Callable[[memoryview], int], loss: str | None
+    ) -> Answer:
+        """Handle a request to a signed address; `read` reads from its body into a buffer.
 
-        `lose` is a fault: "" to forget the part, "corrupt" to keep something else.
+        `loss` is a fault: "" discards the part, "corrupt" stores different bytes.
         """
-        query = dict(parse_qsl(put.query_text, keep_blank_values=True))
-        complaint = self._complaint(put, query)
+        query = dict(parse_qsl(request.query_text, keep_blank_values=True))
+        complaint = self._check(request, query)
         if complaint is not None:
             return complaint
-        if put.method in ("GET", "HEAD"):
-            return self._download(put.path)
-        if put.method != "PUT" or not put.path.startswith(UPLOADS):
+        if request.method in ("GET", "HEAD"):
+            return self._download(request.path)
+        if request.method != "PUT" or not request.path.startswith(UPLOADS):
             words = "The specified method is not allowed against this resource."
             return storage_error(405, "MethodNotAllowed", words)
-        return self._take(put, query, read, lose)
+        return self._store_part(request, query, read, loss)
 
-    def _complaint(self, put: Put, query: dict[str, str]) -> Answer | None:
-        if put.has_authorization:
+    def _check(self, request: StorageRequest, query: dict[str, str]) -> Answer | None:
+        if request.has_authorization:
             words = (
                 "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, "
                 "Signature query string parameter or the Authorization header should be specified"
             )
             return storage_error(400, "InvalidArgument", words)
-        method = "GET" if put.method == "HEAD" else put.method
-        return self._signer.complaint(method, put.host, put.path, query)
+        method = "GET" if request.method == "HEAD" else request.method
+        return self._signer.complaint(method, request.host, request.path, query)
 
-    def _take(
-        self, put: Put, query: dict[str, str], read: Callable[[memoryview], int], lose: str | None
+    def _store_part(
+        self,
+        request: StorageRequest,
+        query: dict[str, str],
+        read: Callable[[memoryview], int],
+        loss: str | None,
     ) -> Answer:
-        if put.size is None:
+        if request.size is None:
             words = "You must provide the Content-Length HTTP header."
             return storage_error(411, "MissingContentLength", words)
-        upload = put.path.rpartition("/")[2]
+        upload = request.path.rpartition("/")[2]
         s3_id = query.get("uploadId", "")
         if not self._is_open(upload, s3_id):
             return no_such_upload()
         file = self._store.parts / upload / f"{query['partNumber']}.{secrets.token_hex(6)}"
-        etag = self._receive(file, put.size, read)
+        etag = self._receive(file, request.size, read)
         if etag is None:
             return storage_error(400, "IncompleteBody", "The request body ended early.")
-        if lose:
-            file.write_bytes(lose.encode())
-            etag = hashlib.md5(lose.encode()).hexdigest()  # noqa: S324
-        if lose == "" or not self._record(upload, s3_id, int(query["partNumber"]), etag, file):
+        if loss:
+            file.write_bytes(loss.encode())
+            etag = hashlib.md5(loss.encode()).hexdigest()  # noqa: S324
+        if loss == "" or not self._record(upload, s3_id, int(query["partNumber"]), etag, file):
             discard(file)
-            if lose is None:
+            if loss is None:
                 return no_such_upload()
         return Answer(200, headers=(("ETag", f'"{etag}"'),), content_type="")
 
@@ -166,7 +172,7 @@ class Storage:
         return row is not None and row["s3_id"] == s3_id and row["status"] == "Initialized"
 
     def _record(self, upload: str, s3_id: str, number: int, etag: str, file: Path) -> bool:
-        """Note a part that has come in; False if its upload ended meanwhile."""
+        """Record a received part; return False if its upload has ended meanwhile."""
         with self._store.transaction():
             if not self._is_open(upload, s3_id):
                 return False
@@ -178,7 +184,7 @@ class Storage:
                 *(upload, number, etag, file.stat().st_size, now(), file.name),
             )
             if old is not None:
-                self._store.later(lambda: discard(file.with_name(old["file"])))
+                self._store.after_commit(lambda: discard(file.with_name(old["file"])))
         return True
 
     def _download(self, path: str) -> Answer:
@@ -196,7 +202,7 @@ class Storage:
 
 
 def no_such_upload() -> Answer:
-    """Return what storage says to a part of an upload that has ended."""
+    """Return the error for a part of an upload that has ended."""
     words = (
         "The specified upload does not exist. The upload ID may be invalid, or the upload may "
         "have been aborted or completed."
@@ -207,7 +213,7 @@ def no_such_upload() -> Answer:
 def _copy(
     target: BinaryIO, size: int, read: Callable[[memoryview], int], also: Callable[..., None]
 ) -> bool:
-    """Copy so many bytes a slice at a time; False if they end early."""
+    """Copy `size` bytes in slices; return False if the body ends early."""
     buffer = memoryview(bytearray(min(SLICE, max(size, 1))))
     left = size
     while left:

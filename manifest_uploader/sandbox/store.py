@@ -1,7 +1,7 @@
-"""The sandbox's memory: one SQLite file for facts, plain files for bytes.
+"""The sandbox's memory: one SQLite file for data, and plain files for bytes.
 
-Every answer is given after its transaction was committed, so what was answered survives the
-process; nothing waits for a disk, so a power cut may lose the last moments.
+A request is answered after its transaction is committed, so its effect survives the end of the
+process. Nothing waits for the disk, so a power failure may undo the last requests.
 """
 
 from __future__ import annotations
@@ -67,14 +67,14 @@ CREATE TABLE IF NOT EXISTS notifications (
 
 
 class FolderUnusable(Exception):
-    """Says in one line why a folder cannot be a sandbox's memory."""
+    """Says in one line why a folder cannot be used as a sandbox's memory."""
 
 
 class Store:
-    """A folder with the sandbox's database and bytes; one transaction at a time."""
+    """A folder with the sandbox's database and files; transactions are serialized."""
 
     def __init__(self, folder: Path) -> None:
-        """Open the folder's database, and make both where they are missing."""
+        """Open the folder's database; create folder and database if they are missing."""
         self.folder = folder
         self.parts = folder / "parts"
         self.kept = folder / "kept"
@@ -90,7 +90,7 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Do all of the block or nothing of it; then what was put off until it is committed."""
+        """Run the block in a transaction; after the commit, call what was added with `later`."""
         with self._lock:
             self._db.execute("BEGIN IMMEDIATE")
             self._after = []
@@ -104,17 +104,17 @@ class Store:
         for action in after:
             action()
 
-    def later(self, action: Callable[[], None]) -> None:
-        """Call the action once the transaction is committed, and not if it fails."""
+    def after_commit(self, action: Callable[[], None]) -> None:
+        """Call the action when the transaction is committed, but not if it fails."""
         self._after.append(action)
 
     def run(self, statement: str, *values: Any) -> int:
-        """Execute a statement; return the number of the row it inserted."""
+        """Execute a statement; return the id of the inserted row."""
         with self._lock:
             return self._db.execute(statement, values).lastrowid or 0
 
     def change(self, statement: str, *values: Any) -> int:
-        """Execute a statement; return how many rows it changed."""
+        """Execute a statement; return the number of changed rows."""
         with self._lock:
             return self._db.execute(statement, values).rowcount
 
@@ -130,18 +130,18 @@ class Store:
             return first
 
     def number(self, query: str, *values: Any) -> int:
-        """Return the one number that a query asks for, 0 for none."""
+        """Return the single number that a query selects; 0 if there is none."""
         row = self.row(query, *values)
         return int(row[0] or 0) if row else 0
 
-    def remembered(self, key: str, make: Callable[[], str]) -> str:
-        """Return what the folder keeps under the key, made now if it is new."""
+    def get_or_make(self, key: str, make: Callable[[], str]) -> str:
+        """Return the text that the folder stores under a key; make it if the key is new."""
         self.run("INSERT OR IGNORE INTO meta VALUES (?, ?)", key, make())
         row = self.row("SELECT value FROM meta WHERE key = ?", key)
         return str(row["value"]) if row else ""
 
     def sweep(self) -> None:
-        """Remove the bytes of uploads that no row names any more."""
+        """Remove the bytes of uploads whose rows no longer exist."""
         known = {row["pk"] for row in self.rows("SELECT pk FROM uploads")}
         for path in self.parts.iterdir():
             if path.name not in known:
@@ -166,11 +166,11 @@ def _unusable(folder: Path, error: Exception) -> FolderUnusable:
     return FolderUnusable(f"cannot use {folder} as the sandbox's folder: {error}")
 
 
-class Claim:
-    """Holds a folder for one sandbox at a time, until closed or until the process ends."""
+class FolderLock:
+    """Locks a folder for one sandbox, until it is closed or the process ends."""
 
     def __init__(self, folder: Path) -> None:
-        """Take the folder, or say that another sandbox has it."""
+        """Lock the folder; raise FolderUnusable if another sandbox has locked it."""
         try:
             folder.mkdir(parents=True, exist_ok=True)
             path = folder / "claim.sqlite3"
@@ -186,7 +186,7 @@ class Claim:
             raise FolderUnusable(f"another sandbox is running on {folder}") from error
 
     def close(self) -> None:
-        """Let go of the folder."""
+        """Unlock the folder."""
         self._db.close()
 
 
@@ -201,7 +201,7 @@ def new_pk() -> str:
 
 
 def discard(path: Path) -> None:
-    """Remove a file or folder; what cannot go now goes at the next start."""
+    """Remove a file or folder; whatever cannot be removed now is removed at the next start."""
     with suppress(OSError):
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
@@ -209,18 +209,18 @@ def discard(path: Path) -> None:
             path.unlink()
 
 
-def stamp(moment: float) -> str:
-    """Return a moment as the platform writes it, in UTC with microseconds."""
+def timestamp(moment: float) -> str:
+    """Return a time as the platform writes it: in UTC with microseconds."""
     return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def now() -> float:
-    """Return the time, in seconds."""
+    """Return the current time in seconds since 1970."""
     return time.time()
 
 
 def is_pk(text: str) -> bool:
-    """Say whether a text is a UUID."""
+    """Return whether a text is a UUID."""
     try:
         uuid.UUID(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Reader studies, archives, and the answers that readers give."""
+"""The endpoints of reader studies, of archives, and of readers' answers."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from manifest_uploader.sandbox.answers import Answer, as_json, invalid, not_foun
 from manifest_uploader.sandbox.fields import FieldInvalid, missing_object, read_link
 from manifest_uploader.sandbox.requests import API, Request
 from manifest_uploader.sandbox.site import Site, may_edit
-from manifest_uploader.sandbox.store import Store, is_pk, new_pk, now, stamp
+from manifest_uploader.sandbox.store import Store, is_pk, new_pk, now, timestamp
 
 TargetKind = Literal["reader-study", "archive"]
 _ITEMS = f"{API}reader-studies/display-sets/"
 
 
 def add_target(store: Store, kind: TargetKind, slug: str) -> None:
-    """Make up a target, if the folder does not remember it."""
+    """Make up a target unless the folder already has it."""
     store.run("INSERT OR IGNORE INTO targets VALUES (?, ?, ?)", new_pk(), kind, slug)
 
 
@@ -43,7 +43,7 @@ def get_archive(site: Site, request: Request, pk: str) -> Answer:
 
 
 def create_answer(site: Site, request: Request) -> Answer:
-    """Keep a reader's answer to a display set, which cannot be changed any more from then on."""
+    """Store a reader's answer to a display set, which cannot be changed from then on."""
     data = request.data
     item = _answered_item(site, request, data.get("display_set"))
     pk, moment = new_pk(), now()
@@ -53,14 +53,14 @@ def create_answer(site: Site, request: Request) -> Answer:
         *(pk, item, str(data.get("question")), json.dumps(data.get("answer")), moment),
     )
     row = site.store.row("SELECT * FROM answers WHERE pk = ?", pk)
-    return as_json(201, _shown_answer(request, row) if row else {})
+    return as_json(201, _answer_json(request, row) if row else {})
 
 
 def list_answers(site: Site, request: Request) -> Answer:
-    """Return a page of the answers given."""
+    """Return a page of the readers' answers."""
     rows = site.store.rows("SELECT * FROM answers ORDER BY created") if may_edit(request) else []
     wanted = rows[request.offset : request.offset + request.limit]
-    return as_json(200, request.listed(len(rows), [_shown_answer(request, row) for row in wanted]))
+    return as_json(200, request.page_of(len(rows), [_answer_json(request, row) for row in wanted]))
 
 
 def _answered_item(site: Site, request: Request, link: Any) -> str:
@@ -81,7 +81,7 @@ def _list(site: Site, request: Request, kind: TargetKind) -> Answer:
         *(kind, slug, may_edit(request)),
     )
     wanted = rows[request.offset : request.offset + request.limit]
-    return as_json(200, request.listed(len(rows), [_shown(request, row) for row in wanted]))
+    return as_json(200, request.page_of(len(rows), [_target_json(request, row) for row in wanted]))
 
 
 def _get(site: Site, request: Request, kind: TargetKind, pk: str) -> Answer:
@@ -90,10 +90,10 @@ def _get(site: Site, request: Request, kind: TargetKind, pk: str) -> Answer:
     row = site.store.row("SELECT * FROM targets WHERE kind = ? AND pk = ?", kind, pk)
     if row is None or not may_edit(request):
         raise not_found("ReaderStudy" if kind == "reader-study" else "Archive")
-    return as_json(200, _shown(request, row))
+    return as_json(200, _target_json(request, row))
 
 
-def _shown(request: Request, row: Row) -> dict[str, Any]:
+def _target_json(request: Request, row: Row) -> dict[str, Any]:
     return (_reader_study if row["kind"] == "reader-study" else _archive)(request, row)
 
 
@@ -135,7 +135,7 @@ def _reader_study(request: Request, row: Row) -> dict[str, Any]:
 
 
 def _question(request: Request, study: str, address: str) -> dict[str, Any]:
-    """Return a made-up question; it is the same at every start."""
+    """Return a made-up question whose pk is the same at every start."""
     pk = str(uuid.uuid5(uuid.UUID(study), "question"))
     texts = ("help_text", "help_text_safe", "image_port", "default_annotation_color")
     bounds = ("min_value", "max_value", "step_size", "min_length", "max_length")
@@ -165,8 +165,8 @@ def _question(request: Request, study: str, address: str) -> dict[str, Any]:
     }
 
 
-def _shown_answer(request: Request, row: Row) -> dict[str, Any]:
-    moment = stamp(row["created"])
+def _answer_json(request: Request, row: Row) -> dict[str, Any]:
+    moment = timestamp(row["created"])
     return {
         "answer": json.loads(row["answer"]),
         "api_url": request.url(f"reader-studies/answers/{row['pk']}/"),

@@ -1,4 +1,4 @@
-"""Uploads: rows that stand for streams of bytes on their way through multipart storage."""
+"""The endpoints of uploads and their rows."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from manifest_uploader.sandbox.options import SIZE_LIMIT
 from manifest_uploader.sandbox.requests import Request
 from manifest_uploader.sandbox.site import Site
 from manifest_uploader.sandbox.storage import UPLOADS
-from manifest_uploader.sandbox.store import Store, discard, new_pk, now, stamp
+from manifest_uploader.sandbox.store import Store, discard, new_pk, now, timestamp
 
 _SMALLEST_PART = 5 * 1024**2
 _MOST_PARTS = 10000
 
 
-def shown(request: Request, row: Row) -> dict[str, Any]:
-    """Return an upload's row as the API shows it."""
+def upload_json(request: Request, row: Row) -> dict[str, Any]:
+    """Return an upload row as the API presents it."""
     return {
         "pk": row["pk"],
-        "created": stamp(row["created"]),
+        "created": timestamp(row["created"]),
         "filename": row["filename"],
         "key": _key(row),
         "s3_upload_id": row["s3_id"],
@@ -45,14 +45,14 @@ def list_uploads(site: Site, request: Request) -> Answer:
         "SELECT * FROM uploads WHERE user = ? ORDER BY seq LIMIT ? OFFSET ?",
         *(request.user, request.limit, request.offset),
     )
-    return as_json(200, request.listed(count, [shown(request, row) for row in rows]))
+    return as_json(200, request.page_of(count, [upload_json(request, row) for row in rows]))
 
 
 def create_upload(site: Site, request: Request) -> Answer:
-    """Open an upload."""
+    """Create an upload."""
     filename = _filename(request.data)
-    held = site.store.number("SELECT COUNT(*) FROM uploads WHERE user = ?", request.user)
-    if held > site.options.upload_limit:
+    count = site.store.number("SELECT COUNT(*) FROM uploads WHERE user = ?", request.user)
+    if count > site.options.upload_limit:
         words = "You have created too many uploads. Please try again later."
         raise invalid(non_field_errors=[words])
     pk = new_pk()
@@ -61,21 +61,21 @@ def create_upload(site: Site, request: Request) -> Answer:
         " VALUES (?, ?, ?, ?, ?, 'Initialized')",
         *(pk, request.user, now(), filename, secrets.token_urlsafe(42).replace("_", "x")),
     )
-    return as_json(201, shown(request, site.own_upload(request, pk)))
+    return as_json(201, upload_json(request, site.own_upload(request, pk)))
 
 
 def get_upload(site: Site, request: Request, pk: str) -> Answer:
     """Return one upload of the user."""
-    return as_json(200, shown(request, site.own_upload(request, pk)))
+    return as_json(200, upload_json(request, site.own_upload(request, pk)))
 
 
 def presign(site: Site, request: Request, pk: str, s3_id: str) -> Answer:
-    """Return signed addresses to PUT parts to."""
+    """Return signed addresses to which parts can be PUT."""
     row = _opened(site, request, pk, s3_id)
     if "part_numbers" not in request.data:
         raise invalid(non_field_errors=["The `part_numbers` field is required"])
     numbers = _part_numbers(request.data["part_numbers"])
-    if row["status"] != "Initialized" or _held_bytes(site, row) >= _size_limit(site):
+    if row["status"] != "Initialized" or _stored_bytes(site, row) >= _size_limit(site):
         raise refuse(403, {"detail": "Upload limit reached"})
     host = request.base.partition("://")[2]
     path = UPLOADS + _key(row)
@@ -85,47 +85,47 @@ def presign(site: Site, request: Request, pk: str, s3_id: str) -> Answer:
         + site.signer.sign("PUT", host, path, {"uploadId": s3_id, "partNumber": str(number)})
         for number in numbers
     }
-    return as_json(200, {**shown(request, row), "presigned_urls": signed})
+    return as_json(200, {**upload_json(request, row), "presigned_urls": signed})
 
 
 def list_parts(site: Site, request: Request, pk: str, s3_id: str) -> Answer:
-    """Return the parts that storage holds of an upload that is not complete."""
+    """Return the stored parts of an incomplete upload."""
     row = _opened(site, request, pk, s3_id)
     _need_initialized(row)
     parts = [
         {
             "ETag": f'"{part["etag"]}"',
             "PartNumber": part["number"],
-            "LastModified": stamp(part["modified"])[:19] + "Z",
+            "LastModified": timestamp(part["modified"])[:19] + "Z",
             "Size": part["size"],
         }
         for part in _parts(site.store, pk)
     ]
-    return as_json(200, {**shown(request, row), "parts": parts})
+    return as_json(200, {**upload_json(request, row), "parts": parts})
 
 
 def complete(site: Site, request: Request, pk: str, s3_id: str) -> Answer:
-    """Make an upload of the parts named; the others are dropped."""
+    """Complete an upload from the given parts; discard its other parts."""
     row = _opened(site, request, pk, s3_id)
     if "parts" not in request.data:
         raise invalid(non_field_errors=["The `parts` field is required"])
     _need_initialized(row)
-    held = {part["number"]: part for part in _parts(site.store, pk)}
-    chosen = [_chosen(part, held) for part in _listed(request.data["parts"])]
+    stored = {part["number"]: part for part in _parts(site.store, pk)}
+    chosen = [_chosen(part, stored) for part in _part_list(request.data["parts"])]
     numbers = [part["number"] for part in chosen]
     if numbers != sorted(set(numbers)):
         raise Unhandled("InvalidPartOrder")
     if any(part["size"] < _SMALLEST_PART for part in chosen[:-1]):
         raise Unhandled("EntityTooSmall")
-    for number in held.keys() - set(numbers):
-        _drop_part(site.store, held[number])
+    for number in stored.keys() - set(numbers):
+        _drop_part(site.store, stored[number])
     size = sum(part["size"] for part in chosen)
     _finish(site.store, pk, s3_id, "Completed", size)
     return get_upload(site, request, pk)
 
 
 def abort(site: Site, request: Request, pk: str, s3_id: str) -> Answer:
-    """Give an upload up; its row stays."""
+    """Abort an upload; its row stays."""
     _need_initialized(_opened(site, request, pk, s3_id))
     for part in _parts(site.store, pk):
         _drop_part(site.store, part)
@@ -134,16 +134,16 @@ def abort(site: Site, request: Request, pk: str, s3_id: str) -> Answer:
 
 
 def remove_upload(store: Store, pk: str) -> bool:
-    """Remove an upload's row, and its bytes once that is committed; False if it is gone."""
+    """Remove an upload's row now and its bytes after the commit; return False if it is gone."""
     if not store.change("DELETE FROM uploads WHERE pk = ?", pk):
         return False
     store.run("DELETE FROM parts WHERE upload = ?", pk)
-    store.later(lambda: discard(store.parts / pk))
+    store.after_commit(lambda: discard(store.parts / pk))
     return True
 
 
 def clean_up(store: Store, older_than: float) -> None:
-    """Remove the uploads made before a moment, as the platform does every hour."""
+    """Remove uploads that were created before a time, as the platform does every hour."""
     for row in store.rows("SELECT pk FROM uploads WHERE created < ?", older_than):
         remove_upload(store, row["pk"])
 
@@ -191,8 +191,8 @@ def _part_numbers(value: Any) -> list[int]:
     return numbers
 
 
-def _held_bytes(site: Site, row: Row) -> int:
-    """Return the bytes of this upload's parts and of the user's complete uploads."""
+def _stored_bytes(site: Site, row: Row) -> int:
+    """Return the size of this upload's parts and of the user's completed uploads, in bytes."""
     return site.store.number(
         "SELECT COALESCE(SUM(size), 0) + (SELECT COALESCE(SUM(size), 0) FROM parts"
         " WHERE upload = ?) FROM uploads WHERE user = ? AND status = 'Completed'",
@@ -209,17 +209,17 @@ def _parts(store: Store, pk: str) -> list[Row]:
     return store.rows("SELECT * FROM parts WHERE upload = ? ORDER BY number", pk)
 
 
-def _listed(value: Any) -> list[Any]:
+def _part_list(value: Any) -> list[Any]:
     if not isinstance(value, list) or not value:
         raise Unhandled("MalformedXML")
     return value
 
 
-def _chosen(part: Any, held: dict[int, Row]) -> Row:
-    """Return the part that storage holds under this number and ETag."""
+def _chosen(part: Any, stored: dict[int, Row]) -> Row:
+    """Return the stored part with this number and ETag."""
     if not isinstance(part, dict) or not isinstance(part.get("PartNumber"), int):
         raise Unhandled("ParamValidationError")
-    row = held.get(part["PartNumber"])
+    row = stored.get(part["PartNumber"])
     if row is None or str(part.get("ETag")).strip('"') != row["etag"]:
         raise Unhandled("InvalidPart")
     return row
@@ -228,7 +228,7 @@ def _chosen(part: Any, held: dict[int, Row]) -> Row:
 def _drop_part(store: Store, part: Row) -> None:
     store.run("DELETE FROM parts WHERE upload = ? AND number = ?", part["upload"], part["number"])
     file = store.parts / part["upload"] / part["file"]
-    store.later(lambda: discard(file))
+    store.after_commit(lambda: discard(file))
 
 
 def _finish(store: Store, pk: str, s3_id: str, status: str, size: int) -> None:

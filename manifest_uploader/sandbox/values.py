@@ -1,4 +1,4 @@
-"""The values of an item: how a fill's list is checked, and what becomes of it at once."""
+"""The values of an item: checks the list of a fill and applies it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MEDIA = "/media/components/componentinterfacevalue/"
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry of a fill's list, once it was found good."""
+    """A valid entry of a fill's list."""
 
     socket: Socket
     value: Any = None
@@ -42,16 +42,16 @@ class Entry:
 
 
 class EntryInvalid(Exception):
-    """Holds what the platform says about one entry."""
+    """Holds the platform's errors about one entry."""
 
     def __init__(self, errors: dict[str, list[str]]) -> None:
-        """Keep the errors by field."""
+        """Keep the errors, which are grouped by field."""
         super().__init__(str(errors))
         self.errors = errors
 
 
 def read_values(site: Site, request: Request, values: Any) -> tuple[Entry, ...]:
-    """Return a fill's entries, or raise FieldInvalid or ValuesInvalid for the whole list."""
+    """Return the entries of a fill; raise FieldInvalid or ValuesInvalid with all errors."""
     if values is None:
         raise FieldInvalid("This field may not be null.")
     if not isinstance(values, list):
@@ -70,7 +70,7 @@ def read_values(site: Site, request: Request, values: Any) -> tuple[Entry, ...]:
 
 
 class ValuesInvalid(Exception):
-    """Holds what the platform says about a fill's list, entry by entry."""
+    """Holds the platform's errors about a fill's list, entry by entry."""
 
     def __init__(self, errors: Any) -> None:
         """Keep the errors."""
@@ -85,7 +85,7 @@ def _read_entry(site: Site, request: Request, value: Any) -> Entry:
     fields = _read_fields(site, request, value)
     socket = fields.get("interface")
     if socket is None:
-        raise _wrong("An interface must be specified")
+        raise _invalid_entry("An interface must be specified")
     _check_sources(fields)
     _check_source_fits(socket, fields)
     if socket.super_kind == "Value":
@@ -156,28 +156,28 @@ def _no_file(_value: Any) -> None:
     raise FieldInvalid(words)
 
 
-def _wrong(words: str) -> EntryInvalid:
+def _invalid_entry(words: str) -> EntryInvalid:
     return EntryInvalid({"non_field_errors": [words]})
 
 
 def _check_sources(fields: Mapping[str, Any]) -> None:
     given = {name for name in fields if name != "interface"}
     if not given:
-        raise _wrong(f"You must provide at least one of {_SOURCES}.")
+        raise _invalid_entry(f"You must provide at least one of {_SOURCES}.")
     used = {name for name in given if fields[name] is not None}
     sources = {"bundle" if name in ("image_name", "user_uploads") else name for name in used}
     if len(sources) > 1:
-        raise _wrong(f"You can only provide one of {_SOURCES} for each socket.")
+        raise _invalid_entry(f"You can only provide one of {_SOURCES} for each socket.")
 
 
 def _check_source_fits(socket: Socket, fields: Mapping[str, Any]) -> None:
-    wanted, fits = _wanted(socket, fields)
+    wanted, fits = _required_sources(socket, fields)
     if not fits:
-        raise _wrong(f"{wanted} required for interface kind {socket.code}")
+        raise _invalid_entry(f"{wanted} required for interface kind {socket.code}")
 
 
-def _wanted(socket: Socket, fields: Mapping[str, Any]) -> tuple[str, bool]:
-    """Return which sources a socket takes, in the platform's words, and whether one is there."""
+def _required_sources(socket: Socket, fields: Mapping[str, Any]) -> tuple[str, bool]:
+    """Return the sources that a socket accepts, as the platform words them, and if one is given."""
 
     def has(*names: str) -> bool:
         return any(fields.get(name) for name in names)
@@ -200,7 +200,7 @@ def _check_json(site: Site, socket: Socket, value: Any) -> None:
 
 
 def _as_stored(value: Any) -> Any:
-    """Return a value as the database gives it back: numbers without a fraction are whole."""
+    """Return a value as the database returns it: whole numbers become integers."""
     if isinstance(value, float) and value.is_integer():
         return int(Decimal(repr(value)))
     if isinstance(value, list):
@@ -211,7 +211,7 @@ def _as_stored(value: Any) -> Any:
 
 
 def apply_entry(site: Site, request: Request, item: str, entry: Entry) -> None:
-    """Give an item a value, or queue the import that will."""
+    """Set a value of an item, or queue the import that will set it."""
     if entry.socket.super_kind == "Value":
         _apply_json(site, item, entry)
     elif entry.image is not None:
@@ -223,7 +223,7 @@ def apply_entry(site: Site, request: Request, item: str, entry: Entry) -> None:
 
 
 def add_session(site: Site, request: Request, uploads: tuple[str, ...]) -> str:
-    """Make a record of an import of images; return its pk."""
+    """Create the upload session of an import of images; return its pk."""
     pk = new_pk()
     site.store.run(
         "INSERT INTO sessions (pk, user, status, uploads) VALUES (?, ?, 'Queued', ?)",
@@ -233,11 +233,11 @@ def add_session(site: Site, request: Request, uploads: tuple[str, ...]) -> str:
 
 
 def _apply_json(site: Site, item: str, entry: Entry) -> None:
-    """Store a value; an equal one changes nothing, but an empty one given again is removed."""
+    """Store a value; an equal value changes nothing, but a repeated empty value is removed."""
     if not is_storable(entry.value):
         raise Unhandled("unsupported Unicode escape sequence")
     old = current(site, item, entry.socket.pk)
-    # As in the platform this is Python's idea of equality: 0 equals False.
+    # As on the platform, Python decides what is equal: 0 equals False.
     if old is not None and json.loads(old["json"]) == entry.value:
         if entry.value in ("", [], {}):
             site.store.run("DELETE FROM vals WHERE pk = ?", old["pk"])
@@ -262,13 +262,13 @@ def _queue(
 ) -> None:
     job = site.store.run(
         "INSERT INTO jobs (user, item, socket, session, upload, doom) VALUES (?, ?, ?, ?, ?, ?)",
-        *(request.user, item, entry.socket.pk, session, upload, request.doom),
+        *(request.user, item, entry.socket.pk, session, upload, request.import_failure),
     )
     site.enqueue(job)
 
 
 def current(site: Site, item: str, socket: int) -> Row | None:
-    """Return the value that an item's socket has, or None."""
+    """Return the value of an item's socket, or None."""
     return site.store.row("SELECT * FROM vals WHERE item = ? AND socket = ?", item, socket)
 
 
@@ -281,7 +281,7 @@ def set_value(
     image: str | None = None,
     file: str | None = None,
 ) -> None:
-    """Replace the value of an item's socket; the new one has a new number."""
+    """Replace the value of an item's socket; the new value has a new pk."""
     site.store.run("DELETE FROM vals WHERE item = ? AND socket = ?", item, socket)
     site.store.run(
         "INSERT INTO vals (item, socket, json, image, file) VALUES (?, ?, ?, ?, ?)",
@@ -290,7 +290,7 @@ def set_value(
 
 
 def keep_only(site: Site, item: str, entries: tuple[Entry, ...]) -> None:
-    """Remove the values of the sockets that are not named."""
+    """Remove the values of sockets that have no entry."""
     named = {entry.socket.pk for entry in entries}
     for row in site.store.rows("SELECT pk, socket FROM vals WHERE item = ?", item):
         if row["socket"] not in named:
@@ -298,7 +298,7 @@ def keep_only(site: Site, item: str, entries: tuple[Entry, ...]) -> None:
 
 
 def values_of(site: Site, items: list[str]) -> dict[str, list[Row]]:
-    """Return the rows of values of some items, by item."""
+    """Return the values of several items, by item."""
     marks = ",".join("?" * len(items))
     query = f"SELECT * FROM vals WHERE item IN ({marks}) ORDER BY pk"  # noqa: S608 - only marks
     found: dict[str, list[Row]] = {item: [] for item in items}
@@ -307,24 +307,24 @@ def values_of(site: Site, items: list[str]) -> dict[str, list[Row]]:
     return found
 
 
-def shown_values(
+def values_json(
     site: Site, request: Request, rows: list[Row], *, full: bool
 ) -> list[dict[str, Any]]:
-    """Return values as the API shows them: with whole sockets to a GET, else with slugs."""
+    """Return values as the API presents them: with full sockets in answers to GET, else slugs."""
     if full:
         rows = sorted(rows, key=lambda row: _rank(site.sockets.by_pk[row["socket"]]))
-    return [_shown(site, request, row, full=full) for row in rows]
+    return [_value_json(site, request, row, full=full) for row in rows]
 
 
 def _rank(socket: Socket) -> tuple[int, str]:
     return ("Value", "File", "Image").index(socket.super_kind), socket.slug
 
 
-def _shown(site: Site, request: Request, row: Row, *, full: bool) -> dict[str, Any]:
+def _value_json(site: Site, request: Request, row: Row, *, full: bool) -> dict[str, Any]:
     socket = site.sockets.by_pk[row["socket"]]
-    name: Any = site.sockets.shown[socket.pk] if full else socket.slug
+    name: Any = site.sockets.json_by_pk[socket.pk] if full else socket.slug
     image = row["image"]
-    shown = {
+    fields = {
         "interface": name,
         "socket": name,
         "value": None if row["json"] is None else json.loads(row["json"]),
@@ -332,11 +332,11 @@ def _shown(site: Site, request: Request, row: Row, *, full: bool) -> dict[str, A
         "image": request.url(f"cases/images/{image}/") if image else None,
         "pk": row["pk"],
     }
-    return shown if full else {**shown, "image_name": None}
+    return fields if full else {**fields, "image_name": None}
 
 
 def file_path(row: Row) -> str:
-    """Return the path at which a value's file is."""
+    """Return the path of a value's file."""
     number = f"{row['pk']:04x}"
     name = quote(json.loads(row["file"])["name"])
     return f"{MEDIA}{number[-4:-2]}/{number[-2:]}/{row['pk']}/{name}"

@@ -1,1 +1,1 @@
-"""Readers of images: just enough of each format to say what the platform would make of it."""
+"""Reads just enough of each image format to tell which images the platform would import."""

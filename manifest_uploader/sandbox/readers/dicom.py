@@ -1,4 +1,4 @@
-"""DICOM: slices that belong to one series make one image."""
+"""Reads DICOM files: the slices of one series make one image."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _TAGS = (
     "PixelRepresentation",
     "PixelData",
 )
-"""All that is looked at; to read every element takes twice as long."""
+"""The only elements that are read; reading all of them takes twice as long."""
 _TYPECODES = {(8, 0): "B", (8, 1): "b", (16, 0): "H", (16, 1): "h", (32, 0): "I", (32, 1): "i"}
 
 
 @dataclass(frozen=True)
 class Slice:
-    """What is known of one DICOM file."""
+    """What is read from one DICOM file."""
 
     source: Source
     study: str
@@ -38,12 +38,12 @@ class Slice:
     frames: int
     typecode: str | None
     offset: int | None
-    """Where uncompressed pixels begin; None if they are compressed."""
+    """The offset of uncompressed pixels; None if they are compressed."""
     length: int
 
 
 def read_dicoms(sources: list[Source], *, with_values: bool) -> Iterator[Picture]:
-    """Yield the DICOM images among the files of one folder, one a series."""
+    """Yield the DICOM images among the files of one folder, one for each series."""
     groups: dict[tuple[str, str], list[Slice]] = {}
     for source in sources:
         try:
@@ -67,12 +67,12 @@ def _read(source: Source) -> Slice:
         try:
             data = pydicom.dcmread(file, defer_size=1024, specific_tags=list(_TAGS))
             return _slice(source, data)
-        except Exception as error:  # pydicom raises all sorts for damaged files
+        except Exception as error:  # pydicom raises various errors for damaged files
             raise Unreadable(f"{source.name}: {error}") from error
 
 
 def _slice(source: Source, data: Any) -> Slice:
-    pixels = data.get_item(_PIXELS, keep_deferred=True)  # else they would be read
+    pixels = data.get_item(_PIXELS, keep_deferred=True)  # else pydicom would read them
     width, height = int(data.Columns), int(data.Rows)
     frames = int(data.get("NumberOfFrames", 1) or 1)
     bits, sign = int(data.BitsAllocated), int(data.get("PixelRepresentation", 0))

@@ -1,4 +1,4 @@
-"""MetaImage: .mha, and .mhd with its data beside it."""
+"""Reads MetaImage files: .mha, and .mhd with a data file beside it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _MOST_LINES = 500
 
 @dataclass(frozen=True)
 class Header:
-    """What a header says of the data."""
+    """What a header says about the data."""
 
     shape: tuple[int, ...]
     """Width first."""
@@ -41,14 +41,14 @@ class Header:
     compressed: bool
     big_endian: bool
     skip: int
-    """Bytes before the data in its file; -1 for all but the data's own."""
+    """Bytes to skip in the data file; -1 if the data are at its end."""
     data_file: str
     end: int
-    """Where the header ends."""
+    """The offset of the header's end."""
 
     @property
     def data_size(self) -> int:
-        """Return the length of the data in bytes, once it is not compressed."""
+        """Return the size of the uncompressed data in bytes."""
         return math.prod(self.shape) * self.channels * _SIZES[self.typecode]
 
 
@@ -135,7 +135,7 @@ def _picture(
 
 
 def _check(data: Source, header: Header, offset: int) -> None:
-    """Raise for data that is too short."""
+    """Raise Unreadable if the data are too short."""
     if header.compressed:
         size = sum(len(piece) for piece in _data(data, header, offset))
         if size < header.data_size:
@@ -153,7 +153,7 @@ def _data(data: Source, header: Header, offset: int) -> Iterable[bytes]:
 
 
 def _inflated(data: Source, offset: int, size: int) -> Iterator[bytes]:
-    """Yield the data in pieces of whole numbers; the last may come too early."""
+    """Yield the uncompressed data in pieces that do not split numbers."""
     inflate = zlib.decompressobj(wbits=47)
     rest = b""
     with data.open() as file:

@@ -1,4 +1,4 @@
-"""NIfTI: .nii and .nii.gz."""
+"""Reads NIfTI files: .nii and .nii.gz."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def read_niftis(sources: list[Source], *, with_values: bool) -> Iterator[Picture
 
 
 def _gunzipped(source: Source) -> Source:
-    """Return a source of what is inside, with the size it has; it is read to its end for that."""
+    """Return a source of the uncompressed contents; reads all of them to learn their size."""
 
     def reopen() -> BinaryIO:
         return cast("BinaryIO", gzip.GzipFile(fileobj=source.open()))

@@ -1,4 +1,4 @@
-"""What readers make of files: pictures with a size, and sometimes the values in them."""
+"""The images that readers find: their size and, if needed, the values of their voxels."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MOST_SEGMENTS = 64
 
 @dataclass(frozen=True)
 class Picture:
-    """One image, and the files it was read from."""
+    """One image and the files from which it was read."""
 
     name: str
     width: int
@@ -21,13 +21,13 @@ class Picture:
     depth: int | None
     sources: tuple[Source, ...]
     values: frozenset[int] | None = None
-    """The values of its voxels; None if unknown, not whole numbers, or more than 64."""
+    """The distinct values of its voxels; None if unknown, not integers, or more than 64."""
     study: str = ""
     series: str = ""
 
 
 def distinct(pieces: Iterable[bytes], typecode: str, *, swap: bool) -> frozenset[int] | None:
-    """Return the distinct values in pieces of an array, None if there are more than 64."""
+    """Return the distinct values in the pieces of an array; None if there are more than 64."""
     found: set[int] = set()
     last: bytes | None = None
     for piece in pieces:
@@ -51,7 +51,7 @@ def _values(piece: bytes, typecode: str, known: set[int], *, swap: bool) -> set[
 
 
 def slices(source: Source, offset: int, length: int) -> Iterable[bytes]:
-    """Yield so many bytes of a source in pieces of whole numbers."""
+    """Yield `length` bytes of a source in pieces that do not split numbers."""
     with source.open() as file:
         file.seek(offset)
         while length:

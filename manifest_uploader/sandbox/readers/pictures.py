@@ -1,4 +1,4 @@
-"""All readers, in turn, over the files of an import."""
+"""Applies all readers, one after another, to the files of an import."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from manifest_uploader.sandbox.readers.source import Source
 
 
 def read_pictures(sources: list[Source], *, with_values: bool) -> list[Picture]:
-    """Return the images that the files make; what belongs together lies in one folder."""
+    """Return the images in the files; all files of an image are in one folder."""
     found = list(read_slides(sources))
     used = _used(found)
     folders: dict[str, list[Source]] = {}

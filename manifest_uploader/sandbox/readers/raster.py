@@ -1,4 +1,4 @@
-"""PNG, JPEG and TIFF (with the slide formats built on it), and MIRAX slides."""
+"""Reads PNG, JPEG and TIFF files (and slide formats based on TIFF), and MIRAX slides."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 
 
 def read_slides(sources: list[Source]) -> Iterator[Picture]:
-    """Yield the MIRAX slides: an .mrxs with the folder of its name beside it."""
+    """Yield the MIRAX slides: an .mrxs file with a folder of the same name beside it."""
     for source in sources:
         if not source.base.lower().endswith(".mrxs"):
             continue
@@ -27,7 +27,7 @@ def read_slides(sources: list[Source]) -> Iterator[Picture]:
 
 
 def read_rasters(sources: list[Source]) -> Iterator[Picture]:
-    """Yield the flat images among the files of one folder."""
+    """Yield the two-dimensional images among the files of one folder."""
     for source in sources:
         if source.base.lower().endswith(".mrxs"):
             continue
@@ -69,7 +69,7 @@ def _jpeg_size(start: bytes) -> tuple[int, int]:
 
 
 def _tiff_size(source: Source, order: str, *, big: bool) -> tuple[int, int]:
-    """Return the size in the first directory."""
+    """Return (width, height) from the first image file directory."""
     with source.open() as file:
         file.seek(8 if big else 4)
         file.seek(struct.unpack(order + ("Q" if big else "I"), file.read(8 if big else 4))[0])

@@ -1,4 +1,4 @@
-"""Files to be read as images: uploads themselves, or what was inside a zip of them."""
+"""The files that readers read: uploads, or the contents of zip files among them."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from typing import BinaryIO
 _BUFFER = 64 * 1024
 _CHUNK = 1024 * 1024
 _LENGTHS_AT = 26
-"""APPNOTE.TXT 4.3.7: where the lengths of a local header's name and extra field stand."""
+"""The offset of the lengths of name and extra field in a local header (APPNOTE.TXT 4.3.7)."""
 
 
 class Unreadable(Exception):
-    """Says that bytes are not an image of some format."""
+    """Says that a file is not an image of a format."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """One file: its path among the others, its size in bytes, its hash, a way to open it."""
+    """One file: its relative path, its size in bytes, its digest, and a function that opens it."""
 
     name: str
     size: int
@@ -38,56 +38,56 @@ class Source:
 
     @property
     def folder(self) -> str:
-        """Return the folder it is in; files of several folders never make one image."""
+        """Return the file's folder; files of several folders never make one image."""
         return str(PurePosixPath(self.name).parent)
 
     @property
     def base(self) -> str:
-        """Return the name without its folder."""
+        """Return the file's name without its folder."""
         return PurePosixPath(self.name).name
 
 
 class _Piecewise(io.RawIOBase):
-    """Bytes that lie elsewhere, from 0 to `_end`."""
+    """A read-only file of `_end` bytes that are stored elsewhere."""
 
     _at = 0
     _end = 0
 
     def readable(self) -> bool:
-        """Say yes."""
+        """Return True."""
         return True
 
     def seekable(self) -> bool:
-        """Say yes."""
+        """Return True."""
         return True
 
     def tell(self) -> int:
-        """Return the place of the next byte."""
+        """Return the position of the next byte."""
         return self._at
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to another place."""
+        """Change the position."""
         origin = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._end}[whence]
         self._at = max(0, origin + offset)
         return self._at
 
 
 class Joined(_Piecewise):
-    """Several files read as one; each is opened when it is first needed."""
+    """Reads several files as one; each file is opened when it is first needed."""
 
     def __init__(self, paths: tuple[Path, ...], ends: tuple[int, ...]) -> None:
-        """`ends`: where each file ends among all their bytes."""
+        """`ends`: the offset of each file's end."""
         self._paths, self._ends = paths, ends
         self._end = ends[-1] if ends else 0
         self._files: dict[int, BinaryIO] = {}
 
     @property
     def name(self) -> str:
-        """Return what readers that want a name are content with."""
+        """Return a name for readers that need one."""
         return str(self._paths[0]) if self._paths else ""
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        """Fill the buffer as far as one of the files reaches."""
+        """Read into the buffer, at most to the end of the current file."""
         index = bisect_right(self._ends, self._at)
         if index == len(self._ends):
             return 0
@@ -99,25 +99,25 @@ class Joined(_Piecewise):
         return count
 
     def close(self) -> None:
-        """Close them all."""
+        """Close all files."""
         for file in self._files.values():
             file.close()
         super().close()
 
 
 class _Window(_Piecewise):
-    """A stretch of another file."""
+    """A part of another file."""
 
     def __init__(self, file: BinaryIO, start: int, size: int) -> None:
         self._file, self._start, self._end = file, start, size
 
     @property
     def name(self) -> str:
-        """Return what readers that want a name are content with."""
+        """Return a name for readers that need one."""
         return self._file.name
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        """Fill the buffer as far as the stretch reaches."""
+        """Read into the buffer, at most to the end of the part."""
         wanted = max(0, min(len(buffer), self._end - self._at))
         self._file.seek(self._start + self._at)
         count: int = self._file.readinto(buffer[:wanted])  # type: ignore[attr-defined]
@@ -144,7 +144,7 @@ def _ends(paths: tuple[Path, ...]) -> tuple[int, ...]:
 
 
 def source_of(name: str, paths: tuple[Path, ...]) -> Source:
-    """Return an upload as a source; it is read once for its hash."""
+    """Return an upload as a source; reads it once to compute its digest."""
     digest, ends = hashlib.sha256(), _ends(paths)
     with _joined(paths, ends) as file:
         while piece := file.read(_CHUNK):
@@ -154,9 +154,9 @@ def source_of(name: str, paths: tuple[Path, ...]) -> Source:
 
 @contextmanager
 def unpacked(sources: list[Source], within: Path) -> Iterator[list[Source]]:
-    """Give the sources with what is inside the zips among them in their places.
+    """Yield the sources, with the contents of zip files in place of them.
 
-    It is unpacked within a folder, and removed at the end.
+    Compressed contents are extracted within a folder and removed at the end.
     """
     with tempfile.TemporaryDirectory(prefix="unpacked-", dir=within) as folder:
         found: list[Source] = []
@@ -181,7 +181,7 @@ def _unpack(source: Source, folder: Path) -> list[Source]:
 
 
 def _stretch(source: Source, file: BinaryIO, entry: zipfile.ZipInfo) -> Source:
-    """Give a stored entry as the stretch of its zip that it is: nothing needs to be copied."""
+    """Return a stored entry as a part of its zip file, so that nothing is copied."""
     file.seek(entry.header_offset + _LENGTHS_AT)
     start = file.tell() + 4 + sum(struct.unpack("<2H", file.read(4)))
 
@@ -204,7 +204,7 @@ def _extract(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> So
 
 
 def _measure(file: BinaryIO, entry: zipfile.ZipInfo) -> tuple[int, str]:
-    """Return the size and the hash of an entry's bytes; a checksum that differs is an error."""
+    """Return the size and SHA-256 of an entry; raise BadZipFile if its checksum differs."""
     left, digest, checksum = entry.file_size, hashlib.sha256(), 0
     while left and (piece := file.read(min(left, _CHUNK))):
         left -= len(piece)

@@ -1,4 +1,4 @@
-"""Images, the records of their imports, and notifications."""
+"""The endpoints of images, of their upload sessions, and of notifications."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ _MOST_FILES = 100
 
 
 def list_sessions(site: Site, request: Request) -> Answer:
-    """Return a page of the records of the user's imports of images."""
+    """Return a page of the user's upload sessions, which record imports of images."""
     count = site.store.number("SELECT COUNT(*) FROM sessions WHERE user = ?", request.user)
     rows = site.store.rows(
         "SELECT * FROM sessions WHERE user = ? ORDER BY seq LIMIT ? OFFSET ?",
         *(request.user, request.limit, request.offset),
     )
-    return as_json(200, request.listed(count, [_shown_session(request, row) for row in rows]))
+    return as_json(200, request.page_of(count, [_session_json(request, row) for row in rows]))
 
 
 def get_session(site: Site, request: Request, pk: str) -> Answer:
-    """Return the record of one import."""
+    """Return one upload session."""
     if not is_pk(pk):
         raise not_found()
     query = "SELECT * FROM sessions WHERE pk = ? AND user = ?"
     row = site.store.row(query, pk, request.user)
     if row is None:
         raise not_found("RawImageUploadSession")
-    return as_json(200, _shown_session(request, row))
+    return as_json(200, _session_json(request, row))
 
 
 def create_session(site: Site, request: Request) -> Answer:
-    """Queue an import of images that goes nowhere, as old clients do."""
+    """Queue an import of images without an item, as old clients do."""
     pk = add_session(site, request, _session_uploads(site, request))
     query = "INSERT INTO jobs (user, session) VALUES (?, ?)"
     site.enqueue(site.store.run(query, request.user, pk))
@@ -54,18 +54,18 @@ def get_image(site: Site, request: Request, pk: str) -> Answer:
     row = site.store.row("SELECT * FROM images WHERE pk = ?", pk)
     if row is None or not may_edit(request):
         raise not_found("Image")
-    return as_json(200, _shown_image(request, row))
+    return as_json(200, _image_json(request, row))
 
 
 def list_notifications(site: Site, request: Request) -> Answer:
-    """Return a page of notifications, which say nothing."""
+    """Return a page of notifications, which have no contents."""
     count = site.store.number("SELECT COUNT(*) FROM notifications WHERE user = ?", request.user)
     shown = max(0, min(request.limit, count - request.offset))
-    return as_json(200, request.listed(count, [{"read": False}] * shown))
+    return as_json(200, request.page_of(count, [{"read": False}] * shown))
 
 
 def get_media(site: Site, request: Request, path: str) -> Answer:
-    """Send the client to storage for a file; without rights there is no such page."""
+    """Redirect the client to storage for a file; users without rights get a 404 page."""
     if not may_edit(request):
         return missing_page()
     host = request.base.partition("://")[2]
@@ -100,7 +100,7 @@ def _linked(site: Site, request: Request) -> list[str]:
     return [site.linked_upload(request, link) for link in links]
 
 
-def _shown_session(request: Request, row: Row) -> dict[str, Any]:
+def _session_json(request: Request, row: Row) -> dict[str, Any]:
     uploads = json.loads(row["uploads"])
     images = json.loads(row["images"])
     return {
@@ -115,7 +115,7 @@ def _shown_session(request: Request, row: Row) -> dict[str, Any]:
     }
 
 
-def _shown_image(request: Request, row: Row) -> dict[str, Any]:
+def _image_json(request: Request, row: Row) -> dict[str, Any]:
     facts = json.loads(row["facts"])
     pk = row["pk"]
     file = str(uuid.uuid5(uuid.UUID(pk), "file"))
