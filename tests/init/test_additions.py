@@ -1,4 +1,4 @@
-"""Sockets that cases lack are added to them; every byte that stood there stands there still."""
+"""New sockets are added to existing cases, and every existing byte is kept."""
 
 from __future__ import annotations
 
@@ -14,16 +14,20 @@ from manifest_uploader.init.update import Addition, extend, read_case_texts
 from manifest_uploader.manifest.parser import parse
 from tests.e2e.data import mask, mha, write
 from tests.init import trees
-from tests.init.test_command import CLASSIC, Here, here, manifest
+from tests.init.test_command import MHD_OPTIONS, InitCommand, init, read_manifest
 from tests.init.test_update import HEAD
 
-__all__ = ["here"]  # a fixture
-MORE = (("seg", OneFile("p1/seg.mha")), ("docs", Files(("p1/a.pdf", "p1/b.pdf"))), ("n", True))
+__all__ = ["init"]  # a fixture
+NEW_SOCKETS = (
+    ("seg", OneFile("p1/seg.mha")),
+    ("docs", Files(("p1/a.pdf", "p1/b.pdf"))),
+    ("n", True),
+)
 
 
-def added(text: str, place: int = 0) -> list[str]:
-    """The lines that are added, which are checked to be the only change."""
-    more = [Addition(place, "p1", MORE)]
+def add_sockets(text: str, place: int = 0) -> list[str]:
+    """Add the sockets, check that nothing else changes, and return the added lines."""
+    more = [Addition(place, "p1", NEW_SOCKETS)]
     new = extend(text.encode(), "m.yaml", (), more).decode()
     changes = list(difflib.ndiff(text.splitlines(keepends=True), new.splitlines(keepends=True)))
     assert not [line for line in changes if line[0] in "-?"], changes
@@ -32,7 +36,7 @@ def added(text: str, place: int = 0) -> list[str]:
     return [line[2:] for line in changes if line[0] == "+"]
 
 
-LAST = "  - name: p2\n    sockets:\n      s: 1\n"
+LAST_CASE = "  - name: p2\n    sockets:\n      s: 1\n"
 
 
 @pytest.mark.parametrize(
@@ -57,12 +61,12 @@ LAST = "  - name: p2\n    sockets:\n      s: 1\n"
         ("  -\n    name: p1\n    sockets:\n      s: 1\n", "      s: 1\n"),
     ],
 )
-def test_sockets_come_behind_those_of_their_case(case: str, after: str) -> None:
-    text = HEAD + "cases:\n" + case + LAST
+def test_sockets_are_added_after_the_existing_ones_of_their_case(case: str, after: str) -> None:
+    text = HEAD + "cases:\n" + case + LAST_CASE
 
-    new = extend(text.encode(), "m.yaml", (), [Addition(0, "p1", MORE)]).decode()
+    new = extend(text.encode(), "m.yaml", (), [Addition(0, "p1", NEW_SOCKETS)]).decode()
 
-    lines = added(text)
+    lines = add_sockets(text)
     assert "".join(lines) == (
         "      seg:\n        file: p1/seg.mha\n      docs:\n        files:\n"
         "          - p1/a.pdf\n          - p1/b.pdf\n      n: true\n"
@@ -73,16 +77,16 @@ def test_sockets_come_behind_those_of_their_case(case: str, after: str) -> None:
 def test_the_files_own_indentation_and_line_ends_are_kept() -> None:
     case = "-   name: p1\r\n    sockets:\r\n        s: 1"
 
-    lines = added(HEAD.replace("\n", "\r\n") + "cases:\r\n" + case + "\r\n")
+    lines = add_sockets(HEAD.replace("\n", "\r\n") + "cases:\r\n" + case + "\r\n")
 
     assert lines[:2] == ["        seg:\r\n", "            file: p1/seg.mha\r\n"]
 
 
-def test_the_last_line_may_lack_its_end_and_new_cases_come_as_well() -> None:
+def test_a_last_line_without_an_end_can_be_followed_by_sockets_and_cases() -> None:
     text = HEAD + "cases:\n  - name: p1\n    sockets:\n      s: 1"
     entry = Entry("p2", sockets=(("ct", OneFile("p2/ct.mha")),))
 
-    new = extend(text.encode(), "m.yaml", [entry], [Addition(0, "p1", MORE[:1])]).decode()
+    new = extend(text.encode(), "m.yaml", [entry], [Addition(0, "p1", NEW_SOCKETS[:1])]).decode()
 
     assert new == text + (
         "\n      seg:\n        file: p1/seg.mha\n\n"
@@ -99,13 +103,13 @@ def test_the_last_line_may_lack_its_end_and_new_cases_come_as_well() -> None:
         "  - &a\n    name: p1\n    sockets:\n      s: 1\n",
     ],
 )
-def test_brackets_and_anchors_are_not_added_to(case: str) -> None:
-    text = HEAD + "cases:\n" + case + LAST
+def test_cases_in_brackets_or_with_anchors_are_not_open(case: str) -> None:
+    text = HEAD + "cases:\n" + case + LAST_CASE
 
     assert [one.is_open for one in read_case_texts(text.encode())] == [False, True]
 
 
-def test_an_alias_is_not_added_to() -> None:
+def test_cases_that_share_sockets_by_an_alias_are_not_open() -> None:
     case = "  - name: p1\n    sockets: &a\n      s: 1\n  - name: p2\n    sockets: *a\n"
 
     assert [one.is_open for one in read_case_texts((HEAD + "cases:\n" + case).encode())] == [
@@ -114,32 +118,34 @@ def test_an_alias_is_not_added_to() -> None:
     ]
 
 
-def test_what_would_not_say_what_it_should_is_refused() -> None:
+def test_a_socket_that_exists_already_is_refused() -> None:
     text = HEAD + "cases:\n  - name: p1\n    sockets:\n      seg: 1\n"
 
     with pytest.raises(UsageError, match="without changing it"):
-        extend(text.encode(), "m.yaml", (), [Addition(0, "p1", MORE)])
+        extend(text.encode(), "m.yaml", (), [Addition(0, "p1", NEW_SOCKETS)])
 
 
 # ── the command ─────────────────────────────────────────────────────────────────────────────
 
 
-def grown(folder: Path, here: Here) -> str:
-    """A manifest of three patients, of whom two had no segmentation: they have now."""
-    main = trees.classic(folder)
+def write_outgrown_manifest(folder: Path, init: InitCommand) -> str:
+    """Write a manifest, then the segmentations that two of its three patients lacked."""
+    main = trees.write_mhd_patients(folder)
     for number in (1, 2):
         (main / f"patient{number}_folder" / "airways.mha").unlink()
-    here("mainfolder", *CLASSIC)
+    init("mainfolder", *MHD_OPTIONS)
     for number in (1, 2):
         write(main / f"patient{number}_folder" / "airways.mha", mask(number))
     return (folder / "manifest.yaml").read_text(encoding="utf-8")
 
 
-def test_a_file_that_came_later_is_added_to_its_case(tmp_path: Path, here: Here) -> None:
-    old = grown(tmp_path, here).replace("name: patient1_folder #", "name: patient1_folder # mine,")
+def test_a_file_that_appears_later_is_added_to_its_case(tmp_path: Path, init: InitCommand) -> None:
+    old = write_outgrown_manifest(tmp_path, init).replace(
+        "name: patient1_folder #", "name: patient1_folder # mine,"
+    )
     (tmp_path / "manifest.yaml").write_text(old, encoding="utf-8")
 
-    err = here("mainfolder", "--update")
+    err = init("mainfolder", "--update")
 
     assert (
         "manifest.yaml: sockets added to cases that it had:\n"
@@ -153,20 +159,20 @@ def test_a_file_that_came_later_is_added_to_its_case(tmp_path: Path, here: Here)
         "+       airway-segmentation:",
         "+         file: patient2_folder/airways.mha",
     ]
-    here.validate()
-    assert "nothing new" in here("mainfolder", "--update")
+    init.validate()
+    assert "nothing new" in init("mainfolder", "--update")
 
 
-def test_a_socket_that_is_named_now_is_added_to_all_that_the_head_knows(
-    tmp_path: Path, here: Here
+def test_a_new_socket_is_added_to_those_of_the_command_in_the_head(
+    tmp_path: Path, init: InitCommand
 ) -> None:
-    main = trees.classic(tmp_path)
-    here("mainfolder", *CLASSIC)
+    main = trees.write_mhd_patients(tmp_path)
+    init("mainfolder", *MHD_OPTIONS)
     write(main / "patient2_folder" / "report.pdf", "x")
     write(main / "patient4_folder" / "ct.mhd", mha(4))
     write(main / "scores.csv", "who,score\npatient1_folder,007\npatient3_folder,7\n")
 
-    err = here(
+    err = init(
         "mainfolder", "--update", "--socket", "report=report.pdf",
         "--table", "mainfolder/scores.csv", "--key", "who", "--socket", "score=@score",
     )  # fmt: skip
@@ -207,47 +213,49 @@ def test_a_socket_that_is_named_now_is_added_to_all_that_the_head_knows(
         ),
     ],
 )
-def test_what_is_not_added_is_told_by_name(
-    tmp_path: Path, here: Here, old: str, new: str, words: str
+def test_sockets_that_are_not_added_are_named(
+    tmp_path: Path, init: InitCommand, old: str, new: str, words: str
 ) -> None:
-    text = grown(tmp_path, here)
+    text = write_outgrown_manifest(tmp_path, init)
     assert old in text
     edited = text.replace(old, new, 1)
     if new.startswith("      {"):
         edited = edited.replace("sockets: # what goes where", "sockets: # what", 1)
     (tmp_path / "manifest.yaml").write_text(edited, encoding="utf-8")
 
-    err = here("mainfolder", "--update")
+    err = init("mainfolder", "--update")
 
     assert words in err
     assert "    patient2_folder: airway-segmentation\n" in err
-    first, second, _ = manifest(tmp_path).cases
+    first, second, _ = read_manifest(tmp_path).cases
     assert "airway-segmentation" not in [one.socket for one in first.values]
     assert "airway-segmentation" in [one.socket for one in second.values]
 
 
-def test_a_renamed_column_is_not_added_again(tmp_path: Path, here: Here) -> None:
-    main = trees.classic(tmp_path)
+def test_a_renamed_column_is_not_added_again(tmp_path: Path, init: InitCommand) -> None:
+    main = trees.write_mhd_patients(tmp_path)
     write(main / "scores.csv", "who,score\npatient1_folder,1\n")
     table = ("--table", "mainfolder/scores.csv", "--key", "who", "--socket", "score=@score")
-    here("mainfolder", *CLASSIC, *table)
+    init("mainfolder", *MHD_OPTIONS, *table)
     path = tmp_path / "manifest.yaml"
     path.write_text(path.read_text(encoding="utf-8").replace(" score: 1", " grade: 1"), "utf-8")
 
-    err = here("mainfolder", "--update")
+    err = init("mainfolder", "--update")
 
     assert "nothing new" in err
     assert "no case has, left out (name them with --socket to add them):\n    score=@score\n" in err
 
 
-def test_a_folder_of_which_a_person_made_two_cases_is_told(tmp_path: Path, here: Here) -> None:
-    text = grown(tmp_path, here)
+def test_a_folder_with_two_cases_in_the_manifest_is_named(
+    tmp_path: Path, init: InitCommand
+) -> None:
+    text = write_outgrown_manifest(tmp_path, init)
     second = text.replace("  - name: patient2_folder", "  - name: again", 1)
     start = second.index("  - name: again")
     text += second[start : second.index("  - name: patient3_folder")].rstrip() + "\n"
     (tmp_path / "manifest.yaml").write_text(text, encoding="utf-8")
 
-    err = here("mainfolder", "--update")
+    err = init("mainfolder", "--update")
 
     assert (
         "several cases of this folder (add them by hand):\n    patient2_folder and again: " in err

@@ -1,4 +1,4 @@
-"""`uploader init` as a person runs it: folder and options in, manifest and words out."""
+"""`uploader init` as a user runs it: what it writes and what it says."""
 
 from __future__ import annotations
 
@@ -18,59 +18,59 @@ from tests.e2e.data import dicom_slice, mha, write
 from tests.entry import Ran, items_of, uploader
 from tests.init import trees
 
-STUDY = (
+DICOM_OPTIONS = (
     *("--slug", "lung-nodules", "--each", "patient-*"),
     *("--socket", "ct-image=ct/*.dcm", "--socket", "airway-segmentation=airways.mha"),
     *("--table", "data/scores.csv", "--key", "patient", "--title", "@label"),
     *("--socket", "some-score=@score", "--socket", "is-good=@good"),
 )
-CLASSIC = (
+MHD_OPTIONS = (
     *("--slug", "airways", "--each", "patient*_folder"),
     *("--socket", "ct-image=ct.mhd", "--socket", "airway-segmentation=airways.mha"),
 )
 
 
-def init(cwd: Path, *arguments: str, code: int = 0) -> Ran:
-    """In a process of its own."""
-    ended = uploader("init", *arguments, cwd=cwd)
-    assert code == ended.code, ended.err
-    assert ended.out == ""
-    return ended
+def run_subprocess(cwd: Path, *arguments: str, code: int = 0) -> Ran:
+    """Run `uploader init` in its own process."""
+    ran = uploader("init", *arguments, cwd=cwd)
+    assert code == ran.code, ran.err
+    assert ran.out == ""
+    return ran
 
 
-class Here:
-    """`uploader init` in this process: in a tenth of the time."""
+class InitCommand:
+    """Runs `uploader init` in this process, in a tenth of the time."""
 
     def __init__(self, folder: Path, capture: pytest.CaptureFixture[str]) -> None:
         self._folder, self._capture = folder, capture
 
     def __call__(self, *arguments: str, code: int = 0) -> str:
-        """What it says."""
+        """Run the command and return its standard error."""
         with contextlib.chdir(self._folder):
-            ended = command(["init", *arguments])
+            ran = command(["init", *arguments])
         said = self._capture.readouterr()
-        assert code == ended, said.err
+        assert code == ran, said.err
         assert said.out == ""
         return said.err
 
     def validate(self) -> None:
-        """Fail unless the manifest is accepted."""
+        """Check that the manifest is valid."""
         with contextlib.chdir(self._folder):
-            ended = command(["validate", "--offline", "manifest.yaml"])
-        assert ended == 0, self._capture.readouterr().err
+            ran = command(["validate", "--offline", "manifest.yaml"])
+        assert ran == 0, self._capture.readouterr().err
 
 
 @pytest.fixture
-def here(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Here:
-    return Here(tmp_path, capsys)
+def init(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> InitCommand:
+    return InitCommand(tmp_path, capsys)
 
 
-def manifest(folder: Path, name: str = "manifest.yaml") -> Manifest:
+def read_manifest(folder: Path, name: str = "manifest.yaml") -> Manifest:
     return parse((folder / name).read_bytes(), name)
 
 
 def assert_finished(folder: Path, cases: int) -> None:
-    """A run accepts and finishes it."""
+    """Run the manifest and check that all cases are done."""
     ran = uploader("run", "--sandbox", "--json", "manifest.yaml", cwd=folder)
     assert ran.code == 0, ran.err
     assert ran.summary["cases"]["done"] == cases
@@ -80,14 +80,14 @@ def assert_finished(folder: Path, cases: int) -> None:
 # ── whole trees ─────────────────────────────────────────────────────────────────────────────
 
 
-def test_the_classic_tree_is_sent(tmp_path: Path) -> None:
-    trees.classic(tmp_path)
+def test_a_manifest_of_mhd_files_can_be_run(tmp_path: Path) -> None:
+    trees.write_mhd_patients(tmp_path)
 
-    ended = init(tmp_path, "mainfolder", *CLASSIC)
+    ran = run_subprocess(tmp_path, "mainfolder", *MHD_OPTIONS)
 
     text = (tmp_path / "manifest.yaml").read_text(encoding="utf-8")
     assert text.startswith("# yaml-language-server: $schema=")
-    assert "Noticed" not in ended.err
+    assert "Noticed" not in ran.err
     assert yaml.safe_load(text)["cases"][0] == {
         "name": "patient1_folder",
         "sockets": {
@@ -98,12 +98,12 @@ def test_the_classic_tree_is_sent(tmp_path: Path) -> None:
     assert_finished(tmp_path, 3)
 
 
-def test_a_study_is_sent_and_every_oddity_is_told(tmp_path: Path) -> None:
-    trees.study(tmp_path, 5)
+def test_a_manifest_of_dicom_files_can_be_run_and_every_oddity_is_named(tmp_path: Path) -> None:
+    trees.write_dicom_patients(tmp_path, 5)
 
-    ended = init(tmp_path, "data", *STUDY)
+    ran = run_subprocess(tmp_path, "data", *DICOM_OPTIONS)
 
-    noticed = ended.err.partition("Noticed:\n")[2].partition("Look at it")[0]
+    noticed = ran.err.partition("Noticed:\n")[2].partition("Look at it")[0]
     assert noticed == (
         "- cases without a row in scores.csv:\n    patient-002\n"
         "- cases without a title of their own: readers see the name:\n    patient-002\n"
@@ -133,20 +133,22 @@ def test_a_study_is_sent_and_every_oddity_is_told(tmp_path: Path) -> None:
     assert_finished(tmp_path, 5)
 
 
-def test_two_hundred_patients_are_accepted(tmp_path: Path, here: Here) -> None:
-    trees.study(tmp_path, 200, slices=1, side=4)
+def test_two_hundred_patients_are_accepted(tmp_path: Path, init: InitCommand) -> None:
+    trees.write_dicom_patients(tmp_path, 200, slices=1, side=4)
 
-    err = here("data", *STUDY)
+    err = init("data", *DICOM_OPTIONS)
 
     assert "200 cases (199 with ct-image, 200 with airway-segmentation, 199 with" in err
-    here.validate()
-    cases = manifest(tmp_path).cases
+    init.validate()
+    cases = read_manifest(tmp_path).cases
     assert [case.name for case in cases] == [f"patient-{n:03}" for n in range(1, 201)]
 
 
-def test_an_update_adds_what_is_new_and_keeps_what_was_edited(tmp_path: Path, here: Here) -> None:
-    data = trees.study(tmp_path, 5)
-    here("data", *STUDY)
+def test_an_update_adds_what_is_new_and_keeps_what_was_edited(
+    tmp_path: Path, init: InitCommand
+) -> None:
+    data = trees.write_dicom_patients(tmp_path, 5)
+    init("data", *DICOM_OPTIONS)
     path = tmp_path / "manifest.yaml"
     edited = (
         path.read_text(encoding="utf-8")
@@ -158,43 +160,43 @@ def test_an_update_adds_what_is_new_and_keeps_what_was_edited(tmp_path: Path, he
     for number in (6, 7, 10):
         write(data / f"patient-{number:03}" / "airways.mha", mha(number))
 
-    err = here("data", *STUDY, "--update")
+    err = init("data", *DICOM_OPTIONS, "--update")
 
     new = path.read_text(encoding="utf-8")
     assert new.startswith(edited)
     assert "3 cases added (3 with airway-segmentation)" in err
-    names = [case.name for case in manifest(tmp_path).cases]
+    names = [case.name for case in read_manifest(tmp_path).cases]
     assert names[-3:] == ["patient-006", "patient-007", "patient-010"]
     assert len(names) == 8
-    here.validate()
+    init.validate()
 
-    here("data", *STUDY, "--update")
+    init("data", *DICOM_OPTIONS, "--update")
     assert new == path.read_text(encoding="utf-8")
 
 
-def test_an_update_knows_the_command_from_the_head(tmp_path: Path, here: Here) -> None:
-    main = trees.classic(tmp_path)
-    here("mainfolder", *CLASSIC)
+def test_an_update_recalls_the_command_from_the_head(tmp_path: Path, init: InitCommand) -> None:
+    main = trees.write_mhd_patients(tmp_path)
+    init("mainfolder", *MHD_OPTIONS)
     write(main / "patient4_folder" / "airways.mha", mha(4))
     (main / "patient1_folder").rename(main / "gone")
 
-    err = here("mainfolder", "--update")
+    err = init("mainfolder", "--update")
 
     assert "1 case added" in err
     assert "cases of the manifest that fit --each no longer" in err
     assert "    patient1_folder\n" in err
-    assert [case.name for case in manifest(tmp_path).cases][-1] == "patient4_folder"
+    assert [case.name for case in read_manifest(tmp_path).cases][-1] == "patient4_folder"
 
 
 # ── options ─────────────────────────────────────────────────────────────────────────────────
 
 
-def test_one_case_for_each_file(tmp_path: Path, here: Here) -> None:
+def test_each_file_can_be_a_case(tmp_path: Path, init: InitCommand) -> None:
     for name in ("scan 2.mha", "scan 10.mha"):
         write(tmp_path / "images" / name, mha(name))
     write(tmp_path / "images" / "scan 2.pdf", "x")
 
-    err = here(
+    err = init(
         "images", "--slug", "a", "--kind", "archive", "--each", "*.mha",
         "--socket", "ct-image=*.mha", "--socket", "report=*.pdf",
     )  # fmt: skip
@@ -208,15 +210,15 @@ def test_one_case_for_each_file(tmp_path: Path, here: Here) -> None:
         {"name": "scan 10", "sockets": {"ct-image": {"file": "scan 10.mha"}}},
     ]
     assert "cases without 'report': nothing fits '*.pdf':\n    scan 10\n" in err
-    assert manifest(tmp_path).kind == "archive"
+    assert read_manifest(tmp_path).kind == "archive"
 
 
-def test_parts_of_the_path_make_titles_and_keys(tmp_path: Path, here: Here) -> None:
+def test_parts_of_the_path_make_titles_and_keys(tmp_path: Path, init: InitCommand) -> None:
     for path in ("a/p1/s1", "a/p1/s2", "b/p2/s1"):
         write(tmp_path / "data" / path / "ct.nii.gz", path)
     write(tmp_path / "t.csv", "who;when;score\np1;s1;1\np1;s2;2,5\np2;s1;3\n")
 
-    here(
+    init(
         "data", "--slug", "a", "--each", "{site}/{who}/{when}",
         "--socket", "ct=ct.nii.gz", "--title", "{who}, {when} ({site})",
         "--table", "t.csv", "--key", "who", "--key", "when", "--socket", "s=@score",
@@ -231,18 +233,20 @@ def test_parts_of_the_path_make_titles_and_keys(tmp_path: Path, here: Here) -> N
     ]
 
 
-def test_titles_and_orders_that_cannot_be_are_told(tmp_path: Path, here: Here) -> None:
+def test_titles_and_orders_that_no_manifest_accepts_are_named(
+    tmp_path: Path, init: InitCommand
+) -> None:
     for number in range(1, 6):
         write(tmp_path / "data" / f"p{number}" / "ct.mha", mha(number))
     rows = ["p,t,o", "p1,<b>One</b>,1", "p2,Same,2", "p3,Same,x", "p4,p5,0", "p5,,"]
     write(tmp_path / "t.csv", "\n".join(rows))
 
-    err = here(
+    err = init(
         "data", "--slug", "a", "--each", "p*", "--socket", "ct=ct.mha",
         "--table", "t.csv", "--key", "p", "--title", "@t", "--order", "@o",
     )  # fmt: skip
 
-    assert [(case.name, case.title, case.order) for case in manifest(tmp_path).cases] == [
+    assert [(case.name, case.title, case.order) for case in read_manifest(tmp_path).cases] == [
         ("p1", "p1", 1),
         ("p2", "Same", 2),
         ("p3", "p3", None),
@@ -253,14 +257,18 @@ def test_titles_and_orders_that_cannot_be_are_told(tmp_path: Path, here: Here) -
         assert notices in err
 
 
-def test_one_of_several_series_is_chosen_by_its_description(tmp_path: Path, here: Here) -> None:
+def test_one_of_several_series_is_chosen_by_its_description(
+    tmp_path: Path, init: InitCommand
+) -> None:
     for patient in (1, 2):
         for number, series in enumerate(("Thorax 1.0", "Scout")):
             for place in range(2 - number * (patient == 1)):
-                data = trees.described(dicom_slice(patient * 10 + number, place), series)
+                data = trees.with_series_description(
+                    dicom_slice(patient * 10 + number, place), series
+                )
                 write(tmp_path / "data" / f"p{patient}" / f"IM{number}{place}", data)
 
-    here(
+    init(
         "data", "--slug", "a", "--each", "p*", "--socket", "ct=*", "--socket", "scout=*",
         "--series", "ct=thorax*", "--series", "scout=Scout",
     )  # fmt: skip
@@ -272,7 +280,9 @@ def test_one_of_several_series_is_chosen_by_its_description(tmp_path: Path, here
     ]
 
 
-def test_several_images_that_fit_one_socket_are_left_to_choose(tmp_path: Path, here: Here) -> None:
+def test_several_images_for_one_socket_are_left_undecided(
+    tmp_path: Path, init: InitCommand
+) -> None:
     write(tmp_path / "data" / "p1" / "a.mha", mha(1))
     write(tmp_path / "data" / "p1" / "b.mha", mha(2))
     write(tmp_path / "data" / "p1" / "c.pdf", "x")
@@ -289,7 +299,7 @@ def test_several_images_that_fit_one_socket_are_left_to_choose(tmp_path: Path, h
         "r=*.pdf",
     )
 
-    err = here(*arguments)
+    err = init(*arguments)
 
     assert "more than one file fits" in err
     assert "    p1: a.mha; b.mha\n" in err
@@ -327,24 +337,26 @@ def test_several_images_that_fit_one_socket_are_left_to_choose(tmp_path: Path, h
         (["data", "--table", "other.csv"], "no column"),
     ],
 )  # fmt: skip
-def test_a_mistake_is_told_before_anything_is_written(
-    tmp_path: Path, here: Here, arguments: list[str], words: str
+def test_a_mistake_is_reported_before_anything_is_written(
+    tmp_path: Path, init: InitCommand, arguments: list[str], words: str
 ) -> None:
     write(tmp_path / "data" / "p1" / "ct.mha", "x")
     (tmp_path / "data" / "p1" / "empty").mkdir()
     write(tmp_path / "t.csv", "p,score\np1,7\n")
     write(tmp_path / "other.csv", "x\ny\n")
 
-    err = here(*arguments, code=2)
+    err = init(*arguments, code=2)
 
     assert words in err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "other.csv", "t.csv"]
 
 
-def test_what_is_missing_is_proposed_where_nobody_can_be_asked(tmp_path: Path, here: Here) -> None:
-    trees.classic(tmp_path)
+def test_without_a_terminal_a_complete_command_is_proposed(
+    tmp_path: Path, init: InitCommand
+) -> None:
+    trees.write_mhd_patients(tmp_path)
 
-    err = here("mainfolder", code=2)
+    err = init("mainfolder", code=2)
 
     assert err.splitlines()[-1] == (
         "  uploader init mainfolder --slug SLUG --kind reader-study --each 'patient*_folder' "
@@ -353,26 +365,28 @@ def test_what_is_missing_is_proposed_where_nobody_can_be_asked(tmp_path: Path, h
     assert not (tmp_path / "manifest.yaml").exists()
 
 
-def test_a_manifest_is_never_written_over_unasked(tmp_path: Path, here: Here) -> None:
-    trees.classic(tmp_path)
+def test_an_existing_manifest_is_only_overwritten_with_force(
+    tmp_path: Path, init: InitCommand
+) -> None:
+    trees.write_mhd_patients(tmp_path)
     mine = write(tmp_path / "manifest.yaml", "mine")
 
-    err = here("mainfolder", *CLASSIC, code=2)
+    err = init("mainfolder", *MHD_OPTIONS, code=2)
 
     assert "'manifest.yaml' is there already" in err
     assert mine.read_text(encoding="utf-8") == "mine"
-    here("mainfolder", *CLASSIC, "--force")
-    assert len(manifest(tmp_path).cases) == 3
+    init("mainfolder", *MHD_OPTIONS, "--force")
+    assert len(read_manifest(tmp_path).cases) == 3
 
 
-def test_a_folder_elsewhere_needs_root(tmp_path: Path) -> None:
-    trees.classic(tmp_path / "there")
+def test_a_folder_outside_the_manifests_folder_needs_root(tmp_path: Path) -> None:
+    trees.write_mhd_patients(tmp_path / "there")
     (tmp_path / "here").mkdir()
 
-    ended = init(tmp_path / "here", "../there/mainfolder", *CLASSIC)
+    ran = run_subprocess(tmp_path / "here", "../there/mainfolder", *MHD_OPTIONS)
 
-    assert manifest(tmp_path / "here").root is None
-    assert "--root ../there/mainfolder" in ended.err
+    assert read_manifest(tmp_path / "here").root is None
+    assert "--root ../there/mainfolder" in ran.err
     arguments = ("validate", "--offline", "manifest.yaml", "--root", "../there/mainfolder")
     assert uploader(*arguments, cwd=tmp_path / "here").code == 0
 
@@ -380,18 +394,18 @@ def test_a_folder_elsewhere_needs_root(tmp_path: Path) -> None:
 def test_the_working_folder_itself_may_hold_the_cases(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    main = trees.classic(tmp_path)
-    here = Here(main, capsys)
+    main = trees.write_mhd_patients(tmp_path)
+    init = InitCommand(main, capsys)
 
-    here(".", *CLASSIC)
-    again = here(".", *CLASSIC, "--update")
+    init(".", *MHD_OPTIONS)
+    again = init(".", *MHD_OPTIONS, "--update")
 
-    assert manifest(main).root == "."
+    assert read_manifest(main).root == "."
     assert "Noticed" not in again
-    here.validate()
+    init.validate()
 
 
-def test_a_workbook_is_a_table(tmp_path: Path, here: Here) -> None:
+def test_a_workbook_is_a_table(tmp_path: Path, init: InitCommand) -> None:
     from openpyxl import Workbook
 
     write(tmp_path / "data" / "1" / "ct.mha", mha(1))
@@ -403,7 +417,7 @@ def test_a_workbook_is_a_table(tmp_path: Path, here: Here) -> None:
     book.save(tmp_path / "t.xlsx")
     book.close()
 
-    here(
+    init(
         "data", "--slug", "a", "--each", "*", "--socket", "ct=ct.mha",
         "--table", "t.xlsx", "--key", "id", "--socket", "s=@score", "--socket", "r=@remark",
     )  # fmt: skip
@@ -416,7 +430,7 @@ def test_a_workbook_is_a_table(tmp_path: Path, here: Here) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such names")
-def test_hostile_names_are_harmless(tmp_path: Path, here: Here) -> None:
+def test_hostile_names_are_harmless(tmp_path: Path, init: InitCommand) -> None:
     names = [
         "<script>alert(1)",
         "=cmd|calc",
@@ -434,7 +448,7 @@ def test_hostile_names_are_harmless(tmp_path: Path, here: Here) -> None:
     rows = ["k,v", '"<script>alert(1)","=1+1"', "a:b,<b>", '#x,"l1\nl2"']
     write(tmp_path / "t.csv", "\n".join(rows))
 
-    err = here(
+    err = init(
         "data", "--slug", "a", "--each", "*", "--socket", "ct=ct.mha",
         "--table", "t.csv", "--key", "k", "--socket", "v=@v",
     )  # fmt: skip
@@ -442,14 +456,16 @@ def test_hostile_names_are_harmless(tmp_path: Path, here: Here) -> None:
     text = (tmp_path / "manifest.yaml").read_text(encoding="utf-8")
     assert not set("\x1b\x07\u202e\u200f") & set(err + text)
     assert "\nl" not in text
-    cases = manifest(tmp_path).cases
+    cases = read_manifest(tmp_path).cases
     assert {"-script-alert(1)", "=cmd|calc", "a-b", "#x", "-y"} <= {case.name for case in cases}
     for name in (r"n\x0al", r"e\x1b[31m", r"a\u202eb", r"\udcff"):
         assert name in err
-    here.validate()
+    init.validate()
 
 
-def test_names_of_patients_in_dicom_files_are_told(tmp_path: Path, here: Here) -> None:
+def test_patients_names_in_dicom_files_are_noticed_but_not_shown(
+    tmp_path: Path, init: InitCommand
+) -> None:
     import io
 
     from pydicom import dcmread
@@ -459,30 +475,30 @@ def test_names_of_patients_in_dicom_files_are_told(tmp_path: Path, here: Here) -
     (tmp_path / "data" / "p1").mkdir(parents=True)
     one.save_as(tmp_path / "data" / "p1" / "a.dcm", enforce_file_format=True)
 
-    err = here("data", "--slug", "a", "--each", "p*", "--socket", "ct=*.dcm")
+    err = init("data", "--slug", "a", "--each", "p*", "--socket", "ct=*.dcm")
 
     assert "identifiable: allowed" in err
     assert "p1/a.dcm: PatientName is filled" in err
     assert "Doe" not in err
 
 
-def test_files_that_only_end_like_dicom_are_told(tmp_path: Path, here: Here) -> None:
+def test_files_that_only_end_like_dicom_are_named(tmp_path: Path, init: InitCommand) -> None:
     for name in ("p1/ct/0.dcm", "p2/ct/0.dcm"):
         write(tmp_path / "data" / name, b"")
     write(tmp_path / "data" / "p1" / "ct" / "1.dcm", dicom_slice(1, 1))
 
-    err = here("data", "--slug", "a", "--each", "p*", "--socket", "ct=ct/*.dcm")
+    err = init("data", "--slug", "a", "--each", "p*", "--socket", "ct=ct/*.dcm")
 
     notices = "cannot be read as DICOM (empty, or broken?):\n    p1/ct/0.dcm\n    p2/ct/0.dcm\n"
     assert notices in err
     assert "p1/ct/1.dcm" not in err
 
 
-def test_a_table_without_rows_says_so(tmp_path: Path, here: Here) -> None:
+def test_a_table_without_usable_rows_is_refused(tmp_path: Path, init: InitCommand) -> None:
     write(tmp_path / "data" / "p1" / "ct.mha", mha(1))
     write(tmp_path / "t.csv", "id,score\np1,2,3\n")
 
-    err = here(
+    err = init(
         "data", "--slug", "a", "--each", "p*", "--socket", "ct=ct.mha",
         "--table", "t.csv", "--key", "id", "--socket", "s=@score", code=2,
     )  # fmt: skip
@@ -490,26 +506,28 @@ def test_a_table_without_rows_says_so(tmp_path: Path, here: Here) -> None:
     assert "t.csv has no row that can be used\n  hint: t.csv: rows with more cells" in err
 
 
-def test_where_nothing_fits_what_was_noticed_is_told(tmp_path: Path, here: Here) -> None:
+def test_if_nothing_fits_the_notices_are_part_of_the_hint(
+    tmp_path: Path, init: InitCommand
+) -> None:
     write(tmp_path / "data" / "p1.mha", mha(1))
     write(tmp_path / "data" / ".DS_Store", "x")
 
-    err = here("data", "--slug", "a", "--each", "q*", "--socket", "ct=ct.mha", code=2)
+    err = init("data", "--slug", "a", "--each", "q*", "--socket", "ct=ct.mha", code=2)
 
     assert "Noticed:\n- what fits no case:\n    p1.mha\n- never sent" in err
 
 
-def test_a_bug_is_one_line_and_its_details_are_in_the_log(
-    tmp_path: Path, here: Here, monkeypatch: pytest.MonkeyPatch
+def test_a_bug_takes_one_line_and_its_details_are_in_the_log(
+    tmp_path: Path, init: InitCommand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> None:
         raise ZeroDivisionError("secret details")
 
-    trees.classic(tmp_path)
+    trees.write_mhd_patients(tmp_path)
     monkeypatch.setattr(Paths, "tree", broken)
 
-    without = here("mainfolder", *CLASSIC, code=70)
-    with_log = here("mainfolder", *CLASSIC, "--log-file", "log", code=70)
+    without = init("mainfolder", *MHD_OPTIONS, code=70)
+    with_log = init("mainfolder", *MHD_OPTIONS, "--log-file", "log", code=70)
 
     assert without == (
         "uploader: a bug: ZeroDivisionError (run again with --log-file FILE for the details); "
@@ -522,24 +540,24 @@ def test_a_bug_is_one_line_and_its_details_are_in_the_log(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
 def test_a_manifest_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
-    trees.classic(tmp_path)
+    trees.write_mhd_patients(tmp_path)
     full = (
         "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-        "sys.dont_write_bytecode = True\n"  # what is compiled would be cut off too, and kept
+        "sys.dont_write_bytecode = True\n"  # else truncated bytecode would be kept
         "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\n"
         "from manifest_uploader.__main__ import main; main()"
     )
 
-    ended = uploader(
-        "init", "mainfolder", *CLASSIC, cwd=tmp_path, entry=(sys.executable, "-c", full)
+    ran = uploader(
+        "init", "mainfolder", *MHD_OPTIONS, cwd=tmp_path, entry=(sys.executable, "-c", full)
     )
 
-    assert ended.code == 2
-    assert "'manifest.yaml' cannot be written: File too large" in ended.err
+    assert ran.code == 2
+    assert "'manifest.yaml' cannot be written: File too large" in ran.err
     assert [path.name for path in tmp_path.iterdir()] == ["mainfolder"]
 
 
-def test_help_shows_examples_and_is_listed() -> None:
+def test_the_command_is_listed_and_its_help_has_examples() -> None:
     list_own = uploader("--help", cwd=Path.cwd())
     helped = uploader("init", "--help", cwd=Path.cwd())
 

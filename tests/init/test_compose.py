@@ -1,4 +1,4 @@
-"""What is written is read as it was meant, whatever it says."""
+"""A manifest is read back as it was meant, whatever texts are in it."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ CELLS = st.one_of(
 )
 
 
-def read(*entries: Entry) -> Any:
+def parse_entries(*entries: Entry) -> Any:
     return parse(manifest_text(HEAD, entries), "manifest.yaml")
 
 
-def value(socket: str, text: Any) -> Entry:
+def entry_with(socket: str, text: Any) -> Entry:
     return Entry("x", sockets=((socket, text),))
 
 
@@ -73,52 +73,54 @@ def value(socket: str, text: Any) -> Entry:
         (3, "3"),
     ],
 )
-def test_a_text_is_quoted_where_it_would_read_as_something_else(text: Any, written: str) -> None:
+def test_a_text_is_quoted_if_yaml_would_read_it_as_something_else(text: Any, written: str) -> None:
     assert written == scalar(text)
     assert text == yaml.safe_load(scalar(text))
 
 
 @given(CELLS)
-def test_any_cell_is_read_as_it_was(cell: Any) -> None:
+def test_any_cell_is_read_back_unchanged(cell: Any) -> None:
     assume(cell != "" and source_complaint(cell) is None)
 
-    (one,) = read(value("some-score", cell)).cases[0].values
+    (one,) = parse_entries(entry_with("some-score", cell)).cases[0].values
 
     assert isinstance(one, JsonValue)
     assert (type(cell), cell) == (type(one.value), one.value)
 
 
 @given(st.text(max_size=60))
-def test_any_title_is_read_as_it_was(title: str) -> None:
+def test_any_title_is_read_back_unchanged(title: str) -> None:
     assume(title_complaint(title) is None)
 
-    case = read(Entry("x", title, sockets=(("s", 1),))).cases[0]
+    case = parse_entries(Entry("x", title, sockets=(("s", 1),))).cases[0]
 
     assert title.strip() == case.title
 
 
 @given(st.text(min_size=1, max_size=150))
-def test_any_folder_name_becomes_a_name_that_a_manifest_takes(name: str) -> None:
-    case = read(Entry(make_valid(name), sockets=(("s", 1),))).cases[0]
+def test_any_folder_name_becomes_a_name_that_a_manifest_accepts(name: str) -> None:
+    case = parse_entries(Entry(make_valid(name), sockets=(("s", 1),))).cases[0]
 
     assert make_valid(name) == case.name
 
 
-taken = st.text(min_size=1, max_size=40).filter(lambda one: source_complaint(Files((one,))) is None)
+valid_paths = st.text(min_size=1, max_size=40).filter(
+    lambda one: source_complaint(Files((one,))) is None
+)
 
 
-@given(st.lists(taken, min_size=1, max_size=3, unique=True))
-def test_any_path_that_a_manifest_takes_is_read_as_it_was(paths: list[str]) -> None:
+@given(st.lists(valid_paths, min_size=1, max_size=3, unique=True))
+def test_any_valid_path_is_read_back_unchanged(paths: list[str]) -> None:
     assume(source_complaint(Files(tuple(paths))) is None)
 
-    (one,) = read(value("ct-image", Files(tuple(paths)))).cases[0].values
+    (one,) = parse_entries(entry_with("ct-image", Files(tuple(paths)))).cases[0].values
 
     assert isinstance(one, FileValue)
     assert tuple(paths) == one.paths
 
 
 @given(st.text(max_size=60))
-def test_a_comment_stays_one_line(text: str) -> None:
+def test_any_text_becomes_a_comment_of_one_line(text: str) -> None:
     written = comment(text)
 
     assert [written] == written.splitlines()
@@ -126,7 +128,7 @@ def test_a_comment_stays_one_line(text: str) -> None:
     assert yaml.safe_load(f"{written}\na: 1\n") == {"a": 1}
 
 
-def test_choices_are_comments_of_which_one_can_be_uncommented() -> None:
+def test_each_choice_is_a_comment_that_can_be_uncommented() -> None:
     choices = (Choice(Files(("a/1.dcm", "a/2.dcm")), "Scout"), Choice(OneFile("a/3.dcm"), "Thorax"))
     entry = Entry("x", sockets=(("s", 1),), undecided=(("ct-image", choices),))
 
@@ -149,9 +151,11 @@ def test_choices_are_comments_of_which_one_can_be_uncommented() -> None:
     assert case["sockets"] == {"s": 1, "ct-image": {"files": ["a/1.dcm", "a/2.dcm"]}}
 
 
-def test_the_first_line_leads_the_editor_to_the_schema() -> None:
-    there = manifest_text(HEAD, [value("s", 1)]).splitlines()
-    missing = manifest_text(Head("archive", "a", None, "x", None), [value("s", 1)]).splitlines()
+def test_the_first_line_names_the_schema_for_editors() -> None:
+    there = manifest_text(HEAD, [entry_with("s", 1)]).splitlines()
+    missing = manifest_text(
+        Head("archive", "a", None, "x", None), [entry_with("s", 1)]
+    ).splitlines()
 
     assert there[0] == "# yaml-language-server: $schema=manifest-v1.schema.json"
     assert missing[0] == there[0]

@@ -1,4 +1,4 @@
-"""Whatever folders and files are called, a manifest names exactly the files that were meant."""
+"""Whatever the names of folders and files, a manifest names exactly the intended files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from manifest_uploader.cli import command
@@ -33,7 +33,8 @@ NAMES = st.text(
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(NAMES, min_size=1, max_size=4, unique_by=str.casefold))
-def test_any_folder_names(names: list[str]) -> None:
+@example(["a", "b"])
+def test_each_value_names_exactly_the_files_of_its_case(names: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         made = [name for name in names if can_be_made(Path(folder, "data", name))]
         for name in made:
@@ -41,9 +42,12 @@ def test_any_folder_names(names: list[str]) -> None:
                 with contextlib.suppress(OSError):
                     write(Path(folder, "data", name, inner), os.fsencode(inner))
 
-        taken = written(Path(folder)) if made else {}
+        files_by_case_and_socket = init_and_read_files(Path(folder)) if made else {}
 
-        for files in taken.values():
+        if names == ["a", "b"]:
+            sockets = [(name, socket) for name in names for socket in "irs"]
+            assert sorted(files_by_case_and_socket) == sockets
+        for files in files_by_case_and_socket.values():
             assert files in (
                 {"airways.mha"},
                 {"ct/1.png", "ct/2.png"},
@@ -59,8 +63,8 @@ def can_be_made(path: Path) -> bool:
     return True
 
 
-def written(folder: Path) -> dict[tuple[str, str], set[str]]:
-    """What the manifest names, by case's folder and socket, relative to that folder."""
+def init_and_read_files(folder: Path) -> dict[tuple[str, str], set[str]]:
+    """Write a manifest; return the files it names, by the case's folder and the socket."""
     out = str(folder / "manifest.yaml")
     words = ["--slug", "a", "--each", "*", "--output", out, "--socket", "i=ct/*.png"]
     words += ["--socket", "s=airways.mha", "--socket", "r={name}.pdf"]
@@ -80,5 +84,5 @@ def written(folder: Path) -> dict[tuple[str, str], set[str]]:
                 inner = {"/".join(path.parts[1:]) for path in paths}
                 found[paths[0].parts[0], value.socket] = inner
             else:
-                assert value.socket == "r", source  # the platform takes no such file name
+                assert value.socket == "r", source  # the platform rejects such file names
     return found

@@ -1,4 +1,4 @@
-"""Names of cases are as near to the folders' names as a manifest allows."""
+"""Names of cases are as similar to the names of folders as a manifest allows."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from manifest_uploader.init.tree import FoundCase
         ("x" * 150, "x" * 100),
     ],
 )
-def test_a_name_is_altered_only_where_it_must_be(name: str, valid: str) -> None:
+def test_a_name_is_altered_only_as_far_as_necessary(name: str, valid: str) -> None:
     assert valid == make_valid(name)
 
 
@@ -42,7 +42,7 @@ def test_a_taken_name_gets_a_number() -> None:
     ("name", "without"),
     [("a.mha", "a"), ("a.nii.gz", "a"), ("a", "a"), (".a", ".a"), ("v1.0 final", "v1.0 final")],
 )
-def test_an_ending_is_not_part_of_a_name(name: str, without: str) -> None:
+def test_a_stem_has_no_ending(name: str, without: str) -> None:
     assert without == stem(name)
 
 
@@ -57,5 +57,7 @@ def test_an_ending_is_not_part_of_a_name(name: str, without: str) -> None:
         ("**/*.mha", "a/b/c.mha", True, "a-b-c"),
     ],
 )
-def test_a_case_is_called_by_what_differs(each: str, path: str, is_file: bool, name: str) -> None:
+def test_a_case_is_named_by_the_parts_of_its_path_that_vary(
+    each: str, path: str, is_file: bool, name: str
+) -> None:
     assert name == raw_name(FoundCase(path, is_file), read_each(each))

@@ -1,4 +1,4 @@
-"""Tables are read for what they say; what they do not say is told, not guessed."""
+"""Tables are read without guessing; whatever is ambiguous is noticed."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from manifest_uploader.init.table import Table, cell_text, index_rows, parse_cel
 from manifest_uploader.init.tree import FoundCase
 
 
-def table(folder: Path, text: str | bytes, name: str = "scores.csv", **more: Any) -> Table:
+def read_table(folder: Path, text: str | bytes, name: str = "scores.csv", **more: Any) -> Table:
     path = folder / name
     path.write_bytes(text.encode() if isinstance(text, str) else text)
     return read(path, **more)
 
 
-def cells(found: Table) -> list[list[Any]]:
+def parsed_cells(table: Table) -> list[list[Any]]:
     return [
-        [parse_cell(cell, decimal_comma=found.decimal_comma) for cell in row.cells.values()]
-        for row in found.rows
+        [parse_cell(cell, decimal_comma=table.decimal_comma) for cell in row.cells.values()]
+        for row in table.rows
     ]
 
 
@@ -41,17 +41,17 @@ def cells(found: Table) -> list[list[Any]]:
     ],
 )
 def test_delimiter_and_encoding_are_recognised(tmp_path: Path, text: str | bytes) -> None:
-    found = table(tmp_path, text)
+    table = read_table(tmp_path, text)
 
-    assert found.columns == ("a", "b")
-    assert cells(found) == [["x", 1], ["y", 2]]
-    assert found.notices == ()
+    assert table.columns == ("a", "b")
+    assert parsed_cells(table) == [["x", 1], ["y", 2]]
+    assert table.notices == ()
 
 
-def test_a_comma_in_quotes_does_not_divide(tmp_path: Path) -> None:
-    found = table(tmp_path, 'a;b\n"x, y";1\n"z;""w""";2\n')
+def test_a_delimiter_in_quotes_does_not_split_a_cell(tmp_path: Path) -> None:
+    table = read_table(tmp_path, 'a;b\n"x, y";1\n"z;""w""";2\n')
 
-    assert cells(found) == [["x, y", 1], ['z;"w"', 2]]
+    assert parsed_cells(table) == [["x, y", 1], ['z;"w"', 2]]
 
 
 @pytest.mark.parametrize(
@@ -78,50 +78,50 @@ def test_a_cell_is_a_number_a_boolean_or_text(cell: Any, value: Any) -> None:
     assert (type(value), value) == (type(parse_cell(cell)), parse_cell(cell))
 
 
-def test_a_decimal_comma_is_told_and_read_when_asked(tmp_path: Path) -> None:
+def test_a_decimal_comma_is_noticed_or_read_if_requested(tmp_path: Path) -> None:
     text = "p;score\na;2,1\nb;3\n"
 
-    plain, asked = table(tmp_path, text), table(tmp_path, text, decimal_comma=True)
+    plain, asked = read_table(tmp_path, text), read_table(tmp_path, text, decimal_comma=True)
 
-    assert cells(plain) == [["a", "2,1"], ["b", 3]]
+    assert parsed_cells(plain) == [["a", "2,1"], ["b", 3]]
     assert "decimal comma" in plain.notices[0]
     assert "'score'" in plain.notices[0]
     assert "line 2" in plain.notices[0]
-    assert cells(asked) == [["a", 2.1], ["b", 3]]
+    assert parsed_cells(asked) == [["a", 2.1], ["b", 3]]
     assert asked.notices == ()
 
 
-def test_rows_of_another_length_are_told(tmp_path: Path) -> None:
-    found = table(tmp_path, "p,score,x\na,2,1,4\nb,3\nc,4,5\nd,1,2\n")
+def test_rows_with_too_many_or_too_few_cells_are_named(tmp_path: Path) -> None:
+    table = read_table(tmp_path, "p,score,x\na,2,1,4\nb,3\nc,4,5\nd,1,2\n")
 
-    assert cells(found) == [["b", 3, ""], ["c", 4, 5], ["d", 1, 2]]
-    assert "more cells" in found.notices[0]
-    assert found.notices[0].endswith("line 2")
-    assert found.notices[1].endswith("line 3")
-
-
-def test_lines_are_counted_through_cells_of_several_lines(tmp_path: Path) -> None:
-    found = table(tmp_path, 'a,b\n"x\ny",1\nz,2\n')
-
-    assert [(row.line, row.cells["a"]) for row in found.rows] == [(2, "x\ny"), (4, "z")]
+    assert parsed_cells(table) == [["b", 3, ""], ["c", 4, 5], ["d", 1, 2]]
+    assert "more cells" in table.notices[0]
+    assert table.notices[0].endswith("line 2")
+    assert table.notices[1].endswith("line 3")
 
 
-def test_keys_are_texts_as_written(tmp_path: Path) -> None:
-    rows_by_key = index_rows(table(tmp_path, "p,v\n1.0,a\n007,b\n,c\n"), ("p",))
+def test_line_numbers_count_the_lines_inside_cells(tmp_path: Path) -> None:
+    table = read_table(tmp_path, 'a,b\n"x\ny",1\nz,2\n')
+
+    assert [(row.line, row.cells["a"]) for row in table.rows] == [(2, "x\ny"), (4, "z")]
+
+
+def test_keys_are_texts_as_they_are_written(tmp_path: Path) -> None:
+    rows_by_key = index_rows(read_table(tmp_path, "p,v\n1.0,a\n007,b\n,c\n"), ("p",))
 
     assert sorted(rows_by_key.rows) == [("007",), ("1.0",)]
     assert rows_by_key.without_key == (4,)
 
 
 def test_rows_that_contradict_each_other_are_not_used(tmp_path: Path) -> None:
-    rows_by_key = index_rows(table(tmp_path, "p,v\na,1\na,2\nb,3\nb,3\n"), ("p",))
+    rows_by_key = index_rows(read_table(tmp_path, "p,v\na,1\na,2\nb,3\nb,3\n"), ("p",))
 
     assert list(rows_by_key.rows) == [("b",)]
     assert rows_by_key.conflicting == {("a",): (2, 3)}
 
 
 def test_several_columns_may_be_the_key(tmp_path: Path) -> None:
-    rows_by_key = index_rows(table(tmp_path, "p,s,v\na,1,x\na,2,y\n"), ("p", "s"))
+    rows_by_key = index_rows(read_table(tmp_path, "p,s,v\na,1,x\na,2,y\n"), ("p", "s"))
 
     assert list(rows_by_key.rows) == [("a", "1"), ("a", "2")]
 
@@ -135,19 +135,21 @@ def test_several_columns_may_be_the_key(tmp_path: Path) -> None:
         ("a.xlsx", "x", "is no .xlsx file"),
     ],
 )
-def test_what_is_no_table_is_refused(tmp_path: Path, name: str, text: Any, words: str) -> None:
+def test_a_file_that_is_not_a_table_is_refused(
+    tmp_path: Path, name: str, text: Any, words: str
+) -> None:
     with pytest.raises(UsageError, match=words):
-        table(tmp_path, text, name)
+        read_table(tmp_path, text, name)
 
 
-def test_a_column_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    found = table(tmp_path, "patient,score,score\na,1,2\n")
+def test_a_missing_or_ambiguous_column_is_refused(tmp_path: Path) -> None:
+    table = read_table(tmp_path, "patient,score,score\na,1,2\n")
 
     with pytest.raises(UsageError, match="no column 'patients'") as refused:
-        found.check_column("patients")
+        table.check_column("patients")
     assert refused.value.hint == "did you mean 'patient'?"
     with pytest.raises(UsageError, match="2 columns 'score'"):
-        found.check_column("score")
+        table.check_column("score")
 
 
 def test_a_workbook_keeps_its_types(tmp_path: Path) -> None:
@@ -162,27 +164,27 @@ def test_a_workbook_keeps_its_types(tmp_path: Path) -> None:
     book.save(tmp_path / "a.xlsx")
     book.close()
 
-    found = read(tmp_path / "a.xlsx")
+    table = read(tmp_path / "a.xlsx")
 
-    assert found.columns == ("patient", "score", "good", "text")
-    assert cells(found) == [["a", 3, True, "007"], ["b", 2.5, "", 1]]
-    assert [cell_text(row.cells["score"]) for row in found.rows] == ["3", "2.5"]
+    assert table.columns == ("patient", "score", "good", "text")
+    assert parsed_cells(table) == [["a", 3, True, "007"], ["b", 2.5, "", 1]]
+    assert [cell_text(row.cells["score"]) for row in table.rows] == ["3", "2.5"]
     assert read(tmp_path / "a.xlsx", sheet="other").columns == ("x",)
     with pytest.raises(UsageError, match="no sheet 'third'"):
         read(tmp_path / "a.xlsx", sheet="third")
 
 
-def test_a_column_without_a_name_is_told_and_its_rows_are_used(tmp_path: Path) -> None:
-    found = table(tmp_path, "a,,b,\nx,1,2,later\ny,,3\nz,,4,,\n")
+def test_a_column_without_a_name_is_noticed_and_the_others_are_used(tmp_path: Path) -> None:
+    table = read_table(tmp_path, "a,,b,\nx,1,2,later\ny,,3\nz,,4,,\n")
 
-    assert cells(found) == [["x", 2], ["y", 3], ["z", 4]]
-    assert [list(row.cells) for row in found.rows] == [["a", "b"]] * 3
-    assert found.notices == (
+    assert parsed_cells(table) == [["x", 2], ["y", 3], ["z", 4]]
+    assert [list(row.cells) for row in table.rows] == [["a", "b"]] * 3
+    assert table.notices == (
         "scores.csv: columns without a name in the header, which nothing can ask for: column 2, 4",
     )
 
 
-def test_a_day_in_a_workbook_is_a_day(tmp_path: Path) -> None:
+def test_a_date_in_a_workbook_has_no_time(tmp_path: Path) -> None:
     from datetime import date, datetime
 
     from openpyxl import Workbook
@@ -194,12 +196,14 @@ def test_a_day_in_a_workbook_is_a_day(tmp_path: Path) -> None:
     book.save(tmp_path / "a.xlsx")
     book.close()
 
-    assert cells(read(tmp_path / "a.xlsx")) == [["2024-01-02", "2024-01-02 03:04:00"]]
+    assert parsed_cells(read(tmp_path / "a.xlsx")) == [["2024-01-02", "2024-01-02 03:04:00"]]
 
 
 @pytest.mark.parametrize(("folder", "cell"), [("u\u0308", "\u00fc"), ("\u00fc", "u\u0308")])
-def test_both_ways_to_write_an_accent_are_one_key(tmp_path: Path, folder: str, cell: str) -> None:
-    rows_by_key = index_rows(table(tmp_path, f"a,b\n{cell},1\n"), ("a",))
+def test_composed_and_decomposed_accents_are_the_same_key(
+    tmp_path: Path, folder: str, cell: str
+) -> None:
+    rows_by_key = index_rows(read_table(tmp_path, f"a,b\n{cell},1\n"), ("a",))
 
     assert (
         next(case_keys(FoundCase(folder, is_file=False), read_each("*"), ("a",)))
@@ -207,7 +211,7 @@ def test_both_ways_to_write_an_accent_are_one_key(tmp_path: Path, folder: str, c
     )
 
 
-def test_a_number_that_a_workbook_shows_with_zeros_is_that_text(tmp_path: Path) -> None:
+def test_a_number_that_a_workbook_shows_with_leading_zeros_is_text(tmp_path: Path) -> None:
     from openpyxl import Workbook
 
     book = Workbook()
@@ -220,13 +224,13 @@ def test_a_number_that_a_workbook_shows_with_zeros_is_that_text(tmp_path: Path) 
     book.save(tmp_path / "a.xlsx")
     book.close()
 
-    found = read(tmp_path / "a.xlsx")
+    table = read(tmp_path / "a.xlsx")
 
-    assert cells(found) == [["007", 7], [12.5, 1]]
-    assert list(index_rows(found, ("id",)).rows) == [("007",), ("12.5",)]
+    assert parsed_cells(table) == [["007", 7], [12.5, 1]]
+    assert list(index_rows(table, ("id",)).rows) == [("007",), ("12.5",)]
 
 
 @pytest.mark.parametrize("row", ['x,"1', 'x,"1"2'])
-def test_a_quote_that_is_missing_swallows_no_rows(tmp_path: Path, row: str) -> None:
+def test_a_missing_quote_is_refused_with_its_line(tmp_path: Path, row: str) -> None:
     with pytest.raises(UsageError, match=r"scores.csv:[24]: this is no row of a table"):
-        table(tmp_path, f"a,b\n{row}\ny,2\nz,3\n")
+        read_table(tmp_path, f"a,b\n{row}\ny,2\nz,3\n")

@@ -1,4 +1,4 @@
-"""On a terminal it asks, and says how to do the same without asking."""
+"""At a terminal, the command asks and then prints a command that does the same without asking."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if sys.platform == "win32":
     pytest.skip("a pseudo-terminal needs POSIX", allow_module_level=True)
 
 
-SECONDS = 30
+TIMEOUT_S = 30
 
 
 class Screen:
-    """A command on a terminal of its own."""
+    """A command on a pseudo-terminal."""
 
     def __init__(self, folder: Path, *arguments: str) -> None:
         import pty
@@ -44,25 +44,25 @@ class Screen:
         os.close(theirs)
 
     def answer(self, question: str, answer: str) -> None:
-        """Wait for a question, and type."""
+        """Wait for a question and type the answer."""
         self._read_until(question)
         self._answered = len(self.text)
         os.write(self._ours, answer.encode() + b"\n")
 
     def end(self) -> int:
-        """The exit code; everything is on the screen."""
+        """Wait for the end of the command; return its exit code."""
         self._read_until(None)
         os.close(self._ours)
         return self.process.wait(timeout=60)
 
     def _read_until(self, question: str | None) -> None:
-        deadline = time.monotonic() + SECONDS
+        deadline = time.monotonic() + TIMEOUT_S
         while question is None or question not in self.text[self._answered :]:
             left = deadline - time.monotonic()
             assert select.select([self._ours], [], [], max(0, left))[0], self.text
             try:
                 data = os.read(self._ours, 4096)
-            except OSError:  # the other side is closed
+            except OSError:  # the command has ended
                 data = b""
             if not data:
                 assert question is None, self.text
@@ -70,8 +70,8 @@ class Screen:
             self.text += data.decode().replace("\r\n", "\n")
 
 
-def test_answers_make_a_manifest_and_its_command_makes_the_same(tmp_path: Path) -> None:
-    trees.study(tmp_path, 4)
+def test_answers_make_a_manifest_and_the_printed_command_makes_the_same(tmp_path: Path) -> None:
+    trees.write_dicom_patients(tmp_path, 4)
     screen = Screen(tmp_path, "init", "data")
 
     screen.answer("Slug of the target", "not a slug")
@@ -108,8 +108,8 @@ def test_answers_make_a_manifest_and_its_command_makes_the_same(tmp_path: Path) 
     assert asked == (tmp_path / "manifest.yaml").read_bytes()
 
 
-def test_where_the_answers_end_nothing_is_written(tmp_path: Path) -> None:
-    trees.classic(tmp_path)
+def test_nothing_is_written_if_the_input_ends(tmp_path: Path) -> None:
+    trees.write_mhd_patients(tmp_path)
     screen = Screen(tmp_path, "init", "mainfolder")
 
     screen.answer("Slug of the target", "\x04")
@@ -119,8 +119,8 @@ def test_where_the_answers_end_nothing_is_written(tmp_path: Path) -> None:
     assert not (tmp_path / "manifest.yaml").exists()
 
 
-def test_nothing_is_asked_where_nothing_is_missing(tmp_path: Path) -> None:
-    trees.classic(tmp_path)
+def test_nothing_is_asked_if_nothing_is_missing(tmp_path: Path) -> None:
+    trees.write_mhd_patients(tmp_path)
     arguments = ("mainfolder", "--slug", "a", "--each", "patient*", "--socket", "ct=ct.mhd")
     screen = Screen(tmp_path, "init", *arguments)
 

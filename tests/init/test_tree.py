@@ -1,4 +1,4 @@
-"""What fits the pattern is a case; all else is told."""
+"""Whatever matches the pattern is a case; everything else is left over."""
 
 from __future__ import annotations
 
@@ -15,40 +15,40 @@ from manifest_uploader.init.tree import FoundCase, Tree, find_cases
 from tests.e2e.data import write
 
 
-def make(folder: Path, *paths: str) -> Tree:
+def make_tree(folder: Path, *paths: str) -> Tree:
     for path in paths:
         write(folder / path, "x")
     return Tree(str(folder))
 
 
-def found(tree: Tree, each: str) -> list[str]:
+def found_paths(tree: Tree, each: str) -> list[str]:
     return [one.path for one in find_cases(tree, read_each(each))]
 
 
-def test_folders_come_in_natural_order(tmp_path: Path) -> None:
-    tree = make(tmp_path, "p10/a", "p9/a", "p1/a", "notes/a", "readme.txt", ".DS_Store")
+def test_cases_are_in_natural_order(tmp_path: Path) -> None:
+    tree = make_tree(tmp_path, "p10/a", "p9/a", "p1/a", "notes/a", "readme.txt", ".DS_Store")
 
-    assert found(tree, "p*") == ["p1", "p9", "p10"]
+    assert found_paths(tree, "p*") == ["p1", "p9", "p10"]
     assert tree.leftovers.others == ["readme.txt", "notes/"]
     assert tree.leftovers.ignored == [".DS_Store"]
 
 
-def test_files_are_cases_where_no_folder_fits(tmp_path: Path) -> None:
-    tree = make(tmp_path, "a.mha", "b.MHA", "c.txt")
+def test_files_are_cases_if_no_folder_matches(tmp_path: Path) -> None:
+    tree = make_tree(tmp_path, "a.mha", "b.MHA", "c.txt")
 
-    assert found(tree, "*.mha") == ["a.mha", "b.MHA"]
+    assert found_paths(tree, "*.mha") == ["a.mha", "b.MHA"]
     assert tree.leftovers.others == ["c.txt"]
 
 
-def test_folders_go_before_files(tmp_path: Path) -> None:
-    tree = make(tmp_path, "p1/a", "p2.txt")
+def test_matching_files_are_left_over_if_a_folder_matches(tmp_path: Path) -> None:
+    tree = make_tree(tmp_path, "p1/a", "p2.txt")
 
-    assert found(tree, "p*") == ["p1"]
+    assert found_paths(tree, "p*") == ["p1"]
     assert tree.leftovers.others == ["p2.txt"]
 
 
-def test_names_are_read_from_the_path(tmp_path: Path) -> None:
-    tree = make(tmp_path, "a/p1/s1/x", "a/p2/s1/x", "b/p1/s 2/x", "b/loose.txt")
+def test_a_patterns_names_are_read_from_the_path(tmp_path: Path) -> None:
+    tree = make_tree(tmp_path, "a/p1/s1/x", "a/p2/s1/x", "b/p1/s 2/x", "b/loose.txt")
 
     cases = find_cases(tree, read_each("{site}/{patient}/{study}"))
 
@@ -60,36 +60,36 @@ def test_names_are_read_from_the_path(tmp_path: Path) -> None:
     assert tree.leftovers.others == ["b/loose.txt"]
 
 
-def test_a_name_that_comes_twice_stands_for_one_text(tmp_path: Path) -> None:
-    tree = make(tmp_path, "p1/p1_ct.mha", "p2/p1_ct.mha", "q_q.mha", "q_r.mha")
+def test_a_repeated_name_stands_for_the_same_text(tmp_path: Path) -> None:
+    tree = make_tree(tmp_path, "p1/p1_ct.mha", "p2/p1_ct.mha", "q_q.mha", "q_r.mha")
 
-    assert found(tree, "{p}/{p}_ct.mha") == ["p1/p1_ct.mha"]
-    assert found(tree, "{p}_{p}.mha") == ["q_q.mha"]
+    assert found_paths(tree, "{p}/{p}_ct.mha") == ["p1/p1_ct.mha"]
+    assert found_paths(tree, "{p}_{p}.mha") == ["q_q.mha"]
 
 
-def test_two_stars_are_any_depth(tmp_path: Path) -> None:
-    tree = make(tmp_path, "a.mha", "x/b.mha", "x/y/c.mha", "x/y/d.txt")
+def test_two_stars_match_any_depth(tmp_path: Path) -> None:
+    tree = make_tree(tmp_path, "a.mha", "x/b.mha", "x/y/c.mha", "x/y/d.txt")
 
-    assert found(tree, "**/*.mha") == ["a.mha", "x/b.mha", "x/y/c.mha"]
+    assert found_paths(tree, "**/*.mha") == ["a.mha", "x/b.mha", "x/y/c.mha"]
     assert tree.leftovers.others == ["x/y/d.txt"]
 
 
-def test_links_are_followed_once_and_never_in_circles(tmp_path: Path) -> None:
+def test_links_are_followed_once_and_never_into_the_base_folder(tmp_path: Path) -> None:
     outside = tmp_path / "outside"
-    tree = make(tmp_path / "data", "p1/a.mha")
+    tree = make_tree(tmp_path / "data", "p1/a.mha")
     write(outside / "p2" / "b.mha", "x")
     (tmp_path / "data" / "p2").symlink_to(outside / "p2")
     (tmp_path / "data" / "p3").symlink_to(tmp_path / "data")
     (tmp_path / "data" / "p4").symlink_to(outside / "p2")
     (tmp_path / "data" / "gone.mha").symlink_to(tmp_path / "nowhere")
 
-    assert found(tree, "p*") == ["p1", "p2"]
+    assert found_paths(tree, "p*") == ["p1", "p2"]
     assert tree.leftovers.links == ["p3/", "p4/"]
     assert tree.leftovers.broken == ["gone.mha"]
 
 
 @pytest.mark.parametrize("each", ["", "/abs", "../up", "a\\b", "a/**", "{1}"])
-def test_a_pattern_that_cannot_be_is_refused(each: str) -> None:
+def test_an_unusable_pattern_is_refused(each: str) -> None:
     with pytest.raises(UsageError):
         read_each(each)
 
@@ -108,55 +108,55 @@ def test_a_pattern_that_cannot_be_is_refused(each: str) -> None:
         ("*.pdf", (), False),
     ],
 )
-def test_a_socket_takes_what_fits(
+def test_a_pattern_matches_files_of_the_case(
     tmp_path: Path, pattern: str, files: tuple[str, ...], literal: bool
 ) -> None:
-    held = ["ct/10.dcm", "ct/2.dcm", "ct/old/1.dcm", "a.mha", "a*[1].mha", "p[1]_seg.mha"]
-    tree = make(tmp_path, *(f"p[1]/{path}" for path in held))
-    inside = CaseOpener(tree).open(FoundCase("p[1]", is_file=False))
+    paths = ["ct/10.dcm", "ct/2.dcm", "ct/old/1.dcm", "a.mha", "a*[1].mha", "p[1]_seg.mha"]
+    tree = make_tree(tmp_path, *(f"p[1]/{path}" for path in paths))
+    case_files = CaseOpener(tree).open(FoundCase("p[1]", is_file=False))
 
-    matches = inside.match(pattern, {"name": "p[1]"})
+    matches = case_files.match(pattern, {"name": "p[1]"})
 
     assert (files, literal) == (matches.files, matches.is_literal)
 
 
-def test_a_case_that_is_a_file_has_what_differs_in_the_ending_only(tmp_path: Path) -> None:
-    tree = make(tmp_path, "p1.mhd", "p1.raw", "p10.mhd", "p1.nii.gz", "p1_seg.mha")
-    inside = CaseOpener(tree).open(FoundCase("p1.mhd", is_file=True))
+def test_a_case_that_is_a_file_has_the_files_with_the_same_stem(tmp_path: Path) -> None:
+    tree = make_tree(tmp_path, "p1.mhd", "p1.raw", "p10.mhd", "p1.nii.gz", "p1_seg.mha")
+    case_files = CaseOpener(tree).open(FoundCase("p1.mhd", is_file=True))
 
-    assert inside.match("*", {}).files == ("p1.mhd", "p1.nii.gz", "p1.raw")
-    assert inside.match("{name}_seg.mha", {"name": "p1"}).files == ("p1_seg.mha",)
+    assert case_files.match("*", {}).files == ("p1.mhd", "p1.nii.gz", "p1.raw")
+    assert case_files.match("{name}_seg.mha", {"name": "p1"}).files == ("p1_seg.mha",)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
-def test_a_link_in_a_circle_leads_nowhere_and_hides_nothing(tmp_path: Path) -> None:
-    tree = make(tmp_path, "p1/a", "p2/a")
+def test_a_link_to_itself_is_broken_and_hides_nothing(tmp_path: Path) -> None:
+    tree = make_tree(tmp_path, "p1/a", "p2/a")
     (tmp_path / "p3").symlink_to("p3")
     (tmp_path / "p1" / "b").symlink_to("b")
 
-    assert found(tree, "p*") == ["p1", "p2"]
+    assert found_paths(tree, "p*") == ["p1", "p2"]
     assert dict(tree.walk("p1"))[""].files == ["a"]
     assert tree.leftovers.broken == ["p3", "p1/b"]
     assert tree.leftovers.unreadable == []
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")
-def test_a_pipe_is_told_and_never_opened(tmp_path: Path) -> None:
-    tree = make(tmp_path, "p1/a.dcm")
+def test_a_pipe_is_left_over_and_never_opened(tmp_path: Path) -> None:
+    tree = make_tree(tmp_path, "p1/a.dcm")
     os.mkfifo(tmp_path / "p1" / "b.dcm")
 
     assert dict(tree.walk("p1"))[""].files == ["a.dcm"]
     assert tree.leftovers.special == ["p1/b.dcm"]
 
 
-def test_folders_that_nobody_can_name_end_the_search(tmp_path: Path) -> None:
+def test_folders_that_are_nested_too_deeply_are_not_searched(tmp_path: Path) -> None:
     deep = tmp_path
     for _ in range(250):
         deep /= "d"
     deep.mkdir(parents=True)
-    tree = make(tmp_path, "a.mha")
+    tree = make_tree(tmp_path, "a.mha")
 
-    assert found(tree, "**/*.mha") == ["a.mha"]
+    assert found_paths(tree, "**/*.mha") == ["a.mha"]
     assert [words.rpartition(": ")[2] for words in tree.leftovers.unreadable] == [
         "lies more than 200 folders deep"
     ]

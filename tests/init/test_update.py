@@ -1,4 +1,4 @@
-"""New cases come to the end of the list; every byte that stood there stands there still."""
+"""New cases are added at the end of the list, and every existing byte is kept."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from manifest_uploader.init.update import extend, find_known_cases, recall_comma
 from manifest_uploader.manifest.parser import parse
 
 HEAD = "version: 1\ntarget: {kind: archive, slug: a}\n"
-NEW = (
+NEW_ENTRIES = (
     Entry("p2", "Second", sockets=(("ct", OneFile("p2/ct.mha")), ("score", 2))),
     Entry("p3", sockets=(("ct", OneFile("p3/ct.mha")),)),
 )
 
 
-def added(text: str) -> str:
-    """What is added, which is checked to be the only change, and to say what it should."""
-    new = extend(text.encode(), "m.yaml", NEW).decode()
+def add_entries(text: str) -> str:
+    """Add the entries, check that nothing else changes, and return the added text."""
+    new = extend(text.encode(), "m.yaml", NEW_ENTRIES).decode()
     start = next((n for n, (a, b) in enumerate(zip(text, new, strict=False)) if a != b), len(text))
     length = len(new) - len(text)
     ends = [n for n in range(start + 1) if text[n:] == new[n + length :] and text[:n] == new[:n]]
@@ -35,18 +35,18 @@ def test_the_files_own_indentation_is_kept() -> None:
         "-   name: p0\n    sockets:\n        ct:\n            file: p0/ct.mha\n"
     )
 
-    assert added(four) == (
+    assert add_entries(four) == (
         "-   name: p2\n    title: Second\n    sockets:\n        ct:\n"
         "            file: p2/ct.mha\n        score: 2\n"
         "-   name: p3\n    sockets:\n        ct:\n            file: p3/ct.mha\n"
     )
 
 
-def test_an_empty_line_divides_cases_where_it_did() -> None:
+def test_empty_lines_between_cases_are_kept_up() -> None:
     text = HEAD + "cases:\n  - name: p0\n    sockets: {s: 1}\n\n  - name: p1\n    sockets: {s: 1}\n"
 
-    assert added(text).startswith("\n  - name: p2\n")
-    assert "\n\n  - name: p3" in added(text)
+    assert add_entries(text).startswith("\n  - name: p2\n")
+    assert "\n\n  - name: p3" in add_entries(text)
 
 
 @pytest.mark.parametrize(
@@ -67,22 +67,22 @@ def test_an_empty_line_divides_cases_where_it_did() -> None:
         "\ufeffcases:\n  - name: p1\n    sockets:\n      s: 1\n",
     ],
 )
-def test_however_the_list_ends_nothing_but_it_changes(text: str) -> None:
+def test_entries_are_added_however_the_list_ends(text: str) -> None:
     if text.startswith("\ufeff"):
         text = "\ufeff" + HEAD + text[1:]
     else:
         text = HEAD.replace("\n", "\r\n") + text if "\r\n" in text else HEAD + text
 
-    new = added(text)
+    new = add_entries(text)
 
     assert ("\r\n" in new) == ("\r\n" in text)
     assert new.count("\r\n") in (0, new.count("\n"))
 
 
-def test_comments_of_the_last_case_stay_with_it() -> None:
+def test_entries_are_added_after_the_comments_of_the_last_case() -> None:
     text = HEAD + "cases:\n  - name: p1\n    sockets:\n      s: 1\n      # t: 2\n# the end\n"
 
-    new = extend(text.encode(), "m.yaml", NEW).decode()
+    new = extend(text.encode(), "m.yaml", NEW_ENTRIES).decode()
 
     assert "      # t: 2\n\n  - name: p2\n" in new
     assert new.endswith("# the end\n")
@@ -92,10 +92,10 @@ def test_a_list_in_brackets_is_refused() -> None:
     text = HEAD + "cases: [{name: p1, sockets: {s: 1}}]\n"
 
     with pytest.raises(UsageError, match="written with brackets"):
-        extend(text.encode(), "m.yaml", NEW)
+        extend(text.encode(), "m.yaml", NEW_ENTRIES)
 
 
-def test_cases_in_comments_are_known() -> None:
+def test_cases_that_are_commented_out_are_known() -> None:
     text = HEAD + (
         "cases:\n  - name: p1\n    sockets:\n      ct: {files: p1/ct/*.dcm}\n"
         '  # - name: "p 7" # not wanted\n  #   sockets:\n'

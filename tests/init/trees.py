@@ -1,4 +1,4 @@
-"""Folders as people have them, with what goes wrong in them."""
+"""Writes folders such as users have, including their oddities."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 from tests.e2e.data import dicom_slice, mask, mha, write
 
 
-def classic(folder: Path, patients: int = 3) -> Path:
-    """`mainfolder/patientN_folder/file`: an image in two files, a segmentation."""
+def write_mhd_patients(folder: Path, patients: int = 3) -> Path:
+    """Write `mainfolder/patientN_folder/` with an image in two files and a segmentation."""
     main = folder / "mainfolder"
     for number in range(1, patients + 1):
         home = main / f"patient{number}_folder"
@@ -19,11 +19,11 @@ def classic(folder: Path, patients: int = 3) -> Path:
     return main
 
 
-def study(folder: Path, patients: int, *, slices: int = 2, side: int = 16) -> Path:
-    """Patients with a DICOM series and a segmentation, and a table of scores; with oddities.
+def write_dicom_patients(folder: Path, patients: int, *, slices: int = 2, side: int = 16) -> Path:
+    """Write patients with a DICOM series and a segmentation, and a table of scores.
 
-    Planted: the second patient without a row, `patient-999` without a folder, two series in the
-    third's folder, an extra file with the fourth, one in the folder itself, `.DS_Store`.
+    The oddities: the second patient has no row, `patient-999` has no folder, the third's folder
+    has two series, the fourth has an extra file, and so has `data`, which also has a `.DS_Store`.
     """
     data = folder / "data"
     rows = ["patient,score,label,good"]
@@ -48,8 +48,8 @@ def study(folder: Path, patients: int, *, slices: int = 2, side: int = 16) -> Pa
     return data
 
 
-def described(data: bytes, series: str) -> bytes:
-    """A DICOM file with a description of its series."""
+def with_series_description(data: bytes, series: str) -> bytes:
+    """The DICOM file with a description of its series."""
     import io
 
     from pydicom import dcmread
