@@ -253,8 +253,8 @@ def test_titles_and_orders_that_no_manifest_accepts_are_named(
         ("p4", "p4", None),
         ("p5", "p5", None),
     ]
-    for notices in ("HTML tag", "p3: Same", "p3 ('x')", "p4 ('0')", "p4: p5"):
-        assert notices in err
+    for words in ("HTML tag", "p3: Same", "p3 ('x')", "p4 ('0')", "p4: p5"):
+        assert words in err
 
 
 def test_one_of_several_series_is_chosen_by_its_description(
@@ -489,8 +489,8 @@ def test_files_that_only_end_like_dicom_are_named(tmp_path: Path, init: InitComm
 
     err = init("data", "--slug", "a", "--each", "p*", "--socket", "ct=ct/*.dcm")
 
-    notices = "cannot be read as DICOM (empty, or broken?):\n    p1/ct/0.dcm\n    p2/ct/0.dcm\n"
-    assert notices in err
+    notice = "cannot be read as DICOM (empty, or broken?):\n    p1/ct/0.dcm\n    p2/ct/0.dcm\n"
+    assert notice in err
     assert "p1/ct/1.dcm" not in err
 
 
@@ -558,9 +558,9 @@ def test_a_manifest_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
 
 
 def test_the_command_is_listed_and_its_help_has_examples() -> None:
-    list_own = uploader("--help", cwd=Path.cwd())
-    helped = uploader("init", "--help", cwd=Path.cwd())
+    overview = uploader("--help", cwd=Path.cwd())
+    help_text = uploader("init", "--help", cwd=Path.cwd())
 
-    assert "init" in list_own.out
-    assert helped.code == 0
-    assert '--socket "ct-image=ct/*.dcm"' in helped.out
+    assert "\n    init " in overview.out
+    assert help_text.code == 0
+    assert '--socket "ct-image=ct/*.dcm"' in help_text.out

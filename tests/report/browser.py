@@ -1,4 +1,4 @@
-"""A headless Chromium, driven over a pipe by its own protocol: no driver, no port, no package."""
+"""Drives a headless Chromium over a pipe, without a driver, a port or a package."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ needs_chromium = pytest.mark.skipif(
 
 
 class Page:
-    """A tab: what it logged, what it asked the network for, and what runs in it."""
+    """A tab, with the messages that it logged and the addresses that it requested."""
 
     def __init__(self, write: int, read: int) -> None:
         self._write, self._read, self._rest = write, read, b""
@@ -44,7 +44,7 @@ class Page:
             self.call(f"{domain}.enable")
 
     def call(self, method: str, **given: Any) -> dict[str, Any]:
-        """What the browser answers."""
+        """Call a method of the DevTools protocol and return its result."""
         self._number += 1
         session = {"sessionId": self._session} if self._session else {}
         message = {"id": self._number, "method": method, "params": given, **session}
@@ -58,11 +58,11 @@ class Page:
 
     def _next(self) -> dict[str, Any]:
         while b"\0" not in self._rest:
-            some = os.read(self._read, 1 << 20)
-            assert some, "the browser has gone away"
-            self._rest += some
-        one, self._rest = self._rest.split(b"\0", 1)
-        found: dict[str, Any] = json.loads(one)
+            data = os.read(self._read, 1 << 20)
+            assert data, "the browser has gone away"
+            self._rest += data
+        message, self._rest = self._rest.split(b"\0", 1)
+        found: dict[str, Any] = json.loads(message)
         self._note(found.get("method", ""), found.get("params", {}))
         return found
 
@@ -74,7 +74,7 @@ class Page:
                 self.requests.append(params["request"]["url"])
 
     def open(self, path: Path, *, width: int = 1280, dark: bool = False) -> None:
-        """Show a file."""
+        """Open a file."""
         self.call(
             "Emulation.setDeviceMetricsOverride",
             width=width, height=900, deviceScaleFactor=1, mobile=width < 600,
@@ -85,7 +85,7 @@ class Page:
         self.wait("document.readyState === 'complete'")
 
     def run(self, script: str) -> Any:
-        """The value of an expression in the page."""
+        """Evaluate an expression in the page."""
         answer = self.call(
             "Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True
         )
@@ -93,32 +93,32 @@ class Page:
         return answer["result"].get("value")
 
     def wait(self, condition: str) -> None:
-        """Return once a condition holds in the page."""
+        """Wait until an expression is true in the page."""
         end = time.monotonic() + 20
         while not self.run(condition):
             assert time.monotonic() < end, condition
             time.sleep(0.02)
 
     def screenshot(self, path: Path, *, whole: bool = False) -> None:
-        """Write what is to be seen as a PNG."""
+        """Write a screenshot as a PNG file."""
         answer = self.call("Page.captureScreenshot", captureBeyondViewport=whole)
         path.write_bytes(base64.b64decode(answer["data"]))
 
     def pdf(self) -> bytes:
-        """The page as it is printed."""
+        """Print the page to PDF."""
         return base64.b64decode(self.call("Page.printToPDF", preferCSSPageSize=True)["data"])
 
 
 @contextlib.contextmanager
 def page(folder: Path) -> Iterator[Page]:
-    """A browser with one empty tab, for the length of a `with`; `folder` is its own."""
+    """Run a browser with one empty tab; `folder` holds its profile."""
     import fcntl
 
     assert CHROMIUM is not None
     to_read, to_write = os.pipe(), os.pipe()
 
     def at_three_and_four() -> None:
-        reads, writes = (fcntl.fcntl(one, fcntl.F_DUPFD, 10) for one in (to_read[0], to_write[1]))
+        reads, writes = (fcntl.fcntl(end, fcntl.F_DUPFD, 10) for end in (to_read[0], to_write[1]))
         os.dup2(reads, 3)
         os.dup2(writes, 4)
 
@@ -128,7 +128,7 @@ def page(folder: Path) -> Iterator[Page]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         close_fds=False,
-        preexec_fn=at_three_and_four,  # noqa: PLW1509 - the browser wants its pipes there
+        preexec_fn=at_three_and_four,  # noqa: PLW1509 - the browser expects its pipes there
     )
     os.close(to_read[0])
     os.close(to_write[1])

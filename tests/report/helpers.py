@@ -1,4 +1,4 @@
-"""What the tests of reports share: manifests and states written by hand, without any run."""
+"""Writes manifests and state files for the tests of reports, without runs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Line = dict[str, Any]
 
 
 def pk(*seed: object) -> str:
-    """A pk that is the same for the same seed."""
+    """A pk that depends on the seed only."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, repr(seed)))
 
 
@@ -35,10 +35,10 @@ def binding(platform: str = PLATFORM, slug: str = STUDY, kind: str = "reader-stu
     }
 
 
-def uploaded(
+def upload_lines(
     case: str, socket: str, at: float, *, size: int = 1024, took: float = 2.0
 ) -> list[Line]:
-    """An upload that was opened and done."""
+    """The lines of an upload that was opened and done."""
     step = {"case": case, "step": f"{case}/{socket}", "socket": socket, "pk": pk(case, socket)}
     opened = {"storage_id": "x", "part_size": 8388608, "stat": "stat:1:a"}
     sha256 = {"sha256": pk(case).replace("-", "") * 2}
@@ -48,10 +48,10 @@ def uploaded(
     ]
 
 
-def filled(
+def filled_lines(
     case: str, uploads: Sequence[str], values: Sequence[str], at: float, *, title: str = ""
 ) -> list[Line]:
-    """An item that was made and filled at once."""
+    """The lines of an item that was created and filled at one time."""
     create, fill = f"{case}:create", f"{case}:fill"
     entries = [{"socket": one, "upload": pk(case, one)} for one in uploads]
     entries += [{"socket": one, "digest": "json:1"} for one in values]
@@ -66,7 +66,7 @@ def filled(
 
 
 def confirmed(case: str, socket: str, at: float, *, image: bool = True) -> Line:
-    """A value that was seen."""
+    """The line of a confirmed value."""
     mark = pk(case, socket, "image") if image else "17"
     step = f"{case}/{socket}"
     return {"time": at, "event": "confirmed", "case": case, "step": step, "socket": socket,
@@ -74,16 +74,16 @@ def confirmed(case: str, socket: str, at: float, *, image: bool = True) -> Line:
 
 
 def import_failed(case: str, socket: str, at: float, words: str) -> Line:
-    """An import that failed."""
+    """The line of a failed import."""
     step = f"{case}/{socket}"
     return {"time": at, "event": "import-failed", "case": case, "step": step, "socket": socket,
             "words": words}  # fmt: skip
 
 
 def whole_case(case: str, at: float, *, title: str = "", words: str | None = None) -> list[Line]:
-    """A case of an image and a score, done; or its import failed with the words."""
-    lines = uploaded(case, "ct-image", at)
-    lines += filled(case, ["ct-image"], ["some-score"], at + 2, title=title)
+    """The lines of a case with an image and a score; with words, the image's import failed."""
+    lines = upload_lines(case, "ct-image", at)
+    lines += filled_lines(case, ["ct-image"], ["some-score"], at + 2, title=title)
     lines.append(confirmed(case, "some-score", at + 2, image=False))
     if words is None:
         return [*lines, confirmed(case, "ct-image", at + 9)]
@@ -91,32 +91,32 @@ def whole_case(case: str, at: float, *, title: str = "", words: str | None = Non
 
 
 def entry(case: str, **more: Any) -> Line:
-    """The manifest's entry for such a case."""
+    """A manifest's entry for such a case."""
     return {"name": case, "sockets": {"ct-image": {"file": f"{case}/ct.mha"}, "some-score": 2.5},
             **more}  # fmt: skip
 
 
 def write_state(path: Path, lines: Iterable[Line], *, first: Line | None = None) -> Path:
-    """A state file."""
+    """Write a state file."""
     whole = [first or binding(), *lines]
     path.write_text("".join(json.dumps(line) + "\n" for line in whole))
     return path
 
 
 def write_manifest(path: Path, entries: Sequence[Line], kind: str = "reader-study") -> Path:
-    """A manifest."""
+    """Write a manifest."""
     whole = {"version": 1, "target": {"kind": kind, "slug": STUDY}, "cases": list(entries)}
     path.write_text(yaml.safe_dump(whole, sort_keys=False, allow_unicode=True), encoding="utf-8")
     return path
 
 
-def stored(folder: Path, lines: Iterable[Line]) -> Stored:
-    """What a state file of the lines holds."""
+def read_stored(folder: Path, lines: Iterable[Line]) -> Stored:
+    """Write a state file and read it."""
     return read(write_state(folder / "state.jsonl", lines))
 
 
-def eventful(folder: Path, cases: int) -> Path:
-    """A manifest of cases whose run met two failures, a pause, a stop and a resume."""
+def write_eventful_run(folder: Path, cases: int) -> Path:
+    """Write the manifest and state of a run with two failures, a pause, a stop and a resume."""
     names = [f"patient-{number:03}" for number in range(1, cases + 1)]
     lines: list[Line] = []
     for number, name in enumerate(names):

@@ -1,4 +1,4 @@
-"""`uploader report` through the entry point: what it writes, and what it refuses."""
+"""`uploader report` as a user runs it: what it writes and what it refuses."""
 
 from __future__ import annotations
 
@@ -32,22 +32,22 @@ WITHOUT_EXTRA = (sys.executable, "-c", FORGETFUL)
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A manifest of two cases and its state: one done, one failed."""
+    """A folder with a manifest of two cases and its state: one is done, one failed."""
     write_manifest(tmp_path / "m.yaml", [entry("a", title="Jörg"), entry("b")])
     lines = [*whole_case("a", NOON, title="Jörg"), *whole_case("b", NOON, words="no image")]
     write_state(tmp_path / "m.state.jsonl", lines)
     return tmp_path
 
 
-def rows(text: str) -> list[dict[str, str]]:
+def read_csv(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline="")))
 
 
 def test_the_page_is_written_beside_the_manifest_and_names_no_other_place(folder: Path) -> None:
-    ended = uploader("report", "m.yaml", cwd=folder).expect(0)
+    result = uploader("report", "m.yaml", cwd=folder).expect(0)
 
     page = (folder / "m.report.html").read_text(encoding="utf-8")
-    assert ended.err == "wrote m.report.html\n"
+    assert result.err == "wrote m.report.html\n"
     assert "https://grand-challenge.org/reader-studies/lung-nodules/" in page
     assert f"/reader-studies/lung-nodules/display-sets/{pk('a')}/" in page
     assert "no image" in page
@@ -61,11 +61,11 @@ def test_the_page_is_written_beside_the_manifest_and_names_no_other_place(folder
     assert "@import" not in page
 
 
-def test_tables_are_written_where_they_are_asked_for(folder: Path) -> None:
+def test_tables_are_written_to_the_files_that_were_given(folder: Path) -> None:
     uploader(*("report", "m.yaml", "--output", "o.html", "--csv", "t.csv", "--json", "t.json"),
              cwd=folder).expect(0)  # fmt: skip
 
-    table = rows((folder / "t.csv").read_text(encoding="utf-8"))
+    table = read_csv((folder / "t.csv").read_text(encoding="utf-8"))
     same = json.loads((folder / "t.json").read_text())
     assert [row["socket"] for row in table] == ["ct-image", "some-score"] * 2
     assert [row["item"] for row in table] == [row["item"] for row in same]
@@ -73,38 +73,38 @@ def test_tables_are_written_where_they_are_asked_for(folder: Path) -> None:
     assert not (folder / "m.report.html").exists()
 
 
-def test_a_table_goes_to_standard_output_alone(folder: Path) -> None:
-    ended = uploader("report", "m.yaml", "--csv", "-", cwd=folder).expect(0)
+def test_standard_output_has_only_the_table(folder: Path) -> None:
+    result = uploader("report", "m.yaml", "--csv", "-", cwd=folder).expect(0)
 
-    assert len(rows(ended.out)) == 4
+    assert len(read_csv(result.out)) == 4
 
 
-def test_readers_answers_are_joined_with_patients_by_the_item(folder: Path) -> None:
+def test_readers_answers_can_be_joined_with_cases_by_the_item(folder: Path) -> None:
     answers = f"display_set,answer\n{pk('b')},benign\n{pk('a')},malignant\n"
 
-    table = rows(uploader("report", "m.yaml", "--csv", "-", cwd=folder).expect(0).out)
+    table = read_csv(uploader("report", "m.yaml", "--csv", "-", cwd=folder).expect(0).out)
 
     case_of = {row["item"]: row["case"] for row in table}
-    joined = {case_of[row["display_set"]]: row["answer"] for row in rows(answers)}
+    joined = {case_of[row["display_set"]]: row["answer"] for row in read_csv(answers)}
     assert joined == {"a": "malignant", "b": "benign"}
 
 
-def test_before_any_run_all_is_new(tmp_path: Path) -> None:
+def test_before_the_first_run_all_values_are_new(tmp_path: Path) -> None:
     write_manifest(tmp_path / "m.yaml", [entry("a")])
 
-    ended = uploader("report", "m.yaml", "--csv", "-", cwd=tmp_path).expect(0)
+    result = uploader("report", "m.yaml", "--csv", "-", cwd=tmp_path).expect(0)
 
-    assert {"new"} == {row["standing"] for row in rows(ended.out)}
+    assert {"new"} == {row["standing"] for row in read_csv(result.out)}
     assert "nothing was sent yet" in (tmp_path / "m.report.html").read_text()
 
 
-def test_receipts_name_the_files_if_they_are_there(folder: Path) -> None:
+def test_files_are_named_by_receipts_if_there_are_any(folder: Path) -> None:
     files = [{"name": "IM1.dcm", "sha256": "ef" * 32, "size": 5}]
     receipt = {"case": "a", "socket": "ct-image", "upload": pk("a", "ct-image"), "files": files}
     lines = f"{json.dumps(receipt)}\nno json\n[1]\n"
     (folder / "m.receipts.jsonl").write_text(lines)
 
-    table = rows(uploader("report", "m.yaml", "--csv", "-", cwd=folder).expect(0).out)
+    table = read_csv(uploader("report", "m.yaml", "--csv", "-", cwd=folder).expect(0).out)
 
     assert table[0]["files"] == "IM1.dcm"
 
@@ -114,30 +114,30 @@ def test_hostile_names_are_harmless_everywhere(tmp_path: Path) -> None:
     write_manifest(tmp_path / "m.yaml", [entry(name) for name in HOSTILE])
     write_state(tmp_path / "m.state.jsonl", lines)
 
-    ended = uploader("report", "m.yaml", "--csv", "t.csv", cwd=tmp_path).expect(0)
+    result = uploader("report", "m.yaml", "--csv", "t.csv", cwd=tmp_path).expect(0)
 
     page = (tmp_path / "m.report.html").read_text(encoding="utf-8")
     text = (tmp_path / "t.csv").read_text(encoding="utf-8-sig")
     assert (page.count("<script>"), page.count("<b>&lt;")) == (1, 0)
-    assert not {"\u202e", "\u200f", "\x1b"} & {*page, *text, *ended.err}
-    assert {"'=cmd|' C calc'!A0", "'-1+1"} <= {row["case"] for row in rows(text)}
+    assert not {"\u202e", "\u200f", "\x1b"} & {*page, *text, *result.err}
+    assert {"'=cmd|' C calc'!A0", "'-1+1"} <= {row["case"] for row in read_csv(text)}
 
 
-def test_without_the_extra_the_page_is_refused_in_one_line_with_the_command(folder: Path) -> None:
-    ended = uploader("report", "m.yaml", cwd=folder, entry=WITHOUT_EXTRA).expect(3)
+def test_without_the_extra_one_line_says_how_to_install_it(folder: Path) -> None:
+    result = uploader("report", "m.yaml", cwd=folder, entry=WITHOUT_EXTRA).expect(3)
 
-    assert ended.err == (
+    assert result.err == (
         "uploader: the page needs the packages that draw it: "
         "pip install 'manifest-uploader[report]'\n"
     )
 
 
 def test_without_the_extra_tables_are_written(folder: Path) -> None:
-    ended = uploader("report", "m.yaml", "--csv", "t.csv", cwd=folder, entry=WITHOUT_EXTRA)
+    result = uploader("report", "m.yaml", "--csv", "t.csv", cwd=folder, entry=WITHOUT_EXTRA)
 
-    ended.expect(0)
-    assert len(rows((folder / "t.csv").read_text(encoding="utf-8-sig"))) == 4
-    assert "without the page" in ended.err
+    result.expect(0)
+    assert len(read_csv((folder / "t.csv").read_text(encoding="utf-8-sig"))) == 4
+    assert "without the page" in result.err
     assert not (folder / "m.report.html").exists()
 
 
@@ -151,7 +151,9 @@ def test_without_the_extra_tables_are_written(folder: Path) -> None:
         ("--output", "no/such/folder.html"),
     ],
 )
-def test_nothing_that_is_needed_is_written_over(folder: Path, arguments: tuple[str, ...]) -> None:
+def test_files_that_the_report_needs_are_never_overwritten(
+    folder: Path, arguments: tuple[str, ...]
+) -> None:
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
 
     uploader("report", "m.yaml", *arguments, cwd=folder).expect(2)
@@ -162,24 +164,24 @@ def test_nothing_that_is_needed_is_written_over(folder: Path, arguments: tuple[s
 def test_a_state_of_another_target_is_refused(folder: Path) -> None:
     write_state(folder / "m.state.jsonl", [], first=binding(slug="other"))
 
-    ended = uploader("report", "m.yaml", cwd=folder).expect(3)
+    result = uploader("report", "m.yaml", cwd=folder).expect(3)
 
-    assert "belongs to the reader-study 'other'" in ended.err
+    assert "belongs to the reader-study 'other'" in result.err
 
 
-def test_a_manifest_that_was_broken_since_the_run_is_reported_as_far_as_it_goes(
+def test_the_readable_part_of_a_broken_manifest_is_reported(
     folder: Path,
 ) -> None:
     with (folder / "m.yaml").open("a") as file:
         file.write("casse: []\n")
 
-    ended = uploader("report", "m.yaml", "--csv", "-", cwd=folder).expect(0)
+    result = uploader("report", "m.yaml", "--csv", "-", cwd=folder).expect(0)
 
-    assert len(rows(ended.out)) == 4
-    assert "note: m.yaml has 1 problem ('uploader validate' tells)" in ended.err
+    assert len(read_csv(result.out)) == 4
+    assert "note: m.yaml has 1 problem ('uploader validate' tells)" in result.err
 
 
-def test_what_is_no_manifest_is_refused(folder: Path) -> None:
+def test_a_file_that_is_not_a_manifest_is_refused(folder: Path) -> None:
     (folder / "m.yaml").write_text("{")
 
     uploader("report", "m.yaml", cwd=folder).expect(2)

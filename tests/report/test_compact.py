@@ -1,4 +1,4 @@
-"""The rows as the page carries them: all there is, once, and harmless in a script element."""
+"""The rows in the page's script element are complete, compact and harmless."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from manifest_uploader.report.compact import rows_json
 from manifest_uploader.report.rows import File, Row
 from manifest_uploader.state.standing import Standing
 from tests.entry import uploader
-from tests.report.helpers import NOON, eventful, pk
+from tests.report.helpers import NOON, pk, write_eventful_run
 
 
 def row(case: str, socket: str, **more: object) -> Row:
@@ -20,7 +20,7 @@ def row(case: str, socket: str, **more: object) -> Row:
     return Row(case=case, socket=socket, **{**usual, **more})  # type: ignore[arg-type]
 
 
-def test_what_rows_share_is_said_once() -> None:
+def test_repeated_texts_are_stored_once() -> None:
     rows = [
         row("a", "ct", files=(File("a.mha"),), size=0, sha256="0" * 64, image=pk("i"),
             sent=NOON, confirmed=NOON + 7.6),
@@ -44,7 +44,7 @@ def test_what_rows_share_is_said_once() -> None:
     assert (found["base"], found["offset"]) == (NOON, 3600)
 
 
-def test_no_text_ends_the_script_element_or_turns_the_writing() -> None:
+def test_no_text_ends_the_script_element_or_changes_the_writing_direction() -> None:
     hostile = "</script><!--<script>\u202e\u200f\ud800"
 
     text = rows_json([row(hostile, hostile, title=hostile, words=hostile)], offset_s=0)
@@ -55,7 +55,7 @@ def test_no_text_ends_the_script_element_or_turns_the_writing() -> None:
 
 
 def test_a_page_of_thousands_stays_small(tmp_path: Path) -> None:
-    eventful(tmp_path, 2000)
+    write_eventful_run(tmp_path, 2000)
 
     uploader("report", "big.yaml", cwd=tmp_path).expect(0)
 

@@ -1,4 +1,4 @@
-"""The page in a browser: no request, no error, search and sort, light and dark, paper."""
+"""The page works in a browser, makes no requests and logs no errors."""
 
 from __future__ import annotations
 
@@ -12,38 +12,45 @@ import pytest
 from tests.entry import uploader
 from tests.report.browser import Page, needs_chromium
 from tests.report.browser import page as browser_page
-from tests.report.helpers import NOON, entry, eventful, whole_case, write_manifest, write_state
+from tests.report.helpers import (
+    NOON,
+    entry,
+    whole_case,
+    write_eventful_run,
+    write_manifest,
+    write_state,
+)
 
 pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The report of 500 cases, two failures, a pause and a resume."""
-    return written(tmp_path_factory.mktemp("report"), cases=500)
+    """The report of a run with 500 cases, two failures, a pause and a resume."""
+    return write_report(tmp_path_factory.mktemp("report"), cases=500)
 
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same of 40 cases: a browser has it at once."""
-    return written(tmp_path_factory.mktemp("report"), cases=40)
+    """The same with 40 cases, which a browser loads immediately."""
+    return write_report(tmp_path_factory.mktemp("report"), cases=40)
 
 
-def written(folder: Path, *, cases: int) -> Path:
-    manifest = eventful(folder, cases)
+def write_report(folder: Path, *, cases: int) -> Path:
+    manifest = write_eventful_run(folder, cases)
     uploader("report", manifest.name, cwd=folder).expect(0)
     return folder / "big.report.html"
 
 
 @pytest.fixture(scope="module")
 def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    """One browser for all."""
+    """One browser for all tests."""
     with browser_page(tmp_path_factory.mktemp("chromium")) as found:
         yield found
 
 
-def shown(tab: Page, column: int = 0) -> list[str]:
-    """The texts of a column's first lines, of the rows that are shown."""
+def visible_texts(tab: Page, column: int = 0) -> list[str]:
+    """The first line of a column's cells, for the rows that are visible."""
     found: list[str] = tab.run(
         "[...document.querySelectorAll('#rows tr:not([hidden])')]"
         f".map((tr) => tr.cells[{column}].firstElementChild?.textContent"
@@ -64,7 +71,7 @@ def sort(tab: Page, head: str) -> None:
 
 @pytest.mark.parametrize("width", [1280, 375])
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_it_fits_logs_nothing_and_asks_nobody(
+def test_the_page_fits_logs_nothing_and_requests_nothing(
     tab: Page, report: Path, width: int, dark: bool
 ) -> None:
     tab.logged.clear()
@@ -88,7 +95,7 @@ def test_on_a_phone_every_cell_is_as_wide_as_the_page(tab: Page, small: Path) ->
     assert min(widths) > 300
 
 
-def test_what_failed_is_told_with_its_words(tab: Page, small: Path) -> None:
+def test_failures_are_shown_with_their_words(tab: Page, small: Path) -> None:
     tab.open(small)
 
     failures = tab.run("document.querySelector('.failures').innerText")
@@ -102,61 +109,61 @@ def test_search_finds_all_words_in_any_order(tab: Page, small: Path) -> None:
 
     search(tab, "CT-IMAGE patient-02", 10)
 
-    assert {f"patient-02{digit}" for digit in range(10)} == set(shown(tab))
+    assert {f"patient-02{digit}" for digit in range(10)} == set(visible_texts(tab))
     assert tab.run("count.textContent") == "10 of 80 values"
     search(tab, "nobody", 0)
     search(tab, "", 80)
 
 
-def test_one_standing_can_be_chosen(tab: Page, small: Path) -> None:
+def test_rows_can_be_filtered_by_standing(tab: Page, small: Path) -> None:
     tab.open(small)
 
     tab.run("standing.value = 'failed'; standing.dispatchEvent(new Event('change'))")
 
-    assert shown(tab) == ["patient-013", "patient-028"]
+    assert visible_texts(tab) == ["patient-013", "patient-028"]
 
 
-def test_columns_sort_both_ways_as_people_count(tab: Page, small: Path) -> None:
+def test_columns_sort_numerically_in_both_directions(tab: Page, small: Path) -> None:
     tab.open(small)
     search(tab, "some-score", 40)
 
     sort(tab, "Order")
-    up = shown(tab, 2)
+    ascending = visible_texts(tab, 2)
     sort(tab, "Order")
-    down = shown(tab, 2)
+    descending = visible_texts(tab, 2)
 
-    assert [str(number) for number in range(1, 41)] == up
-    assert up[::-1] == down
+    assert [str(number) for number in range(1, 41)] == ascending
+    assert ascending[::-1] == descending
     assert tab.run("document.querySelector('[aria-sort]').innerText.trim()").startswith("Order")
 
 
-def test_cases_sort_by_their_names_not_by_their_items(tab: Page, small: Path) -> None:
+def test_cases_sort_by_name(tab: Page, small: Path) -> None:
     tab.open(small)
     search(tab, "some-score", 40)
 
     sort(tab, "Case")
     sort(tab, "Case")
 
-    assert shown(tab) == [f"patient-{number:03}" for number in range(40, 0, -1)]
+    assert visible_texts(tab) == [f"patient-{number:03}" for number in range(40, 0, -1)]
 
 
-def test_what_is_not_known_sorts_last_either_way(tab: Page, small: Path) -> None:
+def test_unknown_values_sort_last_in_both_directions(tab: Page, small: Path) -> None:
     tab.open(small)
     search(tab, "ct-image", 40)
 
     for _ in range(2):
         sort(tab, "Confirmed")
-        assert {"patient-013", "patient-028"} == set(shown(tab)[-2:])
+        assert {"patient-013", "patient-028"} == set(visible_texts(tab)[-2:])
 
 
-def test_on_paper_all_rows_are_there_in_a_table(tab: Page, small: Path) -> None:
+def test_all_rows_are_printed_as_a_table(tab: Page, small: Path) -> None:
     tab.open(small)
     search(tab, "patient-001", 2)
 
     tab.run("search.value = ''; dispatchEvent(new Event('beforeprint'))")
     tab.call("Emulation.setEmulatedMedia", media="print")
 
-    assert len(shown(tab)) == 80
+    assert len(visible_texts(tab)) == 80
     assert tab.run("getComputedStyle(document.querySelector('.tools')).display") == "none"
     assert tab.run("getComputedStyle(document.querySelector('thead')).display") == (
         "table-header-group"
@@ -164,16 +171,16 @@ def test_on_paper_all_rows_are_there_in_a_table(tab: Page, small: Path) -> None:
     tab.call("Emulation.setEmulatedMedia", media="")
 
 
-def test_thousands_of_rows_are_shown_in_two_helpings(tab: Page, tmp_path: Path) -> None:
+def test_rows_beyond_a_thousand_are_shown_on_demand(tab: Page, tmp_path: Path) -> None:
     names = [f"p{number}" for number in range(600)]
     write_manifest(tmp_path / "m.yaml", [entry(name) for name in names])
     uploader("report", "m.yaml", cwd=tmp_path).expect(0)
     tab.open(tmp_path / "m.report.html")
 
-    first = len(shown(tab))
+    first = len(visible_texts(tab))
     tab.run("more.click()")
 
-    assert (first, len(shown(tab))) == (1000, 1200)
+    assert (first, len(visible_texts(tab))) == (1000, 1200)
 
 
 def test_hostile_names_run_nothing_and_hide_nothing(tab: Page, tmp_path: Path) -> None:
@@ -199,21 +206,21 @@ CELLS = (
 )
 
 
-def test_without_scripts_the_same_rows_are_there(tab: Page, small: Path) -> None:
+def test_the_table_without_scripts_has_the_same_rows(tab: Page, small: Path) -> None:
     tab.open(small)
-    made = tab.run(CELLS.format("document.querySelector('#table')"))
+    rows_by_script = tab.run(CELLS.format("document.querySelector('#table')"))
     parsed = (
         "new DOMParser().parseFromString(document.querySelector('noscript').textContent, "
         "'text/html')"
     )
 
-    written = tab.run(CELLS.format(f"({parsed})"))
+    write_report = tab.run(CELLS.format(f"({parsed})"))
 
-    assert len(made) == 80
-    assert written == made
+    assert len(rows_by_script) == 80
+    assert write_report == rows_by_script
 
 
-def test_where_no_script_runs_the_table_is_shown_or_the_csv_is_named(
+def test_without_scripts_a_small_table_is_shown_and_a_large_one_points_to_csv(
     tab: Page, small: Path, tmp_path: Path
 ) -> None:
     names = [f"p{number}" for number in range(600)]
@@ -222,15 +229,17 @@ def test_where_no_script_runs_the_table_is_shown_or_the_csv_is_named(
     tab.call("Emulation.setScriptExecutionDisabled", value=True)
     try:
         tab.open(small)
-        some = tab.run("[...document.querySelectorAll('table')].map((one) => one.offsetHeight > 0)")
+        table_visibility = tab.run(
+            "[...document.querySelectorAll('table')].map((one) => one.offsetHeight > 0)"
+        )
         tab.open(tmp_path / "m.report.html")
-        many = tab.run("document.querySelector('noscript').innerText")
+        notice = tab.run("document.querySelector('noscript').innerText")
     finally:
         tab.call("Emulation.setScriptExecutionDisabled", value=False)
 
-    assert some == [False, True]
-    assert "a table of 1200 values" in many
-    assert "uploader report --csv FILE" in many
+    assert table_visibility == [False, True]
+    assert "a table of 1200 values" in notice
+    assert "uploader report --csv FILE" in notice
 
 
 def test_a_script_that_is_not_ours_does_not_run(tab: Page, small: Path, tmp_path: Path) -> None:

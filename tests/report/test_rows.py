@@ -1,4 +1,4 @@
-"""One row a value, from a manifest and the records of a state file."""
+"""A manifest and the records of a state file make one row for each value."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from manifest_uploader.state.receipts import Receipt
 from tests.report.helpers import (
     NOON,
     entry,
-    filled,
+    filled_lines,
     pk,
-    stored,
-    uploaded,
+    read_stored,
+    upload_lines,
     whole_case,
     write_manifest,
 )
@@ -27,13 +27,13 @@ def rows_of(
     folder: Path, entries: list[dict[str, Any]], lines: list[dict[str, Any]], **more: Any
 ) -> tuple[Row, ...]:
     path = write_manifest(folder / "m.yaml", entries)
-    kept = stored(folder, lines)
+    kept = read_stored(folder, lines)
     manifest = parse(path.read_bytes(), "m.yaml")
     given = {"receipts": (), "links": links_of(kept.binding), **more}
     return make_rows(manifest, kept.events, **given)
 
 
-def test_a_done_case_has_a_row_a_value(tmp_path: Path) -> None:
+def test_a_done_case_has_one_row_for_each_value(tmp_path: Path) -> None:
     lines = whole_case("a", NOON, title="Patient A")
 
     image, score = rows_of(tmp_path, [entry("a", title="Patient A", order=3)], lines)
@@ -51,7 +51,7 @@ def test_a_done_case_has_a_row_a_value(tmp_path: Path) -> None:
     assert (score.sent, score.confirmed) == (NOON + 2, NOON + 2)
 
 
-def test_a_failed_import_says_why_in_its_own_row(tmp_path: Path) -> None:
+def test_only_the_row_of_a_failed_import_has_its_message(tmp_path: Path) -> None:
     lines = whole_case("a", NOON, words="1 file could not be imported.")
 
     image, score = rows_of(tmp_path, [entry("a")], lines)
@@ -63,7 +63,7 @@ def test_a_failed_import_says_why_in_its_own_row(tmp_path: Path) -> None:
     assert (score.standing, score.words) == ("confirmed", None)
 
 
-def test_a_case_that_was_not_begun_is_new(tmp_path: Path) -> None:
+def test_the_values_of_a_case_that_was_not_started_are_new(tmp_path: Path) -> None:
     rows = rows_of(tmp_path, [entry("a")], [])
 
     assert [(row.standing, row.item, row.sent) for row in rows] == [
@@ -72,25 +72,25 @@ def test_a_case_that_was_not_begun_is_new(tmp_path: Path) -> None:
     ]
 
 
-def test_an_upload_that_waits_for_its_item_is_uploaded(tmp_path: Path) -> None:
-    image, score = rows_of(tmp_path, [entry("a")], uploaded("a", "ct-image", NOON))
+def test_a_value_is_uploaded_until_its_item_is_filled(tmp_path: Path) -> None:
+    image, score = rows_of(tmp_path, [entry("a")], upload_lines("a", "ct-image", NOON))
 
     assert (image.standing, image.sent, image.size) == ("uploaded", NOON + 2, 1024)
     assert score.standing == "new"
 
 
-def test_a_step_that_failed_says_why_until_it_is_begun_again(tmp_path: Path) -> None:
+def test_a_failed_steps_message_is_dropped_when_the_step_starts_again(tmp_path: Path) -> None:
     step = {"case": "a", "step": "a/ct-image", "socket": "ct-image"}
     failed = {"time": NOON, "event": "failed", **step, "words": "gone", "final": True}
 
     before = rows_of(tmp_path, [entry("a")], [failed])
-    after = rows_of(tmp_path, [entry("a")], [failed, *uploaded("a", "ct-image", NOON + 1)])
+    after = rows_of(tmp_path, [entry("a")], [failed, *upload_lines("a", "ct-image", NOON + 1)])
 
     assert (before[0].standing, before[0].words) == ("failed", "gone")
     assert (after[0].standing, after[0].words) == ("uploaded", None)
 
 
-def test_receipts_name_the_very_files(tmp_path: Path) -> None:
+def test_a_row_has_the_files_of_its_receipt(tmp_path: Path) -> None:
     files = (("IM1.dcm", "0" * 64, 5), ("IM2.dcm", "1" * 64, 6))
     receipt = Receipt("a", "ct-image", pk("a", "ct-image"), files)
 
@@ -107,7 +107,7 @@ def test_a_deleted_item_has_no_page(tmp_path: Path) -> None:
     assert (image.state, image.standing, image.page) == ("gone", "gone", None)
 
 
-def test_what_the_manifest_no_longer_names_is_still_told(tmp_path: Path) -> None:
+def test_values_that_are_no_longer_in_the_manifest_are_kept(tmp_path: Path) -> None:
     lines = [*whole_case("a", NOON), *whole_case("b", NOON)]
     only_score = {"name": "a", "sockets": {"some-score": 2.5}}
 
@@ -128,8 +128,8 @@ def test_a_renamed_case_keeps_its_times(tmp_path: Path) -> None:
     assert (image.case, image.standing, image.confirmed) == ("b", "confirmed", NOON + 9)
 
 
-def test_a_title_is_the_one_on_the_platform(tmp_path: Path) -> None:
-    lines = filled("a", [], ["some-score"], NOON, title="Old")
+def test_the_title_is_the_one_on_the_platform(tmp_path: Path) -> None:
+    lines = filled_lines("a", [], ["some-score"], NOON, title="Old")
 
     rows = rows_of(tmp_path, [entry("a", title="New")], lines)
 
@@ -150,7 +150,7 @@ def test_a_title_is_the_one_on_the_platform(tmp_path: Path) -> None:
         ("javascript:alert(1)//", "archive", None),
     ],
 )  # fmt: skip
-def test_a_page_is_built_from_a_plain_platform_only(
+def test_only_a_plain_platform_makes_a_pages_address(
     platform: str, kind: str, page: str | None
 ) -> None:
     from manifest_uploader.manifest.model import TargetKind

@@ -1,4 +1,4 @@
-"""The rows as CSV and JSON: harmless in a spreadsheet, and good to join."""
+"""The CSV and JSON tables are harmless in a spreadsheet and easy to join."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ ROW = Row(
 )
 
 
-def read(rows: list[Row]) -> list[dict[str, str]]:
+def csv_rows(rows: list[Row]) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(csv_bytes(rows).decode("utf-8-sig"), newline="")))
 
 
-def test_every_column_is_there_in_both() -> None:
-    assert list(COLUMNS) == list(read([ROW])[0])
+def test_csv_and_json_have_all_columns() -> None:
+    assert list(COLUMNS) == list(csv_rows([ROW])[0])
     assert list(COLUMNS) == list(json.loads(json_bytes([ROW]))[0])
 
 
-def test_times_are_iso_in_utc_and_what_is_unknown_is_empty() -> None:
-    row = read([ROW])[0]
+def test_times_are_iso_in_utc_and_unknown_times_are_empty() -> None:
+    row = csv_rows([ROW])[0]
 
     assert (row["sent"], row["confirmed"]) == ("2026-11-23T10:00:00Z", "")
 
@@ -55,7 +55,7 @@ def test_times_are_iso_in_utc_and_what_is_unknown_is_empty() -> None:
         ("a=b", "a=b"),
     ],
 )
-def test_text_cannot_be_taken_for_a_formula(text: str, cell: str) -> None:
+def test_text_that_looks_like_a_formula_is_escaped(text: str, cell: str) -> None:
     assert cell == safe(text)
 
 
@@ -64,31 +64,31 @@ def test_numbers_stay_numbers_and_text_that_spells_one_is_text() -> None:
 
     values = [-2.5, 3, "-2.5", True, {"side": "left"}, None]
 
-    found = [row["value"] for row in read([replace(ROW, value=value) for value in values])]
+    found = [row["value"] for row in csv_rows([replace(ROW, value=value) for value in values])]
 
     assert found == ["-2.5", "3", "'-2.5", "true", '{"side": "left"}', ""]
 
 
-def test_a_mark_says_utf_8_only_where_it_matters() -> None:
+def test_only_text_beyond_ascii_gets_a_byte_order_mark() -> None:
     from dataclasses import replace
 
     umlaut = replace(ROW, case="Jörg")
 
     assert csv_bytes([ROW]).startswith(b"case,")
     assert csv_bytes([umlaut]).startswith("\ufeffcase,".encode())
-    assert read([umlaut])[0]["case"] == "Jörg"
+    assert csv_rows([umlaut])[0]["case"] == "Jörg"
 
 
-def test_many_files_fit_into_a_cell_and_all_are_in_the_json() -> None:
+def test_many_files_are_abbreviated_in_csv_but_not_in_json() -> None:
     from dataclasses import replace
 
     row = replace(ROW, files=tuple(File(f"IM{n:04}.dcm", "ab" * 32, 1) for n in range(2000)))
 
-    assert read([row])[0]["files"] == "IM0000.dcm … IM1999.dcm (2000 files)"
+    assert csv_rows([row])[0]["files"] == "IM0000.dcm … IM1999.dcm (2000 files)"
     assert len(json.loads(json_bytes([row]))[0]["files"]) == 2000
 
 
-def test_json_keeps_hostile_names_as_they_are_in_ascii() -> None:
+def test_json_escapes_hostile_names_without_changing_them() -> None:
     from dataclasses import replace
 
     name = "<script>\u202e\n\x1b[2J"

@@ -1,4 +1,4 @@
-"""What happened when, in bins of time; and the plots of it."""
+"""The timeline counts records in bins of time, and its plots are plain SVG."""
 
 from __future__ import annotations
 
@@ -13,49 +13,51 @@ from hypothesis import strategies as st
 
 from manifest_uploader.report.figures import _ticks, draw
 from manifest_uploader.report.timeline import Timeline, _bins, make_timeline
-from tests.report.helpers import NOON, Line, pk, stored, uploaded, whole_case
+from tests.report.helpers import NOON, Line, pk, read_stored, upload_lines, whole_case
 
 
 def timeline_of(folder: Path, lines: list[Line]) -> Timeline:
-    return make_timeline(stored(folder, lines).events)
+    return make_timeline(read_stored(folder, lines).events)
 
 
-def test_nothing_happened() -> None:
+def test_without_records_the_timeline_and_its_plots_are_empty() -> None:
     assert Timeline() == make_timeline(())
     assert draw(Timeline(), UTC) == ()
 
 
-def test_cases_are_counted_where_they_end(tmp_path: Path) -> None:
+def test_cases_are_counted_from_the_bin_in_which_they_end(tmp_path: Path) -> None:
     lines = [*whole_case("a", NOON), *whole_case("b", NOON + 20, words="no")]
 
-    found = timeline_of(tmp_path, lines)
+    timeline = timeline_of(tmp_path, lines)
 
-    assert (found.done[-1], found.failed[-1]) == (1, 1)
-    ten = next(number for number, one in enumerate(found.bins) if one.end > NOON + 9)
-    assert (found.done[ten - 1], found.done[ten]) == (0, 1)
+    assert (timeline.done[-1], timeline.failed[-1]) == (1, 1)
+    bin_of_confirmation = next(
+        number for number, one in enumerate(timeline.bins) if one.end > NOON + 9
+    )
+    assert (timeline.done[bin_of_confirmation - 1], timeline.done[bin_of_confirmation]) == (0, 1)
 
 
-def test_a_failed_case_that_is_mended_no_longer_counts(tmp_path: Path) -> None:
+def test_a_failed_case_that_is_done_later_no_longer_counts_as_failed(tmp_path: Path) -> None:
     lines = [*whole_case("a", NOON, words="no"), *whole_case("a", NOON + 30)]
 
-    found = timeline_of(tmp_path, lines)
+    timeline = timeline_of(tmp_path, lines)
 
-    assert (found.done[-1], found.failed[-1]) == (1, 0)
-    assert max(count for count in found.failed if count is not None) == 1
+    assert (timeline.done[-1], timeline.failed[-1]) == (1, 0)
+    assert max(count for count in timeline.failed if count is not None) == 1
 
 
 def test_throughput_is_spread_over_the_time_an_upload_took(tmp_path: Path) -> None:
-    found = timeline_of(tmp_path, uploaded("a", "ct-image", NOON, size=1000, took=10))
+    timeline = timeline_of(tmp_path, upload_lines("a", "ct-image", NOON, size=1000, took=10))
 
-    widths = [one.end - one.start for one in found.bins]
-    rates = [rate or 0 for rate in found.throughput]
+    widths = [one.end - one.start for one in timeline.bins]
+    rates = [rate or 0 for rate in timeline.throughput]
     assert sum(a * b for a, b in zip(widths, rates, strict=True)) == pytest.approx(1000)
     assert rates[1:9] == pytest.approx([100] * 8)
 
 
 def test_pauses_repeats_and_failures_are_counted(tmp_path: Path) -> None:
     step = {"case": "a", "step": "a/ct-image", "socket": "ct-image"}
-    opened = uploaded("a", "ct-image", NOON)[0]
+    opened = upload_lines("a", "ct-image", NOON)[0]
     lines = [
         opened,
         {"time": NOON, "event": "paused", **step, "why": "too many uploads"},
@@ -63,38 +65,38 @@ def test_pauses_repeats_and_failures_are_counted(tmp_path: Path) -> None:
         {**opened, "pk": pk("anew")},
     ]
 
-    found = timeline_of(tmp_path, lines)
+    timeline = timeline_of(tmp_path, lines)
 
-    assert (found.pauses, found.repeats, found.failures) == ((1,), (1,), (1,))
+    assert (timeline.pauses, timeline.repeats, timeline.failures) == ((1,), (1,), (1,))
 
 
-def test_the_beginning_of_an_upload_and_its_row_are_one(tmp_path: Path) -> None:
+def test_the_start_of_an_upload_and_its_row_are_not_a_repeat(tmp_path: Path) -> None:
     started = {"time": NOON, "event": "started", "case": "a", "step": "a/ct-image",
                "socket": "ct-image"}  # fmt: skip
 
-    found = timeline_of(tmp_path, [started, *uploaded("a", "ct-image", NOON)])
+    timeline = timeline_of(tmp_path, [started, *upload_lines("a", "ct-image", NOON)])
 
-    assert sum(count or 0 for count in found.repeats) == 0
+    assert sum(count or 0 for count in timeline.repeats) == 0
 
 
 def test_imports_are_timed_from_the_fill(tmp_path: Path) -> None:
-    found = timeline_of(tmp_path, whole_case("a", NOON))
+    timeline = timeline_of(tmp_path, whole_case("a", NOON))
 
-    assert [one for one in found.import_median_s if one is not None] == [7.0]
-    assert [one for one in found.import_longest_s if one is not None] == [7.0]
+    assert [one for one in timeline.import_median_s if one is not None] == [7.0]
+    assert [one for one in timeline.import_longest_s if one is not None] == [7.0]
 
 
-def test_a_night_between_two_runs_is_left_out(tmp_path: Path) -> None:
+def test_a_long_silence_becomes_a_bin_of_no_length(tmp_path: Path) -> None:
     lines = [*whole_case("a", NOON), *whole_case("b", NOON + 50_000)]
 
-    found = timeline_of(tmp_path, lines)
+    timeline = timeline_of(tmp_path, lines)
 
-    assert sum(one.silence for one in found.bins) == 1
-    assert all(one.end - one.start <= 2 for one in found.bins)
+    assert sum(one.silence for one in timeline.bins) == 1
+    assert all(one.end - one.start <= 2 for one in timeline.bins)
 
 
 @given(st.lists(st.floats(0, 4e9), min_size=1, max_size=50))
-def test_bins_are_few_and_hold_every_time(times: list[float]) -> None:
+def test_bins_are_few_and_cover_every_time(times: list[float]) -> None:
     times.sort()
 
     bins = _bins(times)
@@ -113,7 +115,7 @@ def test_ticks_are_few_and_reach_the_top(top: float) -> None:
     assert ticks[-1] >= top * 0.999999
 
 
-def test_plots_are_svg_without_script_style_or_text_of_others(tmp_path: Path) -> None:
+def test_plots_are_svg_without_scripts_styles_or_foreign_text(tmp_path: Path) -> None:
     lines = [*whole_case("<b>a</b>", NOON), *whole_case("b", NOON + 900, words="<script>")]
 
     figures = draw(timeline_of(tmp_path, lines), UTC)
@@ -132,6 +134,6 @@ def test_plots_are_svg_without_script_style_or_text_of_others(tmp_path: Path) ->
 
 
 def test_the_same_timeline_gives_the_same_plots(tmp_path: Path) -> None:
-    found = timeline_of(tmp_path, whole_case("a", NOON))
+    timeline = timeline_of(tmp_path, whole_case("a", NOON))
 
-    assert draw(found, UTC) == draw(found, UTC)
+    assert draw(timeline, UTC) == draw(timeline, UTC)
