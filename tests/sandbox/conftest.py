@@ -11,8 +11,8 @@ from tests.sandbox.helpers import Client, options
 
 
 @pytest.fixture
-def begin(tmp_path: Path) -> Iterator[Callable[..., Client]]:
-    """Start a sandbox with a study, an archive and many sockets; return a client of it."""
+def start_sandbox(tmp_path: Path) -> Iterator[Callable[..., Client]]:
+    """Return a function that starts a sandbox with many sockets and returns its client."""
     clients: list[Client] = []
 
     def start_one(**more: Any) -> Client:
@@ -26,5 +26,5 @@ def begin(tmp_path: Path) -> Iterator[Callable[..., Client]]:
 
 
 @pytest.fixture
-def client(begin: Callable[..., Client]) -> Client:
-    return begin()
+def client(start_sandbox: Callable[..., Client]) -> Client:
+    return start_sandbox()

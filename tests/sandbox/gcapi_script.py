@@ -1,4 +1,4 @@
-"""What a user of the official client would write; it runs in an environment of its own."""
+"""Uses the official client as its users do, in a separate environment."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""What the sandbox's tests share: a client, an upload, an item, files of all sorts."""
+"""A client of the sandbox, and files to upload."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def mha(
 
 
 def zipped(files: dict[str, bytes]) -> bytes:
-    """Return a stored zip of files."""
+    """Return an uncompressed zip of files."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
         for name, content in files.items():
@@ -40,7 +40,7 @@ def zipped(files: dict[str, bytes]) -> bytes:
 
 
 def wait_for(look: Callable[[], Any], seconds: float = 10) -> Any:
-    """Return what is looked for once it is there."""
+    """Call a function until it returns something true; return that."""
     end = time.monotonic() + seconds
     while True:
         found = look()
@@ -51,7 +51,7 @@ def wait_for(look: Callable[[], Any], seconds: float = 10) -> Any:
 
 
 def options(folder: Path, **more: Any) -> SandboxOptions:
-    """Return a sandbox's options with a study, an archive and one socket of many kinds."""
+    """Return options with reader studies, an archive and sockets of many kinds."""
     schema = folder / "schema.json"
     folder.mkdir(exist_ok=True)
     schema.write_text(json.dumps(SCHEMA))
@@ -78,7 +78,7 @@ def options(folder: Path, **more: Any) -> SandboxOptions:
 
 
 class Client(httpx.Client):
-    """Speaks to a sandbox as a user of the platform."""
+    """Sends requests to a sandbox as a user of the platform."""
 
     def __init__(self, running: Running, token: str | None = None) -> None:
         self.running = running
@@ -89,7 +89,7 @@ class Client(httpx.Client):
         )
 
     def stranger(self) -> Client:
-        """Return a client of the user without rights; it closes with this one."""
+        """Return a client of the user without rights, which is closed together with this one."""
         self.others.append(Client(self.running, self.running.token_without_rights))
         return self.others[-1]
 
@@ -99,14 +99,14 @@ class Client(httpx.Client):
         super().close()
 
     def open_upload(self, filename: str = "a.mha") -> dict[str, Any]:
-        """Return a new upload's row."""
+        """Create an upload; return its row."""
         answer = self.post("uploads/", json={"filename": filename})
         assert answer.status_code == 201, answer.text
         row: dict[str, Any] = answer.json()
         return row
 
     def step(self, row: dict[str, Any], name: str, data: Any = None) -> httpx.Response:
-        """Send one of the requests that move an upload on."""
+        """Send one of the requests about an upload."""
         method = "GET" if name == "list-parts" else "PATCH"
         path = f"uploads/{row['pk']}/{row['s3_upload_id']}/{name}/"
         return (
@@ -116,13 +116,13 @@ class Client(httpx.Client):
         )
 
     def sign(self, row: dict[str, Any], number: int = 1) -> str:
-        """Return the address to PUT a part to."""
+        """Return the signed address of a part."""
         answer = self.step(row, "generate-presigned-urls", {"part_numbers": [number]})
         assert answer.status_code == 200, answer.text
         return str(answer.json()["presigned_urls"][str(number)])
 
     def put(self, row: dict[str, Any], content: bytes, number: int = 1) -> dict[str, Any]:  # type: ignore[override]
-        """Send one part; return how complete names it."""
+        """PUT one part; return its entry for completing the upload."""
         answer = httpx.put(self.sign(row, number), content=content, trust_env=False)
         assert answer.status_code == 200, answer.text
         return {"ETag": answer.headers["ETag"], "PartNumber": number}
@@ -139,27 +139,27 @@ class Client(httpx.Client):
         return str(row["api_url"])
 
     def create(self, **fields: Any) -> str:
-        """Make a display set; return its path."""
+        """Create a display set; return its path."""
         answer = self.post("reader-studies/display-sets/", json={"reader_study": "rs", **fields})
         assert answer.status_code == 201, answer.text
         return f"reader-studies/display-sets/{answer.json()['pk']}/"
 
     def fill(self, item: str, *values: dict[str, Any]) -> httpx.Response:
-        """Give an item values."""
+        """Fill an item with values."""
         return self.patch(item, json={"values": list(values)})
 
     def values(self, item: str) -> dict[str, Any]:
-        """Return an item's values by the slug of their socket."""
+        """Return an item's values by socket."""
         held = self.get(item).json()["values"]
         return {value["interface"]["slug"]: value for value in held}
 
     def sessions(self) -> list[dict[str, Any]]:
-        """Return the records of imports."""
+        """Return the user's upload sessions."""
         results: list[dict[str, Any]] = self.get("cases/upload-sessions/").json()["results"]
         return results
 
 
-def settle(folder: Path) -> None:
+def wait_for_imports(folder: Path) -> None:
     """Wait until every import has ended."""
     db = sqlite3.connect(folder / "memory" / "sandbox.sqlite3")
     try:

@@ -1,4 +1,4 @@
-"""The command: a process of its own that remembers, whatever ends it."""
+"""The command runs a sandbox that remembers everything, however its process ends."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from manifest_uploader.sandbox import Running, main
-from tests.sandbox.helpers import Client, mha, settle, wait_for
+from tests.sandbox.helpers import Client, mha, wait_for, wait_for_imports
 
 Start = Callable[..., tuple["subprocess.Popen[str]", Client]]
 ROOT = Path(__file__).parents[2]
@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def spawn(tmp_path: Path) -> Iterator[Start]:
-    """Start the command; return the process and a client of it."""
+    """Return a function that starts the command and returns its process and client."""
     processes: list[subprocess.Popen[str]] = []
     clients: list[Client] = []
 
@@ -56,24 +56,24 @@ def spawn(tmp_path: Path) -> Iterator[Start]:
         process.stdout.close()
 
 
-def show(folder: Path, capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+def show_items(folder: Path, capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     assert main(["show", "--dir", str(folder / "memory"), "--json"]) == 0
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
-def test_what_was_answered_outlives_the_process(
+def test_answered_requests_survive_the_death_of_the_process(
     spawn: Start, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     process, client = spawn(
         *("--reader-study", "rs", "--socket", "ct-image=Image", "--socket", "age-float=Float"),
         *("--import-delay", "inf"),
     )
-    gone, stays = client.upload(), client.open_upload("b.mha")
-    part = client.put(stays, b"half")
+    completed, incomplete = client.upload(), client.open_upload("b.mha")
+    part = client.put(incomplete, b"half")
     item = client.create(title="t")
     client.fill(
         item,
-        {"interface": "ct-image", "user_uploads": [gone]},
+        {"interface": "ct-image", "user_uploads": [completed]},
         {"interface": "age-float", "value": 1.5},
     )
     sandbox = client.get("gcapi/").json()["sandbox_id"]
@@ -84,29 +84,29 @@ def test_what_was_answered_outlives_the_process(
 
     assert again.get("gcapi/").json()["sandbox_id"] == sandbox
     assert again.running.token == client.running.token
-    settle(tmp_path)
-    shown = show(tmp_path, capsys)
+    wait_for_imports(tmp_path)
+    shown = show_items(tmp_path, capsys)
     assert [(row["kind"], row["slug"], row["title"]) for row in shown] == [
         ("reader-study", "rs", "t")
     ]
     assert shown[0]["values"]["age-float"] == {"value": 1.5}
     assert shown[0]["values"]["ct-image"]["files"][0]["size"] == len(mha())
-    parts = again.step(stays, "list-parts").json()["parts"]
+    parts = again.step(incomplete, "list-parts").json()["parts"]
     assert parts[0]["ETag"] == part["ETag"]
-    assert again.complete(stays, part).is_success
+    assert again.complete(incomplete, part).is_success
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_it_stops_when_asked(spawn: Start, how: signal.Signals) -> None:
+@pytest.mark.parametrize("stop_signal", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_it_with_exit_code_0(spawn: Start, stop_signal: signal.Signals) -> None:
     process, client = spawn("--reader-study", "rs")
     assert client.get("gcapi/").is_success
 
-    process.send_signal(how)
+    process.send_signal(stop_signal)
 
     assert process.wait(10) == 0
 
 
-def test_one_folder_holds_one_sandbox_at_a_time(
+def test_a_second_sandbox_on_the_same_folder_is_refused(
     spawn: Start, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     spawn()
@@ -125,7 +125,7 @@ def test_show_and_delete_work_while_it_runs(
     client.fill(item, {"interface": "age", "value": 2})
     pk = item.split("/")[-2]
 
-    assert show(tmp_path, capsys) == [
+    assert show_items(tmp_path, capsys) == [
         {
             "kind": "reader-study",
             "slug": "rs",
@@ -141,18 +141,18 @@ def test_show_and_delete_work_while_it_runs(
     assert main(["delete", "--dir", str(tmp_path / "memory"), pk]) == 0
 
     assert client.get(item).status_code == 404
-    assert show(tmp_path, capsys) == []
+    assert show_items(tmp_path, capsys) == []
     with pytest.raises(SystemExit) as ended:
         main(["delete", "--dir", str(tmp_path / "memory"), pk])
     assert ended.value.code == 2
 
 
-def test_show_tells_what_was_inside_after_unpacking(
-    begin: Callable[..., Client], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_show_lists_the_files_inside_a_zip(
+    start_sandbox: Callable[..., Client], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from tests.sandbox.helpers import zipped
 
-    client = begin()
+    client = start_sandbox()
     item = client.create()
     content = {"a/x.mhd": b"NDims = 2\nDimSize = 1 1\nElementType = MET_UCHAR\n"
                b"ElementDataFile = x.raw\n", "a/x.raw": b"1"}  # fmt: skip
@@ -161,9 +161,9 @@ def test_show_tells_what_was_inside_after_unpacking(
         {"interface": "ct-image", "user_uploads": [client.upload("x.zip", zipped(content))]},
         {"interface": "report-pdf", "user_upload": client.upload("r s.pdf", b"")},
     )
-    settle(tmp_path)
+    wait_for_imports(tmp_path)
 
-    values = show(tmp_path, capsys)[0]["values"]
+    values = show_items(tmp_path, capsys)[0]["values"]
 
     empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     assert [file["name"] for file in values["ct-image"]["files"]] == ["a/x.mhd", "a/x.raw"]
@@ -185,7 +185,7 @@ def test_show_tells_what_was_inside_after_unpacking(
         (["--hook", "nowhere:nothing"], "cannot use the hook"),
     ],
 )
-def test_what_cannot_be_meant_is_said_in_one_line(
+def test_an_invalid_option_is_refused_in_one_line(
     arguments: list[str], words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([*arguments, "--dir", str(tmp_path / "memory")]) == 2
@@ -214,7 +214,7 @@ def test_usage_errors_exit_with_2(arguments: list[str], capsys: pytest.CaptureFi
     assert "Traceback" not in capsys.readouterr().err
 
 
-def test_a_taken_port_is_said_in_one_line(
+def test_a_port_in_use_is_refused_in_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with socket.socket() as taken:
@@ -229,7 +229,7 @@ def test_a_taken_port_is_said_in_one_line(
     assert error.count("\n") == 1
 
 
-def test_a_folder_that_cannot_be_used_is_said_in_one_line(
+def test_an_unusable_folder_is_refused_in_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").write_text("")
@@ -258,7 +258,7 @@ def test_each_help_text_has_an_example(
     assert "--hook" not in text
 
 
-def test_the_port_and_limits_are_those_given(spawn: Start) -> None:
+def test_the_given_port_and_limits_are_used(spawn: Start) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -270,10 +270,12 @@ def test_the_port_and_limits_are_those_given(spawn: Start) -> None:
     assert client.post("uploads/", json={"filename": "a"}).status_code == 400
 
 
-def test_tls_with_a_throw_away_authority(begin: Callable[..., Client], tmp_path: Path) -> None:
+def test_only_clients_that_trust_the_authority_can_connect(
+    start_sandbox: Callable[..., Client], tmp_path: Path
+) -> None:
     import ssl
 
-    running = begin(tls=True).running
+    running = start_sandbox(tls=True).running
     assert running.ca is not None
     trusting = ssl.create_default_context(cafile=str(running.ca))
 
@@ -284,23 +286,23 @@ def test_tls_with_a_throw_away_authority(begin: Callable[..., Client], tmp_path:
         client.get(f"{running.url}gcapi/")
 
 
-def test_the_authority_stays_the_same_between_starts(tmp_path: Path) -> None:
+def test_the_authority_is_kept_between_starts(tmp_path: Path) -> None:
     from manifest_uploader.sandbox import SandboxOptions, start
 
-    seen = []
+    certificates = []
     for _ in range(2):
         with start(SandboxOptions(dir=tmp_path, tls=True)) as running:
             assert running.ca is not None
-            seen.append(running.ca.read_bytes())
+            certificates.append(running.ca.read_bytes())
 
-    assert seen[0] == seen[1]
+    assert certificates[0] == certificates[1]
 
 
-def test_an_image_can_be_deleted(begin: Callable[..., Client], tmp_path: Path) -> None:
-    client = begin()
+def test_an_image_can_be_deleted(start_sandbox: Callable[..., Client], tmp_path: Path) -> None:
+    client = start_sandbox()
     item = client.create()
     client.fill(item, {"interface": "ct-image", "user_uploads": [client.upload()]})
-    settle(tmp_path)
+    wait_for_imports(tmp_path)
     image = client.values(item)["ct-image"]["image"]
 
     assert main(["delete", "--dir", str(tmp_path / "memory"), image.split("/")[-2]]) == 0
@@ -310,13 +312,13 @@ def test_an_image_can_be_deleted(begin: Callable[..., Client], tmp_path: Path) -
 
 
 def test_a_bug_of_the_sandbox_is_a_500_page_and_one_line(
-    begin: Callable[..., Client],
+    start_sandbox: Callable[..., Client],
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     from manifest_uploader.sandbox import uploads
 
-    client = begin()
+    client = start_sandbox()
     monkeypatch.setattr(uploads, "clean_up", lambda *_: 1 / 0)
 
     assert client.get("gcapi/").status_code == 500
@@ -324,8 +326,10 @@ def test_a_bug_of_the_sandbox_is_a_500_page_and_one_line(
     assert "Traceback" not in caplog.text
 
 
-def test_tokens_are_nobody_elses_business(begin: Callable[..., Client], tmp_path: Path) -> None:
-    running = begin().running
+def test_tokens_are_not_shown_and_other_users_cannot_read_them(
+    start_sandbox: Callable[..., Client], tmp_path: Path
+) -> None:
+    running = start_sandbox().running
 
     assert len(running.token) == len(running.token_without_rights) == 64
     assert running.token not in repr(running)
@@ -334,12 +338,12 @@ def test_tokens_are_nobody_elses_business(begin: Callable[..., Client], tmp_path
         assert mode & 0o077 == 0
 
 
-def test_bytes_without_a_row_are_swept_at_the_next_start(
-    begin: Callable[..., Client], tmp_path: Path
+def test_bytes_without_an_upload_row_are_removed_at_the_next_start(
+    start_sandbox: Callable[..., Client], tmp_path: Path
 ) -> None:
     stray = tmp_path / "memory" / "parts" / "stray"
     stray.mkdir(parents=True)
 
-    begin()
+    start_sandbox()
 
     wait_for(lambda: not stray.exists())

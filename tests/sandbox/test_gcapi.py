@@ -1,4 +1,4 @@
-"""The official client, in an environment of its own, works with the sandbox."""
+"""The official client works with the sandbox."""
 
 from __future__ import annotations
 
@@ -12,21 +12,24 @@ import pytest
 
 from manifest_uploader.sandbox import main
 from tests.others import GCAPI, python_with
-from tests.sandbox.helpers import Client, settle
+from tests.sandbox.helpers import Client, wait_for_imports
 
 SCRIPT = Path(__file__).with_name("gcapi_script.py")
 
 
 @pytest.fixture(scope="session")
 def python() -> Path:
-    """Return the Python of an environment with the official client."""
+    """Return the Python interpreter of an environment with the official client."""
     return python_with(GCAPI)
 
 
-def test_cases_of_the_official_client_arrive(
-    python: Path, begin: Callable[..., Client], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_cases_of_the_official_client_are_stored(
+    python: Path,
+    start_sandbox: Callable[..., Client],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    running = begin(tls=True).running
+    running = start_sandbox(tls=True).running
     (tmp_path / "a.mhd").write_text(
         "NDims = 2\nDimSize = 2 2\nElementType = MET_UCHAR\nElementDataFile = a.raw\n"
     )
@@ -46,7 +49,7 @@ def test_cases_of_the_official_client_arrive(
     assert ended.returncode == 0, ended.stderr
     told = json.loads(ended.stdout)
     assert (told["order"], told["s"]) == (4, ["rs", "rs2"])
-    settle(tmp_path)
+    wait_for_imports(tmp_path)
     assert main(["show", "--json", "--dir", str(tmp_path / "memory")]) == 0
     shown = {row["pk"]: row for row in map(json.loads, capsys.readouterr().out.splitlines())}
     item = shown[told["item"]]

@@ -1,4 +1,4 @@
-"""Imports: two tasks for images, one for files, and everything that can fail in them."""
+"""Imports of images and files, and everything that can fail in them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
-from tests.sandbox.helpers import Client, mha, settle, wait_for, zipped
+from tests.sandbox.helpers import Client, mha, wait_for, wait_for_imports, zipped
 
 FOREVER = float("inf")
 
@@ -68,7 +68,7 @@ def png() -> bytes:
 
 
 def tiff() -> bytes:
-    """Return the beginning of a TIFF of 3 x 4."""
+    """Return the start of a TIFF of 3 x 4 pixels."""
     entries = [struct.pack("<HHII", tag, 4, 1, value) for tag, value in ((256, 3), (257, 4))]
     return b"II*\0" + struct.pack("<IH", 8, 2) + b"".join(entries) + bytes(4)
 
@@ -77,12 +77,12 @@ def mhd(data: str = "a.raw") -> bytes:
     return f"NDims = 2\nDimSize = 2 2\nElementType = MET_UCHAR\nElementDataFile = {data}\n".encode()
 
 
-def packed(values: bytes) -> bytes:
+def compressed_mha(values: bytes) -> bytes:
     return mha(zlib.compress(values), extra="CompressedData = True\n")
 
 
-class Case:
-    """One item whose socket is given some files, and what came of it."""
+class ImportedItem:
+    """An item, one of whose sockets is filled with files."""
 
     def __init__(self, client: Client, folder: Path, socket: str = "ct-image") -> None:
         self.client = client
@@ -91,12 +91,12 @@ class Case:
         self.item = client.create()
         self.uploads: list[str] = []
 
-    def give_all(self, files: dict[str, bytes]) -> Case:
+    def fill_and_wait(self, files: dict[str, bytes]) -> ImportedItem:
         self.uploads = [self.client.upload(name, content) for name, content in files.items()]
         value = {"interface": self.socket, "user_uploads": self.uploads}
         answer = self.client.fill(self.item, value)
         assert answer.status_code == 200, answer.text
-        settle(self.folder)
+        wait_for_imports(self.folder)
         return self
 
     @property
@@ -114,7 +114,7 @@ class Case:
     ("files", "name", "size"),
     [
         ({"a.mha": mha()}, "a.mha", (4, 4, 2)),
-        ({"packed.mha": packed(bytes(32))}, "packed.mha", (4, 4, 2)),
+        ({"packed.mha": compressed_mha(bytes(32))}, "packed.mha", (4, 4, 2)),
         ({"a.mhd": mhd(), "a.raw": bytes(4)}, "a.mhd", (2, 2, None)),
         ({"a.mhd": mhd("a.zraw"), "a.zraw": bytes(4)}, "a.mhd", (2, 2, None)),
         ({"a.nii": nifti()}, "a.nii", (2, 2, 2)),
@@ -135,7 +135,7 @@ class Case:
 def test_readable_files_make_one_image(
     client: Client, tmp_path: Path, files: dict[str, bytes], name: str, size: tuple[int, ...]
 ) -> None:
-    image = Case(client, tmp_path).give_all(files).image
+    image = ImportedItem(client, tmp_path).fill_and_wait(files).image
 
     assert image is not None
     assert (image["name"], (image["width"], image["height"], image["depth"])) == (name, size)
@@ -147,7 +147,7 @@ def test_readable_files_make_one_image(
         ({"a.mha": b"nothing"}, "1 file could not be imported."),
         ({"a.mha": b""}, "1 file could not be imported."),
         ({"a.mha": mha(bytes(31))}, "1 file could not be imported."),
-        ({"a.mha": packed(bytes(31))}, "1 file could not be imported."),
+        ({"a.mha": compressed_mha(bytes(31))}, "1 file could not be imported."),
         ({"a.mha": mha(b"xx", extra="CompressedData = True\n")}, "1 file could not be imported."),
         ({"a.mhd": mhd()}, "1 file could not be imported."),
         ({"a.nii": nifti(bytes(7))}, "1 file could not be imported."),
@@ -168,13 +168,13 @@ def test_readable_files_make_one_image(
         ),
     ],
 )
-def test_words_for_files_that_do_not_make_one_image(
+def test_files_that_do_not_make_one_image_fail_with_the_platforms_message(
     client: Client, tmp_path: Path, files: dict[str, bytes], words: str
 ) -> None:
-    case = Case(client, tmp_path).give_all(files)
+    imported = ImportedItem(client, tmp_path).fill_and_wait(files)
 
-    assert case.image is None
-    assert case.words == words
+    assert imported.image is None
+    assert imported.words == words
 
 
 SEGMENTS = (
@@ -192,7 +192,7 @@ INVALID = (
     ("files", "words"),
     [
         ({"a.mha": mha(bytes([0, 1] * 16))}, ""),
-        ({"a.mha": packed(bytes([0, 1] * 16))}, ""),
+        ({"a.mha": compressed_mha(bytes([0, 1] * 16))}, ""),
         ({"a.mha": mha(bytes([0, 7] * 16))}, INVALID),
         ({"a.mha": mha(b"\x00\x00\x00\x07" * 16, kind="MET_SHORT", size="4 4 2",
                        extra="BinaryDataByteOrderMSB = True\n")}, INVALID),
@@ -205,13 +205,13 @@ INVALID = (
         ({"a.tif": tiff()}, SEGMENTS),
     ],
 )  # fmt: skip
-def test_segmentations_may_hold_only_their_sockets_values(
+def test_a_segmentation_may_contain_only_its_sockets_voxel_values(
     client: Client, tmp_path: Path, files: dict[str, bytes], words: str
 ) -> None:
-    case = Case(client, tmp_path, "lesion-seg").give_all(files)
+    imported = ImportedItem(client, tmp_path, "lesion-seg").fill_and_wait(files)
 
-    assert (case.image is None) == bool(words)
-    assert case.words == words
+    assert (imported.image is None) == bool(words)
+    assert imported.words == words
     session = client.sessions()[-1]
     assert session["status"] == ("Failed" if words else "Succeeded")
     assert session["user_uploads"] == []
@@ -220,25 +220,25 @@ def test_segmentations_may_hold_only_their_sockets_values(
 def test_a_failed_first_task_keeps_the_rows_and_the_old_value(
     client: Client, tmp_path: Path
 ) -> None:
-    case = Case(client, tmp_path).give_all({"a.mha": mha()})
-    old = case.image
+    imported = ImportedItem(client, tmp_path).fill_and_wait({"a.mha": mha()})
+    old = imported.image
 
-    case.give_all({"a.mha": b"nothing"})
+    imported.fill_and_wait({"a.mha": b"nothing"})
 
-    assert case.image == old
-    row = client.get(case.uploads[0])
+    assert imported.image == old
+    row = client.get(imported.uploads[0])
     assert (row.status_code, row.json()["status"]) == (200, "Completed")
     session = client.sessions()[-1]
     assert session["status"] == "Failed"
-    assert session["uploads"] == case.uploads
+    assert session["uploads"] == imported.uploads
     assert session["user_uploads"] == [row.json()["pk"]]
     assert session["error_message"].startswith("Image validation for socket Ct Image failed")
 
 
-def test_between_the_two_tasks_the_row_is_gone_and_the_value_not_there(
-    begin: Callable[..., Client],
+def test_between_the_two_tasks_there_is_neither_a_row_nor_a_value(
+    start_sandbox: Callable[..., Client],
 ) -> None:
-    client = begin(import_delay_s=0.4)
+    client = start_sandbox(import_delay_s=0.4)
     item, upload = client.create(), client.upload()
     client.fill(item, {"interface": "ct-image", "user_uploads": [upload]})
     assert client.sessions()[0]["status"] == "Queued"
@@ -251,37 +251,37 @@ def test_between_the_two_tasks_the_row_is_gone_and_the_value_not_there(
     wait_for(lambda: client.values(item))
 
 
-def test_of_several_items_with_one_upload_one_gets_it(
-    begin: Callable[..., Client], tmp_path: Path
+def test_only_one_of_several_items_gets_a_shared_upload(
+    start_sandbox: Callable[..., Client], tmp_path: Path
 ) -> None:
-    client = begin(import_delay_s=0.2)
+    client = start_sandbox(import_delay_s=0.2)
     upload, items = client.upload(), [client.create() for _ in range(8)]
     for item in items:
         client.fill(item, {"interface": "ct-image", "user_uploads": [upload]})
-    settle(tmp_path)
+    wait_for_imports(tmp_path)
 
     assert sorted(len(client.values(item)) for item in items) == [0] * 7 + [1]
     messages = sorted(session["error_message"] for session in client.sessions())
     assert messages == ["", *["Image validation for socket Ct Image failed with error: ."] * 7]
 
 
-def test_an_upload_named_again_after_its_import_does_not_exist(
-    client: Client, tmp_path: Path
-) -> None:
-    case = Case(client, tmp_path).give_all({"a.mha": mha()})
+def test_an_upload_does_not_exist_after_its_import(client: Client, tmp_path: Path) -> None:
+    imported = ImportedItem(client, tmp_path).fill_and_wait({"a.mha": mha()})
 
-    again = client.fill(case.item, {"interface": "ct-image", "user_uploads": case.uploads})
+    again = client.fill(imported.item, {"interface": "ct-image", "user_uploads": imported.uploads})
 
     words = "Invalid hyperlink - Object does not exist."
     assert again.json() == {"values": [{"user_uploads": [words]}]}
 
 
-def test_two_uploads_of_one_name_and_one_upload_named_twice(client: Client, tmp_path: Path) -> None:
+def test_two_uploads_of_the_same_name_fail_but_a_repeated_upload_does_not(
+    client: Client, tmp_path: Path
+) -> None:
     same = [client.upload("a.mha"), client.upload("a.mha")]
     item = client.create()
     client.fill(item, {"interface": "ct-image", "user_uploads": same})
     client.fill(item, {"interface": "mr-image", "user_uploads": [client.upload()] * 2})
-    settle(tmp_path)
+    wait_for_imports(tmp_path)
 
     messages = {session["error_message"].partition("error: ")[2] for session in client.sessions()}
     assert messages == {
@@ -291,35 +291,35 @@ def test_two_uploads_of_one_name_and_one_upload_named_twice(client: Client, tmp_
     assert list(client.values(item)) == ["mr-image"]
 
 
-def test_what_lies_unreadable_beside_an_image_is_consumed(client: Client, tmp_path: Path) -> None:
-    case = Case(client, tmp_path).give_all({"a.mha": mha(), "notes.txt": b"x"})
+def test_unreadable_files_beside_an_image_are_consumed(client: Client, tmp_path: Path) -> None:
+    imported = ImportedItem(client, tmp_path).fill_and_wait({"a.mha": mha(), "notes.txt": b"x"})
 
-    assert case.image is not None
-    assert {client.get(upload).status_code for upload in case.uploads} == {404}
+    assert imported.image is not None
+    assert {client.get(upload).status_code for upload in imported.uploads} == {404}
 
 
 @pytest.mark.parametrize("name", ["a.mha", ".."])
-def test_an_upload_that_is_not_complete_or_named_badly_fails(
+def test_an_incomplete_or_badly_named_upload_fails(
     client: Client, tmp_path: Path, name: str
 ) -> None:
     item = client.create()
     upload = client.open_upload()["api_url"] if name == "a.mha" else client.upload(name)
     client.fill(item, {"interface": "ct-image", "user_uploads": [upload]})
-    settle(tmp_path)
+    wait_for_imports(tmp_path)
 
     assert client.sessions()[0]["error_message"].endswith("error: An unexpected error occurred.")
     assert client.get(upload).status_code == 200
 
 
-def test_an_item_answered_meanwhile_gets_no_image(
-    begin: Callable[..., Client], tmp_path: Path
+def test_an_item_that_is_answered_meanwhile_gets_no_image(
+    start_sandbox: Callable[..., Client], tmp_path: Path
 ) -> None:
-    client = begin(import_delay_s=0.1)
+    client = start_sandbox(import_delay_s=0.1)
     item, upload = client.create(), client.upload()
     client.fill(item, {"interface": "ct-image", "user_uploads": [upload]})
     answer = {"display_set": client.running.url + item, "question": "q", "answer": 1}
     assert client.post("reader-studies/answers/", json=answer).is_success
-    settle(tmp_path)
+    wait_for_imports(tmp_path)
 
     assert client.values(item) == {}
     assert (client.sessions()[0]["status"], client.sessions()[0]["uploads"]) == ("Failed", [])
@@ -339,12 +339,12 @@ def test_an_item_answered_meanwhile_gets_no_image(
         ("points-file", b"{}", False),
     ],
 )
-def test_files_are_taken_or_left_without_a_word(
+def test_files_are_imported_or_ignored_without_a_message(
     client: Client, tmp_path: Path, socket: str, content: bytes, *, taken: bool
 ) -> None:
     item, upload = client.create(), client.upload("a.bin", content)
     assert client.fill(item, {"interface": socket, "user_upload": upload}).status_code == 200
-    settle(tmp_path)
+    wait_for_imports(tmp_path)
 
     assert (socket in client.values(item)) == taken
     assert client.get(upload).status_code == (404 if taken else 200)
@@ -352,29 +352,29 @@ def test_files_are_taken_or_left_without_a_word(
     assert client.get("notifications/").json()["results"] == ([] if taken else [{"read": False}])
 
 
-def test_of_two_files_for_one_socket_one_stays(
-    begin: Callable[..., Client], tmp_path: Path
+def test_a_second_file_for_a_socket_replaces_the_first(
+    start_sandbox: Callable[..., Client], tmp_path: Path
 ) -> None:
-    client = begin(import_delay_s=0.05)
+    client = start_sandbox(import_delay_s=0.05)
     item = client.create()
     for name in ("a.pdf", "b.pdf"):
         client.fill(item, {"interface": "report-pdf", "user_upload": client.upload(name, b"x")})
-    settle(tmp_path)
+    wait_for_imports(tmp_path)
 
     assert len(client.values(item)) == 1
 
 
-def test_a_dicom_set_comes_to_nothing(client: Client, tmp_path: Path) -> None:
+def test_a_dicom_image_set_is_accepted_but_not_imported(client: Client, tmp_path: Path) -> None:
     item, upload = client.create(), client.upload("1.dcm", dicom("1"))
     value = {"interface": "dicom-set", "user_uploads": [upload], "image_name": "n"}
     assert client.fill(item, value).status_code == 200
-    settle(tmp_path)
+    wait_for_imports(tmp_path)
 
     assert (client.values(item), client.sessions()) == ({}, [])
 
 
-def test_an_infinite_delay_imports_nothing(begin: Callable[..., Client]) -> None:
-    client = begin(import_delay_s=FOREVER)
+def test_nothing_is_imported_with_an_infinite_delay(start_sandbox: Callable[..., Client]) -> None:
+    client = start_sandbox(import_delay_s=FOREVER)
     item, upload = client.create(), client.upload()
 
     client.fill(item, {"interface": "ct-image", "user_uploads": [upload]})
@@ -383,31 +383,31 @@ def test_an_infinite_delay_imports_nothing(begin: Callable[..., Client]) -> None
     assert client.values(item) == {}
 
 
-def test_an_old_client_can_import_an_image_of_no_item(client: Client, tmp_path: Path) -> None:
+def test_an_old_client_can_import_an_image_without_an_item(client: Client, tmp_path: Path) -> None:
     answer = client.post("cases/upload-sessions/", json={"uploads": [client.upload()]})
-    settle(tmp_path)
+    wait_for_imports(tmp_path)
 
     assert (answer.status_code, answer.json()["status"]) == (201, "Queued")
     session = client.get(answer.json()["api_url"]).json()
     assert (session["status"], len(session["image_set"])) == ("Succeeded", 1)
 
 
-def test_a_stored_name_is_a_valid_filename(client: Client, tmp_path: Path) -> None:
+def test_a_stored_file_has_a_valid_name(client: Client, tmp_path: Path) -> None:
     item = client.create()
     upload = client.upload("sp ace & (1) é.pdf", b"x")
     client.fill(item, {"interface": "report-pdf", "user_upload": upload})
-    settle(tmp_path)
+    wait_for_imports(tmp_path)
 
     address = client.values(item)["report-pdf"]["file"]
 
     assert httpx.URL(address).path.endswith("/sp_ace__1_é.pdf")
 
 
-def test_a_large_segmentation_is_read_quickly(client: Client, tmp_path: Path) -> None:
+def test_the_voxel_values_of_a_large_segmentation_are_read(client: Client, tmp_path: Path) -> None:
     voxels = (b"\x00\x00" * 1000 + b"\x01\x00" * 24) * 16 * 40
     content = mha(voxels, kind="MET_USHORT", size="128 128 40")
 
-    case = Case(client, tmp_path, "lesion-seg").give_all({"a.mha": content})
+    imported = ImportedItem(client, tmp_path, "lesion-seg").fill_and_wait({"a.mha": content})
 
-    assert case.image is not None
-    assert case.image["segments"] == [0, 1]
+    assert imported.image is not None
+    assert imported.image["segments"] == [0, 1]

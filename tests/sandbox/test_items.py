@@ -1,4 +1,4 @@
-"""Items: titles, places, lists, and the values that are there at once."""
+"""Items: titles, orders, lists, and values that need no import."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_concurrent_fills_of_one_socket_leave_one_value(client: Client) -> None:
     assert len(client.values(item)) == 1
 
 
-def test_title_order_and_values_in_one_fill(client: Client) -> None:
+def test_one_fill_can_set_title_order_and_values(client: Client) -> None:
     item = client.create(title="uploading-0123456789ab")
     values = [{"interface": "age-float", "value": 1.5}]
 
@@ -62,7 +62,7 @@ def test_a_refused_fill_changes_nothing(client: Client) -> None:
 
 
 @pytest.mark.parametrize("empty", ["", [], {}])
-def test_an_empty_value_given_again_is_removed(client: Client, empty: Any) -> None:
+def test_a_repeated_empty_value_is_removed(client: Client, empty: Any) -> None:
     item = client.create()
     held = []
     for _ in range(3):
@@ -73,7 +73,7 @@ def test_an_empty_value_given_again_is_removed(client: Client, empty: Any) -> No
 
 
 @pytest.mark.parametrize(("old", "new"), [(False, 0), (True, 1), (0, False), ([1], [True])])
-def test_what_python_calls_equal_is_not_applied(client: Client, old: Any, new: Any) -> None:
+def test_a_value_that_python_calls_equal_is_not_applied(client: Client, old: Any, new: Any) -> None:
     item = client.create()
     client.fill(item, {"interface": "any-value", "value": old})
 
@@ -83,7 +83,7 @@ def test_what_python_calls_equal_is_not_applied(client: Client, old: Any, new: A
     assert json.dumps(client.values(item)["any-value"]["value"]) == json.dumps(old)
 
 
-def test_another_value_has_another_number_and_an_equal_one_the_same(client: Client) -> None:
+def test_only_a_different_value_gets_a_new_pk(client: Client) -> None:
     item = client.create()
     numbers = []
     for value in (1.5, 1.5, 2.5):
@@ -93,7 +93,7 @@ def test_another_value_has_another_number_and_an_equal_one_the_same(client: Clie
     assert numbers[0] == numbers[1] < numbers[2]
 
 
-def test_numbers_come_back_without_a_needless_fraction(client: Client) -> None:
+def test_whole_numbers_are_returned_as_integers(client: Client) -> None:
     item = client.create()
     client.fill(item, {"interface": "any-value", "value": [1.0, 1e308, 0.5, -0.0]})
 
@@ -101,7 +101,7 @@ def test_numbers_come_back_without_a_needless_fraction(client: Client) -> None:
 
 
 @pytest.mark.parametrize("value", ["a\x00b", "\ud800", {"a\x00": 1}])
-def test_what_the_database_cannot_keep_is_a_500_page(client: Client, value: Any) -> None:
+def test_a_value_that_the_database_cannot_store_gets_a_500_page(client: Client, value: Any) -> None:
     item = client.create()
     body = json.dumps({"values": [{"interface": "any-value", "value": value}]})
 
@@ -111,7 +111,7 @@ def test_what_the_database_cannot_keep_is_a_500_page(client: Client, value: Any)
     assert client.values(item) == {}
 
 
-def test_a_backslash_before_u0000_is_no_nul(client: Client) -> None:
+def test_an_escaped_backslash_before_u0000_is_not_a_nul(client: Client) -> None:
     item = client.create()
 
     assert client.fill(item, {"interface": "any-value", "value": "\\u0000"}).status_code == 200
@@ -136,7 +136,9 @@ def test_a_backslash_before_u0000_is_no_nul(client: Client) -> None:
         ({"value": 1}, "An interface must be specified"),
     ],
 )
-def test_words_for_sources_that_do_not_fit(client: Client, value: Any, errors: str) -> None:
+def test_a_source_that_does_not_fit_its_socket_is_refused(
+    client: Client, value: Any, errors: str
+) -> None:
     answer = client.fill(client.create(), value)
 
     assert answer.status_code == 400
@@ -153,7 +155,7 @@ def test_only_one_source_may_be_given(client: Client) -> None:
     assert answer.json() == {"values": [{"non_field_errors": [words]}]}
 
 
-def test_only_the_path_of_a_link_counts(client: Client) -> None:
+def test_the_scheme_and_host_of_a_link_are_ignored(client: Client) -> None:
     upload = client.upload().replace(client.running.url, "https://elsewhere.example/api/v1/")
 
     answer = client.fill(client.create(), {"interface": "ct-image", "user_uploads": [upload]})
@@ -161,9 +163,9 @@ def test_only_the_path_of_a_link_counts(client: Client) -> None:
     assert answer.status_code == 200
 
 
-def test_a_made_up_image_can_be_referred_to(begin: Callable[..., Client]) -> None:
+def test_a_made_up_image_can_be_referred_to(start_sandbox: Callable[..., Client]) -> None:
     pk = "6cae04d9-f29e-43bf-8b4f-414a1712c245"
-    client = begin(images=(pk,))
+    client = start_sandbox(images=(pk,))
     item = client.create()
     address = f"{client.running.url}cases/images/{pk}/"
 
@@ -175,7 +177,7 @@ def test_a_made_up_image_can_be_referred_to(begin: Callable[..., Client]) -> Non
     assert client.get(address).json()["pk"] == pk
 
 
-def test_put_removes_the_sockets_it_does_not_name(client: Client) -> None:
+def test_put_removes_the_values_of_other_sockets(client: Client) -> None:
     item = client.create()
     values: list[dict[str, Any]] = [
         {"interface": "age-float", "value": 1},
@@ -188,7 +190,7 @@ def test_put_removes_the_sockets_it_does_not_name(client: Client) -> None:
     assert list(client.values(item)) == ["age-float"]
 
 
-def test_an_order_as_high_as_can_be_breaks_later_automatic_orders(client: Client) -> None:
+def test_after_the_highest_order_automatic_orders_fail(client: Client) -> None:
     client.create(order=2147483647)
 
     answer = client.post(SETS, json={"reader_study": "rs"})
@@ -197,14 +199,14 @@ def test_an_order_as_high_as_can_be_breaks_later_automatic_orders(client: Client
     assert client.get(SETS).json()["count"] == 1
 
 
-def test_order_zero_is_a_new_automatic_order(client: Client) -> None:
+def test_order_zero_asks_for_a_new_automatic_order(client: Client) -> None:
     item = client.create()
     client.create(order=90)
 
     assert client.patch(item, json={"order": 0}).json()["order"] == 100
 
 
-def test_an_item_moves_to_another_study(client: Client) -> None:
+def test_an_item_can_move_to_another_study(client: Client) -> None:
     item = client.create(title="t")
 
     assert client.patch(item, json={"reader_study": "rs2"}).json()["reader_study"] == "rs2"
@@ -225,7 +227,7 @@ def test_an_answered_item_cannot_be_changed(client: Client) -> None:
     assert (refused.status_code, refused.json()) == (400, [words])
 
 
-def test_items_come_by_order_and_then_by_age(client: Client) -> None:
+def test_items_are_sorted_by_order_and_then_by_age(client: Client) -> None:
     titles = {"c": 20, "a": 5, "d": 20, "b": 10}
     for title, order in titles.items():
         client.create(title=title, order=order)
@@ -239,8 +241,8 @@ def test_items_come_by_order_and_then_by_age(client: Client) -> None:
     assert client.get(f"{SETS}?limit=1&offset=2").json()["results"][0]["title"] == "c"
 
 
-def test_the_title_can_be_left_out_of_answers(begin: Callable[..., Client]) -> None:
-    client = begin(title_in_answers=False)
+def test_the_title_can_be_left_out_of_answers(start_sandbox: Callable[..., Client]) -> None:
+    client = start_sandbox(title_in_answers=False)
     item = client.create(title="A & B <b>c")
 
     shown = client.get(item).json()
@@ -249,7 +251,7 @@ def test_the_title_can_be_left_out_of_answers(begin: Callable[..., Client]) -> N
     assert shown["title_safe"] == "A &amp; B c"
 
 
-def test_whether_one_may_edit_can_be_asked(client: Client) -> None:
+def test_errors_about_the_study_tell_whether_the_user_may_edit(client: Client) -> None:
     body = {"reader_study": "rs", "title": "x" * 256}
     too_long = {"title": ["Ensure this field has no more than 255 characters."]}
 
@@ -260,7 +262,7 @@ def test_whether_one_may_edit_can_be_asked(client: Client) -> None:
     }
 
 
-def test_the_stranger_sees_no_target(client: Client) -> None:
+def test_the_user_without_rights_sees_no_target(client: Client) -> None:
     client.create()
     stranger = client.stranger()
 
@@ -269,14 +271,14 @@ def test_the_stranger_sees_no_target(client: Client) -> None:
     assert stranger.get("components/interfaces/").json()["count"] > 0
 
 
-def test_a_choice_out_of_its_schema_is_refused(client: Client) -> None:
+def test_a_choice_outside_its_schema_is_refused(client: Client) -> None:
     answer = client.fill(client.create(), {"interface": "choice-value", "value": "z"})
 
     words = "JSON does not fulfill schema: instance 'z' is not one of ['a', 'b', 'c']"
     assert answer.json() == {"values": [{"__all__": [words]}]}
 
 
-def test_fields_of_newer_servers_are_there(client: Client) -> None:
+def test_answers_have_the_fields_of_newer_servers(client: Client) -> None:
     item = client.create()
     shown = client.fill(item, {"interface": "age-float", "value": 1.5}).json()
 

@@ -13,7 +13,7 @@ import pytest
 
 from manifest_uploader.sandbox.show import delete_object
 from manifest_uploader.sandbox.store import Store
-from tests.sandbox.helpers import Client, mha, settle, zipped
+from tests.sandbox.helpers import Client, mha, wait_for_imports, zipped
 
 FOLDER = Path(__file__).parent / "recorded"
 FILES = sorted(FOLDER.glob("*.jsonl"))
@@ -46,7 +46,7 @@ CONTENTS = {
 
 
 class Replay:
-    """Sends recorded requests, with this sandbox's keys in place of the recorded ones."""
+    """Sends recorded requests with the recorded primary keys replaced by the sandbox's."""
 
     def __init__(self, client: Client, folder: Path) -> None:
         self.client = client
@@ -121,7 +121,7 @@ class Replay:
         }[who]
 
     def learn(self, expected: Any, answer: httpx.Response) -> None:
-        """Note which of our keys stand for the recorded ones of what was just made."""
+        """Remember which of the sandbox's keys correspond to the recorded ones in an answer."""
         if answer.status_code != 201:
             return
         own = answer.json()
@@ -135,7 +135,7 @@ class Replay:
 
 
 def differences(expected: Any, own: Any, where: str = "", *, exact: bool = True) -> list[str]:
-    """Return where our answer lacks a field, or has another type or another value."""
+    """Return where an answer lacks a field or has another type or value than expected."""
     if isinstance(expected, dict) and isinstance(own, dict):
         return list(in_fields(expected, own, where, exact=exact))
     if isinstance(expected, list) and isinstance(own, list):
@@ -160,7 +160,7 @@ def in_fields(
             yield from differences(wanted, own[key], f"{where}.{key}", exact=same)
 
 
-def compare(replay: Replay, exchange: dict[str, Any], answer: httpx.Response) -> list[str]:
+def compare_answers(replay: Replay, exchange: dict[str, Any], answer: httpx.Response) -> list[str]:
     expected = exchange["answer"]
     found = []
     if answer.status_code != expected["status"]:
@@ -189,11 +189,11 @@ def test_there_are_recordings() -> None:
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_answers_are_those_of_the_platform(
-    file: Path, begin: Callable[..., Client], tmp_path: Path
+def test_answers_equal_those_of_the_platform(
+    file: Path, start_sandbox: Callable[..., Client], tmp_path: Path
 ) -> None:
     queued = file.stem == "queued"
-    replay = Replay(begin(import_delay_s=float("inf") if queued else 0), tmp_path)
+    replay = Replay(start_sandbox(import_delay_s=float("inf") if queued else 0), tmp_path)
     found: list[str] = []
     for line in file.read_text("utf-8").splitlines():
         exchange = json.loads(line)
@@ -201,8 +201,10 @@ def test_answers_are_those_of_the_platform(
             replay.prepare(exchange)
             continue
         answer = replay.send(exchange)
-        found += [f"{exchange['title']}: {what}" for what in compare(replay, exchange, answer)]
+        found += [
+            f"{exchange['title']}: {what}" for what in compare_answers(replay, exchange, answer)
+        ]
         if not queued:
-            settle(tmp_path)
+            wait_for_imports(tmp_path)
 
     assert found == []

@@ -1,4 +1,4 @@
-"""Storage: signed addresses and parts, as AWS S3 treats them."""
+"""Storage treats signed addresses and parts as AWS S3 does."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def put(address: str, content: bytes | Iterator[bytes] = b"x", **headers: str) -
     return httpx.put(address, content=content, headers=headers, trust_env=False)
 
 
-def test_a_part_is_answered_with_its_md5(client: Client) -> None:
+def test_the_answer_to_a_part_has_its_md5(client: Client) -> None:
     row = client.open_upload()
 
     answer = put(client.sign(row), b"hello")
@@ -28,7 +28,7 @@ def test_a_part_is_answered_with_its_md5(client: Client) -> None:
     assert answer.content == b""
 
 
-def test_a_part_can_be_sent_again_and_the_later_counts(client: Client, tmp_path: Path) -> None:
+def test_a_part_can_be_sent_again_and_the_last_one_counts(client: Client, tmp_path: Path) -> None:
     row = client.open_upload()
     client.put(row, b"first")
     client.put(row, b"second")
@@ -40,7 +40,7 @@ def test_a_part_can_be_sent_again_and_the_later_counts(client: Client, tmp_path:
     assert [file.read_bytes() for file in files] == [b"second"]
 
 
-def test_only_the_parts_named_stay(client: Client, tmp_path: Path) -> None:
+def test_completing_discards_the_parts_that_are_not_listed(client: Client, tmp_path: Path) -> None:
     row = client.open_upload()
     part = client.put(row, b"one")
     client.put(row, b"two", 2)
@@ -51,7 +51,7 @@ def test_only_the_parts_named_stay(client: Client, tmp_path: Path) -> None:
     assert [file.read_bytes() for file in files] == [b"one"]
 
 
-def test_a_changed_address_is_refused(client: Client) -> None:
+def test_a_forged_address_is_refused(client: Client) -> None:
     address = client.sign(client.open_upload())
 
     for changed in (
@@ -66,7 +66,7 @@ def test_a_changed_address_is_refused(client: Client) -> None:
     assert (unsigned.status_code, "AccessDenied" in unsigned.text) == (403, True)
 
 
-def test_an_old_address_is_refused(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_expired_address_is_refused(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(storage, "LIFE_S", -1)
     address = client.sign(client.open_upload())
 
@@ -76,7 +76,7 @@ def test_an_old_address_is_refused(client: Client, monkeypatch: pytest.MonkeyPat
     assert "<Message>Request has expired</Message>" in answer.text
 
 
-def test_a_token_is_refused(client: Client) -> None:
+def test_a_request_to_storage_with_a_token_is_refused(client: Client) -> None:
     answer = put(client.sign(client.open_upload()), Authorization="Bearer x")
 
     assert answer.status_code == 400
@@ -84,7 +84,7 @@ def test_a_token_is_refused(client: Client) -> None:
 
 
 @pytest.mark.parametrize("end", ["complete", "abort"])
-def test_an_upload_that_ended_takes_no_parts(client: Client, end: str) -> None:
+def test_an_upload_that_has_ended_accepts_no_parts(client: Client, end: str) -> None:
     row = client.open_upload()
     part = client.put(row, b"hello")
     address = client.sign(row)
@@ -104,36 +104,36 @@ def test_a_body_of_unknown_length_is_refused(client: Client) -> None:
     assert (answer.status_code, "MissingContentLength" in answer.text) == (411, True)
 
 
-def test_a_connection_is_no_faster_than_it_may_be(begin: Callable[..., Client]) -> None:
-    client = begin(connection_mbit=80)
+def test_a_connection_is_no_faster_than_its_limit(start_sandbox: Callable[..., Client]) -> None:
+    client = start_sandbox(connection_mbit=80)
     address = client.sign(client.open_upload())
-    begun = time.monotonic()
+    started = time.monotonic()
 
     put(address, b"x" * 2_000_000)
 
-    assert 0.15 < time.monotonic() - begun < 2
+    assert 0.15 < time.monotonic() - started < 2
 
 
-def test_every_answer_is_late(begin: Callable[..., Client]) -> None:
-    client = begin(latency_ms=60)
+def test_the_latency_is_added_to_every_answer(start_sandbox: Callable[..., Client]) -> None:
+    client = start_sandbox(latency_ms=60)
     address = client.sign(client.open_upload())
-    begun = time.monotonic()
+    started = time.monotonic()
     assert client.get("gcapi/").is_success
     between = time.monotonic()
     assert put(address).is_success
 
-    assert between - begun > 0.055
+    assert between - started > 0.055
     assert time.monotonic() - between > 0.055
 
 
-def test_kept_bytes_can_be_fetched(begin: Callable[..., Client], tmp_path: Path) -> None:
-    from tests.sandbox.helpers import settle
+def test_kept_bytes_can_be_downloaded(start_sandbox: Callable[..., Client], tmp_path: Path) -> None:
+    from tests.sandbox.helpers import wait_for_imports
 
-    client = begin(keep_bytes=True)
+    client = start_sandbox(keep_bytes=True)
     item = client.create()
     upload = client.upload("a b.pdf", b"content")
     assert client.fill(item, {"interface": "report-pdf", "user_upload": upload}).is_success
-    settle(tmp_path)
+    wait_for_imports(tmp_path)
     address = client.values(item)["report-pdf"]["file"]
 
     sent_on = client.get(address)

@@ -1,4 +1,4 @@
-"""Uploads: limits, life, and the odd corners of completing."""
+"""Uploads: their limits, their lifetime, and the edge cases of completing them."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ TOO_MANY = {"non_field_errors": ["You have created too many uploads. Please try 
 LIMIT_REACHED = {"detail": "Upload limit reached"}
 
 
-def is_page(answer: httpx.Response, status: int) -> bool:
-    """Say whether an answer is one of the site's pages."""
+def is_html_page(answer: httpx.Response, status: int) -> bool:
+    """Return whether an answer is one of the site's HTML pages."""
     html = answer.headers["Content-Type"].startswith("text/html")
     return answer.status_code == status and html and "<html" in answer.text
 
 
-def test_one_more_upload_than_the_limit_is_allowed(begin: Callable[..., Client]) -> None:
-    client = begin(upload_limit=3)
+def test_one_more_upload_than_the_limit_is_allowed(start_sandbox: Callable[..., Client]) -> None:
+    client = start_sandbox(upload_limit=3)
 
     answers = [client.post("uploads/", json={"filename": "a"}) for _ in range(5)]
 
@@ -31,8 +31,10 @@ def test_one_more_upload_than_the_limit_is_allowed(begin: Callable[..., Client])
     assert client.stranger().post("uploads/", json={"filename": "a"}).status_code == 201
 
 
-def test_complete_and_aborted_rows_count_against_the_limit(begin: Callable[..., Client]) -> None:
-    client = begin(upload_limit=1)
+def test_complete_and_aborted_rows_count_against_the_limit(
+    start_sandbox: Callable[..., Client],
+) -> None:
+    client = start_sandbox(upload_limit=1)
     client.upload()
     assert client.step(client.open_upload(), "abort-multipart-upload").is_success
 
@@ -40,9 +42,9 @@ def test_complete_and_aborted_rows_count_against_the_limit(begin: Callable[..., 
 
 
 def test_no_address_is_signed_once_the_bytes_of_this_upload_reach_the_limit(
-    begin: Callable[..., Client],
+    start_sandbox: Callable[..., Client],
 ) -> None:
-    client = begin(size_limit=10)
+    client = start_sandbox(size_limit=10)
     row = client.open_upload()
     part = client.put(row, b"x" * 10)
 
@@ -55,17 +57,17 @@ def test_no_address_is_signed_once_the_bytes_of_this_upload_reach_the_limit(
     assert (refused.status_code, refused.json()) == (403, LIMIT_REACHED)
 
 
-def test_bytes_of_an_upload_that_is_not_complete_do_not_hinder_another(
-    begin: Callable[..., Client],
+def test_the_bytes_of_an_incomplete_upload_do_not_limit_others(
+    start_sandbox: Callable[..., Client],
 ) -> None:
-    client = begin(size_limit=10)
+    client = start_sandbox(size_limit=10)
     client.put(client.open_upload(), b"x" * 20)
 
     assert client.sign(client.open_upload())
 
 
-def test_rows_vanish_when_they_are_old(begin: Callable[..., Client]) -> None:
-    client = begin(upload_ttl_s=0.3)
+def test_old_rows_are_removed(start_sandbox: Callable[..., Client]) -> None:
+    client = start_sandbox(upload_ttl_s=0.3)
     row = client.open_upload()
     address = client.sign(row)
 
@@ -76,10 +78,12 @@ def test_rows_vanish_when_they_are_old(begin: Callable[..., Client]) -> None:
     assert (answer.status_code, "NoSuchUpload" in answer.text) == (404, True)
 
 
-def test_parts_but_the_last_need_five_mebibytes(client: Client) -> None:
+def test_parts_need_five_mebibytes_except_the_last_one(client: Client) -> None:
     row = client.open_upload()
+    small = client.put(row, b"a" * MIB, 1)
     parts = [client.put(row, b"a" * 6 * MIB, 3), client.put(row, b"b" * MIB, 7)]
 
+    assert is_html_page(client.complete(row, small, *parts), 500)
     assert client.complete(row, *parts).json()["status"] == "Completed"
 
 
@@ -104,7 +108,7 @@ def test_a_thousand_addresses_are_signed_at_once(client: Client) -> None:
         [{"ETag": '"5d41402abc4b2a76b9719d911017c592"', "PartNumber": 1}] * 2,
     ],
 )
-def test_what_storage_refuses_is_a_500_page_and_the_upload_stays_open(
+def test_parts_that_storage_refuses_get_a_500_page_and_the_upload_stays_open(
     client: Client, parts: object
 ) -> None:
     row = client.open_upload()
@@ -112,23 +116,23 @@ def test_what_storage_refuses_is_a_500_page_and_the_upload_stays_open(
 
     answer = client.step(row, "complete-multipart-upload", {"parts": parts})
 
-    assert is_page(answer, 500)
+    assert is_html_page(answer, 500)
     assert client.get(row["api_url"]).json()["status"] == "Initialized"
 
 
-def test_completing_again_is_a_500_page(client: Client) -> None:
+def test_requests_about_a_completed_upload_get_a_500_page(client: Client) -> None:
     row = client.open_upload()
     part = client.put(row, b"hello")
     assert client.complete(row, part).is_success
 
-    assert is_page(client.complete(row, part), 500)
-    assert is_page(client.step(row, "list-parts"), 500)
-    assert is_page(client.step(row, "abort-multipart-upload"), 500)
+    assert is_html_page(client.complete(row, part), 500)
+    assert is_html_page(client.step(row, "list-parts"), 500)
+    assert is_html_page(client.step(row, "abort-multipart-upload"), 500)
     refused = client.step(row, "generate-presigned-urls", {"part_numbers": [1]})
     assert (refused.status_code, refused.json()) == (403, LIMIT_REACHED)
 
 
-def test_lists_come_in_pages(client: Client) -> None:
+def test_lists_are_paginated(client: Client) -> None:
     rows = [client.open_upload()["pk"] for _ in range(5)]
 
     first = client.get("uploads/?limit=2&colour=red").json()
@@ -142,16 +146,16 @@ def test_lists_come_in_pages(client: Client) -> None:
     assert "colour=red" in first["next"]
 
 
-def test_a_body_over_16_mebibytes_meets_the_web_server(client: Client) -> None:
+def test_a_body_over_16_mebibytes_is_refused_by_the_web_server(client: Client) -> None:
     big = client.post("uploads/", json={"filename": "a", "x": "x" * 17 * MIB})
     small = client.post("uploads/", json={"filename": "a", "x": "x" * 15 * MIB})
 
-    assert is_page(big, 500)
+    assert is_html_page(big, 500)
     assert "nginx" in big.text
     assert small.status_code == 201
 
 
-def test_bodies_of_other_sorts(client: Client) -> None:
+def test_only_valid_json_objects_and_forms_are_accepted_as_bodies(client: Client) -> None:
     def send(kind: str, body: str) -> httpx.Response:
         return client.post("uploads/", content=body, headers={"Content-Type": kind})
 
@@ -171,12 +175,12 @@ def test_bodies_of_other_sorts(client: Client) -> None:
     }
 
 
-def test_an_unknown_address_is_a_404_page(client: Client) -> None:
-    assert is_page(client.get("algorithms/"), 404)
-    assert is_page(client.get("nothing/here/"), 404)
+def test_an_unknown_address_gets_a_404_page(client: Client) -> None:
+    assert is_html_page(client.get("algorithms/"), 404)
+    assert is_html_page(client.get("nothing/here/"), 404)
 
 
-def test_an_address_without_its_last_slash_leads_there(client: Client) -> None:
+def test_an_address_without_its_final_slash_is_redirected(client: Client) -> None:
     answer = client.post("uploads?a=1", json={"filename": "a"})
 
     assert answer.status_code == 301
