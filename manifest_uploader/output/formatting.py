@@ -1,0 +1,50 @@
+"""Counts, sizes, times, problems and errors as text for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from manifest_uploader.errors import UploaderError
+from manifest_uploader.manifest.problems import Problem, format_problem
+from manifest_uploader.text import Block, block, with_hint
+
+_KIB: Final = 1024
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 upload`, `3 uploads`."""
+    return f"{count} {noun}{'s' * (count != 1)}"
+
+
+def cases_words(count: int) -> str:
+    """`1 case`, `3 cases`."""
+    return counted(count, "case")
+
+
+def size_words(size: float) -> str:
+    """A size in bytes: `512 B`, `3.0 MiB`."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size < _KIB:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= _KIB
+    return f"{size:.1f} TiB"
+
+
+def time_words(seconds: float) -> str:
+    """A length of time: `1.3 s`, `59 s`, `2 min`, `2 h 30 min`."""
+    if seconds < 60:  # noqa: PLR2004
+        return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"  # noqa: PLR2004
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"  # noqa: PLR2004
+
+
+def problem_lines(problems: Iterable[Problem]) -> Block:
+    """Every problem, and how many there are."""
+    found = [format_problem(problem) for problem in problems]
+    return block(*found, f"{counted(len(found), 'problem')}; nothing was sent")
+
+
+def error_lines(error: UploaderError) -> Block:
+    """The error that ends a command, and what to do about it."""
+    return with_hint(f"uploader: {error.message}", error.hint)

@@ -1,0 +1,53 @@
+"""Lines that stay at the bottom of a terminal and are redrawn in place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from manifest_uploader.text import lines_of, printable
+
+if TYPE_CHECKING:
+    from rich.console import OverflowMethod
+
+
+class LiveArea:
+    """The lines at the bottom of a terminal; other text is printed above them."""
+
+    def __init__(self, *, stderr: bool, transient: bool = False, wrap: bool = True) -> None:
+        """`transient` removes the lines at the end; without `wrap`, long ones are cut with `…`."""
+        from rich.console import Console  # noqa: PLC0415 - 135 ms, and only terminals need it
+        from rich.live import Live  # noqa: PLC0415
+        from rich.text import Text  # noqa: PLC0415
+
+        self._console = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+        self._live = Live(
+            console=self._console, auto_refresh=False, transient=transient, redirect_stdout=False
+        )
+        self._text = Text
+        self._wrap = wrap
+
+    @property
+    def width(self) -> int:
+        """The terminal's width in characters."""
+        return self._console.width
+
+    def start(self) -> None:
+        """Show the area."""
+        self._live.start()
+
+    def stop(self) -> None:
+        """Leave the terminal to others; may be called again."""
+        self._live.stop()
+
+    def show(self, lines: Iterable[str]) -> None:
+        """Replace the lines."""
+        text = "\n".join(printable(line) for line in lines)
+        overflow: OverflowMethod | None = None if self._wrap else "ellipsis"
+        shown = self._text(text, no_wrap=not self._wrap, overflow=overflow)
+        self._live.update(shown, refresh=True)
+
+    def print(self, text: str) -> None:
+        """Print a line, or a block of lines, above the area."""
+        for line in lines_of(text):
+            self._console.print(line)

@@ -1,0 +1,283 @@
+"""What a run will do, how far it is, how it ended, and where each case stands, as text."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from itertools import islice
+from typing import Final
+
+from manifest_uploader.engine.progress import Progress
+from manifest_uploader.engine.results import CaseEnd, End, Summary
+from manifest_uploader.files.parts import part_count, part_size
+from manifest_uploader.output.formatting import cases_words, counted, size_words, time_words
+from manifest_uploader.plan.inputs import Facts
+from manifest_uploader.plan.steps import Action, CasePlan, Plan
+from manifest_uploader.platform import targets
+from manifest_uploader.platform.model import Target
+from manifest_uploader.state.causes import explained
+from manifest_uploader.state.events import Event, Failed, ImportFailed, Unsure
+from manifest_uploader.state.standing import Stand, Standing
+from manifest_uploader.text import Block, block, printable
+
+STOPPING: Final = "stopping: what is under way ends; once more stops at once"
+_CASES_EXPLAINED: Final = 20
+"""Cases whose failure a summary explains, for each way to end."""
+_CASES_NAMED: Final = 3
+"""Cases that one line names."""
+
+
+# ── failures ────────────────────────────────────────────────────────────────────────────────
+
+
+def trouble_line(event: Event) -> str | None:
+    """What went wrong with a step; None if the event tells of no trouble."""
+    match event:
+        case Failed(words=words) if words:
+            return f"{event.step}: {words}"
+        case ImportFailed():
+            return f"{event.step}: not imported: {explained(event)}"
+        case Unsure():
+            return f"{event.step}: not sure: {event.why}"
+    return None
+
+
+def failure_text(case: CaseEnd | Stand) -> str | None:
+    """Why a case failed or is unfinished; None if there is nothing to say about it."""
+    words = case.words
+    return words if isinstance(words, str) else "; ".join(words or ()) or None
+
+
+# ── before a run ────────────────────────────────────────────────────────────────────────────
+
+
+_ACTION_COUNTS: Final = {
+    Action.CREATE: "{} to make",
+    Action.CONTINUE: "{} to go on with",
+    Action.UPDATE: "{} to update",
+    Action.WAIT: "{} to wait for",
+    Action.NOTHING: "{} need{} nothing",
+}
+_LEFT_ALONE_COUNTS: Final = {
+    Standing.GONE: "{} deleted on the platform",
+    Standing.FAILED: "{} failed before and did not change",
+}
+
+
+def begin_line(plan: Plan, target: Target) -> str:
+    """What a run is about to do, in one line."""
+    counts: Counter[str] = Counter()
+    for case in plan.cases:
+        words = _ACTION_COUNTS[case.action]
+        if case.action is Action.NOTHING:
+            words = _LEFT_ALONE_COUNTS.get(case.standing, words)
+        counts[words] += 1
+    parts = [
+        words.format(counts[words], "s" * (counts[words] == 1))
+        for words in (*_ACTION_COUNTS.values(), *_LEFT_ALONE_COUNTS.values())
+        if counts[words]
+    ]
+    size = bytes_to_send(plan)
+    sent = f"; {size_words(size)} to send" if size else ""
+    noun = targets.place_noun(target.kind)
+    return f"{noun} {target.slug}: {cases_words(len(plan.cases))}: {', '.join(parts)}{sent}"
+
+
+def plan_lines(plan: Plan, facts: Facts, limit: int) -> Block:
+    """What a run would do: its cases, its requests, and the upload rows it needs."""
+    lines = [_plan_line(case) for case in plan.cases if case.action is not Action.NOTHING]
+    lines += [
+        f"{case.case}: {case.standing}: {case.words}"
+        for case in plan.cases
+        if case.action is Action.NOTHING and case.words
+    ]
+    lines += [f"note: {note}" for note in plan.notes]
+    if facts.target is not None:
+        lines.append(begin_line(plan, facts.target))
+    uploads = sum(len(case.uploads) for case in plan.cases)
+    requests = sum(request_count(case) for case in plan.cases)
+    lines.append(
+        f"{counted(uploads, 'upload')}, {size_words(bytes_to_send(plan))}, "
+        f"about {counted(requests, 'request')}; "
+        f"upload rows: {facts.rows_used} of {limit} in use, {uploads} needed "
+        "(they free themselves as imports end)"
+    )
+    return block(*lines, "nothing was sent")
+
+
+def _plan_line(case: CasePlan) -> str:
+    title = f" titled '{case.title}'" if case.title else " without a title"
+    parts = [
+        f"{upload.socket} ({upload.name}, {size_words(upload.size)})" for upload in case.uploads
+    ]
+    uploaded = {upload.socket for upload in case.uploads}
+    parts += [socket for socket in case.sockets if socket not in uploaded]
+    parts += [f"waiting for {wait.socket}" for wait in case.waits]
+    return f"{case.case}: {case.action}{title}: {', '.join(parts) or 'title or order'}"
+
+
+def bytes_to_send(plan: Plan) -> int:
+    """The size of all uploads."""
+    return sum(upload.size for case in plan.cases for upload in case.uploads)
+
+
+def request_count(case: CasePlan) -> int:
+    """About how many requests a case takes, without those that wait for its imports."""
+    per_upload = [3 + part_count(one.size, part_size(one.size)) for one in case.uploads]
+    fill = (1 + case.fill.look_first) if case.fill is not None else 0
+    return sum(per_upload) + (case.create is not None) + fill
+
+
+# ── during a run ────────────────────────────────────────────────────────────────────────────
+
+
+def live_lines(progress: Progress, width: int) -> list[str]:
+    """How far a run is, as a bar for a terminal of this width and the lines below it."""
+    cases, *more = _progress_parts(progress)
+    lines = [f"{bar(share_done(progress), width)} {cases}"]
+    if more:
+        lines.append(", ".join(more))
+    if progress.paused:
+        lines.append(pause_line(progress))
+    if progress.trouble:
+        lines.append(f"trouble: {progress.trouble}; trying again")
+    if progress.stopping:
+        lines.append(STOPPING)
+    return [printable(line) for line in lines]
+
+
+def bar(share: float, width: int) -> str:
+    """`[####----]`: a share from 0 to 1, with room for 40 characters of text beside it."""
+    cells = max(10, min(40, width - 40))
+    filled = round(cells * share)
+    return f"[{'#' * filled}{'-' * (cells - filled)}]"
+
+
+def share_done(progress: Progress) -> float:
+    """How much is done, from 0 to 1; all bytes count as much as all cases."""
+    ended = progress.ended / progress.cases if progress.cases else 1.0
+    if not progress.total_bytes:
+        return ended
+    return (ended + min(1.0, progress.traffic.bytes_sent / progress.total_bytes)) / 2
+
+
+def progress_line(progress: Progress) -> str:
+    """How far a run is, in one line."""
+    return ", ".join(_progress_parts(progress))
+
+
+def _progress_parts(progress: Progress) -> list[str]:
+    """First the cases; then what there is to say of bytes, speed, time left and imports."""
+    sent = progress.traffic.bytes_sent
+    speed = sent / progress.elapsed_s if progress.elapsed_s else 0.0
+    parts = [f"{progress.ended} of {cases_words(progress.cases)} finished"]
+    if progress.total_bytes:
+        shown = min(sent, progress.total_bytes)
+        parts.append(f"{size_words(shown)} of {size_words(progress.total_bytes)}")
+        parts.append(f"{size_words(round(speed))}/s")
+        left = (progress.total_bytes - shown) / speed if speed else 0.0
+        if left > 1:
+            parts.append(f"{time_words(left)} left")
+    if progress.waiting:
+        parts.append(f"{progress.waiting} being imported")
+    if progress.eased:
+        parts.append("slower: the platform is busy")
+    return parts
+
+
+def pause_line(progress: Progress) -> str:
+    """Why no new upload starts, and since when."""
+    if progress.paused is None:
+        return "uploads go on"
+    return (
+        f"uploads pause since {time_words(progress.paused_s)}: {progress.paused} "
+        "(what is sent is filled and imported meanwhile; it goes on by itself)"
+    )
+
+
+# ── after a run ─────────────────────────────────────────────────────────────────────────────
+
+
+_UNFINISHED: Final = {
+    End.FAILED: "failed",
+    End.UNSURE: "not sure",
+    End.WAITING: "still being imported",
+    End.PENDING: "not finished",
+}
+
+
+def summary_lines(summary: Summary) -> Block:
+    """What failed and why, what is on the platform, and what to do next."""
+    by_end: dict[End, list[CaseEnd]] = {end: [] for end in End}
+    for one in summary.ends:
+        by_end[one.end].append(one)
+    lines = [line for end, words in _UNFINISHED.items() for line in _end_lines(by_end[end], words)]
+    if summary.leftovers:
+        found = [f"{name} ({item})" for name, item in summary.leftovers]
+        noun = "an item without its title" if len(found) == 1 else "items without their titles"
+        lines.append(f"left over: {noun}, which the next run fills: {_shortened(found)}")
+    lines += [f"note: {note}" for note in summary.notes]
+    done = by_end[End.DONE]
+    total = cases_words(len(summary.ends))
+    count = f"all {total}" if len(done) == len(summary.ends) else f"{len(done)} of {total}"
+    unchanged = sum(one.unchanged for one in done)
+    detail = f" ({unchanged} needed nothing)" if unchanged else ""
+    lines.append(f"{count} done and seen on the platform{detail}; {_traffic_text(summary)}")
+    next_step = _next_step(by_end)
+    return block(*lines, *([f"next: {next_step}"] if next_step else []))
+
+
+def _end_lines(ends: list[CaseEnd], words: str) -> list[str]:
+    """A line for each case that has an explanation, and one that names all others."""
+    explained_cases = [one for one in ends if failure_text(one)][:_CASES_EXPLAINED]
+    lines = [f"{words}: {one.case}: {failure_text(one)}" for one in explained_cases]
+    explained_names = {one.case for one in explained_cases}
+    others = [one.case for one in ends if one.case not in explained_names]
+    return [*lines, f"{words}: {_shortened(others)}"] if others else lines
+
+
+def _shortened(names: Collection[str]) -> str:
+    """`patient-1, patient-2, patient-3 and 36 more`."""
+    shown = ", ".join(islice(names, _CASES_NAMED))
+    more = len(names) - _CASES_NAMED
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def _traffic_text(summary: Summary) -> str:
+    traffic = summary.traffic
+    noun = "retry" if traffic.retries == 1 else "retries"
+    retries = f", {traffic.retries} {noun}" if traffic.retries else ""
+    return (
+        f"sent {size_words(traffic.bytes_sent)} in {counted(summary.uploads, 'upload')}, "
+        f"{counted(traffic.requests, 'request')}{retries}, {time_words(summary.elapsed_s)}"
+    )
+
+
+def _next_step(by_end: Mapping[End, list[CaseEnd]]) -> str | None:
+    """What to do next; None after a run that left nothing to do."""
+    if any(one.gone for one in by_end[End.FAILED]):
+        return "run the same command with --recreate to make deleted ones anew"
+    if by_end[End.FAILED] or by_end[End.UNSURE]:
+        return (
+            "mend what failed and run the same command; only what is new or changed is sent "
+            "(--retry-failed sends failed imports again unchanged)"
+        )
+    if by_end[End.WAITING] or by_end[End.PENDING]:
+        return "run the same command; it goes on where this run ended"
+    return None
+
+
+# ── status ──────────────────────────────────────────────────────────────────────────────────
+
+
+def stand_line(stand: Stand) -> str:
+    """Where one case stands."""
+    words = failure_text(stand)
+    item = f" ({stand.item})" if stand.item else ""
+    return f"{stand.case}: {stand.standing}{f': {words}' if words else ''}{item}"
+
+
+def status_line(counts: Mapping[str, int]) -> str:
+    """How many cases there are, and how many of them stand where."""
+    parts = ", ".join(f"{count} {standing}" for standing, count in counts.items())
+    return f"{cases_words(sum(counts.values()))}: {parts}"

@@ -1,0 +1,73 @@
+"""Writes to standard output and standard error; the only module that does."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from typing import IO
+
+from manifest_uploader.errors import OutputLost
+from manifest_uploader.text import block
+
+
+def say(text: str, stream: IO[str] | None = None) -> None:
+    """Write a line, or a block of lines, for a person to standard error.
+
+    Control characters are escaped. Text that cannot be written is dropped: a run does not end
+    because its terminal went away.
+    """
+    stream = stream or sys.stderr
+    try:
+        _write(stream, block(text) + "\n")
+    except OSError:
+        silence(stream)
+
+
+def print_out(text: str) -> None:
+    """Write a line, or a block of lines, for a person to standard output.
+
+    Raises:
+        BrokenPipeError: its reader has gone.
+        OutputLost: it cannot be written.
+
+    """
+    write_out(block(text) + "\n")
+
+
+def write_out(text: str) -> None:
+    """Write text to standard output as it is, and flush it.
+
+    Raises:
+        BrokenPipeError: its reader has gone.
+        OutputLost: it cannot be written.
+
+    """
+    try:
+        _write(sys.stdout, text)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        silence(sys.stdout)
+        raise OutputLost(
+            f"standard output cannot be written: {error.strerror}",
+            hint="make room where it leads to; the same command goes on",
+        ) from None
+
+
+def silence(stream: IO[str]) -> None:
+    """Discard what the stream still buffers, so that the interpreter does not complain at exit."""
+    with contextlib.suppress(OSError, ValueError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)
+
+
+def _write(stream: IO[str], text: str) -> None:
+    """Write and flush; characters that the stream's encoding lacks become question marks."""
+    try:
+        stream.write(text)
+    except UnicodeEncodeError:
+        encoding = getattr(stream, "encoding", None) or "ascii"
+        stream.write(text.encode(encoding, "replace").decode(encoding))
+    stream.flush()

@@ -1,0 +1,154 @@
+"""What `status --watch` shows of a run in another terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final, Protocol, Self
+
+from msgspec import Struct
+
+from manifest_uploader.output.formatting import cases_words, size_words
+from manifest_uploader.output.json_lines import stand_json, status_summary_json, write_json
+from manifest_uploader.output.live_area import LiveArea
+from manifest_uploader.output.run_lines import bar, stand_line
+from manifest_uploader.output.streams import print_out
+from manifest_uploader.state.standing import Stand, Standing
+
+_ENDED: Final = frozenset({Standing.DONE, Standing.FAILED, Standing.GONE, Standing.UNSURE})
+_CASES_SHOWN: Final = 8
+"""Cases that the live screen shows below the counts."""
+
+
+class View(Struct, frozen=True):
+    """How far a run is, by its state file."""
+
+    counts: Mapping[Standing, int]
+    changed: tuple[Stand, ...]
+    """The cases whose standing is not what it was in the last view."""
+    bytes_done: int
+    """The size of all completed uploads, of all runs."""
+    paused: str | None
+    """Why the run waits for room on the platform."""
+    holder: str | None
+    """Who runs it now."""
+    first: bool = False
+    """Nothing is known of the time before: what is in `changed` may have changed long ago."""
+
+    @property
+    def total(self) -> int:
+        """All cases of the manifest."""
+        return sum(self.counts.values())
+
+    @property
+    def ended(self) -> int:
+        """The cases on which no run goes on by itself."""
+        return sum(self.counts.get(standing, 0) for standing in _ENDED)
+
+    @property
+    def over(self) -> bool:
+        """Whether every case has ended."""
+        return self.ended == self.total
+
+    @property
+    def newly_ended(self) -> list[Stand]:
+        """The cases that have ended since the last view."""
+        return [] if self.first else [one for one in self.changed if one.standing in _ENDED]
+
+
+class Screen(Protocol):
+    """Shows views."""
+
+    def show(self, view: View) -> None:
+        """Show one view, which may be equal to the last one."""
+
+
+@contextlib.contextmanager
+def open_screen(*, json: bool) -> Iterator[Screen]:
+    """The screen that standard output can show."""
+    if json:
+        yield JsonLines()
+    elif sys.stdout.isatty():
+        with Live() as live:
+            yield live
+    else:
+        yield Lines()
+
+
+class Lines:
+    """A line for each case that has ended, and one for the counts when they change."""
+
+    def __init__(self, write: Callable[[str], None] = print_out) -> None:
+        self._write = write
+        self._last: tuple[object, ...] = ()
+        self._over = False
+
+    def show(self, view: View) -> None:
+        """Write what is new."""
+        for stand in view.newly_ended:
+            self._write(stand_line(stand))
+        news = (dict(view.counts), view.paused, view.holder)
+        if news != self._last:
+            self._last = news
+            self._write("; ".join(view_parts(view)))
+        if view.over and not self._over:
+            self._write(over_line(view))
+        self._over = view.over
+
+
+class JsonLines:
+    """A JSON line for each case whose standing has changed, then one with the counts."""
+
+    def show(self, view: View) -> None:
+        """Write what is new."""
+        for stand in view.changed:
+            write_json(stand_json(stand))
+        if view.changed or view.first:
+            counts = {standing.value: count for standing, count in view.counts.items()}
+            write_json(status_summary_json(counts))
+
+
+class Live:
+    """The same on a terminal: the counts stay and move, below them the cases that ended last."""
+
+    def __init__(self) -> None:
+        self._area = LiveArea(stderr=False, wrap=False)
+        self._ended: list[Stand] = []
+
+    def __enter__(self) -> Self:
+        self._area.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._area.stop()
+
+    def show(self, view: View) -> None:
+        """Redraw."""
+        kept = [] if view.first else self._ended
+        self._ended = [*kept, *view.newly_ended][-_CASES_SHOWN:]
+        self._area.show(live_lines(view, self._area.width, self._ended))
+
+
+def live_lines(view: View, width: int, ended: list[Stand]) -> list[str]:
+    """A bar for a terminal of this width, the counts, and these cases."""
+    count, *parts = view_parts(view)
+    share = view.ended / view.total if view.total else 1.0
+    last = over_line(view) if view.over else "Ctrl-C leaves; the run goes on"
+    return [f"{bar(share, width)} {count}", *parts, *map(stand_line, ended), last]
+
+
+def view_parts(view: View) -> list[str]:
+    """How many cases have ended, where all stand, whether the run is paused, and who runs it."""
+    counts = [f"{view.counts[one]} {one}" for one in Standing if view.counts.get(one)]
+    size = f", {size_words(view.bytes_done)} sent" if view.bytes_done else ""
+    parts = [f"{view.ended} of {cases_words(view.total)} ended", ", ".join(counts) + size]
+    if view.paused:
+        parts.append(f"waiting for room: {view.paused}")
+    return [*parts, f"run by {view.holder}" if view.holder else "no run is at work"]
+
+
+def over_line(view: View) -> str:
+    """What to say when every case has ended."""
+    done = view.counts.get(Standing.DONE, 0)
+    return f"over: {done} of {cases_words(view.total)} done; Ctrl-C leaves"

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from manifest_uploader.engine.results import CaseEnd, End
+from manifest_uploader.output import screen
+from manifest_uploader.state.events import Confirmed, Done, Failed, ImportFailed, Noticed, Unsure
+from tests.helpers import STUDY, pk, plan_of
+from tests.output.records import progress_of, summary_of
+
+
+def written(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    out, err = capsys.readouterr()
+    assert out == ""
+    return err.splitlines()
+
+
+def test_people_are_told_what_goes_wrong_and_which_case_is_done(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    observer = screen.Lines()
+    observer.event(Done("a", "a:create", pk=pk(1)))
+    observer.event(Confirmed("a", "a/x", "x", None))
+    observer.event(Failed("a", "a/x", "x", "No.", final=True))
+    observer.event(Failed("a", "a:fill", None, "", final=False))
+    observer.event(Unsure("a", "a:fill", "nobody knows"))
+    observer.event(ImportFailed("a", "a/x", "x", "No image."))
+    observer.case_ended(CaseEnd("a", End.DONE))
+    observer.case_ended(CaseEnd("b", End.DONE, unchanged=True))
+    observer.case_ended(CaseEnd("c", End.FAILED))
+    observer.note("a note")
+
+    assert written(capsys) == [
+        "a/x: No.",
+        "a:fill: not sure: nobody knows",
+        "a/x: not imported: No image.",
+        "a: done",
+        "a note",
+    ]
+
+
+def test_the_quiet_hear_only_what_goes_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+    observer = screen.Lines(quiet=True)
+    observer.begins(plan_of(), STUDY)
+    observer.case_ended(CaseEnd("a", End.DONE))
+    observer.event(Failed("a", "a/x", "x", "No.", final=True))
+
+    assert written(capsys) == ["a/x: No."]
+
+
+def test_the_verbose_hear_every_step(capsys: pytest.CaptureFixture[str]) -> None:
+    observer = screen.Lines(verbose=True)
+    observer.event(Done("a", "a:create", pk=pk(1)))
+    observer.event(Noticed((pk(1),)))
+
+    assert written(capsys) == ["a:create: done"]
+
+
+def test_a_line_every_half_minute_and_one_for_every_pause(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    observer = screen.Lines()
+    for second in range(100):
+        now = float(second)
+        observer.tick(progress_of(paused="too many uploads" if 40 <= second < 50 else None))
+
+    found = written(capsys)
+    assert [line.split(":")[0] for line in found] == [
+        "4 of 10 cases finished",
+        "uploads pause since 0.0 s",
+        "uploads go on",
+        "4 of 10 cases finished",
+        "4 of 10 cases finished",
+    ]
+
+
+def test_standard_output_is_left_alone_by_people(capsys: pytest.CaptureFixture[str]) -> None:
+    screen.Lines().ends(summary_of(CaseEnd("a", End.DONE)))
+
+    assert len(written(capsys)) == 1
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Standard error looks like a terminal of 100 columns."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "100")
+
+
+@pytest.mark.usefixtures("terminal")
+def test_a_terminal_shows_a_bar_below_the_lines_and_removes_it_at_the_end(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    observer = screen.Live()
+    tells_before = observer.tells_stopping
+    observer.begins(plan_of(), STUDY)
+    observer.tick(progress_of(trouble="\x1b[2Jno connection"))
+    observer.case_ended(CaseEnd("a", End.DONE))
+    observer.ends(summary_of(CaseEnd("a", End.DONE)))
+
+    out, err = capsys.readouterr()
+    lines = [line.split("\r")[-1] for line in err.splitlines()]
+    assert out == ""
+    assert (tells_before, observer.tells_stopping) == (False, True)
+    assert any("####" in line and "4 of 10 cases finished" in line for line in lines)
+    assert any(r"trouble: \x1b[2Jno connection" in line for line in lines)
+    assert "a: done" in err
+    assert "all 1 case done and seen on the platform" in lines[-1]
+    assert err.rindex("\x1b[2K") < err.rindex("all 1 case done")
+
+
+def test_only_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    kinds = []
+    for is_terminal in (False, True):
+        monkeypatch.setattr("sys.stderr.isatty", lambda answer=is_terminal: answer)
+        kinds.append(type(screen.make_screen(verbose=False, quiet=False)))
+        kinds.append(type(screen.make_screen(verbose=False, quiet=True)))
+    monkeypatch.setenv("TERM", "dumb")
+    kinds.append(type(screen.make_screen(verbose=False, quiet=False)))
+
+    assert kinds == [screen.Lines, screen.Lines, screen.Live, screen.Lines, screen.Lines]
