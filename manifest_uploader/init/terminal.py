@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from manifest_uploader.errors import UploaderError, UsageError
-from manifest_uploader.output.console import say
+from manifest_uploader.output.streams import say
 from manifest_uploader.text import printable
 
 

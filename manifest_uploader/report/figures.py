@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any, Final
 
-from manifest_uploader.output.console import size_words, time_words
+from manifest_uploader.output.formatting import size_words, time_words
 from manifest_uploader.report.timeline import Bin, Timeline
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from manifest_uploader import __version__
 from manifest_uploader.manifest.model import TargetKind
-from manifest_uploader.output.console import size_words
+from manifest_uploader.output.formatting import size_words
 from manifest_uploader.platform.targets import type_of
 from manifest_uploader.report.compact import contents, rows_json
 from manifest_uploader.report.figures import Figure
