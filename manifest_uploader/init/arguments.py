@@ -1,4 +1,4 @@
-"""The arguments of `uploader init`, as Options."""
+"""The arguments of `uploader init`, and the Options that they stand for."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ new folders, later:         the same command with --update
 
 
 def read(argv: list[str]) -> Options:
-    """What the arguments ask for; raises UsageError or SystemExit."""
+    """Parse the arguments; raises UsageError or SystemExit."""
     return options_of(make_parser().parse_args(argv))
 
 
 def options_of(given: argparse.Namespace) -> Options:
-    """What the parsed arguments ask for; raises UsageError."""
+    """The options that parsed arguments stand for; raises UsageError."""
     options = Options(
         folder=given.folder,
         output=given.output,
@@ -58,7 +58,7 @@ def options_of(given: argparse.Namespace) -> Options:
 
 
 def _check(options: Options) -> None:
-    """Refuse what does not go together; raises UsageError."""
+    """Raise UsageError for options that contradict each other."""
     seen: set[str] = set()
     for one in options.sockets:
         if one.socket in seen:
@@ -82,77 +82,48 @@ def _check(options: Options) -> None:
 
 
 def _columns(options: Options) -> list[str]:
+    """The columns of the table that the options name."""
     columns = [one.column for one in options.sockets if one.column is not None]
     titles = [options.title[1:]] if options.title and options.title.startswith("@") else []
     return [*columns, *titles, *([options.order] if options.order else [])]
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """All arguments of the command."""
-    parser = argparse.ArgumentParser(
-        prog="uploader init",
-        description="Write a manifest from a folder, and a table if there is one.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.set_defaults(command="init")
+    """The parser of the command."""
+    parser = argparse.ArgumentParser(prog="uploader init", allow_abbrev=False)
+    add_arguments(parser)
+    return parser
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command, and what its help says."""
+    parser.description = "Write a manifest from a folder, and a table if there is one."
+    parser.epilog = _EXAMPLES
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     add = parser.add_argument
     add("folder", metavar="FOLDER", help="where the cases are")
     add("--slug", help="of the target: the last word of its page's address, or that address")
     add("--kind", choices=KINDS, help="of the target (default: reader-study)")
     add("--each", metavar="PATTERN", help="one case for each folder, or file, that fits it")
-    add(
-        "--socket",
-        metavar="SOCKET=FILES",
-        action="append",
-        default=[],
+    add("--socket", metavar="SOCKET=FILES", action="append", default=[],
         help="files of the case, as in ct-image=ct/*.dcm, or a column: some-score=@score; "
-        "repeatable",
-    )
+        "repeatable")  # fmt: skip
     add("--title", help="what readers see: text with {names} in it, or @COLUMN")
     add("--order", metavar="@COLUMN", help="the place in the readers' worklist")
-    _add_tables(parser)
-    _add_files(parser)
-    return parser
-
-
-def _add_tables(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
     add("--table", metavar="FILE", help="a .csv, .tsv or .xlsx file (.xlsx: the extra 'xlsx')")
-    add(
-        "--key",
-        metavar="COLUMN",
-        action="append",
-        default=[],
+    add("--key", metavar="COLUMN", action="append", default=[],
         help="the table's column with the names of the cases, or of that part of --each; "
-        "repeatable",
-    )
+        "repeatable")  # fmt: skip
     add("--sheet", metavar="NAME", help="of an .xlsx file (default: the first)")
     add("--decimal-comma", action="store_true", help="read 2,1 in the table as a number")
-
-
-def _add_files(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add(
-        "--series",
-        metavar="SOCKET=DESCRIPTION",
-        action="append",
-        default=[],
+    add("--series", metavar="SOCKET=DESCRIPTION", action="append", default=[],
         help="where DICOM files of several series lie together: the one for this socket, by a "
-        "pattern of its description",
-    )
-    add(
-        "--no-series-check",
-        action="store_true",
-        help="do not read the header of every DICOM file to tell series apart",
-    )
+        "pattern of its description")  # fmt: skip
+    add("--no-series-check", action="store_true",
+        help="do not read the header of every DICOM file to tell series apart")  # fmt: skip
     add("--output", metavar="FILE", default="manifest.yaml", help="(default: manifest.yaml)")
     add("--force", action="store_true", help="write over an existing manifest")
-    add(
-        "--update",
-        action="store_true",
-        help="add new cases, and sockets that cases lack; leave all else as it stands",
-    )
+    add("--update", action="store_true",
+        help="add new cases, and sockets that cases lack; leave all else as it stands")  # fmt: skip
     add("--verbose", action="store_true", help="name everything that was noticed")
     add("--log-file", metavar="FILE", help="write the details of a mistake there")

@@ -97,52 +97,40 @@ def _for_people(running: Running) -> str:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Return the parser of the command's arguments."""
-    parser = argparse.ArgumentParser(
-        prog="uploader sandbox",
-        description="A stand-in for Grand Challenge on a loopback port, until Ctrl-C.",
-        epilog=_EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    """The parser of the command."""
+    parser = argparse.ArgumentParser(prog="uploader sandbox", allow_abbrev=False)
+    add_arguments(parser)
+    return parser
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command, and what its help says."""
+    parser.description = "A stand-in for Grand Challenge on a loopback port, until Ctrl-C."
+    parser.epilog = _EXAMPLE
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     add = parser.add_argument
     add("--port", type=_port, default=0, metavar="N", help="0, the default: any free one")
     add("--dir", type=Path, default=Path("sandbox"), help="its memory (default: ./sandbox)")
     add("--tls", action="store_true", help="https with a throw-away CA")
     add("--reader-study", action="append", default=[], metavar="SLUG", help="make one up")
     add("--archive", action="append", default=[], metavar="SLUG", help="make one up")
-    add(
-        "--socket",
-        action="append",
-        default=[],
+    add("--socket", action="append", default=[],
         metavar="SLUG=KIND[:file][,schema=FILE][,segments=0-1]",
-        help="make one up; KIND as the platform spells it: Image, Float, 'PDF file' ...",
-    )
+        help="make one up; KIND as the platform spells it: Image, Float, "
+        "'PDF file' ...")  # fmt: skip
     add("--image", action="append", default=[], metavar="PK", help="make up an existing image")
-    _add_behaviour(parser)
-    add("--json", action="store_true", help="print one JSON line when it is ready")
-    add("--hook", help=argparse.SUPPRESS)
-    return parser
-
-
-def _add_behaviour(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add(
-        "--import-delay",
-        type=_seconds,
-        default=0.1,
-        metavar="SECONDS",
-        help="of each of an import's two stages (0.1); inf: imports never run",
-    )
-    add(
-        "--upload-limit", type=_count, default=2000, metavar="N", help="upload rows a user may hold"
-    )
+    add("--import-delay", type=_seconds, default=0.1, metavar="SECONDS",
+        help="of each of an import's two stages (0.1); inf: imports never run")  # fmt: skip
+    add("--upload-limit", type=_count, default=2000, metavar="N",
+        help="upload rows a user may hold")  # fmt: skip
     add("--size-limit", type=_count, metavar="BYTES", help="bytes a user may hold (128 GiB)")
     add("--upload-ttl", type=_seconds, default=86400, metavar="SECONDS", help="life of a row")
     add("--latency-ms", type=_count, default=0, metavar="N", help="added to every answer")
     add("--connection-mbit", type=_rate, metavar="N", help="of one connection to storage")
     add("--no-title-in-answers", action="store_true", help="as newer platforms answer")
     add("--keep-bytes", action="store_true", help="keep contents after their import")
+    add("--json", action="store_true", help="print one JSON line when it is ready")
+    add("--hook", help=argparse.SUPPRESS)
 
 
 def _options(arguments: argparse.Namespace) -> SandboxOptions:
