@@ -1,3 +1,3 @@
-"""Upload the cases of a manifest to Grand Challenge, each exactly once."""
+"""Upload the cases of a YAML manifest to Grand Challenge, each exactly once."""
 
 __version__ = "0.1.0"

@@ -1,93 +1,86 @@
-"""Completes the command line in bash, zsh, fish and PowerShell, by asking its own parser.
+"""`uploader completion`, and the answers to shells that complete a command line.
 
-(argparse tells a parser's arguments and commands in no other way than by names with `_`.)
+The parser itself says what may come next; argcomplete speaks with bash, zsh, fish and PowerShell.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import argcomplete
+from argcomplete.shell_integration import shellcode
+
+from manifest_uploader.output.streams import write_out
+
+SHELLS: Final = ("bash", "zsh", "fish", "powershell")
+INSTALL: Final = {
+    "bash": """echo 'eval "$(uploader completion bash)"' >> ~/.bashrc""",
+    "zsh": """echo 'eval "$(uploader completion zsh)"' >> ~/.zshrc""",
+    "fish": "echo 'uploader completion fish | source' >> ~/.config/fish/config.fish",
+    "powershell": "Add-Content $PROFILE "
+    "'uploader completion powershell | Out-String | Invoke-Expression'",
+}
 _YAML: Final = (".yaml", ".yml")
 _ZSH_HEAD: Final = "(( $+functions[compdef] )) || { autoload -Uz compinit && compinit -i }\n"
-"""Without zsh's own completion there is nothing to add ours to."""
+"""Loads zsh's own completion, which ours needs."""
 _ZSH_LINE: Final = {
     'COMP_LINE="$BUFFER"': 'COMP_LINE="${(j: :)words[1,CURRENT]}"',
     'COMP_POINT="$CURSOR"': 'COMP_POINT="${#${(j: :)words[1,CURRENT]}}"',
 }
-"""What is typed of the command, in the place of the whole line: `cd study; uploader run l`."""
+"""Replaces the whole line by the command at the cursor, as in `cd study; uploader run l`."""
 
 
-def script(shell: str) -> str:
-    """What a shell has to read to complete `uploader`."""
-    from argcomplete.shell_integration import shellcode  # noqa: PLC0415 - late: 20 ms
-
-    text = str(shellcode(["uploader"], shell=shell)).strip() + "\n"
-    if shell != "zsh":
-        return text
-    for theirs, ours in _ZSH_LINE.items():
-        text = text.replace(theirs, ours)
-    head, rest = text.split("\n", 1)
-    return f"{head}\n{_ZSH_HEAD}{rest}"
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `completion`."""
+    parser.add_argument("shell", metavar="SHELL", choices=SHELLS, help=", ".join(SHELLS))
+    lines = [f"  {shell:<11} {how}" for shell, how in INSTALL.items()]
+    parser.epilog = "one command installs it, for every new shell:\n" + "\n".join(lines)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
 
 
-def answer(parser: argparse.ArgumentParser) -> None:
-    """Answer a shell that asks what may come next, and end; argcomplete knows how it asks."""
-    import argcomplete  # noqa: PLC0415 - late: only a shell that asks needs it
+def run(given: argparse.Namespace) -> int:
+    """Print what the shell has to read to complete `uploader`."""
+    text = str(shellcode(["uploader"], shell=given.shell)).strip() + "\n"
+    if given.shell == "zsh":
+        for theirs, ours in _ZSH_LINE.items():
+            text = text.replace(theirs, ours)
+        first, rest = text.split("\n", 1)
+        text = f"{first}\n{_ZSH_HEAD}{rest}"
+    write_out(text)
+    return 0
 
-    typed = os.environ.get("COMP_LINE", "").split()
-    _graft(parser, typed[1] if len(typed) > 1 else "")
-    for action in _actions(parser):
-        if action.dest == "manifest":
-            action.completer = manifests  # type: ignore[attr-defined]
+
+def answer(make_parser: Callable[[Sequence[str]], argparse.ArgumentParser]) -> None:
+    """Answer the shell that asks what may come next, and exit.
+
+    `make_parser` makes the parser for the words that were typed after `uploader`.
+    """
     argcomplete.autocomplete(
-        parser,
+        make_parser(os.environ.get("COMP_LINE", "").split()[1:]),
         always_complete_options=False,
-        default_completer=paths,  # type: ignore[arg-type]
+        default_completer=_complete,  # type: ignore[arg-type]
     )
 
 
-def _graft(parser: argparse.ArgumentParser, command: str) -> None:
-    """Put in the command that is typed, if it is one that reads its arguments itself."""
-    if command not in {"init", "sandbox"}:
-        return
-    for action in parser._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            action.choices[command] = _own_parser(command)
+def _complete(prefix: str, *, action: argparse.Action, **_: Any) -> list[str]:
+    return manifests(prefix) if action.dest == "manifest" else paths(prefix)
 
 
-def _own_parser(command: str) -> argparse.ArgumentParser:
-    if command == "init":
-        from manifest_uploader.init.arguments import make_parser  # noqa: PLC0415 - late
-
-        return make_parser()
-    from manifest_uploader.sandbox.command import make_parser as make  # noqa: PLC0415 - late
-
-    return make()
-
-
-def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
-    for action in parser._actions:
-        yield action
-        if isinstance(action, argparse._SubParsersAction):
-            for sub in action.choices.values():
-                yield from _actions(sub)
-
-
-def manifests(prefix: str, **_: Any) -> list[str]:
-    """The manifests that begin so, and the folders in which there may be one."""
+def manifests(prefix: str) -> list[str]:
+    """The manifests that begin with the prefix, and the folders in which there may be one."""
     return [path for path in paths(prefix) if path.endswith(("/", *_YAML))]
 
 
-def paths(prefix: str, **_: Any) -> list[str]:
-    """The files and folders that begin so; folders end in `/`."""
+def paths(prefix: str) -> list[str]:
+    """The files and folders that begin with the prefix; folders end in `/`."""
     folder, name = os.path.split(prefix)
     where = Path(folder).expanduser() if folder else Path()
     return sorted(
-        os.path.join(folder, entry)  # noqa: PTH118 - as it was typed, `~` and `./` too
+        os.path.join(folder, entry)  # noqa: PTH118 - keeps `~` and `./` as they were typed
         for entry in _entries(where)
         if entry.startswith(name) and (name.startswith(".") or not entry.startswith("."))
     )

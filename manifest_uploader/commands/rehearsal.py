@@ -1,8 +1,7 @@
-"""What a sandbox has to have so that a manifest can be tried in it."""
+"""What a sandbox must hold so that a manifest can be tried in it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Final
 
 from manifest_uploader.manifest.model import FileValue, ImageValue, JsonValue, Manifest, Value
@@ -17,7 +16,7 @@ _BY_ENDING: Final = {
 
 
 def sockets(manifest: Manifest) -> tuple[str, ...]:
-    """`SLUG=KIND` of every socket that the manifest names, its kind made out from its values."""
+    """`SLUG=KIND` for every socket that the manifest names; its values tell the kind."""
     values: dict[str, list[Value]] = {}
     for case in manifest.cases:
         for value in case.values:
@@ -26,7 +25,7 @@ def sockets(manifest: Manifest) -> tuple[str, ...]:
 
 
 def images(manifest: Manifest) -> tuple[str, ...]:
-    """The pks of the images that the manifest takes for granted."""
+    """The pks of the existing images to which the manifest refers, each once."""
     return tuple(
         dict.fromkeys(
             value.pk
@@ -38,19 +37,18 @@ def images(manifest: Manifest) -> tuple[str, ...]:
 
 
 def _kind(values: list[Value]) -> str:
-    plain = [value.value for value in values if isinstance(value, JsonValue)]
+    """The narrowest kind that all values of a socket fit."""
     paths = [path for value in values if isinstance(value, FileValue) for path in value.paths]
-    are_json = bool(paths) and all(path.lower().endswith(".json") for path in paths)
-    if plain:
-        return _json_kind(plain) if not paths else "Anything"
-    if are_json:
+    types = {type(value.value) for value in values if isinstance(value, JsonValue)}
+    if types and paths:
+        return "Anything"
+    if types:
+        if types <= {int, float}:
+            return "Float"
+        return {frozenset({bool}): "Bool", frozenset({str}): "String"}.get(
+            frozenset(types), "Anything"
+        )
+    if paths and all(path.lower().endswith(".json") for path in paths):
         return "Anything:file"
     endings = {ending for path in paths for ending in _BY_ENDING if path.lower().endswith(ending)}
     return _BY_ENDING[endings.pop()] if len(endings) == 1 else "Image"
-
-
-def _json_kind(values: Iterable[object]) -> str:
-    kinds = {type(value) for value in values}
-    if kinds <= {int, float}:
-        return "Float"
-    return {frozenset({bool}): "Bool", frozenset({str}): "String"}.get(frozenset(kinds), "Anything")

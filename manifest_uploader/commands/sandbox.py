@@ -1,4 +1,4 @@
-"""`uploader sandbox`, and the sandbox that `--sandbox` starts beside another command."""
+"""`uploader sandbox`, and the sandbox that `--sandbox` starts for another command."""
 
 from __future__ import annotations
 
@@ -20,16 +20,25 @@ from manifest_uploader.sandbox import (
     main,
     start,
 )
+from manifest_uploader.sandbox.command import add_arguments
 
-__all__ = ["beside", "main"]
+__all__ = ["add_arguments", "main", "started_for"]
 
 _TARGETS: Final = {TargetKind.READER_STUDY: "reader_studies", TargetKind.ARCHIVE: "archives"}
 """The sandbox's option that makes a target of a kind."""
 
 
 @contextmanager
-def beside(given: argparse.Namespace, stem: Path, manifest: Manifest) -> Iterator[Running]:
-    """A sandbox for one command, with the manifest's target and sockets made up in it."""
+def started_for(given: argparse.Namespace, stem: Path, manifest: Manifest) -> Iterator[Running]:
+    """Run a sandbox with the manifest's target and sockets made up in it.
+
+    It remembers in `STEM.sandbox`; `--socket` overrides what is made up.
+
+    Raises:
+        UsageError: a `--socket` is wrong.
+        CannotGoOn: the sandbox cannot start.
+
+    """
     named = {spec.partition("=")[0] for spec in given.socket}
     made_up = [one for one in rehearsal.sockets(manifest) if one.partition("=")[0] not in named]
     options = SandboxOptions(

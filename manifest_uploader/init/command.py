@@ -20,7 +20,8 @@ from manifest_uploader.init.options import KINDS, Options, words_of
 from manifest_uploader.init.paths import Paths
 from manifest_uploader.manifest.model import Manifest
 from manifest_uploader.manifest.parser import parse
-from manifest_uploader.output.console import counted, say
+from manifest_uploader.output.formatting import counted
+from manifest_uploader.output.streams import say
 from manifest_uploader.text import block, quoted
 
 

@@ -16,7 +16,7 @@ from manifest_uploader.engine.options import Options
 from manifest_uploader.engine.session import read_manifest
 from manifest_uploader.errors import ExtraMissing, StateMismatch, UsageError
 from manifest_uploader.manifest.model import Manifest
-from manifest_uploader.output.console import counted
+from manifest_uploader.output.formatting import counted
 from manifest_uploader.report import tables
 from manifest_uploader.report.links import links_of
 from manifest_uploader.report.rows import Row, make_rows

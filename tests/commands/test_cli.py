@@ -1,46 +1,67 @@
+"""The table of commands: what the arguments mean, and what is imported for them."""
+
 from __future__ import annotations
 
-import argparse
-import logging
-import os
-import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from manifest_uploader import cli
-from manifest_uploader.engine.results import CaseEnd, End, Summary
-from manifest_uploader.errors import TokenRefused, UsageError
-from manifest_uploader.output import console
-from manifest_uploader.platform.traffic import Traffic
-from tests.helpers import TOKEN
+from manifest_uploader.commands import status
 
-MANIFEST = "version: 1\ntarget: {kind: archive, slug: lung}\ncases:\n- {name: a, sockets: {x: 1}}\n"
+# ── the table ───────────────────────────────────────────────────────────────────────────────
 
 
-def given(*arguments: str) -> argparse.Namespace:
-    """The arguments of a run, as the command line reads them."""
-    words = ["run", *arguments] if arguments else ["run", "lung.yaml"]
-    found = cli.make_parser().parse_args(words)
-    found.words = words
-    return found
+def imported_by(*arguments: str) -> set[str]:
+    """The modules of ours that a command line imports."""
+    code = (
+        "import contextlib, io, sys\n"
+        "from manifest_uploader.cli import command\n"
+        "with contextlib.redirect_stdout(io.StringIO()):\n"
+        "    command(sys.argv[1:])\n"
+        "print(*(name for name in sys.modules if name.startswith('manifest_uploader.')))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True
+    )
+    return set(done.stdout.split())
+
+
+MODULES = {one.module for one in cli.COMMANDS.values()}
+
+
+def test_the_help_lists_every_command_and_imports_none() -> None:
+    assert imported_by("--help") & MODULES == set()
+    parser = cli.make_parser(["--help"])
+    assert [name for name in cli.COMMANDS if f"\n    {name} " not in parser.format_help()] == [
+        "completion"  # too long: its description is on the next line
+    ]
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_a_command_imports_its_own_module_alone(name: str) -> None:
+    imported = imported_by(name, "--help")
+
+    assert imported & MODULES == {cli.COMMANDS[name].module}
+    assert any(module.startswith("manifest_uploader.sandbox") for module in imported) == (
+        name == "sandbox"
+    )
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_the_help_of_a_command_has_an_example(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.command([name, "--help"]) == 0
+
+    _, text = capsys.readouterr().out.split("\n\n", 1)
+    assert f"uploader {name}" in text
 
 
 # ── exit codes ──────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize(
-    ("ends", "code"),
-    [
-        *[([], 0), ([End.DONE], 0), ([End.DONE, End.WAITING], 4), ([End.WAITING, End.FAILED], 1)],
-        *[([End.UNSURE], 1), ([End.PENDING, End.DONE], 1), ([End.WAITING, End.PENDING], 1)],
-    ],
-)
-def test_the_worst_end_of_a_case_gives_the_exit_code(ends: list[End], code: int) -> None:
-    summary = Summary(tuple(CaseEnd(str(n), end) for n, end in enumerate(ends)), 0, Traffic(), 0.0)
-
-    assert cli._exit_code(summary) == code
 
 
 @pytest.mark.parametrize(
@@ -67,7 +88,7 @@ def test_a_bug_is_one_line_for_a_person_and_a_traceback_in_the_log(
     def broken(_: Any) -> int:
         raise ZeroDivisionError("secret details")
 
-    monkeypatch.setitem(cli._COMMANDS, "status", broken)
+    monkeypatch.setattr(status, "run", broken)
     log = tmp_path / "log"
 
     assert cli.command(["status", "lung.yaml", "--log-file", str(log)]) == 70
@@ -78,199 +99,22 @@ def test_a_bug_is_one_line_for_a_person_and_a_traceback_in_the_log(
     assert "secret details" in log.read_text()
 
 
-# ── options ─────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize(
-    ("arguments", "name"),
-    [
-        *[(["lung.yaml"], "lung.state.jsonl"), (["d/lung.yml"], "d/lung.state.jsonl")],
-        *[(["lung.v2.yaml"], "lung.v2.state.jsonl"), (["lung"], "lung.state.jsonl")],
-        (["lung.yaml", "--sandbox"], "lung.sandbox.state.jsonl"),
-        (["lung.yaml", "--state", "x/y"], "x/y"),
-    ],
-)
-def test_a_state_lies_beside_its_manifest(arguments: list[str], name: str) -> None:
-    assert cli._plain_options(given(*arguments)).state == Path(name)
-
-
-@pytest.mark.parametrize("arguments", [["."], ["lung.yaml", "--state", "/"]])
-def test_a_folder_is_no_file(arguments: list[str]) -> None:
-    with pytest.raises(UsageError, match="is no file"):
-        cli._plain_options(given(*arguments))
-
-
-def test_every_option_arrives(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("UPLOADER_ROOT", "/elsewhere")
-
-    found = cli._plain_options(
-        given(
-            *("lung.yaml", "--only", "a*", "--only", "b", "--first", "3", "--jobs", "99"),
-            *("--checksum", "--adopt", "--recreate", "--retry-failed", "--new", "--no-wait"),
-            *("--wait-timeout", "5", "--refused-after", "6", "--give-up-after", "7"),
-            *("--stall-timeout", "8", "--upload-limit", "9", "--take-over", "--receipts"),
-            *("--follow-links",),
-        )
-    )
-
-    assert (found.only, found.first, found.jobs) == (("a*", "b"), 3, 32)
-    choices = found.choices
-    assert (choices.adopt, choices.recreate, choices.retry_failed, choices.new) == (True,) * 4
-    assert (found.policy.wait, found.policy.wait_timeout_s) == (False, 5.0)
-    assert (found.refused_after_s, found.patience.give_up_s, found.patience.stall_s) == (6, 7, 8)
-    assert (choices.upload_limit, found.take_over, found.checksum) == (9, True, True)
-    assert found.receipts == Path("lung.receipts.jsonl")
-    assert (found.root, found.follow_links) == ("/elsewhere", True)
-
-
-def test_the_words_to_take_over_are_those_that_were_typed() -> None:
-    found = cli._plain_options(given("my lung.yaml", "--jobs", "2"))
-
-    assert found.command == "uploader run 'my lung.yaml' --jobs 2 --take-over"
-
-
-@pytest.mark.parametrize("text", ["0", "-1", "x", "", "1.5", "٣", "9" * 10, " 1"])
-def test_only_whole_numbers_from_one_on_are_counts(text: str) -> None:
-    with pytest.raises(argparse.ArgumentTypeError):
-        cli._count(text)
-
-
-@pytest.mark.parametrize("text", ["0", "-1", "x", "", "nan", "inf", "1e999", "-inf"])
-def test_only_positive_numbers_are_seconds(text: str) -> None:
-    with pytest.raises(argparse.ArgumentTypeError):
-        cli._seconds(text)
-
-
-def test_numbers_that_are_right_are_taken() -> None:
-    assert (cli._count("1"), cli._count("999999999")) == (1, 999_999_999)
-    assert (cli._seconds("0.5"), cli._seconds("1e3")) == (0.5, 1000.0)
-
-
-# ── the token ───────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize(
-    "text", [TOKEN, f"Bearer {TOKEN}", f"BEARER  {TOKEN.upper()}", f"  {TOKEN}\n"]
-)
-@pytest.mark.parametrize("where", ["file", "environment"])
-def test_a_token_is_taken_with_or_without_its_word(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, where: str
+def test_after_a_bug_only_what_may_have_sent_speaks_of_going_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ["lung.yaml"]
-    if where == "file":
-        (tmp_path / "token").write_text(text, encoding="utf-8")
-        arguments += ["--token-file", str(tmp_path / "token")]
-    else:
-        monkeypatch.setenv("GRAND_CHALLENGE_AUTHORIZATION", text)
+    def broken(_: Any) -> int:
+        raise ZeroDivisionError
 
-    assert cli._token(given(*arguments)).lower() == TOKEN
+    said = {}
+    for name in ("status", "plan", "schema"):
+        monkeypatch.setattr(cli._module(cli.COMMANDS[name]), "run", broken)
+        assert cli.command([name, *["lung.yaml"] * (name != "schema")]) == 70
+        said[name] = capsys.readouterr().err
 
-
-def test_a_token_file_may_begin_with_the_mark_of_an_editor(tmp_path: Path) -> None:
-    (tmp_path / "token").write_text(TOKEN, encoding="utf-8-sig")
-
-    assert cli._token(given("lung.yaml", "--token-file", str(tmp_path / "token"))) == TOKEN
-
-
-@pytest.mark.parametrize(
-    "text", [TOKEN[:-1], TOKEN + "0", f"Token {TOKEN}", "x" * 64, f"{TOKEN} {TOKEN}"]
-)
-def test_what_is_no_token_is_told_without_repeating_it(
-    monkeypatch: pytest.MonkeyPatch, text: str
-) -> None:
-    monkeypatch.setenv("GRAND_CHALLENGE_AUTHORIZATION", text)
-
-    with pytest.raises(TokenRefused) as caught:
-        cli._token(given())
-
-    assert text not in f"{caught.value.message} {caught.value.hint}"
-
-
-@pytest.mark.parametrize("content", [None, b"", b"  \n", b"\xff\xfe0\x001\x00"])
-def test_a_token_file_without_a_token_is_told(tmp_path: Path, content: bytes | None) -> None:
-    path = tmp_path / "token"
-    if content is not None:
-        path.write_bytes(content)
-
-    with pytest.raises(TokenRefused):
-        cli._token(given("lung.yaml", "--token-file", str(path)))
-
-
-def test_a_file_goes_before_the_environment(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("GRAND_CHALLENGE_AUTHORIZATION", "0" * 64)
-    (tmp_path / "token").write_text(TOKEN)
-
-    assert cli._token(given("lung.yaml", "--token-file", str(tmp_path / "token"))) == TOKEN
-
-
-def test_the_platform_is_the_one_that_was_given_last(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert cli._address(given()) == cli.DEFAULT_PLATFORM
-    monkeypatch.setenv("GRAND_CHALLENGE_API_URL", "https://env.example/")
-    assert cli._address(given()) == "https://env.example/"
-    assert cli._address(given("x", "--platform", "https://a.example/")) == "https://a.example/"
-
-
-# ── logs and signals ────────────────────────────────────────────────────────────────────────
-
-
-def test_a_log_is_written_only_while_a_command_runs(tmp_path: Path) -> None:
-    log = logging.getLogger("manifest_uploader.x")
-    found = given("lung.yaml", "--log-file", str(tmp_path / "log"))
-
-    with cli._logging(found):
-        log.debug("inside")
-    log.debug("outside")
-
-    text = (tmp_path / "log").read_text()
-    assert "inside" in text
-    assert "outside" not in text
-
-
-@pytest.mark.parametrize("name", ["log", None])
-def test_logging_is_left_as_it_was(name: str | None, tmp_path: Path) -> None:
-    log = logging.getLogger("manifest_uploader")
-    log.setLevel(logging.INFO)
-    given = argparse.Namespace(log_file=name and str(tmp_path / name))
-    try:
-        with cli._logging(given):
-            assert not log.propagate
-            assert log.isEnabledFor(logging.DEBUG) == (name is not None)
-
-        assert (log.level, log.propagate, log.handlers) == (logging.INFO, True, [])
-    finally:
-        log.setLevel(logging.NOTSET)
-
-
-def test_a_log_that_cannot_be_written_is_a_usage_error(tmp_path: Path) -> None:
-    found = given("lung.yaml", "--log-file", str(tmp_path))
-
-    with pytest.raises(UsageError, match="cannot be written"), cli._logging(found):
-        raise AssertionError
-
-
-@pytest.mark.skipif(os.name == "nt", reason="no process can send itself such a signal there")
-def test_the_first_signal_asks_the_run_to_stop(capfd: pytest.CaptureFixture[str]) -> None:
-    before = signal.getsignal(signal.SIGTERM)
-
-    with cli._signals(console.Lines()) as (stop, caught):
-        assert not stop.is_set()
-        os.kill(os.getpid(), signal.SIGTERM)
-        assert stop.wait(5)
-
-    assert caught == [signal.SIGTERM]
-    assert "once more stops at once" in capfd.readouterr().err
-    assert signal.getsignal(signal.SIGTERM) == before
-
-
-def test_validating_needs_no_token(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("lung.yaml").write_text(MANIFEST)
-
-    assert cli.command(["validate", "lung.yaml"]) == 0
-    assert capsys.readouterr().err == (
-        "lung.yaml: 1 case, no problem; the platform was not asked\n"
-    )
+    again = "(run again with --log-file FILE for the details)"
+    went_on = "what was sent is written down, the same command goes on"
+    assert said == {
+        "status": f"uploader: a bug: ZeroDivisionError {again}; {went_on}\n",
+        "plan": f"uploader: a bug: ZeroDivisionError {again}; nothing was sent\n",
+        "schema": "uploader: a bug: ZeroDivisionError; nothing was sent\n",
+    }

@@ -15,8 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from manifest_uploader.commands.arguments import INSTALL, SHELLS
-from manifest_uploader.commands.completion import manifests, paths
+from manifest_uploader.commands.completion import INSTALL, SHELLS, manifests, paths
 from tests.entry import environment, uploader
 
 

@@ -19,6 +19,7 @@ from manifest_uploader.commands import watch
 from manifest_uploader.errors import StateDamaged, StateUnwritable
 from manifest_uploader.manifest.model import Manifest
 from manifest_uploader.manifest.parser import parse
+from manifest_uploader.output import watch_screen
 from manifest_uploader.state.file import Tail
 from manifest_uploader.state.standing import Standing
 from tests.entry import ENTRY, environment
@@ -52,7 +53,7 @@ def watched(manifest: Manifest, path: Path, *steps: Any) -> list[str]:
         step()
 
     with contextlib.suppress(Enough):
-        watch.watch(manifest, path, watch.Lines(said.append), sleep=sleep)
+        watch.watch(manifest, path, watch_screen.Lines(said.append), sleep=sleep)
     return said
 
 
@@ -193,9 +194,9 @@ def test_a_pause_is_told_as_long_as_it_is_one(tmp_path: Path) -> None:
 
 def test_the_live_view_fits_and_names_who_runs_it(tmp_path: Path) -> None:
     counts = {Standing.DONE: 1, Standing.NEW: 3}
-    view = watch.View(counts, (), 2048, "too many uploads", "alice on node17 since 10:32")
+    view = watch_screen.View(counts, (), 2048, "too many uploads", "alice on node17 since 10:32")
 
-    assert watch.live_lines(view, 60, []) == [
+    assert watch_screen.live_lines(view, 60, []) == [
         "[#####---------------] 1 of 4 cases ended",
         "3 new, 1 done, 2.0 KiB sent",
         "waiting for room: too many uploads",

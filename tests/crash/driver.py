@@ -24,8 +24,7 @@ _CODE = Path("code.txt")
 _PRELOAD = (
     *(
         "manifest_uploader.cli",
-        "manifest_uploader.engine.run",
-        "manifest_uploader.output.console",
+        "manifest_uploader.commands.run",
         __name__,
     ),
     *("pydicom", "psutil", "manifest_uploader.sandbox"),

@@ -9,11 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manifest_uploader import cli
 from manifest_uploader.cli import command
+from manifest_uploader.commands import status
 from manifest_uploader.errors import PlatformRefused
 from manifest_uploader.manifest.problems import Place, Problem, format_problem
-from manifest_uploader.output import console
+from manifest_uploader.output.formatting import error_lines
+from manifest_uploader.output.screen import Lines
+from manifest_uploader.output.streams import say
 from manifest_uploader.state.events import ImportFailed
 from manifest_uploader.text import UNPRINTABLE, block, did_you_mean, lines_of, printable, quoted
 
@@ -78,9 +80,9 @@ def test_words_of_the_platform_are_told_on_their_own_line(
 ) -> None:
     words = "No image.\nall 3 cases done and seen on the platform\u202e"
 
-    console.say(console.error_lines(PlatformRefused(words, hint=words)))
-    console.Lines().event(ImportFailed("p1", "p1:fill", "ct-image", words))
-    console.say(f"p1: failed: {words}")
+    say(error_lines(PlatformRefused(words, hint=words)))
+    Lines().event(ImportFailed("p1", "p1:fill", "ct-image", words))
+    say(f"p1: failed: {words}")
 
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 4
@@ -112,7 +114,7 @@ def test_a_log_has_one_line_a_message(tmp_path: Path, monkeypatch: pytest.Monkey
         logging.getLogger("manifest_uploader").warning("refused: %s", "a\n2026 forged\u202e")
         return 0
 
-    monkeypatch.setitem(cli._COMMANDS, "status", broken)
+    monkeypatch.setattr(status, "run", broken)
 
     command(["status", "lung.yaml", "--log-file", str(tmp_path / "log")])
 

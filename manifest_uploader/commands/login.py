@@ -1,0 +1,39 @@
+"""`uploader login`: keeps the token in the keyring of this machine."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import os
+import sys
+
+from manifest_uploader.commands.options import add_platform_argument, platform_url
+from manifest_uploader.errors import UsageError
+from manifest_uploader.output.streams import say
+from manifest_uploader.platform import credentials
+
+add_arguments = add_platform_argument
+
+
+def run(given: argparse.Namespace) -> int:
+    """Ask for the token and keep it."""
+    url = platform_url(given)
+    host = credentials.host_of(url)
+    token = credentials.parse(_ask(host), where="your answer")
+    kept = credentials.login(token, url)
+    say(f"the token for {host} is kept in: {kept}; 'uploader logout' removes it")
+    if os.environ.get(credentials.ENVIRONMENT):
+        say(f"note: the environment's {credentials.ENVIRONMENT} comes first while it is set")
+    return 0
+
+
+def _ask(host: str) -> str:
+    """The token as it is typed, without an echo, or the first line of standard input."""
+    if sys.stdin is None:
+        raise UsageError("there is no standard input to read the token from")
+    if not sys.stdin.isatty():
+        return sys.stdin.readline()
+    try:
+        return getpass.getpass(f"token for {host} (it is not shown): ")
+    except EOFError:
+        return ""

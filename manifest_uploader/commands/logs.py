@@ -1,0 +1,53 @@
+"""Logs into the file that `--log-file` names."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from manifest_uploader.errors import UsageError
+from manifest_uploader.text import printable
+
+NAME: Final = "manifest_uploader"
+"""The logger of the whole package."""
+
+
+@contextmanager
+def logging_to(path: str | None) -> Iterator[None]:
+    """Log into this file, or nowhere; afterwards logging is as it was before.
+
+    Raises:
+        UsageError: the file cannot be written.
+
+    """
+    handlers: list[logging.Handler] = [logging.NullHandler()]
+    if path:
+        try:
+            to_file = logging.FileHandler(path, encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"'{path}' cannot be written: {error.strerror}") from None
+        to_file.setFormatter(_LineFormatter("%(asctime)s %(threadName)s %(message)s"))
+        handlers.append(to_file)
+    log = logging.getLogger(NAME)
+    level, propagate = log.level, log.propagate
+    log.setLevel(logging.DEBUG if path else logging.CRITICAL)
+    log.propagate = False
+    for handler in handlers:
+        log.addHandler(handler)
+    try:
+        yield
+    finally:
+        for handler in handlers:
+            log.removeHandler(handler)
+            handler.close()
+        log.setLevel(level)
+        log.propagate = propagate
+
+
+class _LineFormatter(logging.Formatter):
+    """Writes each message on one line, whatever names are in it; a traceback keeps its lines."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        return printable(super().formatMessage(record))

@@ -1,0 +1,224 @@
+"""The arguments that commands share, and the engine's options that they stand for."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from msgspec.structs import replace
+
+from manifest_uploader.engine.options import Options
+from manifest_uploader.engine.scheduler import Policy
+from manifest_uploader.engine.session import read_manifest
+from manifest_uploader.errors import UsageError
+from manifest_uploader.plan.inputs import Choices
+from manifest_uploader.platform import credentials
+from manifest_uploader.platform.address import Patience, parse_platform
+
+DEFAULT_PLATFORM: Final = "https://grand-challenge.org/api/v1/"
+_MAX_JOBS: Final = 32
+
+
+# ── arguments ───────────────────────────────────────────────────────────────────────────────
+
+
+def add_manifest_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add those of every command that reads a manifest and tells about its cases."""
+    add = parser.add_argument
+    add("manifest", metavar="MANIFEST", help="the YAML file with the cases")
+    add("--state", metavar="FILE", help="default: NAME.state.jsonl beside NAME.yaml")
+    add("--json", action="store_true", help="JSON lines on standard output")
+    add("--sandbox", action="store_true", help="rehearse: start a sandbox for this")
+    add("--verbose", action="store_true", help="say more")
+    add("--quiet", action="store_true", help="say less")
+    add("--log-file", metavar="FILE", help="write everything there (no secrets)")
+
+
+def add_run_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add those that decide what a run does; `validate` and `plan` take the same."""
+    add_manifest_arguments(parser)
+    add_platform_argument(parser)
+    add = parser.add_argument
+    add("--token-file", metavar="FILE", help="holds the token")
+    add("--socket", metavar="SPEC", action="append", default=[],
+        help="with --sandbox: SLUG=KIND instead of what is made out")  # fmt: skip
+    add("--root", metavar="DIR", help="where the files are")
+    add("--follow-links", action="store_true", help="let links lead out of the root")
+    add("--only", metavar="NAME", action="append", default=[],
+        help="only these cases (a pattern with * and ?; repeatable)")  # fmt: skip
+    add("--first", metavar="N", type=count, help="only the first N cases")
+    add("--checksum", action="store_true", help="hash every file")
+    add("--adopt", action="store_true", help="take items that bear a case's title")
+    add("--recreate", action="store_true", help="make deleted items anew")
+    add("--retry-failed", action="store_true", help="send failed imports again")
+    add("--new", action="store_true", help="untitled cases are new")
+    add("--jobs", metavar="N", type=count, default=8, help="steps at a time (8)")
+    add("--no-wait", action="store_true", help="do not wait for imports")
+    add("--wait-timeout", metavar="SECONDS", type=seconds, default=3600.0,
+        help="wait so long without any import arriving (3600)")  # fmt: skip
+    add("--refused-after", metavar="SECONDS", type=seconds, default=1800.0,
+        help="a file that stays so long without a word is refused (1800)")  # fmt: skip
+    add("--give-up-after", metavar="SECONDS", type=seconds, default=3600.0,
+        help="wait so long for a platform that does not answer (3600)")  # fmt: skip
+    add("--stall-timeout", metavar="SECONDS", type=seconds, default=60.0,
+        help="for a connection without a byte (60)")  # fmt: skip
+    add("--upload-limit", metavar="N", type=count, default=2000,
+        help="upload rows that the account may hold (2000)")  # fmt: skip
+    add("--take-over", action="store_true", help="break another run's lock")
+    add("--receipts", action="store_true",
+        help="write NAME.receipts.jsonl: the SHA-256 of every file sent")  # fmt: skip
+
+
+def add_platform_argument(parser: argparse.ArgumentParser) -> None:
+    """Add `--platform`."""
+    parser.add_argument(
+        "--platform", metavar="URL", help=f"API address; default {DEFAULT_PLATFORM}"
+    )
+
+
+def count(text: str) -> int:
+    """A whole number of at least 1; raises argparse.ArgumentTypeError."""
+    if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is no whole number from 1 on")
+    return int(text)
+
+
+def seconds(text: str) -> float:
+    """A number of seconds above 0; raises argparse.ArgumentTypeError."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = -1.0
+    if not 0 < found < float("inf"):
+        raise argparse.ArgumentTypeError(f"'{text}' is no number of seconds")
+    return found
+
+
+# ── options ─────────────────────────────────────────────────────────────────────────────────
+
+
+@contextmanager
+def open_options(given: argparse.Namespace, *, offline: bool = False) -> Iterator[Options]:
+    """The options; with `--sandbox`, a sandbox runs until the `with` statement ends.
+
+    Raises:
+        UsageError: an argument or the environment is wrong.
+        ManifestInvalid: no sandbox can be made up for the manifest.
+        TokenRefused: there is no token.
+        CannotGoOn: the sandbox cannot start.
+
+    """
+    options = options_of(given)
+    if offline:
+        yield options
+    elif given.sandbox:
+        from manifest_uploader.commands import sandbox  # noqa: PLC0415 - a server; few need it
+
+        with sandbox.started_for(given, stem(given), read_manifest(options).manifest) as running:
+            platform = parse_platform(running.url, running.token)
+            yield replace(options, platform=platform, sandbox_id=running.id)
+    else:
+        yield replace(options, platform=parse_platform(platform_address(given), token(given)))
+
+
+def options_of(given: argparse.Namespace) -> Options:
+    """The options without a platform."""
+    return Options(
+        given.manifest,
+        state_path(given),
+        root=given.root or os.environ.get("UPLOADER_ROOT") or None,
+        follow_links=given.follow_links,
+        only=tuple(given.only),
+        first=given.first,
+        jobs=min(given.jobs, _MAX_JOBS),
+        checksum=given.checksum,
+        choices=Choices(
+            adopt=given.adopt,
+            recreate=given.recreate,
+            retry_failed=given.retry_failed,
+            new=given.new,
+            upload_limit=given.upload_limit,
+        ),
+        policy=Policy(wait=not given.no_wait, wait_timeout_s=given.wait_timeout),
+        patience=Patience(stall_s=given.stall_timeout, give_up_s=given.give_up_after),
+        refused_after_s=given.refused_after,
+        take_over=given.take_over,
+        receipts=receipts_path(given) if given.receipts else None,
+        command=f"uploader {shlex.join(given.words)} --take-over",
+    )
+
+
+# ── files ───────────────────────────────────────────────────────────────────────────────────
+
+
+def stem(given: argparse.Namespace) -> Path:
+    """The manifest's path without `.yaml`: other files are named after it.
+
+    Raises:
+        UsageError: the path names a folder.
+
+    """
+    path = _file_path(given.manifest)
+    return path.with_suffix("") if path.suffix.lower() in {".yaml", ".yml"} else path
+
+
+def state_path(given: argparse.Namespace) -> Path:
+    """The state file: the one given, or the one beside the manifest."""
+    if given.state:
+        return _file_path(given.state)
+    return beside(given, ".sandbox.state.jsonl" if given.sandbox else ".state.jsonl")
+
+
+def receipts_path(given: argparse.Namespace) -> Path:
+    """The file of receipts beside the manifest."""
+    return beside(given, ".receipts.jsonl")
+
+
+def beside(given: argparse.Namespace, ending: str) -> Path:
+    """A file beside the manifest with its name and another ending."""
+    base = stem(given)
+    return base.with_name(base.name + ending)
+
+
+def _file_path(text: str) -> Path:
+    path = Path(text)
+    if not path.name:
+        raise UsageError(f"'{text}' is no file")
+    return path
+
+
+# ── platform ────────────────────────────────────────────────────────────────────────────────
+
+
+def platform_address(given: argparse.Namespace) -> str:
+    """The API address: from the argument, the environment, or the default."""
+    return given.platform or os.environ.get("GRAND_CHALLENGE_API_URL") or DEFAULT_PLATFORM
+
+
+def platform_url(given: argparse.Namespace) -> str:
+    """The same, checked; raises UsageError."""
+    no_token = "0" * 64  # an address alone cannot be parsed
+    return parse_platform(platform_address(given), no_token).url
+
+
+def has_token(given: argparse.Namespace) -> bool:
+    """Whether there is a token."""
+    where = {"token_file": given.token_file, "environment": os.environ}
+    return credentials.is_there(**where, address=platform_address(given))
+
+
+def token(given: argparse.Namespace) -> str:
+    """The token, from a file, the environment or the keyring.
+
+    Raises:
+        TokenRefused: there is none, or what was found is not a token.
+
+    """
+    where = {"token_file": given.token_file, "environment": os.environ}
+    return credentials.find(**where, address=platform_address(given))

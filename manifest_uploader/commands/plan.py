@@ -1,0 +1,25 @@
+"""`uploader plan`: shows what a run would do now."""
+
+from __future__ import annotations
+
+import argparse
+
+from manifest_uploader.commands.options import add_run_arguments, open_options
+from manifest_uploader.engine import run as engine
+from manifest_uploader.output.json_lines import plan_json, plan_summary_json, write_json
+from manifest_uploader.output.run_lines import plan_lines
+from manifest_uploader.output.streams import say
+
+add_arguments = add_run_arguments
+
+
+def run(given: argparse.Namespace) -> int:
+    """Show the plan; the code is 1 if a case is gone or has failed."""
+    with open_options(given) as options:
+        plan, facts = engine.plan(options)
+        if given.json:
+            for case in plan.cases:
+                write_json(plan_json(case, calls=given.verbose))
+            write_json(plan_summary_json(plan, facts))
+        say(plan_lines(plan, facts, given.upload_limit))
+    return 1 if any(case.standing in {"gone", "failed"} for case in plan.cases) else 0

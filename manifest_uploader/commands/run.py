@@ -1,0 +1,53 @@
+"""`uploader run`: uploads the cases and waits until the platform has imported them."""
+
+from __future__ import annotations
+
+import argparse
+
+from manifest_uploader.commands.options import add_run_arguments, open_options
+from manifest_uploader.commands.signals import stopping_on_signals
+from manifest_uploader.engine import run as engine
+from manifest_uploader.engine.progress import Observer
+from manifest_uploader.engine.results import End, Summary
+from manifest_uploader.errors import UploaderError
+from manifest_uploader.output.formatting import error_lines
+from manifest_uploader.output.json_lines import JsonLines
+from manifest_uploader.output.screen import make_screen
+from manifest_uploader.output.streams import say
+from manifest_uploader.platform.responses import Interrupted
+
+add_arguments = add_run_arguments
+
+
+def run(given: argparse.Namespace) -> int:
+    """Run, and return the code of the worst end of a case."""
+    screen = make_screen(verbose=given.verbose, quiet=given.quiet)
+    json_lines: list[Observer] = [JsonLines()] if given.json else []
+    observers = [*json_lines, screen]
+    with open_options(given) as options, stopping_on_signals(screen) as (stop, caught):
+        try:
+            summary = engine.run(options, observers, stop)
+        except (UploaderError, Interrupted) as error:
+            if not caught:
+                raise
+            if isinstance(error, UploaderError):
+                say(error_lines(error))
+            return _say_stopped(caught)
+        finally:
+            screen.stop()
+        for observer in observers:
+            observer.ends(summary)
+        return _say_stopped(caught) if caught else exit_code(summary)
+
+
+def _say_stopped(caught: list[int]) -> int:
+    say("stopped; the same command goes on where this ended")
+    return 128 + caught[0]
+
+
+def exit_code(summary: Summary) -> int:
+    """The code of the worst end of a case."""
+    ends = {one.end for one in summary.ends}
+    if ends & {End.FAILED, End.UNSURE, End.PENDING}:
+        return 1
+    return 4 if End.WAITING in ends else 0

@@ -1,0 +1,45 @@
+"""`uploader status`: shows where each case stands, from the state file alone."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+
+from manifest_uploader.commands import watch
+from manifest_uploader.commands.options import add_manifest_arguments, state_path
+from manifest_uploader.commands.signals import exit_on_sigterm
+from manifest_uploader.engine import run as engine
+from manifest_uploader.engine.options import Options
+from manifest_uploader.engine.session import read_manifest
+from manifest_uploader.output.json_lines import stand_json, status_summary_json, write_json
+from manifest_uploader.output.run_lines import stand_line, status_line
+from manifest_uploader.output.streams import print_out
+from manifest_uploader.output.watch_screen import open_screen
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `status`."""
+    add_manifest_arguments(parser)
+    parser.add_argument("--watch", action="store_true", help="follow a run until Ctrl-C")
+
+
+def run(given: argparse.Namespace) -> int:
+    """Show where the cases stand; the code is 1 if one has failed, is gone or is unsure."""
+    options = Options(given.manifest, state_path(given))
+    if given.watch:
+        manifest = read_manifest(options).manifest
+        exit_on_sigterm()
+        with open_screen(json=given.json) as screen:
+            watch.watch(manifest, options.state, screen)
+    stands = list(engine.status(options))
+    for stand in stands:
+        if given.json:
+            write_json(stand_json(stand))
+        else:
+            print_out(stand_line(stand))
+    counts = Counter(stand.standing.value for stand in stands)
+    if given.json:
+        write_json(status_summary_json(counts))
+    else:
+        print_out(status_line(counts))
+    return 1 if counts.keys() & {"failed", "gone", "unsure"} else 0
