@@ -11,11 +11,11 @@ from typing import Final, NoReturn
 from manifest_uploader.manifest.model import Manifest
 from manifest_uploader.output.watch_screen import Screen, View
 from manifest_uploader.state import lock
-from manifest_uploader.state.events import Done, Paused, Record
+from manifest_uploader.state.events import AnyEvent, Done, Paused
 from manifest_uploader.state.file import Tail
-from manifest_uploader.state.history import EMPTY, Folding, History
+from manifest_uploader.state.history import EMPTY, Folding
 from manifest_uploader.state.lock import Holder
-from manifest_uploader.state.standing import Stand, Standing, stand_of
+from manifest_uploader.state.standing import CaseStanding, Standing, case_standing
 
 LOOK_EVERY_S: Final = 1.0
 """Network file systems show appended lines no sooner."""
@@ -35,7 +35,7 @@ def watch(
     tail, follower = Tail(path), Follower(manifest)
     while True:
         grown = tail.look()
-        changed = follower.take(grown.records, anew=grown.anew)
+        changed = follower.take(grown.events, anew=grown.anew)
         holder = lock.holder_of(path)
         screen.show(follower.view(changed, now=time.time(), holder=holder))
         sleep(LOOK_EVERY_S)
@@ -49,36 +49,38 @@ class Follower:
         self._forget()
 
     def _forget(self) -> None:
-        self._folding = Folding(History())
+        self._folding = Folding()
         self._standings = dict.fromkeys(self._titles, Standing.NEW)
         self._bytes_done = 0
         self._pause: tuple[float, str] | None = None
         self._first = True
 
-    def take(self, records: tuple[Record, ...], *, anew: bool) -> tuple[Stand, ...]:
+    def take(self, records: tuple[AnyEvent, ...], *, anew: bool) -> tuple[CaseStanding, ...]:
         """Add records, of another file if `anew`; return the cases whose standing has changed."""
         if anew:
             self._forget()
         touched: dict[str, None] = {}  # in the order of the records
         for record in records:
-            self._folding.take(record)
-            match record.event:
+            self._folding.add(record)
+            match record:
                 case Paused(why=why):
                     self._pause = (record.time, why)
                 case Done(size=int() as size):
                     self._bytes_done += size
                     self._pause = None
             for key in ("case", "was"):  # a renamed case has both
-                name = getattr(record.event, key, None)
+                name = getattr(record, key, None)
                 if name in self._titles:
                     touched[name] = None
         past = self._folding.history.cases
-        stands = [stand_of(name, self._titles[name], past.get(name, EMPTY)) for name in touched]
+        stands = [
+            case_standing(name, self._titles[name], past.get(name, EMPTY)) for name in touched
+        ]
         changed = tuple(one for one in stands if one.standing is not self._standings[one.case])
         self._standings.update((one.case, one.standing) for one in changed)
         return changed
 
-    def view(self, changed: tuple[Stand, ...], *, now: float, holder: Holder | None) -> View:
+    def view(self, changed: tuple[CaseStanding, ...], *, now: float, holder: Holder | None) -> View:
         """How far the run is at a time in seconds since 1970."""
         paused = None
         if self._pause is not None and now - self._pause[0] < _PAUSE_SHOWN_S:

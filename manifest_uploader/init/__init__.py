@@ -1,6 +1,7 @@
-"""From a folder, and perhaps a table, to a manifest: `uploader init`."""
+"""Writes a manifest from a folder, and perhaps a table: `uploader init`.
 
-from manifest_uploader.init.arguments import make_parser
-from manifest_uploader.init.command import init
+For `commands`:
 
-__all__ = ["init", "make_parser"]
+- `command`: `init` does it
+- `arguments`: `make_parser` and `add_arguments`
+"""

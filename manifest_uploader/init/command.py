@@ -1,4 +1,4 @@
-"""The command `uploader init`: look, propose, ask, write, and tell what was noticed."""
+"""`uploader init`: looks, proposes, asks, writes, and says what it noticed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from manifest_uploader.text import block, quoted
 
 
 def init(given: argparse.Namespace) -> int:
-    """Do what the parsed arguments say; the exit code.
+    """Do what the parsed arguments say and return the exit code.
 
     Raises:
         UploaderError: it cannot be done; nothing was written.
@@ -73,14 +73,14 @@ class _Existing:
     manifest: Manifest
     existing: gather.ExistingManifest
     head: Options | None
-    """The command in its head; None: there is none that can be read."""
+    """The command in its head; None if there is none, or it cannot be read."""
 
 
 def _existing(options: Options) -> _Existing | None:
-    """The manifest that is to be added to; None where a new one is to be written.
+    """The manifest to add to; None if a new one is to be written.
 
     Raises:
-        UsageError: there is one and nothing was said of it, or none where there should be one.
+        UsageError: it exists without `--update` or `--force`, or it is missing with `--update`.
         ManifestInvalid: it cannot be read.
 
     """
@@ -110,17 +110,17 @@ def _existing(options: Options) -> _Existing | None:
 def _head(text: str) -> Options | None:
     words = update.recall_command(text)
     try:
-        with contextlib.redirect_stderr(io.StringIO()):  # where argparse says what it cannot read
+        with contextlib.redirect_stderr(io.StringIO()):  # argparse would print why it fails
             return None if words is None else arguments.read(words)
     except (UploaderError, SystemExit):
         return None
 
 
 def _remembering(options: Options, old: _Existing, there: Paths) -> Options:
-    """The options with the manifest's target, and what is missing from the command in its head.
+    """The options, completed with the manifest's target and with the command in its head.
 
     Raises:
-        UsageError: the target given is another.
+        UsageError: another target is given.
 
     """
     kind, slug = old.manifest.kind.value, old.manifest.slug
@@ -140,7 +140,7 @@ def _remembering(options: Options, old: _Existing, there: Paths) -> Options:
 
 
 def _filled_up(options: Options, then: Options) -> Options:
-    """The options with what only an earlier command said; sockets of both."""
+    """The options, completed with an earlier command's, and with the sockets of both."""
     given = {one.socket for one in options.sockets}
     recalled = [one for one in then.sockets if one.socket not in given]
     with_table = options if options.table else then
@@ -171,10 +171,10 @@ def _with_found_table(options: Options) -> Options:
 
 
 def _completed(options: Options, there: Paths) -> Options:
-    """The options with what was missing, as a person answers.
+    """The options, completed with the answers of a person.
 
     Raises:
-        UsageError: nobody is there to answer; the hint is the command to type.
+        UsageError: there is no terminal; the hint is the command to type.
 
     """
     if terminal.is_interactive():
@@ -238,7 +238,7 @@ def _write_more(options: Options, old: _Existing, gathered: Gathered) -> None:
 
 
 def _tell_unnamed(options: Options, old: _Existing, notices: Notices) -> None:
-    """Name the sockets that the next `--update` would not know of."""
+    """Name the sockets that the next `--update` would not know."""
     named = {one.socket for one in old.head.sockets} if old.head is not None else set()
     new = [one.socket for one in options.sockets if one.socket not in named]
     if old.head is not None and new:
@@ -252,13 +252,13 @@ def _filled(gathered: Gathered) -> str:
 
 
 def _write(output: str, data: bytes, *, anew: bool) -> None:
-    """Write the whole file or nothing; `anew` never over one that is there."""
+    """Write the whole file or nothing; raise UsageError if it exists and `anew` is true."""
     path = Path(os.path.realpath(output))
     draft = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         draft.write_bytes(data)
         if anew:
-            path.open("xb").close()  # takes the name, unless somebody else has it by now
+            path.open("xb").close()  # claims the name, unless the file has appeared meanwhile
         elif path.exists():
             draft.chmod(path.stat().st_mode & 0o7777)
         draft.replace(path)

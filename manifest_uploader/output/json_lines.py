@@ -14,9 +14,8 @@ from manifest_uploader.output.streams import write_out
 from manifest_uploader.plan.inputs import Facts
 from manifest_uploader.plan.steps import CasePlan, Plan
 from manifest_uploader.platform.model import Target
-from manifest_uploader.state.events import Event, Failed, Noticed
-from manifest_uploader.state.file import event_json
-from manifest_uploader.state.standing import Stand
+from manifest_uploader.state.events import Event, Failed, Noticed, event_json
+from manifest_uploader.state.standing import CaseStanding
 
 
 def write_json(obj: Mapping[str, Any]) -> None:
@@ -88,7 +87,7 @@ def plan_summary_json(plan: Plan, facts: Facts) -> dict[str, Any]:
     }
 
 
-def stand_json(stand: Stand) -> dict[str, Any]:
+def stand_json(stand: CaseStanding) -> dict[str, Any]:
     """One case of `status --json`."""
     return {
         "case": stand.case,

@@ -14,7 +14,7 @@ from manifest_uploader.output.json_lines import stand_json, status_summary_json,
 from manifest_uploader.output.live_area import LiveArea
 from manifest_uploader.output.run_lines import bar, stand_line
 from manifest_uploader.output.streams import print_out
-from manifest_uploader.state.standing import Stand, Standing
+from manifest_uploader.state.standing import CaseStanding, Standing
 
 _ENDED: Final = frozenset({Standing.DONE, Standing.FAILED, Standing.GONE, Standing.UNSURE})
 _CASES_SHOWN: Final = 8
@@ -25,7 +25,7 @@ class View(Struct, frozen=True):
     """How far a run is, by its state file."""
 
     counts: Mapping[Standing, int]
-    changed: tuple[Stand, ...]
+    changed: tuple[CaseStanding, ...]
     """The cases whose standing is not what it was in the last view."""
     bytes_done: int
     """The size of all completed uploads, of all runs."""
@@ -52,7 +52,7 @@ class View(Struct, frozen=True):
         return self.ended == self.total
 
     @property
-    def newly_ended(self) -> list[Stand]:
+    def newly_ended(self) -> list[CaseStanding]:
         """The cases that have ended since the last view."""
         return [] if self.first else [one for one in self.changed if one.standing in _ENDED]
 
@@ -114,7 +114,7 @@ class Live:
 
     def __init__(self) -> None:
         self._area = LiveArea(stderr=False, wrap=False)
-        self._ended: list[Stand] = []
+        self._ended: list[CaseStanding] = []
 
     def __enter__(self) -> Self:
         self._area.start()
@@ -130,7 +130,7 @@ class Live:
         self._area.show(live_lines(view, self._area.width, self._ended))
 
 
-def live_lines(view: View, width: int, ended: list[Stand]) -> list[str]:
+def live_lines(view: View, width: int, ended: list[CaseStanding]) -> list[str]:
     """A bar for a terminal of this width, the counts, and these cases."""
     count, *parts = view_parts(view)
     share = view.ended / view.total if view.total else 1.0

@@ -1,4 +1,4 @@
-"""`uploader report`: reads manifest, state and receipts; writes the page and the tables."""
+"""`uploader report`: writes the page and the tables from manifest, state file and receipts."""
 
 from __future__ import annotations
 
@@ -30,40 +30,43 @@ _NEEDED: Final = ("jinja2", "pygal")
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is to be written, and where; `-` is standard output."""
+    """What to write, and where; `-` is standard output."""
 
     page: str
     page_is_asked_for: bool
-    """By `--output`, or because nothing else is."""
+    """With `--output`, or because nothing else is asked for."""
     csv: str | None = None
     json: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """All that a report is made from."""
+    """What a report is made from."""
 
     manifest: Manifest
     stored: Stored
     rows: tuple[Row, ...]
     problems: int
-    """What is wrong with the manifest: it may have been changed since the run."""
+    """How many the manifest has: it may have changed since the run."""
 
 
 def report(options: Options, wanted: Wanted) -> list[str]:
-    """Write what is wanted; a line for people about each thing.
+    """Write what is wanted and return a line for people about each file.
 
     Raises:
-        ManifestInvalid: nothing of the manifest can be read.
-        ExtraMissing: the page is asked for, and what draws it is not installed.
-        UsageError: a file cannot be written, or is one that the report is made from.
+        ManifestInvalid: no case of the manifest can be read.
+        ExtraMissing: the page is asked for, and the packages that draw it are missing.
+        UsageError: a file cannot be written, or is needed for something else.
 
     """
-    _keep_clear(options, wanted)
+    _check_outputs(options, wanted)
     if wanted.page_is_asked_for and not _can_draw():
         raise _missing()
     material = _gather(options)
-    said = _said_of_problems(options, material)
+    said = []
+    if material.problems:
+        found = f"{counted(material.problems, 'problem')} ('uploader validate' tells)"
+        said.append(f"note: {options.manifest} has {found}; what can be read of it is reported")
     if wanted.csv is not None:
         said += _write(wanted.csv, tables.csv_bytes(material.rows))
     if wanted.json is not None:
@@ -71,14 +74,6 @@ def report(options: Options, wanted: Wanted) -> list[str]:
     if _can_draw():
         return said + _write(wanted.page, _page(options, material).encode("utf-8", "replace"))
     return [*said, f"without the page; {_missing().message}"]
-
-
-def _said_of_problems(options: Options, material: Material) -> list[str]:
-    if not material.problems:
-        return []
-    found = counted(material.problems, "problem")
-    whole = f"{options.manifest} has {found} ('uploader validate' tells)"
-    return [f"note: {whole}; what can be read of it is reported"]
 
 
 def _can_draw() -> bool:
@@ -137,8 +132,8 @@ def _page(options: Options, material: Material) -> str:
 
 
 def _zone(material: Material) -> tzinfo:
-    """This machine's time zone, as it was when the run ended."""
-    last = max((record.time for record in material.stored.events), default=0.0)
+    """This machine's time zone when the run ended."""
+    last = max((event.time for event in material.stored.events), default=0.0)
     zone = datetime.fromtimestamp(last).astimezone().tzinfo
     assert zone is not None
     return zone
@@ -147,8 +142,8 @@ def _zone(material: Material) -> tzinfo:
 # ── writing ─────────────────────────────────────────────────────────────────────────────────
 
 
-def _keep_clear(options: Options, wanted: Wanted) -> None:
-    """Refuse to write over what the report is made from, and one file twice."""
+def _check_outputs(options: Options, wanted: Wanted) -> None:
+    """Raise UsageError if a file to write is one to read, or is named twice."""
     sources = {Path(options.manifest).resolve(), options.state.resolve()}
     sources |= {options.receipts.resolve()} if options.receipts is not None else set()
     given = [one for one in (wanted.page, wanted.csv, wanted.json) if one not in (None, _STDOUT)]
@@ -159,7 +154,7 @@ def _keep_clear(options: Options, wanted: Wanted) -> None:
 
 
 def _write(name: str, content: bytes) -> list[str]:
-    """Write a file whole or not at all."""
+    """Write a file as a whole or not at all, and return a line about it."""
     if name == _STDOUT:
         sys.stdout.buffer.write(content)
         sys.stdout.flush()

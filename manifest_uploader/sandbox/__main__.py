@@ -1,4 +1,4 @@
-"""Runs the sandbox: python -m manifest_uploader.sandbox."""
+"""Runs the sandbox alone: `python -m manifest_uploader.sandbox`."""
 
 import sys
 
