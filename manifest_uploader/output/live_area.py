@@ -41,7 +41,7 @@ class LiveArea:
         self._live.stop()
 
     def show(self, lines: Iterable[str]) -> None:
-        """Replace the lines."""
+        """Replace the lines; characters that a terminal would obey are escaped."""
         text = "\n".join(printable(line) for line in lines)
         overflow: OverflowMethod | None = None if self._wrap else "ellipsis"
         shown = self._text(text, no_wrap=not self._wrap, overflow=overflow)

@@ -7,18 +7,18 @@ from collections.abc import Collection, Mapping
 from itertools import islice
 from typing import Final
 
-from manifest_uploader.engine.causes import failure_text
 from manifest_uploader.engine.progress import Progress
 from manifest_uploader.engine.results import CaseEnd, End, Summary
 from manifest_uploader.files.parts import part_count, part_size
 from manifest_uploader.output.formatting import cases_words, counted, size_words, time_words
 from manifest_uploader.plan.inputs import Facts
 from manifest_uploader.plan.steps import Action, CasePlan, Plan
+from manifest_uploader.platform import targets
 from manifest_uploader.platform.model import Target
-from manifest_uploader.platform.targets import type_of
+from manifest_uploader.state.causes import explained
 from manifest_uploader.state.events import Event, Failed, ImportFailed, Unsure
-from manifest_uploader.state.standing import CaseStanding, Standing
-from manifest_uploader.text import Block, block, printable
+from manifest_uploader.state.standing import Stand, Standing
+from manifest_uploader.text import Block, block
 
 STOPPING: Final = "stopping: what is under way ends; once more stops at once"
 _CASES_EXPLAINED: Final = 20
@@ -42,7 +42,7 @@ def trouble_line(event: Event) -> str | None:
     return None
 
 
-def failure_text(case: CaseEnd | CaseStanding) -> str | None:
+def failure_text(case: CaseEnd | Stand) -> str | None:
     """Why a case failed or is unfinished; None if there is nothing to say about it."""
     words = case.words
     return words if isinstance(words, str) else "; ".join(words or ()) or None
@@ -79,7 +79,7 @@ def begin_line(plan: Plan, target: Target) -> str:
     ]
     size = bytes_to_send(plan)
     sent = f"; {size_words(size)} to send" if size else ""
-    noun = type_of(target.kind).noun
+    noun = targets.place_noun(target.kind)
     return f"{noun} {target.slug}: {cases_words(len(plan.cases))}: {', '.join(parts)}{sent}"
 
 
@@ -143,7 +143,7 @@ def live_lines(progress: Progress, width: int) -> list[str]:
         lines.append(f"trouble: {progress.trouble}; trying again")
     if progress.stopping:
         lines.append(STOPPING)
-    return [printable(line) for line in lines]
+    return lines
 
 
 def bar(share: float, width: int) -> str:
@@ -270,7 +270,7 @@ def _next_step(by_end: Mapping[End, list[CaseEnd]]) -> str | None:
 # ── status ──────────────────────────────────────────────────────────────────────────────────
 
 
-def stand_line(stand: CaseStanding) -> str:
+def stand_line(stand: Stand) -> str:
     """Where one case stands."""
     words = failure_text(stand)
     item = f" ({stand.item})" if stand.item else ""

@@ -19,14 +19,14 @@ from manifest_uploader.commands.completion import INSTALL, SHELLS, manifests, pa
 from tests.entry import environment, uploader
 
 
-def needs(shell: str) -> pytest.MarkDecorator:
+def needs_shell(shell: str) -> pytest.MarkDecorator:
     reason = f"no {shell} on PATH: completion in it was not tried"
     return pytest.mark.skipif(shutil.which(shell) is None, reason=reason)
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A home with `uploader` on its PATH, and some files."""
+    """A home folder with `bin/uploader`, some files and a folder."""
     (tmp_path / "bin").mkdir()
     command = tmp_path / "bin" / "uploader"
     command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m manifest_uploader "$@"\n')
@@ -37,14 +37,14 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def home(folder: Path) -> dict[str, str]:
+def environment_in(folder: Path) -> dict[str, str]:
     path = f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
     return environment(HOME=str(folder), ZDOTDIR=str(folder), PATH=path, PS1="> ")
 
 
 # ── bash ────────────────────────────────────────────────────────────────────────────────────
 
-ASK = """
+ASK_BASH = """
 source ~/.bashrc
 for typed in "$@"; do
   COMP_LINE="$typed" COMP_POINT=${#typed} COMP_WORDS=($typed) COMPREPLY=()
@@ -64,14 +64,14 @@ OFFERED = {
 }
 
 
-@needs("bash")
+@needs_shell("bash")
 def test_bash_completes(folder: Path) -> None:
-    subprocess.run(INSTALL["bash"], shell=True, cwd=folder, env=home(folder), check=True)
+    subprocess.run(INSTALL["bash"], shell=True, cwd=folder, env=environment_in(folder), check=True)
 
     asked = subprocess.run(
-        ["bash", "-c", ASK, "bash", *OFFERED],
+        ["bash", "-c", ASK_BASH, "bash", *OFFERED],
         cwd=folder,
-        env=home(folder),
+        env=environment_in(folder),
         capture_output=True,
         text=True,
         check=True,
@@ -87,14 +87,14 @@ def test_bash_completes(folder: Path) -> None:
 
 
 class Terminal:
-    """An interactive shell in a terminal of its own."""
+    """A terminal in which an interactive shell runs."""
 
     def __init__(self, handle: int) -> None:
         self._handle = handle
         self.shown = ""
 
     def type(self, keys: str, *, until: str) -> None:
-        """Press keys, and wait until this is to be seen."""
+        """Press keys and wait until the terminal shows this text."""
         os.write(self._handle, keys.encode())
         end = time.monotonic() + 30
         while until not in self.shown:
@@ -108,7 +108,7 @@ def terminal(*command: str, folder: Path) -> Iterator[Terminal]:
     process_id, handle = pty.fork()
     if process_id == 0:
         os.chdir(folder)
-        os.execvpe(command[0], command, home(folder))
+        os.execvpe(command[0], command, environment_in(folder))
     try:
         yield Terminal(handle)
     finally:
@@ -117,10 +117,10 @@ def terminal(*command: str, folder: Path) -> Iterator[Terminal]:
         os.close(handle)
 
 
-@needs("zsh")
+@needs_shell("zsh")
 def test_zsh_completes(folder: Path) -> None:
     (folder / ".zshrc").write_text("PS1='ready> '\n")
-    subprocess.run(INSTALL["zsh"], shell=True, cwd=folder, env=home(folder), check=True)
+    subprocess.run(INSTALL["zsh"], shell=True, cwd=folder, env=environment_in(folder), check=True)
 
     with terminal("zsh", "-i", folder=folder) as shell:
         shell.type("", until="ready> ")
@@ -129,12 +129,12 @@ def test_zsh_completes(folder: Path) -> None:
         shell.type("--out\t", until="--output")
 
 
-@needs("zsh")
+@needs_shell("zsh")
 @pytest.mark.parametrize("before", ["cd . && ", "true; ", "A=b ", "x=$(true); "])
 def test_zsh_completes_behind_other_commands(folder: Path, before: str) -> None:
     (folder / ".zshrc").write_text("PS1='ready> '\n")
     (folder / "my study.yaml").write_text("")
-    subprocess.run(INSTALL["zsh"], shell=True, cwd=folder, env=home(folder), check=True)
+    subprocess.run(INSTALL["zsh"], shell=True, cwd=folder, env=environment_in(folder), check=True)
 
     with terminal("zsh", "-i", folder=folder) as shell:
         shell.type("", until="ready> ")
@@ -142,17 +142,17 @@ def test_zsh_completes_behind_other_commands(folder: Path, before: str) -> None:
         shell.type("--recr\t", until="--recreate")
 
 
-@needs("fish")
+@needs_shell("fish")
 def test_fish_completes(folder: Path) -> None:
     (folder / ".config" / "fish").mkdir(parents=True)
     command = INSTALL["fish"].replace("~", str(folder))
-    subprocess.run(command, shell=True, cwd=folder, env=home(folder), check=True)
+    subprocess.run(command, shell=True, cwd=folder, env=environment_in(folder), check=True)
 
-    def offered(typed: str) -> list[str]:
+    def completions(typed: str) -> list[str]:
         asked = subprocess.run(
             ["fish", "-c", f"complete -C '{typed}'"],
             cwd=folder,
-            env=home(folder) | {"XDG_CONFIG_HOME": str(folder / ".config")},
+            env=environment_in(folder) | {"XDG_CONFIG_HOME": str(folder / ".config")},
             capture_output=True,
             text=True,
             check=True,
@@ -160,8 +160,8 @@ def test_fish_completes(folder: Path) -> None:
         )
         return [line.split("\t")[0] for line in asked.stdout.splitlines()]
 
-    assert offered("uploader rep") == ["report"]
-    assert offered("uploader run lung.") == ["lung.yaml"]
+    assert completions("uploader rep") == ["report"]
+    assert completions("uploader run lung.") == ["lung.yaml"]
 
 
 # ── the scripts ─────────────────────────────────────────────────────────────────────────────

@@ -10,8 +10,8 @@ from manifest_uploader.sandbox.sockets import parse_socket
 from tests.helpers import case, files, image, manifest, pk, plain
 
 
-def kinds(*values: Value) -> list[str]:
-    """What is made up for one socket from the values of several cases."""
+def made_up_kinds(*values: Value) -> list[str]:
+    """The kinds of the sockets that are made up for cases with one value each."""
     whole = manifest(*(case(f"c{number}", value) for number, value in enumerate(values)))
     return [one.partition("=")[2] for one in rehearsal.sockets(whole)]
 
@@ -24,7 +24,7 @@ def kinds(*values: Value) -> list[str]:
     ],
 )
 def test_values_tell_their_kind(values: list[Any], kind: str) -> None:
-    assert kinds(*(plain("x", value) for value in values)) == [kind]
+    assert made_up_kinds(*(plain("x", value) for value in values)) == [kind]
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_values_tell_their_kind(values: list[Any], kind: str) -> None:
     ],
 )
 def test_files_tell_their_kind_by_their_ending(paths: str, kind: str) -> None:
-    assert kinds(files("x", paths)) == [kind]
+    assert made_up_kinds(files("x", paths)) == [kind]
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_files_tell_their_kind_by_their_ending(paths: str, kind: str) -> None:
     ],
 )
 def test_what_cases_disagree_about_gets_the_widest_kind(values: list[Value], kind: str) -> None:
-    assert kinds(*values) == [kind]
+    assert made_up_kinds(*values) == [kind]
 
 
 def test_every_socket_is_made_up_once_and_can_be_understood() -> None:

@@ -26,8 +26,8 @@ from tests.entry import ENTRY, environment
 from tests.report.helpers import NOON, Line, binding, entry, whole_case, write_manifest, write_state
 
 
-class Enough(Exception):
-    """Ends a watch, as Ctrl-C does."""
+class WatchEnded(Exception):
+    """Ends a watch after the last step, as Ctrl-C would."""
 
 
 def manifest_of(folder: Path, *names: str) -> Manifest:
@@ -35,13 +35,13 @@ def manifest_of(folder: Path, *names: str) -> Manifest:
     return parse(path.read_bytes(), "m.yaml")
 
 
-def add(path: Path, lines: list[Line]) -> None:
+def append(path: Path, lines: list[Line]) -> None:
     with path.open("a") as file:
         file.writelines(json.dumps(line) + "\n" for line in lines)
 
 
-def watched(manifest: Manifest, path: Path, *steps: Any) -> list[str]:
-    """The lines that are shown while the steps are done, one after each look."""
+def lines_shown(manifest: Manifest, path: Path, *steps: Any) -> list[str]:
+    """The lines that a watch shows, and `--` for each pause; one step is done in each pause."""
     said: list[str] = []
     left = iter(steps)
 
@@ -49,10 +49,10 @@ def watched(manifest: Manifest, path: Path, *steps: Any) -> list[str]:
         said.append("--")
         step = next(left, None)
         if step is None:
-            raise Enough
+            raise WatchEnded
         step()
 
-    with contextlib.suppress(Enough):
+    with contextlib.suppress(WatchEnded):
         watch.watch(manifest, path, watch_screen.Lines(said.append), sleep=sleep)
     return said
 
@@ -65,7 +65,7 @@ def test_only_what_was_appended_is_read(tmp_path: Path) -> None:
     tail = Tail(path)
 
     first = tail.look()
-    add(path, whole_case("b", NOON))
+    append(path, whole_case("b", NOON))
     second, third = tail.look(), tail.look()
 
     assert ({"a"}, {"b"}, 0) == (
@@ -115,7 +115,7 @@ def test_only_a_file_is_watched(tmp_path: Path, what: str) -> None:
 
 
 @pytest.mark.parametrize("how", ["replaced", "cut"])
-def test_another_file_in_its_place_is_read_anew(tmp_path: Path, how: str) -> None:
+def test_another_file_in_its_place_is_read_from_its_start(tmp_path: Path, how: str) -> None:
     path = write_state(tmp_path / "s.jsonl", whole_case("a", NOON))
     tail = Tail(path)
     tail.look()
@@ -135,7 +135,7 @@ def test_a_damaged_line_is_told(tmp_path: Path) -> None:
     path = write_state(tmp_path / "s.jsonl", [])
     tail = Tail(path)
     tail.look()
-    add(path, [{"time": 1, "event": "nonsense"}])
+    append(path, [{"time": 1, "event": "nonsense"}])
 
     with pytest.raises(StateDamaged, match=":2: damaged"):
         tail.look()
@@ -147,13 +147,13 @@ def test_a_damaged_line_is_told(tmp_path: Path) -> None:
 def test_lines_tell_what_changed_and_when_all_is_over(tmp_path: Path) -> None:
     path = tmp_path / "s.jsonl"
 
-    said = watched(
+    said = lines_shown(
         manifest_of(tmp_path, "a", "b"),
         path,
         lambda: write_state(path, whole_case("a", NOON)[:2]),
-        lambda: add(path, whole_case("a", NOON)[2:]),
+        lambda: append(path, whole_case("a", NOON)[2:]),
         lambda: None,
-        lambda: add(path, whole_case("b", NOON, words="no image")),
+        lambda: append(path, whole_case("b", NOON, words="no image")),
     )
 
     assert [line.split(" (")[0] for line in said] == [
@@ -175,7 +175,7 @@ def test_lines_tell_what_changed_and_when_all_is_over(tmp_path: Path) -> None:
 def test_what_was_done_before_is_one_line(tmp_path: Path) -> None:
     path = write_state(tmp_path / "s.jsonl", whole_case("a", NOON))
 
-    said = watched(manifest_of(tmp_path, "a", "b"), path)
+    said = lines_shown(manifest_of(tmp_path, "a", "b"), path)
 
     assert said == ["1 of 2 cases ended; 1 new, 1 done, 1.0 KiB sent; no run is at work", "--"]
 
@@ -209,7 +209,7 @@ def test_the_live_view_fits_and_names_who_runs_it(tmp_path: Path) -> None:
 
 
 @contextlib.contextmanager
-def watching(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+def status_watch(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
         [*ENTRY, "status", "m.yaml", "--watch", *arguments],
         cwd=folder,
@@ -226,33 +226,35 @@ def watching(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
         process.communicate()
 
 
-def line_of(process: subprocess.Popen[str]) -> str:
+def next_line(process: subprocess.Popen[str]) -> str:
     assert process.stdout is not None
     return process.stdout.readline().rstrip("\n")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are sent differently on Windows")
-def test_it_follows_a_run_through_the_state_file_until_ctrl_c(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("stop", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_it_follows_a_run_through_the_state_file_until_it_is_stopped(
+    tmp_path: Path, stop: signal.Signals, code: int
+) -> None:
     manifest_of(tmp_path, "a")
-    with watching(tmp_path) as process:
-        before = line_of(process)
+    with status_watch(tmp_path) as process:
+        before = next_line(process)
         write_state(tmp_path / "m.state.jsonl", whole_case("a", NOON))
-        after = [line_of(process), line_of(process), line_of(process)]
-        process.send_signal(signal.SIGINT)
-        code = process.wait(timeout=30)
+        after = [next_line(process), next_line(process), next_line(process)]
+        process.send_signal(stop)
+        assert code == process.wait(timeout=30)
 
     assert before == "0 of 1 case ended; 1 new; no run is at work"
     assert after[0].startswith("a: done (")
     assert after[2] == "over: 1 of 1 case done; Ctrl-C leaves"
-    assert code == 130
 
 
 def test_it_is_idle_between_two_looks(tmp_path: Path) -> None:
     import psutil
 
     manifest_of(tmp_path, "a")
-    with watching(tmp_path) as process:
-        line_of(process)
+    with status_watch(tmp_path) as process:
+        next_line(process)
         before = psutil.Process(process.pid).cpu_times()
         time.sleep(2)
         after = psutil.Process(process.pid).cpu_times()
@@ -262,10 +264,10 @@ def test_it_is_idle_between_two_looks(tmp_path: Path) -> None:
 
 def test_json_lines_come_with_every_change(tmp_path: Path) -> None:
     manifest_of(tmp_path, "a")
-    with watching(tmp_path, "--json") as process:
-        first = json.loads(line_of(process))
+    with status_watch(tmp_path, "--json") as process:
+        first = json.loads(next_line(process))
         write_state(tmp_path / "m.state.jsonl", whole_case("a", NOON))
-        case, summary = json.loads(line_of(process)), json.loads(line_of(process))
+        case, summary = json.loads(next_line(process)), json.loads(next_line(process))
 
     assert first == {"event": "summary", "cases": {"total": 1, "new": 1}}
     assert (case["case"], case["state"]) == ("a", "done")
@@ -276,7 +278,7 @@ def test_a_damaged_state_ends_it_with_its_place(tmp_path: Path) -> None:
     manifest_of(tmp_path, "a")
     (tmp_path / "m.state.jsonl").write_text(json.dumps(binding()) + "\n{}\n")
 
-    with watching(tmp_path) as process:
+    with status_watch(tmp_path) as process:
         _, err = process.communicate(timeout=30)
 
     assert "m.state.jsonl:2: damaged" in err

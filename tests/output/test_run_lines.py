@@ -22,7 +22,7 @@ from tests.helpers import (
     plan_of,
     some,
 )
-from tests.output.records import OBEYED_BY_TERMINALS, progress_of, summary_of
+from tests.output.records import progress_of, summary_of
 
 # ── before a run ────────────────────────────────────────────────────────────────────────────
 
@@ -120,14 +120,6 @@ def test_the_share_that_is_done_lies_between_none_and_all(
 
 def test_an_empty_run_is_done() -> None:
     assert run_lines.share_done(progress_of(cases=0, ended=0)) == 1.0
-
-
-def test_words_of_the_platform_cannot_move_the_live_line() -> None:
-    words = "too many\x1b[2J\nuploads"
-
-    found = run_lines.live_lines(progress_of(paused=words, trouble=words), 80)
-
-    assert not [line for line in found if OBEYED_BY_TERMINALS.search(line) or "\n" in line]
 
 
 # ── after a run ─────────────────────────────────────────────────────────────────────────────

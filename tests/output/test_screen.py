@@ -111,7 +111,24 @@ def test_a_terminal_shows_a_bar_below_the_lines_and_removes_it_at_the_end(
     assert any(r"trouble: \x1b[2Jno connection" in line for line in lines)
     assert "a: done" in err
     assert "all 1 case done and seen on the platform" in lines[-1]
-    assert err.rindex("\x1b[2K") < err.rindex("all 1 case done")
+    bar, removed, summary = (
+        err.rindex(text) for text in ("cases finished", "\x1b[2K", "all 1 case done")
+    )
+    assert bar < removed < summary
+
+
+@pytest.mark.usefixtures("terminal")
+def test_words_of_the_platform_cannot_move_the_bar(capsys: pytest.CaptureFixture[str]) -> None:
+    words = "too many\x1b[2J\nuploads"
+    observer = screen.Live()
+    observer.begins(plan_of(), STUDY)
+    observer.tick(progress_of(paused=words, trouble=words))
+    observer.stop()
+
+    err, escaped = capsys.readouterr().err, r"too many\x1b[2J\x0auploads"
+    assert f"uploads pause since 0.0 s: {escaped}" in err
+    assert f"trouble: {escaped}" in err
+    assert "\x1b[2J" not in err
 
 
 def test_only_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
