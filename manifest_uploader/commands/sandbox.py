@@ -6,7 +6,6 @@ import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
 
 from manifest_uploader.commands import rehearsal
 from manifest_uploader.errors import CannotGoOn, UsageError
@@ -24,9 +23,6 @@ from manifest_uploader.sandbox.command import add_arguments
 
 __all__ = ["add_arguments", "main", "started_for"]
 
-_TARGETS: Final = {TargetKind.READER_STUDY: "reader_studies", TargetKind.ARCHIVE: "archives"}
-"""The sandbox's option that makes a target of a kind."""
-
 
 @contextmanager
 def started_for(given: argparse.Namespace, stem: Path, manifest: Manifest) -> Iterator[Running]:
@@ -41,9 +37,12 @@ def started_for(given: argparse.Namespace, stem: Path, manifest: Manifest) -> It
     """
     named = {spec.partition("=")[0] for spec in given.socket}
     made_up = [one for one in rehearsal.sockets(manifest) if one.partition("=")[0] not in named]
+    targets: dict[TargetKind, tuple[str, ...]] = dict.fromkeys(TargetKind, ())
+    targets[manifest.kind] = (manifest.slug,)
     options = SandboxOptions(
         dir=stem.with_name(stem.name + ".sandbox"),
-        **{_TARGETS[manifest.kind]: (manifest.slug,)},
+        reader_studies=targets[TargetKind.READER_STUDY],
+        archives=targets[TargetKind.ARCHIVE],
         sockets=(*given.socket, *made_up),
         images=rehearsal.images(manifest),
         upload_limit=given.upload_limit,

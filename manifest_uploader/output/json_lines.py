@@ -9,10 +9,10 @@ from typing import Any
 from manifest_uploader.engine.progress import Progress
 from manifest_uploader.engine.results import CaseEnd, End, Summary
 from manifest_uploader.manifest.problems import Problem
-from manifest_uploader.output.run_lines import bytes_to_send, failure_text, request_count
+from manifest_uploader.output.run_lines import failures_text, request_count
 from manifest_uploader.output.streams import write_out
 from manifest_uploader.plan.inputs import Facts
-from manifest_uploader.plan.steps import CasePlan, Plan
+from manifest_uploader.plan.steps import CasePlan, Plan, total_size
 from manifest_uploader.platform.model import Target
 from manifest_uploader.state.events import Event, Failed, Noticed, event_json
 from manifest_uploader.state.standing import CaseStanding
@@ -57,7 +57,7 @@ def plan_json(case: CasePlan, *, calls: bool) -> dict[str, Any]:
         "requests": request_count(case),
         "sockets": list(case.sockets),
         "names": [upload.name for upload in case.uploads],
-        "words": case.words,
+        "words": failures_text(case),
     }
     return found | ({"calls": _call_lines(case)} if calls else {})
 
@@ -80,7 +80,7 @@ def plan_summary_json(plan: Plan, facts: Facts) -> dict[str, Any]:
         "event": "summary",
         "cases": {"total": len(plan.cases), **counts},
         "uploads": sum(len(case.uploads) for case in plan.cases),
-        "bytes": bytes_to_send(plan),
+        "bytes": total_size(plan),
         "requests": sum(request_count(case) for case in plan.cases),
         "rows_used": facts.rows_used,
         "notes": list(plan.notes),
@@ -95,7 +95,7 @@ def stand_json(stand: CaseStanding) -> dict[str, Any]:
         "state": stand.standing.value,
         "action": None,  # only a plan knows
         "item": stand.item,
-        "words": failure_text(stand),
+        "words": failures_text(stand),
     }
 
 

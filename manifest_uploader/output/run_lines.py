@@ -7,17 +7,17 @@ from collections.abc import Collection, Mapping
 from itertools import islice
 from typing import Final
 
+from manifest_uploader.engine.causes import explained, failure_text
 from manifest_uploader.engine.progress import Progress
 from manifest_uploader.engine.results import CaseEnd, End, Summary
 from manifest_uploader.files.parts import part_count, part_size
 from manifest_uploader.output.formatting import cases_words, counted, size_words, time_words
 from manifest_uploader.plan.inputs import Facts
-from manifest_uploader.plan.steps import Action, CasePlan, Plan
-from manifest_uploader.platform import targets
+from manifest_uploader.plan.steps import Action, CasePlan, Plan, total_size
 from manifest_uploader.platform.model import Target
-from manifest_uploader.state.causes import explained
-from manifest_uploader.state.events import Event, Failed, ImportFailed, Unsure
-from manifest_uploader.state.standing import Stand, Standing
+from manifest_uploader.platform.targets import type_of
+from manifest_uploader.state.events import Event, Failed, Failure, ImportFailed, Unsure
+from manifest_uploader.state.standing import CaseStanding, Standing
 from manifest_uploader.text import Block, block
 
 STOPPING: Final = "stopping: what is under way ends; once more stops at once"
@@ -36,16 +36,17 @@ def trouble_line(event: Event) -> str | None:
         case Failed(words=words) if words:
             return f"{event.step}: {words}"
         case ImportFailed():
-            return f"{event.step}: not imported: {explained(event)}"
+            failure = Failure(event.socket, event.words, event.source)
+            return f"{event.step}: not imported: {explained(failure)}"
         case Unsure():
             return f"{event.step}: not sure: {event.why}"
     return None
 
 
-def failure_text(case: CaseEnd | Stand) -> str | None:
+def failures_text(case: CaseEnd | CaseStanding | CasePlan) -> str | None:
     """Why a case failed or is unfinished; None if there is nothing to say about it."""
-    words = case.words
-    return words if isinstance(words, str) else "; ".join(words or ()) or None
+    text = "; ".join(dict.fromkeys(map(failure_text, case.failures))) or None
+    return text or (case.words if isinstance(case, CasePlan) else None)
 
 
 # ── before a run ────────────────────────────────────────────────────────────────────────────
@@ -77,9 +78,9 @@ def begin_line(plan: Plan, target: Target) -> str:
         for words in (*_ACTION_COUNTS.values(), *_LEFT_ALONE_COUNTS.values())
         if counts[words]
     ]
-    size = bytes_to_send(plan)
+    size = total_size(plan)
     sent = f"; {size_words(size)} to send" if size else ""
-    noun = targets.place_noun(target.kind)
+    noun = type_of(target.kind).noun
     return f"{noun} {target.slug}: {cases_words(len(plan.cases))}: {', '.join(parts)}{sent}"
 
 
@@ -87,9 +88,9 @@ def plan_lines(plan: Plan, facts: Facts, limit: int) -> Block:
     """What a run would do: its cases, its requests, and the upload rows it needs."""
     lines = [_plan_line(case) for case in plan.cases if case.action is not Action.NOTHING]
     lines += [
-        f"{case.case}: {case.standing}: {case.words}"
+        f"{case.case}: {case.standing}: {failures_text(case)}"
         for case in plan.cases
-        if case.action is Action.NOTHING and case.words
+        if case.action is Action.NOTHING and failures_text(case)
     ]
     lines += [f"note: {note}" for note in plan.notes]
     if facts.target is not None:
@@ -97,7 +98,7 @@ def plan_lines(plan: Plan, facts: Facts, limit: int) -> Block:
     uploads = sum(len(case.uploads) for case in plan.cases)
     requests = sum(request_count(case) for case in plan.cases)
     lines.append(
-        f"{counted(uploads, 'upload')}, {size_words(bytes_to_send(plan))}, "
+        f"{counted(uploads, 'upload')}, {size_words(total_size(plan))}, "
         f"about {counted(requests, 'request')}; "
         f"upload rows: {facts.rows_used} of {limit} in use, {uploads} needed "
         "(they free themselves as imports end)"
@@ -114,11 +115,6 @@ def _plan_line(case: CasePlan) -> str:
     parts += [socket for socket in case.sockets if socket not in uploaded]
     parts += [f"waiting for {wait.socket}" for wait in case.waits]
     return f"{case.case}: {case.action}{title}: {', '.join(parts) or 'title or order'}"
-
-
-def bytes_to_send(plan: Plan) -> int:
-    """The size of all uploads."""
-    return sum(upload.size for case in plan.cases for upload in case.uploads)
 
 
 def request_count(case: CasePlan) -> int:
@@ -229,8 +225,8 @@ def summary_lines(summary: Summary) -> Block:
 
 def _end_lines(ends: list[CaseEnd], words: str) -> list[str]:
     """A line for each case that has an explanation, and one that names all others."""
-    explained_cases = [one for one in ends if failure_text(one)][:_CASES_EXPLAINED]
-    lines = [f"{words}: {one.case}: {failure_text(one)}" for one in explained_cases]
+    explained_cases = [one for one in ends if failures_text(one)][:_CASES_EXPLAINED]
+    lines = [f"{words}: {one.case}: {failures_text(one)}" for one in explained_cases]
     explained_names = {one.case for one in explained_cases}
     others = [one.case for one in ends if one.case not in explained_names]
     return [*lines, f"{words}: {_shortened(others)}"] if others else lines
@@ -270,9 +266,9 @@ def _next_step(by_end: Mapping[End, list[CaseEnd]]) -> str | None:
 # ── status ──────────────────────────────────────────────────────────────────────────────────
 
 
-def stand_line(stand: Stand) -> str:
+def stand_line(stand: CaseStanding) -> str:
     """Where one case stands."""
-    words = failure_text(stand)
+    words = failures_text(stand)
     item = f" ({stand.item})" if stand.item else ""
     return f"{stand.case}: {stand.standing}{f': {words}' if words else ''}{item}"
 

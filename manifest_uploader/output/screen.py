@@ -21,7 +21,7 @@ from manifest_uploader.output.run_lines import (
 from manifest_uploader.output.streams import say
 from manifest_uploader.plan.steps import Plan
 from manifest_uploader.platform.model import Target
-from manifest_uploader.state.events import Event, Noticed
+from manifest_uploader.state.events import CaseEvent, Event
 
 _LINE_EVERY_S: Final = 30.0
 
@@ -53,7 +53,7 @@ class Lines:
         line = trouble_line(event)
         if line is not None:
             self.say(line)
-        elif self._verbose and not isinstance(event, Noticed):
+        elif self._verbose and isinstance(event, CaseEvent):
             self.say(f"{event.step}: {type(event).__name__.lower()}")
 
     def case_ended(self, end: CaseEnd) -> None:

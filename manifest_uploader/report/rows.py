@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from manifest_uploader.digests import Json
+from manifest_uploader.engine.causes import explained
 from manifest_uploader.manifest.model import Case, FileValue, ImageValue, JsonValue, Manifest, Value
 from manifest_uploader.report.links import Links
 from manifest_uploader.state.events import (

@@ -11,9 +11,21 @@ from msgspec.structs import replace
 from manifest_uploader.engine.results import CaseEnd, End
 from manifest_uploader.manifest.problems import Place, Problem
 from manifest_uploader.output import json_lines
-from manifest_uploader.state.events import Done, Failed, ImportFailed, Noticed
-from manifest_uploader.state.standing import Stand, Standing
-from tests.helpers import STUDY, case, facts_of, files, image, inputs, pk, plain, plan_of, some
+from manifest_uploader.state.events import Done, Failed, Failure, ImportFailed, Noticed
+from manifest_uploader.state.standing import CaseStanding, Standing
+from tests.helpers import (
+    STUDY,
+    case,
+    facts_of,
+    files,
+    image,
+    inputs,
+    pk,
+    plain,
+    plan_of,
+    some,
+    step_id,
+)
 from tests.output.records import progress_of, summary_of
 
 
@@ -68,7 +80,7 @@ def test_a_plan_ends_with_its_totals() -> None:
 
 
 def test_where_a_case_stands() -> None:
-    stand = Stand("a", "A", Standing.FAILED, pk(1), "No image.")
+    stand = CaseStanding("a", "A", Standing.FAILED, pk(1), (Failure(None, "No image."),))
 
     assert json_lines.stand_json(stand) == {
         "case": "a",
@@ -78,7 +90,7 @@ def test_where_a_case_stands() -> None:
         "item": pk(1),
         "words": "No image.",
     }
-    assert json_lines.stand_json(replace(stand, words=None))["words"] is None
+    assert json_lines.stand_json(replace(stand, failures=()))["words"] is None
 
 
 def test_a_status_ends_with_its_totals() -> None:
@@ -100,8 +112,8 @@ def test_every_event_is_a_json_line_with_the_promised_fields(
 ) -> None:
     observer = json_lines.JsonLines()
     observer.begins(plan_of(), STUDY)
-    observer.event(Done("a", "a:create", pk=pk(1)))
-    observer.event(ImportFailed("a", "a/ct-image", "ct-image", "No image."))
+    observer.event(Done("a", step_id("a:create"), pk=pk(1)))
+    observer.event(ImportFailed("a", step_id("a/ct-image"), "ct-image", "No image."))
     observer.case_ended(CaseEnd("a", End.FAILED))
     observer.tick(progress_of())
     observer.note("a note")
@@ -119,7 +131,9 @@ def test_every_event_is_a_json_line_with_the_promised_fields(
     assert last["event"] == "summary"
 
 
-@pytest.mark.parametrize("event", [Noticed((pk(1),)), Failed("a", "a:fill", None, "", final=False)])
+@pytest.mark.parametrize(
+    "event", [Noticed((pk(1),)), Failed("a", step_id("a:fill"), words="", final=False)]
+)
 def test_what_is_no_news_of_a_case_is_no_json_line(
     capsys: pytest.CaptureFixture[str], event: Any
 ) -> None:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from manifest_uploader.engine.results import CaseEnd, End
 from manifest_uploader.output import run_lines
 from manifest_uploader.platform.traffic import Traffic
-from manifest_uploader.state.standing import Stand, Standing
+from manifest_uploader.state.events import Failure
+from manifest_uploader.state.standing import CaseStanding, Standing
 from tests.helpers import (
     STUDY,
     case,
@@ -138,7 +139,15 @@ def test_a_run_in_which_all_went_well_says_so() -> None:
 
 def test_what_failed_is_told_with_its_words_and_what_to_do() -> None:
     found = summary_lines(
-        CaseEnd("a", End.DONE), CaseEnd("b", End.FAILED, words=("ct: No.", "seg: No."))
+        CaseEnd("a", End.DONE),
+        CaseEnd(
+            "b",
+            End.FAILED,
+            failures=(
+                Failure("ct", "No."),
+                Failure("seg", "No."),
+            ),
+        ),
     )
 
     assert found[0] == "failed: b: ct: No.; seg: No."
@@ -162,13 +171,17 @@ def test_every_end_has_its_section_and_its_next_step(end: End, start: str, follo
 
 
 def test_deleted_cases_are_made_anew_by_a_word() -> None:
-    found = summary_lines(CaseEnd("a", End.FAILED, words=("it was deleted",), gone=True))
+    found = summary_lines(
+        CaseEnd("a", End.FAILED, failures=(Failure(None, "it was deleted"),), gone=True)
+    )
 
     assert found[-1] == "next: run the same command with --recreate to make deleted ones anew"
 
 
 def test_of_many_failures_only_some_are_named() -> None:
-    found = summary_lines(*(CaseEnd(f"c{n}", End.FAILED, words=("No.",)) for n in range(500)))
+    found = summary_lines(
+        *(CaseEnd(f"c{n}", End.FAILED, failures=(Failure(None, "No."),)) for n in range(500))
+    )
 
     assert len(found) < 30
     assert any("and 477 more" in line for line in found)
@@ -176,7 +189,7 @@ def test_of_many_failures_only_some_are_named() -> None:
 
 def test_leftovers_and_notes_are_told() -> None:
     found = summary_lines(
-        CaseEnd("a", End.FAILED, words=("No.",)),
+        CaseEnd("a", End.FAILED, failures=(Failure(None, "No."),)),
         leftovers=(("a", pk(1)),),
         notes=("case 'z' is no longer in the manifest",),
     )
@@ -195,8 +208,8 @@ def test_retries_are_told_only_if_there_were_any() -> None:
 
 
 def test_where_a_case_stands() -> None:
-    failed = Stand("a", "A", Standing.FAILED, pk(1), "No image.")
-    new = Stand("b", "B", Standing.NEW, None, None)
+    failed = CaseStanding("a", "A", Standing.FAILED, pk(1), (Failure(None, "No image."),))
+    new = CaseStanding("b", "B", Standing.NEW, None, ())
 
     assert run_lines.stand_line(failed) == f"a: failed: No image. ({pk(1)})"
     assert run_lines.stand_line(new) == "b: new"

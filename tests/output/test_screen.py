@@ -7,7 +7,7 @@ import pytest
 from manifest_uploader.engine.results import CaseEnd, End
 from manifest_uploader.output import screen
 from manifest_uploader.state.events import Confirmed, Done, Failed, ImportFailed, Noticed, Unsure
-from tests.helpers import STUDY, pk, plan_of
+from tests.helpers import STUDY, pk, plan_of, step_id
 from tests.output.records import progress_of, summary_of
 
 
@@ -21,12 +21,12 @@ def test_people_are_told_what_goes_wrong_and_which_case_is_done(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     observer = screen.Lines()
-    observer.event(Done("a", "a:create", pk=pk(1)))
-    observer.event(Confirmed("a", "a/x", "x", None))
-    observer.event(Failed("a", "a/x", "x", "No.", final=True))
-    observer.event(Failed("a", "a:fill", None, "", final=False))
-    observer.event(Unsure("a", "a:fill", "nobody knows"))
-    observer.event(ImportFailed("a", "a/x", "x", "No image."))
+    observer.event(Done("a", step_id("a:create"), pk=pk(1)))
+    observer.event(Confirmed("a", step_id("a/x"), "x", None))
+    observer.event(Failed("a", step_id("a/x"), socket="x", words="No.", final=True))
+    observer.event(Failed("a", step_id("a:fill"), words="", final=False))
+    observer.event(Unsure("a", step_id("a:fill"), "nobody knows"))
+    observer.event(ImportFailed("a", step_id("a/x"), "x", "No image."))
     observer.case_ended(CaseEnd("a", End.DONE))
     observer.case_ended(CaseEnd("b", End.DONE, unchanged=True))
     observer.case_ended(CaseEnd("c", End.FAILED))
@@ -45,14 +45,14 @@ def test_the_quiet_hear_only_what_goes_wrong(capsys: pytest.CaptureFixture[str])
     observer = screen.Lines(quiet=True)
     observer.begins(plan_of(), STUDY)
     observer.case_ended(CaseEnd("a", End.DONE))
-    observer.event(Failed("a", "a/x", "x", "No.", final=True))
+    observer.event(Failed("a", step_id("a/x"), socket="x", words="No.", final=True))
 
     assert written(capsys) == ["a/x: No."]
 
 
 def test_the_verbose_hear_every_step(capsys: pytest.CaptureFixture[str]) -> None:
     observer = screen.Lines(verbose=True)
-    observer.event(Done("a", "a:create", pk=pk(1)))
+    observer.event(Done("a", step_id("a:create"), pk=pk(1)))
     observer.event(Noticed((pk(1),)))
 
     assert written(capsys) == ["a:create: done"]
