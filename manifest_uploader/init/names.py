@@ -11,9 +11,11 @@ from typing import Final
 from manifest_uploader.init.compose import Entry, Files, OneFile, Source
 from manifest_uploader.init.patterns import Part
 from manifest_uploader.init.tree import FoundCase
-from manifest_uploader.manifest.case_reader import NAME_LENGTH, read_case, read_path
+from manifest_uploader.manifest.case_reader import read_case
+from manifest_uploader.manifest.form import published_form
+from manifest_uploader.manifest.model import NAME_LENGTH
+from manifest_uploader.manifest.nodes import Mapping, Node, Scalar, Sequence
 from manifest_uploader.manifest.problems import Problems
-from manifest_uploader.manifest.yaml_reader import Mapping, Node, Scalar, Sequence
 
 _ODD: Final = re.compile(r"[^\w .,()+-]+")
 _SEPARATORS: Final = re.compile(r"\s*[/:]+\s*")
@@ -116,7 +118,9 @@ def source_complaint(source: Source) -> Complaint | None:
 def root_complaint(path: str) -> Complaint | None:
     """Why a manifest does not accept a path as its root; None if it does."""
     problems = Problems("")
-    read_path(_text_node(path), "root", problems)
+    published_form().entry.broken(
+        _mapping_node({"root": _text_node(path)}), {"root": path}, problems
+    )
     return next((Complaint(one.message, one.hint) for one in problems.in_order()), None)
 
 

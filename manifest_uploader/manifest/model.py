@@ -10,6 +10,9 @@ from msgspec import Struct
 from manifest_uploader.digests import Json
 from manifest_uploader.manifest.problems import Place
 
+NAME_LENGTH: Final = 100
+"""Characters of a case's name, at most, as the schema has it."""
+
 _SHOWN: Final = 3
 """Paths of one value that are named."""
 

@@ -9,47 +9,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from manifest_uploader.manifest.case_reader import (
-    check_keys,
-    is_empty,
-    lacks,
-    read_case,
-    read_path,
-    text_of,
-)
+from manifest_uploader.manifest.case_reader import read_case, text_of
+from manifest_uploader.manifest.form import Rules, published_form
 from manifest_uploader.manifest.model import Case, Manifest, TargetKind
+from manifest_uploader.manifest.nodes import Mapping, Node, Scalar, Sequence, as_written, to_json
 from manifest_uploader.manifest.problems import (
     MOST,
-    Located,
     ManifestInvalid,
-    Place,
     Problem,
     Problems,
     TooManyProblems,
 )
-from manifest_uploader.manifest.yaml_reader import (
-    Entry,
-    Item,
-    Mapping,
-    Node,
-    Scalar,
-    Sequence,
-    Start,
-    Unreadable,
-    described,
-    read,
-)
-from manifest_uploader.text import did_you_mean, most_like, quoted
+from manifest_uploader.manifest.yaml_reader import Entry, Item, Start, Unreadable, read
+from manifest_uploader.text import quoted
 
-VERSION: Final = 1
 MOST_BYTES: Final = 64 * 2**20
 MOST_CASES: Final = 200_000
 
-KEYS: Final = ("version", "target", "root", "identifiable", "cases")
-_TARGET_KEYS: Final = dict.fromkeys(("kind", "slug")).keys()
-_KINDS: Final = tuple(TargetKind)
-_SLUG: Final = re.compile(r"[A-Za-z0-9_-]+")
-_PAGE: Final = re.compile(r"https?://\S+/(?:reader-studies|archives)/([A-Za-z0-9_-]+)(?:/\S*)?")
 _BOM: Final = b"\xef\xbb\xbf"
 
 # What YAML refuses: C0 but tab and line ends, DEL, C1 but NEL, a byte order mark in the middle.
@@ -142,145 +118,80 @@ def _end_of(text: str) -> Start:
 
 
 class _Builder:
-    """Takes the manifest's parts as they come, and notes what is wrong with them."""
+    """Takes the parts of a manifest as they come, and reports what is wrong with them."""
 
     def __init__(self, problems: Problems) -> None:
         self._problems = problems
-        self._start: Located = Start(1, 1)
-        self._nodes: dict[str, Node] = {}
-        self._kind: TargetKind | None = None
-        self._slug: tuple[str, Place] | None = None
+        self._form = published_form()
+        self._head = Mapping({}, 1, 1, whole=False)
+        """The document without its cases, as far as it has been read."""
         self._root: str | None = None
+        self._for_target: Rules | None = None
+        """Further rules for cases of this target, if it has some."""
+        self._before_target: list[Mapping] = []
+        """What such rules may be about, of the cases that come before the target."""
         self._cases: list[Case] = []
-        self._misspelt: set[str | None] = set()
-        """Keys that unknown ones were probably meant to be."""
         self._items = 0
-        self._is_whole = False
         self._names: dict[str, int] = {}
         self._titles: dict[str, int] = {}
-        self._orders: list[Node] = []
-        """Of cases that may turn out to be an archive's."""
 
     def take(self, part: Start | Entry | Item) -> None:
-        """The next part of the document."""
+        """Take the next part of the document."""
         if isinstance(part, Item):
             self._case(part.value)
         elif isinstance(part, Start):
-            self._start = part
+            self._head = Mapping({}, part.line, part.column, whole=False)
         else:
             self._entry(part.key, part.value)
 
     def finish(self) -> None:
-        """Note what only the whole document shows."""
-        self._is_whole = True
-        for key, hint in _REQUIRED.items():
-            if key not in self._nodes and key not in self._misspelt:
-                self._problems.add(f"'{key}' is missing", self._start, hint)
-        cases = self._nodes.get("cases")
-        if isinstance(cases, Sequence) and not self._items:
-            self._problems.add("there are no cases", cases, _REQUIRED["cases"])
-        if self._kind is TargetKind.ARCHIVE:
-            for node in self._orders:
-                hint = "leave it out: only reader studies have an order"
-                self._problems.add("an archive has no order", node, hint)
+        """Report what only the whole document shows."""
+        self._head.whole = True
+        cases = self._head.get("cases")
+        if isinstance(cases, Sequence) and self._items:
+            cases.items.append(_SOME_CASE)
+        self._form.document.broken(self._head, to_json(self._head), self._problems)
 
     def manifest(self, path: str, digest: str) -> Manifest | None:
-        """The manifest, as far as it could be read; None where nothing of it can be used.
+        """Return the manifest as far as it could be read; None if nothing of it can be used.
 
-        Without a target that is right its slug is empty: the platform cannot be asked about it.
+        If its kind of target is wrong, its slug is empty: the platform cannot be asked about it.
         """
-        if not self._is_whole or not self._cases:
+        if not self._head.whole or not self._cases:
             return None
-        root_at = self._nodes.get("root") or Start(1, 1)
-        slug, slug_place = self._slug or ("", self._problems.place(Start(1, 1)))
+        target = self._head.get("target")
+        kind = target.get("kind") if isinstance(target, Mapping) else None
+        slug = target.get("slug") if isinstance(target, Mapping) else None
+        kind_text, slug_text = text_of(kind), text_of(slug)
+        is_known = kind_text in tuple(TargetKind)
+        start = Start(1, 1)
         return Manifest(
             path=path,
-            kind=self._kind or TargetKind.READER_STUDY,
-            slug=slug if self._kind is not None else "",
-            slug_place=slug_place,
+            kind=TargetKind(kind_text) if is_known else TargetKind.READER_STUDY,
+            slug=slug_text if is_known else "",
+            slug_place=self._problems.place(slug if slug and slug_text else start),
             root=self._root,
-            root_place=self._problems.place(root_at),
-            identifiable="identifiable" in self._nodes,
+            root_place=self._problems.place(self._head.get("root") or start),
+            identifiable=self._head.get("identifiable") is not None,
             cases=tuple(self._cases),
             digest=digest,
         )
 
     def _entry(self, key: Scalar, node: Node) -> None:
-        self._nodes[key.text] = node
-        match key.text:
-            case "version":
-                self._version(node)
-            case "target":
-                self._target(node)
-            case "root":
-                self._root = read_path(node, "root", self._problems)
-            case "identifiable":
-                self._identifiable(node)
-            case "cases":
-                self._no_list(node)
-            case unknown:
-                self._misspelt.add(most_like(unknown, KEYS))
-                hint = did_you_mean(unknown, KEYS) or f"the keys here are {', '.join(KEYS)}"
-                self._problems.add(f"unknown key {quoted(unknown)}", key, hint)
-
-    def _version(self, node: Node) -> None:
-        value = node.value if isinstance(node, Scalar) else None
-        if isinstance(value, bool) or value != VERSION:
-            hint = "write 'version: 1'; a later version needs a newer uploader"
-            what = "is empty" if is_empty(node) else f"{described(node)} is not known"
-            self._problems.add(f"version {what}", node, hint)
-
-    def _identifiable(self, node: Node) -> None:
-        if not isinstance(node, Scalar) or node.value != "allowed":
-            hint = (
-                "write 'identifiable: allowed' if files may name their patients; else leave it out"
-            )
-            self._problems.add(f"identifiable cannot be {described(node)}", node, hint)
-
-    def _no_list(self, node: Node) -> None:
-        if not isinstance(node, Sequence):
-            hint = "begin every case with '- name: …'"
-            self._problems.add(f"cases is a list, not {described(node)}", node, hint)
-
-    def _target(self, node: Node) -> None:
-        if not isinstance(node, Mapping):
-            hint = "write 'kind: …' and 'slug: …' below it, indented"
-            self._problems.add(f"target is a mapping, not {described(node)}", node, hint)
-            return
-        check_keys(node, _TARGET_KEYS, self._problems)
-        self._kind = self._target_kind(node)
-        self._slug = self._target_slug(node)
-
-    def _target_kind(self, target: Mapping) -> TargetKind | None:
-        node = target.get("kind")
-        if node is None:
-            if lacks(target, "kind", _TARGET_KEYS):
-                self._problems.add("the target has no kind", target, _KIND_HINT)
-            return None
-        value = node.value if isinstance(node, Scalar) else None
-        if value in _KINDS:
-            return TargetKind(str(value))
-        what = f"target kind {described(node)} is not known"
-        hint = did_you_mean(value, _KINDS) if isinstance(value, str) else None
-        if value in ("algorithm", "algorithms"):
-            what, hint = "target kind 'algorithm' is not supported yet", _KIND_HINT
-        self._problems.add(what, node, hint or _KIND_HINT)
-        return None
-
-    def _target_slug(self, target: Mapping) -> tuple[str, Place] | None:
-        node = target.get("slug")
-        if node is None:
-            if lacks(target, "slug", _TARGET_KEYS):
-                self._problems.add("the target has no slug", target, _SLUG_HINT)
-            return None
-        text = text_of(node, "slug", self._problems)
-        if text is None:
-            return None
-        if not _SLUG.fullmatch(text):
-            page = _PAGE.fullmatch(text)
-            hint = f"write {quoted(page[1])}" if page else _SLUG_HINT
-            self._problems.add(f"{quoted(text)} is not a slug", node, hint)
-        return text, self._problems.place(node)
+        self._head.entries[key.text] = (key, node)
+        data = to_json(node)
+        if key.text == "cases" and isinstance(node, Sequence):
+            data = [None]  # they come one by one; `finish` sees whether there are any
+        if key.text == "target" and isinstance(node, Mapping):
+            data = {inner: as_written(value) for inner, (_, value) in node.entries.items()}
+        alone = Mapping({key.text: (key, node)}, self._head.line, self._head.column, whole=False)
+        broken = self._form.entry.broken(alone, {key.text: data}, self._problems)
+        if key.text == "root" and isinstance(data, str) and not broken:
+            self._root = data
+        if key.text == "target":
+            self._for_target = self._form.for_target(data)
+            for case in self._before_target:
+                self._judge_for_target(case)
 
     def _case(self, node: Node) -> None:
         self._items += 1
@@ -289,22 +200,33 @@ class _Builder:
             raise Unreadable
         case = read_case(node, self._problems)
         if isinstance(node, Mapping):
-            self._remember(node)
+            self._check_unique(node)
+            self._judge_for_target(node)
         if case is not None:
             self._cases.append(case)
 
-    def _remember(self, node: Mapping) -> None:
-        """What only all cases together tell; a case with problems counts too."""
-        order = node.get("order")
-        if order is not None and self._kind is not TargetKind.READER_STUDY:
-            self._orders.append(order)
-        name, title = node.get("name"), node.get("title")
-        is_fresh = self._once(self._names, name, "name")
-        if title is not None or is_fresh:
-            self._once(self._titles, title or name, "title")
+    def _judge_for_target(self, case: Mapping) -> None:
+        """Report what is wrong with a case only because of the target, once that is known."""
+        is_known = "target" in self._head.entries
+        if is_known and self._for_target is None:
+            return
+        keys = self._form.keys_by_target
+        entries = {key: entry for key, entry in case.entries.items() if key in keys}
+        part = Mapping(entries, case.line, case.column, whole=False)
+        if self._for_target is not None:
+            self._for_target.broken(part, to_json(part), self._problems)
+        elif entries:
+            self._before_target.append(part)
 
-    def _once(self, seen: dict[str, int], node: Node | None, what: str) -> bool:
-        """Note a second use of a name or title; `seen` holds the line of the first."""
+    def _check_unique(self, case: Mapping) -> None:
+        """Report a name or title that an earlier case has; cases with problems count too."""
+        name, title = case.get("name"), case.get("title")
+        is_new = self._is_new(self._names, name, "name")
+        if title is not None or is_new:
+            self._is_new(self._titles, title or name, "title")
+
+    def _is_new(self, seen: dict[str, int], node: Node | None, what: str) -> bool:
+        """Report the second use of a name or title; `seen` holds the line of the first."""
         if not isinstance(node, Scalar) or node.value is None or not (text := node.text.strip()):
             return True
         first = seen.get(text)
@@ -316,10 +238,5 @@ class _Builder:
         return False
 
 
-_KIND_HINT: Final = "write 'kind: reader-study' or 'kind: archive'"
-_SLUG_HINT: Final = "write the last word of the page's address, such as 'lung-nodules'"
-_REQUIRED: Final = {
-    "version": "write 'version: 1'",
-    "target": "write 'target:', and below it 'kind: reader-study' and 'slug: …'",
-    "cases": "write 'cases:', and below it '- name: …' with 'sockets:'",
-}
+_SOME_CASE: Final = Scalar(None, "", True, 1, 1)  # noqa: FBT003
+"""Stands for the cases of a document, which are judged one by one."""

@@ -102,13 +102,14 @@ class Problems:
 
         After a `last_word` nothing more is said about that place: it would be a consequence.
         """
+        problem = Problem(message, self.place(at), hint)
+        if problem in self._found or (at.line, at.column) in self._settled:
+            return
         if len(self._found) >= MOST:
             raise TooManyProblems
-        if (at.line, at.column) in self._settled:
-            return
         if last_word:
             self._settled.add((at.line, at.column))
-        self._found[Problem(message, self.place(at), hint)] = None
+        self._found[problem] = None
 
     def in_order(self) -> list[Problem]:
         """All of them, as they follow each other in the file."""

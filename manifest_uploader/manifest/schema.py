@@ -1,4 +1,4 @@
-"""Finds the published JSON Schema of manifests."""
+"""The published JSON Schema of manifests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ NAME: Final = "manifest-v1.schema.json"
 
 
 def schema_text() -> str:
-    """The schema as it is published: out of the wheel, else beside the package in a checkout."""
+    """Return the schema as published, from the wheel or from a checkout."""
     package = files("manifest_uploader")
     shipped = package / "schemas" / NAME
     if not shipped.is_file():

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from sys import intern
-from typing import Any, Final, NoReturn, TypeAlias
+from typing import Any, Final, NoReturn
 
 import yaml
 from msgspec import Struct
@@ -24,7 +24,7 @@ from yaml.events import (
     StreamEndEvent,
 )
 
-from manifest_uploader.digests import Json
+from manifest_uploader.manifest.nodes import Mapping, Node, Scalar, Sequence, described
 from manifest_uploader.manifest.problems import Located, Problems
 from manifest_uploader.manifest.yaml_hints import explain
 from manifest_uploader.text import quoted
@@ -46,44 +46,6 @@ _WORDS: Final[dict[str, bool | None]] = {"true": True, "false": False, "null": N
 _DIGITS: Final = frozenset("-0123456789")
 """What a number begins with."""
 _INFINITE: Final = (float("inf"), float("-inf"))
-
-
-class Scalar(Struct):
-    """A text, number, boolean or null."""
-
-    value: str | float | bool | None
-    text: str
-    """As written; of a quoted scalar what stands between the quotes."""
-    plain: bool
-    """Written without quotes."""
-    line: int
-    column: int
-
-
-class Mapping(Struct):
-    """Keys and values; a key that comes twice is a problem, and its first value stays."""
-
-    entries: dict[str, tuple[Scalar, Node]]
-    line: int
-    column: int
-    whole: bool = True
-    """False where a key was refused: what seems to be missing may be what it was to bring."""
-
-    def get(self, key: str) -> Node | None:
-        """The value under a key."""
-        entry = self.entries.get(key)
-        return entry[1] if entry else None
-
-
-class Sequence(Struct):
-    """A list."""
-
-    items: list[Node]
-    line: int
-    column: int
-
-
-Node: TypeAlias = Scalar | Mapping | Sequence
 
 
 class Start(Struct, frozen=True):
@@ -138,30 +100,6 @@ def _last_event(data: bytes) -> Any:
             last = next_event()
     except yaml.YAMLError:
         return last
-
-
-def to_json(node: Node) -> Json:
-    """The node as `json.loads` would give it."""
-    match node:
-        case Scalar():
-            return node.value
-        case Mapping():
-            return {key: to_json(value) for key, (_, value) in node.entries.items()}
-        case Sequence():
-            return [to_json(item) for item in node.items]
-
-
-def described(node: Node) -> str:
-    """The node in a message: `'text'`, `12`, `a list`."""
-    match node:
-        case Mapping():
-            return "a mapping"
-        case Sequence():
-            return "a list"
-        case Scalar(value=str()):
-            return quoted(node.text)
-        case _:
-            return quoted(node.text)[1:-1] or "nothing"
 
 
 class _Reader:
