@@ -94,3 +94,11 @@ def is_loopback(host: str) -> bool:
     return bool(found) and all(
         ipaddress.ip_address(str(info[4][0]).split("%")[0]).is_loopback for info in found
     )
+
+
+def is_loopback_name(host: str) -> bool:
+    """The name is a loopback address or `localhost`; no name is looked up."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost" or host.lower().endswith(".localhost")

@@ -1,60 +1,56 @@
-"""How a request travels: a line of one thread, its connections kept alive.
-
-Straight to a server goes the standard library's client: a small request costs it half of the
-CPU that httpx takes, and a GiB of parts 0.5 s less. Behind a proxy, `proxied` does the same
-with httpx, which knows how to speak to proxies.
-"""
+"""One HTTP exchange without retries, over httpx; the only module that imports it."""
 
 from __future__ import annotations
 
-import selectors
-import time
+import os
+import ssl
+import sys
+import threading
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum, auto
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection, IncompleteRead
-from itertools import chain
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
-from urllib.parse import SplitResult, quote, urlsplit
+from http.cookiejar import CookieJar
+from typing import Any, Final, TypeAlias
+from urllib.request import getproxies
 
+# httpx's own command line would take click, rich and pygments with it, where they are installed:
+# 90 ms of 140. Without it, httpx does as it does where they are not.
+sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
+import httpcore
+import httpx
 from msgspec import Struct
 
-from manifest_uploader.errors import PlatformRefused
-
-if TYPE_CHECKING:
-    import socket
-    import ssl
+from manifest_uploader.errors import PlatformRefused, UsageError
+from manifest_uploader.platform.network import Backend, Sockets
 
 KEEP_ALIVE_S: Final = 50.0
-"""An idle connection is used again for so long: servers and what stands before them end
-theirs after a minute."""
+"""How long an idle connection may be used again: servers and load balancers close theirs after a
+minute."""
 _LARGEST_ANSWER: Final = 64 * 2**20
 _PIECE: Final = 64 * 1024
-_GZIP: Final = 16 + zlib.MAX_WBITS
-_TARGET: Final = "%/:=&?~#+!$,;'@()*[]"
-"""What stays as it is in an address beside letters, digits and `_.-`."""
-_Selector: Final = getattr(selectors, "PollSelector", selectors.SelectSelector)
-"""Of one socket; a select, which Windows has, cannot watch handles beyond 1,023 elsewhere."""
+_GZIP_OR_ZLIB: Final = 32 + zlib.MAX_WBITS
 
 Slices: TypeAlias = Iterable[bytes | memoryview]
+Proxies: TypeAlias = Mapping[str, str | None]
+"""Proxy addresses by httpx's URL patterns (`https://`, `all://*example.org`); None: no proxy."""
 
 
 class Request(Struct, frozen=True):
-    """What is sent; nothing is added but the host's name."""
+    """What to send; only the Host header is added."""
 
     method: str
     url: str
     headers: Mapping[str, str]
     body: bytes | Slices = b""
-    """Slices are sent as they come; then `headers` say the Content-Length."""
+    """Slices need a Content-Length in `headers`."""
 
     def __repr__(self) -> str:
-        """Neither the token nor a signed address."""
+        """Show neither the token nor a signed address."""
         return f"Request({self.method})"
 
 
 class Reply(Struct, frozen=True):
-    """A whole answer, whatever its status."""
+    """A complete answer, whatever its status."""
 
     status: int
     headers: Mapping[str, str]
@@ -62,195 +58,281 @@ class Reply(Struct, frozen=True):
     content: bytes
 
 
-class How(Enum):
-    """In what way an exchange broke."""
+class FailureKind(Enum):
+    """How an exchange failed."""
 
     UNREACHABLE = auto()
-    """There was no connection: nothing was sent."""
-    REFUSED_BY_PROXY = auto()
-    """The proxy wants a name and a password."""
+    """No connection was made, so nothing was sent."""
+    PROXY_PASSWORD = auto()
+    """The proxy requires a user name and password."""
     SILENT = auto()
     """No byte moved for too long."""
     CUT = auto()
-    """The connection ended before the answer did, or the answer is no HTTP."""
+    """The connection ended before the answer did, or the answer is not HTTP."""
 
 
 class Broken(Exception):
-    """There is no answer; `cause` is what the network or the library said."""
+    """The exchange failed without an answer; `cause` is the system's or the library's error."""
 
-    def __init__(self, how: How, cause: BaseException) -> None:
-        super().__init__(how.name)
-        self.how = how
+    def __init__(self, kind: FailureKind, cause: BaseException) -> None:
+        super().__init__(kind.name)
+        self.kind = kind
         self.cause = cause
 
 
-class Line(Protocol):
-    """One thread's way to any server."""
+class Transport:
+    """The connections of one thread, to any server.
 
-    is_closed: bool
+    It follows no redirect and keeps no cookie: the token alone says who asks.
+    """
+
+    def __init__(
+        self,
+        context: ssl.SSLContext,
+        *,
+        connect_s: float,
+        stall_s: float,
+        proxies: Proxies | None = None,
+    ) -> None:
+        """Prepare it without connecting.
+
+        Args:
+            context: for TLS, shared by all threads: a context of its own costs each 30 ms.
+            connect_s: the longest wait for a connection, in seconds.
+            stall_s: the longest wait for a byte to move, in seconds.
+            proxies: proxies by URL pattern; all connections are direct without them.
+
+        Raises:
+            UsageError: a proxy's address cannot be used.
+
+        """
+        self._context = context
+        self._sockets = Sockets()
+        self._in_use = threading.Lock()
+        waits = {"connect": connect_s, "read": stall_s, "write": stall_s, "pool": None}
+        self._extensions = {"timeout": waits}
+        direct = _Pool(context, self._sockets)
+        if not proxies:
+            # httpx's client, which chooses the proxy, costs a small request a quarter more CPU
+            self._send, self._close = direct.handle_request, direct.close
+            return
+        client = self._client(direct, proxies)
+        self._send = lambda request: client.send(request, stream=True)
+        self._close = client.close
+
+    @property
+    def is_closed(self) -> bool:
+        """It was closed and sends nothing more."""
+        return self._sockets.are_closed
 
     def exchange(self, request: Request) -> Reply:
-        """Send it and read the answer; no redirect is followed, no cookie kept.
+        """Send a request and read the whole answer.
 
         Raises:
             Broken: there is no answer.
-            PlatformRefused: the answer is larger than any that is due.
-            whatever reading the body raised.
+            PlatformRefused: the answer is larger than any expected one.
+
+        Errors of the body's iterator pass through.
 
         """
-        ...
+        try:
+            with self._in_use:
+                if self.is_closed:
+                    raise Broken(FailureKind.UNREACHABLE, ConnectionAbortedError())
+                return self._exchange(request)
+        except httpcore.ProxyError as error:
+            wants_password = str(error).startswith("407")
+            kind = FailureKind.PROXY_PASSWORD if wants_password else FailureKind.UNREACHABLE
+            raise Broken(kind, _root_cause(error)) from None
+        except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+            raise Broken(FailureKind.UNREACHABLE, _root_cause(error)) from None
+        except (httpx.InvalidURL, UnicodeError) as error:
+            raise Broken(FailureKind.UNREACHABLE, UnicodeError(str(error))) from None
+        except httpcore.TimeoutException as error:
+            raise Broken(FailureKind.SILENT, _root_cause(error)) from None
+        except (httpcore.NetworkError, httpcore.ProtocolError, zlib.error) as error:
+            raise Broken(FailureKind.CUT, _root_cause(error)) from None
+        finally:
+            if self.is_closed:
+                self._close()
 
     def close(self) -> None:
-        """Close the connections, from any thread."""
-        ...
+        """End the connections, from any thread; an exchange that waits on one fails at once.
 
+        Only a wait for the system's name lookup goes on.
+        """
+        self._sockets.shut_down()
+        if self._in_use.acquire(blocking=False):
+            try:
+                self._close()
+            finally:
+                self._in_use.release()
 
-class _Connection(HTTPConnection):
-    """Head and short body are to go together: one packet instead of two, for either side."""
-
-    held: bytes = b""
-    """What is to be sent."""
-    idle_since: float = 0.0
-    """When the last answer was read, by the monotonic clock."""
-
-    def send(self, data: Any) -> None:
-        """Hold it."""
-        self.held += data
-
-    @property
-    def is_alive(self) -> bool:
-        """The server has not ended it, as far as anybody can tell, nor is it likely to."""
-        if self.sock is None or time.monotonic() - self.idle_since > KEEP_ALIVE_S:
-            return False
-        return not _has_news(self.sock)
-
-
-class _SecureConnection(_Connection, HTTPSConnection):
-    """The same with TLS."""
-
-
-class DirectLine:
-    """A way without a proxy."""
-
-    def __init__(self, context: ssl.SSLContext, *, connect_s: float, stall_s: float) -> None:
-        self.is_closed = False
-        self._context = context
-        self._connect_s = connect_s
-        self._stall_s = stall_s
-        self._kept: dict[tuple[str, str], _Connection] = {}
-
-    def exchange(self, request: Request) -> Reply:
-        """As `Line` says."""
-        address = urlsplit(request.url)
-        connection = self._connected(address)
+    def _exchange(self, request: Request) -> Reply:
+        url = httpx.URL(request.url)
+        response = self._send(
+            httpx.Request(
+                request.method,
+                url,
+                headers={"Host": url.netloc.decode("ascii"), **request.headers},
+                stream=_Body(request.body),
+                extensions=self._extensions,
+            )
+        )
         try:
-            went_whole = _sent(connection, request, address)
-            reply = _received(connection)
-        except BaseException:
-            connection.close()
-            raise
-        if not went_whole:
-            connection.close()
-        connection.idle_since = time.monotonic()
-        return reply
+            content = _whole(_unpacked(response))
+            return Reply(response.status_code, dict(response.headers.items()), content)
+        finally:
+            response.close()
 
-    def close(self) -> None:
-        """As `Line` says: a thread that still waits on a connection is told by it."""
-        self.is_closed = True
-        for connection in list(self._kept.values()):
-            if (open_socket := connection.sock) is not None:
-                open_socket.close()
-
-    def _connected(self, address: SplitResult) -> _Connection:
-        server = address.scheme, address.netloc
-        if (kept := self._kept.get(server)) is not None:
-            if kept.is_alive:
-                return kept
-            kept.close()
-        made = self._kept[server] = self._made(address)
+    def _client(self, direct: _Pool, proxies: Proxies) -> httpx.Client:
         try:
-            made.connect()
-        except (OSError, UnicodeError) as error:
-            made.close()
-            raise Broken(How.UNREACHABLE, error) from None
-        made.sock.settimeout(self._stall_s)
-        return made
-
-    def _made(self, address: SplitResult) -> _Connection:
-        host, port = address.hostname or "", address.port
-        if address.scheme == "https":
-            return _SecureConnection(host, port, timeout=self._connect_s, context=self._context)
-        return _Connection(host, port, timeout=self._connect_s)
-
-
-def _has_news(idle: socket.socket) -> bool:
-    """Something came in though nothing was asked: the end, as a rule."""
-    if idle.fileno() < 0:
-        return True
-    with _Selector() as selector:
-        selector.register(idle, selectors.EVENT_READ)
-        return bool(selector.select(0))
+            return httpx.Client(
+                transport=direct,
+                mounts={
+                    pattern: _Pool(self._context, self._sockets, httpx.Proxy(proxy))
+                    if proxy
+                    else None
+                    for pattern, proxy in proxies.items()
+                },
+                trust_env=False,
+                cookies=_NoCookies(),
+            )
+        except (ValueError, ImportError, httpx.InvalidURL):
+            raise UsageError(
+                "the proxy's address in HTTPS_PROXY, HTTP_PROXY or ALL_PROXY cannot be used",
+                hint="give it as http://proxy.example.org:3128",
+            ) from None
 
 
-def _sent(connection: _Connection, request: Request, address: SplitResult) -> bool:
-    """Whether all of it went: a server may answer, and end the connection, before it has all."""
-    target = f"{address.path or '/'}?{address.query}" if address.query else address.path or "/"
-    connection.putrequest(request.method, quote(target, _TARGET), skip_accept_encoding=True)
-    for name, value in request.headers.items():
-        connection.putheader(name, value)
-    body, slices = (request.body, ()) if isinstance(request.body, bytes) else (b"", request.body)
-    connection.held = b""
-    connection.endheaders(body or None)
-    return all(_passed_on(connection.sock, one) for one in chain((connection.held,), slices))
+def environment_proxies() -> Proxies:
+    """The proxies of HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY, or the system's settings."""
+    if not getproxies().keys() - {"no"}:
+        return {}
+    from httpx._utils import get_environment_proxies  # noqa: PLC0415 - private: only where needed
+
+    return get_environment_proxies()
 
 
-def _passed_on(line: socket.socket, piece: bytes | memoryview) -> bool:
-    try:
-        line.sendall(piece)
-    except TimeoutError as error:
-        raise Broken(How.SILENT, error) from None
-    except OSError:
-        return False
-    return True
-
-
-def _received(connection: _Connection) -> Reply:
-    try:
-        response = connection.getresponse()
-        headers = {name.lower(): value for name, value in response.getheaders()}
-        return Reply(response.status, headers, whole(_pieces(response)))
-    except TimeoutError as error:
-        raise Broken(How.SILENT, error) from None
-    except (OSError, ValueError, HTTPException, zlib.error) as error:
-        raise Broken(How.CUT, error) from None
-
-
-def _pieces(response: HTTPResponse) -> Iterator[bytes]:
-    """The answer's bytes, unpacked.
+def trusting_context() -> ssl.SSLContext:
+    """TLS that trusts SSL_CERT_FILE and SSL_CERT_DIR, or else the system's certificates.
 
     Raises:
-        IncompleteRead: the connection ended before them, or already in the head. The library
-            says so of chunks only.
+        UsageError: those files cannot be read.
 
     """
-    is_packed = response.headers.get("content-encoding", "").strip().lower() == "gzip"
-    unpacker = zlib.decompressobj(_GZIP) if is_packed else None
-    has_end, size = response.chunked or response.length is not None, 0
-    while piece := response.read(_PIECE):
-        size += len(piece)
-        yield from _unpacked(unpacker, piece) if unpacker else (piece,)
-    if response.length or not (size or has_end):
-        raise IncompleteRead(b"", response.length)
+    file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
+    if not file and not folder:
+        import truststore  # noqa: PLC0415 - late: 20 ms that a set SSL_CERT_FILE saves
+
+        return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        return ssl.create_default_context(cafile=file or None, capath=folder or None)
+    except (OSError, ssl.SSLError):
+        raise UsageError(
+            f"the certificates in '{file or folder}' cannot be read",
+            hint="SSL_CERT_FILE has to name a file of PEM certificates",
+        ) from None
 
 
-def _unpacked(unpacker: zlib._Decompress, piece: bytes) -> Iterator[bytes]:
-    """What is in a piece, in steps: a few bytes may stand for a great many."""
-    while piece and not unpacker.eof:
-        yield unpacker.decompress(piece, _PIECE)
-        piece = unpacker.unconsumed_tail
+class _Pool(httpx.BaseTransport):
+    """httpx's transport, on connections that another thread can end; raises httpcore's errors."""
+
+    def __init__(
+        self, context: ssl.SSLContext, sockets: Sockets, proxy: httpx.Proxy | None = None
+    ) -> None:
+        if proxy is not None and proxy.url.scheme.startswith("socks"):
+            import socksio  # type: ignore[import-not-found,unused-ignore]  # noqa: F401, PLC0415 - fails here, not at the first request
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=context,
+            proxy=_for_httpcore(proxy, context) if proxy else None,
+            max_connections=None,
+            keepalive_expiry=KEEP_ALIVE_S,
+            network_backend=Backend(sockets),
+        )
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request; the answer's body is yet to be read."""
+        response = self._pool.handle_request(
+            httpcore.Request(
+                request.method,
+                _url_for_httpcore(request.url),
+                headers=request.headers.raw,
+                content=request.stream,
+                extensions=request.extensions,
+            )
+        )
+        return httpx.Response(
+            response.status, headers=response.headers, stream=_AnswerStream(response)
+        )
+
+    def close(self) -> None:
+        """Close the connections; only for the thread that uses them."""
+        self._pool.close()
 
 
-def whole(pieces: Iterable[bytes]) -> bytes:
+class _Body(httpx.SyncByteStream):
+    """A request's body; httpx sends memoryviews as it sends bytes."""
+
+    def __init__(self, body: bytes | Slices) -> None:
+        self._body = body
+
+    def __iter__(self) -> Iterator[bytes]:
+        if isinstance(self._body, bytes):
+            return iter((self._body,) if self._body else ())
+        return iter(self._body)  # type: ignore[arg-type]
+
+
+class _AnswerStream(httpx.SyncByteStream):
+    """An answer's body as it travels: perhaps compressed."""
+
+    def __init__(self, response: httpcore.Response) -> None:
+        self._response = response
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._response.iter_stream()
+
+    def close(self) -> None:
+        self._response.close()
+
+
+class _NoCookies(CookieJar):
+    """Keeps none: the token alone says who asks."""
+
+    def extract_cookies(self, response: Any, request: Any) -> None:
+        """Do nothing."""
+
+
+def _for_httpcore(proxy: httpx.Proxy, context: ssl.SSLContext) -> httpcore.Proxy:
+    return httpcore.Proxy(
+        _url_for_httpcore(proxy.url),
+        auth=proxy.raw_auth,
+        headers=proxy.headers.raw,
+        ssl_context=context if proxy.url.scheme == "https" else None,
+    )
+
+
+def _url_for_httpcore(url: httpx.URL) -> httpcore.URL:
+    return httpcore.URL(
+        scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
+    )
+
+
+def _unpacked(response: httpx.Response) -> Iterator[bytes]:
+    """An answer's bytes, decompressed in small steps: a few bytes may stand for a great many."""
+    encoding = response.headers.get("content-encoding", "").strip().lower()
+    if encoding not in {"gzip", "x-gzip", "deflate"}:
+        yield from response.iter_raw()
+        return
+    unpacker = zlib.decompressobj(_GZIP_OR_ZLIB)
+    for piece in response.iter_raw():
+        left = piece
+        while left and not unpacker.eof:
+            yield unpacker.decompress(left, _PIECE)
+            left = unpacker.unconsumed_tail
+
+
+def _whole(pieces: Iterable[bytes]) -> bytes:
     """An answer's bytes in one.
 
     Raises:
@@ -265,3 +347,10 @@ def whole(pieces: Iterable[bytes]) -> bytes:
             raise PlatformRefused("the platform's answer is larger than any it should give")
         read.append(piece)
     return b"".join(read)
+
+
+def _root_cause(error: BaseException) -> BaseException:
+    """The system's error, or the one that everything began with."""
+    while not isinstance(error, OSError) and (deeper := error.__cause__ or error.__context__):
+        error = deeper
+    return error

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import socket
 import struct
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -101,6 +102,71 @@ def scripted(*replies: Reply, host: str = "127.0.0.1") -> Iterator[Scripted]:
         script.server.shutdown()
         script.server.server_close()
         thread.join()
+
+
+class Proxy:
+    """Passes requests on to servers on this machine, and ends connections as they do."""
+
+    def __init__(self, listening: socket.socket) -> None:
+        self.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        self.targets: list[str] = []
+        """Where each connection was to go, as `host:port`."""
+
+    def serve(self, client: socket.socket) -> None:
+        with client, contextlib.suppress(OSError):
+            first = client.recv(65536)
+            asked = re.match(rb"CONNECT (\S+)|[A-Z]+ http://([^/ ]+)", first)
+            assert asked is not None
+            self.targets.append((asked[1] or asked[2]).decode())
+            port = int(self.targets[-1].rpartition(":")[2])
+            with socket.create_connection(("127.0.0.1", port)) as server:
+                if asked[1]:
+                    client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+                else:
+                    server.sendall(_for_server(first))
+                back = threading.Thread(target=pass_on, args=(server, client), daemon=True)
+                back.start()
+                pass_on(client, server, bytes if asked[1] else _for_server)
+                back.join()
+
+
+def _for_server(piece: bytes) -> bytes:
+    return re.sub(rb"^([A-Z]+ )http://[^/ ]+", rb"\1", piece)
+
+
+def pass_on(
+    source: socket.socket,
+    sink: socket.socket,
+    change: Callable[[bytes], bytes] = bytes,
+) -> None:
+    """Pass on what comes, and its end."""
+    with contextlib.suppress(OSError):
+        while piece := source.recv(65536):
+            sink.sendall(change(piece))
+    with contextlib.suppress(OSError):
+        sink.shutdown(socket.SHUT_WR)
+
+
+@contextlib.contextmanager
+def forwarding() -> Iterator[Proxy]:
+    """A proxy for the length of a `with`."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        proxy = Proxy(listening)
+
+        def accept() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    client, _ = listening.accept()
+                    threading.Thread(target=proxy.serve, args=(client,), daemon=True).start()
+
+        thread = threading.Thread(target=accept, daemon=True)
+        thread.start()
+        try:
+            yield proxy
+        finally:
+            with contextlib.suppress(OSError):
+                listening.shutdown(socket.SHUT_RDWR)
+            thread.join(5)
 
 
 def _handler(script: Scripted) -> type[BaseHTTPRequestHandler]:

@@ -8,6 +8,7 @@ from manifest_uploader.errors import UsageError
 from manifest_uploader.platform.address import (
     Platform,
     is_loopback,
+    is_loopback_name,
     is_safe_address,
     parse_platform,
 )
@@ -65,6 +66,13 @@ def test_a_name_counts_as_loopback_only_by_its_addresses() -> None:
     assert [is_loopback(name) for name in ("192.0.2.1", "::2", "x..y", "", "0.0.0.0")] == [
         False
     ] * 5
+
+
+def test_some_names_are_loopback_without_a_lookup() -> None:
+    own = ("localhost", "LOCALHOST", "box.localhost", "127.0.0.2", "::1")
+    assert [is_loopback_name(name) for name in own] == [True] * 5
+    others = ("192.0.2.1", "::2", "0.0.0.0", "mylocalhost", "localhost.example", "")
+    assert [is_loopback_name(name) for name in others] == [False] * 6
 
 
 def test_a_platform_does_not_show_its_token() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import logging
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,8 +18,9 @@ from hypothesis import strategies as st
 from manifest_uploader.errors import PlatformRefused, PlatformUnreachable, TokenRefused, UsageError
 from manifest_uploader.platform import transport
 from manifest_uploader.platform.address import Patience
-from manifest_uploader.platform.client import Client, retry_after_s
+from manifest_uploader.platform.client import Client
 from manifest_uploader.platform.responses import Interrupted, ResponseLost
+from manifest_uploader.platform.retries import Retries, retry_after_s
 from manifest_uploader.sandbox import Fault
 from tests.box import Box
 from tests.faults import Script, Step
@@ -65,9 +67,9 @@ def test_requests_share_a_connection(connect: Connect) -> None:
         client = connect(server.url)
         for _ in range(3):
             client.get("a/")
-        transport = client._lines
+        transports = client._transports
 
-    assert len(transport) == 1
+    assert len(transports) == 1
     assert client.meter.traffic().requests == 3
 
 
@@ -292,7 +294,7 @@ def test_a_look_survives_every_fault(begin: Callable[..., Box], fault: Fault, wh
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Pauses are noted and not waited for."""
     found: list[float] = []
-    monkeypatch.setattr(Client, "_sleep", lambda _, seconds: found.append(seconds))
+    monkeypatch.setattr(Retries, "sleep", lambda _, seconds: found.append(seconds))
     return found
 
 
@@ -523,6 +525,41 @@ def test_a_platform_elsewhere_is_reached_through_the_proxy(
     assert "hunter2" not in f"{caught.value.message} {caught.value.hint} {caplog.text}"
 
 
+def test_behind_a_proxy_no_name_is_looked_up_here(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    real = socket.getaddrinfo
+    monkeypatch.setattr(
+        socket,
+        "getaddrinfo",
+        lambda host, *more, **named: asked.append(host) or real("127.0.0.1", *more, **named),
+    )
+    with scripted(reply(502)) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://proxy.example:{proxy.port}")
+        client = connect("https://platform.example/api/v1/", patience=quick(give_up_s=0.0))
+
+        with pytest.raises(PlatformUnreachable):
+            client.get("x/")
+        with pytest.raises(PlatformUnreachable):
+            client.put_part("https://storage.example/x", length=0, body=pieces())
+
+    assert set(asked) == {"proxy.example"}
+    assert [one.path for one in proxy.asked] == ["platform.example:443", "storage.example:443"]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_https_to_this_machine_goes_through_no_proxy(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    with scripted() as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
+        with pytest.raises(PlatformUnreachable):
+            connect(f"https://{host}:9/", patience=quick(give_up_s=0.0)).get("x/")
+
+    assert proxy.asked == []
+
+
 def test_a_proxy_that_wants_a_password_is_told_at_once(
     connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -619,11 +656,47 @@ def test_each_thread_has_connections_of_its_own_and_all_are_closed(connect: Conn
             thread.start()
         for thread in threads:
             thread.join()
-        transport = list(client._lines)
+        transports = list(client._transports)
         client.close()
 
-    assert len(transport) == 3
-    assert all(line.is_closed for line in transport)
+    assert len(transports) == 3
+    assert all(transport.is_closed for transport in transports)
+
+
+@pytest.mark.parametrize(("repeat", "ending"), [(True, Interrupted), (False, ResponseLost)])
+def test_closing_wakes_a_thread_that_waits_and_it_tries_no_more(
+    connect: Connect, repeat: bool, ending: type[Exception]
+) -> None:
+    endings: list[BaseException] = []
+    with scripted(Reply(silent=True)) as server:
+        client = connect(server.url, patience=quick(stall_s=20, give_up_s=20))
+
+        def ask() -> None:
+            try:
+                client.call("PATCH", "x/", json={}, repeat=repeat)
+            except Exception as error:  # noqa: BLE001
+                endings.append(error)
+
+        thread = threading.Thread(target=ask, daemon=True)
+        thread.start()
+        while not server.asked:
+            time.sleep(0.01)
+        client.close()
+        thread.join(10)
+
+    assert [type(error) for error in endings] == [ending]
+    assert len(server.asked) == 1
+
+
+def test_a_closed_client_sends_nothing(connect: Connect) -> None:
+    with scripted() as server:
+        client = connect(server.url)
+        client.close()
+
+        with pytest.raises(Interrupted):
+            client.get("x/")
+
+    assert server.asked == []
 
 
 def test_another_patience_is_counted_by_the_same_meter(connect: Connect) -> None:

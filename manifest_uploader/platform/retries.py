@@ -1,0 +1,225 @@
+"""When a request is sent again, and after what pause; the only module that imports tenacity."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import partial
+from typing import Final
+
+import tenacity
+
+from manifest_uploader.errors import PlatformRefused, PlatformUnreachable
+from manifest_uploader.platform.address import Patience
+from manifest_uploader.platform.responses import Interrupted, Response, ResponseLost
+from manifest_uploader.platform.traffic import Meter
+from manifest_uploader.platform.transport import Broken, FailureKind
+
+_log = logging.getLogger(__name__)
+
+_SERVER_ERROR_TRIES: Final = 6
+"""Tries of a request that is answered 500: unlike with 503, waiting longer seldom helps."""
+_LONGEST_PAUSE_S: Final = 30.0
+_LONGEST_RETRY_AFTER_S: Final = 600.0
+_SLICE_S: Final = 0.5
+"""Pauses are cut into slices of this, so that stopping ends them soon."""
+
+
+class Trouble(Exception):
+    """An exchange failed and may be tried again."""
+
+    def __init__(
+        self,
+        why: str,
+        *,
+        acted: bool = True,
+        after_s: float | None = None,
+        answer: Response | None = None,
+    ) -> None:
+        super().__init__(why)
+        self.why = why
+        self.acted = acted
+        """The server may have acted on the request."""
+        self.after_s = after_s
+        """The pause that the server asked for, in seconds."""
+        self.answer = answer
+        """A server error, which is returned after some tries."""
+
+
+class Retries:
+    """Repeats exchanges until they succeed, must not be repeated, or have taken too long."""
+
+    def __init__(self, patience: Patience, *, meter: Meter, stopping: Callable[[], bool]) -> None:
+        self._patience = patience
+        self._meter = meter
+        self._stopping = stopping
+        self._by_repeat = {
+            repeat: tenacity.Retrying(
+                retry=partial(self._should_retry, repeat=repeat),
+                wait=self._pause_s,
+                stop=self._is_enough,
+                sleep=self.sleep,
+                reraise=True,
+            )
+            for repeat in (False, True)
+        }
+
+    def run(self, exchange: Callable[[], Response], *, repeat: bool) -> Response:
+        """Call `exchange` until it raises no `Trouble`; `repeat` though it may have acted.
+
+        Raises:
+            ResponseLost: the request may have acted and must not be repeated.
+            PlatformUnreachable: there was trouble for `give_up_s`.
+            Interrupted: the run is being stopped.
+
+        """
+        try:
+            return self._by_repeat[repeat](exchange)
+        except Trouble as trouble:
+            if trouble.acted and not repeat:
+                raise ResponseLost(trouble.why) from None
+            if trouble.answer is not None:
+                return trouble.answer
+            raise PlatformUnreachable(
+                f"{trouble.why}; gave up after {self._patience.give_up_s:g} s",
+                hint="check the network (and HTTPS_PROXY), then run the same command: it goes on",
+            ) from None
+
+    def sleep(self, seconds: float) -> None:
+        """Pause, unless the run is being stopped.
+
+        Raises:
+            Interrupted: it is.
+
+        """
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            if self._stopping():
+                raise Interrupted
+            time.sleep(min(left, _SLICE_S))
+
+    def _should_retry(self, state: tenacity.RetryCallState, *, repeat: bool) -> bool:
+        trouble = _trouble_of(state)
+        if trouble is None or (trouble.acted and not repeat):
+            return False
+        self._meter.count(retries=1)
+        _log.info("trying again: %s", trouble.why)
+        return True
+
+    def _pause_s(self, state: tenacity.RetryCallState) -> float:
+        growing = tenacity.wait_exponential_jitter(
+            multiplier=self._patience.first_pause_s,
+            max=_LONGEST_PAUSE_S,
+            jitter=self._patience.first_pause_s,
+        )(state)
+        trouble = _trouble_of(state)
+        asked_s = (trouble and trouble.after_s) or 0.0
+        return max(growing, min(asked_s, _LONGEST_RETRY_AFTER_S))
+
+    def _is_enough(self, state: tenacity.RetryCallState) -> bool:
+        trouble = _trouble_of(state)
+        if trouble is not None and trouble.answer is not None:
+            return state.attempt_number >= _SERVER_ERROR_TRIES
+        return (state.seconds_since_start or 0.0) >= self._patience.give_up_s
+
+
+def _trouble_of(state: tenacity.RetryCallState) -> Trouble | None:
+    error = state.outcome.exception() if state.outcome else None
+    return error if isinstance(error, Trouble) else None
+
+
+# ── what is trouble ─────────────────────────────────────────────────────────────────────────
+
+
+def trouble_of_answer(answer: Response, *, expects_json: bool) -> Trouble | None:
+    """Why an answer is to be waited out; None if it is worth deciding about.
+
+    Raises:
+        PlatformRefused: it redirects elsewhere.
+
+    """
+    after_s = retry_after_s(answer.headers.get("retry-after"), now=time.time())
+    match answer.status:
+        case 429:
+            return Trouble("the platform asks for a pause (429)", acted=False, after_s=after_s)
+        case 408 | 502 | 503 | 504:
+            return Trouble(f"the platform is busy ({answer.status})", after_s=after_s)
+        case status if status >= 500:  # noqa: PLR2004
+            return Trouble(f"the platform had an internal error ({status})", answer=answer)
+        case status if 300 <= status < 400:  # noqa: PLR2004
+            raise PlatformRefused(
+                f"the platform's address redirects elsewhere ({status})",
+                hint="the token is not sent there; check --platform (it ends with /api/v1/)",
+            )
+        case status if status < 300 and expects_json and answer.json is None:  # noqa: PLR2004
+            return Trouble(
+                "the answer is not the platform's data (cut short, or a page of a proxy?)"
+            )
+        case _:
+            return None
+
+
+def trouble_of_failure(broken: Broken, *, stall_s: float) -> Trouble:
+    """Why there was no answer, in our own words: the library's may hold a proxy's password.
+
+    Raises:
+        PlatformUnreachable: trying again cannot help.
+
+    """
+    cause = broken.cause
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        raise PlatformUnreachable(
+            f"the certificate is not trusted: {cause.verify_message}",
+            hint="hospital proxies have their own CA: point SSL_CERT_FILE to it",
+        ) from None
+    match broken.kind:
+        case FailureKind.PROXY_PASSWORD:
+            raise PlatformUnreachable(
+                "the proxy wants a user name and password (407)",
+                hint="put them into HTTPS_PROXY: http://user:password@proxy.example.org:3128",
+            ) from None
+        case FailureKind.UNREACHABLE:
+            return Trouble(f"no connection ({_reason(cause)})", acted=False)
+        case FailureKind.SILENT:
+            return Trouble(f"no byte for {stall_s:g} s")
+        case FailureKind.CUT:
+            return Trouble(f"the connection broke ({_reason(cause)})")
+
+
+_REASONS: Final[tuple[tuple[type[Exception], str], ...]] = (
+    (socket.gaierror, "the name is not known: is the network up?"),
+    (UnicodeError, "the name cannot be one"),
+    (ssl.SSLError, "no TLS: is it https there?"),
+    (ConnectionRefusedError, "refused"),
+    (ConnectionResetError, "reset"),
+    (BrokenPipeError, "reset"),
+    (TimeoutError, "no answer"),
+)
+
+
+def _reason(cause: BaseException) -> str:
+    known = next((words for kind, words in _REASONS if isinstance(cause, kind)), None)
+    if known or not isinstance(cause, OSError):
+        return known or "cut off"
+    return os.strerror(cause.errno) if cause.errno else "network error"
+
+
+def retry_after_s(header: str | None, *, now: float) -> float | None:
+    """Seconds that a Retry-After header asks for, in either of its forms; None for neither."""
+    if not header:
+        return None
+    if re.fullmatch(r"\d{1,9}", seconds := header.strip()):
+        return float(seconds)
+    try:
+        when = parsedate_to_datetime(header)
+    except (ValueError, OverflowError):
+        return None
+    when = when if when.tzinfo else when.replace(tzinfo=UTC)
+    return max(0.0, (when - datetime.fromtimestamp(now, UTC)).total_seconds())
