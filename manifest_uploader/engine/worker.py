@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Final, assert_never
 from manifest_uploader.engine.imports.watcher import Watcher
 from manifest_uploader.engine.item_writer import ItemWriter, source_of
 from manifest_uploader.engine.outcomes import Looked, Outcome
-from manifest_uploader.engine.upload import RoomMissing, Tools, UploadRefused, send
+from manifest_uploader.engine.upload import Tools, UploadLimitReached, UploadRefused, send
 from manifest_uploader.files import dicom
 from manifest_uploader.files.local_file import FileChanged, Source
-from manifest_uploader.files.parts import Buffers, BundleStream, FileStream, JsonStream, Stream
+from manifest_uploader.files.parts import Buffers, Content, JsonContent
 from manifest_uploader.files.root import Root
 from manifest_uploader.manifest.model import JsonValue
 from manifest_uploader.plan.steps import Create, Fill, Look, Task, Upload, Watch
@@ -92,40 +92,36 @@ class Worker:
 
     def _upload(self, task: Upload) -> Event:
         try:
-            stream = self._stream(task)
-            done = send(task, stream, self._tools)
-        except RoomMissing as missing:
+            sent = send(task, self._content(task), self._tools, buffers=self._buffers)
+        except UploadLimitReached as limit:
             return Paused(
                 task.case,
                 task.step,
                 socket=task.socket,
-                why=missing.words,
-                size_limit=missing.size_limit,
+                why=limit.message,
+                size_limit=limit.size_limit,
             )
         except UploadRefused as refused:
-            return self._failed(task, refused.words, final=refused.final)
+            return self._failed(task, refused.message, final=refused.final)
         except FileChanged as changed:
             if self._tools.stopping():
                 raise Interrupted from None
             return self._failed(task, str(changed), final=False)
-        files = tuple(stream.proof.files)
-        self._receive(Receipt(task.case, task.socket, done.pk or "", files))
-        return done
+        self._receive(Receipt(task.case, task.socket, sent.done.pk or "", sent.files))
+        return sent.done
 
     def _failed(self, task: Upload, words: str, *, final: bool) -> Failed:
         return Failed(task.case, task.step, socket=task.socket, words=words, final=final)
 
-    def _stream(self, task: Upload) -> Stream:
+    def _content(self, task: Upload) -> Content:
         if isinstance(task.source, JsonValue):
             data = json.dumps(task.source.value, ensure_ascii=False, allow_nan=False).encode()
-            return JsonStream(task.name, data, task.stat)
+            return JsonContent(task.name, data, task.stat)
         source = source_of(task.source, self._root)
         _check_complete(task, source)
         if task.images and not task.identifiable:
             self._refuse_patients(source)
-        if source.bundle:
-            return BundleStream(source, self._buffers, self._tools.stopping)
-        return FileStream(source.files[0])
+        return source
 
     def _refuse_patients(self, source: Source) -> None:
         with self._headers:

@@ -1,9 +1,10 @@
-"""What travels as one upload, as parts whose bytes can be sent again: a file, a bundle, or JSON.
+"""The bytes of one upload as a stream of parts: a file, a bundle of files, or a JSON value.
 
-Each byte is hashed for its part's MD5 while it is sent, and once for its file's SHA-256. A bundle
-cannot seek, so its parts are kept in memory while they are under way, a bounded number in all. A
-file's parts are read once more, with a handle of their own each (Windows has no pread): measured,
-to keep them in memory instead saves no CPU.
+Every part can be read more than once, because it may have to be sent again. Each read computes the
+part's MD5; the SHA-256 of each file is computed once. A bundle cannot seek, so its parts stay in
+memory until they are stored, in a bounded number of shared buffers. The parts of a file are read
+from the disk a second time, each with its own handle (Windows has no pread): measured, keeping them
+in memory saves no CPU.
 """
 
 from __future__ import annotations
@@ -11,17 +12,13 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Iterator
-from typing import Final, Protocol
+from functools import partial
+from typing import Final, Protocol, TypeAlias
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from manifest_uploader.digests import content_digest
-from manifest_uploader.files.local_file import (
-    FileChanged,
-    LocalFile,
-    Source,
-    check_same,
-)
+from manifest_uploader.files.local_file import FileChanged, LocalFile, Source, check_same, sha256
 from manifest_uploader.files.zip_stream import bundle_size, bundle_stream
 
 MIB: Final = 2**20
@@ -32,33 +29,74 @@ SLICE: Final = 256 * 1024
 """Measured: 1.6 CPU s per GiB over TLS, against 2.0 with 64 KiB, in constant memory."""
 
 
+# ── what is sent ────────────────────────────────────────────────────────────────────────────
+
+
+class JsonContent(Struct, frozen=True):
+    """A JSON value that is uploaded as a file."""
+
+    name: str
+    data: bytes
+    digest: str
+    """Digest of the value, as `json_digest` computes it."""
+
+
+Content: TypeAlias = Source | JsonContent
+
+
+class Digests(Struct, frozen=True):
+    """What the bytes of a stream turned out to be."""
+
+    content: str
+    """Digest of (name, SHA-256) of every file; of a JSON value, its digest."""
+    sha256: str | None
+    """SHA-256 in hex of a single file; None for a bundle."""
+    files: tuple[tuple[str, str, int], ...]
+    """(name, SHA-256 in hex, size in bytes) of every file, in the order of the stream."""
+
+
+def content_size(content: Content) -> int:
+    """The length of the stream in bytes."""
+    if isinstance(content, JsonContent):
+        return len(content.data)
+    return bundle_size(content) if content.bundle else content.files[0].size
+
+
+# ── parts ───────────────────────────────────────────────────────────────────────────────────
+
+
 def part_size(size: int) -> int:
-    """Bytes of every part but the last of a stream of `size` bytes."""
+    """The size in bytes of every part but the last, for a stream of `size` bytes."""
     smallest = -(-size // MOST_PARTS)
     return max(SMALLEST_PART, -(-smallest // MIB) * MIB)
 
 
 def part_count(size: int, part: int) -> int:
-    """How many parts a stream has; an empty one has one empty part."""
+    """The number of parts; an empty stream has one empty part."""
     return max(1, -(-size // part))
+
+
+def part_length(size: int, part: int, number: int) -> int:
+    """The length in bytes of part `number`; only the last may be shorter than `part`."""
+    return min(part, size - (number - 1) * part)
 
 
 class Part(Struct):
     """One part of a stream."""
 
     number: int
-    """From 1."""
+    """Counts from 1."""
     length: int
     """Bytes."""
     slices: Callable[[], Iterator[bytes | memoryview]]
-    """The bytes, from the beginning at every call; hashes them on the way."""
+    """Each call yields the bytes from the beginning."""
     release: Callable[[], None] = lambda: None
-    """To be called once, when the part is stored or given up."""
+    """Call it once, when the part is stored or given up."""
     md5: str = ""
-    """Of the bytes, in hex; known once `slices` was read to its end."""
+    """MD5 in hex, as soon as `body` has been read to its end."""
 
     def body(self) -> Iterator[bytes | memoryview]:
-        """The slices, hashed as they pass."""
+        """Yield the slices and compute their MD5."""
         total = hashlib.md5(usedforsecurity=False)
         for piece in self.slices():
             total.update(piece)
@@ -66,110 +104,157 @@ class Part(Struct):
         self.md5 = total.hexdigest()
 
     def read(self) -> str:
-        """The MD5 of the bytes without sending them."""
+        """Read the bytes without sending them; return their MD5."""
         for _ in self.body():
             pass
         return self.md5
 
 
-class Proof(Struct):
-    """What is known of a stream's content once all its parts were made."""
+class Stopped(Exception):
+    """The run is being stopped."""
 
-    content: str = ""
-    """Digest of (name, SHA-256) of every file."""
-    sha256: str | None = None
-    """Of a single file."""
-    files: list[tuple[str, str, int]] = field(default_factory=list)
-    """(name, SHA-256, bytes) of every file."""
+
+class Buffers:
+    """A fixed number of buffers for parts in flight, shared by all uploads.
+
+    Buffers are reused. Fresh memory for every part fragments the heap and needs half as much again
+    (measured: 30 MiB more for six parts).
+    """
+
+    def __init__(self, count: int) -> None:
+        self._left = count
+        self._changed = threading.Condition()
+        self._idle: list[bytearray] = []
+
+    def take(self, stopping: Callable[[], bool]) -> bytearray:
+        """Wait for a buffer of at least the smallest part's size.
+
+        Raises:
+            Stopped: the run is being stopped.
+
+        """
+        with self._changed:
+            while not self._left:
+                if stopping():
+                    raise Stopped
+                self._changed.wait(0.5)
+            self._left -= 1
+            return self._idle.pop() if self._idle else bytearray(SMALLEST_PART)
+
+    def give_back(self, buffer: bytearray) -> None:
+        """Return a buffer and wake one thread that waits for it."""
+        with self._changed:
+            self._left += 1
+            self._idle.append(buffer)
+            self._changed.notify()
+
+
+# ── streams ─────────────────────────────────────────────────────────────────────────────────
 
 
 class Stream(Protocol):
-    """One upload's bytes."""
+    """The bytes of one upload."""
 
     size: int
-    proof: Proof
+    """Bytes."""
+    digests: Digests | None
+    """Known once `parts` is exhausted."""
 
     def parts(self, size: int) -> Iterator[Part]:
-        """The parts in order, each to be sent before long; sets `proof` at the end.
+        """Yield the parts in order, each of `size` bytes but the last.
+
+        The consumer sends or skips a part, and releases it.
 
         Raises:
-            FileChanged: a file is not what it was when the stream was made.
+            FileChanged: a file has changed since it was looked at.
+            Stopped: the run is being stopped.
 
         """
         ...
 
     def check(self) -> None:
-        """Raise FileChanged unless what was sent is what `proof` says; once all of it was sent."""
+        """Raise FileChanged if the bytes sent may differ from those hashed."""
         ...
 
 
-class JsonStream:
-    """A value that travels as a JSON file."""
+def open_stream(
+    content: Content, size: int, *, buffers: Buffers, stopping: Callable[[], bool]
+) -> Stream:
+    """The stream of a content; `size` is its `content_size`, which is costly for a large bundle."""
+    if isinstance(content, JsonContent):
+        return JsonStream(content)
+    if content.bundle:
+        return BundleStream(content, size, buffers, stopping)
+    return FileStream(content.files[0])
 
-    def __init__(self, name: str, data: bytes, digest: str) -> None:
-        self.size = len(data)
-        self.proof = Proof()
-        self._name, self._data, self._digest = name, data, digest
+
+class JsonStream:
+    """A JSON value as a file."""
+
+    def __init__(self, content: JsonContent) -> None:
+        self.size = len(content.data)
+        self.digests: Digests | None = None
+        self._content = content
 
     def parts(self, size: int) -> Iterator[Part]:
-        """The parts; `size` in bytes."""
-        view = memoryview(self._data)
+        """Yield views of the data."""
+        content = self._content
+        view = memoryview(content.data)
         for number in range(1, part_count(self.size, size) + 1):
             piece = view[(number - 1) * size : number * size]
-            yield Part(number, len(piece), lambda piece=piece: _sliced(piece))  # type: ignore[misc]
-        sha256 = hashlib.sha256(self._data).hexdigest()
-        self.proof = Proof(self._digest, sha256, [(self._name, sha256, self.size)])
+            yield Part(number, len(piece), partial(_sliced, piece))
+        hashed = hashlib.sha256(content.data).hexdigest()
+        self.digests = Digests(content.digest, hashed, ((content.name, hashed, self.size),))
 
     def check(self) -> None:
-        """Nothing can have changed it."""
+        """Nothing to check: the data cannot change."""
 
 
 class FileStream:
-    """One file as it lies on the disk."""
+    """A single file on the disk."""
 
     def __init__(self, file: LocalFile) -> None:
         self.size = file.size
-        self.proof = Proof()
+        self.digests: Digests | None = None
         self._file = file
         self._sha256 = ""
 
     def parts(self, size: int) -> Iterator[Part]:
-        """The parts; `size` in bytes.
+        """Yield the parts.
 
-        A single part is hashed while it is sent. Of several, each is read for the SHA-256 just
-        before it is handed out: its sender then finds it in the system's cache.
+        A single part gets its SHA-256 while it is sent. Of several parts, each is read for the
+        SHA-256 just before it is yielded: its sender then finds it in the page cache.
         """
         check_same(self._file)
         count = part_count(self.size, size)
-        sha256 = hashlib.sha256()
         if count == 1:
-            yield Part(1, self.size, self._hashed)
-        for number in range(1, count + 1) if count > 1 else ():
-            offset = (number - 1) * size
-            length = min(size, self.size - offset)
-            for piece in self._slices(offset, length):
-                sha256.update(piece)
-            yield Part(number, length, self._reader(offset, length))
+            yield Part(1, self.size, self._hashed_slices)
+            hashed = self._sha256 or sha256(self._file)
+        else:
+            total = hashlib.sha256()
+            for number in range(1, count + 1):
+                slices = partial(
+                    self._slices, (number - 1) * size, part_length(self.size, size, number)
+                )
+                for piece in slices():
+                    total.update(piece)
+                yield Part(number, part_length(self.size, size, number), slices)
+            hashed = total.hexdigest()
         check_same(self._file)
-        self._prove(self._sha256 if count == 1 else sha256.hexdigest())
+        name = self._file.name
+        content = content_digest([(name, hashed)])
+        self.digests = Digests(content, hashed, ((name, hashed, self.size),))
 
     def check(self) -> None:
-        """Parts of several were read a second time when they were sent."""
+        """Check the file: of several parts, each was read once for its hash and once to be sent."""
         check_same(self._file)
 
-    def _hashed(self) -> Iterator[memoryview]:
+    def _hashed_slices(self) -> Iterator[memoryview]:
         total = hashlib.sha256()
         for piece in self._slices(0, self.size):
             total.update(piece)
             yield piece
         self._sha256 = total.hexdigest()
-
-    def _prove(self, sha256: str) -> None:
-        name = self._file.name
-        self.proof = Proof(content_digest([(name, sha256)]), sha256, [(name, sha256, self.size)])
-
-    def _reader(self, offset: int, length: int) -> Callable[[], Iterator[memoryview]]:
-        return lambda: self._slices(offset, length)
 
     def _slices(self, offset: int, length: int) -> Iterator[memoryview]:
         buffer = memoryview(bytearray(min(SLICE, length) or 1))
@@ -189,89 +274,57 @@ class FileStream:
             ) from None
 
 
-class Buffers:
-    """Memory for parts that are under way: so many buffers, for all uploads together.
-
-    They are used again and again: new memory for each part would be scattered, and take half as
-    much again (measured: 30 MiB more for six parts).
-    """
-
-    def __init__(self, count: int) -> None:
-        self._left = count
-        self._changed = threading.Condition()
-        self._idle: list[bytearray] = []
-
-    def take(self, stop: Callable[[], bool]) -> bytearray:
-        """A buffer of at least the smallest part's size; waits for one.
-
-        Raises:
-            FileChanged: the run is being stopped.
-
-        """
-        with self._changed:
-            while not self._left:
-                if stop():
-                    raise FileChanged("stopped")
-                self._changed.wait(0.5)
-            self._left -= 1
-            return self._idle.pop() if self._idle else bytearray(SMALLEST_PART)
-
-    def give_back(self, buffer: bytearray) -> None:
-        """Let others have it."""
-        with self._changed:
-            self._left += 1
-            self._idle.append(buffer)
-            self._changed.notify()
-
-
 class BundleStream:
-    """Several files as one stored zip."""
+    """Several files as one stored zip, read once."""
 
-    def __init__(self, source: Source, buffers: Buffers, stop: Callable[[], bool]) -> None:
-        self.size = bundle_size(source)
-        self.proof = Proof()
-        self._source, self._buffers, self._stop = source, buffers, stop
+    def __init__(
+        self, source: Source, size: int, buffers: Buffers, stopping: Callable[[], bool]
+    ) -> None:
+        self.size = size
+        self.digests: Digests | None = None
+        self._source, self._buffers, self._stopping = source, buffers, stopping
 
     def parts(self, size: int) -> Iterator[Part]:
-        """The parts; `size` in bytes. Waits for a buffer before it fills each."""
+        """Yield the parts; waits for a free buffer before each."""
         hashed: list[tuple[str, str, int]] = []
 
         def on_file(file: LocalFile, sha256: str) -> None:
             hashed.append((file.name, sha256, file.size))
 
-        chunks = _Rechunked(bundle_stream(self._source, on_file))
+        chunks = _ChunkReader(bundle_stream(self._source, on_file))
         for number in range(1, part_count(self.size, size) + 1):
-            yield self._part(number, chunks, min(size, self.size - (number - 1) * size))
+            yield self._part(number, chunks, part_length(self.size, size, number))
         chunks.finish()
-        self.proof = Proof(
-            content_digest([(name, sha256) for name, sha256, _ in hashed]), None, hashed
-        )
+        content = content_digest([(name, sha256) for name, sha256, _ in hashed])
+        self.digests = Digests(content, None, tuple(hashed))
 
     def check(self) -> None:
-        """What was sent is what was hashed: it lay in memory."""
+        """Nothing to check: the bytes sent were hashed in memory."""
 
-    def _part(self, number: int, chunks: _Rechunked, length: int) -> Part:
-        buffer = self._buffers.take(self._stop)
+    def _part(self, number: int, chunks: _ChunkReader, length: int) -> Part:
+        buffer = self._buffers.take(self._stopping)
         try:
             if len(buffer) < length:
                 buffer = bytearray(length)
             view = memoryview(buffer)[:length]
-            chunks.fill(view)
+            chunks.read_into(view)
         except BaseException:
             self._buffers.give_back(buffer)
             raise
-        return Part(number, length, lambda: _sliced(view), lambda: self._buffers.give_back(buffer))
+        return Part(
+            number, length, partial(_sliced, view), partial(self._buffers.give_back, buffer)
+        )
 
 
-class _Rechunked:
-    """A stream of chunks, taken in pieces of wanted lengths."""
+class _ChunkReader:
+    """Reads an iterator of chunks like a file."""
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
         self._chunks = chunks
         self._rest = memoryview(b"")
 
-    def fill(self, view: memoryview) -> None:
-        """Copy the next bytes, as many as the view holds."""
+    def read_into(self, view: memoryview) -> None:
+        """Fill the view with the next bytes."""
         done = 0
         while done < len(view):
             if not self._rest:
@@ -282,9 +335,9 @@ class _Rechunked:
             done += count
 
     def finish(self) -> None:
-        """Read to the end: the last file is reported behind its last byte."""
+        """Exhaust the iterator: `bundle_stream` reports the last file after its last byte."""
         for chunk in self._chunks:
-            assert not len(chunk), "a bundle is as long as it was said to be"
+            assert not len(chunk), "a bundle has the size computed for it"
 
 
 def _sliced(data: memoryview) -> Iterator[memoryview]:

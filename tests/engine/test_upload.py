@@ -3,6 +3,8 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
+import pickle
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,10 +16,12 @@ import pytest
 from msgspec.structs import replace
 
 from manifest_uploader.digests import content_digest
+from manifest_uploader.engine import data_task
 from manifest_uploader.engine import upload as module
-from manifest_uploader.engine.upload import RoomMissing, Tools, UploadRefused, send
-from manifest_uploader.files.local_file import FileChanged, LocalFile
-from manifest_uploader.files.parts import FileStream
+from manifest_uploader.engine.data_task import DataTask
+from manifest_uploader.engine.upload import Tools, UploadLimitReached, UploadRefused, send
+from manifest_uploader.files.local_file import FileChanged, LocalFile, Source
+from manifest_uploader.files.parts import Buffers
 from manifest_uploader.plan.steps import Upload
 from manifest_uploader.platform.client import Client
 from manifest_uploader.platform.responses import Interrupted
@@ -35,8 +39,8 @@ COUNT = 4
 
 
 @dataclass
-class Bench:
-    """Sends streams to a sandbox, and tells what came of it."""
+class Uploads:
+    """Uploads files to a sandbox, and keeps the events and warnings."""
 
     box: Box
     folder: Path
@@ -71,7 +75,15 @@ class Bench:
         )
 
     def send(self, data: bytes = DATA, *, begun: OpenUpload | None = None) -> Done:
-        return send(task(begun), FileStream(self.file(data)), self.tools())
+        return self.send_file(self.file(data), begun=begun)
+
+    def send_file(
+        self, file: LocalFile, *, begun: OpenUpload | None = None, tools: Tools | None = None
+    ) -> Done:
+        source = Source((file,), file.name, bundle=False)
+        sent = send(upload_step(begun), source, tools or self.tools(), buffers=Buffers(2))
+        assert sent.files == ((file.name, sent.done.sha256, sent.done.size),)
+        return sent.done
 
     @property
     def begun(self) -> OpenUpload:
@@ -92,7 +104,7 @@ class Bench:
         assert self.box.stored(done.pk) == hashlib.sha256(data).hexdigest()
 
 
-def task(begun: OpenUpload | None = None) -> Upload:
+def upload_step(begun: OpenUpload | None = None) -> Upload:
     return Upload(
         *("a/ct-image", "a", "ct-image", files("ct-image"), "a.mha", len(DATA), "stat:1", True),
         begun=begun,
@@ -100,9 +112,9 @@ def task(begun: OpenUpload | None = None) -> Upload:
 
 
 @pytest.fixture
-def session(
+def uploads(
     begin: Callable[..., Box], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Bench]:
+) -> Iterator[Uploads]:
     """A sandbox that takes small parts, and a hook that lets go wrong what it is told."""
     monkeypatch.setattr(module, "part_size", lambda _: PART)
     monkeypatch.setattr(sandbox_uploads, "_SMALLEST_PART", 1)
@@ -110,7 +122,7 @@ def session(
     box = begin(hook=hook)
     box.running.__dict__["hook"] = hook
     with ThreadPoolExecutor(3) as senders:
-        yield Bench(box, tmp_path, senders)
+        yield Uploads(box, tmp_path, senders)
 
 
 def at(kind: str, fault: Fault, *numbers: int) -> Callable[[Seen], Fault | None]:
@@ -123,107 +135,124 @@ def at(kind: str, fault: Fault, *numbers: int) -> Callable[[Seen], Fault | None]
 # ── all goes well ───────────────────────────────────────────────────────────────────────────
 
 
-def test_an_upload_is_opened_signed_once_sent_in_parts_and_completed(session: Bench) -> None:
-    done = session.send()
+def test_an_upload_is_opened_signed_once_sent_in_parts_and_completed(uploads: Uploads) -> None:
+    done = uploads.send()
 
-    session.check(done)
-    assert session.hook.kinds() == ["upload-create", "presign", *["part"] * COUNT, "complete"]
+    uploads.check(done)
+    assert uploads.hook.kinds() == ["upload-create", "presign", *["part"] * COUNT, "complete"]
     sha256 = hashlib.sha256(DATA).hexdigest()
     assert (done.sha256, done.size, done.files) == (sha256, len(DATA), 1)
     assert done.content == content_digest([("a.mha", sha256)])
     assert done.stat == "stat:1"
-    assert session.box.client.meter.traffic().bytes_sent == len(DATA)
+    assert uploads.box.client.meter.traffic().bytes_sent == len(DATA)
 
 
-def test_the_row_is_told_before_its_first_part(session: Bench) -> None:
+def test_the_row_is_told_before_its_first_part(uploads: Uploads) -> None:
     parts_before: list[int] = []
-    told = session.opened.append
-    session.opened = []
-    tools = replace(
-        session.tools(),
-        emit=lambda event: (told(event), parts_before.append(session.hook.kinds().count("part"))),  # type: ignore[arg-type]
-    )
 
-    send(task(), FileStream(session.file()), tools)
+    def emit(event: Opened) -> None:
+        parts_before.append(uploads.hook.kinds().count("part"))
+
+    uploads.send_file(uploads.file(), tools=replace(uploads.tools(), emit=emit))
 
     assert parts_before == [0]
 
 
-def test_an_empty_file_is_one_empty_part(session: Bench) -> None:
-    done = session.send(b"")
+def test_an_empty_file_is_one_empty_part(uploads: Uploads) -> None:
+    done = uploads.send(b"")
 
-    session.check(done, b"")
-    assert session.hook.kinds().count("part") == 1
+    uploads.check(done, b"")
+    assert uploads.hook.kinds().count("part") == 1
     assert done.sha256 == hashlib.sha256(b"").hexdigest()
 
 
-def test_a_small_file_goes_up_in_one_part(session: Bench) -> None:
-    session.check(session.send(b"small"), b"small")
+def test_a_small_file_goes_up_in_one_part(uploads: Uploads) -> None:
+    uploads.check(uploads.send(b"small"), b"small")
 
-    assert session.hook.kinds() == ["upload-create", "presign", "part", "complete"]
+    assert uploads.hook.kinds() == ["upload-create", "presign", "part", "complete"]
+
+
+def test_the_data_task_holds_no_token(uploads: Uploads, monkeypatch: pytest.MonkeyPatch) -> None:
+    tasks: list[DataTask] = []
+
+    def send_and_keep(task: DataTask, *given: Any, **named: Any) -> Any:
+        tasks.append(task)
+        return data_task.send_parts(task, *given, **named)
+
+    monkeypatch.setattr(module, "send_parts", send_and_keep)
+
+    uploads.check(uploads.send())
+
+    [task] = tasks
+    assert sorted(task.urls) == [1, 2, 3, 4]
+    token = uploads.box.client.platform.token
+    assert token
+    assert token.encode() not in pickle.dumps(task)
 
 
 # ── resumed ─────────────────────────────────────────────────────────────────────────────────
 
 
-def interrupted(session: Bench, *parts: int) -> OpenUpload:
+def interrupted(uploads: Uploads, *parts: int) -> OpenUpload:
     """An upload of an earlier run, of which storage holds only these parts."""
-    session.hook.before_it = at("complete", Fault.answer(403))
+    uploads.hook.before_it = at("complete", Fault.answer(403))
     with pytest.raises(UploadRefused):
-        session.send()
-    session.hook.before_it = lambda _: None
+        uploads.send()
+    uploads.hook.before_it = lambda _: None
     marks = ",".join("?" * len(parts))
-    session.box.sql(f"DELETE FROM parts WHERE number NOT IN ({marks})", *parts)
-    session.hook.seen.clear()
-    return session.begun
+    uploads.box.sql(f"DELETE FROM parts WHERE number NOT IN ({marks})", *parts)
+    uploads.hook.seen.clear()
+    return uploads.begun
 
 
 @pytest.mark.parametrize("parts", [(), (1,), (2, 4), (1, 2, 3), (1, 2, 3, 4)])
-def test_only_the_parts_that_storage_lacks_are_sent(session: Bench, parts: tuple[int, ...]) -> None:
-    begun = interrupted(session, *parts)
+def test_only_the_parts_that_storage_lacks_are_sent(
+    uploads: Uploads, parts: tuple[int, ...]
+) -> None:
+    begun = interrupted(uploads, *parts)
 
-    done = session.send(begun=begun)
+    done = uploads.send(begun=begun)
 
-    session.check(done)
+    uploads.check(done)
     assert done.pk == begun.pk
-    assert session.hook.kinds().count("part") == COUNT - len(parts)
-    assert "upload-create" not in session.hook.kinds()
+    assert uploads.hook.kinds().count("part") == COUNT - len(parts)
+    assert "upload-create" not in uploads.hook.kinds()
     assert done.sha256 == hashlib.sha256(DATA).hexdigest()
 
 
 @pytest.mark.parametrize("spoil", ["etag = 'ffff'", "size = 5"])
-def test_one_part_of_other_bytes_begins_the_upload_anew(session: Bench, spoil: str) -> None:
-    begun = interrupted(session, 1, 2)
-    session.box.sql(f"UPDATE parts SET {spoil} WHERE number = 2")
+def test_one_part_of_other_bytes_begins_the_upload_anew(uploads: Uploads, spoil: str) -> None:
+    begun = interrupted(uploads, 1, 2)
+    uploads.box.sql(f"UPDATE parts SET {spoil} WHERE number = 2")
 
-    done = session.send(begun=begun)
+    done = uploads.send(begun=begun)
 
-    session.check(done)
+    uploads.check(done)
     assert done.pk != begun.pk
-    assert session.hook.kinds().count("part") >= COUNT
+    assert uploads.hook.kinds().count("part") >= COUNT
 
 
-def test_a_complete_upload_is_not_sent_again_but_read(session: Bench) -> None:
-    first = session.send()
-    session.hook.seen.clear()
+def test_a_complete_upload_is_not_sent_again_but_read(uploads: Uploads) -> None:
+    first = uploads.send()
+    uploads.hook.seen.clear()
 
-    again = session.send(begun=session.begun)
+    again = uploads.send(begun=uploads.begun)
 
     assert again == first
-    assert session.hook.kinds() == ["upload-get"]
+    assert uploads.hook.kinds() == ["upload-get"]
 
 
 @pytest.mark.parametrize(
     "spoil",
     ["DELETE FROM uploads", "UPDATE uploads SET status = 'Aborted', s3_id = ''"],
 )
-def test_a_row_that_is_gone_or_aborted_is_begun_anew(session: Bench, spoil: str) -> None:
-    begun = interrupted(session, 1, 2)
-    session.box.sql(spoil)
+def test_a_row_that_is_gone_or_aborted_is_begun_anew(uploads: Uploads, spoil: str) -> None:
+    begun = interrupted(uploads, 1, 2)
+    uploads.box.sql(spoil)
 
-    done = session.send(begun=begun)
+    done = uploads.send(begun=begun)
 
-    session.check(done)
+    uploads.check(done)
     assert done.pk != begun.pk
 
 
@@ -231,32 +260,32 @@ def test_a_row_that_is_gone_or_aborted_is_begun_anew(session: Bench, spoil: str)
     "change", [{"storage_id": ""}, {"storage_id": "x"}, {"part_size": 0}, {"part_size": 1}]
 )
 def test_a_row_that_is_not_as_we_would_have_made_it_is_begun_anew(
-    session: Bench, change: dict[str, Any]
+    uploads: Uploads, change: dict[str, Any]
 ) -> None:
-    begun = replace(interrupted(session, 1, 2), **change)
+    begun = replace(interrupted(uploads, 1, 2), **change)
 
-    done = session.send(begun=begun)
+    done = uploads.send(begun=begun)
 
-    session.check(done)
+    uploads.check(done)
     assert done.pk != begun.pk
-    assert session.hook.kinds().count("part") == COUNT
+    assert uploads.hook.kinds().count("part") == COUNT
 
 
-def test_a_part_size_of_a_strange_state_reads_no_file_byte_by_byte(session: Bench) -> None:
-    session.send()
-    session.hook.seen.clear()
+def test_a_part_size_of_a_strange_state_reads_no_file_byte_by_byte(uploads: Uploads) -> None:
+    uploads.send()
+    uploads.hook.seen.clear()
     started = time.monotonic()
 
-    session.send(begun=replace(session.begun, part_size=1))
+    uploads.send(begun=replace(uploads.begun, part_size=1))
 
     assert time.monotonic() - started < 2
 
 
-def test_a_row_that_the_platform_cannot_list_is_begun_anew(session: Bench) -> None:
-    begun = interrupted(session, 1)
-    session.hook.before_it = at("list-parts", Fault.answer(500))
+def test_a_row_that_the_platform_cannot_list_is_begun_anew(uploads: Uploads) -> None:
+    begun = interrupted(uploads, 1)
+    uploads.hook.before_it = at("list-parts", Fault.answer(500))
 
-    assert session.send(begun=begun).pk != begun.pk
+    assert uploads.send(begun=begun).pk != begun.pk
 
 
 # ── storage in trouble ──────────────────────────────────────────────────────────────────────
@@ -268,59 +297,57 @@ def test_a_row_that_the_platform_cannot_list_is_begun_anew(session: Bench) -> No
 )
 @pytest.mark.parametrize("kind", ["upload-create", "presign", "part", "complete"])
 def test_every_lost_request_and_answer_is_made_good(
-    session: Bench, kind: str, fault: Fault, when: str
+    uploads: Uploads, kind: str, fault: Fault, when: str
 ) -> None:
-    setattr(session.hook, when, at(kind, fault, 1))
+    setattr(uploads.hook, when, at(kind, fault, 1))
 
-    session.check(session.send())
-
-
-def test_an_expired_address_is_signed_anew_and_the_rest_goes_on(session: Bench) -> None:
-    session.hook.before_it = at("part", Fault.expire(), 2)
-
-    session.check(session.send())
-
-    assert session.hook.kinds().count("presign") == 2
-    assert session.hook.kinds().count("upload-create") == 1
+    uploads.check(uploads.send())
 
 
-def test_addresses_that_expire_under_way_are_signed_anew_once_for_all_parts(session: Bench) -> None:
-    answer = session.box.client.call("POST", "uploads/", json={"filename": "a.mha"})
-    begun = OpenUpload(answer.fields["pk"], answer.fields["s3_upload_id"], PART, "stat:1")
-    urls = module._Urls(session.box.client, begun, COUNT)
+def test_an_expired_address_is_signed_anew_and_the_rest_goes_on(uploads: Uploads) -> None:
+    uploads.hook.before_it = at("part", Fault.expire(), 2)
 
-    urls.expire(urls.of(2))
-    later, earlier = urls.of(3), urls.of(2)
+    uploads.check(uploads.send())
 
-    assert later != earlier
-    assert session.hook.kinds().count("presign") == 2
+    assert uploads.hook.kinds().count("presign") == 2
+    assert uploads.hook.kinds().count("upload-create") == 1
 
 
 def test_addresses_that_grow_old_are_signed_anew(
-    session: Bench, monkeypatch: pytest.MonkeyPatch
+    uploads: Uploads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_URL_LIFE_S", -1.0)
+    monkeypatch.setattr(data_task, "_URL_LIFE_S", -1.0)
 
-    session.check(session.send())
+    uploads.check(uploads.send())
 
-    assert session.hook.kinds().count("presign") == COUNT
+    assert uploads.hook.kinds().count("presign") == 1 + COUNT
 
 
-def test_addresses_are_signed_a_thousand_at_a_time(
-    session: Bench, monkeypatch: pytest.MonkeyPatch
+def test_addresses_are_signed_a_thousand_at_a_time_with_those_of_parts_in_flight(
+    uploads: Uploads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_URLS_A_CALL", 3)
+    monkeypatch.setattr(module, "_URLS_PER_REQUEST", 3)
+    client = uploads.box.client
+    call, signed = client.call, []
 
-    session.check(session.send())
+    def record(method: str, path: str, **more: Any) -> Any:
+        if path.endswith("generate-presigned-urls/"):
+            signed.append(more["json"]["part_numbers"])
+        return call(method, path, **more)
 
-    assert session.hook.kinds().count("presign") == 2
+    monkeypatch.setattr(client, "call", record)
+
+    uploads.check(uploads.send())
+
+    assert signed == [[1, 2, 3], [3, 4]]
+    assert uploads.hook.kinds().count("presign") == 2
 
 
-def test_an_address_that_is_refused_for_ever_fails_the_upload(session: Bench) -> None:
-    session.hook.before_it = at("part", Fault.expire())
+def test_an_address_that_is_refused_for_ever_fails_the_upload(uploads: Uploads) -> None:
+    uploads.hook.before_it = at("part", Fault.expire())
 
     with pytest.raises(UploadRefused, match=r"storage answered 403 \(AccessDenied\)") as caught:
-        session.send()
+        uploads.send()
 
     assert not caught.value.final
 
@@ -330,53 +357,53 @@ NO_SUCH_UPLOAD = Fault.answer(
 )
 
 
-def test_an_upload_that_storage_no_longer_knows_is_begun_anew(session: Bench) -> None:
-    session.hook.before_it = at("part", NO_SUCH_UPLOAD, 2)
+def test_an_upload_that_storage_no_longer_knows_is_begun_anew(uploads: Uploads) -> None:
+    uploads.hook.before_it = at("part", NO_SUCH_UPLOAD, 2)
 
-    session.check(session.send())
+    uploads.check(uploads.send())
 
-    assert session.hook.kinds().count("upload-create") == 2
-    assert len(session.opened) == 2
+    assert uploads.hook.kinds().count("upload-create") == 2
+    assert len(uploads.opened) == 2
 
 
-def test_an_upload_that_storage_loses_again_and_again_fails(session: Bench) -> None:
-    session.hook.before_it = at("part", NO_SUCH_UPLOAD)
+def test_an_upload_that_storage_loses_again_and_again_fails(uploads: Uploads) -> None:
+    uploads.hook.before_it = at("part", NO_SUCH_UPLOAD)
 
     with pytest.raises(UploadRefused, match="lost this upload several times") as caught:
-        session.send()
+        uploads.send()
 
     assert not caught.value.final
 
 
-def test_a_part_that_arrives_as_other_bytes_is_sent_again(session: Bench) -> None:
-    session.hook.before_it = at("part", Fault.lose_part(corrupt=True), 2)
+def test_a_part_that_arrives_as_other_bytes_is_sent_again(uploads: Uploads) -> None:
+    uploads.hook.before_it = at("part", Fault.lose_part(corrupt=True), 2)
 
-    session.check(session.send())
+    uploads.check(uploads.send())
 
-    assert session.hook.kinds().count("part") == COUNT + 1
+    assert uploads.hook.kinds().count("part") == COUNT + 1
 
 
-def test_a_part_that_always_arrives_as_other_bytes_fails_the_upload(session: Bench) -> None:
-    session.hook.before_it = at("part", Fault.lose_part(corrupt=True))
+def test_a_part_that_always_arrives_as_other_bytes_fails_the_upload(uploads: Uploads) -> None:
+    uploads.hook.before_it = at("part", Fault.lose_part(corrupt=True))
 
     with pytest.raises(UploadRefused, match="storage received other bytes than were sent"):
-        session.send()
+        uploads.send()
 
 
-def test_a_part_that_storage_loses_is_sent_again_at_the_end(session: Bench) -> None:
-    session.hook.before_it = at("part", Fault.lose_part(), 2)
+def test_a_part_that_storage_loses_is_sent_again_at_the_end(uploads: Uploads) -> None:
+    uploads.hook.before_it = at("part", Fault.lose_part(), 2)
 
-    session.check(session.send())
+    uploads.check(uploads.send())
 
-    assert session.hook.kinds().count("part") == COUNT + 1
-    assert session.hook.kinds().count("complete") == 2
+    assert uploads.hook.kinds().count("part") == COUNT + 1
+    assert uploads.hook.kinds().count("complete") == 2
 
 
-def test_parts_that_are_lost_for_ever_fail_the_upload(session: Bench) -> None:
-    session.hook.before_it = at("part", Fault.lose_part())
+def test_parts_that_are_lost_for_ever_fail_the_upload(uploads: Uploads) -> None:
+    uploads.hook.before_it = at("part", Fault.lose_part())
 
     with pytest.raises(UploadRefused, match="does not put the parts together"):
-        session.send()
+        uploads.send()
 
 
 # ── completing ──────────────────────────────────────────────────────────────────────────────
@@ -384,54 +411,54 @@ def test_parts_that_are_lost_for_ever_fail_the_upload(session: Bench) -> None:
 
 @pytest.mark.parametrize("fault", [Fault.reset(), Fault.answer(500), Fault.answer(504)], ids=str)
 def test_a_completion_whose_answer_was_lost_is_looked_at_and_not_repeated(
-    session: Bench, fault: Fault
+    uploads: Uploads, fault: Fault
 ) -> None:
-    session.hook.after_it = at("complete", fault, 1)
+    uploads.hook.after_it = at("complete", fault, 1)
 
-    session.check(session.send())
+    uploads.check(uploads.send())
 
-    assert session.hook.kinds().count("complete") == 1
-    assert session.hook.kinds()[-1] == "upload-get"
-
-
-def test_a_completion_that_never_acted_is_sent_again(session: Bench) -> None:
-    session.hook.before_it = at("complete", Fault.reset(), 1, 2)
-
-    session.check(session.send())
-
-    assert session.hook.kinds().count("complete") == 3
-    assert session.hook.kinds().count("part") == COUNT
+    assert uploads.hook.kinds().count("complete") == 1
+    assert uploads.hook.kinds()[-1] == "upload-get"
 
 
-def test_a_completion_that_the_platform_refuses_fails_the_upload(session: Bench) -> None:
+def test_a_completion_that_never_acted_is_sent_again(uploads: Uploads) -> None:
+    uploads.hook.before_it = at("complete", Fault.reset(), 1, 2)
+
+    uploads.check(uploads.send())
+
+    assert uploads.hook.kinds().count("complete") == 3
+    assert uploads.hook.kinds().count("part") == COUNT
+
+
+def test_a_completion_that_the_platform_refuses_fails_the_upload(uploads: Uploads) -> None:
     words = json.dumps({"detail": "Not today."}).encode()
-    session.hook.before_it = at("complete", Fault.answer(400, (), words, "application/json"))
+    uploads.hook.before_it = at("complete", Fault.answer(400, (), words, "application/json"))
 
     with pytest.raises(UploadRefused, match=r"Not today\.") as caught:
-        session.send()
+        uploads.send()
 
     assert caught.value.final
 
 
-def test_a_row_that_vanishes_before_it_is_complete_is_begun_anew(session: Bench) -> None:
-    session.meddle("DELETE FROM uploads", before="complete")
+def test_a_row_that_vanishes_before_it_is_complete_is_begun_anew(uploads: Uploads) -> None:
+    uploads.meddle("DELETE FROM uploads", before="complete")
 
-    session.check(session.send())
+    uploads.check(uploads.send())
 
-    assert session.hook.kinds().count("upload-create") == 2
+    assert uploads.hook.kinds().count("upload-create") == 2
 
 
 # ── encrypted storage ───────────────────────────────────────────────────────────────────────
 
 
 class NoMd5:
-    """What storage hashes with, if its ETags are no MD5s."""
+    """What storage hashes with, if its ETags are no MD5s: each is another one."""
 
     sha256 = hashlib.sha256
 
     @staticmethod
-    def md5() -> Any:
-        return hashlib.blake2b(digest_size=16)
+    def md5(data: bytes = b"") -> Any:
+        return hashlib.blake2b(data, digest_size=16, salt=os.urandom(16))
 
 
 @pytest.fixture
@@ -449,31 +476,47 @@ def encrypted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("encrypted")
-def test_encrypted_parts_are_compared_by_size_and_warned_about(session: Bench) -> None:
-    session.check(session.send())
+def test_encrypted_parts_are_compared_by_size_and_warned_about(uploads: Uploads) -> None:
+    uploads.check(uploads.send())
 
-    assert set(session.warnings) == {
+    assert set(uploads.warnings) == {
         "storage encrypts with KMS: parts are compared by size, not by MD5"
     }
-    assert session.hook.kinds()[-2:] == ["list-parts", "complete"]
+    assert uploads.hook.kinds()[-2:] == ["list-parts", "complete"]
 
 
 @pytest.mark.usefixtures("encrypted")
-def test_encrypted_parts_of_another_size_begin_the_upload_anew(session: Bench) -> None:
-    session.meddle("UPDATE parts SET size = 1 WHERE number = 2", before="list-parts")
+def test_an_encrypted_part_that_is_sent_again_is_completed_by_its_new_etag(
+    uploads: Uploads,
+) -> None:
+    def replace_part(seen: Seen) -> None:
+        if (seen.kind, seen.number) == ("list-parts", 1):
+            uploads.box.sql("UPDATE parts SET etag = 'ffff' WHERE number = 2")
 
-    session.check(session.send())
+    uploads.hook.before_it = at("complete", Fault.answer(500), 1)
+    uploads.hook.after_it = replace_part
 
-    assert session.hook.kinds().count("upload-create") == 2
+    uploads.check(uploads.send())
+
+    assert uploads.hook.kinds().count("part") == COUNT + 1
+
+
+@pytest.mark.usefixtures("encrypted")
+def test_encrypted_parts_of_another_size_begin_the_upload_anew(uploads: Uploads) -> None:
+    uploads.meddle("UPDATE parts SET size = 1 WHERE number = 2", before="list-parts")
+
+    uploads.check(uploads.send())
+
+    assert uploads.hook.kinds().count("upload-create") == 2
 
 
 def test_other_etags_without_encryption_are_no_proof(
-    session: Bench, monkeypatch: pytest.MonkeyPatch
+    uploads: Uploads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(storage, "hashlib", NoMd5)
 
     with pytest.raises(UploadRefused, match="other bytes than were sent"):
-        session.send()
+        uploads.send()
 
 
 # ── limits ──────────────────────────────────────────────────────────────────────────────────
@@ -483,14 +526,14 @@ def test_a_limit_of_rows_is_told_as_missing_room(begin: Callable[..., Box], tmp_
     box = begin(upload_limit=0)
     box.upload()
     with ThreadPoolExecutor(1) as senders:
-        session = Bench(box, tmp_path, senders)
+        uploads = Uploads(box, tmp_path, senders)
 
-        with pytest.raises(RoomMissing) as caught:
-            session.send()
+        with pytest.raises(UploadLimitReached) as caught:
+            uploads.send()
 
-    assert caught.value.words.startswith("You have created too many uploads")
+    assert caught.value.message.startswith("You have created too many uploads")
     assert not caught.value.size_limit
-    assert session.opened == []
+    assert uploads.opened == []
 
 
 def test_a_limit_of_bytes_is_told_as_missing_room_and_gone_on_from(
@@ -499,16 +542,16 @@ def test_a_limit_of_bytes_is_told_as_missing_room_and_gone_on_from(
     box = begin(size_limit=10)
     other = box.upload(content=b"x" * 20)
     with ThreadPoolExecutor(1) as senders:
-        session = Bench(box, tmp_path, senders)
-        with pytest.raises(RoomMissing) as caught:
-            session.send(b"small")
-        assert (caught.value.words, caught.value.size_limit) == ("Upload limit reached", True)
+        uploads = Uploads(box, tmp_path, senders)
+        with pytest.raises(UploadLimitReached) as caught:
+            uploads.send(b"small")
+        assert (caught.value.message, caught.value.size_limit) == ("Upload limit reached", True)
 
         box.sql("DELETE FROM uploads WHERE pk = ?", other)
-        done = session.send(b"small", begun=session.begun)
+        done = uploads.send(b"small", begun=uploads.begun)
 
-    assert done.pk == session.begun.pk
-    assert len(session.opened) == 1
+    assert done.pk == uploads.begun.pk
+    assert len(uploads.opened) == 1
 
 
 # ── files and stops ─────────────────────────────────────────────────────────────────────────
@@ -516,45 +559,46 @@ def test_a_limit_of_bytes_is_told_as_missing_room_and_gone_on_from(
 
 @pytest.mark.parametrize("number", [1, COUNT])
 def test_a_file_that_changes_while_it_is_sent_is_never_completed(
-    session: Bench, number: int
+    uploads: Uploads, number: int
 ) -> None:
     """Also behind the last part: what was sent need not be what was hashed before."""
-    file = session.file()
-    session.hook.after_it = lambda seen: (
-        file.path.write_bytes(DATA + b"!") and None
-        if seen.kind == "part" and seen.number == number
-        else None
-    )
+    file = uploads.file()
+
+    def change_file(seen: Seen) -> None:
+        if (seen.kind, seen.number) == ("part", number):
+            file.path.write_bytes(DATA + b"!")
+
+    uploads.hook.after_it = change_file
 
     with pytest.raises(FileChanged, match=r"'a\.mha'"):
-        send(task(), FileStream(file), session.tools())
+        uploads.send_file(file)
 
-    assert "complete" not in session.hook.kinds()
-    assert {status for status, _ in session.box.rows().values()} == {"Initialized"}
+    assert "complete" not in uploads.hook.kinds()
+    assert {status for status, _ in uploads.box.rows().values()} == {"Initialized"}
 
 
 @pytest.mark.parametrize("data", [DATA, b"small"])
-def test_a_run_that_is_stopped_completes_nothing(session: Bench, data: bytes) -> None:
-    session.stopping = lambda: True
+def test_a_run_that_is_stopped_completes_nothing(uploads: Uploads, data: bytes) -> None:
+    uploads.stopping = lambda: True
 
     with pytest.raises(Interrupted):
-        session.send(data)
+        uploads.send(data)
 
-    assert "complete" not in session.hook.kinds()
-    assert len(session.opened) == 1
+    assert "complete" not in uploads.hook.kinds()
+    assert len(uploads.opened) == 1
 
 
-def test_what_a_stopped_run_has_sent_is_not_sent_again(session: Bench) -> None:
-    session.stopping = lambda: session.hook.kinds().count("part") >= 2
+def test_what_a_stopped_run_has_sent_is_not_sent_again(uploads: Uploads) -> None:
+    uploads.stopping = lambda: uploads.hook.kinds().count("part") >= 2
     with pytest.raises(Interrupted):
-        session.send()
-    sent = session.hook.kinds().count("part")
-    session.stopping = lambda: False
-    session.hook.seen.clear()
+        uploads.send()
+    sent = uploads.hook.kinds().count("part")
+    uploads.stopping = lambda: False
+    uploads.hook.seen.clear()
 
-    session.check(session.send(begun=session.begun))
+    uploads.check(uploads.send(begun=uploads.begun))
 
-    assert session.hook.kinds().count("part") <= COUNT - sent + 1
+    assert uploads.hook.kinds().count("part") <= COUNT - sent + 1
 
 
 # ── answers that are none ───────────────────────────────────────────────────────────────────
@@ -566,8 +610,8 @@ def attempt(connect: Callable[..., Client], tmp_path: Path, *answers: Reply) -> 
     """Send a small file to a platform that answers by a script."""
     with scripted(*answers) as server, ThreadPoolExecutor(1) as senders:
         client = connect(server.url)
-        session = Bench(Box(None, client, tmp_path), tmp_path, senders)  # type: ignore[arg-type]
-        send(task(), FileStream(session.file(b"small")), session.tools())
+        uploads = Uploads(Box(None, client, tmp_path), tmp_path, senders)  # type: ignore[arg-type]
+        uploads.send(b"small")
 
 
 @pytest.mark.parametrize(
@@ -593,8 +637,8 @@ def test_an_answer_that_cannot_be_used_fails_the_upload_and_not_the_run(
     with pytest.raises(UploadRefused) as caught:
         attempt(connect, tmp_path, *answers)
 
-    assert caught.value.words
-    assert "<" not in caught.value.words
+    assert caught.value.message
+    assert "<" not in caught.value.message
 
 
 @pytest.mark.parametrize("storage_id", [None, 5, "", "../../x", "x" * 2000])
@@ -607,10 +651,10 @@ def test_a_row_without_a_storage_id_is_not_noted_down(
         attempt(connect, tmp_path, answer)
 
 
-def test_parts_that_are_listed_in_another_form_are_sent_again(session: Bench) -> None:
-    begun = interrupted(session, 1, 2)
+def test_parts_that_are_listed_in_another_form_are_sent_again(uploads: Uploads) -> None:
+    begun = interrupted(uploads, 1, 2)
     strange = {"parts": [{"PartNumber": "one", "ETag": "x", "Size": 1}, {"PartNumber": 2}, 5]}
     body = json.dumps(strange).encode()
-    session.hook.before_it = at("list-parts", Fault.answer(200, (), body, "application/json"), 1)
+    uploads.hook.before_it = at("list-parts", Fault.answer(200, (), body, "application/json"), 1)
 
-    session.check(session.send(begun=begun))
+    uploads.check(uploads.send(begun=begun))

@@ -21,14 +21,17 @@ from manifest_uploader.files.parts import (
     SMALLEST_PART,
     Buffers,
     BundleStream,
+    Digests,
     FileStream,
+    JsonContent,
     JsonStream,
     Part,
+    Stopped,
     Stream,
     part_count,
     part_size,
 )
-from manifest_uploader.files.zip_stream import bundle_stream
+from manifest_uploader.files.zip_stream import bundle_size, bundle_stream
 from tests.helpers import some
 
 DATA = bytes(range(256)) * 40
@@ -100,9 +103,9 @@ def test_the_parts_of_a_file_are_the_file(
     assert b"".join(found) == data
     assert len(found) == part_count(len(data), size)
     assert all(len(part) == size for part in found[:-1])
-    assert stream.proof.sha256 == sha256(data)
-    assert stream.proof.content == content_digest([("a.mha", sha256(data))])
-    assert stream.proof.files == [("a.mha", sha256(data), len(data))]
+    files = (("a.mha", sha256(data), len(data)),)
+    content = content_digest([("a.mha", sha256(data))])
+    assert stream.digests == Digests(content, sha256(data), files)
 
 
 @pytest.mark.parametrize("size", [len(DATA), 3000])
@@ -127,7 +130,8 @@ def test_a_part_that_was_sent_half_counts_for_nothing(tmp_path: Path) -> None:
         assert part.md5 == ""
         part.read()
 
-    assert stream.proof.sha256 == sha256(DATA * 100)
+    assert stream.digests is not None
+    assert stream.digests.sha256 == sha256(DATA * 100)
 
 
 def test_a_file_is_read_in_slices(tmp_path: Path) -> None:
@@ -195,7 +199,7 @@ def test_a_file_that_changes_while_it_is_sent_has_no_proof(
 
     with pytest.raises(FileChanged, match=r"'a\.mha'"):
         send()
-    assert stream.proof.content == ""
+    assert stream.digests is None
 
 
 def test_a_file_that_shrinks_under_its_sender_is_told(tmp_path: Path) -> None:
@@ -214,13 +218,12 @@ def test_a_file_that_shrinks_under_its_sender_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("size", [100, 3])
 def test_a_value_travels_as_a_json_file(size: int) -> None:
-    stream = JsonStream("details.json", b'{"a": 1}', "json:x")
+    stream = JsonStream(JsonContent("details.json", b'{"a": 1}', "json:x"))
 
     assert b"".join(all_of(stream, size)) == b'{"a": 1}'
     assert stream.size == 8
-    assert stream.proof.content == "json:x"
-    assert stream.proof.sha256 == sha256(b'{"a": 1}')
-    assert stream.proof.files == [("details.json", sha256(b'{"a": 1}'), 8)]
+    hashed = sha256(b'{"a": 1}')
+    assert stream.digests == Digests("json:x", hashed, (("details.json", hashed, 8),))
 
 
 # ── bundles ─────────────────────────────────────────────────────────────────────────────────
@@ -234,7 +237,7 @@ def source(folder: Path, count: int = 3) -> Source:
 def bundle(
     found: Source, *, count: int = 2, stop: Callable[[], bool] = lambda: False
 ) -> BundleStream:
-    return BundleStream(found, Buffers(count), stop)
+    return BundleStream(found, bundle_size(found), Buffers(count), stop)
 
 
 @pytest.mark.parametrize("size", [2**30, 10_000, 777])
@@ -248,9 +251,11 @@ def test_the_parts_of_a_bundle_are_a_zip_of_the_files(tmp_path: Path, size: int)
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         assert archive.testzip() is None
         assert [archive.read(name) for name in archive.namelist()] == [DATA, DATA[1:], DATA[2:]]
-    assert stream.proof.sha256 is None
-    assert [name for name, _, _ in stream.proof.files] == ["IM0.dcm", "IM1.dcm", "IM2.dcm"]
-    assert stream.proof.content == content_digest((n, s) for n, s, _ in stream.proof.files)
+    names = ["IM0.dcm", "IM1.dcm", "IM2.dcm"]
+    contents = [DATA, DATA[1:], DATA[2:]]
+    files = tuple((name, sha256(c), len(c)) for name, c in zip(names, contents, strict=True))
+    content = content_digest((name, hashed) for name, hashed, _ in files)
+    assert stream.digests == Digests(content, None, files)
 
 
 def test_a_bundle_has_the_same_parts_every_time(tmp_path: Path) -> None:
@@ -271,14 +276,15 @@ def test_no_more_parts_of_bundles_are_held_than_there_are_buffers(tmp_path: Path
     parts = stream.parts(5000)
     next(parts)
     second = next(parts)
-    with pytest.raises(FileChanged, match="stopped"):
+    with pytest.raises(Stopped):
         next(parts)
     second.release()
 
 
 def test_a_bundle_of_a_file_that_changed_gives_its_buffer_back(tmp_path: Path) -> None:
     buffers = Buffers(1)
-    stream = BundleStream(source(tmp_path), buffers, lambda: False)
+    found = source(tmp_path)
+    stream = BundleStream(found, bundle_size(found), buffers, lambda: False)
     touch(tmp_path / "IM1.dcm")
 
     with pytest.raises(FileChanged, match=r"'IM1\.dcm'"):
@@ -287,7 +293,7 @@ def test_a_bundle_of_a_file_that_changed_gives_its_buffer_back(tmp_path: Path) -
 
 
 def test_slices_are_views_and_no_copies() -> None:
-    [part] = JsonStream("x", b"abc", "json:x").parts(10)
+    [part] = JsonStream(JsonContent("x", b"abc", "json:x")).parts(10)
 
     assert all(isinstance(piece, memoryview) for piece in part.slices())
     assert parts.SLICE == 256 * 1024
