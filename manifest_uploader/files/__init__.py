@@ -1,1 +1,14 @@
-"""What is on the local disk: which files a value names, their headers, and their bytes in parts."""
+"""Find, read and hash the local files that a manifest names.
+
+For other packages:
+
+- `root`: `Root`, `find_root` — the folder that a manifest's paths start from
+- `search`: `resolve` — from a value to its files
+- `local_file`: `LocalFile`, `Source`, `FileChanged` — files as they were when they were looked at
+- `value_facts`: `ValueFacts`, `value_facts`, `content` — what a plan knows of a value's files
+- `json_file`: `read_json`, `JsonUnreadable` — the JSON value in a file
+- `dicom`: whether a file is DICOM, its series, and whether it names its patient
+- `parts`: `Content`, `Stream`, `Buffers`, sizes of parts — the bytes of one upload
+- `listing`: folders, natural order and globs, for `init`
+- `companions`: `element_data_file`, for `init`
+"""

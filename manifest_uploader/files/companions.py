@@ -1,4 +1,4 @@
-"""How the files of one value go side by side into one upload: under which names, with whom."""
+"""Name the files of one value inside their upload, and find those that lack a companion."""
 
 from __future__ import annotations
 
@@ -15,27 +15,31 @@ from manifest_uploader.files import dicom
 from manifest_uploader.files.local_file import LocalFile
 
 NAME_LIMIT: Final = 128
-"""Characters; Grand Challenge refuses an upload with a longer file name."""
+"""Characters. Grand Challenge rejects an upload with a longer file name."""
 
 Files: TypeAlias = Mapping[str, LocalFile]
-"""By path below the root, in the order in which they travel."""
-Wrong: TypeAlias = tuple[str, str]
-"""What is wrong, and what to do about it."""
+"""By path below the root, in the order in which they are sent."""
+Finding: TypeAlias = tuple[str, str]
+"""A problem and a hint."""
 
 _PLAIN: Final = re.compile(r"[!-\[\]-~](?:[ -\[\]-~]*[!-\[\]-~])?")
+"""Printable ASCII without a backslash, and without a blank at either end: nearly all names."""
 _HEADER: Final = 64 * 2**10
+"""Bytes of a MetaImage file that are searched for its header."""
 _ELEMENT: Final = re.compile(rb"^\s*ElementDataFile\s*=\s*(.*?)\s*$", re.MULTILINE | re.IGNORECASE)
 _MRXS: Final = ".mrxs"
 
 
-def named(files: Files) -> Files:
-    """The files under the names they have inside their upload.
+def with_upload_names(files: Files) -> Files:
+    """The files with the names they get inside their upload.
 
-    Side by side, but the files of an `.mrxs` slide's folder, which keep their place below the
-    slide; DICOM files of which some have equal names get their place in the order before them.
+    They lie in one folder, except that files below the folder of an `.mrxs` slide stay below it. If
+    some of several DICOM files have equal names, each gets its position as a prefix.
     """
     below = _below_slides(files)
-    if not _clash(below) or not all(dicom.looks_dicom(file.path) for file in files.values()):
+    if not _has_equal_names(below) or not all(
+        dicom.looks_dicom(file.path) for file in files.values()
+    ):
         return below
     width = max(4, len(str(len(below))))
     return {
@@ -44,30 +48,31 @@ def named(files: Files) -> Files:
     }
 
 
-def find_wrong(files: Files) -> Iterator[Wrong]:
-    """What would make an upload of these files fail, or be read as something else."""
-    if len(files) > 1 and _clash(files):
-        yield from _clashes(files)
+def find_problems(files: Files) -> Iterator[Finding]:
+    """Yield what would make an upload of these files fail or be read as something else."""
+    if len(files) > 1:
+        yield from _find_equal_names(files)
     names = {file.name for file in files.values()}
     for path, file in files.items():
-        words = None if _is_plain(file.name) else _odd(file.name, alone=len(files) == 1)
-        if words is not None:
-            yield f"the name of '{_printable(path)}' {words}", "rename the file"
+        if len(file.name) > NAME_LIMIT or not _PLAIN.fullmatch(file.name):
+            flaw = _name_flaw(file.name, alone=len(files) == 1)
+            if flaw is not None:
+                yield f"the name of '{_printable(path)}' {flaw}", "rename the file"
         ending = file.name[-5:].lower()
         if ending == _MRXS:
-            yield from _lonely_slide(path, file, names)
+            yield from _find_lonely_slide(path, file, names)
         elif ending.endswith(".mhd"):
-            yield from _lonely_header(path, file, names)
+            yield from _find_lonely_header(path, file, names)
 
 
 # ── names ───────────────────────────────────────────────────────────────────────────────────
 
 
-def _clash(files: Files) -> bool:
+def _has_equal_names(files: Files) -> bool:
     return len({file.name for file in files.values()}) < len(files)
 
 
-def _clashes(files: Files) -> Iterator[Wrong]:
+def _find_equal_names(files: Files) -> Iterator[Finding]:
     first: dict[str, str] = {}
     for path, file in files.items():
         other = first.setdefault(file.name, path)
@@ -76,12 +81,8 @@ def _clashes(files: Files) -> Iterator[Wrong]:
             yield message, "rename one of them: the files of one image go side by side"
 
 
-def _is_plain(name: str) -> bool:
-    return len(name) <= NAME_LIMIT and _PLAIN.fullmatch(name) is not None
-
-
-def _odd(name: str, *, alone: bool) -> str | None:
-    """What the platform would stumble over in a file's name; `alone`: it names the upload."""
+def _name_flaw(name: str, *, alone: bool) -> str | None:
+    """What the platform does not accept in a file name; `alone`: it is the name of the upload."""
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -103,7 +104,7 @@ def _printable(path: str) -> str:
     )
 
 
-# ── files that are nothing without others ───────────────────────────────────────────────────
+# ── files that need others ──────────────────────────────────────────────────────────────────
 
 
 def _below_slides(files: Files) -> Files:
@@ -117,14 +118,14 @@ def _below_slides(files: Files) -> Files:
     return below
 
 
-def _lonely_slide(path: str, file: LocalFile, names: set[str]) -> Iterator[Wrong]:
+def _find_lonely_slide(path: str, file: LocalFile, names: set[str]) -> Iterator[Finding]:
     if not any(name.startswith(file.name[: -len(_MRXS)] + "/") for name in names):
         folder = path[: -len(_MRXS)]
         message = f"'{path}' comes without the files of its folder '{folder}'"
         yield message, f'list both: files: ["{path}", "{folder}"]'
 
 
-def _lonely_header(path: str, file: LocalFile, names: set[str]) -> Iterator[Wrong]:
+def _find_lonely_header(path: str, file: LocalFile, names: set[str]) -> Iterator[Finding]:
     data = element_data_file(file.path)
     if data is None or data in names:
         return
@@ -138,7 +139,7 @@ def _lonely_header(path: str, file: LocalFile, names: set[str]) -> Iterator[Wron
 
 
 def element_data_file(header: Path) -> str | None:
-    """The one file that a MetaImage header names for its data; None if it names none or many."""
+    """The data file that a MetaImage header names; None if it names none or several."""
     try:
         with header.open("rb") as stream:
             found = _ELEMENT.search(stream.read(_HEADER))

@@ -1,4 +1,4 @@
-"""Whether files are DICOM, and whether they name their patients."""
+"""Tell whether files are DICOM, which series they belong to, and whether they name a patient."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _OTHER_ENDINGS: Final = re.compile(
     r"|nhdr|nii|npy|npz|nrrd|pdf|png|pptx|raw|scn|svs|tar|tiff?|tsv|txt|vms|xlsx|xml|ya?ml|zip|zraw)"
 )
 _NAMING: Final = ("PatientName", "PatientID", "PatientBirthDate")
-"""Attributes that tell who the patient is, and that the platform shows to every reader."""
+"""Attributes that identify the patient and that the platform shows to every reader."""
 _SERIES: Final = ("SeriesInstanceUID", "Modality", "SeriesDescription")
 _PREAMBLE: Final = 128
 _START: Final = 32 * 1024
-"""Bytes that hold the whole header of nearly every slice."""
-_FORMS: Final = (
+"""Bytes; the header of nearly every slice is shorter."""
+_ENCODINGS: Final = (
     (
         re.compile(rb"\xe0\x7f\x10\0O[BW]\0\0"),
         re.compile(rb"\x10\0(?:\x10\0(?!PN\0\0)|\x20\0(?!LO\0\0)|\x30\0(?!DA\0\0))"),
@@ -36,22 +36,23 @@ _FORMS: Final = (
         re.compile(rb"\x10\0[\x10\x20\x30]\0(?!\0\0\0\0)"),
     ),
 )
-"""How pixels begin, up to their length, and tags of `_NAMING` with anything but an empty value:
-VR explicit, then implicit, little endian (PS3.5, 7.1)."""
+"""The start of the pixel element up to its length, and a tag of `_NAMING` with a non-empty value.
+
+For explicit, then for implicit VR, both little endian (PS3.5, 7.1)."""
 _PYDICOM: Final = re.compile("pydicom")
 _silencing: Final = threading.Lock()
 
 
 class Named(Protocol):
-    """A file with the name by which people know it."""
+    """A file with a name for messages."""
 
     @property
     def path(self) -> Path:
-        """Can be opened."""
+        """Where it can be opened."""
 
     @property
     def name(self) -> str:
-        """For people."""
+        """How messages name it."""
 
 
 class Series(Struct, frozen=True):
@@ -59,31 +60,31 @@ class Series(Struct, frozen=True):
 
     uid: str
     modality: str
-    """Such as `CT`; may be empty."""
+    """For example `CT`; may be empty."""
     description: str
-    """As the scanner's operator wrote it; may be empty."""
+    """The operator's text; may be empty."""
 
 
 def looks_dicom(path: Path) -> bool:
-    """Whether a file is DICOM by its ending, or by its bytes where that says nothing."""
+    """Whether a file is DICOM by its extension or its bytes."""
     return is_named_dicom(path) or is_dicom(path)
 
 
 def is_named_dicom(path: Path) -> bool:
-    """Whether a file is DICOM by its ending."""
+    """Whether a file is DICOM by its extension."""
     return _ending(path) in _DICOM_ENDINGS
 
 
 def is_dicom(path: Path) -> bool:
-    """Whether a file's bytes are DICOM; files whose ending says otherwise are not opened."""
-    found = _looked_into(path, lambda stream, marked: marked or _read(stream) is not None)
+    """Whether a file's bytes are DICOM; files with another known extension are not opened."""
+    found = _inspect(path, lambda stream, marked: marked or _read(stream) is not None)
     return bool(found)
 
 
 def patient_words(path: Path) -> str | None:
-    """Which attributes that tell who the patient is are filled; None: none, or not DICOM.
+    """Say which attributes identify the patient; None if none does, or if it is not DICOM.
 
-    The values themselves are never repeated: the words end up in logs.
+    The values are never included, because the text ends up in logs.
     """
     data = _header(path, _NAMING)
     return None if data is None else _words(data)
@@ -99,12 +100,12 @@ def series_of(path: Path) -> Series | None:
 
 
 def check(files: Iterable[Named], *, all_files: bool) -> tuple[str, str] | None:
-    """The name and the words of the first file that names a patient; None if none does.
+    """The name of the first file that identifies a patient, and by which attributes; else None.
 
-    With `all_files` False the first DICOM file speaks for its series.
+    Unless `all_files`, only the first DICOM file is checked.
     """
     for file in files:
-        found, words = _looked_into(file.path, _judged) or (False, None)
+        found, words = _inspect(file.path, _judge) or (False, None)
         if words is not None:
             return file.name, words
         if found and not all_files:
@@ -112,8 +113,8 @@ def check(files: Iterable[Named], *, all_files: bool) -> tuple[str, str] | None:
     return None
 
 
-def _judged(stream: BinaryIO, marked: bool) -> tuple[bool, str | None]:  # noqa: FBT001 - a plain fact
-    """Whether a file is DICOM, and the words about the patient whom it names."""
+def _judge(stream: BinaryIO, marked: bool) -> tuple[bool, str | None]:  # noqa: FBT001 - `_inspect` passes it
+    """Whether a file is DICOM, and which attributes identify the patient."""
     if marked and _is_surely_nameless(stream):
         _require_pydicom()
         return True, None
@@ -122,14 +123,14 @@ def _judged(stream: BinaryIO, marked: bool) -> tuple[bool, str | None]:  # noqa:
 
 
 def _is_surely_nameless(stream: BinaryIO) -> bool:
-    """Whether the bytes before the pixels hold no tag of a patient's name but empty ones.
+    """Whether every tag of `_NAMING` before the pixels is certainly absent or empty.
 
-    Measured: a tenth of the time of pydicom, which decides about all files that leave a doubt.
-    What is taken for the pixels has to end where the file does: nothing is hidden behind it.
+    Takes a tenth of pydicom's time (measured); pydicom decides whenever this is False. The pixels
+    must end exactly where the file does, so that nothing can hide behind them.
     """
     stream.seek(0)
     start, size = stream.read(_START), os.fstat(stream.fileno()).st_size
-    for pixels, filled in _FORMS:
+    for pixels, filled in _ENCODINGS:
         found = pixels.search(start)
         if found is not None and _end_of_value(start, found.end()) == size:
             return filled.search(start, 0, found.end()) is None
@@ -137,40 +138,37 @@ def _is_surely_nameless(stream: BinaryIO) -> bool:
 
 
 def _end_of_value(start: bytes, at: int) -> int:
-    """Where the value ends whose length stands at `at`, little endian."""
+    """Where the value ends whose 4-byte length (little endian) is at `at`."""
     return at + 4 + int.from_bytes(start[at : at + 4], "little")
 
 
 @cache
 def _require_pydicom() -> None:
-    """Raise ModuleNotFoundError: a check whose library is missing is never skipped."""
+    """Raise ModuleNotFoundError if pydicom is missing: the check is never skipped."""
     if find_spec("pydicom") is None:
         raise ModuleNotFoundError("pydicom is not installed", name="pydicom")
 
 
 def _ending(path: Path) -> str:
-    return os.path.splitext(path)[1].lower()  # noqa: PTH122  a third of the time of Path.suffix
+    return os.path.splitext(path)[1].lower()  # noqa: PTH122  Path.suffix takes three times as long
 
 
 def _may_lack_preamble(ending: str, start: bytes) -> bool:
-    may = not ending or ending in _DICOM_ENDINGS or ending[1:].isdigit()
-    return may and _begins_plausibly(start)
-
-
-def _begins_plausibly(start: bytes) -> bool:
-    """Whether a data set without a preamble may begin so: with an element of group 2 or 8."""
+    """Whether a file may be DICOM without a preamble: it begins with an element of group 2 or 8."""
+    if ending and ending not in _DICOM_ENDINGS and not ending[1:].isdigit():
+        return False
     return len(start) > 8 and start[:2] in (b"\x02\x00", b"\x08\x00")  # noqa: PLR2004
 
 
 def _header(path: Path, tags: tuple[str, ...]) -> Any:
     """The attributes as a pydicom Dataset; None if it is not DICOM."""
-    return _looked_into(path, lambda stream, _: _read(stream, tags))
+    return _inspect(path, lambda stream, _: _read(stream, tags))
 
 
-def _looked_into(path: Path, look: Callable[[BinaryIO, bool], Any]) -> Any:
-    """What a look into a file finds, told whether it bears DICOM's mark; None if it cannot be one.
+def _inspect(path: Path, inspect: Callable[[BinaryIO, bool], Any]) -> Any:
+    """Call `inspect` with an open file and whether it has DICOM's mark; None if it cannot be DICOM.
 
-    The file is opened once, and not at all if its ending says that it is something else.
+    The file is opened once, and not at all if its extension belongs to another format.
     """
     ending = _ending(path)
     if _OTHER_ENDINGS.fullmatch(ending):
@@ -179,7 +177,8 @@ def _looked_into(path: Path, look: Callable[[BinaryIO, bool], Any]) -> Any:
         with path.open("rb") as stream:
             start = stream.read(_PREAMBLE + 4)
             marked = start[_PREAMBLE:] == b"DICM"
-            return look(stream, marked) if marked or _may_lack_preamble(ending, start) else None
+            may_be_dicom = marked or _may_lack_preamble(ending, start)
+            return inspect(stream, marked) if may_be_dicom else None
     except OSError:
         return None
 
@@ -194,14 +193,14 @@ def _read(stream: BinaryIO, tags: tuple[str, ...] = _NAMING) -> Any:
             specific_tags=[*tags, "SOPClassUID", "Modality"],
             force=True,
         )
-    except Exception:  # noqa: BLE001  pydicom raises whatever a broken file leads it to
+    except Exception:  # noqa: BLE001  pydicom raises any exception on a broken file
         return None
     return data if len(data) or len(data.file_meta) else None
 
 
 def _pydicom_reader() -> Callable[..., Any]:
-    """Pydicom's `dcmread`, made silent: its warnings quote values, which must not reach a log."""
-    from pydicom import dcmread  # noqa: PLC0415  150 ms that manifests without DICOM need not pay
+    """Pydicom's `dcmread`, silenced: its warnings quote values, which must not reach a log."""
+    from pydicom import dcmread  # noqa: PLC0415  takes 150 ms, which manifests without DICOM save
 
     logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
     with _silencing:
@@ -212,29 +211,25 @@ def _pydicom_reader() -> Callable[..., Any]:
 
 def _words(data: Any) -> str | None:
     filled = [name for name in _NAMING if _is_filled(data, name)]
-    return _sentence(filled) if filled else None
+    if len(filled) > 1:
+        return f"{', '.join(filled[:-1])} and {filled[-1]} are filled"
+    return f"{filled[0]} is filled" if filled else None
 
 
 def _text(data: Any, name: str) -> str:
-    """An attribute as text, whatever it holds; empty if it is missing or cannot be decoded."""
+    """An attribute as text; empty if it is missing or cannot be decoded."""
     try:
         return str(data.get(name, "") or "").strip(" \0")
-    except Exception:  # noqa: BLE001  pydicom raises whatever a broken value leads it to
+    except Exception:  # noqa: BLE001  pydicom raises any exception on a broken value
         return ""
 
 
 def _is_filled(data: Any, name: str) -> bool:
-    """Whether an attribute holds more than padding; looked at as bytes, which need no decoding."""
-    from pydicom.datadict import tag_for_keyword  # noqa: PLC0415
+    """Whether an attribute holds more than padding; raw bytes are not decoded."""
+    from pydicom.datadict import tag_for_keyword  # noqa: PLC0415  late like `dcmread`
 
     tag = tag_for_keyword(name)
     if tag is None or tag not in data:
         return False
     value = data.get_item(tag).value
     return bool(value.strip(b" \0") if isinstance(value, bytes) else value)
-
-
-def _sentence(names: list[str]) -> str:
-    if len(names) == 1:
-        return f"{names[0]} is filled"
-    return f"{', '.join(names[:-1])} and {names[-1]} are filled"

@@ -1,4 +1,4 @@
-"""The JSON value in a local file, or the words for what keeps the platform from taking it."""
+"""Read the JSON value in a local file, or explain why the platform would not accept it."""
 
 from __future__ import annotations
 
@@ -11,41 +11,36 @@ from manifest_uploader.digests import Json
 from manifest_uploader.files.local_file import Source, chunks
 
 LIMIT: Final = 15 * 2**20
-"""Bytes; Grand Challenge takes JSON values below 15 MiB."""
+"""Bytes. Grand Challenge accepts JSON values below 15 MiB."""
 DEPTH_LIMIT: Final = 200
-"""Lists and objects inside each other; whoever reads them recursively stops at about a thousand."""
+"""Levels of lists and objects; recursive readers fail at about a thousand."""
 
 
 class JsonUnreadable(Exception):
-    """A file does not hold JSON that the platform would take; its words say why."""
+    """A file does not hold JSON that the platform would accept; the message says why."""
 
 
 def read_json(source: Source) -> Json:
-    """The JSON value that the one file of a source holds.
+    """The JSON value in the single file of a source.
 
     Raises:
-        JsonUnreadable: It is not JSON, or not such as the platform can store.
-        FileChanged: It is no longer the file that was looked at.
+        JsonUnreadable: It is not JSON, or holds what the platform cannot store.
+        FileChanged: It has changed since it was looked at.
     """
     file = source.files[0]
     if file.size >= LIMIT:
         raise JsonUnreadable("is not below 15 MiB")
-    text = _decoded(b"".join(chunks(file)))
-    value = _parsed(text)
-    if value is None:
-        raise JsonUnreadable("holds null, which the platform cannot store")
-    _check_inside(value, DEPTH_LIMIT)
-    return value
-
-
-def _decoded(data: bytes) -> str:
     try:
-        text = data.decode()
+        text = b"".join(chunks(file)).decode()
     except UnicodeDecodeError as error:
         raise JsonUnreadable(f"is not UTF-8 (byte {error.start + 1})") from error
     if text.startswith("\ufeff"):
         raise JsonUnreadable("begins with a byte order mark; save it as UTF-8 without one")
-    return text
+    value = _parsed(text)
+    if value is None:
+        raise JsonUnreadable("holds null, which the platform cannot store")
+    _check(value, DEPTH_LIMIT)
+    return value
 
 
 def _parsed(text: str) -> Json:
@@ -58,7 +53,7 @@ def _parsed(text: str) -> Json:
         raise JsonUnreadable(f"is not JSON: {error.msg} ({where})") from error
     except RecursionError:
         raise _too_deep() from None
-    except ValueError:  # Python's own limit on reading integers
+    except ValueError:  # Python limits the digits of an integer
         raise JsonUnreadable("holds an integer of thousands of digits") from None
 
 
@@ -81,7 +76,7 @@ def _float(text: str) -> float:
     return number
 
 
-def _check_inside(value: Json, depth: int) -> None:
+def _check(value: Json, depth: int) -> None:
     match value:
         case str():
             _check_text(value)
@@ -90,10 +85,10 @@ def _check_inside(value: Json, depth: int) -> None:
         case dict():
             for key, inner in value.items():
                 _check_text(key)
-                _check_inside(inner, depth - 1)
+                _check(inner, depth - 1)
         case list():
             for inner in value:
-                _check_inside(inner, depth - 1)
+                _check(inner, depth - 1)
 
 
 def _too_deep() -> JsonUnreadable:

@@ -1,4 +1,4 @@
-"""What folders hold: listings that are kept, names in natural order, names that match."""
+"""List folders, sort names in natural order, and match names against globs."""
 
 from __future__ import annotations
 
@@ -18,35 +18,36 @@ from msgspec import Struct
 
 T = TypeVar("T")
 
-_NEVER: Final = frozenset({"thumbs.db", "desktop.ini", "dicomdir"})
+_IGNORED: Final = frozenset({"thumbs.db", "desktop.ini", "dicomdir"})
 _NUMBER: Final = re.compile("([0-9]+)")
 _ENDING: Final = re.compile(r"(\.[\w?]+)+$")
 _LETTER: Final = re.compile("[a-zA-Z]")
 _NEAR: Final = 50
+"""Names before and after a missing one among which `nearest` looks."""
 
 
 class Folder(Struct, frozen=True):
-    """The names in a folder, sorted by code point; hidden ones and the like left out."""
+    """The names in a folder, sorted by code point, without those that `is_ignored` names."""
 
     files: Sequence[str]
     """Everything that is not a folder."""
     folders: Sequence[str]
     links: frozenset[str]
-    """Those of the folders that are symbolic links."""
+    """The folders that are symbolic links."""
 
 
 EMPTY: Final = Folder((), (), frozenset())
 
 
 class Listing:
-    """What was seen of the last few folders; any thread may ask.
+    """A cache of the last few folders, safe to use from any thread.
 
-    A folder that many cases share is listed once, until its time tells that it changed.
+    A folder that many cases share is listed once, and again when its mtime changes.
     """
 
     LIMIT: Final = 8
     SETTLED_NS: Final = 2_000_000_000
-    """A folder changed this recently may change again without its time telling."""
+    """A folder that changed this recently may change again within the same mtime."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -54,8 +55,8 @@ class Listing:
         self._real: OrderedDict[str, str] = OrderedDict()
 
     def folder(self, path: str) -> Folder:
-        """What a folder holds now; raises OSError."""
-        mtime_ns = os.stat(path).st_mtime_ns  # noqa: PTH116  a Path costs more than the stat
+        """The current content of a folder; raises OSError."""
+        mtime_ns = os.stat(path).st_mtime_ns  # noqa: PTH116  a Path takes longer than the stat
         known = self._folders.get(path)
         if known is not None and known[0] == mtime_ns:
             return self._keep(self._folders, path, known)[1]
@@ -64,18 +65,18 @@ class Listing:
         return self._keep(self._folders, path, (mtime_ns, folder))[1] if settled else folder
 
     def real(self, path: str) -> str:
-        """Where a folder really is, all links followed."""
+        """The real path of a folder, with all links resolved."""
         known = self._real.get(path)
         return self._keep(self._real, path, os.path.realpath(path) if known is None else known)
 
-    def _keep(self, kept: OrderedDict[str, T], path: str, what: T) -> T:
-        """Keep what was seen last, and let go of what was not seen for longest."""
+    def _keep(self, kept: OrderedDict[str, T], path: str, value: T) -> T:
+        """Add an entry and drop the one that was used longest ago."""
         with self._lock:
-            kept[path] = what
+            kept[path] = value
             kept.move_to_end(path)
             if len(kept) > self.LIMIT:
                 kept.popitem(last=False)
-        return what
+        return value
 
 
 def _list(path: str) -> Folder:
@@ -95,7 +96,7 @@ def _list(path: str) -> Folder:
 
 
 def leads_to_folder(entry: os.DirEntry[str]) -> bool:
-    """Whether an entry is a folder or a link to one; a link that leads in a circle is neither."""
+    """Whether an entry is a folder or a link to one; a circular link is neither."""
     try:
         return entry.is_dir()
     except OSError:
@@ -103,43 +104,43 @@ def leads_to_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def is_ignored(name: str) -> bool:
-    """Whether a name is hidden, or of what systems and scanners leave beside the data."""
-    return name[0] == "." or name.lower() in _NEVER
+    """Whether a name is hidden, or belongs to a file that systems and scanners add to data."""
+    return name[0] == "." or name.lower() in _IGNORED
 
 
 def natural(path: str) -> tuple[list[str | int], list[str | int], str]:
-    """A key that sorts as people count: `IM2` before `IM10`, files before folders."""
+    """A sort key for natural order: `IM2` before `IM10`, files before folders."""
     folder, _, name = path.rpartition("/")
-    return _folder_counted(folder), _counted(name), path
+    return _split_folder(folder), _split_numbers(name), path
 
 
-def _counted(text: str) -> list[str | int]:
-    """Text, number, text …, in whatever case."""
+def _split_numbers(text: str) -> list[str | int]:
+    """Text, number, text …, with case folded."""
     parts: list[str | int] = list(_NUMBER.split(text.casefold()))
     parts[1::2] = map(int, parts[1::2])
     return parts
 
 
 @lru_cache(maxsize=64)
-def _folder_counted(folder: str) -> list[str | int]:
-    return _counted(folder.replace("/", "\0"))
+def _split_folder(folder: str) -> list[str | int]:
+    return _split_numbers(folder.replace("/", "\0"))
 
 
 def holds(names: Sequence[str], name: str) -> bool:
-    """Whether a name is among sorted names."""
+    """Whether sorted names include a name."""
     place = bisect_left(names, name)
     return place < len(names) and names[place] == name
 
 
 def is_magic(path: str) -> bool:
-    """Whether a path is a glob, unless something of this very name exists."""
+    """Whether a path has the characters of a glob; a file may still have exactly this name."""
     return "*" in path or "?" in path or "[" in path
 
 
 def matching(names: Sequence[str], pattern: str) -> Iterator[str]:
-    """Those of the sorted names that match one part of a glob.
+    """Yield those of the sorted names that match one part of a glob.
 
-    Only the names that begin like the pattern are looked at, so that a pattern for each of fifty
+    Only names with the fixed prefix of the pattern are tested, so that a pattern for each of fifty
     thousand files in one folder stays cheap.
     """
     prefix, matches = _matcher(pattern)
@@ -153,10 +154,10 @@ def matching(names: Sequence[str], pattern: str) -> Iterator[str]:
 
 @lru_cache(maxsize=256)
 def _matcher(pattern: str) -> tuple[str, Callable[[str], object]]:
-    """What names must begin with, and the test for those that do; the ending in any case."""
+    """The fixed prefix of a pattern, and the test for names with it; the extension in any case."""
     prefix, star, suffix = pattern.partition("*")
     if star and not is_magic(prefix + suffix):
-        return prefix, _with_ending(len(prefix), suffix)
+        return prefix, _suffix_test(len(prefix), suffix)
     ending = _ENDING.search(pattern)
     stem = pattern[: ending.start()] if ending else pattern
     any_case = _LETTER.sub(lambda one: f"[{one[0].lower()}{one[0].upper()}]", pattern[len(stem) :])
@@ -164,8 +165,8 @@ def _matcher(pattern: str) -> tuple[str, Callable[[str], object]]:
     return prefix, re.compile(fnmatch.translate(stem + any_case)).match
 
 
-def _with_ending(least: int, suffix: str) -> Callable[[str], bool]:
-    """The test of `PREFIX*SUFFIX`, in a hundredth of the time that a new regex takes."""
+def _suffix_test(least: int, suffix: str) -> Callable[[str], bool]:
+    """The test for `PREFIX*SUFFIX`, made in a hundredth of the time of a regular expression."""
     dot = suffix.find(".") if "." in suffix else len(suffix)
     exact, ending, length = suffix[:dot], suffix[dot:].lower(), len(suffix)
 
@@ -177,10 +178,11 @@ def _with_ending(least: int, suffix: str) -> Callable[[str], bool]:
 
 
 def nearest(name: str, names: Sequence[str]) -> str | None:
-    """The name that was probably meant, among those that sort near it; not another number's."""
+    """The name that was probably meant: sorted near this one, similar, with the same numbers."""
     place = bisect_left(names, name)
     near = names if len(names) <= 2 * _NEAR else names[max(0, place - _NEAR) : place + _NEAR]
-    alike = [other for other in near if _counted(other)[1::2] == _counted(name)[1::2]]
+    numbers = _split_numbers(name)[1::2]
+    alike = [other for other in near if _split_numbers(other)[1::2] == numbers]
     for other in alike:
         if other.casefold() == name.casefold():
             return other

@@ -1,4 +1,4 @@
-"""Files as they were when they were looked at, and reading them only while they stay so."""
+"""Local files as they were when they were looked at; reading one fails if it has changed since."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ CHUNK: Final = 256 * 2**10
 
 
 class FileChanged(Exception):
-    """A file is no longer what was looked at, or cannot be read; its words name the file."""
+    """A file has changed since it was looked at, or cannot be read; the message names it."""
 
 
 class LocalFile(Struct, frozen=True):
     """A regular, readable file as it was when it was looked at."""
 
     full: str
-    """Its path, that can be opened from any working directory."""
+    """Its absolute path."""
     name: str
-    """Inside its upload: its base name, in a few cases with a place before it or a folder."""
+    """Its name inside the upload: the base name, sometimes with a number or a folder before it."""
     size: int
     """Bytes."""
     mtime_ns: int
@@ -34,47 +34,47 @@ class LocalFile(Struct, frozen=True):
 
     @property
     def path(self) -> Path:
-        """The same as a Path, which costs more to make than to look at the file."""
+        """`full` as a Path, which takes longer to make than a stat."""
         return Path(self.full)
 
 
 class Source(Struct, frozen=True):
-    """What one value is made of: at least one file."""
+    """The files of one value, at least one."""
 
     files: tuple[LocalFile, ...]
     name: str
     """The file name of the upload."""
     bundle: bool
-    """More than one file: they travel as one stored zip."""
+    """Whether the files are sent as one stored zip, because there are several."""
 
     @property
     def size(self) -> int:
-        """Bytes of all files together."""
+        """Total size of the files in bytes."""
         return sum(file.size for file in self.files)
 
 
 def check_same(file: LocalFile) -> None:
-    """Raise FileChanged unless a file is what it was when it was looked at."""
+    """Raise FileChanged if a file has changed since it was looked at."""
     try:
-        now = os.stat(file.full)  # noqa: PTH116  a Path costs more than the stat
+        now = os.stat(file.full)  # noqa: PTH116  a Path takes longer than the stat
     except OSError as error:
         raise _unreadable(file, error) from error
-    if stat.S_ISDIR(now.st_mode):  # as reading it would say
+    if stat.S_ISDIR(now.st_mode):  # the same message as from reading it
         raise _unreadable(file, IsADirectoryError(EISDIR, os.strerror(EISDIR)))
     if (now.st_size, now.st_mtime_ns, now.st_ino) != (file.size, file.mtime_ns, file.inode):
         raise FileChanged(f"'{file.name}' changed after it was looked at")
 
 
 def chunks(file: LocalFile) -> Iterator[bytes]:
-    """The bytes of a file, at most 256 KiB at a time, and exactly as many as it had.
+    """Yield the bytes of a file, at most 256 KiB at a time.
 
     Raises:
-        FileChanged: Before or after reading it is not what it was when it was looked at.
+        FileChanged: It has changed since it was looked at, before or while it was read.
     """
     check_same(file)
     left = file.size
     try:
-        with open(file.full, "rb", buffering=0) as stream:  # noqa: PTH123  a Path costs as much again
+        with open(file.full, "rb", buffering=0) as stream:  # noqa: PTH123  a Path doubles the time
             while left and (chunk := stream.read(min(left, CHUNK))):
                 left -= len(chunk)
                 yield chunk
@@ -86,7 +86,7 @@ def chunks(file: LocalFile) -> Iterator[bytes]:
 
 
 def sha256(file: LocalFile) -> str:
-    """The SHA-256 of a file's bytes, in hex; raises FileChanged."""
+    """The SHA-256 of a file in hex; raises FileChanged."""
     total = hashlib.sha256()
     for chunk in chunks(file):
         total.update(chunk)

@@ -9,9 +9,7 @@ from typing import Final, NoReturn
 
 from msgspec import Struct, field
 
-from manifest_uploader.files.listing import (
-    Listing,
-)
+from manifest_uploader.files.listing import Listing
 from manifest_uploader.manifest.model import Manifest
 from manifest_uploader.manifest.problems import ManifestInvalid, Problem
 
@@ -22,11 +20,11 @@ class Root(Struct, frozen=True):
     """The folder that a manifest's paths start from."""
 
     path: Path
-    """Real: absolute, without links."""
+    """Absolute, with all symbolic links resolved."""
     follow_links: bool
-    """Symbolic links may lead out of it."""
+    """Whether symbolic links may lead out of it."""
     shown: str = ""
-    """As people read it: `in data`."""
+    """How messages name it, such as `in data`."""
     listing: Listing = field(default_factory=Listing)
 
 
@@ -34,9 +32,11 @@ def find_root(manifest: Manifest, *, root: str | None, follow_links: bool) -> Ro
     """The folder that the manifest's paths start from.
 
     Args:
-        manifest: Its own `root` is relative to its folder and must stay in there.
-        root: The person's `--root`, relative to the working directory; goes before, and anywhere.
-        follow_links: Symbolic links may lead out of the root, and the root out of the folder.
+        manifest: Its own `root` is relative to its folder and must stay inside it.
+        root: The user's `--root`, relative to the working directory. It takes precedence and may
+            be anywhere.
+        follow_links: Whether symbolic links may lead out of the root, and the root itself out of
+            the manifest's folder.
 
     Raises:
         ManifestInvalid: The root is missing, not a folder, or outside the manifest's folder.
@@ -69,7 +69,7 @@ def _refuse(manifest: Manifest, message: str, hint: str) -> NoReturn:
 
 
 def stays_inside(path: str) -> bool:
-    """Whether a path as written is relative and does not climb out of where it starts."""
+    """Whether a written path is relative and does not leave its starting folder by `..`."""
     if path[:1] not in ("/", "\\") and path[1:2] != ":" and ".." not in path:
         return True
     windows = PureWindowsPath(path)

@@ -1,8 +1,8 @@
-"""Which local files a value names, and what they are.
+"""Find the local files that a value names.
 
-Invariants: looking at files reads none of their bytes (but the small text header of an `.mhd`, and
-the first bytes of files whose names clash); each file costs one stat and each folder one listing;
-nothing outside the root is named unless links may be followed.
+Invariants: no file is read (except the text header of an `.mhd` and the first bytes of files with
+equal names); each file costs one stat and each folder one listing; nothing outside the root is
+found unless links may be followed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from manifest_uploader.files.companions import find_wrong, named
+from manifest_uploader.files.companions import find_problems, with_upload_names
 from manifest_uploader.files.listing import (
     EMPTY,
     Folder,
@@ -30,38 +30,31 @@ from manifest_uploader.manifest.model import FileValue
 from manifest_uploader.manifest.problems import Place, Problem
 
 _SHOWN: Final = 5
+"""Problems of one value that are reported in full."""
 _LONGEST_PATH: Final = 4096
-"""Characters, as on Linux; the time that a glob takes to read grows with their square."""
+"""Characters, as on Linux. The time to parse a glob grows with the square of its length."""
 _READABLE_BY_ALL: Final = 0o444
 
 
-# ── from a value to its files ───────────────────────────────────────────────────────────────
-
-
 def resolve(value: FileValue, root: Root) -> Source | tuple[Problem, ...]:
-    """The files that a value names now, in their order, or everything that is wrong with them."""
+    """The files that a value names, in order, or all problems with them."""
     search = _Search(value, root)
     places = value.places or (value.place,) * len(value.paths)
     for path, place in zip(value.paths, places, strict=True):
         search.take(path, place)
     files = () if search.problems else search.files()
+    if len(search.problems) > _SHOWN:  # three hundred unreadable slices are one mistake
+        more = len(search.problems) - _SHOWN
+        message = f"{more} more problem{'s' * (more > 1)} of this value"
+        return (*search.problems[:_SHOWN], Problem(message, search.problems[0].place))
     if search.problems:
-        return _first_few(search.problems)
+        return tuple(search.problems)
     bundle = len(files) > 1
     return Source(files, f"{value.socket}.zip" if bundle else files[0].name, bundle)
 
 
-def _first_few(problems: list[Problem]) -> tuple[Problem, ...]:
-    """At most a handful a value: three hundred unreadable slices are one mistake."""
-    more = len(problems) - _SHOWN
-    if more <= 0:
-        return tuple(problems)
-    rest = Problem(f"{more} more problem{'s' * (more > 1)} of this value", problems[0].place)
-    return (*problems[:_SHOWN], rest)
-
-
 class _Search:
-    """Collects the files of one value, each once, and what is wrong with them."""
+    """Collects the files of one value, each once, and the problems with them."""
 
     def __init__(self, value: FileValue, root: Root) -> None:
         self.problems: list[Problem] = []
@@ -71,63 +64,66 @@ class _Search:
         self._base = os.fspath(root.path)
         self._inside = self._base.rstrip(os.sep) + os.sep
         self._found: dict[str, LocalFile] = {}
-        self._taken: set[str] = set()
-        self._entered: dict[str, str | None] = {}
+        """By path below the root."""
+        self._seen: set[str] = set()
+        """Real paths of files that were found or reported."""
+        self._real_folders: dict[str, str | None] = {}
+        """Folder → its real path; None if its files may not be used."""
         self._listed: dict[str, Folder] = {}
 
     def take(self, written: str, place: Place) -> None:
-        """Add what one path, folder or glob names."""
+        """Add the files that a path or glob names."""
         self._place = place
         if len(written) > _LONGEST_PATH:
-            self._say(f"'{written[:40]}…' is longer than any path may be")
+            self._report(f"'{written[:40]}…' is longer than any path may be")
             return
         if not stays_inside(written):
             hint = "write paths relative to the root; --root says where the files are"
-            self._say(f"'{written}' is outside the root", hint)
+            self._report(f"'{written}' is outside the root", hint)
             return
         tidy = posixpath.normpath(written)
         path = written if tidy == written else tidy  # one string a file, not two
-        facts = self._look(path)
+        facts = self._lstat(path)
         if facts is None:
             self._take_matches(written, path)
         elif not self._is_folder(path, facts):
             self._take_file(path, facts)
         elif self._value.single:
             hint = "'file' names one file; write 'files' for all files of a folder"
-            self._say(f"'{written}' is a folder", hint)
+            self._report(f"'{written}' is a folder", hint)
         else:
             self._take_folder(written, path)
 
     def files(self) -> tuple[LocalFile, ...]:
-        """The files under the names they have inside the upload."""
+        """The files with the names they get inside the upload."""
         self._place = self._value.place
         if self._value.single and len(self._found) > 1:
             hint = "'file' names exactly one file; write 'files' for several that are one image"
-            self._say(f"'{self._value.paths[0]}' matches {len(self._found)} files", hint)
+            self._report(f"'{self._value.paths[0]}' matches {len(self._found)} files", hint)
             return ()
-        files = named(self._found) if len(self._found) > 1 else self._found
-        for message, hint in find_wrong(files):
-            self._say(message, hint)
+        files = with_upload_names(self._found) if len(self._found) > 1 else self._found
+        for message, hint in find_problems(files):
+            self._report(message, hint)
         return tuple(files.values())
 
-    def _say(self, message: str, hint: str | None = None) -> None:
+    def _report(self, message: str, hint: str | None = None) -> None:
         where = self._root.shown or f"in {self._base}"
         self.problems.append(Problem(f"{message} ({where})", self._place, hint))
 
-    # what a path names
+    # -- one path --
 
     def _full(self, path: str) -> str:
         return self._inside + path if path not in ("", ".") else self._base
 
-    def _look(self, path: str) -> os.stat_result | None:
-        """The facts of what is there, a link itself; None: nothing, or nothing we may see."""
+    def _lstat(self, path: str) -> os.stat_result | None:
+        """The stat of a path, or of the link itself; None if nothing is there or can be seen."""
         try:
             return os.lstat(self._full(path))
         except (OSError, ValueError):
             return None
 
     def _is_folder(self, path: str, facts: os.stat_result | None) -> bool:
-        """Whether a path leads to a folder, links followed."""
+        """Whether a path is a folder or a link to one."""
         if facts is not None and stat.S_ISLNK(facts.st_mode):
             return os.path.isdir(self._full(path))  # noqa: PTH112
         return facts is not None and stat.S_ISDIR(facts.st_mode)
@@ -135,37 +131,37 @@ class _Search:
     def _take_folder(self, written: str, path: str) -> None:
         inside = "" if path == "." else f"{path}/"
         if not self._take_all(self._matches(inside, ["**", "*"], frozenset())):
-            self._say(f"folder '{written}' holds no files")
+            self._report(f"folder '{written}' holds no files")
 
     def _take_matches(self, written: str, path: str) -> None:
         parts = _glob_parts(path)
         if not is_magic(path):
-            self._say(f"file '{written}' does not exist", self._meant(parts))
+            self._report(f"file '{written}' does not exist", self._hint(parts))
         elif not self._take_all(self._matches("", parts, frozenset())):
-            self._say(f"no file matches '{written}'", self._meant(parts))
+            self._report(f"no file matches '{written}'", self._hint(parts))
 
     def _take_all(self, paths: Iterable[str]) -> bool:
-        """Add files in natural order; False if there are none and nothing was said about it."""
+        """Add files in natural order; False if there are none and no problem was reported."""
         before = len(self.problems)
         ordered = sorted(set(paths), key=natural)
         for path in ordered:
-            self._take_file(path, self._look(path))
+            self._take_file(path, self._lstat(path))
         return bool(ordered) or len(self.problems) > before
 
     def _take_file(self, path: str, facts: os.stat_result | None) -> None:
         folder, _, name = path.rpartition("/")
         real = self._real(folder)
-        if real is None or (key := os.path.normcase(f"{real}/{name}")) in self._taken:
+        if real is None or (key := os.path.normcase(f"{real}/{name}")) in self._seen:
             return
-        self._taken.add(key)
+        self._seen.add(key)
         if facts is None:
-            self._say(f"'{path}' cannot be read")
+            self._report(f"'{path}' cannot be read")
             return
         if stat.S_ISLNK(facts.st_mode):
             facts = self._follow(path)
         if facts is None or not self._is_readable(path, facts):
             return
-        if not name.isascii():  # a Mac may spell the same name another way
+        if not name.isascii():  # macOS may decompose accents
             name = unicodedata.normalize("NFC", name)
         self._found[path] = LocalFile(
             self._inside + path, name, facts.st_size, facts.st_mtime_ns, facts.st_ino
@@ -174,45 +170,45 @@ class _Search:
     def _is_readable(self, path: str, facts: os.stat_result) -> bool:
         mode = facts.st_mode
         if not stat.S_ISREG(mode):
-            self._say(f"'{path}' is not a regular file")
+            self._report(f"'{path}' is not a regular file")
             return False
         if mode & _READABLE_BY_ALL != _READABLE_BY_ALL and not os.access(self._full(path), os.R_OK):
-            self._say(f"'{path}' cannot be read: permission denied")
+            self._report(f"'{path}' cannot be read: permission denied")
             return False
         return True
 
     def _follow(self, path: str) -> os.stat_result | None:
-        """The facts of what a link leads to; None and a problem if it may not lead there."""
+        """The stat of a link's target; None after a problem is reported."""
         full = self._full(path)
         if not (self._root.follow_links or self._is_inside(os.path.realpath(full))):
-            self._say(f"'{path}' is a link out of the root", FOLLOW_HINT)
+            self._report(f"'{path}' is a link out of the root", FOLLOW_HINT)
             return None
         try:
-            return os.stat(full)  # noqa: PTH116  a Path costs more than the stat
+            return os.stat(full)  # noqa: PTH116  a Path takes longer than the stat
         except OSError:
             hint = "its content may have to be fetched first (git annex get, datalad get)"
-            self._say(f"'{path}' is a link to a file that is not there", hint)
+            self._report(f"'{path}' is a link to a file that is not there", hint)
             return None
 
     def _is_inside(self, real: str) -> bool:
         return real == self._base or real.startswith(self._inside)
 
     def _real(self, folder: str) -> str | None:
-        """Where a folder really is, if files of it may be taken; else None, and says once why."""
-        if folder not in self._entered:
+        """The real path of a folder; None if its files may not be used, which is reported once."""
+        if folder not in self._real_folders:
             real = self._root.listing.real(self._full(folder))
             allowed = self._root.follow_links or self._is_inside(real)
-            self._entered[folder] = real if allowed else None
+            self._real_folders[folder] = real if allowed else None
             if not allowed:
-                self._say(f"'{folder}' leads out of the root by a link", FOLLOW_HINT)
-        return self._entered[folder]
+                self._report(f"'{folder}' leads out of the root by a link", FOLLOW_HINT)
+        return self._real_folders[folder]
 
-    # globs
+    # -- globs --
 
     def _matches(self, inside: str, parts: list[str], trail: frozenset[str]) -> Iterator[str]:
-        """The paths of files that match, below the folder `inside` ("" or with a `/` behind).
+        """Yield the files below the folder `inside` ("", or ending with `/`) that match.
 
-        `trail` holds where the links that were followed led, so that none is followed in a circle.
+        `trail` holds the targets of the links that were followed, so that circles end.
         """
         head, *rest = parts
         if head == "**":
@@ -229,9 +225,9 @@ class _Search:
     def _folders(
         self, inside: str, pattern: str, trail: frozenset[str]
     ) -> Iterator[tuple[str, frozenset[str]]]:
-        """The folders to go on in, each with its trail."""
+        """Yield the folders that match, each with its trail."""
         exact = inside + pattern
-        if self._is_folder(exact, self._look(exact)):
+        if self._is_folder(exact, self._lstat(exact)):
             yield exact, trail
             return
         listed = self._list(inside)
@@ -246,44 +242,41 @@ class _Search:
 
     def _list(self, inside: str) -> Folder:
         folder = inside.rstrip("/")
-        known = self._listed.get(folder)
-        if known is None:
-            known = self._listed[folder] = self._list_anew(folder)
-        return known
+        if folder in self._listed:
+            return self._listed[folder]
+        found = EMPTY
+        if self._real(folder) is not None:
+            try:
+                found = self._root.listing.folder(self._full(folder))
+            except OSError as error:
+                self._report(f"folder '{folder or '.'}' cannot be read: {error.strerror}")
+        self._listed[folder] = found
+        return found
 
-    def _list_anew(self, folder: str) -> Folder:
-        if self._real(folder) is None:
-            return EMPTY
-        try:
-            return self._root.listing.folder(self._full(folder))
-        except OSError as error:
-            self._say(f"folder '{folder or '.'}' cannot be read: {error.strerror}")
-            return EMPTY
+    # -- hints --
 
-    # hints
-
-    def _meant(self, parts: list[str]) -> str | None:
-        """What a path that leads nowhere may have meant."""
+    def _hint(self, parts: list[str]) -> str | None:
+        """A hint for a path that names no file."""
         if any("\\" in part for part in parts):
             return "write paths with '/'"
         inside = ""
         for part in parts[:-1]:
-            if not self._is_folder(inside + part, self._look(inside + part)):
-                return self._meant_here(inside, part, self._list(inside).folders)
+            if not self._is_folder(inside + part, self._lstat(inside + part)):
+                return self._nearest(inside, part, self._list(inside).folders)
             inside += f"{part}/"
         listed = self._list(inside)
         folders = len(list(matching(listed.folders, parts[-1]))) if is_magic(parts[-1]) else 0
         if folders:
             return f"it matches {folders} folders; their files are '{inside}{parts[-1]}/*'"
-        return self._meant_here(inside, parts[-1], [*listed.files, *listed.folders])
+        return self._nearest(inside, parts[-1], [*listed.files, *listed.folders])
 
-    def _meant_here(self, inside: str, part: str, names: Sequence[str]) -> str | None:
+    def _nearest(self, inside: str, part: str, names: Sequence[str]) -> str | None:
         near = None if is_magic(part) else nearest(part, names)
         return f"did you mean '{inside}{near}'?" if near else None
 
 
 def _glob_parts(path: str) -> list[str]:
-    """The parts of a glob; `**` at its end means all files below."""
+    """The parts of a glob; a `**` at its end means all files below."""
     parts: list[str] = []
     for part in path.split("/"):
         if part != "**" or parts[-1:] != ["**"]:

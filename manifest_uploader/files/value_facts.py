@@ -1,4 +1,4 @@
-"""What the local files of one value are, without reading them."""
+"""What a plan knows of the local files of one value."""
 
 from __future__ import annotations
 
@@ -9,28 +9,30 @@ from manifest_uploader.files.local_file import Source, sha256
 
 
 class ValueFacts(Struct, frozen=True):
-    """What the local files of one value are; one record a value, never one a file."""
+    """The files of one value; a single record for all of them, so that memory stays small."""
 
     files: int
     size: int
-    """Bytes of all files together."""
+    """Total size of the files in bytes."""
     name: str
-    """The file name that the upload will bear on the platform."""
+    """The file name of the upload on the platform."""
     bundle: bool
-    """Several files travel as one stored zip."""
+    """Whether the files are sent as one stored zip."""
     stat: str
-    """Digest of (name, size, time) of every file."""
+    """Digest of (name, size, mtime) of every file."""
     content: str | None = None
-    """Digest of (name, SHA-256) of every file, once known (see `files.content_digest`);
-    for a JSON file that a value socket takes, the digest of its value."""
+    """Digest of (name, SHA-256) of every file, as `content_digest` computes it; None if unknown.
+
+    Of a JSON file for a value socket, the digest of its value.
+    """
 
 
 def value_facts(source: Source) -> ValueFacts:
-    """What a plan needs to know of a value's files; reads none of them."""
+    """The facts of a value's files; no file is read."""
     digest = stat_digest((file.name, file.size, file.mtime_ns) for file in source.files)
     return ValueFacts(len(source.files), source.size, source.name, source.bundle, digest)
 
 
 def content(source: Source) -> str:
-    """Read and hash all files: the digest of (name, SHA-256) of each; raises FileChanged."""
+    """Hash all files: the digest of (name, SHA-256) of each; raises FileChanged."""
     return content_digest((file.name, sha256(file)) for file in source.files)

@@ -88,8 +88,8 @@ def test_long_fields_are_used_wherever_short_ones_do_not_do(
     source = make_source(tmp_path, files)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(zip_stream, "_is_long", lambda number: number >= limit)
-        patch.setattr(zip_stream, "_is_many", lambda number: number >= many)
+        patch.setattr(zip_stream, "_needs_zip64", lambda number: number >= limit)
+        patch.setattr(zip_stream, "_count_needs_zip64", lambda number: number >= many)
         size, data = bundle_size(source), made(source)
 
     assert len(data) == size
