@@ -36,7 +36,7 @@ from manifest_uploader.platform.client import Client
 from manifest_uploader.platform.responses import Interrupted, Response
 from manifest_uploader.sandbox import uploads as sandbox_uploads
 from tests.box import Box
-from tests.files.helpers import local
+from tests.files.helpers import stat_file
 
 PART = 1000
 DATA = b"".join(bytes([number]) * 100 for number in range(35))
@@ -97,7 +97,7 @@ def sign_nothing(number: int) -> Mapping[int, str]:
 def file(tmp_path: Path) -> LocalFile:
     path = tmp_path / "a.mha"
     path.write_bytes(DATA)
-    return local(path)
+    return stat_file(path)
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def slices(tmp_path: Path) -> Source:
     """Forty files that travel as one bundle."""
     for number in range(40):
         (tmp_path / f"{number:02}.dcm").write_bytes(bytes([number]) * 300)
-    files = tuple(local(tmp_path / f"{number:02}.dcm") for number in range(40))
+    files = tuple(stat_file(tmp_path / f"{number:02}.dcm") for number in range(40))
     return Source(files, "ct-image.zip", bundle=True)
 
 
@@ -245,7 +245,7 @@ def test_a_file_is_sent_in_parts_and_hashed(task: DataTask, resources: Resources
 def test_an_empty_file_is_one_empty_part(tmp_path: Path, resources: Resources) -> None:
     (tmp_path / "empty").write_bytes(b"")
     storage = FakeStorage()
-    task = make_task(Source((local(tmp_path / "empty"),), "empty", bundle=False))
+    task = make_task(Source((stat_file(tmp_path / "empty"),), "empty", bundle=False))
 
     result = send_parts(task, resources, put=storage.put, sign=sign_nothing)
 

@@ -1,4 +1,4 @@
-"""Plan, agenda and history together: runs that are killed at any moment, one after the other."""
+"""Plan, scheduler and history together: several runs, each killed at any moment."""
 
 from __future__ import annotations
 
@@ -42,18 +42,18 @@ CASES = [
 
 @dataclass
 class Story:
-    """What was written down over several runs, on one platform."""
+    """Several runs against one platform, and the events they record."""
 
     pool: Pretended
     written: list[Event] = field(default_factory=list)
     tags: dict[tuple[str, str], str] = field(default_factory=dict)
-    """Which files a value has now; `a` at first."""
+    """(case, socket) → a tag for the current files of a value; `a` at first."""
     runs: int = 0
 
     def plan(self) -> Plan:
-        """Settle, then plan, as every run begins."""
+        """Recover, then plan, as every run does."""
         self.runs += 1
-        self.written += self._settled()
+        self.written += self._recovered()
         history = past_of_events(*self.written)
         again = repeat_fills(history, [one.name for one in CASES], SOCKETS, STUDY, self.pool._fill)
         self.written += again
@@ -80,7 +80,7 @@ class Story:
         return {end.end for end in ends.values()}
 
     def change(self, key: tuple[str, str], tag: str) -> None:
-        """Other files, whatever became of those before."""
+        """Replace the files of a value."""
         self.tags[key] = tag
 
     def wanted(self, one: Case) -> dict[str, str | None]:
@@ -94,7 +94,7 @@ class Story:
     def _facts(self, tag: str) -> ValueFacts:
         return facts_of(tag)
 
-    def _settled(self) -> Iterator[Event]:
+    def _recovered(self) -> Iterator[Event]:
         for name, past in past_of_events(*self.written).cases.items():
             yield from self._creation(name, past)
         for name, past in past_of_events(*self.written).cases.items():
@@ -138,7 +138,7 @@ file_values = [
 
 
 _SENT_TWICE = [(5, ("a", "ct-image")), (20, ("b", "ct-image")), (18, None), (3, ("b", "ct-image"))]
-"""A fill is sent again whose upload the first one's import takes in while that run goes on."""
+"""A fill is repeated; its upload is imported for the first one while the second run goes on."""
 
 
 @settings(some, max_examples=300)
@@ -167,4 +167,4 @@ def test_every_case_is_there_once_with_its_bytes_whenever_runs_are_killed(
     }
     assert all(item.sockets.keys() == item.contents.keys() for item in items)
     assert story.end() == {End.DONE}
-    assert {type(task).__name__ for task in story.pool.begun} == set()
+    assert story.pool.begun == []

@@ -115,7 +115,7 @@ def upload_step(begun: OpenUpload | None = None) -> Upload:
 def uploads(
     begin: Callable[..., Box], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Uploads]:
-    """A sandbox that takes small parts, and a hook that lets go wrong what it is told."""
+    """A sandbox that accepts small parts, and a hook for its faults."""
     monkeypatch.setattr(module, "part_size", lambda _: PART)
     monkeypatch.setattr(sandbox_uploads, "_SMALLEST_PART", 1)
     hook = Faulty()
@@ -126,13 +126,13 @@ def uploads(
 
 
 def at(kind: str, fault: Fault, *numbers: int) -> Callable[[Seen], Fault | None]:
-    """Let the requests of a kind with these numbers go wrong; all of them without numbers."""
+    """A fault for the requests of a kind with these numbers; without numbers, for all of them."""
     return lambda seen: (
         fault if seen.kind == kind and (seen.number in numbers or not numbers) else None
     )
 
 
-# ── all goes well ───────────────────────────────────────────────────────────────────────────
+# ── all goes well ─────────────────────────────────────────────────────────────────────────────────
 
 
 def test_an_upload_is_opened_signed_once_sent_in_parts_and_completed(uploads: Uploads) -> None:
@@ -147,7 +147,7 @@ def test_an_upload_is_opened_signed_once_sent_in_parts_and_completed(uploads: Up
     assert uploads.box.client.meter.traffic().bytes_sent == len(DATA)
 
 
-def test_the_row_is_told_before_its_first_part(uploads: Uploads) -> None:
+def test_the_row_is_recorded_before_its_first_part(uploads: Uploads) -> None:
     parts_before: list[int] = []
 
     def emit(event: Opened) -> None:
@@ -166,7 +166,7 @@ def test_an_empty_file_is_one_empty_part(uploads: Uploads) -> None:
     assert done.sha256 == hashlib.sha256(b"").hexdigest()
 
 
-def test_a_small_file_goes_up_in_one_part(uploads: Uploads) -> None:
+def test_a_small_file_is_sent_in_one_part(uploads: Uploads) -> None:
     uploads.check(uploads.send(b"small"), b"small")
 
     assert uploads.hook.kinds() == ["upload-create", "presign", "part", "complete"]
@@ -190,7 +190,7 @@ def test_the_data_task_holds_no_token(uploads: Uploads, monkeypatch: pytest.Monk
     assert token.encode() not in pickle.dumps(task)
 
 
-# ── resumed ─────────────────────────────────────────────────────────────────────────────────
+# ── resumed ───────────────────────────────────────────────────────────────────────────────────────
 
 
 def interrupted(uploads: Uploads, *parts: int) -> OpenUpload:
@@ -221,7 +221,7 @@ def test_only_the_parts_that_storage_lacks_are_sent(
 
 
 @pytest.mark.parametrize("spoil", ["etag = 'ffff'", "size = 5"])
-def test_one_part_of_other_bytes_begins_the_upload_anew(uploads: Uploads, spoil: str) -> None:
+def test_one_part_of_other_bytes_starts_a_new_upload(uploads: Uploads, spoil: str) -> None:
     begun = interrupted(uploads, 1, 2)
     uploads.box.sql(f"UPDATE parts SET {spoil} WHERE number = 2")
 
@@ -246,7 +246,9 @@ def test_a_complete_upload_is_not_sent_again_but_read(uploads: Uploads) -> None:
     "spoil",
     ["DELETE FROM uploads", "UPDATE uploads SET status = 'Aborted', s3_id = ''"],
 )
-def test_a_row_that_is_gone_or_aborted_is_begun_anew(uploads: Uploads, spoil: str) -> None:
+def test_a_row_that_is_gone_or_aborted_is_replaced_by_a_new_one(
+    uploads: Uploads, spoil: str
+) -> None:
     begun = interrupted(uploads, 1, 2)
     uploads.box.sql(spoil)
 
@@ -259,7 +261,7 @@ def test_a_row_that_is_gone_or_aborted_is_begun_anew(uploads: Uploads, spoil: st
 @pytest.mark.parametrize(
     "change", [{"storage_id": ""}, {"storage_id": "x"}, {"part_size": 0}, {"part_size": 1}]
 )
-def test_a_row_that_is_not_as_we_would_have_made_it_is_begun_anew(
+def test_a_row_of_another_form_is_replaced_by_a_new_one(
     uploads: Uploads, change: dict[str, Any]
 ) -> None:
     begun = replace(interrupted(uploads, 1, 2), **change)
@@ -271,7 +273,7 @@ def test_a_row_that_is_not_as_we_would_have_made_it_is_begun_anew(
     assert uploads.hook.kinds().count("part") == COUNT
 
 
-def test_a_part_size_of_a_strange_state_reads_no_file_byte_by_byte(uploads: Uploads) -> None:
+def test_an_odd_part_size_in_the_state_file_is_not_used_for_reading(uploads: Uploads) -> None:
     uploads.send()
     uploads.hook.seen.clear()
     started = time.monotonic()
@@ -281,14 +283,14 @@ def test_a_part_size_of_a_strange_state_reads_no_file_byte_by_byte(uploads: Uplo
     assert time.monotonic() - started < 2
 
 
-def test_a_row_that_the_platform_cannot_list_is_begun_anew(uploads: Uploads) -> None:
+def test_a_row_that_the_platform_cannot_list_is_replaced_by_a_new_one(uploads: Uploads) -> None:
     begun = interrupted(uploads, 1)
     uploads.hook.before_it = at("list-parts", Fault.answer(500))
 
     assert uploads.send(begun=begun).pk != begun.pk
 
 
-# ── storage in trouble ──────────────────────────────────────────────────────────────────────
+# ── storage in trouble ────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("when", ["before_it", "after_it"])
@@ -296,7 +298,7 @@ def test_a_row_that_the_platform_cannot_list_is_begun_anew(uploads: Uploads) -> 
     "fault", [Fault.reset(), Fault.answer(503), Fault.answer(500), Fault.truncate()], ids=str
 )
 @pytest.mark.parametrize("kind", ["upload-create", "presign", "part", "complete"])
-def test_every_lost_request_and_answer_is_made_good(
+def test_every_lost_request_or_answer_is_repeated(
     uploads: Uploads, kind: str, fault: Fault, when: str
 ) -> None:
     setattr(uploads.hook, when, at(kind, fault, 1))
@@ -304,7 +306,7 @@ def test_every_lost_request_and_answer_is_made_good(
     uploads.check(uploads.send())
 
 
-def test_an_expired_address_is_signed_anew_and_the_rest_goes_on(uploads: Uploads) -> None:
+def test_an_expired_url_is_signed_again_and_the_rest_goes_on(uploads: Uploads) -> None:
     uploads.hook.before_it = at("part", Fault.expire(), 2)
 
     uploads.check(uploads.send())
@@ -313,7 +315,7 @@ def test_an_expired_address_is_signed_anew_and_the_rest_goes_on(uploads: Uploads
     assert uploads.hook.kinds().count("upload-create") == 1
 
 
-def test_addresses_that_grow_old_are_signed_anew(
+def test_urls_that_grow_old_are_signed_again(
     uploads: Uploads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(data_task, "_URL_LIFE_S", -1.0)
@@ -323,7 +325,7 @@ def test_addresses_that_grow_old_are_signed_anew(
     assert uploads.hook.kinds().count("presign") == 1 + COUNT
 
 
-def test_addresses_are_signed_a_thousand_at_a_time_with_those_of_parts_in_flight(
+def test_urls_are_signed_a_thousand_at_a_time_with_those_of_parts_in_flight(
     uploads: Uploads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_URLS_PER_REQUEST", 3)
@@ -343,7 +345,7 @@ def test_addresses_are_signed_a_thousand_at_a_time_with_those_of_parts_in_flight
     assert uploads.hook.kinds().count("presign") == 2
 
 
-def test_an_address_that_is_refused_for_ever_fails_the_upload(uploads: Uploads) -> None:
+def test_a_url_that_is_refused_forever_fails_the_upload(uploads: Uploads) -> None:
     uploads.hook.before_it = at("part", Fault.expire())
 
     with pytest.raises(UploadRefused, match=r"storage answered 403 \(AccessDenied\)") as caught:
@@ -357,7 +359,7 @@ NO_SUCH_UPLOAD = Fault.answer(
 )
 
 
-def test_an_upload_that_storage_no_longer_knows_is_begun_anew(uploads: Uploads) -> None:
+def test_an_upload_that_storage_no_longer_knows_is_replaced_by_a_new_one(uploads: Uploads) -> None:
     uploads.hook.before_it = at("part", NO_SUCH_UPLOAD, 2)
 
     uploads.check(uploads.send())
@@ -366,7 +368,7 @@ def test_an_upload_that_storage_no_longer_knows_is_begun_anew(uploads: Uploads) 
     assert len(uploads.opened) == 2
 
 
-def test_an_upload_that_storage_loses_again_and_again_fails(uploads: Uploads) -> None:
+def test_an_upload_that_storage_loses_several_times_fails(uploads: Uploads) -> None:
     uploads.hook.before_it = at("part", NO_SUCH_UPLOAD)
 
     with pytest.raises(UploadRefused, match="lost this upload several times") as caught:
@@ -399,14 +401,14 @@ def test_a_part_that_storage_loses_is_sent_again_at_the_end(uploads: Uploads) ->
     assert uploads.hook.kinds().count("complete") == 2
 
 
-def test_parts_that_are_lost_for_ever_fail_the_upload(uploads: Uploads) -> None:
+def test_parts_that_are_lost_forever_fail_the_upload(uploads: Uploads) -> None:
     uploads.hook.before_it = at("part", Fault.lose_part())
 
     with pytest.raises(UploadRefused, match="does not put the parts together"):
         uploads.send()
 
 
-# ── completing ──────────────────────────────────────────────────────────────────────────────
+# ── completing ────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("fault", [Fault.reset(), Fault.answer(500), Fault.answer(504)], ids=str)
@@ -440,7 +442,9 @@ def test_a_completion_that_the_platform_refuses_fails_the_upload(uploads: Upload
     assert caught.value.final
 
 
-def test_a_row_that_vanishes_before_it_is_complete_is_begun_anew(uploads: Uploads) -> None:
+def test_a_row_that_vanishes_before_it_is_complete_is_replaced_by_a_new_one(
+    uploads: Uploads,
+) -> None:
     uploads.meddle("DELETE FROM uploads", before="complete")
 
     uploads.check(uploads.send())
@@ -448,11 +452,11 @@ def test_a_row_that_vanishes_before_it_is_complete_is_begun_anew(uploads: Upload
     assert uploads.hook.kinds().count("upload-create") == 2
 
 
-# ── encrypted storage ───────────────────────────────────────────────────────────────────────
+# ── encrypted storage ─────────────────────────────────────────────────────────────────────────────
 
 
 class NoMd5:
-    """What storage hashes with, if its ETags are no MD5s: each is another one."""
+    """Hashes of a storage whose ETags are not MD5s and differ every time."""
 
     sha256 = hashlib.sha256
 
@@ -502,7 +506,7 @@ def test_an_encrypted_part_that_is_sent_again_is_completed_by_its_new_etag(
 
 
 @pytest.mark.usefixtures("encrypted")
-def test_encrypted_parts_of_another_size_begin_the_upload_anew(uploads: Uploads) -> None:
+def test_encrypted_parts_of_another_size_start_a_new_upload(uploads: Uploads) -> None:
     uploads.meddle("UPDATE parts SET size = 1 WHERE number = 2", before="list-parts")
 
     uploads.check(uploads.send())
@@ -519,10 +523,10 @@ def test_other_etags_without_encryption_are_no_proof(
         uploads.send()
 
 
-# ── limits ──────────────────────────────────────────────────────────────────────────────────
+# ── limits ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_limit_of_rows_is_told_as_missing_room(begin: Callable[..., Box], tmp_path: Path) -> None:
+def test_a_limit_of_rows_is_reported(begin: Callable[..., Box], tmp_path: Path) -> None:
     box = begin(upload_limit=0)
     box.upload()
     with ThreadPoolExecutor(1) as senders:
@@ -536,7 +540,7 @@ def test_a_limit_of_rows_is_told_as_missing_room(begin: Callable[..., Box], tmp_
     assert uploads.opened == []
 
 
-def test_a_limit_of_bytes_is_told_as_missing_room_and_gone_on_from(
+def test_a_limit_of_bytes_is_reported_and_the_row_is_used_later(
     begin: Callable[..., Box], tmp_path: Path
 ) -> None:
     box = begin(size_limit=10)
@@ -554,14 +558,14 @@ def test_a_limit_of_bytes_is_told_as_missing_room_and_gone_on_from(
     assert len(uploads.opened) == 1
 
 
-# ── files and stops ─────────────────────────────────────────────────────────────────────────
+# ── files and stops ───────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("number", [1, COUNT])
 def test_a_file_that_changes_while_it_is_sent_is_never_completed(
     uploads: Uploads, number: int
 ) -> None:
-    """Also behind the last part: what was sent need not be what was hashed before."""
+    """Also after the last part: the bytes sent need not be those hashed before."""
     file = uploads.file()
 
     def change_file(seen: Seen) -> None:
@@ -588,7 +592,7 @@ def test_a_run_that_is_stopped_completes_nothing(uploads: Uploads, data: bytes) 
     assert len(uploads.opened) == 1
 
 
-def test_what_a_stopped_run_has_sent_is_not_sent_again(uploads: Uploads) -> None:
+def test_parts_that_a_stopped_run_has_sent_are_not_sent_again(uploads: Uploads) -> None:
     uploads.stopping = lambda: uploads.hook.kinds().count("part") >= 2
     with pytest.raises(Interrupted):
         uploads.send()
@@ -601,7 +605,7 @@ def test_what_a_stopped_run_has_sent_is_not_sent_again(uploads: Uploads) -> None
     assert uploads.hook.kinds().count("part") <= COUNT - sent + 1
 
 
-# ── answers that are none ───────────────────────────────────────────────────────────────────
+# ── answers that cannot be used ───────────────────────────────────────────────────────────────────
 
 ROW = {"pk": pk(1), "s3_upload_id": "sid", "status": "Initialized"}
 
@@ -642,7 +646,7 @@ def test_an_answer_that_cannot_be_used_fails_the_upload_and_not_the_run(
 
 
 @pytest.mark.parametrize("storage_id", [None, 5, "", "../../x", "x" * 2000])
-def test_a_row_without_a_storage_id_is_not_noted_down(
+def test_a_row_without_a_storage_id_is_not_recorded(
     connect: Callable[..., Client], tmp_path: Path, storage_id: Any
 ) -> None:
     answer = reply(201, {"pk": pk(1), "s3_upload_id": storage_id})

@@ -29,55 +29,55 @@ def make_files(folder: Path, files: Mapping[str, bytes] | list[str]) -> None:
         path.write_bytes(data)
 
 
-def link(path: Path, target: Path) -> None:
-    """Make a symbolic link, where the system lets one."""
+def make_link(path: Path, target: Path) -> None:
+    """Make a symbolic link; skip the test where the system does not allow it."""
     try:
         path.symlink_to(target, target_is_directory=target.is_dir())
     except OSError:
         pytest.skip("this system makes no symbolic links")
 
 
-def value(*paths: str, single: bool = False) -> FileValue:
+def file_value(*paths: str, single: bool = False) -> FileValue:
     return FileValue("ct-image", paths, single, PLACE)
 
 
-def root(folder: Path, *, follow_links: bool = False) -> Root:
+def root_at(folder: Path, *, follow_links: bool = False) -> Root:
     return Root(folder.resolve(), follow_links, "in data")
 
 
-def look(folder: Path, *paths: str, single: bool = False) -> Source:
-    """Resolve paths that are right."""
-    source = resolve(value(*paths, single=single), root(folder))
+def find_source(folder: Path, *paths: str, single: bool = False) -> Source:
+    """The files that paths name; they have no problem."""
+    source = resolve(file_value(*paths, single=single), root_at(folder))
     assert isinstance(source, Source), source
     return source
 
 
-def names(folder: Path, *paths: str) -> list[str]:
-    """The names inside the upload that paths resolve to."""
-    return [file.name for file in look(folder, *paths).files]
+def upload_names(folder: Path, *paths: str) -> list[str]:
+    """The names that the files get inside the upload."""
+    return [file.name for file in find_source(folder, *paths).files]
 
 
-def problems(folder: Path, *paths: str, single: bool = False) -> tuple[Problem, ...]:
-    """Resolve paths that are wrong."""
-    wrong = resolve(value(*paths, single=single), root(folder))
+def find_problems(folder: Path, *paths: str, single: bool = False) -> tuple[Problem, ...]:
+    """The problems with paths."""
+    wrong = resolve(file_value(*paths, single=single), root_at(folder))
     assert isinstance(wrong, tuple), wrong
     assert {problem.place for problem in wrong} == {PLACE}
     return wrong
 
 
-def said(folder: Path, *paths: str, single: bool = False) -> tuple[str, str | None]:
-    """The one problem of paths that are wrong: its message and hint."""
-    [problem] = problems(folder, *paths, single=single)
+def find_problem(folder: Path, *paths: str, single: bool = False) -> tuple[str, str | None]:
+    """The message and hint of the only problem with paths."""
+    [problem] = find_problems(folder, *paths, single=single)
     return problem.message, problem.hint
 
 
-def local(path: Path, name: str | None = None) -> LocalFile:
-    """A file as it is now."""
+def stat_file(path: Path, name: str | None = None) -> LocalFile:
+    """A file on the disk as it is now."""
     facts = path.stat()
     return LocalFile(str(path), name or path.name, facts.st_size, facts.st_mtime_ns, facts.st_ino)
 
 
-def manifest(path: Path, written_root: str | None) -> Manifest:
+def manifest_with_root(path: Path, written_root: str | None) -> Manifest:
     start = Place(str(path), 1, 1)
     return Manifest(
         str(path), TargetKind.READER_STUDY, "rs", start, written_root, PLACE, False, (), ""

@@ -28,7 +28,7 @@ from manifest_uploader.files.dicom import (
     looks_dicom,
     patient_words,
 )
-from tests.files.helpers import local, make_dicom
+from tests.files.helpers import make_dicom, stat_file
 
 
 @pytest.mark.parametrize("name", ["a.dcm", "A.DCM", "a.ima", "a", "1.2.840.113619", "a.mr"])
@@ -129,7 +129,7 @@ def test_no_value_reaches_warnings_or_the_log(
 def test_a_check_of_all_files_finds_the_one_that_names_a_patient(tmp_path: Path) -> None:
     make_dicom(tmp_path / "1.dcm")
     make_dicom(tmp_path / "2.dcm", PatientID="4711")
-    files = [local(tmp_path / "1.dcm"), local(tmp_path / "2.dcm", "0002-IM1.dcm")]
+    files = [stat_file(tmp_path / "1.dcm"), stat_file(tmp_path / "2.dcm", "0002-IM1.dcm")]
 
     assert check(files, all_files=True) == ("0002-IM1.dcm", "PatientID is filled")
     assert check(files, all_files=False) is None
@@ -138,7 +138,7 @@ def test_a_check_of_all_files_finds_the_one_that_names_a_patient(tmp_path: Path)
 def test_a_quick_check_looks_at_the_first_dicom_file(tmp_path: Path) -> None:
     (tmp_path / "0.txt").write_bytes(b"notes")
     make_dicom(tmp_path / "1.dcm", PatientID="4711")
-    files = [local(tmp_path / "0.txt"), local(tmp_path / "1.dcm")]
+    files = [stat_file(tmp_path / "0.txt"), stat_file(tmp_path / "1.dcm")]
 
     assert check(files, all_files=False) == ("1.dcm", "PatientID is filled")
 
@@ -146,13 +146,13 @@ def test_a_quick_check_looks_at_the_first_dicom_file(tmp_path: Path) -> None:
 def test_files_that_are_not_dicom_name_nobody(tmp_path: Path) -> None:
     (tmp_path / "a.mha").write_bytes(b"x")
 
-    assert check([local(tmp_path / "a.mha")], all_files=True) is None
+    assert check([stat_file(tmp_path / "a.mha")], all_files=True) is None
 
 
 # ── slices that leave no doubt ──────────────────────────────────────────────────────────────
 
 
-def named(**attributes: Any) -> Dataset:
+def data_set(**attributes: Any) -> Dataset:
     """A data set with these attributes."""
     data = Dataset()
     for name, content in attributes.items():
@@ -160,7 +160,7 @@ def named(**attributes: Any) -> Dataset:
     return data
 
 
-def written(path: Path, syntax: UID, data: Dataset) -> Path:
+def write_dicom(path: Path, syntax: UID, data: Dataset) -> Path:
     """A DICOM file of a data set."""
     data.SOPClassUID, data.SOPInstanceUID = CTImageStorage, generate_uid()
     data.file_meta = FileMetaDataset()
@@ -173,8 +173,8 @@ def written(path: Path, syntax: UID, data: Dataset) -> Path:
 PIXELS: dict[str, Any] = {"Rows": 4, "Columns": 4, "BitsAllocated": 16, "PixelData": bytes(32)}
 
 
-def nameless() -> Dataset:
-    return named(PatientName="", PatientID="", PatientBirthDate="", **PIXELS)
+def nameless_data_set() -> Dataset:
+    return data_set(PatientName="", PatientID="", PatientBirthDate="", **PIXELS)
 
 
 SYNTAXES = [ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian]
@@ -185,8 +185,8 @@ NAMES: list[dict[str, Any]] = [
     {"PatientID": "4711"},
     {"PatientBirthDate": "19700101"},
     {"PatientBirthDate": "", "PatientName": "   "},
-    {"OtherPatientIDsSequence": Sequence([named(PatientID="4711")])},
-    {"IconImageSequence": Sequence([named(PatientName="Doe^Jane", **PIXELS)])},
+    {"OtherPatientIDsSequence": Sequence([data_set(PatientID="4711")])},
+    {"IconImageSequence": Sequence([data_set(PatientName="Doe^Jane", **PIXELS)])},
 ]
 
 
@@ -195,9 +195,9 @@ NAMES: list[dict[str, Any]] = [
 def test_a_slice_is_judged_as_pydicom_reads_it(
     tmp_path: Path, attributes: dict[str, Any], syntax: UID
 ) -> None:
-    path = written(tmp_path / "a.dcm", syntax, named(**PIXELS, **attributes))
+    path = write_dicom(tmp_path / "a.dcm", syntax, data_set(**PIXELS, **attributes))
 
-    found = check([local(path)], all_files=True)
+    found = check([stat_file(path)], all_files=True)
 
     assert found == (("a.dcm", words) if (words := patient_words(path)) else None)
 
@@ -206,7 +206,9 @@ def test_a_slice_is_judged_as_pydicom_reads_it(
 def test_pydicom_is_not_asked_where_the_bytes_leave_no_doubt(
     tmp_path: Path, syntax: UID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    slices = [local(written(tmp_path / f"{n}.dcm", syntax, nameless())) for n in range(3)]
+    slices = [
+        stat_file(write_dicom(tmp_path / f"{n}.dcm", syntax, nameless_data_set())) for n in range(3)
+    ]
     monkeypatch.setattr("manifest_uploader.files.dicom._read", None)
 
     assert check(slices, all_files=True) is None
@@ -218,18 +220,20 @@ def test_a_name_behind_what_looks_like_pixels_is_found(tmp_path: Path, explicit:
     """Elements may stand in any order, and a private one may hold any bytes."""
     syntax = ExplicitVRLittleEndian if explicit else ImplicitVRLittleEndian
     decoy = b"\xe0\x7f\x10\0OW\0\0\4\0\0\0" if explicit else b"\xe0\x7f\x10\0\4\0\0\0"
-    data = named(PatientName="Doe^Jane", **PIXELS)
+    data = data_set(PatientName="Doe^Jane", **PIXELS)
     data.add_new(0x00090010, "LO", "ACME")
     data.add_new(0x00091001, "OB", decoy)
-    path = written(tmp_path / "a.dcm", syntax, data)
+    path = write_dicom(tmp_path / "a.dcm", syntax, data)
 
-    assert check([local(path)], all_files=True) == ("a.dcm", "PatientName is filled")
+    assert check([stat_file(path)], all_files=True) == ("a.dcm", "PatientName is filled")
 
 
 def test_a_check_without_pydicom_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    nameless_slice = local(written(tmp_path / "a.dcm", ExplicitVRLittleEndian, nameless()))
+    nameless_slice = stat_file(
+        write_dicom(tmp_path / "a.dcm", ExplicitVRLittleEndian, nameless_data_set())
+    )
     monkeypatch.setattr("manifest_uploader.files.dicom.find_spec", lambda _: None)
     _require_pydicom.cache_clear()
 

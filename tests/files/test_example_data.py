@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from manifest_uploader.files import dicom
-from tests.files.helpers import local
+from tests.files.helpers import stat_file
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 FOLDERS = ("reader-study/data", "classic/mainfolder", "archive/data")
@@ -70,7 +70,7 @@ def test_other_images_are_volumes(pattern: str) -> None:
 
 
 def test_no_example_names_a_patient() -> None:
-    slices = [local(path) for path in EXAMPLES.rglob("*.dcm")]
+    slices = [stat_file(path) for path in EXAMPLES.rglob("*.dcm")]
 
     assert len(slices) == 18
     assert all(dicom.is_dicom(file.path) for file in slices)

@@ -9,13 +9,13 @@ import pytest
 from manifest_uploader.files import json_file
 from manifest_uploader.files.json_file import JsonUnreadable, read_json
 from manifest_uploader.files.local_file import FileChanged, Source
-from tests.files.helpers import local
+from tests.files.helpers import stat_file
 
 
-def source(folder: Path, data: bytes) -> Source:
+def json_source(folder: Path, data: bytes) -> Source:
     path = folder / "a.json"
     path.write_bytes(data)
-    return Source((local(path),), path.name, bundle=False)
+    return Source((stat_file(path),), path.name, bundle=False)
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def source(folder: Path, data: bytes) -> Source:
     ],
 )
 def test_json_is_read(tmp_path: Path, data: bytes, value: object) -> None:
-    assert read_json(source(tmp_path, data)) == value
+    assert read_json(json_source(tmp_path, data)) == value
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_what_is_no_json_or_cannot_be_stored_is_refused(
     tmp_path: Path, data: bytes, words: str
 ) -> None:
     with pytest.raises(JsonUnreadable) as caught:
-        read_json(source(tmp_path, data))
+        read_json(json_source(tmp_path, data))
 
     assert words in str(caught.value)
 
@@ -69,19 +69,19 @@ def test_what_is_no_json_or_cannot_be_stored_is_refused(
 def test_json_must_be_below_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(json_file, "LIMIT", 10)
 
-    assert read_json(source(tmp_path, b"123456789")) == 123456789
+    assert read_json(json_source(tmp_path, b"123456789")) == 123456789
     with pytest.raises(JsonUnreadable, match="is not below 15 MiB"):
-        read_json(source(tmp_path, b"1234567890"))
+        read_json(json_source(tmp_path, b"1234567890"))
 
 
 def test_json_may_be_nested_as_deep_as_anyone_needs(tmp_path: Path) -> None:
-    found = read_json(source(tmp_path, b"[" * 200 + b"]" * 200))
+    found = read_json(json_source(tmp_path, b"[" * 200 + b"]" * 200))
 
     assert str(found) == "[" * 200 + "]" * 200
 
 
 def test_a_file_that_changed_is_not_read(tmp_path: Path) -> None:
-    given = source(tmp_path, b"1")
+    given = json_source(tmp_path, b"1")
     (tmp_path / "a.json").write_bytes(b"12")
 
     with pytest.raises(FileChanged, match=r"'a\.json' changed after it was looked at"):

@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manifest_uploader.digests import content_digest
-from manifest_uploader.files import parts
 from manifest_uploader.files.local_file import FileChanged, LocalFile, Source
 from manifest_uploader.files.parts import (
     MIB,
@@ -32,28 +31,26 @@ from manifest_uploader.files.parts import (
     part_size,
 )
 from manifest_uploader.files.zip_stream import bundle_size, bundle_stream
+from tests.files.helpers import stat_file
 from tests.helpers import some
 
 DATA = bytes(range(256)) * 40
 
 
-def local(path: Path, data: bytes | None = None) -> LocalFile:
-    """A file as it is now, with this content if any is given."""
-    if data is not None:
-        path.write_bytes(data)
-    facts = path.stat()
-    return LocalFile(str(path), path.name, facts.st_size, facts.st_mtime_ns, facts.st_ino)
+def write_file(path: Path, data: bytes) -> LocalFile:
+    path.write_bytes(data)
+    return stat_file(path)
 
 
-def read(part: Part) -> bytes:
+def read_part(part: Part) -> bytes:
     return b"".join(bytes(piece) for piece in part.body())
 
 
-def all_of(stream: Stream, size: int) -> list[bytes]:
-    """The bytes of every part, each released as its sender would."""
+def read_parts(stream: Stream, size: int) -> list[bytes]:
+    """The bytes of every part; each is released, as a sender does."""
     found = []
     for part in stream.parts(size):
-        found.append(read(part))
+        found.append(read_part(part))
         assert len(found[-1]) == part.length
         assert part.md5 == hashlib.md5(found[-1]).hexdigest()
         part.release()
@@ -95,10 +92,10 @@ def test_an_empty_stream_has_one_empty_part(size: int, parts: int) -> None:
 def test_the_parts_of_a_file_are_the_file(
     tmp_path_factory: pytest.TempPathFactory, data: bytes, size: int
 ) -> None:
-    file = local(tmp_path_factory.mktemp("x") / "a.mha", data)
+    file = write_file(tmp_path_factory.mktemp("x") / "a.mha", data)
     stream = FileStream(file)
 
-    found = all_of(stream, size)
+    found = read_parts(stream, size)
 
     assert b"".join(found) == data
     assert len(found) == part_count(len(data), size)
@@ -110,18 +107,18 @@ def test_the_parts_of_a_file_are_the_file(
 
 @pytest.mark.parametrize("size", [len(DATA), 3000])
 def test_a_part_can_be_sent_again_and_out_of_order(tmp_path: Path, size: int) -> None:
-    stream = FileStream(local(tmp_path / "a", DATA))
+    stream = FileStream(write_file(tmp_path / "a", DATA))
 
     parts = list(stream.parts(size))
 
     for part in reversed(parts):
-        assert read(part) == read(part) == DATA[(part.number - 1) * size :][: part.length]
+        assert read_part(part) == read_part(part) == DATA[(part.number - 1) * size :][: part.length]
     again = list(stream.parts(size))
     assert [part.length for part in again] == [part.length for part in parts]
 
 
 def test_a_part_that_was_sent_half_counts_for_nothing(tmp_path: Path) -> None:
-    stream = FileStream(local(tmp_path / "a", DATA * 100))
+    stream = FileStream(write_file(tmp_path / "a", DATA * 100))
 
     for part in stream.parts(2**30):
         body = part.body()
@@ -135,17 +132,17 @@ def test_a_part_that_was_sent_half_counts_for_nothing(tmp_path: Path) -> None:
 
 
 def test_a_file_is_read_in_slices(tmp_path: Path) -> None:
-    [part] = FileStream(local(tmp_path / "a", b"x" * (2 * SLICE + 5))).parts(2**30)
+    [part] = FileStream(write_file(tmp_path / "a", b"x" * (2 * SLICE + 5))).parts(2**30)
 
     assert [len(piece) for piece in part.slices()] == [SLICE, SLICE, 5]
 
 
-def touch(path: Path) -> None:
+def touch_file(path: Path) -> None:
     facts = path.stat()
     os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns + 10**9))
 
 
-def replace_it(path: Path) -> None:
+def replace_file(path: Path) -> None:
     facts = path.stat()
     other = path.with_name("other")
     other.write_bytes(path.read_bytes())
@@ -154,21 +151,21 @@ def replace_it(path: Path) -> None:
 
 
 CHANGES: list[Callable[[Path], object]] = [
-    touch,
-    replace_it,
+    touch_file,
+    replace_file,
     Path.unlink,
     lambda path: path.write_bytes(DATA + b"!"),
     lambda path: path.write_bytes(DATA[:-1]),
 ]
-NAMES = ["touched", "replaced", "deleted", "grown", "shrunk"]
+CHANGE_NAMES = ["touched", "replaced", "deleted", "grown", "shrunk"]
 
 
 @pytest.mark.parametrize("size", [2**30, 3000])
-@pytest.mark.parametrize("change", CHANGES, ids=NAMES)
+@pytest.mark.parametrize("change", CHANGES, ids=CHANGE_NAMES)
 def test_a_file_that_changes_before_it_is_sent_is_not_sent(
     tmp_path: Path, change: Callable[[Path], object], size: int
 ) -> None:
-    stream = FileStream(local(tmp_path / "a.mha", DATA))
+    stream = FileStream(write_file(tmp_path / "a.mha", DATA))
     change(tmp_path / "a.mha")
 
     with pytest.raises(FileChanged, match=r"'a\.mha'"):
@@ -176,7 +173,7 @@ def test_a_file_that_changes_before_it_is_sent_is_not_sent(
 
 
 def test_a_folder_in_the_place_of_a_file_is_called_so(tmp_path: Path) -> None:
-    stream = FileStream(local(tmp_path / "a.mha", DATA))
+    stream = FileStream(write_file(tmp_path / "a.mha", DATA))
     (tmp_path / "a.mha").unlink()
     (tmp_path / "a.mha").mkdir()
 
@@ -185,15 +182,15 @@ def test_a_folder_in_the_place_of_a_file_is_called_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [2**30, 3000])
-@pytest.mark.parametrize("change", CHANGES, ids=NAMES)
+@pytest.mark.parametrize("change", CHANGES, ids=CHANGE_NAMES)
 def test_a_file_that_changes_while_it_is_sent_has_no_proof(
     tmp_path: Path, change: Callable[[Path], object], size: int
 ) -> None:
-    stream = FileStream(local(tmp_path / "a.mha", DATA))
+    stream = FileStream(write_file(tmp_path / "a.mha", DATA))
 
     def send() -> None:
         for part in stream.parts(size):
-            read(part)
+            read_part(part)
             if part.number == 1:
                 change(tmp_path / "a.mha")
 
@@ -203,8 +200,8 @@ def test_a_file_that_changes_while_it_is_sent_has_no_proof(
 
 
 def test_a_file_that_shrinks_under_its_sender_is_told(tmp_path: Path) -> None:
-    stream = FileStream(local(tmp_path / "a.mha", b"x" * (3 * SLICE)))
-    [part] = [next(stream.parts(2**30))]
+    stream = FileStream(write_file(tmp_path / "a.mha", b"x" * (3 * SLICE)))
+    part = next(stream.parts(2**30))
     body = part.body()
     next(body)
     os.truncate(tmp_path / "a.mha", SLICE)
@@ -220,7 +217,7 @@ def test_a_file_that_shrinks_under_its_sender_is_told(tmp_path: Path) -> None:
 def test_a_value_travels_as_a_json_file(size: int) -> None:
     stream = JsonStream(JsonContent("details.json", b'{"a": 1}', "json:x"))
 
-    assert b"".join(all_of(stream, size)) == b'{"a": 1}'
+    assert b"".join(read_parts(stream, size)) == b'{"a": 1}'
     assert stream.size == 8
     hashed = sha256(b'{"a": 1}')
     assert stream.digests == Digests("json:x", hashed, (("details.json", hashed, 8),))
@@ -229,12 +226,12 @@ def test_a_value_travels_as_a_json_file(size: int) -> None:
 # ── bundles ─────────────────────────────────────────────────────────────────────────────────
 
 
-def source(folder: Path, count: int = 3) -> Source:
-    files = [local(folder / f"IM{number}.dcm", DATA[number:]) for number in range(count)]
+def make_source(folder: Path, count: int = 3) -> Source:
+    files = [write_file(folder / f"IM{number}.dcm", DATA[number:]) for number in range(count)]
     return Source(tuple(files), "ct-image.zip", bundle=True)
 
 
-def bundle(
+def bundle_of(
     found: Source, *, count: int = 2, stop: Callable[[], bool] = lambda: False
 ) -> BundleStream:
     return BundleStream(found, bundle_size(found), Buffers(count), stop)
@@ -242,10 +239,10 @@ def bundle(
 
 @pytest.mark.parametrize("size", [2**30, 10_000, 777])
 def test_the_parts_of_a_bundle_are_a_zip_of_the_files(tmp_path: Path, size: int) -> None:
-    found = source(tmp_path)
-    stream = bundle(found)
+    found = make_source(tmp_path)
+    stream = bundle_of(found)
 
-    data = b"".join(all_of(stream, size))
+    data = b"".join(read_parts(stream, size))
 
     assert len(data) == stream.size
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -259,20 +256,22 @@ def test_the_parts_of_a_bundle_are_a_zip_of_the_files(tmp_path: Path, size: int)
 
 
 def test_a_bundle_has_the_same_parts_every_time(tmp_path: Path) -> None:
-    found = source(tmp_path)
+    found = make_source(tmp_path)
 
-    assert all_of(bundle(found), 5000) == all_of(bundle(found), 5000)
-    assert b"".join(all_of(bundle(found), 5000)) == b"".join(map(bytes, bundle_stream(found)))
+    assert read_parts(bundle_of(found), 5000) == read_parts(bundle_of(found), 5000)
+    assert b"".join(read_parts(bundle_of(found), 5000)) == b"".join(
+        map(bytes, bundle_stream(found))
+    )
 
 
 def test_a_part_of_a_bundle_can_be_sent_again(tmp_path: Path) -> None:
-    for part in bundle(source(tmp_path)).parts(5000):
-        assert read(part) == read(part)
+    for part in bundle_of(make_source(tmp_path)).parts(5000):
+        assert read_part(part) == read_part(part)
         part.release()
 
 
 def test_no_more_parts_of_bundles_are_held_than_there_are_buffers(tmp_path: Path) -> None:
-    stream = bundle(source(tmp_path), count=2, stop=lambda: True)
+    stream = bundle_of(make_source(tmp_path), count=2, stop=lambda: True)
     parts = stream.parts(5000)
     next(parts)
     second = next(parts)
@@ -283,17 +282,20 @@ def test_no_more_parts_of_bundles_are_held_than_there_are_buffers(tmp_path: Path
 
 def test_a_bundle_of_a_file_that_changed_gives_its_buffer_back(tmp_path: Path) -> None:
     buffers = Buffers(1)
-    found = source(tmp_path)
+    found = make_source(tmp_path)
     stream = BundleStream(found, bundle_size(found), buffers, lambda: False)
-    touch(tmp_path / "IM1.dcm")
+    touch_file(tmp_path / "IM1.dcm")
 
     with pytest.raises(FileChanged, match=r"'IM1\.dcm'"):
-        all_of(stream, 5000)
+        read_parts(stream, 5000)
     assert buffers.take(lambda: True)
 
 
 def test_slices_are_views_and_no_copies() -> None:
-    [part] = JsonStream(JsonContent("x", b"abc", "json:x")).parts(10)
+    data = bytes(2 * SLICE + 5)
+    [part] = JsonStream(JsonContent("x", data, "json:x")).parts(2**30)
 
-    assert all(isinstance(piece, memoryview) for piece in part.slices())
-    assert parts.SLICE == 256 * 1024
+    pieces = list(part.slices())
+
+    assert [len(piece) for piece in pieces] == [SLICE, SLICE, 5]
+    assert all(isinstance(piece, memoryview) and piece.obj is data for piece in pieces)

@@ -19,9 +19,10 @@ from hypothesis import strategies as st
 from manifest_uploader.files import local_file, zip_stream
 from manifest_uploader.files.local_file import FileChanged, LocalFile, Source
 from manifest_uploader.files.zip_stream import bundle_size, bundle_stream
-from tests.files.helpers import local
+from tests.files.helpers import stat_file
 
-FULL = 256 * 1024
+CHUNK = 256 * 1024
+"""Largest chunk of a stream, in bytes."""
 
 entry_names = st.text(
     st.characters(exclude_characters="/\\\0", exclude_categories=["Cs", "Cc"]),
@@ -29,26 +30,26 @@ entry_names = st.text(
     max_size=40,
 )
 contents = st.one_of(
-    st.binary(max_size=100), st.sampled_from([FULL - 1, FULL, FULL + 1, 3 * FULL]).map(bytes)
+    st.binary(max_size=100), st.sampled_from([CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK]).map(bytes)
 )
 
 
 def make_source(folder: Path, files: dict[str, bytes]) -> Source:
-    """Files on the disk under plain names, in the bundle under theirs."""
+    """Files that are numbered on the disk and have these names in the bundle."""
     entries = []
     for number, (name, data) in enumerate(files.items()):
         path = folder / str(number)
         path.write_bytes(data)
-        entries.append(local(path, name))
+        entries.append(stat_file(path, name))
     return Source(tuple(entries), "ct.zip", bundle=True)
 
 
-def made(source: Source) -> bytes:
+def bundle_bytes(source: Source) -> bytes:
     return b"".join(bundle_stream(source))
 
 
-def unzipped(data: bytes) -> dict[str, bytes]:
-    """What Python's own zipfile finds inside, checksums checked."""
+def unzip(data: bytes) -> dict[str, bytes]:
+    """Name → data, as `zipfile` reads it; it checks the CRCs."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         return {info.filename: archive.read(info) for info in archive.infolist()}
 
@@ -64,11 +65,11 @@ def test_a_bundle_is_as_long_as_foretold_and_reads_back_and_repeats(
 ) -> None:
     source = make_source(tmp_path, files)
 
-    first, second = made(source), made(source)
+    first, second = bundle_bytes(source), bundle_bytes(source)
 
     assert len(first) == bundle_size(source)
     assert first == second
-    assert list(unzipped(first).items()) == list(files.items())
+    assert list(unzip(first).items()) == list(files.items())
 
 
 @settings(
@@ -90,15 +91,15 @@ def test_long_fields_are_used_wherever_short_ones_do_not_do(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(zip_stream, "_needs_zip64", lambda number: number >= limit)
         patch.setattr(zip_stream, "_count_needs_zip64", lambda number: number >= many)
-        size, data = bundle_size(source), made(source)
+        size, data = bundle_size(source), bundle_bytes(source)
 
     assert len(data) == size
-    assert list(unzipped(data).items()) == list(files.items())
+    assert list(unzip(data).items()) == list(files.items())
 
 
 @pytest.mark.parametrize("size", [0xFFFF_FFFE, 0xFFFF_FFFF, 5 * 2**30])
 def test_a_bundle_of_huge_files_has_long_fields(tmp_path: Path, size: int) -> None:
-    files = (fake("a", size), fake("b", 1))
+    files = (file_of_size("a", size), file_of_size("b", 1))
 
     long = size >= 0xFFFF_FFFF
     expected = 2 * (30 + 1 + 16 + 46 + 1) + size + 1 + 22
@@ -108,13 +109,13 @@ def test_a_bundle_of_huge_files_has_long_fields(tmp_path: Path, size: int) -> No
     assert bundle_size(Source(files, "ct.zip", bundle=True)) == expected
 
 
-def fake(name: str, size: int) -> LocalFile:
+def file_of_size(name: str, size: int) -> LocalFile:
     return LocalFile(name, name, size, 0, 0)
 
 
 @pytest.mark.parametrize(("count", "end"), [(65_534, 22), (65_535, 98)])
 def test_very_many_files_are_counted_in_a_long_field(count: int, end: int) -> None:
-    files = tuple(fake(f"{number:05}", 0) for number in range(count))
+    files = tuple(file_of_size(f"{number:05}", 0) for number in range(count))
 
     assert bundle_size(Source(files, "ct.zip", bundle=True)) == count * (30 + 16 + 46 + 10) + end
 
@@ -127,8 +128,8 @@ def test_neither_time_nor_rights_nor_place_of_files_change_the_bytes(tmp_path: P
         for path in (tmp_path / folder).iterdir():
             os.utime(path, (seconds, seconds))
             path.chmod(rights)
-        files = (local(tmp_path / folder / "0", "x"), local(tmp_path / folder / "1", "ä"))
-        bundles.append(made(Source(files, "ct.zip", bundle=True)))
+        files = (stat_file(tmp_path / folder / "0", "x"), stat_file(tmp_path / folder / "1", "ä"))
+        bundles.append(bundle_bytes(Source(files, "ct.zip", bundle=True)))
 
     assert bundles[0] == bundles[1]
 
@@ -138,11 +139,11 @@ def test_the_bytes_are_the_same_on_every_system_and_in_every_version(tmp_path: P
 
     known = "a74d6948a0b8ed7eddfc08a51acfc05366227c3e9d430fe78da4f86ff2670ad0"
 
-    assert hashlib.sha256(made(source)).hexdigest() == known
+    assert hashlib.sha256(bundle_bytes(source)).hexdigest() == known
 
 
 def test_entries_are_stored_readable_and_of_no_date(tmp_path: Path) -> None:
-    data = made(make_source(tmp_path, {"a/b.dat": b"123"}))
+    data = bundle_bytes(make_source(tmp_path, {"a/b.dat": b"123"}))
 
     [info] = zipfile.ZipFile(io.BytesIO(data)).infolist()
 
@@ -154,7 +155,7 @@ def test_entries_are_stored_readable_and_of_no_date(tmp_path: Path) -> None:
 def test_unzip_finds_nothing_to_complain_about(tmp_path: Path) -> None:
     (tmp_path / "x").mkdir()
     source = make_source(tmp_path / "x", {"a.dcm": b"1" * 300_000, "s/b.dat": b"", "ä": b"2"})
-    (tmp_path / "b.zip").write_bytes(made(source))
+    (tmp_path / "b.zip").write_bytes(bundle_bytes(source))
 
     told = subprocess.run(
         ["unzip", "-tqq", "b.zip"], cwd=tmp_path, capture_output=True, check=False
@@ -168,20 +169,20 @@ def test_chunks_are_full_but_never_too_large(tmp_path: Path) -> None:
 
     sizes = [len(chunk) for chunk in bundle_stream(source)]
 
-    assert max(sizes) <= FULL
-    assert len(sizes) <= sum(sizes) / FULL * 1.1 + 1
+    assert max(sizes) <= CHUNK
+    assert len(sizes) <= sum(sizes) / CHUNK * 1.1 + 1
 
 
 def test_chunks_may_be_kept_while_the_next_is_made(tmp_path: Path) -> None:
-    source = make_source(tmp_path, {"a": b"1" * FULL, "b": b"2" * FULL})
+    source = make_source(tmp_path, {"a": b"1" * CHUNK, "b": b"2" * CHUNK})
 
     kept = list(bundle_stream(source))
 
-    assert unzipped(b"".join(kept)) == {"a": b"1" * FULL, "b": b"2" * FULL}
+    assert unzip(b"".join(kept)) == {"a": b"1" * CHUNK, "b": b"2" * CHUNK}
 
 
 def test_each_file_is_told_with_its_hash(tmp_path: Path) -> None:
-    files = {"a": b"1" * (FULL + 1), "b": b""}
+    files = {"a": b"1" * (CHUNK + 1), "b": b""}
     source = make_source(tmp_path, files)
     told: list[tuple[str, str]] = []
 
@@ -197,22 +198,22 @@ def test_a_file_that_changed_before_it_was_read_ends_the_stream(
 ) -> None:
     source = make_source(tmp_path, {"a": b"1", "b.dcm": b"22"})
 
-    apply(change, tmp_path / "1")
+    change_file(change, tmp_path / "1")
 
     with pytest.raises(FileChanged, match=r"'b\.dcm'"):
-        made(source)
+        bundle_bytes(source)
 
 
 @pytest.mark.parametrize("change", ["longer", "shorter", "touched", "replaced", "gone"])
 def test_a_file_that_changes_while_it_is_read_ends_the_stream(tmp_path: Path, change: str) -> None:
     if os.name == "nt" and change in ("replaced", "gone"):
         pytest.skip("Windows keeps an open file where it is")
-    source = make_source(tmp_path, {"a": b"1" * (3 * FULL)})
+    source = make_source(tmp_path, {"a": b"1" * (3 * CHUNK)})
     told: list[str] = []
     stream = bundle_stream(source, lambda file, sha256: told.append(sha256))
     next(stream)
 
-    apply(change, tmp_path / "0")
+    change_file(change, tmp_path / "0")
 
     with pytest.raises(FileChanged, match="'a'"):
         exhaust(stream)
@@ -227,7 +228,7 @@ def test_a_file_that_ends_too_early_ends_the_stream(
     (tmp_path / "0").write_bytes(b"1")
 
     with pytest.raises(FileChanged, match="'a' became shorter while it was read"):
-        made(source)
+        bundle_bytes(source)
 
 
 def exhaust(stream: Iterator[bytes]) -> None:
@@ -235,8 +236,8 @@ def exhaust(stream: Iterator[bytes]) -> None:
         pass
 
 
-def apply(change: str, path: Path) -> None:
-    """Change a file; where only its identity changes, its time is put back."""
+def change_file(change: str, path: Path) -> None:
+    """Change a file; a replaced one keeps its mtime."""
     before = path.stat()
     match change:
         case "longer":
@@ -256,7 +257,7 @@ def apply(change: str, path: Path) -> None:
 
 
 def test_a_stream_left_half_way_closes_its_file(tmp_path: Path) -> None:
-    source = make_source(tmp_path, {"a": b"1" * (3 * FULL)})
+    source = make_source(tmp_path, {"a": b"1" * (3 * CHUNK)})
     stream = bundle_stream(source)
     next(stream)
 
@@ -269,18 +270,18 @@ def test_a_stream_left_half_way_closes_its_file(tmp_path: Path) -> None:
 def test_a_bundle_holds_no_more_memory_than_a_few_chunks(tmp_path: Path) -> None:
     import tracemalloc
 
-    source = make_source(tmp_path, {f"{number}": bytes(FULL * 4) for number in range(40)})
+    source = make_source(tmp_path, {f"{number}": bytes(CHUNK * 4) for number in range(40)})
     tracemalloc.start()
 
     exhaust(bundle_stream(source))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
-    assert peak < 6 * FULL
+    assert peak < 6 * CHUNK
 
 
 def test_the_local_header_says_that_sizes_follow_and_names_are_utf8(tmp_path: Path) -> None:
-    data = made(make_source(tmp_path, {"ä": b"1"}))
+    data = bundle_bytes(make_source(tmp_path, {"ä": b"1"}))
 
     [flags] = struct.unpack_from("<H", data, 6)
 
