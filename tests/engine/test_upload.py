@@ -28,6 +28,7 @@ from manifest_uploader.platform.responses import Interrupted
 from manifest_uploader.sandbox import Fault, Seen, storage
 from manifest_uploader.sandbox import uploads as sandbox_uploads
 from manifest_uploader.state.events import Done, Opened, OpenUpload
+from manifest_uploader.state.steps import StepId
 from tests.box import Box, Faulty
 from tests.helpers import files, pk
 from tests.platform.servers import Reply, page, reply, scripted
@@ -106,7 +107,8 @@ class Uploads:
 
 def upload_step(begun: OpenUpload | None = None) -> Upload:
     return Upload(
-        *("a/ct-image", "a", "ct-image", files("ct-image"), "a.mha", len(DATA), "stat:1", True),
+        StepId.upload("a", "ct-image"),
+        *("a", "ct-image", files("ct-image"), "a.mha", len(DATA), "stat:1", True),
         begun=begun,
     )
 
