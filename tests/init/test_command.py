@@ -430,6 +430,23 @@ def test_a_workbook_is_a_table(tmp_path: Path, init: InitCommand) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such names")
+def test_files_in_a_folder_called_like_a_pattern_are_listed(
+    tmp_path: Path, init: InitCommand
+) -> None:
+    for case in ("**", "p1"):
+        for name in ("1.png", "2.png"):
+            write(tmp_path / "data" / case / name, case)
+
+    init("data", "--slug", "a", "--each", "*", "--socket", "i=*.png")
+
+    cases = yaml.safe_load((tmp_path / "manifest.yaml").read_text(encoding="utf-8"))["cases"]
+    assert [case["sockets"]["i"]["files"] for case in cases] == [
+        ["**/1.png", "**/2.png"],
+        "p1/*.png",
+    ]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such names")
 def test_hostile_names_are_harmless(tmp_path: Path, init: InitCommand) -> None:
     names = [
         "<script>alert(1)",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from manifest_uploader.errors import UsageError
+from manifest_uploader.init import update
 from manifest_uploader.init.compose import Entry, OneFile
 from manifest_uploader.init.update import extend, find_known_cases, recall_command
 from manifest_uploader.manifest.parser import parse
@@ -93,6 +94,15 @@ def test_a_list_in_brackets_is_refused() -> None:
 
     with pytest.raises(UsageError, match="written with brackets"):
         extend(text.encode(), "m.yaml", NEW_ENTRIES)
+
+
+def test_text_that_would_change_a_case_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = HEAD + "cases:\n  - name: p1\n    sockets:\n      s: 1\n"
+    damage = ["      t: 2", "  - name: p2", "    sockets:", "      s: 1"]
+    monkeypatch.setattr(update, "case_lines", lambda *_: damage)
+
+    with pytest.raises(UsageError, match="without changing it"):
+        extend(text.encode(), "m.yaml", NEW_ENTRIES[:1])
 
 
 def test_cases_that_are_commented_out_are_known() -> None:

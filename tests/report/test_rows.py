@@ -120,6 +120,14 @@ def test_values_that_are_no_longer_in_the_manifest_are_kept(tmp_path: Path) -> N
     ] == [(row.case, row.socket, row.words) for row in rows]
 
 
+def test_a_value_that_is_filled_again_is_no_longer_confirmed(tmp_path: Path) -> None:
+    again = filled_lines("a", ["ct-image"], ["some-score"], NOON + 60)[2:]
+
+    image, _ = rows_of(tmp_path, [entry("a")], [*whole_case("a", NOON), *again])
+
+    assert (image.standing, image.confirmed) == ("waiting", None)
+
+
 def test_a_renamed_case_keeps_its_times(tmp_path: Path) -> None:
     renamed = {"time": NOON + 60, "event": "renamed", "case": "b", "step": "b:create", "was": "a"}
 

@@ -35,6 +35,7 @@ def test_cases_are_counted_from_the_bin_in_which_they_end(tmp_path: Path) -> Non
         number for number, one in enumerate(timeline.bins) if one.end > NOON + 9
     )
     assert (timeline.done[bin_of_confirmation - 1], timeline.done[bin_of_confirmation]) == (0, 1)
+    assert set(timeline.done[bin_of_confirmation:]) == {1}
 
 
 def test_a_failed_case_that_is_done_later_no_longer_counts_as_failed(tmp_path: Path) -> None:
