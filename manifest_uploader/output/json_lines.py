@@ -117,7 +117,9 @@ class JsonLines:
         """Write one line, unless the event is bookkeeping: no case's news, or a repeated step."""
         if isinstance(event, Noticed) or (isinstance(event, Failed) and not event.words):
             return
-        write_json({"event": "", "case": "", "socket": None, "step": ""} | event_json(event))
+        fields = {"event": "", "case": "", "socket": None, "step": ""} | event_json(event)
+        fields.pop("time", None)
+        write_json(fields)
 
     def case_ended(self, end: CaseEnd) -> None:
         """Write nothing: the case's events say it."""
