@@ -182,7 +182,15 @@ class Pretended:
         assert task.title not in {item.title for item in self.items.values()}
         pk_ = self._new_pk()
         self.items[pk_] = Item(task.title)
+        for entry in task.entries:
+            if entry.upload is not None:
+                self._queue(pk_, entry.socket, entry.upload)
+            else:
+                self._set_value(self.items[pk_], entry)
         yield Done(task.case, task.step, pk=pk_)
+        for entry in task.entries:
+            if entry.digest is not None:
+                yield Confirmed(task.case, task.step, entry.socket, None)
 
     def _fill(self, task: Fill) -> Iterator[Outcome]:
         """A fill is atomic: all of it has acted before its answer comes."""
