@@ -1,4 +1,4 @@
-"""Where the platform is, who we are there, and how patient: what a person gives."""
+"""Where the platform is, the user's token, and how long to wait for it."""
 
 from __future__ import annotations
 
@@ -14,41 +14,41 @@ from msgspec import Struct
 from manifest_uploader.errors import UsageError
 
 _NEVER: Final = re.compile(r"[\x00-\x20\x7f\\]")
-"""Never in an address: readers of addresses disagree about what it means there."""
+"""Characters refused in an address: parsers disagree about what they mean there."""
 
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """Where the platform is, and who we are there; a dataclass, that it may hide its token."""
+    """The platform's address and the user's token; a dataclass, because it can hide the token."""
 
     url: str
-    """API address, ends with `/`."""
+    """The API's address; ends with `/`."""
     token: str = field(repr=False)
     """64 hex characters."""
 
     @property
     def binding(self) -> str:
-        """Host and path, by which a state file knows the platform again."""
+        """Host and path, by which a state file recognizes the platform."""
         parts = urlsplit(self.url)
         return f"{parts.hostname}{parts.path}"
 
 
 class Patience(Struct, frozen=True):
-    """How long to wait for what."""
+    """How long to wait, in seconds."""
 
     stall_s: float = 60.0
-    """For a connection on which no byte moves."""
+    """On a connection on which no byte moves."""
     give_up_s: float = 3600.0
-    """For a platform that does not answer."""
+    """Until a platform that does not answer is given up."""
     first_pause_s: float = 0.5
-    """Before the second try; grows twofold, with jitter, to 30 s."""
+    """Before the second try; doubles with every try, with jitter, up to 30 s."""
 
 
 def parse_platform(url: str, token: str) -> Platform:
-    """The platform at an API address; https, or http to a loopback address.
+    """The platform at an API address: https, or http to a loopback address.
 
     Raises:
-        UsageError: the address is no such thing.
+        UsageError: it is not such an address.
 
     """
     url = url.strip()
@@ -67,7 +67,7 @@ def parse_platform(url: str, token: str) -> Platform:
 
 
 def is_safe_address(url: str) -> bool:
-    """The address is https, or http to a name that resolves to loopback only."""
+    """Whether an address is https, or http to a name that resolves to loopback only."""
     parts = _split(url)
     if parts is None or not parts.hostname:
         return False
@@ -75,7 +75,7 @@ def is_safe_address(url: str) -> bool:
 
 
 def _split(url: str) -> SplitResult | None:
-    """The parts of an address; None if it is none."""
+    """The parts of an address; None if it is not one."""
     try:
         parts = urlsplit(url)
         (parts.hostname or "").encode("idna")
@@ -86,7 +86,7 @@ def _split(url: str) -> SplitResult | None:
 
 
 def is_loopback(host: str) -> bool:
-    """Every address that the name resolves to is this machine's own."""
+    """Whether a name resolves to loopback addresses only."""
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, ValueError):
@@ -97,7 +97,7 @@ def is_loopback(host: str) -> bool:
 
 
 def is_loopback_name(host: str) -> bool:
-    """The name is a loopback address or `localhost`; no name is looked up."""
+    """Whether a host is a loopback address or `localhost`, without looking it up."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -1,4 +1,4 @@
-"""What a request can end in: an answer worth deciding about, or none."""
+"""How a request to the platform can end: with an answer, or without one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PAGE: Final = 1000
 
 
 class ResponseLost(Exception):
-    """The request may have acted: its answer never came, or was an error of the server."""
+    """The request may have acted: its answer never came, or was a server error."""
 
     def __init__(self, why: str) -> None:
         super().__init__(why)
@@ -27,14 +27,14 @@ class Interrupted(Exception):
 
 
 class Response(Struct, frozen=True):
-    """An HTTP answer that is worth deciding about: no connection trouble, no 5xx to wait out."""
+    """An HTTP answer for the caller to judge; what is tried again never gets here."""
 
     status: int
     json: Json = None
-    """The parsed body, None for anything that is no JSON."""
+    """The parsed body; None if it is not JSON."""
     headers: Mapping[str, str] = field(default_factory=dict)
     text: str = ""
-    """Of storage only: the beginning of its XML."""
+    """The beginning of storage's XML; empty in the platform's answers."""
 
     @property
     def ok(self) -> bool:
@@ -43,15 +43,15 @@ class Response(Struct, frozen=True):
 
     @property
     def fields(self) -> Mapping[str, Json]:
-        """The fields of the body; none where it is no object."""
+        """The fields of the body; empty if it is not an object."""
         return self.json if isinstance(self.json, dict) else {}
 
 
 def results_of(answer: Response, path: str) -> list[Json]:
-    """The results of a list's page.
+    """The results on one page of a list.
 
     Raises:
-        PlatformRefused: the answer is no such list.
+        PlatformRefused: the answer is not such a page.
 
     """
     results = answer.json.get("results") if isinstance(answer.json, dict) else None
@@ -65,7 +65,7 @@ def results_of(answer: Response, path: str) -> list[Json]:
 
 
 def first_words(body: Json) -> str:
-    """The `detail` of an error answer."""
+    """The `detail` of an error answer, at most 200 characters."""
     if isinstance(body, dict) and isinstance(body.get("detail"), str):
         return str(body["detail"])[:200]
     return "no reason given"

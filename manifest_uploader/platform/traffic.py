@@ -1,4 +1,4 @@
-"""Counts what goes over the line, and notices trouble on it."""
+"""Counts requests and bytes, and keeps the latest trouble."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from msgspec import Struct
 
 
 class Traffic(Struct, frozen=True):
-    """What went over the line so far."""
+    """Requests and bytes so far."""
 
     requests: int = 0
     retries: int = 0
@@ -17,14 +17,14 @@ class Traffic(Struct, frozen=True):
 
 
 class Meter:
-    """Counts what goes over the line; threads add to it, anyone may read."""
+    """Counts requests and bytes, from and for any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._requests = self._retries = self._bytes = 0
         self._good = self._bad = 0
         self.trouble: str | None = None
-        """What the latest exchange stumbled over; None since one went well."""
+        """What went wrong in the latest exchange; None if it went well."""
 
     def count(self, *, requests: int = 0, retries: int = 0, sent: int = 0) -> None:
         """Add to the totals; `sent` in bytes of parts."""
