@@ -97,7 +97,7 @@ class Transport:
         """Prepare it without connecting.
 
         Args:
-            context: for TLS, shared by all threads: a context of its own costs each 30 ms.
+            context: for TLS; threads share it, because it is slow to make.
             connect_s: the longest wait for a connection, in seconds.
             stall_s: the longest wait for a byte to move, in seconds.
             proxies: proxies by URL pattern; all connections are direct without them.
@@ -223,7 +223,7 @@ def trusting_context() -> ssl.SSLContext:
     """
     file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
     if not file and not folder:
-        import truststore  # noqa: PLC0415 - late: 20 ms that a set SSL_CERT_FILE saves
+        import truststore  # noqa: PLC0415 - late: not needed with SSL_CERT_FILE
 
         return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
