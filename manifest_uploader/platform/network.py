@@ -91,7 +91,7 @@ class Backend(httpcore.NetworkBackend):
 
         """
         failure = OSError("the name has no address")
-        with _raising(httpcore.ConnectTimeout, httpcore.ConnectError):
+        with _failing_to_connect():
             for family, kind, protocol, _, address in socket.getaddrinfo(
                 host, port, type=socket.SOCK_STREAM
             ):
@@ -138,16 +138,20 @@ class _Stream(httpcore.NetworkStream):
         self._was_read = True
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        with _raising(httpcore.ReadTimeout, httpcore.ReadError):
+        self._was_read = True
+        try:
             self._use(timeout)
-            self._was_read = True
             return self._channel.recv(max_bytes)
+        except TimeoutError as error:
+            raise httpcore.ReadTimeout(str(error)) from error
+        except OSError as error:
+            raise httpcore.ReadError(str(error)) from error
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         if self._was_read:
             self._was_read, self._head = False, buffer
             return
-        with _raising(httpcore.WriteTimeout, httpcore.WriteError):
+        try:
             self._use(timeout)
             if self._head is not None:
                 head, self._head = self._head, None
@@ -157,6 +161,10 @@ class _Stream(httpcore.NetworkStream):
                 self._send(head)
             if buffer:
                 self._send(buffer)
+        except TimeoutError as error:
+            raise httpcore.WriteTimeout(str(error)) from error
+        except OSError as error:
+            raise httpcore.WriteError(str(error)) from error
 
     def close(self) -> None:
         self._sockets.close(self._socket)
@@ -168,7 +176,7 @@ class _Stream(httpcore.NetworkStream):
         timeout: float | None = None,
     ) -> httpcore.NetworkStream:
         try:
-            with _raising(httpcore.ConnectTimeout, httpcore.ConnectError):
+            with _failing_to_connect():
                 self._use(timeout)
                 if isinstance(self._socket, ssl.SSLSocket):
                     inner = _InnerTls(self._socket, ssl_context, server_hostname)
@@ -246,13 +254,13 @@ class _InnerTls:
 
 
 @contextlib.contextmanager
-def _raising(timeout: type[Exception], failure: type[Exception]) -> Iterator[None]:
+def _failing_to_connect() -> Iterator[None]:
     try:
         yield
     except TimeoutError as error:
-        raise timeout(str(error)) from error
+        raise httpcore.ConnectTimeout(str(error)) from error
     except OSError as error:
-        raise failure(str(error)) from error
+        raise httpcore.ConnectError(str(error)) from error
 
 
 def is_readable(sock: socket.socket) -> bool:
