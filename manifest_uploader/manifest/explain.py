@@ -7,6 +7,7 @@ value, only the first that is broken is reported, in the order of the schema.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
@@ -59,7 +60,8 @@ class _Rule(Struct, frozen=True):
     """The keys or values that are allowed."""
 
 
-_INTO_ANOTHER_VALUE: Final = ("additionalProperties", "items", "propertyNames")
+_BY_KEY: Final = ("properties", "patternProperties")
+_INTO_ANOTHER_VALUE: Final = ("additionalProperties", "items")
 
 
 def _find(error: ValidationError, schema: Any) -> _Rule:
@@ -76,9 +78,9 @@ def _find(error: ValidationError, schema: Any) -> _Rule:
             schema = schema[step]
         if step == "$ref":
             schema = definitions[schema.rpartition("/")[2]]
-        if not isinstance(schema, dict) or step == "properties":
+        if not isinstance(schema, dict) or step in _BY_KEY:
             continue
-        if step in _INTO_ANOTHER_VALUE or path[index - 2 : index - 1] == ["properties"]:
+        if step in _INTO_ANOTHER_VALUE or (index > 1 and path[index - 2] in _BY_KEY):
             scope = index
             message, hint, known = error.message, [], ()
         message = schema.get("errorMessage", message)
@@ -119,10 +121,13 @@ def _about_a_mapping(kind: Any, rule: _Rule, path: Path, node: Mapping) -> Itera
             if not _has_an_excuse(node, rule.known, kind.property):
                 yield _Broken(rule, path, node, _words(node, path, rule), is_about_a_key=True)
         case "additionalProperties":
+            keys_on = Counter(key.line for key, _ in node.entries.values())
             for name in kind.unexpected:
-                yield _unknown_key(rule, path, node, *_entry(node, name))
-        case "propertyNames":
-            yield _about_key(rule, path, _entry(node, kind.error.instance)[0])
+                key, value = _entry(node, name)
+                told = rule
+                if is_empty(value) and keys_on[key.line] > 1 and _is_unlike(key, rule.known):
+                    told = replace(rule, message=_AFTER_A_COMMA[0], hint=_AFTER_A_COMMA[1])
+                yield _about_key(told, path, key)
         case "maxProperties":
             known = [key for key, _ in node.entries.values() if key.text in rule.known]
             for key in known[kind.limit :]:
@@ -143,11 +148,8 @@ def _about_items(rule: _Rule, path: Path, node: Sequence) -> Iterator[_Broken]:
             yield _Broken(rule, path, item, words, is_about_a_key=True)
 
 
-def _unknown_key(rule: _Rule, path: Path, node: Mapping, key: Scalar, value: Node) -> _Broken:
-    neighbours = [other.line for other, _ in node.entries.values() if other is not key]
-    if is_empty(value) and key.line in neighbours and not most_like(key.text, rule.known):
-        rule = replace(rule, message=_AFTER_A_COMMA[0], hint=_AFTER_A_COMMA[1])
-    return _about_key(rule, path, key)
+def _is_unlike(key: Scalar, known: tuple[str, ...]) -> bool:
+    return bool(known) and most_like(key.text, known) is None
 
 
 _AFTER_A_COMMA: Final = (
