@@ -1,1 +1,13 @@
-"""What the user wrote: the YAML text, read and judged by its schema, as a frozen `Manifest`."""
+"""What the user wrote: the YAML text, read and judged by its JSON Schema, as a `Manifest`.
+
+Other packages may use:
+
+- `parser`: `parse` turns text into a `Manifest`; `without_collector` pauses garbage collection
+- `model`: `Manifest`, `Case`, its values, `TargetKind`
+- `problems`: `Problem`, its `Place`, and `ManifestInvalid`, which carries all of them
+- `selection`: the cases that a command line chooses
+- `near_json`: hints for texts that were meant as numbers or booleans
+- `schema`: the published JSON Schema
+- `form`, `case_reader`, `nodes`, `yaml_reader`: for `init`, which asks the same rules
+  about what it writes
+"""

@@ -1,4 +1,4 @@
-"""The frozen data that the rooms of the house pass to each other; no behaviour beyond names."""
+"""A manifest as frozen records."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ NAME_LENGTH: Final = 100
 """Characters of a case's name, at most, as the schema has it."""
 
 _SHOWN: Final = 3
-"""Paths of one value that are named."""
+"""How many paths of a value messages name."""
 
 
 def files_of(value: Value) -> str | None:
-    """The files of a value, as the manifest names them; None where there are none."""
+    """Return the files of a value as messages name them; None for an existing image."""
     if isinstance(value, ImageValue):
         return None
     if not isinstance(value, FileValue):
@@ -40,7 +40,7 @@ class FileValue(Struct, frozen=True):
     key: Place | None = None
     """Of the socket's name."""
     places: tuple[Place, ...] = ()
-    """Of every path, where there are several."""
+    """Of each path, if there are several."""
 
 
 class JsonValue(Struct, frozen=True):
@@ -72,17 +72,17 @@ class Case(Struct, frozen=True):
     title: str
     """Trimmed, as the platform does; "" for none."""
     order: int | None
-    """None: given once by us, when the item is made."""
+    """None: we give one when the item is created."""
     values: tuple[Value, ...]
-    """In the manifest's order; at most one a socket."""
+    """In the manifest's order; at most one for a socket."""
     place: Place
     """Of the name."""
     title_place: Place
-    """Of the title, or of the name where there is no title."""
+    """Of the title, or of the name if there is no title."""
 
 
 class TargetKind(StrEnum):
-    """What kind of place on the platform the cases go to."""
+    """Where on the platform the cases go."""
 
     READER_STUDY = "reader-study"
     ARCHIVE = "archive"
@@ -99,7 +99,7 @@ class Manifest(Struct, frozen=True):
     root: str | None
     """Where the files are, relative to the manifest's folder; None: in that folder."""
     root_place: Place
-    """Of the root, or of the file's beginning."""
+    """Of the root, or of the start of the file."""
     identifiable: bool
     """`identifiable: allowed`: DICOM files may name their patients."""
     cases: tuple[Case, ...]

@@ -1,4 +1,4 @@
-"""Texts that were meant as JSON numbers or booleans, and how to write those."""
+"""Recognizes texts that were meant as JSON numbers or booleans."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Final
 
 
 def looks_like(text: str) -> str | None:
-    """What to write instead, where a text was meant as a number or boolean: `write 0.5`.
+    """Return what to write if a text was meant as a number or boolean: `write 0.5`.
 
-    For sockets that want one: `.5`, `+1`, `007`, `yes` are text in a manifest, and so is what
-    stands in quotes.
+    This is for sockets that want one: `.5`, `+1`, `007` and `yes` are text in a manifest, and so is
+    anything in quotes.
     """
     word = text.strip()
     if word in ("true", "false"):
@@ -31,7 +31,7 @@ _BASED: Final = re.compile(r"0x[0-9a-f]{1,16}|0o[0-7]{1,20}|0b[01]{1,64}", re.IG
 
 
 def _meant_number(word: str) -> str | None:
-    """The JSON number that a text spells in another way."""
+    """Return the JSON number that a text spells differently."""
     if _BASED.fullmatch(word):
         return str(int(word, 0))
     found = _LOOSE.fullmatch(word) if len(word) <= 100 else None  # noqa: PLR2004

@@ -1,4 +1,4 @@
-"""The text of a manifest as a Manifest, or everything that is wrong with it."""
+"""Parses the text of a manifest, and reports everything that is wrong with it."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ MOST_CASES: Final = 200_000
 
 _BOM: Final = b"\xef\xbb\xbf"
 
-# What YAML refuses: C0 but tab and line ends, DEL, C1 but NEL, a byte order mark in the middle.
+# Not allowed in YAML: C0 except tab and line ends, DEL, C1 except NEL, byte order marks inside.
 _REFUSED: Final = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufeff\ufffe\uffff]"
 )
 
 
 def parse(text: bytes | str, path: str) -> Manifest:
-    """The manifest; ManifestInvalid carries every problem, in the order of the file.
+    """Return the manifest; ManifestInvalid carries all problems, in the order of the file.
 
-    `path` is the file as the user typed it. Nothing but the text is looked at: no files, no root.
+    `path` is the file as the user typed it. Only the text is read: no files, no root.
     """
     problems = Problems(path)
     data = _to_bytes(text)
@@ -56,7 +56,7 @@ def parse(text: bytes | str, path: str) -> Manifest:
 
 @contextmanager
 def without_collector() -> Iterator[None]:
-    """No collection while much is built and nothing is thrown away: half the time."""
+    """Pause garbage collection while much is built and nothing freed: this halves the time."""
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -71,7 +71,7 @@ def _to_bytes(text: bytes | str) -> bytes:
 
 
 def _read_all(data: bytes, builder: _Builder, problems: Problems) -> list[Problem]:
-    """Feed the builder; the problems, in the order of the file."""
+    """Feed the builder, and return the problems in the order of the file."""
     try:
         if not _is_readable(data, problems):
             return problems.in_order()
@@ -109,7 +109,7 @@ def _is_readable(data: bytes, problems: Problems) -> bool:
 
 
 def _end_of(text: str) -> Start:
-    """Line and column of what comes after the text."""
+    """Return the line and column just after the text."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
     return Start(lines.count("\n") + 1, len(lines) - lines.rfind("\n"))
 

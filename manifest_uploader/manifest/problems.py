@@ -1,4 +1,4 @@
-"""How problems are gathered, and how they are put to a person."""
+"""Collects the problems of a file, and formats them for people."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Place(Struct, frozen=True, order=True):
 
 
 class Problem(Struct, frozen=True):
-    """One thing that a person has to mend before anything is sent."""
+    """One thing that the user has to fix before anything is sent."""
 
     message: str
     place: Place | None
@@ -40,11 +40,11 @@ class ManifestInvalid(UploaderError):
         super().__init__(f"{len(problems)} problem{'s' * (len(problems) != 1)}")
         self.problems = problems
         self.rest = rest
-        """What of the manifest could be read all the same, to find the problems of its files."""
+        """The part of the manifest that could be read, so that its files can be checked too."""
 
 
 def in_file_order(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
-    """The problems as they stand in their file; those without a place first."""
+    """Return the problems in the order of their file; those without a place first."""
     return tuple(
         sorted(
             dict.fromkeys(problems),
@@ -57,7 +57,7 @@ def in_file_order(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
 
 
 MOST: Final = 1000
-"""Nobody mends more in one sitting; a file of another kind would bring millions."""
+"""More do not help anyone; a file that is no manifest would have millions."""
 
 
 class Located(Protocol):
@@ -73,24 +73,24 @@ class Located(Protocol):
 
 
 class TooManyProblems(Exception):
-    """There are as many problems as anybody wants to read."""
+    """The file has more problems than are listed."""
 
 
 class Problems:
-    """The problems of one file, each once; `in_order` is the order of the file."""
+    """The problems of one file, each listed once."""
 
     def __init__(self, path: str) -> None:
         self.path = path
         self._found: dict[Problem, None] = {}
         self._settled: set[tuple[int, int]] = set()
         self._line = 0
-        """The last line; places on one line share it, which is a tenth of what a case takes."""
+        """The last line; places share its number, which saves a tenth of a case's memory."""
 
     def __len__(self) -> int:
         return len(self._found)
 
     def place(self, at: Located) -> Place:
-        """Where `at` stands."""
+        """Return the place of `at` in this file."""
         if at.line != self._line:
             self._line = at.line
         return Place(self.path, self._line, at.column)
@@ -98,9 +98,9 @@ class Problems:
     def add(
         self, message: str, at: Located, hint: str | None = None, *, last_word: bool = False
     ) -> None:
-        """Note a problem; TooManyProblems is raised with the first that is too many.
+        """Add a problem; raise TooManyProblems instead if the list is full.
 
-        After a `last_word` nothing more is said about that place: it would be a consequence.
+        After a `last_word`, further problems at that place are dropped: they would follow from it.
         """
         problem = Problem(message, self.place(at), hint)
         if problem in self._found or (at.line, at.column) in self._settled:
@@ -112,7 +112,7 @@ class Problems:
         self._found[problem] = None
 
     def in_order(self) -> list[Problem]:
-        """All of them, as they follow each other in the file."""
+        """Return all problems in the order of the file."""
         return sorted(self._found, key=_position)
 
 
@@ -122,7 +122,7 @@ def _position(problem: Problem) -> tuple[int, int]:
 
 
 def format_problem(problem: Problem) -> Block:
-    """`lung.yaml:8:5: unknown key 'titel'`, and the hint on a line of its own."""
+    """Return `lung.yaml:8:5: unknown key 'titel'`, with the hint on a line of its own."""
     place = problem.place
     where = f"{place.file}:{place.line}:{place.column}: " if place else ""
     return with_hint(f"{where}{problem.message}", problem.hint)

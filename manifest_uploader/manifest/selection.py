@@ -1,4 +1,4 @@
-"""The cases that a command line chooses."""
+"""Selects the cases that a command line chooses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from manifest_uploader.text import did_you_mean
 
 
 def select(manifest: Manifest, *, only: tuple[str, ...], first: int | None) -> Manifest:
-    """The manifest with only the chosen cases.
+    """Return the manifest with only the chosen cases.
 
     Raises:
         UsageError: a pattern names no case.

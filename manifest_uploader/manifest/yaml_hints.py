@@ -1,6 +1,6 @@
-"""What a person did where YAML gives up, said in their words instead of the parser's.
+"""Explains YAML syntax errors in the user's words instead of the parser's.
 
-The cause is read off the text around the place, because the two parsers (libyaml and the pure
+The cause is found in the text around the error, because the two parsers (libyaml and the pure
 one) word and place their complaints differently.
 """
 
@@ -25,7 +25,7 @@ _SECOND_COLON: Final = re.compile(r"^\s*(?:- )*[^\s'\"#][^'\"#]*?:\s+[^'\"#]*?:\
 
 
 class Trap(Struct, frozen=True):
-    """A problem in the making: the place is the cause's, not that where the parser noticed."""
+    """A problem, at the place of its cause rather than where the parser noticed it."""
 
     message: str
     line: int
@@ -34,18 +34,18 @@ class Trap(Struct, frozen=True):
 
 
 class _Scene(Struct, frozen=True):
-    """Where a parser gave up, and what stands there."""
+    """Where the parser stopped, and the text there."""
 
     words: str
-    """The parser's own, in lower case."""
+    """The parser's message, in lower case."""
     lines: list[str]
     line: int
     """From 0, like `column` and all marks of the parsers."""
     column: int
     start: tuple[int, int]
-    """Of what the parser was in the middle of; else the place itself."""
+    """Of the construct that the parser was reading; otherwise the place itself."""
     last: Any
-    """The last event before."""
+    """The last event before the error."""
 
     @property
     def whole(self) -> str:
@@ -68,7 +68,7 @@ class _Scene(Struct, frozen=True):
 
 
 def explain(text: str, error: yaml.YAMLError, last: Any) -> Trap:
-    """The trap that a syntax error comes from; `last` is the event before it."""
+    """Return the trap behind a syntax error; `last` is the event before it."""
     scene = _scene(text, error, last)
     for recognise in _TRAPS:
         if trap := recognise(scene):

@@ -1,8 +1,8 @@
-"""YAML as JSON-like data whose every key and value knows its line and column.
+"""Reads YAML as nodes: JSON-like data with lines and columns.
 
-Invariants: time grows with the file's length and memory with its longest entry, since the entries
-of one list (a manifest's cases) are handed out one by one; depth, nodes and what aliases add are
-bounded; whatever the bytes are, what is wrong becomes a problem with a place.
+Invariants: time grows with the file's length and memory with its longest entry, because the items
+of one list (a manifest's cases) are yielded one by one. Depth, nodes and the size of aliases are
+bounded. Whatever the bytes are, an error becomes a problem with a place.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ from manifest_uploader.manifest.problems import Located, Problems
 from manifest_uploader.manifest.yaml_hints import explain
 from manifest_uploader.text import quoted
 
-# libyaml's events cost a twentieth of the pure ones; both say the same but for their words.
+# libyaml is 20 times as fast as the pure parser; only the wording of their errors differs.
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 DEPTH: Final = 100
 NODES: Final = 500_000
-"""Of one entry: some 100 MB."""
+"""In one entry; they take about 100 MB."""
 ALIAS_FACTOR: Final = 10
 ALIAS_LEAST: Final = 100_000
-"""Aliases may add ten times the file's length, and this many characters to a small file."""
+"""Aliases may add ten times the file's length, or this many characters to a small file."""
 LONGEST_NUMBER: Final = 1000
-"""Python reads longer numbers in quadratic time, or not at all."""
+"""Digits; Python reads longer numbers in quadratic time, or not at all."""
 
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _WORDS: Final[dict[str, bool | None]] = {"true": True, "false": False, "null": None, "": None}
 _DIGITS: Final = frozenset("-0123456789")
-"""What a number begins with."""
+"""The characters that a number begins with."""
 _INFINITE: Final = (float("inf"), float("-inf"))
 
 
@@ -56,14 +56,14 @@ class Start(Struct, frozen=True):
 
 
 class Entry(Struct, frozen=True):
-    """A key of the document's mapping; the list that comes item by item is empty here."""
+    """A key of the document's mapping; the list whose items follow one by one is empty here."""
 
     key: Scalar
     value: Node
 
 
 class Item(Struct, frozen=True):
-    """The next item of the list that comes item by item."""
+    """The next item of the list that is read item by item."""
 
     value: Node
 
@@ -74,14 +74,14 @@ class _At(Struct, frozen=True):
 
 
 class Unreadable(Exception):
-    """The rest of the file cannot be read; why is among the problems."""
+    """The rest of the file cannot be read; the reason is among the problems."""
 
 
 def read(data: bytes, problems: Problems, *, each: str) -> Iterator[Start | Entry | Item]:
-    """The document's start and entries; the items of the list under `each` come one by one.
+    """Yield the document's start and entries, and the items of the list under `each` one by one.
 
-    `data` is UTF-8 without a byte order mark. Problems are noted on the way; Unreadable is raised
-    where they leave nothing to go on with.
+    `data` is UTF-8 without a byte order mark. Problems are added on the way; Unreadable is raised
+    if reading cannot continue.
     """
     reader = _Reader(data, problems)
     try:
@@ -93,7 +93,7 @@ def read(data: bytes, problems: Problems, *, each: str) -> Iterator[Start | Entr
 
 
 def _last_event(data: bytes) -> Any:
-    """The last event before a syntax error: reading again is cheaper than always remembering."""
+    """Return the last event before a syntax error, by reading again: keeping it would cost more."""
     next_event, last = LOADER(data).get_event, None
     try:
         while True:
@@ -110,15 +110,15 @@ class _Reader:
         self._next: Callable[[], Any] = LOADER(data).get_event
         self._depth = 0
         self._nodes = 0
-        """Of the entry that is being read."""
+        """In the current entry."""
         self._expanded = 0
-        """Characters that aliases added so far."""
+        """Characters that aliases have added so far."""
         self._budget = max(ALIAS_LEAST, ALIAS_FACTOR * len(data))
         self._anchors: dict[str, tuple[Node, int] | None] = {}
-        """Node and its length in characters; None while the node is still open."""
+        """Each node and its length in characters; None while the node is still open."""
 
     def document(self, each: str) -> Iterator[Start | Entry | Item]:
-        """The parts of the only document."""
+        """Yield the parts of the only document."""
         self._next()
         root = None if type(self._next()) is StreamEndEvent else self._next()
         if type(root) is not MappingStartEvent:
@@ -188,7 +188,7 @@ class _Reader:
             self._anchors[event.anchor] = None
 
     def _mapping(self, event: Any) -> tuple[Node, Any]:
-        """The mapping, and the event that ends it."""
+        """Return the mapping, and the event that ends it."""
         entries: dict[str, tuple[Scalar, Node]] = {}
         whole = True
         next_event = self._next
@@ -222,7 +222,7 @@ class _Reader:
         self._refuse(f"more than {NODES:,} values in one entry", hint, _where(event))
 
     def _is_new(self, key: Scalar, entries: dict[str, tuple[Scalar, Node]]) -> bool:
-        """Whether the key comes for the first time; it is the caller's to enter it."""
+        """Return whether the key is new, and report it if not; the caller enters it."""
         first = entries.get(key.text)
         if first is None:
             return True
@@ -231,7 +231,7 @@ class _Reader:
         return False
 
     def _key(self, event: Any) -> Scalar | None:
-        """The key; None with a problem noted where it cannot be one."""
+        """Return the key; None, with a problem, if it cannot be one."""
         node = self._scalar(event) if type(event) is ScalarEvent else self._node(event)
         if type(node) is Scalar and node.value is node.text and node.text != "<<":
             return node
@@ -266,7 +266,7 @@ class _Reader:
         return node
 
     def _number(self, node: Scalar) -> str | float:
-        """The number that JSON reads in a plain scalar; the text, where it reads none."""
+        """Return the number that JSON reads in a plain scalar; its text if that is no number."""
         text = node.text
         number = _NUMBER.fullmatch(text)
         if number is None:
@@ -311,7 +311,7 @@ class _Reader:
 
 
 def _moved(node: Node, at: Located) -> Node:
-    """The same at the place of its alias; what it holds is shared."""
+    """Return the node at the place of its alias; its contents are shared."""
     match node:
         case Scalar():
             return Scalar(node.value, node.text, node.plain, at.line, at.column)
