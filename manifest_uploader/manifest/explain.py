@@ -125,7 +125,7 @@ def _about_a_mapping(kind: Any, rule: _Rule, path: Path, node: Mapping) -> Itera
             for name in kind.unexpected:
                 key, value = _entry(node, name)
                 told = rule
-                if is_empty(value) and keys_on[key.line] > 1 and _is_unlike(key, rule.known):
+                if is_empty(value) and keys_on[key.line] > 1 and _is_a_name(key, rule.known):
                     told = replace(rule, message=_AFTER_A_COMMA[0], hint=_AFTER_A_COMMA[1])
                 yield _about_key(told, path, key)
         case "maxProperties":
@@ -148,8 +148,9 @@ def _about_items(rule: _Rule, path: Path, node: Sequence) -> Iterator[_Broken]:
             yield _Broken(rule, path, item, words, is_about_a_key=True)
 
 
-def _is_unlike(key: Scalar, known: tuple[str, ...]) -> bool:
-    return bool(known) and most_like(key.text, known) is None
+def _is_a_name(key: Scalar, known: tuple[str, ...]) -> bool:
+    """Return whether an unknown key looks like the rest of a file's name."""
+    return "files" in known and most_like(key.text, known) is None
 
 
 _AFTER_A_COMMA: Final = (

@@ -359,9 +359,11 @@ def test_of_the_rules_about_one_value_the_first_broken_one_is_reported():
 def test_what_stands_after_a_comma_is_not_taken_for_an_unknown_key():
     on_one_line = problems_of(case_with("{file: a, b.dcm}"))
     on_two_lines = problems_of(case_with("\n        file: a\n        b.dcm:"))
+    of_a_target = problems_of("target: {kind: archive, slug:b}\n")
 
     assert "'b.dcm' is taken for a key without a value" in on_one_line[0]
     assert "unknown key 'b.dcm'" in on_two_lines[0]
+    assert "unknown key 'slug:b'" in "\n".join(of_a_target)
 
 
 def test_a_manifest_of_very_many_mistakes_is_answered_in_time():
