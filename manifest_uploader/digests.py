@@ -1,4 +1,4 @@
-"""Digests by which content is compared: of files, of JSON values, of existing images."""
+"""Digests for comparing content: files, JSON values and existing images."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 Json: TypeAlias = Any
-"""What `json.loads` returns; recursive types cost more than they catch here."""
+"""What `json.loads` returns; a recursive type would cost more than it would catch."""
 
 
 NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 _EXACT: Final = 2**53
-"""Above it a float no longer holds every integer, so that 1e300 may come back as an int."""
+"""Above it, floats skip integers, so both 1e300 and the equal int must become the same float."""
 _encoded: Final = json.JSONEncoder(ensure_ascii=True, sort_keys=True, separators=(",", ":")).encode
 
 
 def json_digest(value: Json) -> str:
-    """`json:` and the SHA-256 of the value, equal exactly where the platform sees equal values.
+    """`json:` and the SHA-256 of the value; equal exactly if the platform sees equal values.
 
-    Numbers compare as numbers (1.0 is 1), booleans only with booleans, objects without order.
+    Numbers compare as numbers (1.0 is 1), booleans only with booleans, objects in any order.
     """
     text = _encoded(_canonical(value))
     return "json:" + hashlib.sha256(text.encode()).hexdigest()
@@ -35,26 +35,26 @@ def image_digest(pk: str) -> str:
 
 
 def stat_digest(entries: Iterable[tuple[str, int, int]]) -> str:
-    """`stat:`, all bytes, and the SHA-256 of (name, size in bytes, time in ns) of every file."""
-    total = hashlib.sha256()
-    together = 0
+    """`stat:`, the total size, and the SHA-256 of every file's (name, size in bytes, time in ns)."""
+    digest = hashlib.sha256()
+    total_size = 0
     for name, size, mtime_ns in entries:
-        together += size
-        total.update(f"{size} {mtime_ns} {name}\n".encode(errors="surrogateescape"))
-    return f"stat:{together}:{total.hexdigest()}"
+        total_size += size
+        digest.update(f"{size} {mtime_ns} {name}\n".encode(errors="surrogateescape"))
+    return f"stat:{total_size}:{digest.hexdigest()}"
 
 
 def may_be_same(stat: str, other: str) -> bool:
-    """Files with these two stat digests hold equally many bytes: only reading them tells more."""
+    """Whether the files behind two stat digests have the same total size and may be the same."""
     return stat.split(":")[1:2] == other.split(":")[1:2]
 
 
 def content_digest(entries: Iterable[tuple[str, str]]) -> str:
-    """`files:` and the SHA-256 of the lines `SHA-256, two blanks, name` that `sha256sum` prints."""
-    total = hashlib.sha256()
+    """`files:` and the SHA-256 of the lines `SHA-256, two spaces, name` that `sha256sum` prints."""
+    digest = hashlib.sha256()
     for name, sha256 in entries:
-        total.update(f"{sha256}  {name}\n".encode(errors="surrogateescape"))
-    return "files:" + total.hexdigest()
+        digest.update(f"{sha256}  {name}\n".encode(errors="surrogateescape"))
+    return "files:" + digest.hexdigest()
 
 
 def _canonical(value: Json) -> Json:

@@ -3,28 +3,23 @@
 UploaderError                 message, hint; ends the command
 ├── UsageError                exit 2: the command line or the environment is wrong
 ├── ManifestInvalid           exit 2: carries every problem; nothing was sent
-└── CannotGoOn                exit 3: run the same command again once it is mended
+└── CannotGoOn                exit 3: remove the cause and run the same command again
     ├── TokenRefused          no token, or the platform does not accept it
-    ├── PlatformRefused       the platform answered, but not as it must for us to go on
-    ├── PlatformUnreachable   nothing answered for as long as we were told to wait
-    ├── StateLocked           another run holds the state
-    ├── StateDamaged          a line of the state file is not what we wrote
+    ├── PlatformRefused       the platform's answer does not let the run go on
+    ├── PlatformUnreachable   the platform did not answer within the time given
+    ├── StateLocked           another run holds the state, or may hold it
+    ├── StateDamaged          uploader did not write a line of the state file
     ├── StateMismatch         the state file belongs to another platform or target
-    ├── StateUnwritable       what we are about to do could not be written down
-    ├── OutputLost            standard output does not take what it is to be told
+    ├── StateUnwritable       the state file cannot be written
+    ├── OutputLost            standard output cannot be written
     └── ExtraMissing          an optional part is not installed
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
-
 
 class UploaderError(Exception):
-    """Something a person can act on; `message` says what, `hint` what to do."""
+    """A problem that a person can solve: `message` says what it is, `hint` what to do."""
 
     exit_code = 3
 
@@ -41,7 +36,7 @@ class UsageError(UploaderError):
 
 
 class CannotGoOn(UploaderError):
-    """The run cannot go on; the same command continues once the cause is mended."""
+    """The run cannot go on; the same command continues once the cause is removed."""
 
 
 class TokenRefused(CannotGoOn):
@@ -49,11 +44,11 @@ class TokenRefused(CannotGoOn):
 
 
 class PlatformRefused(CannotGoOn):
-    """The platform answered, but with something no part of the run can use."""
+    """The platform's answer does not let the run go on."""
 
 
 class PlatformUnreachable(CannotGoOn):
-    """The platform or its storage did not answer for as long as we were told to wait."""
+    """The platform or its storage did not answer within the time given."""
 
 
 class StateLocked(CannotGoOn):
@@ -61,7 +56,7 @@ class StateLocked(CannotGoOn):
 
 
 class StateDamaged(CannotGoOn):
-    """A line in the middle of the state file is not one that we wrote."""
+    """A whole line of the state file is not one that uploader wrote."""
 
 
 class StateMismatch(CannotGoOn):
@@ -69,11 +64,11 @@ class StateMismatch(CannotGoOn):
 
 
 class OutputLost(CannotGoOn):
-    """Standard output does not take what it is to be told: its disk is full, say."""
+    """Standard output cannot be written: its disk is full, for example."""
 
 
 class StateUnwritable(CannotGoOn):
-    """The state file cannot be written: nothing may be sent that is not written down."""
+    """The state file cannot be written, and nothing may be sent without a record."""
 
 
 class ExtraMissing(CannotGoOn):

@@ -1,4 +1,4 @@
-"""Text for people: quoted values, lines that print safely, and the word that was meant."""
+"""Text for people: quoted values, lines that print safely, and spelling suggestions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Final
 
 CUT: Final = 60
-"""Characters of a quoted value that are shown."""
+"""Longest quoted value, in characters."""
 
 
 _NEVER: Final = (
@@ -17,17 +17,17 @@ _NEVER: Final = (
 
 
 UNPRINTABLE: Final = re.compile(f"[{_NEVER}]")
-"""C0, C1, line and paragraph separators, byte order marks, surrogates, what turns the writing: no
-name or title has them."""
+"""Characters that no name or title contains: C0, C1, line and paragraph separators, byte order
+marks, surrogates, and overrides of the writing direction."""
 
 
-_SPELT: Final = re.compile(f"[{_NEVER}\u061c\u200e\u200f]")
-"""And the marks of a direction, which names in some languages need: none of them may reach a
-terminal, begin a line there, or hide what a name really says."""
+_ESCAPED: Final = re.compile(f"[{_NEVER}\u061c\u200e\u200f]")
+"""The same and the direction marks, which names in some languages need. None of them may reach a
+terminal, where they could start a line or disguise a name."""
 
 
 _LONGEST_LINE: Final = 8_000
-"""Characters; no path is longer than 4,096."""
+"""In characters; no path is longer than 4,096."""
 
 
 _SHOWN_END: Final = 1_000
@@ -42,33 +42,33 @@ def with_hint(message: str, hint: str | None) -> Block:
 
 
 def did_you_mean(word: str, candidates: Iterable[str]) -> str | None:
-    """`did you mean 'title'?` for the candidate that is most like the word, if one is."""
+    """`did you mean 'title'?` for the most similar candidate; None if none is similar."""
     meant = most_like(word, candidates)
     return None if meant is None else f"did you mean {quoted(meant)}?"
 
 
 def most_like(word: str, candidates: Iterable[str]) -> str | None:
-    """The candidate that is most like the word, if one is like it at all; case counts nothing."""
+    """The most similar candidate, ignoring case; None if none is similar."""
     by_lower = {candidate.lower(): candidate for candidate in candidates}
     close = difflib.get_close_matches(word.lower()[:CUT], by_lower, n=1, cutoff=0.6)
     return by_lower[close[0]] if close else None
 
 
 def quoted(text: str) -> str:
-    """The text in single quotes, cut where it is long, without what a terminal would obey."""
+    """The text in single quotes, shortened if it is long, with control characters escaped."""
     cut = text if len(text) <= CUT else text[: CUT - 1] + "…"
     return f"'{printable(cut)}'"
 
 
 def printable(text: str) -> str:
-    r"""The text on one line, with `\x1b`, `\x0a` and the like for characters that do not print."""
-    return _SPELT.sub(_escape, text)
+    r"""The text on one line, with unprintable characters escaped as `\x1b`, `\x0a` and so on."""
+    return _ESCAPED.sub(_escape, text)
 
 
 class Block(str):
-    """Lines that may be printed as they are: only `block` makes them.
+    """Lines that may be printed as they are; only `block` makes them.
 
-    Any other text is one line, whatever is in it: no name can begin a line of its own.
+    Any other text counts as one line, so that no name can start a line of its own.
     """
 
     __slots__ = ()
@@ -80,12 +80,12 @@ def block(*parts: str) -> Block:
 
 
 def lines_of(text: str) -> list[str]:
-    """The lines of a block; any other text as one line that prints, and that can be read."""
-    return text.split("\n") if isinstance(text, Block) else [_readable(printable(text))]
+    """The lines of a block; any other text as one printable line of limited length."""
+    return text.split("\n") if isinstance(text, Block) else [_shortened(printable(text))]
 
 
-def _readable(line: str) -> str:
-    """The line; of one that nobody reads, with a file in a name's place perhaps, both ends."""
+def _shortened(line: str) -> str:
+    """The line, or both ends of one that is too long to read."""
     left = len(line) - _LONGEST_LINE
     if left <= 0:
         return line

@@ -35,7 +35,7 @@ def watch(
     tail, follower = Tail(path), Follower(manifest)
     while True:
         grown = tail.look()
-        changed = follower.take(grown.events, anew=grown.anew)
+        changed = follower.take(grown.events, anew=grown.replaced)
         holder = lock.holder_of(path)
         screen.show(follower.view(changed, now=time.time(), holder=holder))
         sleep(LOOK_EVERY_S)

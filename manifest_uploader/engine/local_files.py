@@ -97,7 +97,7 @@ def _known_content(facts: ValueFacts, past: CaseHistory, socket: str) -> str | N
     if was is not None and was.entry.stat == facts.stat:
         return was.entry.digest or was.entry.content
     upload = past.uploads.get(socket)
-    if upload is not None and upload.begun.stat == facts.stat:
+    if upload is not None and upload.row.stat == facts.stat:
         return upload.content
     return None
 
@@ -107,7 +107,7 @@ def _is_worth_reading(facts: ValueFacts, past: CaseHistory, socket: str) -> bool
     entries = [was.entry] if was is not None else []
     upload = past.uploads.get(socket)
     if upload is not None and upload.content is not None:
-        entries.append(Entry(socket, None, stat=upload.begun.stat, content=upload.content))
+        entries.append(Entry(socket, None, stat=upload.row.stat, content=upload.content))
     return any(
         entry.content is not None and entry.stat is not None and may_be_same(entry.stat, facts.stat)
         for entry in entries

@@ -173,7 +173,7 @@ def _highest_order(
 
 def _open_uploads(history: History) -> set[str]:
     """The uploads of earlier runs that a plan may want to use or go on with."""
-    begun = {upload.begun.pk for past in history.cases.values() for upload in past.uploads.values()}
+    begun = {upload.row.pk for past in history.cases.values() for upload in past.uploads.values()}
     failed = {
         socket.entry.upload
         for past in history.cases.values()

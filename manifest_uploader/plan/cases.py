@@ -92,7 +92,7 @@ def _plan_case(
     if past.gone:
         return _untouched(case, past, found, Standing.GONE, DELETED)
     if past.filling is not None:
-        return _untouched(case, past, found, Standing.UNSURE, past.words or _UNSURE)
+        return _untouched(case, past, found, Standing.UNSURE, past.reason or _UNSURE)
     value_plans = tuple(plan_value(case, value, past, inputs) for value in case.values)
     sent = [(one.value, one.entry) for one in value_plans if one.entry is not None]
     if sent and past.item is not None and type_of(inputs.target.kind).created_with_values:
@@ -114,7 +114,7 @@ def _plan_case(
         fill=fill,
         waits=tuple(one.wait for one in value_plans if one.wait is not None),
         kind=_kind(case),
-        words=past.words,
+        words=past.reason,
         failures=tuple(one.failure for one in value_plans if one.failure is not None),
         sockets=_shared(tuple(entry.socket for _, entry in sent)),
         values=case.values,
@@ -125,12 +125,12 @@ def _plan_case(
 def _without_old_failures(case: Case, past: CaseHistory) -> tuple[CaseHistory, tuple[Failed, ...]]:
     """The past of a case with nothing to send: what failed before is no longer wanted."""
     wanted = {value.socket for value in case.values}
-    if past.words is None and past.sockets.keys() <= wanted:
+    if past.reason is None and past.sockets.keys() <= wanted:
         return past, ()
     sockets = {slug: socket for slug, socket in past.sockets.items() if slug in wanted}
     over = (
         (Failed(case.name, StepId.whole(case.name), words="", final=False),)
-        if past.words is not None
+        if past.reason is not None
         else ()
     )
     return replace(past, sockets=sockets, words=None), over

@@ -153,7 +153,7 @@ def _sending(
         return ValuePlan(value, entry=wanted)
     before = past.uploads.get(value.socket)
     if before is not None and _is_complete(before, wanted, inputs):
-        entry = replace(wanted, upload=before.begun.pk, content=before.content)
+        entry = replace(wanted, upload=before.row.pk, content=before.content)
         return ValuePlan(value, entry=entry)
     return ValuePlan(value, entry=wanted, upload=_upload(case, value, inputs, before))
 
@@ -170,8 +170,8 @@ def _is_complete(before: UploadHistory, wanted: Entry, inputs: PlanInputs) -> bo
     """An earlier run sent all of it, no fill used it, and the platform still has it."""
     return (
         before.done
-        and inputs.facts.rows.get(before.begun.pk) == "Completed"
-        and _is_same(Entry("", stat=before.begun.stat, content=before.content), wanted)
+        and inputs.facts.rows.get(before.row.pk) == "Completed"
+        and _is_same(Entry("", stat=before.row.stat, content=before.content), wanted)
     )
 
 
@@ -197,10 +197,10 @@ def _resumable(
     before: UploadHistory | None, facts: ValueFacts, inputs: PlanInputs
 ) -> OpenUpload | None:
     """The upload of an earlier run, if it can be continued."""
-    if before is None or before.done or before.begun.stat != facts.stat:
+    if before is None or before.done or before.row.stat != facts.stat:
         return None  # what is complete and was not used holds other content
-    is_there = inputs.facts.rows.get(before.begun.pk) in {"Initialized", "Completed"}
-    return before.begun if is_there else None
+    is_there = inputs.facts.rows.get(before.row.pk) in {"Initialized", "Completed"}
+    return before.row if is_there else None
 
 
 def _upload_facts(case: Case, value: FileValue | JsonValue, inputs: PlanInputs) -> ValueFacts:

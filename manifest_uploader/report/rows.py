@@ -106,7 +106,7 @@ class _RecordFacts:
     def case_words(self, case: str, history: CaseHistory) -> str | None:
         """The reason for a case's state that does not concern a single socket."""
         if history.unsure or history.gone:
-            return history.words
+            return history.reason
         return self.failed.get(case, {}).get("")
 
 
@@ -213,7 +213,7 @@ class _RowMaker:
         filled, upload = history.sockets.get(socket), history.uploads.get(socket)
         failed = self.facts.failed.get(case, {}).get(socket)
         if history.gone:
-            return "gone", history.words
+            return "gone", history.reason
         if failed is not None:
             return "failed", failed
         if filled is not None:
@@ -229,7 +229,7 @@ def _upload_pk(history: CaseHistory, socket: str) -> str | None:
     filled, upload = history.sockets.get(socket), history.uploads.get(socket)
     if filled is not None and filled.entry.upload is not None:
         return filled.entry.upload
-    return upload.begun.pk if filled is None and upload is not None else None
+    return upload.row.pk if filled is None and upload is not None else None
 
 
 def _sha256(done: Done | None, files: tuple[File, ...]) -> str | None:

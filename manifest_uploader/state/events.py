@@ -1,7 +1,7 @@
-"""The events: facts about cases, each a line of the state file that msgspec writes and reads.
+"""The events: facts about cases, each one line of the state file.
 
-The classes are the file's format. Whatever stands in a state file is checked as the input of a
-stranger, because colleagues share it and git merges it: the types say what each field may hold.
+These classes define the file's format; msgspec encodes and decodes them. A state file is untrusted
+input, because colleagues share it and git merges it: the types say what each field may hold.
 """
 
 from __future__ import annotations
@@ -27,29 +27,29 @@ class OpenUpload(Struct, frozen=True):
     part_size: int
     """Bytes of every part but the last."""
     stat: str
-    """Digest of what was being sent; if the files differ by now, the upload starts over."""
+    """Digest of the files being sent; if they differ now, the upload starts over."""
 
 
 class Failure(Struct, frozen=True, omit_defaults=True):
     """Why something failed."""
 
     socket: str | None
-    """None: it concerns the item, or the case as a whole."""
+    """None: the failure concerns the item, or the case as a whole."""
     message: str
-    """The platform's message, or ours."""
+    """The platform's message, or our own."""
     source: str | None = None
     """Of a failed import: the files, as the manifest names them."""
 
 
 class Event(Struct, frozen=True, kw_only=True, tag_field="event", omit_defaults=True):
-    """A fact, and when it was written down."""
+    """A fact, and when it was recorded."""
 
     time: float = 0.0
-    """Seconds since 1970; 0 until it is written down."""
+    """Seconds since 1970; 0 until it is recorded."""
 
 
 class Noticed(Event, frozen=True, tag="noticed"):
-    """Failed import sessions seen for the first time: they say nothing about later fills."""
+    """Failed import sessions seen for the first time; they say nothing about later fills."""
 
     sessions: tuple[Pk, ...]
 
@@ -62,16 +62,16 @@ class CaseEvent(Event, frozen=True):
 
 
 class Started(CaseEvent, frozen=True, tag="started"):
-    """A step is about to be sent; written down durably before a creation or a fill."""
+    """A step is about to be sent; on the disk before a creation or a fill is sent."""
 
     socket: str | None = None
     title: str | None = None
-    """Of a creation: the title it gives; of a fill: the title it sets, None to leave it."""
+    """The title that a creation or a fill sets; None: a fill leaves it."""
     order: Count | None = None
     entries: tuple[Entry, ...] = ()
-    """What it puts into each socket, and what that held before."""
+    """What the step puts into each socket, and what the socket held before."""
     temporary: str | None = None
-    """Of a fill: the title that the item bears until the fill takes effect."""
+    """Of a fill: the item's title until the fill takes effect."""
     repeated: bool = False
 
 
@@ -102,19 +102,19 @@ class Done(CaseEvent, frozen=True, tag="done"):
 
 
 class Failed(CaseEvent, frozen=True, kw_only=True, tag="failed"):
-    """A step failed, and the item is as it was."""
+    """A step failed and changed nothing."""
 
     socket: str | None = None
     words: str
-    """The message; empty where it was found out that the step did not take effect."""
+    """The message; empty if a look at the platform showed that the step had no effect."""
     final: bool
-    """The platform or the files rule it out: repeating the same will not help."""
+    """Repeating the same step will not help."""
     failures: tuple[Failure, ...] = ()
-    """Of a refused fill: the message about each socket; `words` says all of it in one line."""
+    """Of a refused fill: the message about each socket; `words` joins them in one line."""
 
     @property
     def reasons(self) -> tuple[Failure, ...]:
-        """The failure of each socket, or the one of the step."""
+        """The failure of each socket, or of the whole step."""
         return self.failures or (Failure(self.socket, self.words),)
 
 
@@ -126,12 +126,12 @@ class Unsure(CaseEvent, frozen=True, tag="unsure"):
 
 
 class Paused(CaseEvent, frozen=True, kw_only=True, tag="paused"):
-    """An upload waits for room on the platform; it is tried again without being asked."""
+    """An upload waits for room on the platform; the run tries again by itself."""
 
     socket: str | None = None
     why: str
     size_limit: bool = False
-    """The limit is one of bytes, not of upload rows."""
+    """The limit is on bytes, not on upload rows."""
 
 
 class Confirmed(CaseEvent, frozen=True, tag="confirmed"):
@@ -147,39 +147,39 @@ class ImportFailed(CaseEvent, frozen=True, tag="import-failed"):
 
     socket: str
     words: str
-    """The platform's message, or ours where it has none."""
+    """The platform's message, or our own if it has none."""
     source: str | None = None
     """The files, as the manifest names them."""
     lost: bool = False
-    """The platform deleted the upload before it imported it: it has to be sent again."""
+    """The platform deleted the upload before importing it, so it has to be sent again."""
 
 
 class Checked(CaseEvent, frozen=True, tag="checked"):
-    """Files with a new time were read and hold what the platform has: a new `stat` to trust."""
+    """Files with a new time still hold what the platform has; `stat` is their new digest."""
 
     socket: str
     stat: str
 
 
 class Gone(CaseEvent, frozen=True, tag="gone"):
-    """The item is no longer on the platform: somebody deleted it."""
+    """The item was deleted on the platform."""
 
     item: Pk
     anew: bool = False
-    """It is created again (`--recreate`)."""
+    """The item is created again (`--recreate`)."""
 
 
 class Adopted(CaseEvent, frozen=True, tag="adopted"):
-    """An item that was already there is taken as the case's own (`--adopt`)."""
+    """An existing item becomes the case's own (`--adopt`)."""
 
     item: Pk
     title: str
     entries: tuple[Entry, ...] = ()
-    """What it held, as far as it equals the manifest; the content of uploads was not checked."""
+    """The values that it holds as the manifest wants; the content of uploads is not checked."""
 
 
 class Renamed(CaseEvent, frozen=True, tag="renamed"):
-    """The case had another name in the manifest before."""
+    """The case had another name in the manifest."""
 
     was: str
 
@@ -205,21 +205,20 @@ AnyEvent: TypeAlias = (
 
 
 class WrongEvent(ValueError):
-    """An object is not one of our events; the text says why."""
+    """An object is not one of our events; the message says why."""
 
 
 def event_json(event: Event) -> dict[str, Any]:
-    """An event as a JSON object: `event`, `case`, `step`, and every field not at its default."""
+    """An event as a JSON object: `event`, `case`, `step`, and all fields without their default."""
     found: dict[str, Any] = msgspec.to_builtins(event, enc_hook=_encode)
     return found
 
 
 def events_of(lines: bytes) -> list[AnyEvent] | None:
-    """The events of several whole lines; None unless every line is one, and nothing else.
+    """The events of several whole lines; None if any line needs a closer look by `event_of`.
 
     msgspec is strict about values but skips unknown keys without checking their encoding, and it
-    refuses lone surrogates, which file names in another encoding bring. For such lines the answer
-    is None: `event_of` decides about each of them.
+    refuses lone surrogates, which come from file names in another encoding.
     """
     if not lines.isascii():
         return None
@@ -232,7 +231,7 @@ def events_of(lines: bytes) -> list[AnyEvent] | None:
 
 
 def event_of(obj: dict[str, Any]) -> AnyEvent:
-    """The event of one line's object; raises WrongEvent if it is none."""
+    """The event that one line's object describes; raises WrongEvent if it is not one."""
     name = obj.get("event")
     if not isinstance(name, str) or name not in _TAGS:
         raise WrongEvent("an event that this version does not know")

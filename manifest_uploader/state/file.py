@@ -1,8 +1,8 @@
 """The state file: events as JSON lines, appended by one writer, safe to commit.
 
-It holds no token, no address and no path: only names from the manifest, digests and the
-platform's pks. Its first line binds it to a platform and a target. Whatever stands in it is
-checked as the input of a stranger: colleagues share it, and git merges it.
+It holds no token, no address and no path, only names from the manifest, digests and the
+platform's pks. Its first line binds it to a platform and a target. Its content is checked like any
+untrusted input: colleagues share it, and git merges it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from manifest_uploader.state.lines import (
 )
 
 _BEGINNING: Final = b'{"format":"manifest-uploader state",'
-"""How every state file begins."""
+"""The first bytes of every state file."""
 _NOT_OURS: Final = "this is not a state file of uploader"
 
 
@@ -53,30 +53,30 @@ class Stored(Struct, frozen=True):
 
 
 class Stream(Struct, frozen=True):
-    """What a state file holds, for one who takes each event once and keeps none."""
+    """What a state file holds, with events that are read one by one."""
 
     binding: Binding | None
     """None: the file is new."""
     events: Iterator[AnyEvent]
-    """Read while they are asked for; raises StateDamaged."""
+    """Read on demand; raises StateDamaged."""
 
 
 class Grown(Struct, frozen=True):
-    """What a look at a growing state file brought."""
+    """What was added to a growing state file since the last look."""
 
     events: tuple[AnyEvent, ...]
-    anew: bool
-    """Another file took its place: what was known before counts no longer."""
+    replaced: bool
+    """Another file took its place: forget all earlier events."""
 
 
 # ── reading ─────────────────────────────────────────────────────────────────────────────────
 
 
 def read(path: Path) -> Stored:
-    """What the file holds; nothing if there is none. A torn last line is dropped.
+    """What the file holds; nothing if there is no file. A torn last line is dropped.
 
     Raises:
-        StateDamaged: another line is not one that we wrote.
+        StateDamaged: uploader did not write one of the other lines.
 
     """
     found = stream(path)
@@ -84,10 +84,10 @@ def read(path: Path) -> Stored:
 
 
 def stream(path: Path) -> Stream:
-    """The same, event by event: those of 10,000 cases need not lie in memory together.
+    """The same, event by event: those of 10,000 cases need not be in memory together.
 
     Raises:
-        StateDamaged: the first line is not one that we wrote.
+        StateDamaged: uploader did not write the first line.
 
     """
     with closing(pieces_of(path)) as pieces:
@@ -101,7 +101,7 @@ def stream(path: Path) -> Stream:
 
 
 def _check_torn(path: Path) -> None:
-    """A file without a whole line is to be cut off: it has to be one of ours that was torn."""
+    """A file without a whole line will be truncated, so it has to be the start of one of ours."""
     try:
         with path.open("rb") as file:
             start = file.read(len(_BEGINNING))
@@ -118,7 +118,7 @@ def _events(binding: Binding, path: Path) -> Iterator[AnyEvent]:
 
 
 def _one_by_one(piece: Piece, binding: Binding, path: Path) -> Iterator[AnyEvent]:
-    """The events; git, which merges by lines, may have put the first line in again."""
+    """The events, checked line by line; a git merge may have repeated the first line."""
     for number, obj in objects_of(piece, path):
         if obj.get("format") != FORMAT:
             yield _event(obj, path, number)
@@ -127,21 +127,22 @@ def _one_by_one(piece: Piece, binding: Binding, path: Path) -> Iterator[AnyEvent
 
 
 class Tail:
-    """Reads a state file as it grows, for those who watch; only whole lines count.
+    """Reads a state file as it grows; only whole lines count.
 
-    It is opened anew for each look: network homes show only then what another node wrote.
+    The file is opened again for each look: only then do network file systems show what another
+    node wrote.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._start_anew(None)
+        self._reset(None)
 
     def look(self) -> Grown:
-        """What was appended since the last look; all of it, if another file took its place.
+        """What was appended since the last look, or everything if another file took its place.
 
         Raises:
-            StateDamaged: a line is not one that we wrote.
-            StateUnwritable: it cannot be read, or is no file: who opens a pipe may wait for ever.
+            StateDamaged: uploader did not write one of the lines.
+            StateUnwritable: it cannot be read, or is not a file (opening a pipe could block).
 
         """
         try:
@@ -149,26 +150,26 @@ class Tail:
                 with self._path.open("rb") as file:
                     return self._appended(file)
         except FileNotFoundError:
-            anew = self._seen > 0
-            self._start_anew(None)
-            return Grown((), anew=anew)
+            replaced = self._seen > 0
+            self._reset(None)
+            return Grown((), replaced=replaced)
         except OSError as error:
             raise StateUnwritable(f"{self._path} cannot be read: {error.strerror}") from None
         raise StateUnwritable(
             f"{self._path} is not a regular file", hint="name another with --state"
         )
 
-    def _start_anew(self, identity: tuple[int, int] | None) -> None:
+    def _reset(self, identity: tuple[int, int] | None) -> None:
         self._identity, self._seen, self._lines = identity, 0, 0
 
     def _appended(self, file: IO[bytes]) -> Grown:
         found = os.fstat(file.fileno())
         identity = (found.st_dev, found.st_ino)
-        anew = self._seen > 0 and (identity != self._identity or found.st_size < self._seen)
-        if anew or self._identity is None:
-            self._start_anew(identity)
+        replaced = self._seen > 0 and (identity != self._identity or found.st_size < self._seen)
+        if replaced or self._identity is None:
+            self._reset(identity)
         file.seek(self._seen)
-        return Grown(tuple(self._events(file)), anew=anew)
+        return Grown(tuple(self._events(file)), replaced=replaced)
 
     def _events(self, file: IO[bytes]) -> Iterator[AnyEvent]:
         for line in file:
@@ -186,7 +187,7 @@ class Tail:
 
 
 def check(stored: Stored | Stream, binding: Binding, path: Path) -> None:
-    """Hold a state's binding against what the run is about to work on.
+    """Check that a state file belongs to the platform and target of this run.
 
     Raises:
         StateMismatch: it belongs to another platform or target.

@@ -1,8 +1,8 @@
-"""What earlier runs did: the fold of the events.
+"""What earlier runs did: the fold of all events.
 
-Only the order of one case's events matters. Only this module changes a `CaseHistory`, and only
-those that it made itself while folding: copying one for every event took half the time of a run
-with nothing to do.
+Only the order of events within a case matters. `CaseHistory` is mutable because copying it for
+every event took half the time of a run with nothing to do; only this module changes it, and only
+while it folds.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from manifest_uploader.state.steps import StepKind
 class UploadHistory(Struct, frozen=True):
     """The latest upload for a socket that no fill has used yet."""
 
-    begun: OpenUpload
+    row: OpenUpload
     done: bool
     content: str | None = None
     time: float = 0.0
@@ -62,24 +62,24 @@ class CaseHistory(Struct):
 
     item: str | None = None
     temporary: str | None = None
-    """The title given at creation; while there is no item, the outcome is unknown."""
+    """The title given at creation. Without an `item`, the creation's outcome is unknown."""
     order: int | None = None
-    """The last order that was given, by a creation or a fill."""
+    """The latest order that a creation or a fill set."""
     title: str | None = None
-    """The last title that was set together with values; None: none was yet."""
+    """The latest title that was set together with values; None: no such title was set yet."""
     creating: Started | None = None
-    """A creation together with values whose outcome is unknown."""
+    """A creation with values whose outcome is unknown."""
     filling: Started | None = None
     """A fill whose outcome is unknown."""
     filling_since: float = 0.0
     sockets: dict[str, SocketHistory] = field(default_factory=dict)
     uploads: dict[str, UploadHistory] = field(default_factory=dict)
-    words: str | None = None
-    """Why the last step failed; None: it did not, or another step started since."""
+    reason: str | None = None
+    """Why the last step failed or is unsure; None: it succeeded, or another step has started."""
     gone: bool = False
     unsure: bool = False
     repeated: bool = False
-    """A fill with an unknown outcome was taken for not sent: the next one may repeat it."""
+    """A fill with an unknown outcome counts as not sent, so the next one may repeat it."""
 
 
 class History(Struct, frozen=True):
@@ -108,7 +108,7 @@ class Folding:
         self._cases: dict[str, CaseHistory] = {}
         self._sessions: dict[str, float] = {}
         self.history = History(self._cases, self._sessions)
-        """So far; its content changes with every event."""
+        """The history so far; its content changes with every event."""
 
     def add(self, event: Event) -> None:
         """Add one event."""
@@ -148,15 +148,15 @@ def _change(past: CaseHistory, event: _StepEvent) -> None:
         case Started():
             _started(past, event)
         case Opened():
-            begun = OpenUpload(event.pk, event.storage_id, event.part_size, event.stat)
-            past.uploads[event.socket] = UploadHistory(begun, done=False, time=event.time)
+            row = OpenUpload(event.pk, event.storage_id, event.part_size, event.stat)
+            past.uploads[event.socket] = UploadHistory(row, done=False, time=event.time)
         case Done():
             _done(past, event)
         case Failed():
             _failed(past, event)
         case Unsure():
             past.unsure = True
-            past.words = event.why
+            past.reason = event.why
         case Confirmed():
             was = _socket(past, event)
             past.sockets[event.socket] = SocketHistory(
@@ -179,7 +179,7 @@ def _change(past: CaseHistory, event: _StepEvent) -> None:
 
 
 def _started(past: CaseHistory, event: Started) -> None:
-    past.words = None
+    past.reason = None
     match event.step.kind:
         case StepKind.CREATE:
             past.temporary = event.title
@@ -198,13 +198,13 @@ def _done(past: CaseHistory, event: Done) -> None:
         case StepKind.CREATE:
             past.item = event.pk
             past.unsure = False
-            past.words = None
+            past.reason = None
             if past.creating is not None:
                 _put(past, past.creating, past.creating.time or event.time)
                 past.creating = None
         case StepKind.FILL:
             past.unsure = False
-            past.words = None
+            past.reason = None
             if past.filling is not None:
                 _put(past, past.filling, past.filling_since or event.time)
                 past.filling = None
@@ -217,15 +217,15 @@ def _uploaded(past: CaseHistory, event: Done) -> None:
     if event.socket is None or event.pk is None:
         return
     before = past.uploads.get(event.socket)
-    was = before.begun if before is not None else OpenUpload("", "", 0, "")
-    begun = OpenUpload(event.pk, was.storage_id, was.part_size, event.stat or was.stat)
+    was = before.row if before is not None else OpenUpload("", "", 0, "")
+    row = OpenUpload(event.pk, was.storage_id, was.part_size, event.stat or was.stat)
     past.uploads[event.socket] = UploadHistory(
-        begun, done=True, content=event.content, time=event.time
+        row, done=True, content=event.content, time=event.time
     )
 
 
 def _put(past: CaseHistory, started: Started, since: float) -> None:
-    """The item was given these values, and from now on their imports are waited for."""
+    """The item was given these values; their imports have not ended."""
     for entry in started.entries:
         past.sockets[entry.socket] = SocketHistory(
             entry, since, "waiting", repeated=started.repeated
@@ -236,8 +236,8 @@ def _put(past: CaseHistory, started: Started, since: float) -> None:
 
 
 def _failed(past: CaseHistory, event: Failed) -> None:
-    """Without a message: it was found out that the step did not take effect."""
-    past.words = event.words or None
+    """Without a message, the step had no effect, as a look at the platform showed."""
+    past.reason = event.words or None
     if event.step.kind is StepKind.FILL:
         past.filling = None
         past.unsure = False
@@ -249,8 +249,8 @@ def _checked(past: CaseHistory, event: Checked) -> None:
         entry = replace(was.entry, stat=event.stat)
         past.sockets[event.socket] = replace(was, entry=entry)
     if (upload := past.uploads.get(event.socket)) is not None:
-        begun = replace(upload.begun, stat=event.stat)
-        past.uploads[event.socket] = replace(upload, begun=begun)
+        row = replace(upload.row, stat=event.stat)
+        past.uploads[event.socket] = replace(upload, row=row)
 
 
 def _replaced(past: CaseHistory, event: Adopted | Gone) -> CaseHistory:

@@ -1,4 +1,4 @@
-"""What all runs did, in memory and on the disk: recording an event also folds it."""
+"""What all runs did, in memory and on the disk; recording an event also folds it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from manifest_uploader.state.writer import Writer
 
 
 class Ledger:
-    """The only history. What is recorded before `open` is folded at once and written then.
+    """The only history. Events recorded before `open` are folded at once and written by `open`.
 
-    A command that changes nothing never opens it: what it finds out is forgotten with it.
+    A command that changes nothing never opens the ledger; what it finds out is not written.
     """
 
     def __init__(
@@ -33,14 +33,14 @@ class Ledger:
 
     @property
     def history(self) -> History:
-        """What was done so far, in all runs; it grows with every event."""
+        """What all runs did so far; it grows with every event."""
         return self._folding.history
 
     def open(self, path: Path, binding: Binding, *, is_new: bool) -> None:
         """Open the state file and write what was recorded so far.
 
         Raises:
-            StateUnwritable: the disk does not take it.
+            StateUnwritable: the file cannot be written.
 
         """
         self._writer = Writer(path)
@@ -50,10 +50,10 @@ class Ledger:
         self._unwritten = []
 
     def record(self, events: Iterable[Event]) -> list[Event]:
-        """Write the events, then fold them; returns them with their time.
+        """Write the events, then fold them; return them with their time.
 
         Raises:
-            StateUnwritable: the disk does not take them.
+            StateUnwritable: the file cannot be written.
 
         """
         now = round(self._clock(), 3)
@@ -68,19 +68,19 @@ class Ledger:
         return stamped
 
     def _is_kept(self, event: Event) -> bool:
-        """The start of an upload says nothing that its row does not, except after a failure."""
+        """Whether to write an event: `Opened` makes an upload's start redundant, unless it retries."""
         if not isinstance(event, Started) or event.step.kind is not StepKind.UPLOAD:
             return True
         past = self.history.cases.get(event.case)
-        return past is not None and past.words is not None
+        return past is not None and past.reason is not None
 
     def sync(self) -> None:
-        """Wait until everything recorded is on the disk; from any thread."""
+        """Wait until everything recorded is on the disk; any thread may call it."""
         if self._writer is not None:
             self._writer.sync()
 
     def tick(self) -> None:
-        """Bring to the disk what was recorded half a second ago."""
+        """Bring events to the disk that were recorded half a second ago."""
         if self._writer is not None:
             self._writer.tick()
 

@@ -1,4 +1,4 @@
-"""The lines of a state file: which are whole, and the objects in them."""
+"""Reads the whole lines of a state file, and the JSON objects in them."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from manifest_uploader.errors import StateDamaged, StateUnwritable
 FORMAT: Final = "manifest-uploader state"
 VERSION: Final = 1
 _LONGEST_LINE: Final = 4 * 2**20
-_TOGETHER: Final = 64 * 2**10
+_READ_SIZE: Final = 64 * 2**10
 """Bytes."""
 Piece: TypeAlias = tuple[int, bytes]
-"""Lines that follow each other, without the last one's end; and the first one's number, from 1."""
+"""The number of the first line, from 1, and adjacent lines without the final newline."""
 
 
 def pieces_of(path: Path) -> Generator[Piece, None, None]:
-    """The lines that are whole, many together.
+    """The whole lines, many at a time.
 
     Raises:
-        StateDamaged: a line is longer than any that we write.
-        StateUnwritable: the file cannot be read, or is none.
+        StateDamaged: a line is longer than any that uploader writes.
+        StateUnwritable: the file cannot be read, or is not a regular file.
 
     """
     try:
@@ -39,14 +39,14 @@ def pieces_of(path: Path) -> Generator[Piece, None, None]:
         raise StateUnwritable(
             f"{path} cannot be read: {error.strerror}", hint="nothing was sent"
         ) from None
-    if not is_regular:  # a device may have no end, a pipe no beginning
+    if not is_regular:  # reading a device may never end, opening a pipe may block
         raise StateUnwritable(
             f"{path} is not a regular file", hint="name another with --state; nothing was sent"
         )
 
 
 def objects_of(piece: Piece, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The objects of the lines, blank ones left out, each with its number; raises StateDamaged."""
+    """The number and object of each line that is not blank; raises StateDamaged."""
     first, lines = piece
     for number, line in enumerate(lines.split(b"\n"), first):
         if line and not line.isspace():
@@ -65,7 +65,7 @@ def object_of(line: bytes, path: Path, number: int) -> dict[str, Any]:
 
 
 def damaged(path: Path, number: int, why: str) -> StateDamaged:
-    """What to raise of a line that we did not write."""
+    """The error for a line that uploader did not write."""
     return StateDamaged(
         f"{path}:{number}: damaged: {why}",
         hint="restore the file (from git, or a backup); nothing was sent",
@@ -73,7 +73,7 @@ def damaged(path: Path, number: int, why: str) -> StateDamaged:
 
 
 def end_of_last_line(path: Path) -> int:
-    """Where the last whole line ends, in bytes: a torn one behind it is cut off."""
+    """Offset in bytes of the end of the last whole line; a torn line after it is cut off."""
     with path.open("rb") as file:
         position = file.seek(0, os.SEEK_END)
         while position > 0:
@@ -87,9 +87,9 @@ def end_of_last_line(path: Path) -> int:
 
 
 def _whole_lines(file: IO[bytes], path: Path) -> Iterator[Piece]:
-    """The lines that are whole, many together; none is longer than any that we write."""
+    """The whole lines, many at a time; raises StateDamaged if one is too long."""
     number, torn = 1, b""
-    while data := file.read(_TOGETHER):
+    while data := file.read(_READ_SIZE):
         whole, end, torn = (torn + data).rpartition(b"\n")
         if end:
             yield number, whole

@@ -1,8 +1,9 @@
 """Keeps a second run out of a state file and names the first.
 
-The lock is a file made exclusively, which NFS and Lustre honour and flock does not promise. It
-is broken only on proof of death (this host: no such process with that start, by the clock or
-since the host was started: clocks are set), never by age: a night's run may be silent for hours.
+The lock is a file that is created exclusively, which works on NFS and Lustre, unlike flock. It is
+broken only if its holder is proven dead: it ran on this host, and no process has its pid and start
+time, by the clock or since boot (clocks get adjusted). Age proves nothing, because a run may be
+silent for hours.
 """
 
 from __future__ import annotations
@@ -29,14 +30,14 @@ class Holder(Struct, frozen=True):
     user: str
     host: str
     boot: int
-    """When the host was started, in seconds since 1970, to within some seconds."""
+    """When the host booted, in seconds since 1970, accurate to a few seconds."""
     pid: int
     start: float
-    """When the process was started, in seconds since 1970."""
+    """When the process started, in seconds since 1970."""
     since: str
-    """When the lock was taken, for people."""
+    """When the lock was taken, as text for people."""
     key: str
-    """Random: tells this lock from a later one."""
+    """Random; tells this lock from a later one."""
 
 
 _SAME_START_S = 2.0
@@ -44,7 +45,7 @@ _SAME_START_S = 2.0
 
 @contextlib.contextmanager
 def held(state: Path, *, take_over: bool, command: str) -> Iterator[None]:
-    """Hold the lock beside a state file for the length of a `with`.
+    """Hold the lock of a state file for the duration of a `with` block.
 
     Args:
         state: the state file; the lock is `NAME.lock` beside it.
@@ -52,12 +53,12 @@ def held(state: Path, *, take_over: bool, command: str) -> Iterator[None]:
         command: what to type to take over, for the message.
 
     Raises:
-        StateLocked: another run holds it, or may.
-        StateUnwritable: no file can be made there.
+        StateLocked: another run holds the lock, or may hold it.
+        StateUnwritable: the lock file cannot be created.
 
     """
     path = _lock_of(state)
-    mine = _me()
+    mine = _this_process()
     _take(path, mine, take_over=take_over, command=command)
     try:
         yield
@@ -66,7 +67,7 @@ def held(state: Path, *, take_over: bool, command: str) -> Iterator[None]:
 
 
 def holder_of(state: Path) -> Holder | None:
-    """Who works on a state file now, as far as anybody can tell; proven dead ones do not."""
+    """Who holds the lock of a state file; None if it is free or its holder is proven dead."""
     holder = _read(_lock_of(state))
     return None if holder is None or is_dead(holder) else holder
 
@@ -77,7 +78,7 @@ def _lock_of(state: Path) -> Path:
 
 def _take(path: Path, mine: Holder, *, take_over: bool, command: str) -> None:
     for _ in range(3):
-        if _made(path, mine):
+        if _create(path, mine):
             return
         holder = _read(path)
         if holder is not None and not take_over and not is_dead(holder):
@@ -88,13 +89,16 @@ def _take(path: Path, mine: Holder, *, take_over: bool, command: str) -> None:
     raise _unknown(path, command)
 
 
-def _made(path: Path, mine: Holder) -> bool:
-    """The lock was made, whole or not at all: its text is on the disk before it has the name."""
+def _create(path: Path, mine: Holder) -> bool:
+    """Create the lock, unless there is one; whether it was created.
+
+    Its text is on the disk before it gets its name, so that no lock is ever incomplete.
+    """
     aside = path.with_name(f"{path.name}.{mine.key}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _write(aside, mine)
-        return _linked(aside, path, mine)
+        return _link(aside, path, mine)
     except OSError as error:
         raise StateUnwritable(
             f"{path} cannot be written: {error.strerror}",
@@ -112,14 +116,14 @@ def _write(path: Path, mine: Holder) -> None:
         os.fsync(file.fileno())
 
 
-def _linked(aside: Path, path: Path, mine: Holder) -> bool:
-    """Give the lock its name, unless another has it."""
+def _link(aside: Path, path: Path, mine: Holder) -> bool:
+    """Give the lock its name, unless another lock has it; whether it got the name."""
     try:
         path.hardlink_to(aside)
     except FileExistsError:
-        # NFS may answer so when it repeats a request that has acted.
+        # NFS may also answer this when it repeats a request that took effect.
         return aside.stat().st_nlink == 2  # noqa: PLR2004
-    except (OSError, NotImplementedError):  # a disk without hard links
+    except (OSError, NotImplementedError):  # a file system without hard links
         try:
             _write(path, mine)
         except FileExistsError:
@@ -128,7 +132,7 @@ def _linked(aside: Path, path: Path, mine: Holder) -> bool:
 
 
 def _read(path: Path) -> Holder | None:
-    """Who holds the lock; None if nobody can tell (after a second: it may just be written)."""
+    """Who holds the lock; None if there is none, or it stays unreadable for a second."""
     for _ in range(10):
         try:
             return Holder(**json.loads(path.read_text(encoding="utf-8")))
@@ -140,8 +144,8 @@ def _read(path: Path) -> Holder | None:
 
 
 def is_dead(holder: Holder) -> bool:
-    """It is proven that the holder no longer runs: only this host can tell."""
-    import psutil  # noqa: PLC0415 - late: 30 ms that only a taken lock costs
+    """Whether the holder is proven to run no longer, which only its own host can tell."""
+    import psutil  # noqa: PLC0415 - late: 30 ms, needed only for a lock that is held
 
     try:
         if holder.host != socket.gethostname():
@@ -159,7 +163,7 @@ def is_dead(holder: Holder) -> bool:
 
 
 def _break(path: Path, judged: Holder | None) -> None:
-    """Move the judged lock away; a lock that another run made meanwhile is put back."""
+    """Remove the lock of `judged`; a lock that another run created meanwhile is put back."""
     aside = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
     try:
         path.rename(aside)
@@ -176,7 +180,7 @@ def _release(path: Path, mine: Holder) -> None:
         path.unlink(missing_ok=True)
 
 
-def _me() -> Holder:
+def _this_process() -> Holder:
     import psutil  # noqa: PLC0415 - late: only a run that writes needs it
 
     return Holder(

@@ -1,4 +1,4 @@
-"""Which bytes went up: one JSON line an upload, kept beside the state if asked for."""
+"""Receipts: one JSON line for each upload with its files' hashes, written with `--receipts`."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Receipts:
                 raise _unwritable(error) from None
 
     def add(self, receipt: Receipt) -> None:
-        """Write one down."""
+        """Append a receipt."""
         if self._file is None:
             return
         line = {
@@ -61,13 +61,13 @@ class Receipts:
                 raise _unwritable(error) from None
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         if self._file is not None:
             self._file.close()
 
 
 def _is_torn(path: Path) -> bool:
-    """The last line was not written to its end."""
+    """Whether the last line has no end."""
     with path.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - 1))
@@ -82,10 +82,10 @@ def _unwritable(error: OSError) -> StateUnwritable:
 
 
 def read(path: Path) -> Iterator[Receipt]:
-    """The receipts that a file holds; lines that are none are passed over, nothing rests on them.
+    """The receipts in a file. Other lines are skipped: receipts are for information only.
 
     Raises:
-        StateUnwritable: the file is there and cannot be read.
+        StateUnwritable: the file exists but cannot be read.
 
     """
     try:

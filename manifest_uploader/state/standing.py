@@ -32,28 +32,28 @@ class CaseStanding(Struct, frozen=True):
     standing: Standing
     item: str | None
     failures: tuple[Failure, ...]
-    """Of its imports; else of its last step."""
+    """Of the imports, or else of the last step."""
 
 
 def standing_of(past: CaseHistory) -> Standing:
-    """Where a case stands, by what is written down alone."""
+    """Where a case stands, from its history alone."""
     if past.gone:
         return Standing.GONE
     if past.unsure or past.filling is not None:
         return Standing.UNSURE
-    ends = {socket.standing for socket in past.sockets.values()}
-    if past.words is not None or ends & {"failed", "lost"}:
+    imports = {socket.standing for socket in past.sockets.values()}
+    if past.reason is not None or imports & {"failed", "lost"}:
         return Standing.FAILED
     if past.title is not None:
-        return Standing.FILLED if "waiting" in ends else Standing.DONE
+        return Standing.FILLED if "waiting" in imports else Standing.DONE
     if past.item is not None or past.temporary is not None:
         return Standing.CREATED
     return Standing.UPLOADING if past.uploads else Standing.NEW
 
 
 def case_standing(case: str, title: str, past: CaseHistory) -> CaseStanding:
-    """Where a case of the manifest stands, by what is written down."""
+    """Where a case of the manifest stands, and why, from its history alone."""
     failed = tuple(socket.failure for socket in past.sockets.values() if socket.failure is not None)
-    if not failed and past.words is not None:
-        failed = (Failure(None, past.words),)
+    if not failed and past.reason is not None:
+        failed = (Failure(None, past.reason),)
     return CaseStanding(case, title, standing_of(past), past.item, failed)

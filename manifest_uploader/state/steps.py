@@ -1,4 +1,4 @@
-"""Which unit of work an event is about, as a value that prints the way people read it."""
+"""Step IDs: which unit of work an event is about."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class StepId:
         self.case: Final = case
         self.kind: Final = kind
         self.socket: Final = socket
-        """Of an upload; None for all others."""
+        """Of an upload; None for all other steps."""
 
     @classmethod
     def upload(cls, case: str, socket: str) -> Self:
@@ -53,7 +53,7 @@ class StepId:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """The step that prints as `text`: neither cases' names nor sockets have `/` or `:`."""
+        """The step that prints as `text`; names of cases and sockets contain no `/` or `:`."""
         case, colon, word = text.rpartition(":")
         if colon and (kind := _AFTER_COLON.get(word)) is not None:
             return cls(case, kind)
@@ -61,7 +61,7 @@ class StepId:
         return cls(case, StepKind.UPLOAD, socket) if slash else cls(text, StepKind.CASE)
 
     def __str__(self) -> str:
-        """The step as it is written in the state file."""
+        """The step as the state file has it."""
         match self.kind:
             case StepKind.UPLOAD:
                 return f"{self.case}/{self.socket}"

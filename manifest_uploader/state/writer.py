@@ -1,4 +1,4 @@
-"""Appends to the state file: whole lines, on the disk when they have to be."""
+"""Appends whole lines to the state file and brings them to the disk in time."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from manifest_uploader.state.file import Binding
 from manifest_uploader.state.lines import FORMAT, VERSION, end_of_last_line
 
 _SOON_S: Final = 0.5
-"""Within this time, what was written reaches the disk even if nobody waits for it."""
+"""Longest time until a line reaches the disk, even if no thread waits for it."""
 _T = TypeVar("_T")
 _as_line: Final = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 """ASCII only: names in any encoding survive, lone surrogates included."""
 
 
 class Writer:
-    """Appends events to a state file: one thread writes, any may wait until it is on the disk.
+    """Appends events to a state file. One thread writes; any may wait until they are on the disk.
 
     Raises:
-        StateUnwritable: from every method, when the disk does not take what must be kept.
+        StateUnwritable: from every method, if the file cannot be written.
 
     """
 
@@ -34,9 +34,9 @@ class Writer:
         self._path = path
         self._turn = threading.Condition()
         self._written = 0
-        """Appends so far."""
+        """Number of appends so far."""
         self._synced = 0
-        """Of these, how many are on the disk for certain."""
+        """Number of appends that are on the disk for certain."""
         self._syncing = False
         self._due = 0.0
         self._handle = self._guarded(self._open)
@@ -57,19 +57,19 @@ class Writer:
         self.sync()
 
     def append(self, events: Iterable[Event]) -> None:
-        """Append the events; the system has them when this returns, the disk perhaps not."""
+        """Append the events; they may not be on the disk yet when this returns."""
         if lines := [{"time": event.time} | event_json(event) for event in events]:
             self._append(lines)
 
     def tick(self) -> None:
-        """Bring to the disk what was appended half a second ago."""
+        """Bring events to the disk that were appended half a second ago."""
         if self._synced < self._written and time.monotonic() >= self._due:
             self.sync()
 
     def sync(self) -> None:
-        """Wait until all that was recorded before is on the disk.
+        """Wait until everything appended before this call is on the disk.
 
-        Threads that wait at the same time share one fsync: on network homes it takes long.
+        Threads that wait at the same time share one fsync, which is slow on network file systems.
         """
         wanted = self._written
         with self._turn:
@@ -80,7 +80,7 @@ class Writer:
                     self._sync_once()
 
     def _sync_once(self) -> None:
-        """Called with the turn held; lets go of it while the disk works."""
+        """Sync with the turn held, but release it during the fsync."""
         self._syncing = True
         upto = self._written
         self._turn.release()
@@ -93,7 +93,7 @@ class Writer:
         self._synced = max(self._synced, upto)
 
     def close(self) -> None:
-        """Bring everything to the disk and let go of the file."""
+        """Bring everything to the disk and close the file."""
         try:
             self.sync()
         finally:

@@ -273,7 +273,7 @@ def test_a_growing_file_is_read_as_it_grows(path: Path, write: Callable[[], Writ
     found = tail.look()
 
     assert found.events == (Done("a", step_id("a:create"), pk=pk(1), time=1.5),)
-    assert not found.anew
+    assert not found.replaced
 
 
 def test_a_header_that_a_merge_repeated_is_passed_over_as_the_file_grows(path: Path) -> None:
@@ -287,7 +287,7 @@ def test_another_file_in_its_place_is_read_anew(path: Path, write: Callable[[], 
     tail = Tail(path)
     tail.look()
     path.unlink()
-    assert tail.look().anew
+    assert tail.look().replaced
     path.write_text(FIRST + line(pk=pk(1)))
 
     assert len(tail.look().events) == 1

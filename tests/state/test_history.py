@@ -70,7 +70,7 @@ def test_an_opened_upload_can_be_gone_on_with() -> None:
     found = past(Opened("a", step_id("a/ct-image"), "ct-image", pk(7), "sid", 8, "s"))
 
     upload = found.uploads["ct-image"]
-    assert (upload.begun.pk, upload.begun.storage_id, upload.begun.part_size) == (pk(7), "sid", 8)
+    assert (upload.row.pk, upload.row.storage_id, upload.row.part_size) == (pk(7), "sid", 8)
     assert not upload.done
     assert standing_of(found) is Standing.UPLOADING
 
@@ -84,7 +84,7 @@ def test_a_complete_upload_keeps_where_it_is_stored() -> None:
     upload = found.uploads["ct-image"]
     assert upload.done
     assert upload.content == "c"
-    assert (upload.begun.storage_id, upload.begun.stat) == ("sid", "s")
+    assert (upload.row.storage_id, upload.row.stat) == ("sid", "s")
 
 
 def test_an_upload_begun_anew_takes_the_place_of_the_old_one() -> None:
@@ -94,7 +94,7 @@ def test_an_upload_begun_anew_takes_the_place_of_the_old_one() -> None:
         Opened("a", step_id("a/ct-image"), "ct-image", pk(8), "sid2", 8, "t"),
     )
 
-    assert found.uploads["ct-image"].begun.pk == pk(8)
+    assert found.uploads["ct-image"].row.pk == pk(8)
     assert not found.uploads["ct-image"].done
 
 
@@ -271,7 +271,7 @@ def test_files_that_were_only_touched_get_a_new_stat_everywhere() -> None:
     )
 
     assert found.sockets["ct-image"].entry.stat == "t"
-    assert found.uploads["ct-image"].begun.stat == "t"
+    assert found.uploads["ct-image"].row.stat == "t"
     assert found.sockets["ct-image"].entry.content == "c"
 
 
