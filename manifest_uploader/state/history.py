@@ -7,8 +7,8 @@ while it folds.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Final, Literal, assert_never
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, Literal
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -28,7 +28,6 @@ from manifest_uploader.state.events import (
     Noticed,
     Opened,
     OpenUpload,
-    Paused,
     Renamed,
     Started,
     Unsure,
@@ -112,6 +111,9 @@ class Folding:
 
     def add(self, event: Event) -> None:
         """Add one event."""
+        if (change := _CHANGES.get(type(event))) is not None:
+            change(self._case(event.case), event)  # type: ignore[attr-defined]
+            return
         match event:
             case Noticed():
                 for pk in event.sessions:
@@ -120,10 +122,6 @@ class Folding:
                 self._cases[event.case] = self._cases.pop(event.was, CaseHistory())
             case Gone() | Adopted():
                 self._cases[event.case] = _replaced(self._case(event.case), event)
-            case Paused():
-                pass
-            case _:
-                _change(self._case(event.case), event)  # type: ignore[attr-defined, arg-type]
 
     def _case(self, name: str) -> CaseHistory:
         found = self._cases.get(name)
@@ -140,77 +138,43 @@ def after(past: CaseHistory, event: Adopted | Gone) -> CaseHistory:
 
 # ── one change for each kind of event ───────────────────────────────────────────────────────
 
-_StepEvent = Started | Opened | Done | Failed | Unsure | Confirmed | ImportFailed | Checked
-
-
-def _change(past: CaseHistory, event: _StepEvent) -> None:
-    match event:
-        case Started():
-            _started(past, event)
-        case Opened():
-            row = OpenUpload(event.pk, event.storage_id, event.part_size, event.stat)
-            past.uploads[event.socket] = UploadHistory(row, done=False, time=event.time)
-        case Done():
-            _done(past, event)
-        case Failed():
-            _failed(past, event)
-        case Unsure():
-            past.unsure = True
-            past.reason = event.why
-        case Confirmed():
-            was = _socket(past, event)
-            past.sockets[event.socket] = SocketHistory(
-                was.entry, was.since, "confirmed", None, event.pk, was.repeated
-            )
-        case ImportFailed():
-            was = _socket(past, event)
-            past.sockets[event.socket] = SocketHistory(
-                was.entry,
-                was.since,
-                "lost" if event.lost else "failed",
-                Failure(event.socket, event.words, event.source),
-                was.pk,
-                was.repeated,
-            )
-        case Checked():
-            _checked(past, event)
-        case _:
-            assert_never(event)
-
 
 def _started(past: CaseHistory, event: Started) -> None:
     past.reason = None
-    match event.step.kind:
-        case StepKind.CREATE:
-            past.temporary = event.title
-            past.order = event.order
-            past.creating = event if event.entries else None
-            past.unsure = False
-            past.gone = False
-        case StepKind.FILL:
-            past.filling = event
-            past.filling_since = event.time
-            past.unsure = False
+    if event.step.kind is StepKind.CREATE:
+        past.temporary = event.title
+        past.order = event.order
+        past.creating = event if event.entries else None
+        past.unsure = False
+        past.gone = False
+    elif event.step.kind is StepKind.FILL:
+        past.filling = event
+        past.filling_since = event.time
+        past.unsure = False
+
+
+def _opened(past: CaseHistory, event: Opened) -> None:
+    row = OpenUpload(event.pk, event.storage_id, event.part_size, event.stat)
+    past.uploads[event.socket] = UploadHistory(row, done=False, time=event.time)
 
 
 def _done(past: CaseHistory, event: Done) -> None:
-    match event.step.kind:
-        case StepKind.CREATE:
-            past.item = event.pk
-            past.unsure = False
-            past.reason = None
-            if past.creating is not None:
-                _put(past, past.creating, past.creating.time or event.time)
-                past.creating = None
-        case StepKind.FILL:
-            past.unsure = False
-            past.reason = None
-            if past.filling is not None:
-                _put(past, past.filling, past.filling_since or event.time)
-                past.filling = None
-                past.repeated = False
-        case _:
-            _uploaded(past, event)
+    if event.step.kind is StepKind.CREATE:
+        past.item = event.pk
+        past.unsure = False
+        past.reason = None
+        if past.creating is not None:
+            _put(past, past.creating, past.creating.time or event.time)
+            past.creating = None
+    elif event.step.kind is StepKind.FILL:
+        past.unsure = False
+        past.reason = None
+        if past.filling is not None:
+            _put(past, past.filling, past.filling_since or event.time)
+            past.filling = None
+            past.repeated = False
+    else:
+        _uploaded(past, event)
 
 
 def _uploaded(past: CaseHistory, event: Done) -> None:
@@ -244,6 +208,30 @@ def _failed(past: CaseHistory, event: Failed) -> None:
         past.repeated = past.repeated or not event.words
 
 
+def _unsure(past: CaseHistory, event: Unsure) -> None:
+    past.unsure = True
+    past.reason = event.why
+
+
+def _confirmed(past: CaseHistory, event: Confirmed) -> None:
+    was = _socket(past, event)
+    past.sockets[event.socket] = SocketHistory(
+        was.entry, was.since, "confirmed", None, event.pk, was.repeated
+    )
+
+
+def _import_failed(past: CaseHistory, event: ImportFailed) -> None:
+    was = _socket(past, event)
+    past.sockets[event.socket] = SocketHistory(
+        was.entry,
+        was.since,
+        "lost" if event.lost else "failed",
+        Failure(event.socket, event.words, event.source),
+        was.pk,
+        was.repeated,
+    )
+
+
 def _checked(past: CaseHistory, event: Checked) -> None:
     if (was := past.sockets.get(event.socket)) is not None:
         entry = replace(was.entry, stat=event.stat)
@@ -268,3 +256,16 @@ def _replaced(past: CaseHistory, event: Adopted | Gone) -> CaseHistory:
 def _socket(past: CaseHistory, event: Confirmed | ImportFailed) -> SocketHistory:
     found = past.sockets.get(event.socket)
     return found or SocketHistory(Entry(event.socket), event.time, "waiting")
+
+
+_CHANGES: Final[dict[type[Event], Callable[[CaseHistory, Any], None]]] = {
+    Started: _started,
+    Opened: _opened,
+    Done: _done,
+    Failed: _failed,
+    Unsure: _unsure,
+    Confirmed: _confirmed,
+    ImportFailed: _import_failed,
+    Checked: _checked,
+}
+"""Looked up by type: a `match` over all events takes half as long again."""

@@ -68,7 +68,7 @@ class Ledger:
         return stamped
 
     def _is_kept(self, event: Event) -> bool:
-        """Whether to write an event: `Opened` makes an upload's start redundant, unless it retries."""
+        """`Opened` makes the start of an upload redundant, except after a failure."""
         if not isinstance(event, Started) or event.step.kind is not StepKind.UPLOAD:
             return True
         past = self.history.cases.get(event.case)

@@ -242,8 +242,8 @@ def test_the_start_of_an_upload_is_kept_if_it_ends_a_failure(
     if not opened_first:
         ledger.open(path, BINDING, is_new=True)
     assert stored_events(path) == [failure, UPLOADING]
-    assert ledger.history.cases["a"].words is None
-    assert fold(state_file.read(path).events).cases["a"].words is None
+    assert ledger.history.cases["a"].reason is None
+    assert fold(state_file.read(path).events).cases["a"].reason is None
 
 
 @pytest.mark.parametrize("step", ["a:create", "a:fill"])
