@@ -106,6 +106,8 @@ def command(arguments: list[str]) -> int:
         given = parser.parse_args(arguments)
     except SystemExit as end:
         return int(end.code or 0)
+    except KeyboardInterrupt:
+        return 130
     if given.command is None:
         parser.print_help(sys.stderr)
         return 2

@@ -29,7 +29,9 @@ _LIKELY: Final = (
 
 
 def explained(failure: Failure) -> str:
-    """The message of a failure, with its files and the likely cause."""
+    """The message of a failure; of a failed import, its files and the likely cause too."""
+    if not failure.of_import:
+        return failure.message
     files = f" (from {failure.source})" if failure.source else ""
     likely = next((cause for words, cause in _LIKELY if words in failure.message), None)
     return failure.message + files + (f" — {likely}" if likely else "")

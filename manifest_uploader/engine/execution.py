@@ -127,6 +127,8 @@ class Execution:
                     self._tick(scheduler)
             finally:
                 self._threads.close()
+                if self._threads.gave_up:  # a thread that waits for a silent server is woken
+                    self._session.client.close()
 
     def _tools(self, senders: ThreadPoolExecutor) -> Tools:
         return Tools(

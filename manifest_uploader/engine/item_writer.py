@@ -98,12 +98,17 @@ class ItemWriter:
         except FileChanged as changed:
             yield Failed(task.case, task.step, words=str(changed), final=False)
             return
+        title_is_ours = not self._type.created_with_values
         for _ in range(_ATTEMPTS):
-            response = send_call(self._client, call)
+            try:
+                response = send_call(self._client, call, repeat=title_is_ours)
+            except ResponseLost:
+                yield Unsure(task.case, task.step, "no answer to the creation came back")
+                return
             if response.ok and is_pk(pk := response.fields.get("pk")):
                 yield from self._done(task, pk, self._type.read_item(response.json))
                 return
-            if not refusals.is_title_taken(response.json):
+            if not (title_is_ours and refusals.is_title_taken(response.json)):
                 yield _refused(task, response)
                 return
             found = find_by_title(self._client, self._target, frozenset((task.title,)))

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
 from manifest_uploader.engine.scheduler import Policy
 from manifest_uploader.plan.inputs import Choices
 from manifest_uploader.platform.address import Patience, Platform
-
-if TYPE_CHECKING:  # it costs 0.1 s of CPU, which commands without a network save
-    pass
 
 
 class Options(Struct, frozen=True):

@@ -80,6 +80,8 @@ class Threads:
         self._under_way: list[Task] = []
         self._stopped_at: float | None = None
         self._broken = False
+        self.gave_up = False
+        """The run is being stopped, and something did not end in time."""
         self._threads = [
             threading.Thread(target=self._work, args=[given], name=name, daemon=True)
             for name, given in self._posts(jobs)
@@ -157,6 +159,7 @@ class Threads:
         if now - self._stopped_at < _LET_END_S:
             return []
         left, self._under_way = self._under_way, []
+        self.gave_up = self.gave_up or bool(left)
         return [Finished(task) for task in left]
 
     def _work(self, given: queue.SimpleQueue[Task | None]) -> None:

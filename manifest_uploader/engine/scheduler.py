@@ -228,8 +228,7 @@ class Scheduler:
             case Confirmed():
                 self._flow.end_import(event.case, event.socket, None)
             case ImportFailed():
-                failure = Failure(event.socket, event.words, event.source)
-                self._flow.end_import(event.case, event.socket, failure)
+                self._flow.end_import(event.case, event.socket, event.failure)
             case Gone():
                 self._flow.on_gone(event)
 

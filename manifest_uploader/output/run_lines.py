@@ -16,7 +16,7 @@ from manifest_uploader.plan.inputs import Facts
 from manifest_uploader.plan.steps import Action, CasePlan, Plan, total_size
 from manifest_uploader.platform.model import Target
 from manifest_uploader.platform.targets import type_of
-from manifest_uploader.state.events import Event, Failed, Failure, ImportFailed, Unsure
+from manifest_uploader.state.events import Event, Failed, ImportFailed, Unsure
 from manifest_uploader.state.standing import CaseStanding, Standing
 from manifest_uploader.text import Block, block
 
@@ -36,8 +36,7 @@ def trouble_line(event: Event) -> str | None:
         case Failed(words=words) if words:
             return f"{event.step}: {words}"
         case ImportFailed():
-            failure = Failure(event.socket, event.words, event.source)
-            return f"{event.step}: not imported: {explained(failure)}"
+            return f"{event.step}: not imported: {explained(event.failure)}"
         case Unsure():
             return f"{event.step}: not sure: {event.why}"
     return None

@@ -1,4 +1,4 @@
-"""What lies before the planner: manifest, facts, history, and what the command line says."""
+"""The inputs of the planner: manifest, facts, history, and what the command line says."""
 
 from __future__ import annotations
 

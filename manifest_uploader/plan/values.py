@@ -52,7 +52,7 @@ def plan_value(case: Case, value: Value, past: CaseHistory, inputs: PlanInputs) 
         return _again(case, value, wanted, past, was, inputs)
     if was.standing == "failed":
         look = replace(_wait(case, past, was, inputs), last_look=True)
-        failure = was.failure or Failure(value.socket, "the import failed")
+        failure = was.failure or Failure(value.socket, "the import failed", of_import=True)
         return ValuePlan(value, wait=look, failure=failure)
     found = None
     if wanted.stat is not None and wanted.stat != was.entry.stat:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
@@ -22,10 +21,10 @@ if TYPE_CHECKING:  # it costs 0.1 s of CPU, which commands without a network sav
 _GONE = 404
 _LONGEST_WORDS = 2000
 """Characters of the platform's words that are kept."""
-_FAILURE = re.compile(
-    r"Image validation for socket (.+?) failed(?: with error: (.*)|$|\b)", re.DOTALL
-)
-"""Grand Challenge's message about an import that failed."""
+_FAILURE = "Image validation for socket {title} failed"
+"""How Grand Challenge's message about a failed import begins."""
+_NO_REASON = (" failed with error: .", " failed with error: ")
+"""How it ends where the platform knows no reason."""
 
 
 class ItemHidden(PlatformRefused):
@@ -40,10 +39,15 @@ class FailedImport(Struct, frozen=True):
     """The platform's message."""
     uploads: frozenset[str]
     """Empty where the first stage of the import had taken them in."""
-    socket_title: str | None = None
-    """Of the socket that the message names."""
-    reason: str | None = None
-    """What the message gives as the reason; may be empty."""
+
+    def names(self, socket_title: str) -> bool:
+        """The message is about a socket with this title: the API has no field that says so."""
+        return self.words.startswith(_FAILURE.format(title=socket_title))
+
+    @property
+    def has_reason(self) -> bool:
+        """The message says why the import failed."""
+        return not self.words.endswith(_NO_REASON)
 
 
 def send_call(client: Client, call: Call, *, repeat: bool = True) -> Response:
@@ -157,15 +161,8 @@ def _sessions(entry: dict[str, Json]) -> Iterator[FailedImport]:
     pk, uploads = entry.get("pk"), entry.get("user_uploads")
     named = frozenset(str(one) for one in uploads) if isinstance(uploads, list) else frozenset()
     if is_pk(pk):
-        yield failed_import(str(pk), str(entry.get("error_message") or ""), named)
-
-
-def failed_import(pk: str, message: str, uploads: frozenset[str]) -> FailedImport:
-    """A failed session, with what its message tells: the API has no other field for it."""
-    message = message[:_LONGEST_WORDS]
-    found = _FAILURE.match(message)
-    title, reason = (found[1], found[2]) if found else (None, None)
-    return FailedImport(pk, message, uploads, title, reason)
+        message = str(entry.get("error_message") or "")[:_LONGEST_WORDS]
+        yield FailedImport(str(pk), message, named)
 
 
 def _count(answer: Response, what: str) -> int:

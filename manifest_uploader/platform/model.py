@@ -72,8 +72,3 @@ class Entry(Struct, frozen=True, omit_defaults=True):
     """Of an upload: the content's digest, once known."""
     before: str | None = None
     """The mark of what the socket held before the fill; None: nothing."""
-
-    @property
-    def needs_upload(self) -> bool:
-        """It travels as an upload of this run, which is not complete yet."""
-        return self.digest is None and self.upload is None

@@ -124,7 +124,7 @@ class _Stream(httpcore.NetworkStream):
     """One connection; it sends a request's head together with a short body.
 
     That is one packet instead of two, for either side. What is written first, and first after
-    something was read, is a head: it waits for the next write, which may be empty.
+    something was read, is a head: it waits for the next write, which may be empty, or for a read.
     """
 
     def __init__(
@@ -141,6 +141,9 @@ class _Stream(httpcore.NetworkStream):
         self._was_read = True
         try:
             self._use(timeout)
+            if self._head is not None:  # nothing follows it: a proxy's greeting, say
+                head, self._head = self._head, None
+                self._send(head)
             return self._channel.recv(max_bytes)
         except TimeoutError as error:
             raise httpcore.ReadTimeout(str(error)) from error

@@ -20,6 +20,9 @@ import httpcore
 import httpx
 from msgspec import Struct
 
+if sys.modules.get("httpx._main") is None:
+    del sys.modules["httpx._main"]
+
 from manifest_uploader.errors import PlatformRefused, UsageError
 from manifest_uploader.platform.network import Backend, Sockets
 
@@ -150,7 +153,10 @@ class Transport:
             raise Broken(FailureKind.UNREACHABLE, UnicodeError(str(error))) from None
         except httpcore.TimeoutException as error:
             raise Broken(FailureKind.SILENT, _root_cause(error)) from None
-        except (httpcore.NetworkError, httpcore.ProtocolError, zlib.error) as error:
+        except (
+            *(httpcore.NetworkError, httpcore.ProtocolError, zlib.error),
+            httpx.RequestError,  # httpx's client also looks at redirects that it does not follow
+        ) as error:
             raise Broken(FailureKind.CUT, _root_cause(error)) from None
         finally:
             if self.is_closed:

@@ -39,6 +39,8 @@ class Failure(Struct, frozen=True, omit_defaults=True):
     """The platform's message, or our own."""
     source: str | None = None
     """Of a failed import: the files, as the manifest names them."""
+    of_import: bool = False
+    """The platform accepted the value, and could not import it."""
 
 
 class Event(Struct, frozen=True, kw_only=True, tag_field="event", omit_defaults=True):
@@ -152,6 +154,11 @@ class ImportFailed(CaseEvent, frozen=True, tag="import-failed"):
     """The files, as the manifest names them."""
     lost: bool = False
     """The platform deleted the upload before importing it, so it has to be sent again."""
+
+    @property
+    def failure(self) -> Failure:
+        """Why the import failed."""
+        return Failure(self.socket, self.words, self.source, of_import=True)
 
 
 class Checked(CaseEvent, frozen=True, tag="checked"):

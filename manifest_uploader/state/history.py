@@ -206,6 +206,8 @@ def _failed(past: CaseHistory, event: Failed) -> None:
         past.filling = None
         past.unsure = False
         past.repeated = past.repeated or not event.words
+    elif event.step.kind is StepKind.CREATE and past.creating is not None:
+        past.creating = past.temporary = None  # its title is the case's own: another may have it
 
 
 def _unsure(past: CaseHistory, event: Unsure) -> None:
@@ -226,7 +228,7 @@ def _import_failed(past: CaseHistory, event: ImportFailed) -> None:
         was.entry,
         was.since,
         "lost" if event.lost else "failed",
-        Failure(event.socket, event.words, event.source),
+        event.failure,
         was.pk,
         was.repeated,
     )

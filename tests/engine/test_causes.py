@@ -9,7 +9,7 @@ from tests.helpers import files, image, plain
 
 
 def failed(words: str, source: str | None = None) -> Failure:
-    return Failure("ct-image", words, source)
+    return Failure("ct-image", words, source, of_import=True)
 
 
 @pytest.mark.parametrize(
@@ -50,3 +50,9 @@ def test_of_many_files_only_some_are_named() -> None:
 def test_a_failure_is_told_with_its_socket_if_it_concerns_one() -> None:
     assert failure_text(Failure("ct-image", "No.")) == "ct-image: No."
     assert failure_text(Failure(None, "No.")) == "No."
+
+
+def test_only_failed_imports_are_explained() -> None:
+    assert explained(Failure(None, "An unexpected error occurred")) == (
+        "An unexpected error occurred"
+    )

@@ -173,3 +173,21 @@ def test_a_refused_creation_says_which_value_was_refused(connect: Callable[..., 
 
     assert isinstance(found, Failed)
     assert (found.socket, found.words, found.final) == ("some-score", "some-score: too much", True)
+
+
+def test_a_title_that_somebody_else_has_is_a_refusal_and_not_our_item(
+    connect: Callable[..., Client],
+) -> None:
+    """The title is the case's own: an item that bears it may be anybody's."""
+    create = only(plan_of(case("a", SCORE))).create
+    assert create is not None
+    taken = {"non_field_errors": ["The fields title, worklist must make a unique set."]}
+
+    with scripted(reply(400, taken)) as server:
+        writer = ItemWriter(connect(server.url), STUDY, root=None)  # type: ignore[arg-type]
+        [found] = list(writer.create(create))
+
+    assert isinstance(found, Failed)
+    begun = Started("a", create.step, title="a", entries=create.entries)
+    past = past_of_events(begun, found).cases["a"]
+    assert (past.item, past.temporary, past.creating) == (None, None, None)

@@ -15,7 +15,7 @@ from manifest_uploader.engine.imports.judge import ROW_LIFE_S, Seen, judge
 from manifest_uploader.engine.imports.watcher import Watcher
 from manifest_uploader.engine.outcomes import Outcome, Watched
 from manifest_uploader.plan.steps import Wait, Watch
-from manifest_uploader.platform.endpoints import FailedImport, failed_import
+from manifest_uploader.platform.endpoints import FailedImport
 from manifest_uploader.platform.model import ItemSeen, SocketSeen
 from manifest_uploader.sandbox import Fault
 from manifest_uploader.sandbox import Seen as Request
@@ -26,8 +26,8 @@ from tests.helpers import SOCKETS, file_seen, pk, seen, some, step_id, value_see
 NO_IMAGE = "Image validation for socket Ct Image failed with error: 1 file could not be imported."
 TWO = "Image validation for socket Ct Image failed with error: Image imports should result …"
 UNKNOWN = "Image validation for socket Ct Image failed with error: ."
-NAMED = failed_import(pk(50), NO_IMAGE, frozenset({pk(7)}))
-UNNAMED = failed_import(pk(51), TWO, frozenset())
+NAMED = FailedImport(pk(50), NO_IMAGE, frozenset({pk(7)}))
+UNNAMED = FailedImport(pk(51), TWO, frozenset())
 DAY = 86_400.0
 
 
@@ -45,7 +45,8 @@ def looked(item: ItemSeen | None = None, **more: Any) -> Seen:
 
 
 def judged(one: Wait, found: Seen, *, rivals: int = 1) -> Outcome | None:
-    return judge(one, found, refused_after_s=1800.0, rivals=rivals)
+    verdict = judge(one, found, refused_after_s=1800.0, rivals=rivals)
+    return None if verdict is None else verdict.event
 
 
 def failure(one: Wait, found: Seen, *, rivals: int = 1) -> ImportFailed:
@@ -133,7 +134,7 @@ def test_a_session_of_another_upload_means_nothing() -> None:
 
 
 def test_a_repetition_of_a_fill_that_fails_without_words_means_nothing() -> None:
-    second = failed_import(NAMED.pk, UNKNOWN, NAMED.uploads)
+    second = FailedImport(NAMED.pk, UNKNOWN, NAMED.uploads)
 
     assert judged(wait(repeated=True), looked(sessions=(second,))) is None
     assert isinstance(judged(wait(), looked(sessions=(second,))), ImportFailed)
@@ -156,7 +157,7 @@ def test_a_session_without_uploads_means_the_wait_whose_row_is_gone() -> None:
         looked(
             EMPTY,
             sessions=(
-                failed_import(UNNAMED.pk, TWO.replace("Ct Image", "Mr Image"), UNNAMED.uploads),
+                FailedImport(UNNAMED.pk, TWO.replace("Ct Image", "Mr Image"), UNNAMED.uploads),
             ),
             gone_since=GONE,
         ),
@@ -217,7 +218,9 @@ def test_an_image_that_stays_is_only_queued() -> None:
 def test_refused_after_can_be_shorter_than_two_minutes() -> None:
     found = looked(now=1005.0, latest_file=1001.0)
 
-    assert isinstance(judge(wait("report"), found, refused_after_s=5.0), ImportFailed)
+    verdict = judge(wait("report"), found, refused_after_s=5.0)
+    assert verdict is not None
+    assert isinstance(verdict.event, ImportFailed)
 
 
 @some
@@ -567,3 +570,40 @@ def test_waiting_changes_nothing(session: Bench) -> None:
     session.watch(one)
 
     assert {request.method for request in session.hook.seen} == {"GET"}
+
+
+def test_a_message_is_about_a_socket_whose_title_may_contain_failed() -> None:
+    words = "Image validation for socket Scan failed QC failed with error: No image."
+    session = FailedImport(pk(60), words, frozenset())
+
+    assert session.names("Scan failed QC")
+    assert session.has_reason
+    assert not FailedImport(pk(60), UNKNOWN, frozenset()).has_reason
+
+
+def test_while_its_row_is_there_an_import_has_not_failed_whatever_session_may_mean_it(
+    begin: Callable[..., Box],
+) -> None:
+    """A list did not show the rows of two waits, and one session means either of them."""
+    box = begin()
+    uploads = [box.upload(name=f"{name}.mha") for name in "ab"]
+    items = [box.make(name) for name in "AB"]
+    now = 10_000.0
+    watcher = Watcher(
+        box.client, box.target(), sessions={}, refused_after_s=1800.0, clock=lambda: now
+    )
+    waits = tuple(
+        wait(case=name, item=item, upload=upload, since=now - 5)
+        for name, item, upload in zip("ab", items, uploads, strict=True)
+    )
+    watcher._memory.gone_since = dict.fromkeys(uploads, now - 700)
+    watcher._memory.sessions = {UNNAMED.pk: UNNAMED}
+    watcher._memory.first_seen = {UNNAMED.pk: now}
+    look = Seen(
+        now, dict.fromkeys(items, EMPTY), watcher._memory.gone_since, (UNNAMED,),
+        watcher._memory.first_seen, 0.0,
+    )  # fmt: skip
+
+    ends = dict(watcher._judged(Watch(waits), look))
+
+    assert set(ends.values()) == {None}

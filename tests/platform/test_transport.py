@@ -755,3 +755,31 @@ def test_no_proxy_names_what_is_reached_directly() -> None:
 
     assert proxy.targets == [f"platform.invalid:{server.port}"]
     assert len(server.asked) == 2
+
+
+def test_what_was_written_is_sent_before_an_answer_is_waited_for() -> None:
+    """A SOCKS proxy is greeted so: one write, then a read."""
+    ours, theirs = socket.socketpair()
+    sockets = network.Sockets()
+    sockets.add(ours)
+    stream = network._Stream(ours, sockets)
+    theirs.sendall(b"well met")
+
+    stream.write(b"hello")
+    answer = stream.read(100, timeout=5)
+
+    theirs.settimeout(5)
+    assert (answer, theirs.recv(100)) == (b"well met", b"hello")
+    stream.close()
+    theirs.close()
+
+
+def test_a_redirect_to_what_is_no_address_is_an_answer_cut_off() -> None:
+    """Behind a proxy, httpx looks at redirects, although none is followed."""
+    strange = Reply(302, b"", {"Location": "http://xn--\\xff/"})
+    with forwarding() as proxy, scripted(strange) as server:
+        line = Transport(
+            ssl.create_default_context(), connect_s=5, stall_s=5, proxies={"all://": proxy.url}
+        )
+        with contextlib.closing(line), pytest.raises(Broken):
+            line.exchange(Request("GET", server.url, {}))

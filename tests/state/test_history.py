@@ -24,6 +24,7 @@ from manifest_uploader.state.events import (
     Unsure,
 )
 from manifest_uploader.state.history import (
+    _CHANGES,
     EMPTY,
     CaseHistory,
     History,
@@ -180,7 +181,7 @@ def test_a_refused_fill_leaves_the_item_as_it_was() -> None:
 
     assert found.filling is None
     assert not found.repeated
-    assert (found.title, found.words) == (None, "No.")
+    assert (found.title, found.reason) == (None, "No.")
     assert standing_of(found) is Standing.FAILED
 
 
@@ -190,7 +191,7 @@ def test_a_fill_found_not_to_have_acted_may_be_repeated_by_the_next() -> None:
     )
 
     assert found.repeated
-    assert found.words is None
+    assert found.reason is None
     assert standing_of(found) is Standing.CREATED
 
     later = past(
@@ -217,7 +218,7 @@ def test_what_failed_is_forgotten_once_something_is_done_about_it(begun: Event) 
         Failed("a", step_id("a/ct-image"), socket="ct-image", words="No.", final=False), begun
     )
 
-    assert found.words is None
+    assert found.reason is None
 
 
 def test_an_unsure_step_stays_unsure_until_something_is_known() -> None:
@@ -225,7 +226,7 @@ def test_an_unsure_step_stays_unsure_until_something_is_known() -> None:
 
     assert standing_of(past(*unsure)) is Standing.UNSURE
     assert standing_of(past(*unsure, Done("a", step_id("a:fill"), pk=pk(1)))) is Standing.FILLED
-    assert past(*unsure).words == "nobody knows"
+    assert past(*unsure).reason == "nobody knows"
 
 
 def test_a_value_that_was_seen_is_done() -> None:
@@ -318,3 +319,10 @@ def test_a_pause_leaves_no_trace() -> None:
     paused = Paused("a", step_id("a/x"), socket="x", why="too many uploads")
 
     assert fold([paused]).cases == {}
+
+
+def test_every_kind_of_event_is_folded_or_known_to_change_nothing() -> None:
+    folded_elsewhere = {Noticed, Renamed, Gone, Adopted}
+    changes_nothing = {Paused}
+
+    assert set(_CHANGES) | folded_elsewhere | changes_nothing == set(AnyEvent.__args__)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import Enum, auto
 from typing import Final
 
 from msgspec import Struct
@@ -21,8 +22,6 @@ _GONE_WITHOUT_VALUE_S: Final = 600.0
 """Between a row's going and its value lie moments to minutes."""
 _REFUSED_ONCE_PASSED_S: Final = 120.0
 """How long a silent file socket waits once a later file has arrived."""
-_NO_REASON: Final = ("", ".")
-"""What follows "failed with error: " where the platform knows no reason."""
 
 
 class Seen(Struct, frozen=True):
@@ -42,75 +41,103 @@ class Seen(Struct, frozen=True):
     """When the latest file that has arrived was filled."""
 
 
-def judge(wait: Wait, seen: Seen, *, refused_after_s: float, rivals: int = 1) -> Outcome | None:
-    """What became of one wait: Confirmed, ImportFailed or Gone; None: not known yet.
+class Evidence(Enum):
+    """What a verdict rests on."""
+
+    ITEM = auto()
+    """What the item holds, or that it is gone."""
+    NAMED_SESSION = auto()
+    """A failed session that names the upload."""
+    UNNAMED_SESSION = auto()
+    """A failed session that names no upload, but the socket."""
+    SILENCE = auto()
+    """The upload's row is gone, or stays, for too long."""
+
+
+class Verdict(Struct, frozen=True):
+    """How an import has ended."""
+
+    event: Confirmed | ImportFailed | Gone
+    evidence: Evidence
+
+
+class _Failure(Struct, frozen=True):
+    message: str
+    evidence: Evidence
+    lost: bool = False
+
+
+def judge(wait: Wait, seen: Seen, *, refused_after_s: float, rivals: int = 1) -> Verdict | None:
+    """How an import has ended; None: that is not known yet.
 
     Args:
-        wait: what was filled.
+        wait: what the item was given.
         seen: what a look showed.
-        refused_after_s: when a file that stays without a word counts as refused.
+        refused_after_s: when a file that stays without a message counts as refused.
         rivals: how many waits, this one included, an unnamed session of the socket may mean.
 
     """
     if wait.item in seen.items and seen.items[wait.item] is None:
-        return Gone(wait.case, StepId.fill(wait.case), wait.item)
+        return Verdict(Gone(wait.case, StepId.fill(wait.case), wait.item), Evidence.ITEM)
     step = StepId.upload(wait.case, wait.socket)
     item = seen.items.get(wait.item)
     if item is not None:
         entry = Entry(wait.socket, wait.digest, before=wait.before)
         held = holds(entry, item)
         if held is not None:
-            return Confirmed(wait.case, step, wait.socket, held.image or held.mark)
-    words = _failure(wait, seen, item, refused_after_s=refused_after_s, rivals=rivals)
-    if words is None:
+            pk = held.image or held.mark
+            return Verdict(Confirmed(wait.case, step, wait.socket, pk), Evidence.ITEM)
+    found = _failure(wait, seen, item, refused_after_s=refused_after_s, rivals=rivals)
+    if found is None:
         return None
-    text, lost = words
-    return ImportFailed(wait.case, step, wait.socket, text, wait.source, lost)
+    event = ImportFailed(wait.case, step, wait.socket, found.message, wait.source, lost=found.lost)
+    return Verdict(event, found.evidence)
 
 
-def _failure(  # noqa: PLR0911 - one return a rule, in the order of their certainty
+def _failure(  # noqa: PLR0911 - one return for each rule, in the order of their certainty
     wait: Wait, seen: Seen, item: ItemSeen | None, *, refused_after_s: float, rivals: int
-) -> tuple[str, bool] | None:
-    """(words, the upload was lost) if the import has failed for certain."""
+) -> _Failure | None:
+    """Why the import has failed, if it has for certain."""
     if wait.upload is None:
-        return (
-            None if item is None else ("the platform answered yes but holds another value", False)
-        )
-    if (named := named_failure(wait, seen)) is not None:
-        return named, False
+        return None if item is None else _Failure(_OTHER_VALUE, Evidence.ITEM)
+    if (named := _named_failure(wait, seen)) is not None:
+        return _Failure(named.words, Evidence.NAMED_SESSION)
     gone_since = seen.gone_since.get(wait.upload)
     if gone_since is None:
         silent = not wait.image and _is_refused(wait, seen, refused_after_s)
-        return (_SILENT, False) if silent else None
+        return _Failure(_SILENT, Evidence.SILENCE) if silent else None
     if item is None:
         return None
     if seen.now - wait.since > ROW_LIFE_S:
-        return "the platform cleaned the upload up before it was imported", True
+        return _Failure(_CLEANED_UP, Evidence.SILENCE, lost=True)
     unnamed = unnamed_failures(wait, seen)
     if unnamed and (rivals == 1 or len(unnamed) >= rivals):
         also = " (or it is another case's failure: several fit)" if rivals > 1 else ""
-        return unnamed[0].words + also, False
+        return _Failure(unnamed[0].words + also, Evidence.UNNAMED_SESSION)
     if seen.now - gone_since > _GONE_WITHOUT_VALUE_S:
-        return "the platform took the upload in ten minutes ago, and no value came of it", False
+        return _Failure(_NO_VALUE, Evidence.SILENCE)
     return None
 
 
+_OTHER_VALUE: Final = "the platform answered yes but holds another value"
 _SILENT: Final = (
     "the platform kept the file without a word; JSON files have to fit the socket's schema"
 )
+_CLEANED_UP: Final = "the platform cleaned the upload up before it was imported"
+_NO_VALUE: Final = "the platform took the upload in ten minutes ago, and no value came of it"
 
 
-def named_failure(wait: Wait, seen: Seen) -> str | None:
-    """The words of a session that names the upload and was not there before the fill."""
+def _named_failure(wait: Wait, seen: Seen) -> FailedImport | None:
+    """A session that names the upload and was not there before the fill."""
     for session in seen.sessions:
         fits = wait.upload in session.uploads and not _is_older(session, wait, seen)
-        if fits and not (wait.repeated and session.reason in _NO_REASON):
-            return session.words
+        if fits and (session.has_reason or not wait.repeated):
+            return session
     return None
 
 
 def unnamed_failures(wait: Wait, seen: Seen) -> list[FailedImport]:
-    """New sessions that name no upload and whose words begin with the socket's title."""
+    """New sessions that name no upload and whose message is about the socket."""
     return [
         session
         for session in seen.sessions
@@ -119,13 +146,8 @@ def unnamed_failures(wait: Wait, seen: Seen) -> list[FailedImport]:
 
 
 def may_mean(session: FailedImport, wait: Wait) -> bool:
-    """The session names no upload, but a socket with this title."""
-    return not session.uploads and session.socket_title == wait.socket_title
-
-
-def is_explained(wait: Wait, seen: Seen) -> bool:
-    """Some failed session has a message about this import, or may have."""
-    return named_failure(wait, seen) is not None or bool(unnamed_failures(wait, seen))
+    """The session names no upload, but the socket."""
+    return not session.uploads and session.names(wait.socket_title)
 
 
 def _is_older(session: FailedImport, wait: Wait, seen: Seen) -> bool:

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct, field
 
 from manifest_uploader.engine.imports.judge import (
+    Evidence,
     Seen,
+    Verdict,
     exhausted_looks,
-    is_explained,
     is_late,
     judge,
     may_mean,
-    named_failure,
     unnamed_failures,
 )
 from manifest_uploader.engine.outcomes import Outcome, Watched
@@ -230,16 +230,17 @@ class Watcher:
     def _judged(self, task: Watch, seen: Seen) -> Iterator[tuple[Wait, Outcome | None]]:
         rivals = self._rivals(task.waits, seen)
         for wait in task.waits:
-            end = judge(
+            verdict = judge(
                 wait,
                 seen,
                 refused_after_s=self._refused_after_s,
                 rivals=rivals.get(wait.socket_title, 1),
             )
-            if isinstance(end, ImportFailed) and not self._is_certain(wait, end, seen):
-                end = None
-            self._remember(wait, end, seen)
-            yield wait, end
+            if verdict is not None and not self._is_certain(wait, verdict):
+                verdict = None
+            if verdict is not None:
+                self._remember(wait, verdict, seen)
+            yield wait, None if verdict is None else verdict.event
 
     def _rivals(self, waits: tuple[Wait, ...], seen: Seen) -> dict[str, int]:
         """Socket title → how many waits for it have no row and no value."""
@@ -252,23 +253,26 @@ class Watcher:
                 found[wait.socket_title] = found.get(wait.socket_title, 0) + 1
         return found
 
-    def _is_certain(self, wait: Wait, end: ImportFailed, seen: Seen) -> bool:
-        """A row that a list did not show is asked for by its pk before it counts as gone."""
+    def _is_certain(self, wait: Wait, verdict: Verdict) -> bool:
+        """A row that a list did not show is asked for by its pk before it counts as gone.
+
+        While it is there, only a session that names it can mean that its import has failed.
+        """
+        if not isinstance(verdict.event, ImportFailed):
+            return True
         if wait.upload is None or wait.upload not in self._memory.gone_since:
             return True
         if is_row_gone(self._client, wait.upload):
             return True
-        explained = not end.lost and is_explained(wait, seen)
         self._memory.gone_since.pop(wait.upload, None)
-        return explained
+        return verdict.evidence is Evidence.NAMED_SESSION
 
-    def _remember(self, wait: Wait, end: Outcome | None, seen: Seen) -> None:
-        if isinstance(end, Confirmed) and not wait.image and wait.upload is not None:
+    def _remember(self, wait: Wait, verdict: Verdict, seen: Seen) -> None:
+        if isinstance(verdict.event, Confirmed) and not wait.image and wait.upload is not None:
             self._memory.latest_file = max(self._memory.latest_file, wait.since)
-        if isinstance(end, ImportFailed) and named_failure(wait, seen) is None:
+        if verdict.evidence is Evidence.UNNAMED_SESSION:
             self._claim_one(wait, seen)
-        if end is not None:
-            self._memory.gone_since.pop(wait.upload or "", None)
+        self._memory.gone_since.pop(wait.upload or "", None)
 
     def _claim_one(self, wait: Wait, seen: Seen) -> None:
         """One unnamed session is spent on one failure; another means another case."""
