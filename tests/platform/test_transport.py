@@ -776,7 +776,7 @@ def test_what_was_written_is_sent_before_an_answer_is_waited_for() -> None:
 
 def test_a_redirect_to_what_is_no_address_is_an_answer_cut_off() -> None:
     """Behind a proxy, httpx looks at redirects, although none is followed."""
-    strange = Reply(302, b"", {"Location": "http://xn--\\xff/"})
+    strange = Reply(302, b"", {"Location": "http://xn--\xff/"})
     with forwarding() as proxy, scripted(strange) as server:
         line = Transport(
             ssl.create_default_context(), connect_s=5, stall_s=5, proxies={"all://": proxy.url}
