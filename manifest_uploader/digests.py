@@ -35,7 +35,7 @@ def image_digest(pk: str) -> str:
 
 
 def stat_digest(entries: Iterable[tuple[str, int, int]]) -> str:
-    """`stat:`, the total size, and the SHA-256 of each file's (name, size in bytes, time in ns)."""
+    """`stat:`, the total size, and the SHA-256 of all names, sizes in bytes and times in ns."""
     digest = hashlib.sha256()
     total_size = 0
     for name, size, mtime_ns in entries:

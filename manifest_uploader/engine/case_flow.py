@@ -66,12 +66,12 @@ class CaseFlow:
     def _end_idle(self, case: CasePlan) -> None:
         """A case with nothing to send: done, failed before, or only waited for."""
         if case.standing is Standing.GONE:
-            self.ends.close_deleted(case.case, Failure(None, case.words or ""))
+            self.ends.close_deleted(case.case, Failure(None, case.reason or ""))
         elif any(not wait.last_look for wait in case.waits):
             pass
         elif case.standing in {Standing.FAILED, Standing.UNSURE}:
             if not case.failures:
-                self.ends.add_failure(case.case, Failure(None, case.words or "it failed before"))
+                self.ends.add_failure(case.case, Failure(None, case.reason or "it failed before"))
             is_unsure = case.standing is Standing.UNSURE
             self.ends.close(case.case, End.UNSURE if is_unsure else End.FAILED)
         else:

@@ -184,7 +184,7 @@ class Scheduler:
             case Create() | Fill():
                 self._flow.live[task.case].sent_at = self._now()
                 begun.events.append(started(task))
-            case Upload(begun=None):
+            case Upload(row=None):
                 begun.events.append(Started(task.case, task.step, task.socket))
 
     def _begin_watch(self, begun: Beginning) -> None:
@@ -293,7 +293,7 @@ class Scheduler:
             self._on_failed(failed)
             return
         upload = next(one for one in live.plan.uploads if one.step == event.step)
-        again = replace(upload, begun=live.opened.get(upload.socket, upload.begun))
+        again = replace(upload, row=live.opened.get(upload.socket, upload.row))
         self._queue.put_back(again)
         if not self._limits.is_paused:
             self._flow.note_progress()

@@ -74,7 +74,7 @@ class TaskQueue:
             return None
         upload = self._uploads.popleft()
         self.limits.begins(upload.step)
-        if upload.begun is None:
+        if upload.row is None:
             self._without_row[upload.step] = upload.case
         return upload
 

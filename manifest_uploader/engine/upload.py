@@ -109,12 +109,12 @@ def send(upload: Upload, content: Content, tools: Tools, *, buffers: Buffers) ->
     """
     size = content_size(content)
     resources = Resources(tools.senders, tools.at_once, buffers, tools.stopping)
-    begun = upload.begun
+    row = upload.row
     for _ in range(_TRIES):
         try:
-            return _Attempt(upload, content, size, tools, resources).run(begun)
+            return _Attempt(upload, content, size, tools, resources).run(row)
         except _UploadLost:
-            begun = None
+            row = None
     raise UploadRefused("storage lost this upload several times", final=False)
 
 

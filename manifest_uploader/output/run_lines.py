@@ -45,7 +45,7 @@ def trouble_line(event: Event) -> str | None:
 def failures_text(case: CaseEnd | CaseStanding | CasePlan) -> str | None:
     """Why a case failed or is unfinished; None if there is nothing to say about it."""
     text = "; ".join(dict.fromkeys(map(failure_text, case.failures))) or None
-    return text or (case.words if isinstance(case, CasePlan) else None)
+    return text or (case.reason if isinstance(case, CasePlan) else None)
 
 
 # ── before a run ────────────────────────────────────────────────────────────────────────────

@@ -1,1 +1,13 @@
-"""Pure decisions: from manifest, facts and history to the steps of a run."""
+"""Pure decisions: from manifest, facts and history to the steps of a run.
+
+For other packages:
+
+- `inputs`: `PlanInputs`, `Facts`, `Choices` and `renamed_cases`, what the planner decides from
+- `checks`: `misfits`, which have to be solved before planning
+- `cases`: `make_plan`
+- `steps`: `Plan`, `CasePlan`, `Action` and the tasks of a run: `Upload`, `Create`, `Fill`, `Look`,
+  `Watch`, and `Wait`; also `total_size` and `DELETED`
+- `requests`: prepares creations and fills for sending
+- `delivery`: how a value travels into its socket
+- `values`: `wait_for`, the wait for a value that was sent
+"""

@@ -1,4 +1,4 @@
-"""Makes the plan: from manifest, facts and history to steps, without looking at anything."""
+"""Makes the plan: turns manifest, facts and history into steps. Pure: does no I/O."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _FIXED: Final = "it was created with other values, which cannot be changed on th
 
 
 def make_plan(inputs: PlanInputs, *, temporary: Callable[[], str]) -> Plan:
-    """What a run does, case by case, once nothing misfits.
+    """What a run does, case by case. The inputs must have no misfits.
 
     Args:
-        inputs: all that is known.
-        temporary: makes a title that only we can have.
+        inputs: everything that is known.
+        temporary: returns a new title that no other item has.
 
     """
     ordered = zip(inputs.manifest.cases, _auto_orders(inputs), strict=True)
@@ -41,15 +41,15 @@ def make_plan(inputs: PlanInputs, *, temporary: Callable[[], str]) -> Plan:
     return Plan(cases, _proven(cases, inputs), _notes(inputs))
 
 
-# ── what came before ────────────────────────────────────────────────────────────────────────
+# ── the history of a case ───────────────────────────────────────────────────────────────────
 
 
 def _past(
     case: Case, inputs: PlanInputs
 ) -> tuple[CaseHistory, tuple[Adopted | Gone | Renamed, ...]]:
-    """What is known of a case, and what was found out about it just now."""
+    """The history of a case, and the events that this look at the platform adds to it."""
     was = inputs.renamed.get(case.name)
-    past = _written(case, inputs)
+    past = _recorded(case, inputs)
     found: tuple[Adopted | Gone | Renamed, ...] = ()
     if was is not None:
         found = (Renamed(case.name, StepId.whole(case.name), was),)
@@ -62,8 +62,8 @@ def _past(
     return past, found
 
 
-def _written(case: Case, inputs: PlanInputs) -> CaseHistory:
-    """What is written down about a case, by whatever name."""
+def _recorded(case: Case, inputs: PlanInputs) -> CaseHistory:
+    """The recorded history of a case, under its present or its former name."""
     return inputs.history.cases.get(inputs.renamed.get(case.name, case.name), EMPTY)
 
 
@@ -72,7 +72,7 @@ def _is_gone(past: CaseHistory, inputs: PlanInputs) -> bool:
 
 
 def _adopted(case: Case, inputs: PlanInputs, item: ItemSeen) -> Adopted:
-    """Values are compared; uploads that are there are taken as they are, unchecked."""
+    """Adopt an item with the values that match the manifest; uploads are not compared."""
     entries = []
     for value in case.values:
         held = item.sockets.get(value.socket)
@@ -101,7 +101,7 @@ def _plan_case(
     fill = _fill(case, past, inputs, value_plans, create, sent)
     settled: tuple[Failed, ...] = ()
     if fill is None and create is None:
-        past, settled = _without_old_failures(case, past)
+        past, settled = _forget_failures(case, past)
     action = _action(past, value_plans, create, fill)
     return CasePlan(
         case.name,
@@ -114,7 +114,7 @@ def _plan_case(
         fill=fill,
         waits=tuple(one.wait for one in value_plans if one.wait is not None),
         kind=_kind(case),
-        words=past.reason,
+        reason=past.reason,
         failures=tuple(one.failure for one in value_plans if one.failure is not None),
         sockets=_shared(tuple(entry.socket for _, entry in sent)),
         values=case.values,
@@ -122,18 +122,18 @@ def _plan_case(
     )
 
 
-def _without_old_failures(case: Case, past: CaseHistory) -> tuple[CaseHistory, tuple[Failed, ...]]:
-    """The past of a case with nothing to send: what failed before is no longer wanted."""
+def _forget_failures(case: Case, past: CaseHistory) -> tuple[CaseHistory, tuple[Failed, ...]]:
+    """Clear the failures of a case with nothing to send: the manifest no longer wants them."""
     wanted = {value.socket for value in case.values}
     if past.reason is None and past.sockets.keys() <= wanted:
         return past, ()
     sockets = {slug: socket for slug, socket in past.sockets.items() if slug in wanted}
-    over = (
+    settled = (
         (Failed(case.name, StepId.whole(case.name), words="", final=False),)
         if past.reason is not None
         else ()
     )
-    return replace(past, sockets=sockets, words=None), over
+    return replace(past, sockets=sockets, reason=None), settled
 
 
 def _untouched(
@@ -141,7 +141,7 @@ def _untouched(
     past: CaseHistory,
     found: tuple[Adopted | Gone | Renamed, ...],
     standing: Standing,
-    words: str,
+    reason: str,
 ) -> CasePlan:
     return CasePlan(
         case.name,
@@ -150,7 +150,7 @@ def _untouched(
         standing,
         past.item,
         kind=_kind(case),
-        words=words,
+        reason=reason,
         found=found,
     )
 
@@ -161,7 +161,7 @@ def _kind(case: Case) -> tuple[str, ...]:
 
 @lru_cache(maxsize=64)
 def _shared(sockets: tuple[str, ...]) -> tuple[str, ...]:
-    """The same tuple for all cases with the same sockets, which are most."""
+    """One tuple for all cases with these sockets, to save memory."""
     return sockets
 
 
@@ -219,7 +219,7 @@ def _fill(
 
 
 def _temporary_now(past: CaseHistory, create: Create | None) -> str | None:
-    """The title that the item bears before its first fill; None once it has its own."""
+    """The item's title before its first fill; None once it has the case's title."""
     if past.title is not None:
         return None
     return create.title if create is not None else past.temporary
@@ -243,9 +243,9 @@ def _action(
 
 
 def _auto_orders(inputs: PlanInputs) -> list[int | None]:
-    """The order of every case, should it be made: its own, else behind all there are.
+    """The order of every case whose item may be created: its own, or one after all others.
 
-    The platform's own numbering gives one number twice to items made at the same time.
+    The platform's numbering may give the same number to items that are created at the same time.
     """
     if not type_of(inputs.target.kind).has_orders:
         return [None] * len(inputs.manifest.cases)
@@ -254,7 +254,7 @@ def _auto_orders(inputs: PlanInputs) -> list[int | None]:
     last = max([inputs.facts.highest_order, *known, *given])
     orders: list[int | None] = []
     for case in inputs.manifest.cases:
-        past = _written(case, inputs)
+        past = _recorded(case, inputs)
         chosen = case.order if case.order is not None else past.order
         if chosen is None and (past.item is None or _is_gone(past, inputs)):
             last = chosen = min(last // 10 * 10 + 10, HIGHEST_ORDER)
@@ -266,12 +266,12 @@ def _proven(cases: tuple[CasePlan, ...], inputs: PlanInputs) -> frozenset[tuple[
     return frozenset(
         plan.kind
         for plan, case in zip(cases, inputs.manifest.cases, strict=True)
-        if _written(case, inputs).title is not None
+        if _recorded(case, inputs).title is not None
     )
 
 
 def _notes(inputs: PlanInputs) -> tuple[str, ...]:
-    """What left the manifest: the platform has no call to delete, so it is only told."""
+    """Notes on what is no longer in the manifest; the platform's API cannot delete it."""
     noun = type_of(inputs.target.kind).item_noun
     moved = set(inputs.renamed.values())
     left = [
@@ -292,7 +292,7 @@ def _notes(inputs: PlanInputs) -> tuple[str, ...]:
 
 
 def _left_sockets(case: Case, inputs: PlanInputs) -> list[str]:
-    past = _written(case, inputs)
+    past = _recorded(case, inputs)
     wanted = {value.socket for value in case.values}
     if past.sockets.keys() <= wanted:
         return []

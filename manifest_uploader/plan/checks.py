@@ -1,4 +1,4 @@
-"""What of a manifest does not fit the platform: problems that only the facts show."""
+"""Finds what in a manifest does not fit the platform: problems that only the facts show."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from manifest_uploader.plan.delivery import AsUpload, delivery_of
 from manifest_uploader.plan.inputs import PlanInputs
 from manifest_uploader.platform.sockets import misfit
 from manifest_uploader.platform.targets import type_of
-from manifest_uploader.state.history import EMPTY, CaseHistory
+from manifest_uploader.state.history import EMPTY
 from manifest_uploader.text import did_you_mean
 
 
 def misfits(inputs: PlanInputs) -> list[Problem]:
-    """Everything about the manifest that does not fit the platform, in the manifest's order."""
+    """Everything in the manifest that does not fit the platform, in the manifest's order."""
     found: list[Problem] = []
     for case in inputs.manifest.cases:
         for value in case.values:
@@ -50,10 +50,12 @@ def _title_problems(case: Case, inputs: PlanInputs) -> list[Problem]:
     target_type = type_of(inputs.target.kind)
     noun, place = target_type.item_noun, target_type.noun
     holder = inputs.facts.titles.get(case.title) if case.title else None
-    if holder is not None and past.title != case.title and not _may_adopt(case, past, inputs):
+    adopts = inputs.choices.adopt and past.item is None and case.name in inputs.facts.looked
+    if holder is not None and past.title != case.title and not adopts:
+        article = "an" if noun[0] in "aeiou" else "a"
         return [
             Problem(
-                f"the {place} already has {_a(noun)} titled '{case.title}' ({holder})",
+                f"the {place} already has {article} {noun} titled '{case.title}' ({holder})",
                 case.title_place,
                 "is it this case's own (the state was lost)? then --adopt takes it; "
                 "else choose another title",
@@ -74,14 +76,6 @@ def _title_problems(case: Case, inputs: PlanInputs) -> list[Problem]:
             )
         ]
     return []
-
-
-def _a(noun: str) -> str:
-    return f"a{'n' * (noun[0] in 'aeiou')} {noun}"
-
-
-def _may_adopt(case: Case, past: CaseHistory, inputs: PlanInputs) -> bool:
-    return inputs.choices.adopt and past.item is None and case.name in inputs.facts.looked
 
 
 def _limit_problems(case: Case, inputs: PlanInputs) -> list[Problem]:

@@ -1,4 +1,4 @@
-"""How a value travels: decided here once, from the value and its socket."""
+"""Decides how a value travels, from the value and its socket."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class AsUpload(Struct, frozen=True):
     """As one upload, which the platform imports."""
 
     image: bool
-    """Several files may form one image, DICOM files among them are checked for patients' names,
-    and a failed import leaves a message. Otherwise it is one file, and failures are silent."""
+    """True: the upload may hold several files, DICOM files are checked for patients' names, and a
+    failed import leaves a message. False: it holds one file, and a failed import is silent."""
 
 
 Delivery: TypeAlias = AsJson | AsReference | AsUpload
@@ -35,7 +35,7 @@ _IMAGE, _FILE = AsUpload(image=True), AsUpload(image=False)
 
 
 def delivery_of(value: Value, socket: Socket | None) -> Delivery:
-    """How a value travels into its socket; without a socket, as if it took images."""
+    """How a value travels into its socket; an unknown socket counts as one for images."""
     if isinstance(value, ImageValue):
         return _REFERENCE
     if socket is not None and socket.super_kind == "Value":
@@ -44,17 +44,17 @@ def delivery_of(value: Value, socket: Socket | None) -> Delivery:
 
 
 def upload_into(socket: Socket | None) -> AsUpload:
-    """How an upload travels into a socket that takes one."""
+    """The kind of upload that a socket takes."""
     return _IMAGE if socket is None or socket.super_kind == "Image" else _FILE
 
 
 def slot_json(value: Value, socket: Socket, entry: Entry) -> Json:
-    """What a request's `values` says about one socket."""
+    """The entry for one socket in a request's `values`."""
     match delivery_of(value, socket), value:
         case AsReference(), ImageValue(pk=pk):
             return {"interface": socket.slug, "image": Address("cases/images", pk)}
-        case AsJson(), JsonValue(value=plain):
-            return {"interface": socket.slug, "value": plain}
+        case AsJson(), JsonValue(value=content):
+            return {"interface": socket.slug, "value": content}
         case AsJson(), FileValue():
             return {"interface": socket.slug, "value": Contents(value, entry.digest or "")}
         case _:
@@ -62,7 +62,7 @@ def slot_json(value: Value, socket: Socket, entry: Entry) -> Json:
 
 
 def upload_slot_json(socket: Socket, upload: str | UploadPk) -> Json:
-    """What a request's `values` says about one socket that gets a complete upload."""
+    """The entry in a request's `values` for a socket that gets a complete upload."""
     address = Address("uploads", upload)
     if upload_into(socket).image:
         return {"interface": socket.slug, "user_uploads": [address]}

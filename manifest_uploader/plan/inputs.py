@@ -1,4 +1,4 @@
-"""The inputs of the planner: manifest, facts, history, and what the command line says."""
+"""What the planner decides from: manifest, facts, history and choices on the command line."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from manifest_uploader.state.history import History
 
 
 class Facts(Struct, frozen=True):
-    """Everything that was looked at before a plan is made."""
+    """What the local files and the platform showed before planning."""
 
     values: Mapping[tuple[str, str], ValueFacts]
-    """By (case, socket): the values that have files, unless they have a problem."""
+    """By (case, socket): the values with files and without problems."""
     problems: tuple[Problem, ...] = ()
-    """What the look itself found wrong: files, root, patients' names."""
+    """What is wrong with the files: missing, unreadable, or naming patients."""
     target: Target | None = None
     """None: the platform was not looked at (`--offline`)."""
     sockets: Mapping[str, Socket] = field(default_factory=dict)
-    """By slug; all that the platform has."""
+    """All sockets of the platform, by slug."""
     items: int = 0
-    """How many items the target holds, ours and others'."""
+    """How many items the target holds, our own and others."""
     titles: Mapping[str, str] = field(default_factory=dict)
-    """Title → pk of items that are not ours; empty where the target holds only ours."""
+    """Title → pk of items that are not ours; empty if the target holds only our own."""
     gone: frozenset[str] = frozenset()
     """Pks of our items that the target no longer holds."""
     highest_order: int = 0
-    """The highest order number in the target, as far as it was looked at."""
+    """The highest order number seen in the target."""
     rows: Mapping[str, str] = field(default_factory=dict)
-    """Upload pk → status of our uploads of earlier runs that are still there."""
+    """Pk → status of the upload rows of earlier runs that still exist."""
     rows_used: int = 0
     """How many upload rows the account holds now."""
     looked: Mapping[str, ItemSeen] = field(default_factory=dict)
-    """By case: items that were looked at in passing (`--adopt`)."""
+    """By case: items of the same title that can be adopted (`--adopt`)."""
 
 
 class Choices(Struct, frozen=True):
@@ -48,11 +48,11 @@ class Choices(Struct, frozen=True):
     retry_failed: bool = False
     new: bool = False
     upload_limit: int = 2000
-    """Upload rows that the account may hold."""
+    """Most upload rows that the account may hold."""
 
 
 class PlanInputs(Struct, frozen=True):
-    """What lies before the planner."""
+    """What the planner decides from."""
 
     manifest: Manifest
     facts: Facts
@@ -60,13 +60,13 @@ class PlanInputs(Struct, frozen=True):
     choices: Choices
     target: Target
     names: frozenset[str]
-    """Of all cases of the manifest, chosen or not."""
+    """The names of all cases in the manifest, chosen or not."""
     renamed: Mapping[str, str]
-    """New name → the name that the history knows."""
+    """New name → name in the history."""
 
 
 def renamed_cases(manifest: Manifest, history: History, names: frozenset[str]) -> dict[str, str]:
-    """Cases that are new by name, but bear the title of one that left the manifest."""
+    """New name → old name of cases with the title of a case that left the manifest."""
     left = {
         past.title: name
         for name, past in history.cases.items()
@@ -80,5 +80,5 @@ def renamed_cases(manifest: Manifest, history: History, names: frozenset[str]) -
 
 
 def socket_of(value: Value, inputs: PlanInputs) -> Socket:
-    """The socket that a value goes into; it was seen to exist."""
+    """The socket that a value goes into; it must exist on the platform."""
     return inputs.facts.sockets[value.socket]

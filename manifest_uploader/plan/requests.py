@@ -1,4 +1,4 @@
-"""Makes planned creations and fills ready to send: their holes filled, nothing superfluous."""
+"""Prepares planned creations and fills for sending: adds upload pks, drops what is there."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _Step = TypeVar("_Step", Create, Fill)
 
 
 def started(task: Create | Fill) -> Started:
-    """What is recorded before a creation or a fill is sent."""
+    """The event to record before a creation or a fill is sent."""
     if isinstance(task, Create):
         return Started(
             task.case, task.step, title=task.title, order=task.order, entries=task.entries
@@ -35,11 +35,11 @@ def started(task: Create | Fill) -> Started:
 
 
 def with_uploads(task: _Step, uploads: Mapping[str, Done]) -> _Step:
-    """The creation or fill with the uploads that are complete now.
+    """A creation or fill with the pks of its complete uploads.
 
     Args:
         task: as planned.
-        uploads: socket → the event that ended its upload.
+        uploads: socket → the event of its complete upload.
 
     """
     entries = tuple(_with_upload(entry, uploads.get(entry.socket)) for entry in task.entries)
@@ -48,12 +48,12 @@ def with_uploads(task: _Step, uploads: Mapping[str, Done]) -> _Step:
 
 
 def for_item(fill: Fill, *, item: str, seen: ItemSeen | None) -> Fill:
-    """The fill for an item, without what the item holds already.
+    """The fill for an item, without what the item already holds.
 
     Args:
-        fill: without holes.
+        fill: a fill whose uploads have pks.
         item: the item's pk.
-        seen: what the item holds; None where it is new and holds nothing.
+        seen: what the item holds; None if it is new and holds nothing.
 
     """
     entries = tuple(replace(entry, before=_mark(entry, seen)) for entry in fill.entries)
@@ -71,7 +71,7 @@ def for_item(fill: Fill, *, item: str, seen: ItemSeen | None) -> Fill:
 
 
 def split(fill: Fill, complete: Collection[str]) -> tuple[Fill, Fill]:
-    """A fill of nothing but the uploads that are complete, and a fill of the rest after it.
+    """A fill with only the complete uploads, and a later fill with the rest.
 
     Args:
         fill: as planned.
@@ -93,12 +93,12 @@ def _with_values(fill: Fill, body: dict[str, Json], pairs: list[tuple[Json, Entr
 
 
 def has_something_to_send(fill: Fill) -> bool:
-    """The request would change something."""
+    """Whether the fill would change anything."""
     return bool(fill.call.json)
 
 
 def confirmations(fill: Fill, seen: ItemSeen) -> list[Confirmed]:
-    """One event for every value of the fill that the item was seen to hold."""
+    """One event for each value of the fill that the item holds."""
     return [
         Confirmed(fill.case, fill.step, entry.socket, held.image or held.mark)
         for entry in fill.entries
@@ -118,7 +118,7 @@ def _mark(entry: Entry, seen: ItemSeen | None) -> str | None:
 
 
 def _is_there(entry: Entry, seen: ItemSeen | None) -> bool:
-    """A value that the item holds already: sent again, an empty one would be removed."""
+    """Whether the item already holds the value: an empty one sent again would be removed."""
     return seen is not None and entry.digest is not None and holds(entry, seen) is not None
 
 

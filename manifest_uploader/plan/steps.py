@@ -26,21 +26,22 @@ DELETED: Final = "it was deleted on the platform; --recreate makes it anew"
 
 
 class Upload(Struct, frozen=True):
-    """Send what one value is, as one stream."""
+    """Send one value as one stream."""
 
     step: StepId
     case: str
     socket: str
     source: FileValue | JsonValue
-    """A JsonValue travels as a JSON file."""
+    """A JsonValue is sent as a JSON file."""
     name: str
     size: int
-    """Bytes of the files; a bundle travels with a little more."""
+    """Bytes of the files; a bundle takes a few more."""
     stat: str
-    """Of the files when the plan was made."""
+    """Digest of the files when the plan was made."""
     identifiable: bool
     """DICOM files may name their patients."""
-    begun: OpenUpload | None = None
+    row: OpenUpload | None = None
+    """The upload row of an earlier run or attempt to continue; None: open a new one."""
     images: bool = True
     """For an image socket: its DICOM files are checked for patients' names."""
 
@@ -51,13 +52,13 @@ class Create(Struct, frozen=True):
     step: StepId
     case: str
     title: str
-    """By which it is found if the outcome is unknown. Where a fill follows, a title that only we
-    can have: `uploading-` and 12 random hex digits."""
+    """Finds the item if the outcome is unknown. If a fill follows, this is a unique temporary
+    title: `uploading-` and 12 random hex digits."""
     order: int | None
     call: Call
     """Its `values`, if any, are in the order of `entries`."""
     entries: tuple[Entry, ...] = ()
-    """What the item is created with; empty where a fill follows."""
+    """What the item is created with; empty if a fill follows."""
 
 
 class Fill(Struct, frozen=True):
@@ -73,46 +74,47 @@ class Fill(Struct, frozen=True):
     """None: leave it."""
     entries: tuple[Entry, ...]
     look_first: bool
-    """The item may already hold some of it: look first, and leave out what is there."""
+    """The item may already hold some of this: look first and leave that out."""
     repeated: bool = False
-    """An equal fill may have been sent before (old sessions may name its uploads)."""
+    """The same fill may have been sent before, so old import sessions may name its uploads."""
     temporary: str | None = None
-    """The item's title until this fill takes effect: its absence proves that it did."""
+    """The item's title until this fill takes effect; any other title proves that it did."""
 
 
 class Wait(Struct, frozen=True):
-    """A value that the item was given and that was not yet seen on the platform."""
+    """A value that was sent but not yet seen on the platform."""
 
     case: str
     item: str
     socket: str
     socket_title: str
-    """The platform's messages about the import begin with it."""
+    """Names the socket in the platform's messages about failed imports."""
     image: bool
-    """For an image socket, whose failures have messages; file sockets fail silently."""
+    """It is an image socket: its failed imports have messages, those of file sockets do not."""
     digest: str | None
-    """Of a JSON value or an existing image: seen when equal."""
+    """Of a JSON value or an existing image, which is there once the socket's digest is equal."""
     upload: str | None
-    """Of an upload: seen when the socket's mark has changed."""
+    """The pk of an upload, whose value is there once the socket's mark has changed."""
     before: str | None
+    """The socket's mark before the fill."""
     since: float
     """When the fill was sent, in seconds since 1970."""
     repeated: bool = False
     last_look: bool = False
-    """It was given up before; one look tells whether it arrived after all."""
+    """It counted as failed before; look once whether it arrived after all."""
     source: str | None = None
     """The files, as the manifest names them."""
 
 
 class Look(Struct, frozen=True):
-    """See what an item holds before it is filled again."""
+    """Read what an item holds before filling it again."""
 
     case: str
     item: str
 
 
 class Watch(Struct, frozen=True):
-    """See which imports have ended."""
+    """Find out which imports have ended."""
 
     waits: tuple[Wait, ...]
     count: bool = False
@@ -133,7 +135,7 @@ class Action(StrEnum):
 
 
 class CasePlan(Struct, frozen=True):
-    """What a run does for one case; steps in a sound order."""
+    """What a run does for one case."""
 
     case: str
     title: str
@@ -147,20 +149,20 @@ class CasePlan(Struct, frozen=True):
     """Imports of earlier runs that have not ended; a fill of the same sockets follows them."""
     kind: tuple[str, ...] = ()
     """The sockets that the case uses: cases of one kind share a pilot."""
-    words: str | None = None
-    """Why it stands where it stands, where that needs saying."""
+    reason: str | None = None
+    """Why the case failed before, is unsure or is gone."""
     failures: tuple[Failure, ...] = ()
-    """Of imports that failed before and are not sent again."""
+    """Earlier import failures whose values are not sent again."""
     sockets: tuple[str, ...] = ()
-    """The sockets that would be sent."""
+    """The sockets whose values are sent."""
     values: tuple[Value, ...] = ()
-    """What the manifest says."""
+    """The case's values in the manifest."""
     found: tuple[Adopted | Checked | Failed | Gone | Renamed, ...] = ()
-    """What planning found out, which a run records before it begins."""
+    """Events found while planning, which a run records before it begins the case."""
 
     @property
     def entries(self) -> tuple[Entry, ...]:
-        """What the item is given, in its creation or in a fill."""
+        """What the creation or the fill gives the item."""
         if self.fill is not None:
             return self.fill.entries
         return self.create.entries if self.create is not None else ()
@@ -170,11 +172,11 @@ class Plan(Struct, frozen=True):
     """What a run does."""
 
     cases: tuple[CasePlan, ...]
-    """In the manifest's order, those that need nothing included."""
+    """All chosen cases, in the manifest's order."""
     proven: frozenset[tuple[str, ...]] = frozenset()
-    """The kinds of which a case was filled before: they need no pilot."""
+    """The kinds with a case that was filled before; they need no pilot."""
     notes: tuple[str, ...] = ()
-    """What a person should know, and nothing is done about."""
+    """Facts for the user that cause no step."""
 
 
 def total_size(plan: Plan) -> int:

@@ -1,4 +1,4 @@
-"""What is to be done about one value: send it, wait for it, or leave it."""
+"""Decides about one value: send it, wait for it, or leave it."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ from manifest_uploader.state.steps import StepId
 
 
 class ValuePlan(Struct, frozen=True):
-    """What is to be done about one value."""
+    """The decision about one value."""
 
     value: Value
     entry: Entry | None = None
-    """What the item is given; None: nothing."""
+    """What to give the item; None: nothing."""
     upload: Upload | None = None
     wait: Wait | None = None
-    """An earlier import that has not ended, or one last look at one that was given up."""
+    """An earlier import that has not ended, or the last look at one that failed."""
     found: Checked | None = None
     failure: Failure | None = None
-    """Of an import that failed and is not sent again."""
+    """Of an import that failed before and is not sent again."""
     repeated: bool = False
 
 
 def plan_value(case: Case, value: Value, past: CaseHistory, inputs: PlanInputs) -> ValuePlan:
-    """Compare what the manifest wants in a socket with what is known to be there."""
+    """Compare what the manifest wants in a socket with what the history says is there."""
     wanted = wanted_entry(case, value, inputs)
     was = past.sockets.get(value.socket)
     if was is None:
@@ -62,7 +62,7 @@ def plan_value(case: Case, value: Value, past: CaseHistory, inputs: PlanInputs) 
 
 
 def wanted_entry(case: Case, value: Value, inputs: PlanInputs) -> Entry:
-    """What the manifest wants in a socket, without how it gets there."""
+    """What the manifest wants in a socket; uploads and marks are added later."""
     delivery = delivery_of(value, socket_of(value, inputs))
     match value, delivery:
         case ImageValue(), _:
@@ -90,16 +90,16 @@ def wait_for(
     since: float,
     repeated: bool,
 ) -> Wait:
-    """The wait for what an item was given in one socket.
+    """The wait for a value that was sent into one socket of an item.
 
     Args:
-        entry: what it was given.
+        entry: what was sent.
         case: the case's name.
         item: the item's pk.
-        values: what the manifest says about the case, which names the files.
-        socket: None where the platform no longer has it.
+        values: the case's values in the manifest, which name the files.
+        socket: None if the platform no longer has it.
         since: when it was sent, in seconds since 1970.
-        repeated: an equal fill may have been sent before.
+        repeated: the same fill may have been sent before.
 
     """
     source = next((files_of(value) for value in values if value.socket == entry.socket), None)
@@ -138,7 +138,7 @@ def _again(
     was: SocketHistory,
     inputs: PlanInputs,
 ) -> ValuePlan:
-    """A failed import is sent again, from the upload that the platform kept if it did."""
+    """Send the value of a failed import again, reusing its upload if the platform kept it."""
     kept = was.entry.upload
     if kept is not None and inputs.facts.rows.get(kept) == "Completed":
         entry = replace(wanted, upload=kept, content=was.entry.content)
@@ -167,7 +167,7 @@ def _is_same(was: Entry, wanted: Entry) -> bool:
 
 
 def _is_complete(before: UploadHistory, wanted: Entry, inputs: PlanInputs) -> bool:
-    """An earlier run sent all of it, no fill used it, and the platform still has it."""
+    """Whether an earlier run completed this upload and the platform still has it."""
     return (
         before.done
         and inputs.facts.rows.get(before.row.pk) == "Completed"
@@ -188,7 +188,7 @@ def _upload(
         facts.size,
         facts.stat,
         inputs.manifest.identifiable,
-        begun=_resumable(before, facts, inputs),
+        row=_resumable(before, facts, inputs),
         images=upload_into(socket_of(value, inputs)).image,
     )
 
@@ -196,9 +196,9 @@ def _upload(
 def _resumable(
     before: UploadHistory | None, facts: ValueFacts, inputs: PlanInputs
 ) -> OpenUpload | None:
-    """The upload of an earlier run, if it can be continued."""
+    """The upload row of an earlier run, if it can be continued."""
     if before is None or before.done or before.row.stat != facts.stat:
-        return None  # what is complete and was not used holds other content
+        return None  # a complete upload that was not reused has other content
     is_there = inputs.facts.rows.get(before.row.pk) in {"Initialized", "Completed"}
     return before.row if is_there else None
 

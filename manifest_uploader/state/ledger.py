@@ -68,7 +68,7 @@ class Ledger:
         return stamped
 
     def _is_kept(self, event: Event) -> bool:
-        """`Opened` makes the start of an upload redundant, except after a failure."""
+        """Whether to write an event: an upload's start only matters after a failure."""
         if not isinstance(event, Started) or event.step.kind is not StepKind.UPLOAD:
             return True
         past = self.history.cases.get(event.case)

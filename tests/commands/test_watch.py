@@ -95,7 +95,7 @@ def test_a_file_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> None:
     before = tail.look()
     write_state(tmp_path / "s.jsonl", whole_case("a", NOON))
 
-    assert before == type(before)((), anew=False)
+    assert before == type(before)((), replaced=False)
     assert tail.look().events
 
 
@@ -127,7 +127,7 @@ def test_another_file_in_its_place_is_read_from_its_start(tmp_path: Path, how: s
         write_state(path, whole_case("b", NOON)[:2])
     found = tail.look()
 
-    assert found.anew
+    assert found.replaced
     assert found.events[0].case == "b"  # type: ignore[union-attr]
 
 

@@ -160,7 +160,7 @@ class Pretended:
         return complete < self.bytes_at_most
 
     def _upload(self, task: Upload, *, has_room: bool) -> Iterator[Outcome]:
-        row = task.begun.pk if task.begun is not None else None
+        row = task.row.pk if task.row is not None else None
         if row is None:
             if len(self.rows) >= self.rows_at_most:
                 yield Paused(task.case, task.step, socket=task.socket, why=ROWS)

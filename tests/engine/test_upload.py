@@ -109,7 +109,7 @@ def upload_step(begun: OpenUpload | None = None) -> Upload:
     return Upload(
         StepId.upload("a", "ct-image"),
         *("a", "ct-image", files("ct-image"), "a.mha", len(DATA), "stat:1", True),
-        begun=begun,
+        row=begun,
     )
 
 

@@ -200,7 +200,7 @@ def test_an_upload_without_an_end_is_gone_on_with() -> None:
     found = only(plan_of(case("a", CT), history=past(opened), rows={pk(7): "Initialized"}))
 
     assert found.action is Action.CONTINUE
-    assert found.uploads[0].begun is not None
+    assert found.uploads[0].row is not None
 
 
 def test_a_fill_that_did_not_act_is_sent_as_a_repetition() -> None:
@@ -227,7 +227,7 @@ def test_a_case_whose_fill_stays_of_unknown_fate_is_left_alone() -> None:
 
     assert (found.action, found.standing, found.fill) == (Action.NOTHING, Standing.UNSURE, None)
     assert found.uploads == ()
-    assert "not known" in (found.words or "")
+    assert "not known" in (found.reason or "")
 
 
 def test_a_case_that_is_done_needs_nothing() -> None:
@@ -329,8 +329,8 @@ def test_a_refused_change_that_was_taken_back_is_no_failure_any_more() -> None:
 
     found = only(plan_of(case("a", CT, SCORE), history=past(*done(), *refused)))
 
-    assert (found.action, found.standing, found.words) == (Action.NOTHING, Standing.DONE, None)
-    assert past_of_events(*done(), *refused, *found.found).cases["a"].words is None
+    assert (found.action, found.standing, found.reason) == (Action.NOTHING, Standing.DONE, None)
+    assert past_of_events(*done(), *refused, *found.found).cases["a"].reason is None
 
 
 def test_a_failed_upload_that_was_taken_back_is_no_failure_any_more() -> None:
@@ -346,7 +346,7 @@ def test_a_failed_upload_that_was_taken_back_is_no_failure_any_more() -> None:
 def test_a_failed_import_that_is_no_longer_wanted_is_no_failure_any_more() -> None:
     found = only(plan_of(case("a", SCORE), history=past(*done(), NO_IMAGE)))
 
-    assert (found.action, found.standing, found.words) == (Action.NOTHING, Standing.DONE, None)
+    assert (found.action, found.standing, found.reason) == (Action.NOTHING, Standing.DONE, None)
 
 
 def test_a_step_that_failed_is_tried_again() -> None:
@@ -354,7 +354,7 @@ def test_a_step_that_failed_is_tried_again() -> None:
 
     found = only(plan_of(case("a", CT, SCORE), history=past(*failed)))
 
-    assert (found.action, found.standing, found.words) == (
+    assert (found.action, found.standing, found.reason) == (
         Action.CONTINUE,
         Standing.FAILED,
         "No.",
@@ -369,7 +369,7 @@ def test_an_item_that_is_gone_is_reported_and_nothing_is_sent() -> None:
 
     assert (found.action, found.standing, found.fill) == (Action.NOTHING, Standing.GONE, None)
     assert found.found == (Gone("a", step_id("a"), pk(1)),)
-    assert "--recreate" in (found.words or "")
+    assert "--recreate" in (found.reason or "")
 
 
 def test_an_item_that_was_gone_before_is_reported_again() -> None:
@@ -396,7 +396,7 @@ def test_an_item_that_is_gone_is_made_anew_on_demand_where_it_was(known: bool) -
     assert found.create is not None
     assert found.create.order == 40
     assert found.sockets == ("ct-image", "some-score")
-    assert found.uploads[0].begun is None
+    assert found.uploads[0].row is None
     assert found.found == (Gone("a", step_id("a"), pk(1), anew=True),)
 
 

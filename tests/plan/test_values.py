@@ -63,7 +63,7 @@ def test_a_new_file_is_uploaded_and_filled() -> None:
     found = value_plan(facts=facts_of("a", size=5))
 
     assert found.upload is not None
-    assert (found.upload.step, found.upload.size, found.upload.begun) == (
+    assert (found.upload.step, found.upload.size, found.upload.row) == (
         step_id("a/ct-image"),
         5,
         None,
@@ -271,7 +271,7 @@ def test_an_upload_that_was_begun_is_gone_on_with(status: str) -> None:
     found = value_plan(facts=facts_of("a"), upload=upload, rows={pk(7): status})
 
     assert found.upload is not None
-    assert found.upload.begun == upload.begun
+    assert found.upload.row == upload.row
 
 
 @pytest.mark.parametrize(
@@ -283,7 +283,7 @@ def test_an_upload_that_is_gone_or_of_other_files_is_begun_anew(
     found = value_plan(facts=facts_of(tag), upload=stored(done=False), rows=rows)
 
     assert found.upload is not None
-    assert found.upload.begun is None
+    assert found.upload.row is None
 
 
 def test_a_complete_upload_of_other_content_is_never_taken_for_this_one() -> None:
@@ -294,7 +294,7 @@ def test_a_complete_upload_of_other_content_is_never_taken_for_this_one() -> Non
     )
 
     assert found.upload is not None
-    assert found.upload.begun is None
+    assert found.upload.row is None
 
 
 def test_the_manifests_word_about_patients_travels_with_the_upload() -> None:

@@ -57,8 +57,9 @@ def neutral(binding: Binding | None, history: History) -> dict[str, Any]:
 
 
 def _case(past: CaseHistory) -> dict[str, Any]:
-    names = ("item", "temporary", "order", "title", "words", "gone", "unsure", "repeated")
+    names = ("item", "temporary", "order", "title", "gone", "unsure", "repeated")
     return {name: getattr(past, name) for name in (*names, "filling_since")} | {
+        "words": past.reason,
         "standing": STANDINGS[standing_of(past)],
         "filling": None if past.filling is None else _filling(past.filling),
         "sockets": {slug: _socket(socket) for slug, socket in past.sockets.items()},
@@ -81,9 +82,9 @@ def _socket(socket: SocketHistory) -> dict[str, Any]:
 
 
 def _upload(upload: UploadHistory) -> dict[str, Any]:
-    begun = {name: getattr(upload.begun, name) for name in ("pk", "storage_id", "part_size")}
+    row = {name: getattr(upload.row, name) for name in ("pk", "storage_id", "part_size")}
     names = ("done", "content", "time")
-    return begun | {"stat": upload.begun.stat} | {name: getattr(upload, name) for name in names}
+    return row | {"stat": upload.row.stat} | {name: getattr(upload, name) for name in names}
 
 
 def _entry(entry: Entry) -> dict[str, Any]:
