@@ -30,7 +30,7 @@ from manifest_uploader.platform.endpoints import (
     is_row_gone,
     send_call,
 )
-from manifest_uploader.platform.items import has_acted, holds, is_pk
+from manifest_uploader.platform.items import holds, is_pk, took_effect
 from manifest_uploader.platform.model import ItemSeen, Target
 from manifest_uploader.platform.requests import Call, Contents
 from manifest_uploader.platform.responses import Response, ResponseLost
@@ -71,7 +71,7 @@ def left_traces(client: Client, item: ItemSeen, fill: Fill | Started) -> bool:
     named = (entry.upload for entry in fill.entries if entry.upload is not None)
     gone = frozenset(pk for pk in named if is_row_gone(client, pk))
     title, temporary = fill.title, fill.temporary
-    return has_acted(item, entries=fill.entries, title=title, temporary=temporary, gone=gone)
+    return took_effect(item, entries=fill.entries, title=title, temporary=temporary, gone=gone)
 
 
 class ItemWriter:
@@ -196,7 +196,7 @@ def _refused(task: Create | Fill, response: Response) -> Failed:
     words = "; ".join(
         one.message if one.socket is None else f"{one.socket}: {one.message}" for one in failures
     )
-    words = words or refusals.words(response.status, response.json)
+    words = words or refusals.refusal_message(response.status, response.json)
     if isinstance(task, Fill) and task.title is not None and refusals.is_title_taken(response.json):
         words = f"the title '{task.title}' is taken by another item ({words})"
         failures = ()

@@ -171,10 +171,10 @@ class _Attempt:
     def _open(self) -> OpenUpload:
         answer = self._client.call("POST", "uploads/", json={"filename": self._upload.name})
         if refusals.is_row_limit(answer.json):
-            message = refusals.words(answer.status, answer.json)
+            message = refusals.refusal_message(answer.status, answer.json)
             raise UploadLimitReached(message, size_limit=False)
         if not answer.ok:
-            raise UploadRefused(refusals.words(answer.status, answer.json))
+            raise UploadRefused(refusals.refusal_message(answer.status, answer.json))
         pk, storage_id = (answer.fields.get(name) for name in ("pk", "s3_upload_id"))
         has_id = isinstance(storage_id, str) and _STORAGE_ID.fullmatch(storage_id) is not None
         if not is_pk(pk) or not isinstance(storage_id, str) or not has_id:
@@ -256,13 +256,13 @@ class _Attempt:
         path = f"uploads/{row.pk}/{row.storage_id}/generate-presigned-urls/"
         answer = self._client.call("PATCH", path, json={"part_numbers": list(numbers)})
         if refusals.is_size_limit(answer.json):
-            message = refusals.words(answer.status, answer.json)
+            message = refusals.refusal_message(answer.status, answer.json)
             raise UploadLimitReached(message, size_limit=True)
         if answer.status == 404:  # noqa: PLR2004
             raise _UploadLost
         urls = answer.fields.get("presigned_urls")
         if not answer.ok or not isinstance(urls, dict):
-            raise UploadRefused(refusals.words(answer.status, answer.json), final=False)
+            raise UploadRefused(refusals.refusal_message(answer.status, answer.json), final=False)
         signed = {n: url for n in numbers if isinstance(url := urls.get(str(n)), str)}
         if len(signed) < len(numbers):
             raise UploadRefused("the platform signed no address for a part", final=False)
@@ -282,7 +282,7 @@ class _Attempt:
             raise _UploadLost
         if answer.ok:
             return bool(answer.fields.get("status") == "Completed")
-        raise UploadRefused(refusals.words(answer.status, answer.json))
+        raise UploadRefused(refusals.refusal_message(answer.status, answer.json))
 
     def _find_lost(self, row: OpenUpload, etags: Mapping[int, str]) -> list[int]:
         """The parts that were sent but that storage does not hold."""

@@ -1,1 +1,17 @@
-"""Grand Challenge, independent of any run: how to reach it, what it answers, what it holds."""
+"""Grand Challenge, independent of any run: connects to it and knows what it holds and answers.
+
+For other packages:
+
+- `model`: `Socket`, `Target`, `ItemSeen`, `SocketSeen`, `Entry`, `Pk`, what the platform holds
+- `targets`: `type_of`, what is special about a kind of target
+- `sockets`: `misfit`, `value_misfit` and `takes_json`, which values fit which socket
+- `items`: `holds`, `took_effect`, `shows_at_once` and `is_pk`
+- `address`: `Platform`, `Patience` and `parse_platform`
+- `credentials`: finds, stores and removes the token
+- `client`: `Client`, which sends requests with retries; import it late, it takes 0.1 s of CPU
+- `endpoints`: the API's endpoints, over a client
+- `requests`: `Call`, a request as data, and its placeholders
+- `responses`: `Response`, `results_of`, `ResponseLost` and `Interrupted`
+- `refusals`: the platform's messages in an error answer
+- `traffic`: `Meter` and `Traffic`, counts of requests and bytes
+"""

@@ -1,4 +1,4 @@
-"""Where the platform is, the user's token, and how long to wait for it."""
+"""The platform's address, the user's token, and how long to wait for answers."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from msgspec import Struct
 from manifest_uploader.errors import UsageError
 
 _NEVER: Final = re.compile(r"[\x00-\x20\x7f\\]")
-"""Characters refused in an address: parsers disagree about what they mean there."""
+"""Characters that no address may contain, because parsers disagree about their meaning."""
 
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """The platform's address and the user's token; a dataclass, because it can hide the token."""
+    """A platform and the token to use there; a dataclass, so that its repr can hide the token."""
 
     url: str
     """The API's address; ends with `/`."""
@@ -28,27 +28,27 @@ class Platform:
 
     @property
     def binding(self) -> str:
-        """Host and path, by which a state file recognizes the platform."""
+        """Host and path, which identify the platform in a state file."""
         parts = urlsplit(self.url)
         return f"{parts.hostname}{parts.path}"
 
 
 class Patience(Struct, frozen=True):
-    """How long to wait, in seconds."""
+    """How long to wait."""
 
     stall_s: float = 60.0
-    """On a connection on which no byte moves."""
+    """Longest wait for a byte on a connection."""
     give_up_s: float = 3600.0
-    """Until a platform that does not answer is given up."""
+    """Longest time to retry a request that gets no answer."""
     first_pause_s: float = 0.5
-    """Before the second try; doubles with every try, with jitter, up to 30 s."""
+    """Pause before the second try; doubles after each try, with jitter, up to 30 s."""
 
 
 def parse_platform(url: str, token: str) -> Platform:
     """The platform at an API address: https, or http to a loopback address.
 
     Raises:
-        UsageError: it is not such an address.
+        UsageError: the address is not of that kind.
 
     """
     url = url.strip()
@@ -67,7 +67,7 @@ def parse_platform(url: str, token: str) -> Platform:
 
 
 def is_safe_address(url: str) -> bool:
-    """Whether an address is https, or http to a name that resolves to loopback only."""
+    """Whether the address is https, or http to a name that resolves to loopback only."""
     parts = _split(url)
     if parts is None or not parts.hostname:
         return False
@@ -75,7 +75,7 @@ def is_safe_address(url: str) -> bool:
 
 
 def _split(url: str) -> SplitResult | None:
-    """The parts of an address; None if it is not one."""
+    """The parts of an address; None if it is not valid."""
     try:
         parts = urlsplit(url)
         (parts.hostname or "").encode("idna")
@@ -86,7 +86,7 @@ def _split(url: str) -> SplitResult | None:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a name resolves to loopback addresses only."""
+    """Whether every address that the name resolves to is this machine's own."""
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, ValueError):
@@ -97,7 +97,7 @@ def is_loopback(host: str) -> bool:
 
 
 def is_loopback_name(host: str) -> bool:
-    """Whether a host is a loopback address or `localhost`, without looking it up."""
+    """Whether the name is a loopback address or `localhost`; no name is looked up."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -1,8 +1,8 @@
 """Requests to one platform and its storage.
 
-The token goes to the platform's own host only: every address is built from the one the person
-gave, no redirect is followed, and storage gets requests without it. An answer is never trusted
-to be small, to be JSON, or to be the platform's at all (hospital proxies answer with pages).
+The token goes to the platform's own host only: every address is built from the one that the user
+gave, redirects are not followed, and storage gets requests without the token. No answer is trusted
+to be small, to be JSON, or to come from the platform (hospital proxies answer with HTML pages).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from manifest_uploader.platform.responses import (
     PAGE,
     Interrupted,
     Response,
-    first_words,
+    detail_of,
     results_of,
 )
 from manifest_uploader.platform.retries import (
@@ -64,15 +64,15 @@ _HEADERS: Final = {
     "User-Agent": f"manifest-uploader/{__version__}",
 }
 _SLICE_S: Final = 0.5
-"""Waits are cut into slices of this, so that Windows hears Ctrl-C."""
+"""Longest single wait; Windows handles Ctrl-C only between waits."""
 
 
 class Client:
     """Requests to one platform and its storage, from any thread.
 
-    Each thread has a transport of its own (two where there is a proxy: connections to this
-    machine are direct), and all share one SSL context. Measured, that takes half the CPU of one
-    transport shared by 32 threads.
+    Each thread has its own transport (two if there is a proxy, because connections to this machine
+    are direct), and all share one SSL context. Measured with 32 threads, this takes half the CPU of
+    one shared transport.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class Client:
         self._of_thread = threading.local()
 
     def get(self, path: str, **params: str | int) -> Response:
-        """GET below the API address; tried again until it is answered."""
+        """GET a path below the API address; repeated until there is an answer."""
         return self.call("GET", path, params=params)
 
     def call(
@@ -119,12 +119,12 @@ class Client:
             path: below the API address, with its trailing slash.
             json: the body.
             params: the query.
-            repeat: send the request again even if it may have acted.
+            repeat: send the request again even if it may have taken effect.
 
         Raises:
-            ResponseLost: it may have acted and must not be repeated (only without `repeat`).
-            TokenRefused: 401.
-            PlatformUnreachable: nothing answered for `give_up_s`.
+            ResponseLost: the request may have taken effect (only without `repeat`).
+            TokenRefused: the platform answered 401.
+            PlatformUnreachable: there was no answer for `give_up_s`.
             Interrupted: the run is being stopped, or the client was closed.
 
         """
@@ -139,17 +139,17 @@ class Client:
         answer = self._retries.run(lambda: self._call_once(request, path), repeat=repeat)
         if answer.status == 401:  # noqa: PLR2004
             raise TokenRefused(
-                f"the platform does not accept the token ({first_words(answer.json)})",
+                f"the platform does not accept the token ({detail_of(answer.json)})",
                 hint="make a new one on your profile page and put it into "
                 "GRAND_CHALLENGE_AUTHORIZATION; nothing that was sent is lost",
             )
         return answer
 
     def pages(self, path: str, **params: str | int) -> Iterator[list[Json]]:
-        """Yield the pages of a list; its `next` address is never followed.
+        """Yield the pages of a list, without following its `next` address.
 
         Raises:
-            PlatformRefused: the answer is not such a list.
+            PlatformRefused: the answer is not a list.
 
         """
         offset = 0
@@ -163,10 +163,10 @@ class Client:
                 return
 
     def put_part(self, url: str, *, length: int, body: Callable[[], Slices]) -> Response:
-        """PUT one part to storage, `length` bytes in slices; never with the token.
+        """PUT one part of `length` bytes to storage, without the token.
 
-        200 carries the ETag. 403 (expired), 404 (no such upload) and other refusals are returned
-        with storage's XML; timeouts, 5xx and SlowDown are tried again.
+        The answer 200 has the ETag; 403 (expired), 404 (no such upload) and other refusals have
+        storage's XML. Timeouts, 5xx and SlowDown are retried.
 
         Raises:
             PlatformRefused: the address is neither https nor on this machine.
@@ -185,15 +185,15 @@ class Client:
     def ahead(self, ask: Callable[[], _T]) -> Callable[[], _T]:
         """Start a request in the background; call the result to wait for its answer.
 
-        Only for requests that change nothing: the answer may never be asked for. What `ask`
-        raises is raised to whoever asks for the answer.
+        Only for requests that change nothing, because the answer may be dropped. Calling the result
+        raises what `ask` raised.
         """
         future: Future[_T] = Future()
 
         def answer() -> None:
             try:
                 future.set_result(ask())
-            except BaseException as error:  # noqa: BLE001 - it is raised again where it is awaited
+            except BaseException as error:  # noqa: BLE001 - raised again by the call that waits
                 future.set_exception(error)
 
         threading.Thread(target=answer, name="ahead", daemon=True).start()
@@ -204,16 +204,16 @@ class Client:
         return f"{self.platform.url}{collection}/{pk}/"
 
     def with_patience(self, patience: Patience) -> Client:
-        """Another client of the same platform, with other patience."""
+        """A client of the same platform with other timeouts."""
         return Client(self.platform, patience=patience, meter=self.meter, stopping=self._stopping)
 
     @property
     def is_local(self) -> bool:
-        """The platform is on this machine: a sandbox, most likely."""
+        """Whether the platform is on this machine, as sandboxes are."""
         return is_loopback(urlsplit(self.platform.url).hostname or "")
 
     def close(self) -> None:
-        """Close every thread's connections; a thread that waits on one wakes up and gives up."""
+        """Close every thread's connections; waiting threads wake up and raise."""
         with self._lock:
             self._is_closed = True
             transports, self._transports = self._transports, []
@@ -263,7 +263,7 @@ class Client:
         return answer
 
     def _transport(self, url: str) -> Transport:
-        """This thread's transport to an address: the proxied one, or the direct one."""
+        """This thread's transport for an address, proxied or direct."""
         of_thread: dict[bool, Transport] = self._of_thread.__dict__.setdefault("transports", {})
         proxied = self._is_proxied(url)
         if proxied not in of_thread:
@@ -271,10 +271,10 @@ class Client:
         return of_thread[proxied]
 
     def _is_proxied(self, url: str) -> bool:
-        """Whether httpx chooses between the proxies; this machine is always reached directly.
+        """Whether to let httpx choose a proxy; connections to this machine are always direct.
 
-        Plain http only ever goes to this machine (`is_safe_address`). No name is looked up here:
-        behind a proxy that often fails, after a long wait.
+        Plain http only goes to this machine (`is_safe_address`). No name is looked up here, because
+        behind a proxy lookups often fail after a long wait.
         """
         if self._proxies is None:
             self._proxies = environment_proxies()

@@ -1,8 +1,7 @@
-"""Where the token is: in a file, in the environment, or in the keyring of this machine's user.
+"""Finds the token in a file, the environment or the user's keyring.
 
-The keyring is asked only when nothing else gives a token: it costs time, and on some desktops a
-question. A token stands there under the host of the platform that it is for, and is read for no
-other.
+The keyring comes last, because it is slow and on some desktops asks the user. It holds tokens by
+the platform's host, and a token is read only for its own host.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ def find(*, token_file: str | None, environment: Mapping[str, str], address: str
     """The token for the platform at an API address: 64 hex characters.
 
     Raises:
-        TokenRefused: there is none, or what is there is none.
+        TokenRefused: there is no token, or it is not valid.
 
     """
     if token_file:
@@ -47,14 +46,14 @@ def find(*, token_file: str | None, environment: Mapping[str, str], address: str
 
 
 def is_there(*, token_file: str | None, environment: Mapping[str, str], address: str) -> bool:
-    """Something is given that is to be a token."""
+    """Whether a token is given, valid or not."""
     if token_file or environment.get(ENVIRONMENT, "").strip():
         return True
     return _kept(host_of(address)) is not None
 
 
 def parse(text: str, *, where: str) -> str:
-    """The token in a text, with or without `Bearer `; no message repeats it."""
+    """The token in a text with or without `Bearer `; error messages do not repeat the text."""
     if not text.strip():
         raise TokenRefused("there is no token", hint=_NONE)
     found = _TOKEN.fullmatch(text.strip())
@@ -74,7 +73,7 @@ def _read(token_file: str) -> str:
 
 
 def host_of(address: str) -> str:
-    """The platform's host, and its port where it is not the usual one."""
+    """The platform's host, and its port unless it is the default one."""
     try:
         parts = urlsplit(address.strip())
         host, port = parts.hostname or "", parts.port
@@ -87,11 +86,11 @@ def host_of(address: str) -> str:
 
 
 def login(token: str, address: str) -> str:
-    """Keep a token for a platform; the name of the keyring that has it now.
+    """Store a platform's token in the keyring; return the keyring's name.
 
     Raises:
         ExtraMissing: keyring is not installed.
-        CannotGoOn: no keyring of this machine takes it.
+        CannotGoOn: no keyring of this machine can be used.
 
     """
     backend = _backend()
@@ -100,11 +99,11 @@ def login(token: str, address: str) -> str:
 
 
 def logout(address: str) -> bool:
-    """Remove the token of a platform; whether there was one.
+    """Remove a platform's token from the keyring; return whether there was one.
 
     Raises:
         ExtraMissing: keyring is not installed.
-        CannotGoOn: the keyring does not let go of it.
+        CannotGoOn: no keyring of this machine can be used.
 
     """
     backend, host = _backend(), host_of(address)
@@ -123,10 +122,10 @@ def _backend() -> KeyringBackend:
 
 
 def _guarded(act: Callable[[], _T]) -> _T:
-    """What a keyring answers; its errors are anybody's, and may quote what they were given."""
+    """Call a keyring backend. Its errors vary and may contain the token, so none is quoted."""
     try:
         return act()
-    except Exception as error:  # noqa: BLE001 - backends raise what they like
+    except Exception as error:  # noqa: BLE001 - backends raise anything
         raise CannotGoOn(
             f"no keyring of this machine can be used ({type(error).__name__})",
             hint="is it locked? On machines without a desktop, keep the token in a file that only "
@@ -135,7 +134,7 @@ def _guarded(act: Callable[[], _T]) -> _T:
 
 
 def _kept(host: str) -> str | None:
-    """The token that the keyring has for a host; None if it has none, or cannot be asked."""
+    """The keyring's token for a host; None if there is none, or no keyring can be used."""
     if not host:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Questions to the platform: an item, a title, upload rows, failed import sessions."""
+"""The API's endpoints: items, titles, upload rows and failed import sessions."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from manifest_uploader.platform.requests import Address, Call
 from manifest_uploader.platform.responses import Response, results_of
 from manifest_uploader.platform.targets import type_of
 
-if TYPE_CHECKING:  # it costs 0.1 s of CPU, which commands without a network save
+if TYPE_CHECKING:  # importing it takes 0.1 s of CPU, which commands without a network save
     from manifest_uploader.platform.client import Client
 
 _GONE = 404
-_LONGEST_WORDS = 2000
+_LONGEST_MESSAGE = 2000
 """Characters of the platform's words that are kept."""
 _FAILURE = "Image validation for socket {title} failed"
 """How Grand Challenge's message about a failed import begins."""
@@ -32,26 +32,26 @@ class ItemHidden(PlatformRefused):
 
 
 class FailedImport(Struct, frozen=True):
-    """A failed import session: the only words the platform has for a failed import."""
+    """A failed import session, the platform's only record of why an import failed."""
 
     pk: str
-    words: str
+    message: str
     """The platform's message."""
     uploads: frozenset[str]
     """Empty where the first stage of the import had taken them in."""
 
     def names(self, socket_title: str) -> bool:
         """The message is about a socket with this title: the API has no field that says so."""
-        return self.words.startswith(_FAILURE.format(title=socket_title))
+        return self.message.startswith(_FAILURE.format(title=socket_title))
 
     @property
     def has_reason(self) -> bool:
         """The message says why the import failed."""
-        return not self.words.endswith(_NO_REASON)
+        return not self.message.endswith(_NO_REASON)
 
 
 def send_call(client: Client, call: Call, *, repeat: bool = True) -> Response:
-    """Send one request of a plan; raises ResponseLost only if it may not be repeated."""
+    """Send one request of a plan; raises ResponseLost only without `repeat`."""
     path = call.path if call.pk is None else call.path.replace("{pk}", call.pk)
     return client.call(call.method, path, json=_with_addresses(client, call.json), repeat=repeat)
 
@@ -72,7 +72,7 @@ def get_item(client: Client, target: Target, pk: str) -> ItemSeen | None:
     """The item as it is now; None if the platform no longer has it.
 
     Raises:
-        ItemHidden: the answer tells neither.
+        ItemHidden: the answer shows neither.
 
     """
     target_type = type_of(target.kind)
@@ -89,7 +89,7 @@ def get_item(client: Client, target: Target, pk: str) -> ItemSeen | None:
 
 
 def list_items(client: Client, target: Target) -> Iterator[ItemSeen]:
-    """All items of the target, as one page after the other shows them."""
+    """All items of the target, page by page."""
     target_type = type_of(target.kind)
     for page in client.pages(target_type.items_path, **target_type.list_query(target)):
         for entry in page:
@@ -105,7 +105,7 @@ def count_items(client: Client, target: Target) -> int:
 
 
 def find_by_title(client: Client, target: Target, titles: frozenset[str]) -> dict[str, str]:
-    """Title → pk of those that the target holds; lists all of it, for there is no filter."""
+    """Title → pk of the items with these titles; lists all items, as the API has no filter."""
     return {
         item.title: item.pk
         for item in list_items(client, target)
@@ -121,7 +121,7 @@ def count_rows(client: Client) -> int:
 def list_rows(client: Client) -> dict[str, str]:
     """Pk → status of the account's upload rows.
 
-    The list changes while one pages: a row that is missing here need not be gone.
+    The list may change between pages, so a row that is missing here may still exist.
     """
     return {
         entry["pk"]: str(entry.get("status"))
@@ -132,12 +132,12 @@ def list_rows(client: Client) -> dict[str, str]:
 
 
 def is_row_gone(client: Client, pk: str) -> bool:
-    """The upload row is no longer there: an import took it, or the clean-up."""
+    """Whether an upload row no longer exists: it was imported or cleaned up."""
     return client.get(f"uploads/{pk}/").status == _GONE
 
 
 def rows_of(client: Client, pks: Iterable[str]) -> dict[str, str]:
-    """Pk → status of those rows that are still there: certain, unlike a list."""
+    """Pk → status of the given rows that still exist; missing ones are looked up one by one."""
     wanted = set(pks)
     if not wanted:
         return {}
@@ -161,7 +161,7 @@ def _sessions(entry: dict[str, Json]) -> Iterator[FailedImport]:
     pk, uploads = entry.get("pk"), entry.get("user_uploads")
     named = frozenset(str(one) for one in uploads) if isinstance(uploads, list) else frozenset()
     if is_pk(pk):
-        message = str(entry.get("error_message") or "")[:_LONGEST_WORDS]
+        message = str(entry.get("error_message") or "")[:_LONGEST_MESSAGE]
         yield FailedImport(str(pk), message, named)
 
 

@@ -1,4 +1,4 @@
-"""Items as the platform shows them: what they hold, and whether a fill has acted on them."""
+"""Reads items from the API's answers, and tells what they hold and whether a fill took effect."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _UUID: Final = re.compile(UUID)
 
 
 def is_pk(value: Json) -> TypeGuard[str]:
-    """The value is a UUID, as the platform's pks are."""
+    """Whether the value is a UUID, as the platform's pks are."""
     return isinstance(value, str) and _UUID.fullmatch(value) is not None
 
 
 def item_seen(answer: Json) -> ItemSeen | None:
-    """The item of an answer; None where the answer is none.
+    """The item in an answer; None if the answer is not an item.
 
-    Newer servers send only `title_safe`, which is the title with HTML stripped and escaped.
+    Newer servers send only `title_safe`, the title with HTML tags removed and characters escaped.
     """
     if not isinstance(answer, dict) or not is_pk(answer.get("pk")):
         return None
@@ -71,15 +71,15 @@ def _socket_seen(value: dict[str, Json]) -> SocketSeen | None:
 
 
 def _file_mark(address: str) -> str:
-    """Tells one file address from another without keeping it."""
+    """A hash that identifies a file's address without storing it."""
     return "file:" + hashlib.sha256(urlsplit(address).path.encode()).hexdigest()[:32]
 
 
 def holds(entry: Entry, item: ItemSeen) -> SocketSeen | None:
-    """What the socket holds, if that is what the entry put there; None otherwise.
+    """What the socket holds, if the entry put it there; None otherwise.
 
-    JSON values and existing images are compared; what came by an upload is told by being
-    another value than before the fill.
+    JSON values and existing images are compared. An upload's value counts as the entry's if it
+    differs from the value before the fill.
     """
     held = item.sockets.get(entry.socket)
     if held is None:
@@ -89,7 +89,7 @@ def holds(entry: Entry, item: ItemSeen) -> SocketSeen | None:
     return held if held.mark != entry.before else None
 
 
-def has_acted(
+def took_effect(
     item: ItemSeen,
     *,
     entries: tuple[Entry, ...],
@@ -97,14 +97,14 @@ def has_acted(
     temporary: str | None,
     gone: frozenset[str],
 ) -> bool:
-    """The item shows that a fill acted. A fill is atomic: any trace of it proves all of it.
+    """Whether the item shows that a fill took effect. A fill is atomic: any trace proves it.
 
     Args:
-        item: as it is now.
-        entries: what the fill puts in its sockets; none of it was there before.
-        title: what the fill sets, None for nothing.
-        temporary: the title before the first fill, None if this is a later one.
-        gone: the pks of uploads whose rows are gone: an import took them.
+        item: the item as it is now.
+        entries: what the fill puts into sockets; nothing of it was there before.
+        title: the title that the fill sets, None if it sets none.
+        temporary: the title before the first fill, None for a later fill.
+        gone: the pks of uploads whose rows are gone because an import took them.
 
     """
     if temporary is not None and item.title is not None:
@@ -117,10 +117,10 @@ def has_acted(
 def shows_at_once(
     item: ItemSeen, *, entries: tuple[Entry, ...], title: str | None, temporary: str | None
 ) -> bool:
-    """Had the fill acted, the item would show it by now: titles and plain values need no import.
+    """Whether the item would show at once that the fill took effect.
 
-    Of uploads nothing shows until they are imported, which may take hours. Arguments as for
-    `has_acted`.
+    It would if the fill sets a title, JSON values or existing images. Uploads show only after
+    their import, which may take hours. Arguments as for `took_effect`.
     """
     has_title = item.title is not None and (temporary is not None or title is not None)
     return has_title or any(
@@ -134,6 +134,6 @@ def _is_new(entry: Entry, item: ItemSeen) -> bool:
 
 
 def _was_there(entry: Entry, item: ItemSeen) -> bool:
-    """A value that the socket held before the fill, which therefore left it out."""
+    """Whether the socket held the value before the fill, which therefore left it out."""
     held = holds(entry, item)
     return held is not None and held.mark == entry.before

@@ -21,7 +21,7 @@ class Socket(Struct, frozen=True):
     slug: str
     title: str
     kind: str
-    """As the platform spells it: Image, Float, PDF file …"""
+    """As the platform calls it: Image, Float, PDF file …"""
     super_kind: str
     """Image, Value or File."""
     relative_path: str
@@ -40,11 +40,11 @@ class SocketSeen(Struct, frozen=True):
     """What an item holds in one socket."""
 
     mark: str
-    """Changes whenever another value takes its place: its own pk, else its image or file."""
+    """Changes with the value: the pk of the value, or else of its image or file."""
     digest: str | None
-    """Comparable with `Entry.digest`: of a JSON value or an existing image; None for a file."""
+    """Of a JSON value or an existing image, to compare with `Entry.digest`; None for a file."""
     image: str | None = None
-    """The pk of the image, if it is one."""
+    """The pk of the image, if the value is an image."""
 
 
 class ItemSeen(Struct, frozen=True):
@@ -52,7 +52,7 @@ class ItemSeen(Struct, frozen=True):
 
     pk: str
     title: str | None
-    """None where the platform names no title at all."""
+    """None if the platform shows no title."""
     order: int | None
     sockets: Mapping[str, SocketSeen]
 
@@ -62,13 +62,12 @@ class Entry(Struct, frozen=True, omit_defaults=True):
 
     socket: str
     digest: str | None = None
-    """Of a JSON value (`json:…`) or an existing image (`image:…`), known beforehand;
-    None for an upload."""
+    """Of a JSON value (`json:…`) or an existing image (`image:…`); None for an upload."""
     stat: str | None = None
-    """Of the local files, where there are any."""
+    """Of the local files, if there are any."""
     upload: Pk | None = None
     """The pk of the completed upload, once known."""
     content: str | None = None
-    """Of an upload: the content's digest, once known."""
+    """The digest of an upload's content, once known."""
     before: str | None = None
-    """The mark of what the socket held before the fill; None: nothing."""
+    """The socket's mark before the fill; None: the socket was empty."""

@@ -1,7 +1,7 @@
-"""Network connections that another thread can end, behind httpcore's seam for them.
+"""Network connections that another thread can end, as a backend of httpcore.
 
-httpx is built on httpcore, which opens and uses every connection through a `NetworkBackend`.
-Ours knows the open sockets of a transport, so that closing it wakes a thread that waits on one.
+httpx is built on httpcore, which opens and uses every connection through a `NetworkBackend`. This
+one keeps track of a transport's open sockets, so that closing it wakes threads that wait on them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import httpcore
 _T = TypeVar("_T")
 
 _SHORT: Final = 16 * 1024
-"""A body up to this many bytes is sent together with the request's head."""
+"""Largest body, in bytes, that is sent together with the request's head."""
 
 
 class Sockets:
@@ -34,7 +34,7 @@ class Sockets:
         """Remember an open socket.
 
         Raises:
-            ConnectionAbortedError: the transport is closed; the socket is closed, too.
+            ConnectionAbortedError: the transport is closed; the new socket is closed too.
 
         """
         with self._lock:
@@ -45,32 +45,32 @@ class Sockets:
         raise ConnectionAbortedError("the transport is closed")
 
     def forget(self, one: socket.socket) -> None:
-        """Forget a socket that its owner is about to close or has handed over."""
+        """Forget a socket that its owner is about to close or has replaced."""
         with self._lock:
             self._open.discard(one)
 
     def close(self, one: socket.socket) -> None:
-        """Close a socket; first forget it, so that `shut_down` never meets a reused number."""
+        """Forget and close a socket, in this order: its number may be reused at once."""
         self.forget(one)
         one.close()
 
     def shut_down(self) -> None:
-        """End every connection, and any that would still be made; waiting threads wake up.
+        """End all connections, wake the threads that wait on them, and refuse new ones.
 
-        Each thread closes its own sockets: a number that is closed while another thread waits on
-        it may be given to a new socket at once.
+        Each thread closes its own sockets: a file descriptor that is closed while another thread
+        waits on it could be reused for a new socket at once.
         """
         with self._lock:
             self.are_closed = True
             for one in self._open:
                 with contextlib.suppress(OSError):
-                    # SSLSocket.shutdown would first drop its TLS state: what the owner then
-                    # sends would go out unencrypted
+                    # SSLSocket.shutdown would drop the TLS state first, and what the owner sends
+                    # next would go out unencrypted
                     socket.socket.shutdown(one, socket.SHUT_RDWR)
 
 
 class Backend(httpcore.NetworkBackend):
-    """Opens connections and keeps them in `Sockets`."""
+    """Opens connections and registers them in `Sockets`."""
 
     def __init__(self, sockets: Sockets) -> None:
         self._sockets = sockets
@@ -86,8 +86,8 @@ class Backend(httpcore.NetworkBackend):
         """Connect to the first address of a name that answers.
 
         Raises:
-            httpcore.ConnectError, httpcore.ConnectTimeout: none does.
-            UnicodeError: the name cannot be one.
+            httpcore.ConnectError, httpcore.ConnectTimeout: none answers.
+            UnicodeError: the name is not a valid host name.
 
         """
         failure = OSError("the name has no address")
@@ -114,7 +114,7 @@ class Backend(httpcore.NetworkBackend):
 
 
 class _Channel(Protocol):
-    """What bytes go through: a socket, or TLS inside TLS."""
+    """Sends and receives bytes: a socket, or TLS inside TLS."""
 
     def recv(self, size: int, /) -> bytes: ...
     def send(self, data: bytes | memoryview, /) -> int: ...
@@ -123,8 +123,8 @@ class _Channel(Protocol):
 class _Stream(httpcore.NetworkStream):
     """One connection; it sends a request's head together with a short body.
 
-    That is one packet instead of two, for either side. What is written first, and first after
-    something was read, is a head: it waits for the next write, which may be empty, or for a read.
+    That makes one packet instead of two. The first write, and the first after a read, is a head; it
+    waits for the next write, which may be empty, or for a read.
     """
 
     def __init__(
@@ -185,7 +185,7 @@ class _Stream(httpcore.NetworkStream):
                     inner = _InnerTls(self._socket, ssl_context, server_hostname)
                     return _Stream(self._socket, self._sockets, inner)
                 plain = self._socket
-                # `wrap_socket` alone would shake hands on a socket that we do not know
+                # register the new socket before the handshake, so that `shut_down` can end it
                 self._socket = secured = ssl_context.wrap_socket(
                     plain, server_hostname=server_hostname, do_handshake_on_connect=False
                 )
@@ -209,7 +209,7 @@ class _Stream(httpcore.NetworkStream):
                 return None
 
     def _use(self, timeout: float | None) -> None:
-        """Wait at most this many seconds; a system call that is seldom needed."""
+        """Set the socket's timeout, if it has changed."""
         if timeout != self._timeout:
             self._socket.settimeout(timeout)
             self._timeout = timeout
@@ -222,7 +222,7 @@ class _Stream(httpcore.NetworkStream):
 
 
 class _InnerTls:
-    """TLS to a server inside the TLS connection to its proxy: Python's sockets cannot nest."""
+    """TLS inside the TLS connection to a proxy, which Python's sockets do not support."""
 
     def __init__(
         self, outer: ssl.SSLSocket, context: ssl.SSLContext, server_hostname: str | None
@@ -267,10 +267,10 @@ def _failing_to_connect() -> Iterator[None]:
 
 
 def is_readable(sock: socket.socket) -> bool:
-    """Whether something came in; on an idle connection, as a rule, that is its end."""
+    """Whether there is something to read; on an idle connection this is usually its end."""
     if sock.fileno() < 0:
         return True
-    if not hasattr(select, "poll"):  # Windows, where select knows every socket
+    if not hasattr(select, "poll"):  # Windows, where select takes any socket
         return bool(select.select([sock], [], [], 0)[0])
     poll = select.poll()
     poll.register(sock, select.POLLIN)

@@ -1,4 +1,4 @@
-"""Requests as data, with holes that are filled when the missing part is known."""
+"""Requests as data, with placeholders for what is known only when they are sent."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from manifest_uploader.manifest.model import FileValue
 
 
 class UploadPk(Struct, frozen=True):
-    """A hole: the pk of the case's upload for a socket."""
+    """Placeholder for the pk of the case's upload for a socket."""
 
     socket: str
 
 
 class Address(Struct, frozen=True):
-    """A hole: the API address of an object."""
+    """Placeholder for the API address of an object."""
 
     collection: str
-    """As in the API's paths: `uploads`, `cases/images`, `archives` …"""
+    """Its name in the API's paths: `uploads`, `cases/images`, `archives` …"""
     pk: str | UploadPk
 
 
 class Contents(Struct, frozen=True):
-    """A hole: the JSON value that a local file holds when the request is sent."""
+    """Placeholder for the JSON value that a local file holds when the request is sent."""
 
     value: FileValue
     digest: str
-    """What the plan was made with; the step fails if the file holds something else by then."""
+    """Of the value when the plan was made; the step fails if the value has changed since."""
 
 
 class Call(Struct, frozen=True):
@@ -37,8 +37,8 @@ class Call(Struct, frozen=True):
 
     method: Literal["GET", "POST", "PATCH"]
     path: str
-    """Below the API address; `{pk}` stands for `pk`."""
+    """Path below the API address; `{pk}` stands for the item's pk."""
     json: Json = None
     """May hold `Address` and `Contents`."""
     pk: str | None = None
-    """Of the item; None: it does not exist yet, or the path needs none."""
+    """The item's pk; None: the item does not exist yet, or the path needs none."""

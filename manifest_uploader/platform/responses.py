@@ -1,4 +1,4 @@
-"""How a request to the platform can end: with an answer, or without one."""
+"""The outcomes of a request: a response, a lost response, or an interruption."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from manifest_uploader.digests import Json
 from manifest_uploader.errors import PlatformRefused
 
 PAGE: Final = 1000
-"""Grand Challenge: lists give at most 1,000 entries a page."""
+"""Grand Challenge: a page of a list has at most 1,000 entries."""
 
 
 class ResponseLost(Exception):
-    """The request may have acted: its answer never came, or was a server error."""
+    """The request may have taken effect: there was no answer, or a server error."""
 
     def __init__(self, why: str) -> None:
         super().__init__(why)
@@ -23,22 +23,22 @@ class ResponseLost(Exception):
 
 
 class Interrupted(Exception):
-    """The run is being stopped while a request waited for its next try."""
+    """The run is being stopped, or the client was closed, before a request had an answer."""
 
 
 class Response(Struct, frozen=True):
-    """An HTTP answer for the caller to judge; what is tried again never gets here."""
+    """An HTTP answer to act on; connection failures and temporary 5xx were retried before."""
 
     status: int
     json: Json = None
     """The parsed body; None if it is not JSON."""
     headers: Mapping[str, str] = field(default_factory=dict)
     text: str = ""
-    """The beginning of storage's XML; empty in the platform's answers."""
+    """The start of storage's XML; empty for answers of the API."""
 
     @property
     def ok(self) -> bool:
-        """The status says success."""
+        """Whether the request succeeded."""
         return self.status < 300  # noqa: PLR2004 - the class of successes
 
     @property
@@ -48,24 +48,24 @@ class Response(Struct, frozen=True):
 
 
 def results_of(answer: Response, path: str) -> list[Json]:
-    """The results on one page of a list.
+    """The entries on one page of a list.
 
     Raises:
-        PlatformRefused: the answer is not such a page.
+        PlatformRefused: the answer is not a list.
 
     """
     results = answer.json.get("results") if isinstance(answer.json, dict) else None
     if not answer.ok or not isinstance(results, list):
         raise PlatformRefused(
             f"the platform did not list {path.strip('/')}: "
-            f"{first_words(answer.json) or answer.status}",
+            f"{detail_of(answer.json) or answer.status}",
             hint="is the platform's address right (it ends with /api/v1/)?",
         )
     return results
 
 
-def first_words(body: Json) -> str:
-    """The `detail` of an error answer, at most 200 characters."""
+def detail_of(body: Json) -> str:
+    """The `detail` of an error answer, or `no reason given`."""
     if isinstance(body, dict) and isinstance(body.get("detail"), str):
         return str(body["detail"])[:200]
     return "no reason given"

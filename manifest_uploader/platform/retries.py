@@ -1,4 +1,4 @@
-"""When a request is sent again, and after what pause; the only module that imports tenacity."""
+"""Decides when to send a request again, and after which pause. Only this module uses tenacity."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from manifest_uploader.platform.transport import Broken, FailureKind
 _log = logging.getLogger(__name__)
 
 _SERVER_ERROR_TRIES: Final = 6
-"""Tries of a request that is answered 500: unlike with 503, waiting longer seldom helps."""
+"""Tries of a request that gets 500; unlike with 503, waiting longer seldom helps."""
 _LONGEST_PAUSE_S: Final = 30.0
 _LONGEST_RETRY_AFTER_S: Final = 600.0
 _SLICE_S: Final = 0.5
-"""Pauses are cut into slices of this, so that stopping ends them soon."""
+"""Longest single sleep, so that stopping soon ends a pause."""
 
 
 class Trouble(Exception):
@@ -39,22 +39,22 @@ class Trouble(Exception):
         self,
         why: str,
         *,
-        acted: bool = True,
+        uncertain: bool = True,
         after_s: float | None = None,
         answer: Response | None = None,
     ) -> None:
         super().__init__(why)
         self.why = why
-        self.acted = acted
-        """The server may have acted on the request."""
+        self.uncertain = uncertain
+        """The request may have taken effect."""
         self.after_s = after_s
         """The pause that the server asked for, in seconds."""
         self.answer = answer
-        """A server error, which is returned after some tries."""
+        """A server error, to return if the last try gets it too."""
 
 
 class Retries:
-    """Repeats exchanges until they succeed, must not be repeated, or have taken too long."""
+    """Repeats exchanges until one succeeds, must not be repeated, or takes too long."""
 
     def __init__(self, patience: Patience, *, meter: Meter, stopping: Callable[[], bool]) -> None:
         self._patience = patience
@@ -72,18 +72,20 @@ class Retries:
         }
 
     def run(self, exchange: Callable[[], Response], *, repeat: bool) -> Response:
-        """Call `exchange` until it raises no `Trouble`; `repeat` though it may have acted.
+        """Call `exchange` until it raises no `Trouble`.
+
+        With `repeat`, also repeat a request that may have taken effect.
 
         Raises:
-            ResponseLost: the request may have acted and must not be repeated.
-            PlatformUnreachable: there was trouble for `give_up_s`.
+            ResponseLost: the request may have taken effect and must not be repeated.
+            PlatformUnreachable: every try for `give_up_s` failed.
             Interrupted: the run is being stopped.
 
         """
         try:
             return self._by_repeat[repeat](exchange)
         except Trouble as trouble:
-            if trouble.acted and not repeat:
+            if trouble.uncertain and not repeat:
                 raise ResponseLost(trouble.why) from None
             if trouble.answer is not None:
                 return trouble.answer
@@ -93,10 +95,10 @@ class Retries:
             ) from None
 
     def sleep(self, seconds: float) -> None:
-        """Pause, unless the run is being stopped.
+        """Sleep for some seconds.
 
         Raises:
-            Interrupted: it is.
+            Interrupted: the run is being stopped.
 
         """
         end = time.monotonic() + seconds
@@ -107,7 +109,7 @@ class Retries:
 
     def _should_retry(self, state: tenacity.RetryCallState, *, repeat: bool) -> bool:
         trouble = _trouble_of(state)
-        if trouble is None or (trouble.acted and not repeat):
+        if trouble is None or (trouble.uncertain and not repeat):
             return False
         self._meter.count(retries=1)
         _log.info("trying again: %s", trouble.why)
@@ -135,20 +137,20 @@ def _trouble_of(state: tenacity.RetryCallState) -> Trouble | None:
     return error if isinstance(error, Trouble) else None
 
 
-# ── what is trouble ─────────────────────────────────────────────────────────────────────────
+# ── which answers and failures are trouble ──────────────────────────────────────────────────
 
 
 def trouble_of_answer(answer: Response, *, expects_json: bool) -> Trouble | None:
-    """Why an answer is to be waited out; None if it is worth deciding about.
+    """Why to retry a request that got this answer; None if the answer is final.
 
     Raises:
-        PlatformRefused: it redirects elsewhere.
+        PlatformRefused: the answer redirects elsewhere.
 
     """
     after_s = retry_after_s(answer.headers.get("retry-after"), now=time.time())
     match answer.status:
         case 429:
-            return Trouble("the platform asks for a pause (429)", acted=False, after_s=after_s)
+            return Trouble("the platform asks for a pause (429)", uncertain=False, after_s=after_s)
         case 408 | 502 | 503 | 504:
             return Trouble(f"the platform is busy ({answer.status})", after_s=after_s)
         case status if status >= 500:  # noqa: PLR2004
@@ -167,10 +169,10 @@ def trouble_of_answer(answer: Response, *, expects_json: bool) -> Trouble | None
 
 
 def trouble_of_failure(broken: Broken, *, stall_s: float) -> Trouble:
-    """Why there was no answer, in our own words: the library's may hold a proxy's password.
+    """Why there was no answer. Never quotes the library, whose messages may hold a password.
 
     Raises:
-        PlatformUnreachable: trying again cannot help.
+        PlatformUnreachable: retrying cannot help.
 
     """
     cause = broken.cause
@@ -186,7 +188,7 @@ def trouble_of_failure(broken: Broken, *, stall_s: float) -> Trouble:
                 hint="put them into HTTPS_PROXY: http://user:password@proxy.example.org:3128",
             ) from None
         case FailureKind.UNREACHABLE:
-            return Trouble(f"no connection ({_reason(cause)})", acted=False)
+            return Trouble(f"no connection ({_reason(cause)})", uncertain=False)
         case FailureKind.SILENT:
             return Trouble(f"no byte for {stall_s:g} s")
         case FailureKind.CUT:
@@ -205,14 +207,14 @@ _REASONS: Final[tuple[tuple[type[Exception], str], ...]] = (
 
 
 def _reason(cause: BaseException) -> str:
-    known = next((words for kind, words in _REASONS if isinstance(cause, kind)), None)
+    known = next((reason for kind, reason in _REASONS if isinstance(cause, kind)), None)
     if known or not isinstance(cause, OSError):
         return known or "cut off"
     return os.strerror(cause.errno) if cause.errno else "network error"
 
 
 def retry_after_s(header: str | None, *, now: float) -> float | None:
-    """Seconds that a Retry-After header asks for, in either of its forms; None for neither."""
+    """Seconds that a Retry-After header asks for, as a number or date; None if it has neither."""
     if not header:
         return None
     if re.fullmatch(r"\d{1,9}", seconds := header.strip()):

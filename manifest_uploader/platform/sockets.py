@@ -1,4 +1,4 @@
-"""Which values fit which kind of socket, as far as the platform's API tells."""
+"""Decides which values fit which kind of socket, as far as the platform's API shows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SUPER_KINDS: Final = {"Image", "Value", "File"}
 
 
 def misfit(value: Value, socket: Socket) -> tuple[str, str | None] | None:
-    """(message, hint) where a value cannot go into a socket; None where it may."""
+    """(message, hint) if a value cannot go into a socket; None if it may."""
     if socket.kind == DICOM_SET:
         return (
             f"socket '{socket.slug}' is of kind '{DICOM_SET}', which is not supported yet",
@@ -33,7 +33,7 @@ def misfit(value: Value, socket: Socket) -> tuple[str, str | None] | None:
 
 
 def takes_json(socket: Socket) -> bool:
-    """The socket holds JSON: as a value, or as a file that has to be JSON."""
+    """Whether the socket takes JSON, as a value or as a file."""
     if socket.super_kind == "Value":
         return True
     if socket.super_kind != "File":
@@ -44,7 +44,7 @@ def takes_json(socket: Socket) -> bool:
 
 
 def value_misfit(value: Json, socket: Socket) -> tuple[str, str | None] | None:
-    """(message, hint) where a JSON value is not of the socket's kind."""
+    """(message, hint) if a JSON value does not fit the socket's kind; None if it may."""
     rule = _RULES.get(socket.kind)
     if rule is None:
         return None

@@ -1,4 +1,4 @@
-"""Counts requests and bytes, and keeps the latest trouble."""
+"""Counts requests and bytes, and notes trouble with the platform."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from msgspec import Struct
 
 
 class Traffic(Struct, frozen=True):
-    """Requests and bytes so far."""
+    """The requests and bytes of a run so far."""
 
     requests: int = 0
     retries: int = 0
     bytes_sent: int = 0
-    """Bytes of parts."""
+    """Bytes of parts, repetitions included."""
 
 
 class Meter:
-    """Counts requests and bytes, from and for any thread."""
+    """Counts requests and bytes; for use from any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._requests = self._retries = self._bytes = 0
         self._good = self._bad = 0
         self.trouble: str | None = None
-        """What went wrong in the latest exchange; None if it went well."""
+        """What went wrong with the latest exchange; None if it succeeded."""
 
     def count(self, *, requests: int = 0, retries: int = 0, sent: int = 0) -> None:
         """Add to the totals; `sent` in bytes of parts."""
@@ -34,14 +34,14 @@ class Meter:
             self._bytes += sent
 
     def answered(self, *, busy: bool, trouble: str | None) -> None:
-        """Note whether an answer was 429 or 503, and what went wrong if anything did."""
+        """Note whether the platform was busy (429 or 503), and what went wrong, if anything."""
         with self._lock:
             self._good += not busy
             self._bad += busy
             self.trouble = trouble
 
     def take_pressure(self) -> tuple[int, int]:
-        """(good, busy) answers since the last call."""
+        """The numbers of (good, busy) answers since the last call."""
         with self._lock:
             found = (self._good, self._bad)
             self._good = self._bad = 0

@@ -1,4 +1,4 @@
-"""One HTTP exchange without retries, over httpx; the only module that imports it."""
+"""One HTTP exchange without retries. Only this module uses httpx."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from http.cookiejar import CookieJar
 from typing import Any, Final, TypeAlias
 from urllib.request import getproxies
 
-# httpx's own command line would take click, rich and pygments with it, where they are installed:
-# 90 ms of 140. Without it, httpx does as it does where they are not.
+# httpx's own command line imports click, rich and pygments if they are installed, which takes 90 of
+# 140 ms. With this entry, httpx behaves as if they were not installed.
 sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
 import httpcore
 import httpx
@@ -27,8 +27,7 @@ from manifest_uploader.errors import PlatformRefused, UsageError
 from manifest_uploader.platform.network import Backend, Sockets
 
 KEEP_ALIVE_S: Final = 50.0
-"""How long an idle connection may be used again: servers and load balancers close theirs after a
-minute."""
+"""How long to keep an idle connection; servers and load balancers close theirs after a minute."""
 _LARGEST_ANSWER: Final = 64 * 2**20
 _PIECE: Final = 64 * 1024
 _GZIP_OR_ZLIB: Final = 32 + zlib.MAX_WBITS
@@ -45,7 +44,7 @@ class Request(Struct, frozen=True):
     url: str
     headers: Mapping[str, str]
     body: bytes | Slices = b""
-    """Slices need a Content-Length in `headers`."""
+    """Slices require a Content-Length in `headers`."""
 
     def __repr__(self) -> str:
         """Show neither the token nor a signed address."""
@@ -53,7 +52,7 @@ class Request(Struct, frozen=True):
 
 
 class Reply(Struct, frozen=True):
-    """A complete answer, whatever its status."""
+    """A complete answer, with any status."""
 
     status: int
     headers: Mapping[str, str]
@@ -75,7 +74,7 @@ class FailureKind(Enum):
 
 
 class Broken(Exception):
-    """The exchange failed without an answer; `cause` is the system's or the library's error."""
+    """There was no answer; `cause` is the system's or the library's error."""
 
     def __init__(self, kind: FailureKind, cause: BaseException) -> None:
         super().__init__(kind.name)
@@ -86,7 +85,7 @@ class Broken(Exception):
 class Transport:
     """The connections of one thread, to any server.
 
-    It follows no redirect and keeps no cookie: the token alone says who asks.
+    It follows no redirects and keeps no cookies: only the token identifies the user.
     """
 
     def __init__(
@@ -97,10 +96,10 @@ class Transport:
         stall_s: float,
         proxies: Proxies | None = None,
     ) -> None:
-        """Prepare it without connecting.
+        """Prepare the transport without connecting.
 
         Args:
-            context: for TLS; threads share it, because it is slow to make.
+            context: for TLS, shared by all threads because each context takes 30 ms to make.
             connect_s: the longest wait for a connection, in seconds.
             stall_s: the longest wait for a byte to move, in seconds.
             proxies: proxies by URL pattern; all connections are direct without them.
@@ -116,7 +115,7 @@ class Transport:
         self._extensions = {"timeout": waits}
         direct = _Pool(context, self._sockets)
         if not proxies:
-            # httpx's client, which chooses the proxy, costs a small request a quarter more CPU
+            # httpx's client, which chooses the proxy, adds a quarter to the CPU of a small request
             self._send, self._close = direct.handle_request, direct.close
             return
         client = self._client(direct, proxies)
@@ -125,7 +124,7 @@ class Transport:
 
     @property
     def is_closed(self) -> bool:
-        """It was closed and sends nothing more."""
+        """Whether it was closed and sends nothing more."""
         return self._sockets.are_closed
 
     def exchange(self, request: Request) -> Reply:
@@ -165,7 +164,7 @@ class Transport:
     def close(self) -> None:
         """End the connections, from any thread; an exchange that waits on one fails at once.
 
-        Only a wait for the system's name lookup goes on.
+        An exchange that waits for the system's name lookup goes on.
         """
         self._sockets.shut_down()
         if self._in_use.acquire(blocking=False):
@@ -215,13 +214,13 @@ def environment_proxies() -> Proxies:
     """The proxies of HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY, or the system's settings."""
     if not getproxies().keys() - {"no"}:
         return {}
-    from httpx._utils import get_environment_proxies  # noqa: PLC0415 - private: only where needed
+    from httpx._utils import get_environment_proxies  # noqa: PLC0415 - late: private, so only if needed
 
     return get_environment_proxies()
 
 
 def trusting_context() -> ssl.SSLContext:
-    """TLS that trusts SSL_CERT_FILE and SSL_CERT_DIR, or else the system's certificates.
+    """A TLS context that trusts SSL_CERT_FILE and SSL_CERT_DIR, or the system's certificates.
 
     Raises:
         UsageError: those files cannot be read.
@@ -229,7 +228,7 @@ def trusting_context() -> ssl.SSLContext:
     """
     file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
     if not file and not folder:
-        import truststore  # noqa: PLC0415 - late: not needed with SSL_CERT_FILE
+        import truststore  # noqa: PLC0415 - late: 20 ms, not needed with SSL_CERT_FILE
 
         return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
@@ -242,7 +241,7 @@ def trusting_context() -> ssl.SSLContext:
 
 
 class _Pool(httpx.BaseTransport):
-    """httpx's transport, on connections that another thread can end; raises httpcore's errors."""
+    """An httpx transport whose connections another thread can end; raises httpcore's errors."""
 
     def __init__(
         self, context: ssl.SSLContext, sockets: Sockets, proxy: httpx.Proxy | None = None
@@ -258,7 +257,7 @@ class _Pool(httpx.BaseTransport):
         )
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request; the answer's body is yet to be read."""
+        """Send a request; the answer's body is not read yet."""
         response = self._pool.handle_request(
             httpcore.Request(
                 request.method,
@@ -273,12 +272,12 @@ class _Pool(httpx.BaseTransport):
         )
 
     def close(self) -> None:
-        """Close the connections; only for the thread that uses them."""
+        """Close the connections; only the thread that uses them may call this."""
         self._pool.close()
 
 
 class _Body(httpx.SyncByteStream):
-    """A request's body; httpx sends memoryviews as it sends bytes."""
+    """A request's body; httpx sends memoryviews like bytes."""
 
     def __init__(self, body: bytes | Slices) -> None:
         self._body = body
@@ -290,7 +289,7 @@ class _Body(httpx.SyncByteStream):
 
 
 class _AnswerStream(httpx.SyncByteStream):
-    """An answer's body as it travels: perhaps compressed."""
+    """An answer's body as received, perhaps compressed."""
 
     def __init__(self, response: httpcore.Response) -> None:
         self._response = response
@@ -303,7 +302,7 @@ class _AnswerStream(httpx.SyncByteStream):
 
 
 class _NoCookies(CookieJar):
-    """Keeps none: the token alone says who asks."""
+    """Keeps no cookies: only the token identifies the user."""
 
     def extract_cookies(self, response: Any, request: Any) -> None:
         """Do nothing."""
@@ -325,7 +324,7 @@ def _url_for_httpcore(url: httpx.URL) -> httpcore.URL:
 
 
 def _unpacked(response: httpx.Response) -> Iterator[bytes]:
-    """An answer's bytes, decompressed in small steps: a few bytes may stand for a great many."""
+    """An answer's bytes, decompressed in small pieces, because a few bytes may expand to many."""
     encoding = response.headers.get("content-encoding", "").strip().lower()
     if encoding not in {"gzip", "x-gzip", "deflate"}:
         yield from response.iter_raw()
@@ -339,10 +338,10 @@ def _unpacked(response: httpx.Response) -> Iterator[bytes]:
 
 
 def _whole(pieces: Iterable[bytes]) -> bytes:
-    """An answer's bytes in one.
+    """All bytes of an answer.
 
     Raises:
-        PlatformRefused: they are more than any answer should have.
+        PlatformRefused: the answer is larger than any should be.
 
     """
     read: list[bytes] = []
@@ -356,7 +355,7 @@ def _whole(pieces: Iterable[bytes]) -> bytes:
 
 
 def _root_cause(error: BaseException) -> BaseException:
-    """The system's error, or the one that everything began with."""
+    """The system's error behind an error, or else the first in its chain."""
     while not isinstance(error, OSError) and (deeper := error.__cause__ or error.__context__):
         error = deeper
     return error

@@ -14,7 +14,7 @@ from manifest_uploader.engine.results import End
 from manifest_uploader.files.value_facts import ValueFacts
 from manifest_uploader.manifest.model import Case, FileValue, JsonValue
 from manifest_uploader.plan.steps import Plan
-from manifest_uploader.platform.items import has_acted, shows_at_once
+from manifest_uploader.platform.items import shows_at_once, took_effect
 from manifest_uploader.state.events import Done, Event, Failed
 from manifest_uploader.state.history import CaseHistory
 from tests.engine.pretended import Pretended, act, killed
@@ -113,7 +113,7 @@ class Story:
         seen = self.pool._seen(past.item)
         assert seen is not None
         gone = {one.upload for one in filling.entries if one.upload not in self.pool.rows}
-        acted = has_acted(
+        acted = took_effect(
             seen,
             entries=filling.entries,
             title=filling.title,

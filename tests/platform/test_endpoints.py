@@ -139,7 +139,9 @@ def test_failed_sessions_bring_the_platforms_words_and_the_uploads(box: Box) -> 
 
     [found] = endpoints.failed_imports(box.client)
 
-    assert found.words.startswith("Image validation for socket Ct Image failed with error: 1 file")
+    assert found.message.startswith(
+        "Image validation for socket Ct Image failed with error: 1 file"
+    )
     assert found.uploads == {upload}
 
 
@@ -157,7 +159,7 @@ def test_what_in_a_list_is_no_session_is_passed_over(connect: Connect) -> None:
     with scripted(listed(*strange, good)) as server:
         [found] = endpoints.failed_imports(connect(server.url))
 
-    assert (found.pk, found.words, found.uploads) == (pk(2), "", frozenset())
+    assert (found.pk, found.message, found.uploads) == (pk(2), "", frozenset())
 
 
 def test_words_without_end_are_cut(connect: Connect) -> None:
@@ -165,4 +167,4 @@ def test_words_without_end_are_cut(connect: Connect) -> None:
     with scripted(listed(endless)) as server:
         [found] = endpoints.failed_imports(connect(server.url))
 
-    assert len(found.words) < 10_000
+    assert len(found.message) < 10_000

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manifest_uploader.digests import image_digest, json_digest
-from manifest_uploader.platform.items import has_acted, holds, is_pk, item_seen
+from manifest_uploader.platform.items import holds, is_pk, item_seen, took_effect
 from manifest_uploader.platform.model import Entry, ItemSeen
 from tests.helpers import file_seen, pk, seen, some, value_seen
 
@@ -146,7 +146,7 @@ def test_what_came_by_an_upload_is_held_when_it_is_another_than_before() -> None
 
 def acted(item: ItemSeen, **more: Any) -> bool:
     usual: dict[str, Any] = {"entries": (), "title": None, "temporary": None, "gone": frozenset()}
-    return has_acted(item, **{**usual, **more})
+    return took_effect(item, **{**usual, **more})
 
 
 def test_the_first_fill_shows_by_the_temporary_title_that_is_gone() -> None:

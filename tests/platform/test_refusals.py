@@ -30,13 +30,13 @@ json_values = st.recursive(
     ],
 )
 def test_sentences_are_found_in_every_shape_of_an_error(body: Any, words: tuple[str, ...]) -> None:
-    assert refusals.said(body) == words
+    assert refusals.sentences_of(body) == words
 
 
 def test_equal_sentences_are_told_once() -> None:
     body = {"values": [{"a": ["No."]}, {"a": ["No."]}, {"a": ["Never."]}]}
 
-    assert refusals.words(400, body) == "No.; Never."
+    assert refusals.refusal_message(400, body) == "No.; Never."
 
 
 @pytest.mark.parametrize(
@@ -49,13 +49,13 @@ def test_equal_sentences_are_told_once() -> None:
     ],
 )
 def test_a_page_of_html_is_told_by_its_status(status: int, words: str) -> None:
-    assert refusals.words(status, None) == words
+    assert refusals.refusal_message(status, None) == words
 
 
 @some
 @given(st.integers(100, 599), json_values)
 def test_words_are_never_empty_and_never_long(status: int, body: Any) -> None:
-    found = refusals.words(status, body)
+    found = refusals.refusal_message(status, body)
 
     assert 0 < len(found) <= LIMIT
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from manifest_uploader.errors import PlatformRefused
-from manifest_uploader.platform.responses import Response, first_words, results_of
+from manifest_uploader.platform.responses import Response, detail_of, results_of
 
 
 @pytest.mark.parametrize(("status", "ok"), [(200, True), (201, True), (299, True), (300, False)])
@@ -40,5 +40,5 @@ def test_any_other_answer_is_told_with_what_was_asked_for(answer: Response, word
 
 
 def test_reasons_are_cut() -> None:
-    assert len(first_words({"detail": "x" * 5000})) == 200
-    assert first_words({"detail": ["x"]}) == "no reason given"
+    assert len(detail_of({"detail": "x" * 5000})) == 200
+    assert detail_of({"detail": ["x"]}) == "no reason given"

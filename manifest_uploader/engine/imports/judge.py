@@ -101,7 +101,7 @@ def _failure(  # noqa: PLR0911 - one return for each rule, in the order of their
     if wait.upload is None:
         return None if item is None else _Failure(_OTHER_VALUE, Evidence.ITEM)
     if (named := _named_failure(wait, seen)) is not None:
-        return _Failure(named.words, Evidence.NAMED_SESSION)
+        return _Failure(named.message, Evidence.NAMED_SESSION)
     gone_since = seen.gone_since.get(wait.upload)
     if gone_since is None:
         silent = not wait.image and _is_refused(wait, seen, refused_after_s)
@@ -113,7 +113,7 @@ def _failure(  # noqa: PLR0911 - one return for each rule, in the order of their
     unnamed = unnamed_failures(wait, seen)
     if unnamed and (rivals == 1 or len(unnamed) >= rivals):
         also = " (or it is another case's failure: several fit)" if rivals > 1 else ""
-        return _Failure(unnamed[0].words + also, Evidence.UNNAMED_SESSION)
+        return _Failure(unnamed[0].message + also, Evidence.UNNAMED_SESSION)
     if seen.now - gone_since > _GONE_WITHOUT_VALUE_S:
         return _Failure(_NO_VALUE, Evidence.SILENCE)
     return None

@@ -1,6 +1,6 @@
-"""The kinds of targets. Each has a module of its own, named after its `TargetKind`.
+"""The types of targets, one module for each, named after its `TargetKind`.
 
-Other packages use `type_of` and, through it, what `base.TargetType` offers.
+For other packages: `type_of`, which returns a `TargetType`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,6 @@ __all__ = ["TargetType", "type_of"]
 
 @cache
 def type_of(kind: TargetKind) -> TargetType:
-    """What is special about a kind of target: `TYPE` of the module that bears its name."""
+    """The type of a kind of target: `TYPE` in the module named after it."""
     found: TargetType = import_module(f"{__name__}.{kind.name.lower()}").TYPE
     return found

@@ -1,4 +1,4 @@
-"""Archives: their items have no order."""
+"""Archives, whose items have no order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a kind of target has to define, and what most kinds have in common."""
+"""The base class of target types: what each kind defines, and what most kinds share."""
 
 from __future__ import annotations
 
@@ -22,33 +22,33 @@ class TargetType(ABC):
 
     kind: ClassVar[TargetKind]
     noun: ClassVar[str]
-    """What people call the target: `reader study`."""
+    """The word for the target: `reader study`."""
     item_noun: ClassVar[str]
-    """What people call an item: `display set`."""
+    """The word for an item: `display set`."""
     path: ClassVar[str]
-    """Where targets are looked up with `?slug=`."""
+    """The API path to look up targets with `?slug=`."""
     items_path: ClassVar[str]
-    """Where items are created and listed."""
+    """The API path to create and list items."""
     field: ClassVar[str]
-    """Names the target in a creation, in a refusal of it, and in the filter of the list."""
+    """The target's field in a creation, in the refusal of one, and in the list's query."""
     page: ClassVar[str]
-    """The target's page below the site, with `{slug}`; ends in `/`."""
+    """The target's page on the website, with `{slug}`; ends in `/`."""
     item_page: ClassVar[str]
-    """What an item's pk and `/` are appended to, below the target's page."""
+    """The part of an item's page between the target's page and the item's pk."""
     has_orders: ClassVar[bool] = False
     """Its items have a position in a list."""
     created_with_values: ClassVar[bool] = False
-    """An item is complete once it is created; there is no fill.
+    """Items are created with their values and never filled.
 
-    Then the creation waits for the case's uploads, and is found again by the case's own title.
+    The creation waits for the case's uploads, and the item is found again by the case's title.
     """
 
     # -- the target --
 
     def read_target(self, answer: Json) -> Target | None:
-        """The target that an entry of the list describes.
+        """The target in an entry of the list; None if the entry is not a target.
 
-        Archives are listed without a slug: it is the last part of their page's address.
+        The list of archives has no slugs; the slug is the last part of the page's address.
         """
         if not isinstance(answer, dict) or not is_pk(answer.get("pk")):
             return None
@@ -57,32 +57,32 @@ class TargetType(ABC):
         return Target(self.kind, str(slug), answer["pk"])
 
     def probe(self, target: Target) -> Call:
-        """A creation that can never succeed; `may_edit` reads the refusal."""
+        """A creation that never succeeds; `may_edit` reads its refusal."""
         return self.create(target, title=_TOO_LONG, order=None)
 
     def may_edit(self, refusal: Json) -> bool:
-        """The refusal of the probe is only about the title, so this user may edit the target."""
+        """Whether the probe was refused only for its title, so this user may edit the target."""
         return isinstance(refusal, dict) and self.field not in refusal and "title" in refusal
 
     # -- its items --
 
     @abstractmethod
     def owner(self, target: Target) -> Json:
-        """How a creation names the target, under `field`."""
+        """The value of `field` in a creation."""
 
     def create(
         self, target: Target, *, title: str, order: int | None, values: tuple[Json, ...] = ()
     ) -> Call:
-        """The request that creates an item, with values only where they can be given."""
+        """The request that creates an item; values only if the type is `created_with_values`."""
         body = {self.field: self.owner(target), "title": title} | self._order(order)
         return Call("POST", self.items_path, _with_values(body, values))
 
     def fill(
         self, *, item: str | None, title: str | None, order: int | None, values: tuple[Json, ...]
     ) -> Call:
-        """The PATCH that gives an item its title, order and values; None leaves them as they are.
+        """The PATCH that gives an item its title, order and values.
 
-        `item` is None until the item exists.
+        None leaves the title or order as it is. `item` is None until the item exists.
         """
         body: dict[str, Json] = {} if title is None else {"title": title}
         body |= self._order(order)
@@ -92,11 +92,11 @@ class TargetType(ABC):
         return {} if order is None or not self.has_orders else {"order": order}
 
     def list_query(self, target: Target) -> dict[str, str | int]:
-        """The query that lists a target's own items."""
+        """The query that lists a target's items."""
         return {self.field: target.pk}
 
     def read_item(self, answer: Json) -> ItemSeen | None:
-        """The item that an answer describes; None where it describes none."""
+        """The item in an answer; None if the answer is not an item."""
         return item_seen(answer)
 
 

@@ -1,4 +1,4 @@
-"""Reader studies: their items are display sets, which readers see in order."""
+"""Reader studies, whose items are display sets that readers see in order."""
 
 from __future__ import annotations
 
