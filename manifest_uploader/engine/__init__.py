@@ -1,1 +1,11 @@
-"""Acting on a plan: looking first, sending, recovering, and waiting for imports."""
+"""Executes a plan: looks first, sends, recovers, and waits for imports.
+
+For other packages:
+
+- `run`: `validate`, `plan`, `status` and `run`, what the commands do
+- `options`: `Options`, and `scheduler`: `Policy`, their settings
+- `session`: `read_manifest`
+- `progress`: `Observer`, which is told what happens, and `Progress`
+- `results`: `Summary`, `CaseEnd` and `End`, how a run and its cases ended
+- `causes`: `explained` and `failure_text`, failures as text for people
+"""

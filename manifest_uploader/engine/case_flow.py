@@ -1,4 +1,4 @@
-"""Takes each case from its uploads over its creation and fill to the end of its imports."""
+"""Takes each case through its uploads, creation, fill and imports."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from manifest_uploader.state.steps import StepId
 
 
 class CaseFlow:
-    """The cases that were begun, and what is next for each of them."""
+    """The cases that were begun, and what comes next for each."""
 
     def __init__(
         self,
@@ -43,14 +43,14 @@ class CaseFlow:
         """Cases whose fill waits for an earlier import into the same socket."""
         self._unchanged = {case.case for case in plan.cases if case.action is Action.NOTHING}
         self.progress_at = clock()
-        """When the run last came closer to its end."""
+        """When the run last made progress, by the given clock."""
 
     def note_progress(self) -> None:
-        """The run came closer to its end."""
+        """Note that the run made progress."""
         self.progress_at = self._clock()
 
     def begin(self, case: CasePlan) -> None:
-        """Begin a case; one with nothing to send ends, or is only waited for."""
+        """Begin a case; one with nothing to send ends, or waits for its imports."""
         if case.waits:
             self.imports.add(case.case, case.waits)
         if case.failures:
@@ -64,7 +64,7 @@ class CaseFlow:
             self.on_uploads_complete(live)
 
     def _end_idle(self, case: CasePlan) -> None:
-        """A case with nothing to send: done, failed before, or only waited for."""
+        """End a case with nothing to send, unless it waits for imports."""
         if case.standing is Standing.GONE:
             self.ends.close_deleted(case.case, Failure(None, case.reason or ""))
         elif any(not wait.last_look for wait in case.waits):
@@ -86,7 +86,7 @@ class CaseFlow:
         self._drop_case(event.case)
 
     def end_badly(self, case: str, end: End, *failures: Failure) -> None:
-        """A case ends; what has not begun of it is dropped."""
+        """End a case and drop its remaining tasks."""
         if self.ends.is_deleted(case):
             return
         self.ends.add_failure(case, *failures)
@@ -106,19 +106,19 @@ class CaseFlow:
     # -- creating and filling --
 
     def on_uploads_complete(self, live: LiveCase) -> None:
-        """Create and fill the item, unless a pilot goes first."""
+        """Create and fill the item, unless a pilot has to go first."""
         if self.pilots.may_go(live.plan.kind, live.name):
             self.create_or_fill(live)
 
     def create_or_fill(self, live: LiveCase) -> None:
-        """Create the item, if there is none, and fill it."""
+        """Create the item, or fill it if it exists."""
         if live.create is not None and live.item is None:
             self.queue.add_first(live.ready_creation())
         else:
             self.prepare_fill(live)
 
     def prepare_fill(self, live: LiveCase) -> None:
-        """Fill the item; after a look, if it may hold something; after imports into it."""
+        """Fill the item: after earlier imports, and after a look if it may hold something."""
         assert live.fill is not None
         assert live.item is not None
         if any(self.imports.is_importing(live.name, entry.socket) for entry in live.entries):
@@ -129,7 +129,7 @@ class CaseFlow:
             self.queue.add_first(live.ready_fill(None))
 
     def on_looked(self, looked: Looked, events: list[Event]) -> None:
-        """Fill the item with what it does not hold; adds the events to record."""
+        """Fill the item with what it lacks; append the events to record to `events`."""
         live = self.live.get(looked.case)
         if live is None or live.item is None:
             return
@@ -142,10 +142,10 @@ class CaseFlow:
         if has_something_to_send(fill):
             self.queue.add_first(fill)
         else:
-            events.extend(self._leave_as_it_is(live, fill, looked.item))
+            events.extend(self._skip_fill(live, fill, looked.item))
 
-    def _leave_as_it_is(self, live: LiveCase, fill: Fill, seen: ItemSeen) -> list[Event]:
-        """The item holds all of it already."""
+    def _skip_fill(self, live: LiveCase, fill: Fill, seen: ItemSeen) -> list[Event]:
+        """Count a fill as done, because the item already holds all of it."""
         done = Done(fill.case, fill.step, pk=live.item)
         found = confirmations(fill, seen)
         self.on_given(live)
@@ -154,7 +154,7 @@ class CaseFlow:
         return [started(fill), done, *found]
 
     def on_given(self, live: LiveCase) -> None:
-        """The item was given its values, by a creation or a fill: now they are waited for."""
+        """Wait for the values that a creation or a fill gave the item, and go on."""
         waits = [
             wait_for(
                 entry,
@@ -181,13 +181,13 @@ class CaseFlow:
     # -- imports --
 
     def end_import(self, case: str, socket: str, failure: Failure | None) -> None:
-        """One import has ended, with or without a failure; this may be reported twice."""
-        known = self.imports.remove(case, socket)
-        if known is None:
+        """End one import, with or without a failure; repeated reports have no effect."""
+        wait = self.imports.remove(case, socket)
+        if wait is None:
             return
         if failure is not None and not self._is_replaced(case, socket):
             self.ends.add_failure(case, failure)
-        elif failure is None and known.last_look:
+        elif failure is None and wait.last_look:
             self.ends.drop_failures(case, socket)
         self.note_progress()
         self.imports.quicken()
@@ -195,12 +195,12 @@ class CaseFlow:
         self.close_if_done(case)
 
     def _is_replaced(self, case: str, socket: str) -> bool:
-        """A fill that is still to come puts something else there."""
+        """Whether a later fill puts another value into the socket."""
         live = self.live.get(case)
         return live is not None and any(entry.socket == socket for entry in live.entries)
 
     def close_if_done(self, case: str) -> None:
-        """End the case if nothing of it is waited for, or go on with its fill."""
+        """End a case that has no open imports, or go on with its fill."""
         if self.imports.has(case):
             return
         self.imports.drop(case)

@@ -1,4 +1,4 @@
-"""What a failure most likely means, in words for people who do not program."""
+"""Explains what a failure most likely means, for people who do not program."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ def explained(failure: Failure) -> str:
     if not failure.of_import:
         return failure.message
     files = f" (from {failure.source})" if failure.source else ""
-    likely = next((cause for words, cause in _LIKELY if words in failure.message), None)
+    likely = next((cause for part, cause in _LIKELY if part in failure.message), None)
     return failure.message + files + (f" — {likely}" if likely else "")
 
 
 def failure_text(failure: Failure) -> str:
-    """The same after the name of the socket, if it concerns one."""
+    """The same, preceded by the socket's name if the failure concerns one."""
     text = explained(failure)
     return text if failure.socket is None else f"{failure.socket}: {text}"

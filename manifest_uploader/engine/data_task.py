@@ -1,8 +1,8 @@
-"""The data plane of an upload: read and hash its parts, and PUT them to presigned URLs.
+"""The data plane of an upload: reads and hashes its parts, and PUTs them to presigned URLs.
 
-A `DataTask` and its result are plain, picklable data. `send_parts` knows no token, no state file
-and no platform, so the same task can run in a thread here or in a process on another machine that
-sees the same files.
+A `DataTask` and its result are plain, picklable data. `send_parts` uses no token, no state file and
+no API, so the same task can run in a thread here or in a process on another machine that sees the
+same files.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class DataTask:
     send: tuple[int, ...]
     """Numbers of the parts to send."""
     stored: Mapping[int, StoredPart]
-    """Parts to compare, which an earlier run sent: their MD5 must be storage's ETag."""
+    """Parts sent by an earlier run, to compare: their MD5 must be storage's ETag."""
     urls: Mapping[int, str] = field(repr=False)
     """Part number → presigned URL; more are signed on request."""
 
@@ -129,7 +129,7 @@ def send_parts(task: DataTask, resources: Resources, *, put: PutPart, sign: Sign
     """Read the whole stream once; send and compare the parts that the task names.
 
     A URL is used for 45 minutes. `sign` is called for a part whose URL is missing, old or refused
-    with 403. What `put` and `sign` raise passes through, but for Interrupted.
+    with 403. Exceptions of `put` and `sign` pass through, except Interrupted.
     """
     try:
         return _Transfer(task, resources, put, sign).run()

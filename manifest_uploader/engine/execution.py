@@ -1,4 +1,4 @@
-"""Acts on a plan with threads, and tells those who watch."""
+"""Executes a plan with threads, and tells the observers."""
 
 from __future__ import annotations
 
@@ -30,41 +30,41 @@ from manifest_uploader.state.receipts import Receipts
 from manifest_uploader.state.steps import StepKind
 
 _BUFFERED_PARTS: Final = 6
-"""In memory, of all uploads together: 48 MiB."""
+"""Parts in memory, of all uploads together: 48 MiB."""
 
 
 class Journal:
-    """Records events, then tells those who watch."""
+    """Records events, then tells the observers."""
 
     def __init__(self, ledger: Ledger, observers: Sequence[Observer]) -> None:
         self._ledger, self._observers = ledger, observers
         self.uploads = 0
-        """Completed in this run."""
+        """Uploads completed in this run."""
 
     @property
     def history(self) -> History:
-        """What was done so far, in all runs."""
+        """What all runs did so far."""
         return self._ledger.history
 
     def begin(self, plan: Plan, target: Target) -> None:
-        """Tell what is about to be done."""
+        """Tell the observers what the run is about to do."""
         for observer in self._observers:
             observer.begins(plan, target)
 
     def record(self, events: Iterable[Event]) -> None:
-        """Record first, then tell."""
+        """Record events, then tell the observers."""
         self.tell(self._ledger.record(events))
         self._ledger.tick()
 
     def tell(self, events: Iterable[Event]) -> None:
-        """Tell what was recorded."""
+        """Tell the observers about recorded events."""
         for event in events:
             self.uploads += isinstance(event, Done) and event.step.kind is StepKind.UPLOAD
             for observer in self._observers:
                 observer.event(event)
 
     def tick(self, progress: Progress, ended: Iterable[CaseEnd], notes: Iterable[str]) -> None:
-        """Tell how far the run is."""
+        """Tell the observers how far the run is."""
         for observer in self._observers:
             for end in ended:
                 observer.case_ended(end)
@@ -92,13 +92,13 @@ class Execution:
         self._options, self._session, self._threads = options, session, threads
         self._plan, self._journal = plan, journal
         self._started = started
-        """By the monotonic clock."""
+        """When the run started, by the monotonic clock."""
         self._bytes = total_size(plan)
         self._notes: list[str] = []
         self._noted: set[str] = set()
 
     def run(self, scheduler: Scheduler, facts: Facts) -> None:
-        """Follow the plan to its end."""
+        """Execute the plan."""
         jobs = self._options.jobs
         receipts = Receipts(self._options.receipts)
         with ThreadPoolExecutor(jobs, "part") as senders, closing(receipts):
@@ -109,7 +109,14 @@ class Execution:
             worker = Worker(
                 self._session.target,
                 self._session.root,
-                self._tools(senders),
+                Tools(
+                    self._session.client,
+                    senders,
+                    jobs,
+                    self._threads.emit,
+                    self._warn,
+                    lambda: self._threads.stopping,
+                ),
                 watcher,
                 buffers=Buffers(max(2, min(_BUFFERED_PARTS, jobs))),
                 receive=receipts.add,
@@ -117,7 +124,7 @@ class Execution:
 
             def perform(task: Task) -> Iterator[Outcome]:
                 if isinstance(task, Create | Fill):
-                    self._journal.sync()  # what must not be sent twice is on the disk first
+                    self._journal.sync()  # its record must be on the disk before it is sent
                 yield from worker.perform(task)
 
             self._threads.start(perform)
@@ -129,16 +136,6 @@ class Execution:
                 self._threads.close()
                 if self._threads.gave_up:  # a thread that waits for a silent server is woken
                     self._session.client.close()
-
-    def _tools(self, senders: ThreadPoolExecutor) -> Tools:
-        return Tools(
-            self._session.client,
-            senders,
-            self._options.jobs,
-            self._threads.emit,
-            self._warn,
-            lambda: self._threads.stopping,
-        )
 
     def _watcher(self, facts: Facts) -> Watcher:
         return Watcher(

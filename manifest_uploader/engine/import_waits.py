@@ -1,4 +1,4 @@
-"""Which imports are waited for, and when to look at them next."""
+"""Keeps the imports that have not ended, and when to look at them next."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from manifest_uploader.plan.steps import Wait
 _FIRST_PAUSE_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 10.0
 _BUSY_PAUSE_S: Final = 5.0
-"""Between looks while cases are sent: nobody waits for what a look would show."""
+"""Pause between looks while cases are being sent, when the results are not urgent."""
 
 
 class ImportWaits:
@@ -26,28 +26,28 @@ class ImportWaits:
         return len(self._waits)
 
     def add(self, case: str, waits: Iterable[Wait]) -> None:
-        """Wait for these imports too."""
+        """Add imports to wait for."""
         self._waits.setdefault(case, {}).update({wait.socket: wait for wait in waits})
 
     def remove(self, case: str, socket: str) -> Wait | None:
-        """An import has ended; None if it was not waited for."""
+        """Remove an import that has ended and return its wait; None if there is none."""
         return self._waits.get(case, {}).pop(socket, None)
 
     def drop(self, case: str) -> None:
-        """Wait for nothing of this case any more."""
+        """Remove all waits of a case."""
         self._waits.pop(case, None)
 
     def has(self, case: str) -> bool:
-        """Something of the case is waited for."""
+        """Whether the case has any waits."""
         return bool(self._waits.get(case))
 
     def is_importing(self, case: str, socket: str) -> bool:
-        """An import into the socket has not ended, as far as anyone knows."""
+        """Whether an import into the socket may still be running."""
         wait = self._waits.get(case, {}).get(socket)
         return wait is not None and not wait.last_look
 
     def open_cases(self) -> list[str]:
-        """The cases of which some import has not ended, last looks left out."""
+        """The cases with an import that has not ended, except for last looks."""
         return [
             case
             for case, waits in self._waits.items()
@@ -55,38 +55,38 @@ class ImportWaits:
         ]
 
     def all(self) -> tuple[Wait, ...]:
-        """Everything that is waited for."""
+        """All waits."""
         return tuple(wait for case in self._waits.values() for wait in case.values())
 
     # -- when to look --
 
     @property
     def is_watching(self) -> bool:
-        """A look is under way."""
+        """Whether a look is under way."""
         return self._is_watching
 
     def is_due(self, now: float, *, busy: bool) -> bool:
-        """It is time to look again; less often while cases are sent."""
+        """Whether it is time to look again; `busy` means that cases are being sent."""
         pause_s = max(self._pause_s, _BUSY_PAUSE_S if busy else 0.0)
         return not self._is_watching and now >= self._watched_at + pause_s
 
     def begin_watch(self) -> None:
-        """A look begins."""
+        """Note that a look begins."""
         self._is_watching = True
 
     def end_watch(self, now: float) -> None:
-        """The look has ended."""
+        """Note that the look has ended."""
         self._is_watching = False
         self._watched_at = now
 
     def hurry(self) -> None:
-        """Something was just sent: look soon."""
+        """Look soon, because something was just sent."""
         self._pause_s = _FIRST_PAUSE_S
 
     def quicken(self) -> None:
-        """An import has ended: others may have, too."""
+        """Look sooner, because an import has ended and others may have too."""
         self._pause_s = max(self._pause_s / 2, _FIRST_PAUSE_S)
 
     def slow_down(self) -> None:
-        """A look has shown how things are: the next one may come a little later."""
+        """Make the next pause a little longer."""
         self._pause_s = min(self._pause_s * 1.4, _LONGEST_PAUSE_S)

@@ -1,10 +1,10 @@
 """Sends creations and fills, and finds out whether they took effect.
 
-A fill must not be repeated blindly: after a lost response the item is looked at. Repeating the very
-same fill, with the same uploads, does no harm: an import that comes second finds them gone.
+A fill must not be repeated blindly, so after a lost response the item is read first. Repeating the
+same fill with the same uploads does no harm, because the second import finds them gone.
 
-A creation may be repeated: the platform refuses a second item with the same title, and the first
-is found by it.
+A creation may be repeated: the platform refuses a second item with the same title, and the title
+finds the first one.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ if TYPE_CHECKING:  # importing it takes 0.1 s of CPU, which commands without a n
     from manifest_uploader.platform.client import Client
 
 _ATTEMPTS: Final = 5
-"""How often a step with an unknown outcome is looked at and sent again before it stays unsure."""
+"""Attempts of a step with an unknown outcome, until it is recorded as unsure."""
 _SERVER_ERROR: Final = 500
 
 
@@ -57,7 +57,7 @@ def source_of(value: FileValue, root: Root) -> Source:
     """The files of a value as they are now.
 
     Raises:
-        FileChanged: they are not what they were when the run began.
+        FileChanged: they are not as they were when the run began.
 
     """
     found = resolve(value, root)
@@ -67,7 +67,7 @@ def source_of(value: FileValue, root: Root) -> Source:
 
 
 def left_traces(client: Client, item: ItemSeen, fill: Fill | Started) -> bool:
-    """The item, or the absence of its uploads' rows, shows that a fill took effect."""
+    """Whether the item, or the absence of its upload rows, shows that a fill took effect."""
     named = (entry.upload for entry in fill.entries if entry.upload is not None)
     gone = frozenset(pk for pk in named if is_row_gone(client, pk))
     title, temporary = fill.title, fill.temporary
@@ -92,7 +92,7 @@ class ItemWriter:
     # -- creations --
 
     def create(self, task: Create) -> Iterator[Event]:
-        """Create the item; the events are in order."""
+        """Create the item, and yield what to record."""
         try:
             call = self._with_contents(task.call)
         except FileChanged as changed:
@@ -120,7 +120,7 @@ class ItemWriter:
     # -- fills --
 
     def fill(self, task: Fill) -> Iterator[Event]:
-        """Send the fill and find out whether it took effect; the events are in order."""
+        """Send the fill, find out whether it took effect, and yield what to record."""
         try:
             call = self._with_contents(task.call)
         except FileChanged as changed:
@@ -131,7 +131,7 @@ class ItemWriter:
             if response is not None and response.ok:
                 yield from self._done(task, _pk(call), self._type.read_item(response.json))
                 return
-            if response is not None and attempt == 0 and not _may_have_acted(task, response):
+            if response is not None and attempt == 0 and not _may_have_taken_effect(task, response):
                 yield _refused(task, response)
                 return
             try:
@@ -151,7 +151,7 @@ class ItemWriter:
         )
 
     def _try(self, call: Call) -> Response | None:
-        """The response; None if it was lost, so that only a look can tell the outcome."""
+        """The response; None if it was lost, so that only the item can show the outcome."""
         try:
             return send_call(self._client, call, repeat=False)
         except ResponseLost:
@@ -160,7 +160,7 @@ class ItemWriter:
     # -- both --
 
     def _done(self, task: Create | Fill, pk: str, item: ItemSeen | None) -> Iterator[Event]:
-        """The step took effect; values that show at once are confirmed at once."""
+        """The events of a step that took effect, with values that the item already shows."""
         yield Done(task.case, task.step, pk=pk)
         for entry in task.entries:
             held = holds(entry, item) if item is not None and entry.digest is not None else None
@@ -168,53 +168,53 @@ class ItemWriter:
                 yield Confirmed(task.case, task.step, entry.socket, held.image or held.mark)
 
     def _with_contents(self, call: Call) -> Call:
-        """The request with the values that local files hold; raises FileChanged."""
+        """The request with the JSON values from local files; raises FileChanged."""
         values = call.json.get("values")
         if values is None:
             return call
         return replace(call, json=call.json | {"values": list(map(self._read, values))})
 
     def _read(self, value: dict[str, Any]) -> dict[str, Any]:
-        held = value.get("value")
-        if not isinstance(held, Contents):
+        wanted = value.get("value")
+        if not isinstance(wanted, Contents):
             return value
-        source = source_of(held.value, self._root)
+        source = source_of(wanted.value, self._root)
         try:
             found = read_json(source)
         except JsonUnreadable as error:
             raise FileChanged(f"'{source.name}': {error}") from None
-        if json_digest(found) != held.digest:
+        if json_digest(found) != wanted.digest:
             raise FileChanged(f"'{source.name}' changed while the run was under way")
         return value | {"value": found}
 
 
 def _refused(task: Create | Fill, response: Response) -> Failed:
-    """The platform's messages, as far as possible by socket."""
+    """The failure with the platform's message about each socket, where it names sockets."""
     sockets = tuple(value["interface"] for value in task.call.json.get("values", ()))
     by_socket = refusals.by_socket(response.json, sockets)
     failures = tuple(Failure(socket, text) for socket, text in by_socket.items())
-    words = "; ".join(
+    message = "; ".join(
         one.message if one.socket is None else f"{one.socket}: {one.message}" for one in failures
     )
-    words = words or refusals.refusal_message(response.status, response.json)
+    message = message or refusals.refusal_message(response.status, response.json)
     if isinstance(task, Fill) and task.title is not None and refusals.is_title_taken(response.json):
-        words = f"the title '{task.title}' is taken by another item ({words})"
+        message = f"the title '{task.title}' is taken by another item ({message})"
         failures = ()
     socket = next((one.socket for one in failures if one.socket is not None), None)
     return Failed(
         task.case,
         task.step,
         socket=socket,
-        words=words,
+        words=message,
         final=response.status < _SERVER_ERROR,
         failures=failures if socket is not None else (),
     )
 
 
-def _may_have_acted(task: Fill, response: Response) -> bool:
-    """The same refusal also comes after this fill took effect: its uploads are gone then."""
-    may = task.temporary is not None or task.repeated
-    return may and refusals.is_missing_object(response.json)
+def _may_have_taken_effect(task: Fill, response: Response) -> bool:
+    """Whether the refusal may mean that this fill took effect before, as its uploads are gone."""
+    may_be_second = task.temporary is not None or task.repeated
+    return may_be_second and refusals.is_missing_object(response.json)
 
 
 def _pk(call: Call) -> str:

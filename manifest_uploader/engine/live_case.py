@@ -1,4 +1,4 @@
-"""A case that was begun and is not sent completely."""
+"""A case that was begun but not sent completely."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from manifest_uploader.state.events import Done, Opened, OpenUpload
 
 
 class LiveCase(Struct):
-    """What a case still needs before its item has everything."""
+    """What a case still has to send."""
 
     plan: CasePlan
     item: str | None
     missing: set[str]
     """Sockets whose uploads are not complete."""
     create: Create | None
-    """Without holes once it is sent."""
+    """With the pks of its uploads once it is sent."""
     fill: Fill | None
-    """The next one, without holes once it is sent; None where the item is created with values."""
+    """The next fill, with the pks of its uploads once it is sent; None if there is none."""
     uploads: dict[str, Done] = field(default_factory=dict)
-    """Socket → the end of its upload."""
+    """Socket → the event of its complete upload."""
     rest: Fill | None = None
-    """What follows a fill that was split to make room."""
+    """The fill that follows one that was split to make room."""
     opened: dict[str, OpenUpload] = field(default_factory=dict)
     """Socket → its upload row, once it has one."""
     sent_at: float = 0.0
-    """When its creation or fill was sent, in seconds since 1970."""
+    """When its latest creation or fill was sent, in seconds since 1970."""
 
     @classmethod
     def begin(cls, plan: CasePlan) -> LiveCase:
-        """The case as it is planned."""
+        """The case as planned."""
         missing = {upload.socket for upload in plan.uploads}
         return cls(plan, plan.item, missing, plan.create, plan.fill)
 
@@ -43,49 +43,49 @@ class LiveCase(Struct):
 
     @property
     def entries(self) -> tuple[Entry, ...]:
-        """What the item is given next."""
+        """What the next creation or fill gives the item."""
         if self.fill is not None:
             return self.fill.entries
         return self.create.entries if self.create is not None else ()
 
     @property
     def holds_part(self) -> bool:
-        """Some, but not all, of the uploads that its next fill names are complete."""
+        """Whether some, but not all, uploads of its next fill are complete."""
         if self.fill is None or self.rest is not None or not self.missing:
             return False
         return any(entry.socket in self.uploads for entry in self.fill.entries)
 
     def note_row(self, event: Opened) -> None:
-        """An upload has a row."""
+        """Note that an upload has a row."""
         row = OpenUpload(event.pk, event.storage_id, event.part_size, event.stat)
         self.opened[event.socket] = row
 
     def note_upload(self, socket: str, done: Done) -> bool:
-        """An upload is complete; whether it was the last that the case waits for."""
+        """Note that an upload is complete; return whether the case can now be filled."""
         self.missing.discard(socket)
         self.uploads[socket] = done
         return not self.missing and self.rest is None
 
     def ready_creation(self) -> Create:
-        """The creation as it can be sent."""
+        """The creation, ready to send."""
         assert self.create is not None
         self.create = with_uploads(self.create, self.uploads)
         return self.create
 
     def ready_fill(self, seen: ItemSeen | None) -> Fill:
-        """The fill as it can be sent; `seen` is None for an item that holds nothing."""
+        """The fill, ready to send; `seen` is None for an item that holds nothing."""
         assert self.fill is not None
         assert self.item is not None
         self.fill = for_item(with_uploads(self.fill, self.uploads), item=self.item, seen=seen)
         return self.fill
 
     def split_fill(self) -> None:
-        """Let the next fill be one of only the uploads that are complete."""
+        """Reduce the next fill to the complete uploads; the rest follows it."""
         assert self.fill is not None
         self.fill, self.rest = split(self.fill, self.uploads.keys())
 
     def next_fill(self) -> bool:
-        """Go on to the rest of a split fill; False if the item has everything."""
+        """Go on to the rest of a split fill; return False if there is none."""
         if self.rest is None:
             return False
         self.fill, self.rest = self.rest, None

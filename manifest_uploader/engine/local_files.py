@@ -1,4 +1,4 @@
-"""Looks at the local files of one value after the other."""
+"""Inspects the local files of values: their facts, or what is wrong with them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from manifest_uploader.state.history import CaseHistory
 
 
 class LocalLook(Struct, frozen=True):
-    """Looks at the files of one value after the other."""
+    """Inspects the files of values, one value at a time."""
 
     root: Root
     checksum: bool
@@ -37,7 +37,7 @@ class LocalLook(Struct, frozen=True):
         past: CaseHistory,
         identifiable: bool,  # noqa: FBT001 - a plain fact
     ) -> ValueFacts | tuple[Problem, ...]:
-        """What the files are; or what is wrong with them."""
+        """The facts about a value's files, or what is wrong with them."""
         source = resolve(value, self.root)
         if not isinstance(source, Source):
             return source
@@ -82,7 +82,7 @@ class LocalLook(Struct, frozen=True):
     def _hashed(
         self, value: FileValue, source: Source, facts: ValueFacts, past: CaseHistory
     ) -> ValueFacts | tuple[Problem, ...]:
-        """Files of another time, but as many bytes as before, are read and compared."""
+        """The facts with the content's digest, if the files may hold what was sent before."""
         if not self.checksum and not _is_worth_reading(facts, past, value.socket):
             return facts
         try:
@@ -92,7 +92,7 @@ class LocalLook(Struct, frozen=True):
 
 
 def _known_content(facts: ValueFacts, past: CaseHistory, socket: str) -> str | None:
-    """The content that the same size and time stood for before."""
+    """The known content of files with the same names, sizes and times."""
     was = past.sockets.get(socket)
     if was is not None and was.entry.stat == facts.stat:
         return was.entry.digest or was.entry.content
@@ -114,9 +114,9 @@ def _is_worth_reading(facts: ValueFacts, past: CaseHistory, socket: str) -> bool
     )
 
 
-def _patient_problem(value: FileValue, name: str, words: str) -> Problem:
+def _patient_problem(value: FileValue, name: str, detail: str) -> Problem:
     return Problem(
-        f"'{name}' names its patient ({words})",
+        f"'{name}' names its patient ({detail})",
         value.place,
         "de-identify it first; or, if every reader may see it, write 'identifiable: allowed' at "
         "the top of the manifest",

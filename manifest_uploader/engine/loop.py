@@ -1,8 +1,8 @@
-"""Runs cases' steps in a sound order and yields what happens.
+"""The main loop of a run: submits tasks to a pool and yields the events to record.
 
-The order within a case is uploads, create, fill. What is about to be sent is yielded before it
-is submitted: whoever follows writes it down first. Pure: the pool does the work, the clock is
-given, and nothing comes back from those who follow but the pool's wish to stop.
+The order within a case is uploads, create, fill. What is about to be sent is yielded before it is
+submitted, so that the caller can record it first. Pure: the pool does the work, and the clock is
+given.
 """
 
 from __future__ import annotations
@@ -17,36 +17,36 @@ from manifest_uploader.state.events import Event
 
 
 class Pool(Protocol):
-    """What performs tasks."""
+    """Performs tasks."""
 
     def submit(self, task: Task) -> None:
         """Begin a task."""
         ...
 
     def wait(self) -> list[Outcome]:
-        """What happened since the last call; after half a second at most, perhaps nothing."""
+        """What happened since the last call; returns within half a second."""
         ...
 
     @property
     def limit(self) -> int:
-        """How many tasks may be under way now."""
+        """How many tasks may be under way at a time now."""
         ...
 
     @property
     def stopping(self) -> bool:
-        """Nothing new is to be begun."""
+        """Whether the run is being stopped and begins nothing new."""
         ...
 
 
 def execute(scheduler: Scheduler, pool: Pool) -> Iterator[list[Event]]:
-    """Act on the plan; yields events in the order in which they are to be written down.
+    """Execute a plan; yield the events in the order in which to record them.
 
     Args:
-        scheduler: what is to be done; tells afterwards how each case ended.
+        scheduler: decides what to do next; knows afterwards how each case ended.
         pool: performs the tasks.
 
     Raises:
-        BaseException: what ended the run, after everything under way has ended.
+        BaseException: the error that ended the run, once all tasks under way have ended.
 
     """
     while not scheduler.is_over(stopping=pool.stopping):

@@ -1,4 +1,4 @@
-"""What a person asked for, command line and environment together."""
+"""The options of a command, from the command line and the environment."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from manifest_uploader.platform.address import Patience, Platform
 
 
 class Options(Struct, frozen=True):
-    """What a person asked for, command line and environment together."""
+    """The options of a command."""
 
     manifest: str
     state: Path
     platform: Platform | None = None
-    """None: look at nothing but the manifest and its files."""
+    """None: look only at the manifest and its files."""
     sandbox_id: str | None = None
     root: str | None = None
     follow_links: bool = False

@@ -1,4 +1,4 @@
-"""What a task brings back."""
+"""The outcomes of tasks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from manifest_uploader.state.events import Event
 
 
 class Looked(Struct, frozen=True):
-    """What an item holds now."""
+    """The result of a look at an item."""
 
     case: str
     item: ItemSeen | None
@@ -20,20 +20,20 @@ class Looked(Struct, frozen=True):
 
 
 class Watched(Struct, frozen=True):
-    """A watch has ended."""
+    """A look at the imports has ended."""
 
     rows: int | None = None
-    """Upload rows that the account holds; None where nobody asked."""
+    """Upload rows that the account holds; None if they were not counted."""
     over: tuple[tuple[str, str], ...] = ()
     """(case, socket) of last looks that found nothing new."""
 
 
 class Finished(Struct, frozen=True):
-    """A task has ended; everything it brought came before this."""
+    """A task has ended; this is its last outcome."""
 
     task: Task
     error: BaseException | None = None
-    """What ends the run: expected failures of one case are events."""
+    """An error that ends the run; expected failures of one case are events."""
 
 
 Outcome: TypeAlias = Event | Looked | Watched | Finished

@@ -1,7 +1,7 @@
-"""The first case of each set of sockets goes first: a systematic mistake must show on one case.
+"""Lets one case of each kind go first, as a pilot, so that a systematic mistake costs one case.
 
-While a pilot is under way, others of its kind may upload but not be filled. A pilot that fails
-for reasons of its own hands on to the next; cases refused alike, one after the other, end the run.
+While a pilot is under way, other cases of its kind may upload but are not filled. If it fails, the
+next case becomes the pilot. Several refusals in a row with the same message end the run.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ Kind = tuple[str, ...]
 """The sockets that a case fills, sorted."""
 
 ALIKE: Final = 5
-"""Cases in a row refused with the same words end the run."""
+"""Refusals in a row with the same message that end the run."""
 
 
 class Pilots:
-    """Who may be filled, by kind."""
+    """Decides which cases may be filled."""
 
     def __init__(self, proven: Iterable[Kind]) -> None:
         self._proven = set(proven)
@@ -27,14 +27,14 @@ class Pilots:
         self._refused: tuple[str, int] = ("", 0)
 
     def may_go(self, kind: Kind, case: str) -> bool:
-        """The case may be made and filled; otherwise it is held until its pilot has ended."""
+        """Whether a case may be created and filled; if not, it is held until its pilot ends."""
         if kind in self._proven or self._pilots.setdefault(kind, case) == case:
             return True
         self._held.setdefault(kind, deque()).append(case)
         return False
 
     def filled(self, kind: Kind) -> Iterable[str]:
-        """A case was filled: its kind is proven; returns those that were held."""
+        """Note that a case was filled, which proves its kind; return the held cases."""
         self._refused = ("", 0)
         if kind in self._proven:
             return ()
@@ -43,7 +43,7 @@ class Pilots:
         return self._held.pop(kind, ())
 
     def failed(self, kind: Kind, case: str, alive: Container[str]) -> str | None:
-        """A case ended badly: the case that goes first now, if it was the pilot."""
+        """Note that a case failed; if it was the pilot, return the next pilot."""
         if kind in self._proven or self._pilots.get(kind) != case:
             return None
         del self._pilots[kind]
@@ -55,8 +55,8 @@ class Pilots:
                 return following
         return None
 
-    def refused(self, words: str) -> str | None:
-        """The platform refused a case; the words if that ends the run."""
+    def refused(self, message: str) -> str | None:
+        """Note that the platform refused a case; return the message if that ends the run."""
         before, count = self._refused
-        self._refused = (words, count + 1 if words == before else 1)
-        return words if self._refused[1] >= ALIKE else None
+        self._refused = (message, count + 1 if message == before else 1)
+        return message if self._refused[1] >= ALIKE else None

@@ -1,4 +1,4 @@
-"""The threads a run uses, and how many of them while the platform is in trouble."""
+"""The threads of a run, and how many of them work while the platform is in trouble."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from msgspec import Struct
@@ -15,20 +15,20 @@ from manifest_uploader.engine.outcomes import Finished, Outcome
 from manifest_uploader.plan.steps import Task, Watch
 
 _TICK_S: Final = 0.5
-"""A wait's length at most, so that Windows hears Ctrl-C."""
+"""Longest single wait; Windows handles Ctrl-C only between waits."""
 _LET_END_S: Final = 20.0
-"""How long what is under way may take to end once the run is being stopped."""
+"""How long tasks under way may take to end once the run is being stopped."""
 _TROUBLE: Final = 0.05
-"""The share of answers 429 and 503 from which on fewer steps run at a time."""
+"""Share of answers 429 and 503 from which fewer steps run at a time."""
 _EASE_EVERY_S: Final = 5.0
 _QUIET_S: Final = 30.0
 _RAISE_EVERY_S: Final = 1.0
-"""Back to all steps within ten seconds once it was quiet for long enough."""
+"""After a quiet time, all steps run again within ten seconds."""
 _FEWEST_ANSWERS: Final = 20
 
 
 class Pressure(Struct, frozen=True):
-    """How many steps at a time, and what that rests on; times by a monotonic clock."""
+    """How many steps may run at a time, and why; times by a monotonic clock."""
 
     limit: int
     most: int
@@ -38,10 +38,10 @@ class Pressure(Struct, frozen=True):
     quiet_since: float = 0.0
 
     def after(self, good: int, busy: int, now: float) -> Pressure:
-        """The pressure after some more answers: halved in trouble, raised by one in quiet.
+        """The pressure after some more answers: the limit halves in trouble and grows in quiet.
 
-        Only a new answer 429 or 503 is trouble: old ones, which are remembered for longer the
-        fewer requests are sent, would begin the time of quiet anew.
+        Only a new answer 429 or 503 is trouble. Old ones stay in the counts for a long time if few
+        requests are sent, and must not restart the quiet time.
         """
         is_new = busy > 0
         good, busy = self.good + good, self.busy + busy
@@ -84,30 +84,28 @@ class Threads:
         """The run is being stopped, and something did not end in time."""
         self._threads = [
             threading.Thread(target=self._work, args=[given], name=name, daemon=True)
-            for name, given in self._posts(jobs)
+            for name, given in [
+                ("watch", self._watches),
+                *((f"step-{number}", self._tasks) for number in range(jobs)),
+            ]
         ]
 
-    def _posts(self, jobs: int) -> Iterator[tuple[str, queue.SimpleQueue[Task | None]]]:
-        yield "watch", self._watches
-        for number in range(jobs):
-            yield f"step-{number}", self._tasks
-
     def start(self, perform: Callable[[Task], Iterable[Outcome]]) -> None:
-        """Let the threads perform tasks with this."""
+        """Start the threads, which call `perform` for each task."""
         self._perform = perform
         for thread in self._threads:
             thread.start()
 
     def emit(self, outcome: Outcome) -> None:
-        """Bring an outcome of a task that is still under way."""
+        """Report an outcome of a task that is still under way."""
         self._outcomes.put(outcome)
 
     @property
     def limit(self) -> int:
-        """How many tasks may be under way now.
+        """How many tasks may be under way at a time now.
 
-        A few more than there are threads, so that none waits while its next task is written
-        down; exactly as many as it should be while the platform is in trouble.
+        A few more than there are threads, so that no thread waits while its next task is recorded;
+        while the platform is in trouble, exactly as many as may run.
         """
         if self.eased:
             return self._pressure.limit
@@ -115,12 +113,12 @@ class Threads:
 
     @property
     def eased(self) -> bool:
-        """Fewer steps than asked for, because the platform is in trouble."""
+        """Whether fewer steps run than asked for, because the platform is in trouble."""
         return self._pressure.limit < self._pressure.most
 
     @property
     def stopping(self) -> bool:
-        """The run is being stopped, by a person or by an error that ends it."""
+        """Whether the run is being stopped, by the user or by an error."""
         return self._stop.is_set() or self._broken
 
     def submit(self, task: Task) -> None:
@@ -129,7 +127,7 @@ class Threads:
         (self._watches if isinstance(task, Watch) else self._tasks).put(task)
 
     def wait(self) -> list[Outcome]:
-        """What happened since the last call; waits for it half a second at most."""
+        """What happened since the last call; waits at most half a second for something."""
         found: list[Outcome] = []
         if self._under_way:
             with contextlib.suppress(queue.Empty):
@@ -145,13 +143,13 @@ class Threads:
         return found + self._abandoned()
 
     def close(self) -> None:
-        """Let the threads end; those that hang do not keep the process alive."""
+        """Tell the threads to end; those that hang do not keep the process alive."""
         self._watches.put(None)
         for _ in self._threads[1:]:
             self._tasks.put(None)
 
     def _abandoned(self) -> list[Outcome]:
-        """What did not end in time once the run is being stopped."""
+        """The tasks that did not end in time after the run was stopped."""
         if not self.stopping:
             return []
         now = time.monotonic()
@@ -168,7 +166,7 @@ class Threads:
             try:
                 for outcome in self._perform(task):
                     self._outcomes.put(outcome)
-            except BaseException as caught:  # noqa: BLE001 - it is raised again by the run
+            except BaseException as caught:  # noqa: BLE001 - raised again by the run
                 error = caught
                 self._broken = True
             self._outcomes.put(Finished(task, error))

@@ -1,4 +1,4 @@
-"""How far a run is, and who is told about it."""
+"""How far a run is, and the observers that are told about it."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from manifest_uploader.state.events import Event
 
 
 class Progress(Struct, frozen=True):
-    """Where a run is, for display only."""
+    """How far a run is, for display only."""
 
     cases: int
     ended: int
     waiting: int
-    """Cases filled and not yet seen."""
+    """Cases that were filled but not yet seen on the platform."""
     total_bytes: int
     traffic: Traffic
     elapsed_s: float
@@ -31,10 +31,10 @@ class Progress(Struct, frozen=True):
 
 
 class Observer(Protocol):
-    """Is told what happens, after it was written down; tells nothing back."""
+    """Is told what happens, after it is recorded; has no influence on the run."""
 
     def begins(self, plan: Plan, target: Target) -> None:
-        """A run begins to act on a plan."""
+        """A run begins to execute a plan."""
 
     def event(self, event: Event) -> None:
         """Something happened."""
@@ -43,10 +43,10 @@ class Observer(Protocol):
         """A case has ended, for this run."""
 
     def tick(self, progress: Progress) -> None:
-        """Twice a second at least."""
+        """Called at least twice a second."""
 
     def note(self, text: str) -> None:
-        """Something that a person should know."""
+        """There is something that the user should know."""
 
     def ends(self, summary: Summary) -> None:
         """The run has ended."""

@@ -1,8 +1,8 @@
-"""Finds out what became of creations and fills whose outcome is unknown.
+"""Finds out whether creations and fills with unknown outcomes took effect.
 
-One kind of fill cannot be settled by looking: one that only brought uploads leaves no trace until
-they are imported. It is sent once more as it was, before anything else is done for its case: were
-it taken for not sent, its import could finish after that of newer files and be taken for theirs.
+One kind of fill cannot be settled by looking at its item: a fill with only uploads leaves no trace
+until they are imported. It is sent again unchanged before anything else happens for its case. If it
+counted as not sent, its import could finish after the import of newer files and pass for theirs.
 """
 
 from __future__ import annotations
@@ -29,11 +29,10 @@ if TYPE_CHECKING:  # importing it takes 0.1 s of CPU, which commands without a n
 def recover(
     history: History, names: Iterable[str], client: Client, target: Target
 ) -> Iterator[Event]:
-    """What a look at the platform tells about creations and fills with unknown outcomes.
+    """Yield what a look at the platform shows about creations and fills with unknown outcomes.
 
-    A creation that is not found may be sent again under its title. A fill that shows no trace
-    although it would comes back as `Failed` without a message: it did not take effect. About a
-    fill that looking cannot settle nothing comes back.
+    A creation that is not found yields nothing and may be sent again with its title. A fill that
+    had no effect yields `Failed` without a message. A fill that cannot be settled yields nothing.
     """
     cases = {name: history.cases[name] for name in names if name in history.cases}
     yield from _creations(cases, client, target)
@@ -49,26 +48,26 @@ def repeat_fills(
     target: Target,
     send: Callable[[Fill], Iterator[Event]],
 ) -> Iterator[Event]:
-    """Send the fills that `recover` could not settle once more; the events are in order.
+    """Send the fills again that `recover` could not settle; yield the events to record.
 
-    Each `Started` has to be on the disk before the next event is asked for.
+    The caller must bring each `Started` to the disk before it asks for the next event.
     """
     for name in names:
         past = history.cases.get(name)
         if past is not None and past.filling is not None and past.item is not None:
-            fill = _same_again(past.filling, past.item, sockets, target)
+            fill = _repetition(past.filling, past.item, sockets, target)
             yield started(fill)
             yield from send(fill)
 
 
 def assume_not_sent(history: History) -> Iterator[Event]:
-    """Take the fills that `recover` could not settle for not sent, where nothing may be sent."""
+    """Count the fills that `recover` could not settle as not sent, if nothing may be sent."""
     for name, past in history.cases.items():
         if past.filling is not None:
-            yield _did_not_act(name)
+            yield _had_no_effect(name)
 
 
-def _same_again(was: Started, item: str, sockets: Mapping[str, Socket], target: Target) -> Fill:
+def _repetition(was: Started, item: str, sockets: Mapping[str, Socket], target: Target) -> Fill:
     values = tuple(
         upload_slot_json(sockets[entry.socket], entry.upload)
         for entry in was.entries
@@ -110,8 +109,8 @@ def _fill(name: str, pk: str, filling: Started, client: Client, target: Target) 
     elif shows_at_once(
         item, entries=filling.entries, title=filling.title, temporary=filling.temporary
     ):
-        yield _did_not_act(name)
+        yield _had_no_effect(name)
 
 
-def _did_not_act(name: str) -> Failed:
+def _had_no_effect(name: str) -> Failed:
     return Failed(name, StepId.fill(name), words="", final=False)

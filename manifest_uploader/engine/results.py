@@ -1,4 +1,4 @@
-"""How each case stands at the end of a run."""
+"""The results of a run: how each case ended."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class End(StrEnum):
 
 
 class CaseEnd(Struct, frozen=True):
-    """What a run made of one case."""
+    """How one case stands at the end of a run."""
 
     case: str
     end: End
@@ -31,13 +31,13 @@ class CaseEnd(Struct, frozen=True):
 
 
 class Summary(Struct, frozen=True):
-    """What a run made of all cases."""
+    """The result of a run."""
 
     ends: tuple[CaseEnd, ...]
     uploads: int
-    """Completed in this run."""
+    """Uploads completed in this run."""
     traffic: Traffic
     elapsed_s: float
     leftovers: tuple[tuple[str, str], ...] = ()
-    """(case, item pk) of items that still bear a temporary title."""
+    """(case, item pk) of items that still have a temporary title."""
     notes: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""What the commands do, each a straight line of calls."""
+"""The commands `validate`, `plan`, `status` and `run`, each a sequence of calls."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ from manifest_uploader.state.standing import CaseStanding, case_standing
 
 
 def validate(options: Options) -> Manifest:
-    """Find everything that is wrong; nothing is changed.
+    """Find everything that is wrong, without changing anything.
 
     Raises:
         ManifestInvalid: with every problem.
@@ -63,7 +63,7 @@ def validate(options: Options) -> Manifest:
 
 
 def plan(options: Options) -> tuple[Plan, Facts]:
-    """What a run would do now; nothing is changed and nothing is written."""
+    """What a run would do now; changes and writes nothing."""
     with _gathering():
         reading = read_manifest(options)
     return _plan(options, reading)
@@ -81,12 +81,12 @@ def _plan(options: Options, reading: Reading) -> tuple[Plan, Facts]:
         inputs = gather(options, session)
         check_rights(session.target, client)
         plan = make_plan(inputs, temporary=temporary_title)
-        return plan, replace(inputs.facts, values={})  # the plan holds what it took of them
+        return plan, replace(inputs.facts, values={})  # the plan has what it needs of them
 
 
 @contextmanager
 def _gathering() -> Iterator[None]:
-    """What is gathered stays: no collection walks through it, neither now nor later."""
+    """Keep the garbage collector from scanning what is gathered here, now or later."""
     with without_collector():
         yield
         gc.freeze()
@@ -107,8 +107,8 @@ def run(options: Options, observers: Sequence[Observer], stop: threading.Event) 
     """Upload everything, and wait until it is seen on the platform.
 
     Raises:
-        ManifestInvalid: nothing was sent.
-        CannotGoOn: the same command goes on once the cause is mended.
+        ManifestInvalid: with every problem; nothing was sent.
+        CannotGoOn: the same command continues once the cause is removed.
 
     """
     from manifest_uploader.platform.client import Client  # noqa: PLC0415 - late: 0.1 s of CPU
@@ -147,7 +147,7 @@ def run(options: Options, observers: Sequence[Observer], stop: threading.Event) 
 
 
 def _repeat_fills(session: Session, inputs: PlanInputs, journal: Journal) -> None:
-    """Learn the outcome of the fills that looking could not settle."""
+    """Send the fills again that recovery could not settle, and record what happens."""
     writer = ItemWriter(session.client, session.target, session.root)
     names = [inputs.renamed.get(case.name, case.name) for case in session.manifest.cases]
     sockets, history = inputs.facts.sockets, session.ledger.history
@@ -178,7 +178,7 @@ def _summary(
         for name, past in journal.history.cases.items()
         if past.item is not None and past.title is None and not past.gone
     )
-    stuck = scheduler.stuck_words()
+    stuck = scheduler.stuck_reason()
     notes = (*plan.notes, *scheduler.notes, *((stuck,) if stuck else ()))
     ends, traffic = scheduler.ends(), meter.traffic()
     return Summary(ends, journal.uploads, traffic, elapsed_s, leftovers, notes)

@@ -1,9 +1,8 @@
-"""What is to be done next, and how each case stands. Pure: times are given.
+"""Decides what a run does next, and knows how each case stands. Pure: times are given.
 
-Cases are begun in the manifest's order and
-finish one by one, so that memory follows the window and not the manifest. Uploads are begun in
-that order too: where there is room for few, the earliest cases get all of theirs and are filled,
-which makes room again.
+Cases begin in the manifest's order and finish one by one, so that memory grows with the window and
+not with the manifest. Uploads begin in that order too: if there is room for only a few, the first
+cases get all of theirs and are filled, which makes room again.
 """
 
 from __future__ import annotations
@@ -57,20 +56,20 @@ class Policy(Struct, frozen=True):
     wait: bool = True
     """Wait for imports."""
     wait_timeout_s: float = 3600.0
-    """Without any import arriving or any upload row draining."""
+    """Longest time without progress: no import ended and no upload row was freed."""
     window: int = 64
-    """Cases begun and not yet sent completely, at most."""
+    """Most cases that may be begun but not sent completely."""
 
 
 class Beginning(Struct):
-    """What is to be recorded, then begun."""
+    """Events to record, and then tasks to begin."""
 
     events: list[Event] = field(default_factory=list)
     tasks: list[Task] = field(default_factory=list)
 
 
 class Scheduler:
-    """What is to be done next, and how each case stands."""
+    """Decides what to do next, and knows how each case stands."""
 
     def __init__(
         self,
@@ -82,7 +81,7 @@ class Scheduler:
         now: Callable[[], float],
         rows_free: int = 0,
     ) -> None:
-        """Prepare to act on a plan.
+        """Prepare to execute a plan.
 
         Args:
             plan: what to do.
@@ -107,7 +106,7 @@ class Scheduler:
     # -- for the loop --
 
     def is_over(self, *, stopping: bool) -> bool:
-        """Nothing is under way, and nothing may be begun or waited for."""
+        """Whether nothing is under way, and nothing more may begin or be waited for."""
         if self._under_way:
             return False
         if stopping or self._halted or self.error is not None or self._is_stuck():
@@ -118,25 +117,25 @@ class Scheduler:
 
     def begin(self, limit: int, *, stopping: bool) -> Beginning:
         """What to begin now, with at most `limit` tasks under way."""
-        begun = Beginning()
+        beginning = Beginning()
         if stopping or self._halted or self.error is not None:
-            return begun
+            return beginning
         window = max(self._policy.window, limit)
         while self._not_begun and len(self._flow.live) < window and len(self._queue) < limit:
             case = self._not_begun.popleft()
-            begun.events.extend(case.found)
+            beginning.events.extend(case.found)
             self._flow.begin(case)
-        while self._under_way + len(begun.tasks) < limit:
+        while self._under_way + len(beginning.tasks) < limit:
             task = self._queue.next()
             if task is None:
                 break
-            self._begin_task(task, begun)
-        self._begin_watch(begun)
-        self._under_way += len(begun.tasks)
-        return begun
+            self._begin_task(task, beginning)
+        self._begin_watch(beginning)
+        self._under_way += len(beginning.tasks)
+        return beginning
 
     def take(self, happened: list[Outcome]) -> list[Event]:
-        """Take in what happened; returns what is to be recorded of it."""
+        """Process what happened; return the events to record."""
         events: list[Event] = []
         for outcome in happened:
             match outcome:
@@ -152,13 +151,13 @@ class Scheduler:
         return events
 
     def ends(self) -> tuple[CaseEnd, ...]:
-        """How every case stands, in no order; complete once the loop has ended."""
-        begun = [*self._flow.live, *(case.case for case in self._not_begun)]
+        """How every case stands, in no particular order; final once the loop has ended."""
+        pending = [*self._flow.live, *(case.case for case in self._not_begun)]
         waiting = [case for case in self._imports.open_cases() if case not in self._flow.live]
-        return self._flow.ends.all(begun=begun, waiting=waiting)
+        return self._flow.ends.all(pending=pending, waiting=waiting)
 
     def take_ended(self) -> list[CaseEnd]:
-        """The cases that have ended since the last call."""
+        """The cases that ended since the last call."""
         return self._flow.ends.take_new()
 
     @property
@@ -168,26 +167,26 @@ class Scheduler:
 
     @property
     def waiting(self) -> int:
-        """How many cases were sent and are not yet seen on the platform."""
+        """How many cases wait for imports."""
         return len(self._imports)
 
     @property
     def paused(self) -> tuple[str, float] | None:
         """Why new uploads wait, and since when by the given clock."""
-        return None if self._limits.words is None else (self._limits.words, self._limits.since)
+        return None if self._limits.reason is None else (self._limits.reason, self._limits.since)
 
     # -- beginning --
 
-    def _begin_task(self, task: Create | Fill | Look | Upload, begun: Beginning) -> None:
-        begun.tasks.append(task)
+    def _begin_task(self, task: Create | Fill | Look | Upload, beginning: Beginning) -> None:
+        beginning.tasks.append(task)
         match task:
             case Create() | Fill():
                 self._flow.live[task.case].sent_at = self._now()
-                begun.events.append(started(task))
+                beginning.events.append(started(task))
             case Upload(row=None):
-                begun.events.append(Started(task.case, task.step, task.socket))
+                beginning.events.append(Started(task.case, task.step, task.socket))
 
-    def _begin_watch(self, begun: Beginning) -> None:
+    def _begin_watch(self, beginning: Beginning) -> None:
         hurried = self._flow.after_imports or self._limits.is_paused
         busy = bool(self._flow.live or self._not_begun) and not hurried
         if not self._imports.is_due(self._clock(), busy=busy):
@@ -197,7 +196,7 @@ class Scheduler:
         if not self._policy.wait and not self._flow.after_imports and not self._queue.has_uploads:
             return
         self._imports.begin_watch()
-        begun.tasks.append(Watch(self._imports.all(), count=self._limits.is_paused))
+        beginning.tasks.append(Watch(self._imports.all(), count=self._limits.is_paused))
 
     # -- what happened --
 
@@ -280,15 +279,15 @@ class Scheduler:
     # -- limits --
 
     def _on_paused(self, event: Paused, events: list[Event]) -> None:
-        """The platform has no room: the upload goes back to where the manifest has it."""
+        """Put the upload back in line, or fail it if nothing can ever make room for it."""
         live = self._flow.live.get(event.case)
         if live is None:
             return
         is_old = self._limits.has_drained_since(event.step)
         is_full = event.size_limit and self._nothing_drains() and not is_old
         if is_full and not self._make_room():
-            words = f"{event.why}: {_TOO_MANY_BYTES}"
-            failed = Failed(event.case, event.step, socket=event.socket, words=words, final=True)
+            message = f"{event.why}: {_TOO_MANY_BYTES}"
+            failed = Failed(event.case, event.step, socket=event.socket, words=message, final=True)
             events.append(failed)
             self._on_failed(failed)
             return
@@ -300,9 +299,9 @@ class Scheduler:
         self._limits.refused(event.step, event.why, self._clock(), size_limit=event.size_limit)
 
     def _make_room(self) -> bool:
-        """Fill the first case that holds something with what it holds: its import makes room.
+        """Fill the first partly uploaded case with its complete uploads, whose import makes room.
 
-        Otherwise cases that hold all bytes there may be, each lacking some, would wait for ever.
+        Otherwise incomplete cases that together use up all bytes would wait forever.
         """
         live = self._queue.earliest(live for live in self._flow.live.values() if live.holds_part)
         if live is None:
@@ -312,12 +311,12 @@ class Scheduler:
         return True
 
     def _nothing_drains(self) -> bool:
-        """The upload that asks is all that is under way, and no import will make room."""
+        """Whether only the refused upload is under way, and no import will make room."""
         alone = self._under_way <= 1 + self._imports.is_watching
         return alone and not self._imports and not self._queue.has_first
 
     def _is_stuck(self) -> bool:
-        """Only imports or room are waited for, and for longer than we were told to wait."""
+        """Whether the run only waits for imports or room, and has waited too long."""
         paused = self._limits.is_paused
         if self._queue.has_first or (not paused and (self._not_begun or self._queue.has_uploads)):
             return False
@@ -325,9 +324,9 @@ class Scheduler:
             return False
         return self._clock() - self._flow.progress_at > self._policy.wait_timeout_s
 
-    def stuck_words(self) -> str | None:
-        """Why uploads were not sent, where a limit of the platform is why."""
-        if self._limits.words is None or not self._queue.has_uploads:
+    def stuck_reason(self) -> str | None:
+        """Why uploads were not sent, if a limit of the platform is the reason."""
+        if self._limits.reason is None or not self._queue.has_uploads:
             return None
         rows = "" if self._rows is None else f"; the account holds {self._rows} upload rows"
-        return f"{self._limits.words}{rows} and none drained"
+        return f"{self._limits.reason}{rows} and none drained"

@@ -1,7 +1,7 @@
-"""What every command begins with: the manifest read, the platform found, the facts gathered.
+"""How every command begins: reads the manifest, finds the platform, gathers the facts.
 
-Nothing is sent before everything that can be known is known to be right: what is wrong with the
-text, the files and the platform is told together, in the order of the file.
+Nothing is sent before everything that can be checked is right. All problems with the text, the
+files and the platform are reported together, in the order of the manifest.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ from manifest_uploader.manifest.problems import ManifestInvalid, Problem, in_fil
 from manifest_uploader.manifest.selection import select
 from manifest_uploader.plan.checks import misfits
 from manifest_uploader.plan.inputs import Facts, PlanInputs, renamed_cases
-from manifest_uploader.platform.address import Patience
 from manifest_uploader.platform.endpoints import FailedImport, failed_imports
 from manifest_uploader.platform.model import Target
 from manifest_uploader.state import file as state_file
@@ -35,20 +34,20 @@ from manifest_uploader.state.file import Binding
 from manifest_uploader.state.history import History, fold
 from manifest_uploader.state.ledger import Ledger
 
-if TYPE_CHECKING:  # it costs 0.1 s of CPU, which commands without a network save
+if TYPE_CHECKING:  # importing it takes 0.1 s of CPU, which commands without a network save
     from manifest_uploader.platform.client import Client
 
 _SOON_S = 10.0
-"""How long to ask the platform about a manifest that is wrong anyway."""
+"""How long to ask the platform about a manifest that is known to be invalid."""
 
 
 class Reading(Struct, frozen=True):
-    """What the text of a manifest says, as far as it can be read."""
+    """A manifest as far as it can be read, and what is wrong with its text."""
 
     manifest: Manifest
-    """The chosen cases; with problems, what of them could be read."""
+    """The chosen cases; if there are problems, all cases that could be read."""
     names: frozenset[str]
-    """Of all cases."""
+    """The names of all cases."""
     problems: tuple[Problem, ...] = ()
 
 
@@ -56,7 +55,7 @@ def read_manifest(options: Options) -> Reading:
     """Read the manifest.
 
     Raises:
-        ManifestInvalid: nothing of its text can be used.
+        ManifestInvalid: no part of the text can be used.
         UsageError: there is no such file, or no such case.
 
     """
@@ -86,7 +85,7 @@ def _text(path: str) -> bytes:
 
 
 class Session(Struct):
-    """What a command works with once the platform is known."""
+    """What a command works with once the platform is found."""
 
     reading: Reading
     root: Root
@@ -97,7 +96,7 @@ class Session(Struct):
     """There is no state file yet."""
     ledger: Ledger
     failed_before: Callable[[], Iterable[FailedImport]] | None = None
-    """Brings the sessions that failed before, where something may have to be sent."""
+    """Returns the import sessions that failed before; None if they were not asked for."""
 
     @property
     def manifest(self) -> Manifest:
@@ -110,17 +109,17 @@ def open_session(options: Options, reading: Reading, client: Client) -> Session:
 
     Raises:
         ManifestInvalid: with every problem there is.
-        CannotGoOn: the platform cannot be used, or the state belongs elsewhere.
+        CannotGoOn: the platform cannot be used, or the state file belongs to another target.
 
     """
     if reading.problems:
-        raise _everything(options, reading, client)
+        raise _all_problems(options, reading, client)
     try:
         root = _root(options, reading)
         name = client.ahead(lambda: _platform_name(options, client))
         target = find_target(reading.manifest, client)
     except ManifestInvalid:
-        raise _everything(options, reading, client) from None
+        raise _all_problems(options, reading, client) from None
     binding = Binding(name(), target.kind, target.slug, target.pk)
     stored = state_file.stream(options.state)
     state_file.check(stored, binding, options.state)
@@ -134,7 +133,7 @@ def _root(options: Options, reading: Reading) -> Root:
 
 
 def _platform_name(options: Options, client: Client) -> str:
-    """By what a state file knows the platform: never by a port, which changes."""
+    """The platform's name in a state file; for sandboxes without the port, which changes."""
     if options.sandbox_id is not None:
         return f"sandbox {options.sandbox_id}"
     if not client.is_local:
@@ -145,9 +144,9 @@ def _platform_name(options: Options, client: Client) -> str:
 
 
 def recover_session(session: Session) -> list[Event]:
-    """Record what became of steps with unknown outcomes, as far as looking tells.
+    """Find out and record the outcomes of steps that are unknown, as far as a look shows them.
 
-    Cases that left the manifest are included: one of its cases may be such a case, renamed.
+    This includes cases that left the manifest, because they may be there under a new name.
     """
     history = session.ledger.history
     chosen = [case.name for case in session.manifest.cases]
@@ -157,20 +156,29 @@ def recover_session(session: Session) -> list[Event]:
 
 
 def gather(options: Options, session: Session) -> PlanInputs:
-    """All that can be known before a plan is made, and that nothing of it is wrong.
+    """Gather and check everything that can be known before planning.
 
     Raises:
         ManifestInvalid: with every problem.
 
     """
+    history = session.ledger.history
     with without_collector():
-        inputs = _inputs(options, session)
+        facts = survey(
+            session.manifest,
+            history,
+            root=session.root,
+            scope=Scope(checksum=options.checksum, adopt=options.choices.adopt),
+            client=session.client,
+            target=session.target,
+        )
+        inputs = _plan_inputs(options, session.reading, facts, history, session.target)
     refuse((*inputs.facts.problems, *misfits(inputs)))
     return inputs
 
 
 def check_edit_rights(session: Session, inputs: PlanInputs) -> None:
-    """Ask whether this user may edit the target, and at the same time what failed before.
+    """Check whether this user may edit the target; meanwhile list the failed imports.
 
     Raises:
         CannotGoOn: this user may not.
@@ -181,20 +189,7 @@ def check_edit_rights(session: Session, inputs: PlanInputs) -> None:
     check_rights(session.target, session.client)
 
 
-def _inputs(options: Options, session: Session) -> PlanInputs:
-    scope = Scope(checksum=options.checksum, adopt=options.choices.adopt)
-    facts = survey(
-        session.manifest,
-        session.ledger.history,
-        root=session.root,
-        scope=scope,
-        client=session.client,
-        target=session.target,
-    )
-    return _desk_of(options, session.reading, facts, session.ledger.history, session.target)
-
-
-def _desk_of(
+def _plan_inputs(
     options: Options, reading: Reading, facts: Facts, history: History, target: Target
 ) -> PlanInputs:
     renamed = renamed_cases(reading.manifest, history, reading.names)
@@ -204,7 +199,7 @@ def _desk_of(
 
 
 def temporary_title() -> str:
-    """A title that only we can have."""
+    """A new title that no other item has."""
     return f"uploading-{secrets.token_hex(6)}"
 
 
@@ -218,7 +213,7 @@ def refuse(problems: tuple[Problem, ...]) -> None:
 
 
 def local_problems(options: Options, reading: Reading) -> tuple[Problem, ...]:
-    """What is wrong with the manifest and its files, without asking the platform."""
+    """The problems of the manifest and its files, without asking the platform."""
     try:
         root = _root(options, reading)
     except ManifestInvalid as invalid:
@@ -227,10 +222,17 @@ def local_problems(options: Options, reading: Reading) -> tuple[Problem, ...]:
     return (*reading.problems, *facts.problems)
 
 
-def _everything(options: Options, reading: Reading, client: Client) -> ManifestInvalid:
-    """Every problem there is, with the platform's help where it can be had soon."""
+def _all_problems(options: Options, reading: Reading, client: Client) -> ManifestInvalid:
+    """Every problem, including those that the platform shows if it answers soon."""
     local = local_problems(options, reading)
-    soon = client.with_patience(_soon(options.patience))
+    patience = options.patience
+    soon = client.with_patience(
+        replace(
+            patience,
+            stall_s=min(patience.stall_s, _SOON_S),
+            give_up_s=min(patience.give_up_s, _SOON_S),
+        )
+    )
     try:
         problems = _platform_problems(options, reading, soon)
     except ManifestInvalid as invalid:
@@ -240,11 +242,6 @@ def _everything(options: Options, reading: Reading, client: Client) -> ManifestI
     finally:
         soon.close()
     return ManifestInvalid(in_file_order((*reading.problems, *problems)))
-
-
-def _soon(patience: Patience) -> Patience:
-    stall_s, give_up_s = min(patience.stall_s, _SOON_S), min(patience.give_up_s, _SOON_S)
-    return replace(patience, stall_s=stall_s, give_up_s=give_up_s)
 
 
 def _platform_problems(options: Options, reading: Reading, client: Client) -> tuple[Problem, ...]:
@@ -262,7 +259,7 @@ def _platform_problems(options: Options, reading: Reading, client: Client) -> tu
         client=client,
         target=target,
     )
-    inputs = _desk_of(options, reading, facts, history, target)
+    inputs = _plan_inputs(options, reading, facts, history, target)
     local = () if roots else local_problems(options, reading)
     return (*local, *facts.problems, *misfits(inputs))
 

@@ -1,4 +1,4 @@
-"""Looks at the platform and the local files: the facts a plan needs."""
+"""Gathers the facts that planning needs from the platform and the local files."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from manifest_uploader.platform.responses import results_of
 from manifest_uploader.platform.targets import type_of
 from manifest_uploader.state.history import CaseHistory, History
 
-if TYPE_CHECKING:  # it costs 0.1 s of CPU, which commands without a network save
+if TYPE_CHECKING:  # importing it takes 0.1 s of CPU, which commands without a network save
     from manifest_uploader.platform.client import Client
 
 _EMPTY: Final = CaseHistory()
 _FEW_ITEMS: Final = 200
-"""A target that holds no more is always listed; a larger one only if its count is not ours."""
+"""A target with at most this many items is always listed; a larger one if its count is not ours."""
 
 
 class Scope(Struct, frozen=True):
@@ -42,7 +42,7 @@ class Scope(Struct, frozen=True):
     """Hash every file instead of trusting size and time."""
     adopt: bool = False
     tick: Callable[[int], None] = field(default=lambda _: None)
-    """Told how many values were looked at so far."""
+    """Called with the number of values looked at so far."""
 
 
 def survey(
@@ -54,7 +54,7 @@ def survey(
     client: Client | None = None,
     target: Target | None = None,
 ) -> Facts:
-    """All that can be known before a plan is made; without a connection only the local part."""
+    """All facts that planning needs; without a client and target only the local ones."""
     facts = Facts(values={})
     if client is not None and target is not None:
         facts = _platform_facts(manifest, history, client, target, adopt=scope.adopt)
@@ -118,7 +118,7 @@ def _platform_facts(
 
 
 def _listed(client: Client, target: Target) -> dict[str, ItemSeen]:
-    """All items; listed again while a page shows fewer than there are (lists may be shuffled)."""
+    """All items; listed again while some are missing, as items may move between pages."""
     found: dict[str, ItemSeen] = {}
     for _ in range(5):
         found |= {item.pk: item for item in list_items(client, target)}
@@ -128,7 +128,7 @@ def _listed(client: Client, target: Target) -> dict[str, ItemSeen]:
 
 
 def _gone(client: Client, target: Target, missing: set[str], *, listed_all: bool) -> frozenset[str]:
-    """The missing items that are gone: what a list did not show need not be."""
+    """The missing items that are gone; an item may also be missing from an incomplete list."""
     if listed_all:
         return frozenset(missing)
     return frozenset(pk for pk in missing if get_item(client, target, pk) is None)
@@ -158,7 +158,7 @@ def _socket(entry: Json) -> Socket | None:
 def _highest_order(
     client: Client, target: Target, count: int, listed: Mapping[str, ItemSeen]
 ) -> int:
-    """Items are listed by order, so the last one has the highest."""
+    """The highest order in the target: that of the last item, because lists are sorted by it."""
     target_type = type_of(target.kind)
     if not target_type.has_orders or not count:
         return 0
@@ -172,12 +172,12 @@ def _highest_order(
 
 
 def _open_uploads(history: History) -> set[str]:
-    """The uploads of earlier runs that a plan may want to use or go on with."""
-    begun = {upload.row.pk for past in history.cases.values() for upload in past.uploads.values()}
+    """The pks of earlier runs' uploads that a plan may use or continue."""
+    opened = {upload.row.pk for past in history.cases.values() for upload in past.uploads.values()}
     failed = {
         socket.entry.upload
         for past in history.cases.values()
         for socket in past.sockets.values()
         if socket.standing == "failed" and socket.entry.upload is not None
     }
-    return begun | failed
+    return opened | failed

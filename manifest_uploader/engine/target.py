@@ -1,4 +1,4 @@
-"""Finds the target of a manifest, and asks whether this user may edit it."""
+"""Finds the target of a manifest, and checks whether this user may edit it."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def find_target(manifest: Manifest, client: Client) -> Target:
     """The target of the manifest.
 
     Raises:
-        ManifestInvalid: there is no such target that this user may see.
-        PlatformRefused: this user sees none at all.
+        ManifestInvalid: there is no such target, or this user may not see it.
+        PlatformRefused: this user sees no target of this kind.
 
     """
     target_type = type_of(manifest.kind)
@@ -53,7 +53,7 @@ def _unknown_target(manifest: Manifest, client: Client) -> Exception:
 
 
 def check_rights(target: Target, client: Client) -> None:
-    """Ask whether this user may edit the target: by a creation that can never succeed.
+    """Check whether this user may edit the target, with a creation that never succeeds.
 
     Raises:
         PlatformRefused: this user may not.

@@ -1,4 +1,4 @@
-"""The tasks that wait to be begun, and which of them may begin now."""
+"""The queue of tasks that have not begun, and which of them may begin now."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from manifest_uploader.plan.steps import Create, Fill, Look, Plan, Upload
 from manifest_uploader.state.steps import StepId
 
 _FEW_ROWS: Final = 64
-"""More than what uploads under way can hold of cases that lack some of their rows."""
+"""More rows than the uploads under way can hold for cases that lack some of theirs."""
 
 
 class TaskQueue:
@@ -40,24 +40,24 @@ class TaskQueue:
 
     @property
     def has_first(self) -> bool:
-        """A creation, a fill or a look is waiting."""
+        """Whether a creation, a fill or a look is waiting."""
         return bool(self._first)
 
     @property
     def has_uploads(self) -> bool:
-        """An upload is waiting."""
+        """Whether an upload is waiting."""
         return bool(self._uploads)
 
     def add_first(self, task: Create | Fill | Look) -> None:
-        """Put a task behind the creations, fills and looks."""
+        """Add a creation, fill or look."""
         self._first.append(task)
 
     def add_uploads(self, uploads: Iterable[Upload]) -> None:
-        """Put the uploads of the next case behind all others."""
+        """Add the uploads of the next case."""
         self._uploads.extend(uploads)
 
     def put_back(self, upload: Upload) -> None:
-        """Put an upload to where the manifest has it."""
+        """Put an upload back, in the manifest's order."""
         in_order = sorted([*self._uploads, upload], key=lambda one: self._position[one.case])
         self._uploads = deque(in_order)
 
@@ -67,7 +67,7 @@ class TaskQueue:
         self._first = deque(one for one in self._first if one.case != case)
 
     def next(self) -> Create | Fill | Look | Upload | None:
-        """Take out the next task that may begin now, if there is one."""
+        """Remove and return the next task that may begin now; None if there is none."""
         if self._first:
             return self._first.popleft()
         if not self._uploads or not self._may_begin(self._uploads[0]):
@@ -79,12 +79,12 @@ class TaskQueue:
         return upload
 
     def note_row(self, step: StepId) -> bool:
-        """An upload has its row; True if that ends a pause."""
+        """Note that an upload has its row; return whether that ends a pause."""
         self._without_row.pop(step, None)
         return self.limits.found(step, complete=False)
 
     def note_end(self, step: StepId) -> None:
-        """An upload is no longer under way."""
+        """Note that an upload is no longer under way."""
         self.limits.ended(step)
         self._without_row.pop(step, None)
 
@@ -93,9 +93,9 @@ class TaskQueue:
         return min(cases, key=lambda one: self._position[one.name], default=None)
 
     def _may_begin(self, upload: Upload) -> bool:
-        """There is room, and no other case is just getting the rows or bytes it needs.
+        """Whether there is room, and no other case is about to get the rows or bytes it needs.
 
-        Where few are left, two cases that hold only some of theirs would wait for each other.
+        If few are left, two cases that each hold only some of theirs would wait for each other.
         """
         if not self.limits.allows(self._clock()):
             return False
@@ -107,7 +107,7 @@ class TaskQueue:
         return sum(len(one.plan.uploads) > 1 for one in live) <= 1
 
     def _is_before_its_turn(self, upload: Upload) -> bool:
-        """A case before it in the manifest has uploads that are not complete."""
+        """Whether an earlier case in the manifest has uploads that are not complete."""
         turn = self._position[upload.case]
         return any(
             live.missing and self._position[live.name] < turn for live in self._live.values()

@@ -1,10 +1,10 @@
-"""The control plane of an upload: open its row, sign its parts, complete it.
+"""The control plane of an upload: opens its row, gets URLs for its parts, completes it.
 
 The bytes themselves are sent by a data task (`data_task`), which gets no token.
 
-A new row is recorded before its first part is sent. When an upload is resumed, its row is looked at
-before anything is sent. A complete upload is never completed again: the platform answers 500 to
-that, although nothing is wrong.
+A new row is recorded before its first part is sent. When an upload is resumed, its row is checked
+before anything is sent. A complete upload is never completed again, because the platform answers
+that with 500.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ from manifest_uploader.platform.items import is_pk
 from manifest_uploader.platform.responses import Interrupted, ResponseLost
 from manifest_uploader.state.events import Done, Opened, OpenUpload
 
-if TYPE_CHECKING:  # it costs 0.1 s of CPU, which commands without a network save
+if TYPE_CHECKING:  # importing it takes 0.1 s of CPU, which commands without a network save
     from manifest_uploader.platform.client import Client
 
 _URLS_PER_REQUEST: Final = 1000
 _IN_FLIGHT: Final = 32
 """Parts before the one asked for whose URLs may still be needed."""
 _TRIES: Final = 4
-"""Attempts of an upload that storage loses, and of a completion that has no effect."""
+"""Tries of an upload that storage loses, and of a completion that has no effect."""
 _STORAGE_ID: Final = re.compile(r"[\w.~-]{1,1024}", re.ASCII)
 
 
@@ -81,7 +81,7 @@ class Tools(Struct, frozen=True):
 
     client: Client
     senders: Executor
-    """Threads that send parts of streams with several; shared by all uploads."""
+    """Threads that send the parts of streams with several parts; shared by all uploads."""
     at_once: int
     """Largest number of parts of one stream in flight."""
     emit: Callable[[Opened], None]
@@ -129,14 +129,14 @@ class _Attempt:
         self._numbers = range(1, part_count(size, self._part_size) + 1)
         self._tools, self._client, self._resources = tools, tools.client, resources
 
-    def run(self, begun: OpenUpload | None) -> Uploaded:
+    def run(self, row: OpenUpload | None) -> Uploaded:
         stored: Mapping[int, StoredPart] = {}
-        if begun is None:
+        if row is None:
             row = self._open()
-        elif self._is_complete(begun):  # an earlier run was killed before it recorded the hashes
-            return self._uploaded(begun, self._send_parts(begun, (), stored={}))
+        elif self._is_complete(row):  # an earlier run was killed before it recorded the hashes
+            return self._uploaded(row, self._send_parts(row, (), stored={}))
         else:
-            row, stored = begun, self._list_parts(begun)
+            stored = self._list_parts(row)
         lacking = [number for number in self._numbers if number not in stored]
         sent = self._send_parts(row, lacking, stored=stored)
         etags, encrypted = dict(sent.etags), sent.encrypted
@@ -185,13 +185,13 @@ class _Attempt:
         )
         return OpenUpload(pk, storage_id, size, upload.stat)
 
-    def _is_complete(self, begun: OpenUpload) -> bool:
-        """Look at the row of an earlier run; raise _UploadLost if no part can be added to it."""
-        answer = self._client.get(f"uploads/{begun.pk}/")
+    def _is_complete(self, row: OpenUpload) -> bool:
+        """Check the row of an earlier run; raise _UploadLost if it takes no more parts."""
+        answer = self._client.get(f"uploads/{row.pk}/")
         status = answer.fields.get("status") if answer.ok else None
         if status == "Completed":
             return True
-        is_ours = begun.storage_id and begun.part_size == self._part_size
+        is_ours = row.storage_id and row.part_size == self._part_size
         if status != "Initialized" or not is_ours:
             raise _UploadLost
         return False

@@ -1,4 +1,4 @@
-"""Performs one step: what goes wrong with one case comes back as events, not as an exception."""
+"""Performs tasks. Failures of one case become events, not exceptions."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from manifest_uploader.state.events import Event, Failed, Paused
 from manifest_uploader.state.receipts import Receipt
 from manifest_uploader.state.steps import StepId
 
-if TYPE_CHECKING:  # it costs 0.1 s of CPU, which commands without a network save
+if TYPE_CHECKING:  # importing it takes 0.1 s of CPU, which commands without a network save
     from manifest_uploader.platform.client import Client
 
 _HEADERS: Final = 2
-"""Cases whose headers are read at a time: with more of them, none would begin to send early."""
+"""Uploads whose DICOM headers are read at a time; with more, none would begin to send early."""
 
 
 class Worker:
-    """Performs steps, from any thread."""
+    """Performs tasks, from any thread."""
 
     def __init__(
         self,
@@ -56,12 +56,12 @@ class Worker:
         self._items = ItemWriter(tools.client, target, root, sleep=sleep)
 
     def perform(self, task: Task) -> Iterator[Outcome]:
-        """Do it; what comes back is in order, and complete when the iterator ends.
+        """Perform a task and yield its outcomes.
 
-        Nothing comes back of a step that stopped because the run is being stopped.
+        A task that ends because the run is being stopped yields nothing more.
 
         Raises:
-            CannotGoOn: no step can go on.
+            CannotGoOn: the whole run cannot go on.
 
         """
         with contextlib.suppress(Interrupted):
@@ -110,8 +110,8 @@ class Worker:
         self._receive(Receipt(task.case, task.socket, sent.done.pk or "", sent.files))
         return sent.done
 
-    def _failed(self, task: Upload, words: str, *, final: bool) -> Failed:
-        return Failed(task.case, task.step, socket=task.socket, words=words, final=final)
+    def _failed(self, task: Upload, message: str, *, final: bool) -> Failed:
+        return Failed(task.case, task.step, socket=task.socket, words=message, final=final)
 
     def _content(self, task: Upload) -> Content:
         if isinstance(task.source, JsonValue):
@@ -127,18 +127,18 @@ class Worker:
         with self._headers:
             found = dicom.check(source.files, all_files=True)
         if found is not None:
-            name, words = found
+            name, detail = found
             raise UploadRefused(
-                f"'{name}' names its patient ({words}); de-identify it, "
+                f"'{name}' names its patient ({detail}); de-identify it, "
                 "or write  identifiable: allowed  into the manifest"
             )
 
 
 def _check_complete(task: Upload, source: Source) -> None:
-    """A folder or a pattern names whatever is there now: an incomplete series is no series.
+    """Check that a folder or pattern still names the same files, so that no series is incomplete.
 
     Raises:
-        FileChanged: files came, went or changed since the run began.
+        FileChanged: files were added, removed or changed since the run began.
 
     """
     if (source.bundle or source.name != task.name) and source.size != task.size:

@@ -554,7 +554,7 @@ def test_a_limit_of_rows_is_waited_out_without_a_failed_case() -> None:
     scheduler, ends = act(plan_of(*several(10)), pool)
 
     assert {end.end for end in ends.values()} == {End.DONE}
-    assert scheduler.stuck_words() is None
+    assert scheduler.stuck_reason() is None
     assert scheduler.paused is None
 
 
@@ -569,7 +569,7 @@ def test_a_pause_is_told_with_its_reason_and_since_when() -> None:
     assert since < 1002
     assert end_words(ends)["p0"] == ("waiting", ())
     assert {ends["p1"].end, ends["p2"].end} == {End.PENDING}
-    assert scheduler.stuck_words() == f"{words}; the account holds 1 upload rows and none drained"
+    assert scheduler.stuck_reason() == f"{words}; the account holds 1 upload rows and none drained"
 
 
 def test_while_uploads_pause_one_asks_and_less_and_less_often() -> None:

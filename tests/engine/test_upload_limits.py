@@ -14,14 +14,14 @@ def test_there_is_room_until_the_platform_says_otherwise() -> None:
 
     assert room.allows(0.0)
     assert not room.is_paused
-    assert room.words is None
+    assert room.reason is None
 
 
 def test_a_limit_pauses_all_uploads_together() -> None:
     room = paused(since=10.0)
 
     assert room.is_paused
-    assert (room.words, room.since) == ("too many uploads", 10.0)
+    assert (room.reason, room.since) == ("too many uploads", 10.0)
     assert not room.allows(10.5)
 
 
@@ -114,7 +114,7 @@ def test_the_next_pause_begins_with_a_second_again() -> None:
 
     room.refused("c", "Upload limit reached", 50.0)
 
-    assert (room.words, room.since) == ("Upload limit reached", 50.0)
+    assert (room.reason, room.since) == ("Upload limit reached", 50.0)
     assert room.allows(51.0)
 
 

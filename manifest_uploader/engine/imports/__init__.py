@@ -1,1 +1,6 @@
-"""Waiting for imports: `watcher` polls the platform, `judge` decides what it showed."""
+"""Finds out how the platform's imports ended.
+
+For the rest of the engine:
+
+- `watcher`: `Watcher`
+"""

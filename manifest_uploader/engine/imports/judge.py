@@ -1,4 +1,4 @@
-"""Decides what became of an import, from what the platform showed."""
+"""Decides how an import ended, from what the platform showed."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from manifest_uploader.state.events import Confirmed, Gone, ImportFailed
 from manifest_uploader.state.steps import StepId
 
 ROW_LIFE_S: Final = 86_400.0
-"""Grand Challenge: rows older than a day are cleaned up, imported or not."""
+"""Grand Challenge: upload rows older than a day are deleted, imported or not."""
 _GONE_WITHOUT_VALUE_S: Final = 600.0
-"""Between a row's going and its value lie moments to minutes."""
+"""How long after its row is gone a value may appear; usually seconds to minutes."""
 _REFUSED_ONCE_PASSED_S: Final = 120.0
 """How long a silent file socket waits once a later file has arrived."""
 
@@ -30,15 +30,15 @@ class Seen(Struct, frozen=True):
     now: float
     """Seconds since 1970."""
     items: Mapping[str, ItemSeen | None]
-    """By pk; None: no longer there. Items that were not looked at are missing."""
+    """By pk; None: the item no longer exists. Items that were not looked at are missing."""
     gone_since: Mapping[str, float]
     """Upload pk → when its row was first missing."""
     sessions: tuple[FailedImport, ...]
-    """All failed ones, as far as they were listed."""
+    """Failed import sessions, as far as they were listed."""
     first_seen: Mapping[str, float]
     """Session pk → when it was first noticed, in any run."""
     latest_file: float
-    """When the latest file that has arrived was filled."""
+    """When the latest of the files that have arrived was sent."""
 
 
 class Evidence(Enum):
@@ -162,7 +162,7 @@ def _is_refused(wait: Wait, seen: Seen, refused_after_s: float) -> bool:
 
 
 def is_late(wait: Wait, now: float, refused_after_s: float) -> bool:
-    """The import has taken so long that it may have been refused without a message."""
+    """Whether the import takes so long that it may have been refused without a message."""
     return now - wait.since >= min(refused_after_s, _REFUSED_ONCE_PASSED_S)
 
 

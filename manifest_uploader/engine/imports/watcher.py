@@ -1,8 +1,8 @@
-"""Sees whether the platform has imported what a fill gave it, and finds words for what failed.
+"""Watches imports: finds out whether values have arrived, and why imports failed.
 
-What is known of an import is little: a row that is gone was taken in, or cleaned up; a value
-that is another than before is there; a failed session names the upload, or after the first stage
-only the socket. A file socket that refuses says nothing at all.
+The platform shows little about an import. An upload row that is gone was imported or cleaned up. A
+value that differs from the one before has arrived. A failed session names the upload, or after the
+first stage only the socket. A file socket that refuses a file shows nothing at all.
 """
 
 from __future__ import annotations
@@ -41,12 +41,13 @@ from manifest_uploader.platform.items import holds
 from manifest_uploader.platform.model import Entry, ItemSeen, Target
 from manifest_uploader.state.events import Confirmed, ImportFailed, Noticed
 
-if TYPE_CHECKING:  # it costs 0.1 s of CPU, which commands without a network save
+if TYPE_CHECKING:  # importing it takes 0.1 s of CPU, which commands without a network save
     from manifest_uploader.platform.client import Client
+
 _SESSIONS_AFTER_S: Final = 3.0
-"""An image that takes longer than this may have failed: its session would say so."""
+"""An image that takes longer than this may have failed; then its session shows it."""
 _LISTED_FOR_ONE: Final = 50
-"""Measured on the platform: an item costs 0.1 s, a list 0.1 s and 2 ms for each that it holds."""
+"""Measured on the platform: an item takes 0.1 s, a list 0.1 s and 2 ms for each of its items."""
 
 
 # ── looking ─────────────────────────────────────────────────────────────────────────────────
@@ -58,9 +59,9 @@ class _Memory(Struct):
     gone_since: dict[str, float] = field(default_factory=dict)
     first_seen: dict[str, float] = field(default_factory=dict)
     sessions: dict[str, FailedImport] = field(default_factory=dict)
-    """All failed ones that a look of this run has shown: a failed session stays one."""
+    """All failed sessions seen in this run, by pk; a failed session never changes."""
     claimed: set[str] = field(default_factory=set)
-    """Unnamed sessions that were taken for a wait's failure."""
+    """Pks of unnamed sessions that count as a wait's failure."""
     latest_file: float = 0.0
     looks: dict[str, tuple[int, float]] = field(default_factory=dict)
     """Item pk → (looks so far, when the next is due)."""
@@ -68,7 +69,7 @@ class _Memory(Struct):
 
 
 class Watcher:
-    """Looks at all that is waited for, with as few requests as it can."""
+    """Looks at everything that is waited for, with as few requests as possible."""
 
     def __init__(
         self,
@@ -89,17 +90,17 @@ class Watcher:
     def baseline(
         self, failed: Callable[[], Iterable[FailedImport]] | None = None
     ) -> Noticed | None:
-        """The failed sessions that are there before the first fill: they mean nothing later.
+        """Notice the failed sessions before the first fill, so that they are ignored later.
 
         Args:
-            failed: brings them, where they were asked for already.
+            failed: returns these sessions, if they were requested already.
 
         """
         found = failed() if failed is not None else failed_imports(self._client)
         return self._notice(tuple(found), self._clock())
 
     def watch(self, task: Watch) -> Iterator[Outcome]:
-        """Look once; events for the waits that have ended, then `Watched`."""
+        """Look once; yield events for the waits that have ended, then `Watched`."""
         with self._lock:
             yield from self._watch(task)
 
@@ -127,7 +128,7 @@ class Watcher:
     # -- rows --
 
     def _rows(self, waits: tuple[Wait, ...]) -> dict[str, str] | None:
-        """All upload rows; notes which of those waited for are gone."""
+        """All upload rows, or None if no wait needs them; notes which awaited rows are gone."""
         wanted = {wait.upload for wait in waits if wait.upload is not None}
         if not wanted:
             return None
@@ -171,14 +172,14 @@ class Watcher:
         return not wait.image and is_late(wait, now, self._refused_after_s)
 
     def _may_have_failed(self, wait: Wait, fresh: list[FailedImport]) -> bool:
-        """A session that just came up may mean it: whether it does, the item shows."""
+        """Whether a new session may be about this wait; only a look at the item can tell."""
         is_gone = wait.upload in self._memory.gone_since
         return wait.image and is_gone and any(may_mean(session, wait) for session in fresh)
 
     def _look_at(self, pks: set[str]) -> dict[str, ItemSeen | None]:
-        """The items that are shown; by one list of the whole target where that costs less.
+        """The items that the platform shows, by one list of the whole target if that is faster.
 
-        A list is one request for up to 1,000 items.
+        A list takes one request for up to 1,000 items.
         """
         found: dict[str, ItemSeen | None] = {}
         if len(pks) > 1 + self._size / _LISTED_FOR_ONE:
@@ -192,7 +193,7 @@ class Watcher:
     # -- sessions --
 
     def _sessions(self, task: Watch, now: float) -> tuple[FailedImport, ...]:
-        """The failed sessions, where some image is late enough to have failed."""
+        """The failed sessions, if some image is late enough to have failed."""
         late = any(
             wait.image
             and wait.upload is not None
@@ -216,7 +217,7 @@ class Watcher:
         return Noticed(fresh) if fresh else None
 
     def _unclaimed(self, waits: tuple[Wait, ...]) -> tuple[FailedImport, ...]:
-        """The sessions that may mean a wait: an account may have thousands of older ones."""
+        """The sessions that may be about a wait; an account may have thousands of older ones."""
         memory = self._memory
         since = min((wait.since for wait in waits), default=0.0)
         return tuple(
@@ -243,7 +244,7 @@ class Watcher:
             yield wait, None if verdict is None else verdict.event
 
     def _rivals(self, waits: tuple[Wait, ...], seen: Seen) -> dict[str, int]:
-        """Socket title → how many waits for it have no row and no value."""
+        """Socket title → how many of its waits have neither a row nor a value."""
         found: dict[str, int] = {}
         for wait in waits:
             item = seen.items.get(wait.item)
@@ -275,7 +276,7 @@ class Watcher:
         self._memory.gone_since.pop(wait.upload or "", None)
 
     def _claim_one(self, wait: Wait, seen: Seen) -> None:
-        """One unnamed session is spent on one failure; another means another case."""
+        """Use up one unnamed session for this failure; another one is about another case."""
         left = [
             one.pk for one in unnamed_failures(wait, seen) if one.pk not in self._memory.claimed
         ]
