@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import pytest
+
+from manifest_uploader.engine.import_waits import ImportWaits
+
+
+def watched_at(now: float) -> ImportWaits:
+    """Imports that were last looked at then, for the first time."""
+    waits = ImportWaits()
+    waits.begin_watch()
+    waits.end_watch(now)
+    return waits
+
+
+def pause_of(waits: ImportWaits, *, busy: bool = False) -> float:
+    """How long after the look at 100.0 the next one is due, in seconds."""
+    return next(
+        tenths / 10 for tenths in range(200) if waits.is_due(100.0 + tenths / 10, busy=busy)
+    )
+
+
+def test_the_first_look_is_due_at_once() -> None:
+    assert ImportWaits().is_due(0.0, busy=True)
+
+
+def test_no_look_is_due_while_one_is_under_way() -> None:
+    waits = watched_at(100.0)
+
+    waits.begin_watch()
+
+    assert waits.is_watching
+    assert not waits.is_due(1000.0, busy=False)
+
+
+def test_the_second_look_comes_after_half_a_second() -> None:
+    assert pause_of(watched_at(100.0)) == 0.5
+
+
+def test_while_cases_are_sent_five_seconds_pass_between_looks() -> None:
+    assert pause_of(watched_at(100.0), busy=True) == 5.0
+
+
+def test_pauses_grow_to_ten_seconds_busy_or_not() -> None:
+    waits = watched_at(100.0)
+
+    waits.slow_down()
+    assert pause_of(waits) == pytest.approx(0.7)
+    for _ in range(20):
+        waits.slow_down()
+
+    assert pause_of(waits) == 10.0
+    assert pause_of(waits, busy=True) == 10.0
+
+
+def test_after_a_fill_the_pause_is_half_a_second_again() -> None:
+    waits = watched_at(100.0)
+    for _ in range(20):
+        waits.slow_down()
+
+    waits.hurry()
+
+    assert pause_of(waits) == 0.5
+
+
+def test_an_import_that_ends_halves_the_pause_down_to_half_a_second() -> None:
+    waits = watched_at(100.0)
+    for _ in range(20):
+        waits.slow_down()
+
+    waits.quicken()
+    assert pause_of(waits) == 5.0
+    for _ in range(20):
+        waits.quicken()
+
+    assert pause_of(waits) == 0.5
