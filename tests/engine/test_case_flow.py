@@ -1,0 +1,246 @@
+"""Cases with nothing to send, deleted items, and limits, one step at a time."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from manifest_uploader.digests import json_digest
+from manifest_uploader.engine.outcomes import Finished, Looked, Watched
+from manifest_uploader.engine.results import CaseEnd, End
+from manifest_uploader.engine.scheduler import Scheduler
+from manifest_uploader.plan.steps import Action, Look, Plan, Upload
+from manifest_uploader.platform.model import Entry
+from manifest_uploader.state.events import (
+    Confirmed,
+    Done,
+    Event,
+    Failed,
+    Failure,
+    Gone,
+    Opened,
+    Paused,
+    Started,
+)
+from manifest_uploader.state.standing import Standing
+from tests.engine.pretended import Pretended, agenda_of
+from tests.helpers import (
+    case,
+    facts_of,
+    files,
+    past_of_events,
+    pk,
+    plain,
+    plan_of,
+    seen,
+    stat,
+    step_id,
+    value_seen,
+)
+
+CT, SCORE = files("ct-image"), plain("some-score", 2)
+CT_ENTRY = Entry("ct-image", stat=stat("a"), upload=pk(7), content="files:1")
+DELETED = "it was deleted on the platform; --recreate makes it anew"
+
+
+def filled(*entries: Entry) -> list[Event]:
+    """An earlier run created and filled the item of case `a`."""
+    return [
+        Started("a", step_id("a:create"), title="uploading-a", order=10),
+        Done("a", step_id("a:create"), pk=pk(1)),
+        Started("a", step_id("a:fill"), title="a", entries=entries),
+        Done("a", step_id("a:fill"), pk=pk(1)),
+    ]
+
+
+def begun(plan: Plan, *, limit: int = 4) -> Scheduler:
+    """A scheduler that has begun what it can."""
+    scheduler = agenda_of(plan, Pretended())
+    scheduler.begin(limit, stopping=False)
+    return scheduler
+
+
+# ── nothing to send ─────────────────────────────────────────────────────────────────────────
+
+
+def test_an_item_that_was_gone_before_ends_its_case_as_deleted() -> None:
+    history = past_of_events(*filled(CT_ENTRY), Gone("a", step_id("a"), pk(1)))
+
+    scheduler = begun(plan_of(case("a", CT), history=history))
+
+    assert scheduler.take_ended() == [
+        CaseEnd("a", End.FAILED, failures=(Failure(None, DELETED),), gone=True)
+    ]
+
+
+def test_an_unsettled_fill_ends_its_case_as_unsure() -> None:
+    fill = Started("a", step_id("a:fill"), entries=(CT_ENTRY,))
+
+    scheduler = begun(plan_of(case("a", CT), history=past_of_events(*filled(CT_ENTRY), fill)))
+
+    [end] = scheduler.take_ended()
+    assert (end.end, end.unchanged) == (End.UNSURE, False)
+    assert [one.message for one in end.failures] == [
+        "what became of its last change is not known; the next run asks again"
+    ]
+
+
+@pytest.mark.parametrize(("words", "told"), [("No.", "No."), (None, "it failed before")])
+def test_a_case_that_failed_before_fails_again(words: str | None, told: str) -> None:
+    plan = plan_of(case("a", CT))
+    idle = replace(
+        plan.cases[0],
+        action=Action.NOTHING,
+        standing=Standing.FAILED,
+        create=None,
+        fill=None,
+        uploads=(),
+        words=words,
+    )
+
+    scheduler = begun(replace(plan, cases=(idle,)))
+
+    assert scheduler.take_ended() == [CaseEnd("a", End.FAILED, failures=(Failure(None, told),))]
+
+
+def test_a_case_that_is_only_waited_for_has_not_ended() -> None:
+    history = past_of_events(*filled(CT_ENTRY))
+
+    scheduler = begun(plan_of(case("a", CT), history=history))
+
+    assert scheduler.take_ended() == []
+    assert (scheduler.ended, scheduler.waiting) == (0, 1)
+    assert scheduler.ends() == (CaseEnd("a", End.WAITING),)
+
+
+def test_a_fill_that_the_item_already_shows_ends_its_case_without_being_sent() -> None:
+    history = past_of_events(
+        *filled(Entry("some-score", json_digest(1))),
+        Confirmed("a", step_id("a/some-score"), "some-score", "9"),
+    )
+    scheduler = agenda_of(plan_of(case("a", SCORE), history=history), Pretended())
+    [look] = scheduler.begin(4, stopping=False).tasks
+    assert isinstance(look, Look)
+
+    events = scheduler.take(
+        [Looked("a", seen(title="a", some_score=value_seen(2, "11"))), Finished(look)]
+    )
+
+    assert [type(event) for event in events] == [Started, Done, Confirmed]
+    assert scheduler.take_ended() == [CaseEnd("a", End.DONE)]
+    assert (scheduler.waiting, scheduler.is_over(stopping=False)) == (0, True)
+
+
+# ── deleted items ───────────────────────────────────────────────────────────────────────────
+
+
+def test_a_deleted_item_is_told_once_and_outweighs_later_failures() -> None:
+    scheduler = begun(plan_of(case("a", CT), history=past_of_events(*filled(CT_ENTRY))))
+    gone = Gone("a", step_id("a:fill"), pk(1))
+    failed = Failed("a", step_id("a:fill"), words="unknown (404)", final=True)
+
+    scheduler.take([gone, gone, failed])
+
+    assert scheduler.take_ended() == [
+        CaseEnd("a", End.FAILED, failures=(Failure(None, DELETED),), gone=True)
+    ]
+
+
+def test_an_item_that_is_created_again_has_not_failed() -> None:
+    scheduler = begun(plan_of(case("a", CT)))
+
+    scheduler.take([Gone("a", step_id("a"), pk(1), anew=True)])
+
+    assert scheduler.take_ended() == []
+
+
+def test_a_deleted_item_waits_for_no_import() -> None:
+    """Its upload is complete, and its fill waits for an import into the same socket."""
+    history = past_of_events(*filled(CT_ENTRY))
+    plan = plan_of(case("a", CT), history=history, values={("a", "ct-image"): facts_of("b")})
+    scheduler = agenda_of(plan, Pretended())
+    upload = next(
+        one for one in scheduler.begin(4, stopping=False).tasks if isinstance(one, Upload)
+    )
+    scheduler.take([Done("a", upload.step, "ct-image", pk=pk(8)), Finished(upload)])
+    assert scheduler._flow.after_imports == {"a"}
+
+    scheduler.take([Gone("a", step_id("a:fill"), pk(1))])
+
+    assert scheduler._flow.after_imports == set()
+    assert scheduler.waiting == 0
+
+
+# ── limits ──────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_run_that_is_not_paused_is_not_stuck_on_a_limit() -> None:
+    scheduler = begun(plan_of(case("a", CT), case("b", CT)), limit=1)
+
+    assert scheduler.stuck_words() is None
+
+
+def test_a_limit_that_nothing_drains_is_told_with_the_rows_as_far_as_they_are_known() -> None:
+    scheduler = agenda_of(plan_of(case("a", CT)), Pretended())
+    [upload] = scheduler.begin(4, stopping=False).tasks
+    assert isinstance(upload, Upload)
+    paused = Paused("a", upload.step, socket="ct-image", why="too many uploads")
+
+    scheduler.take([paused, Finished(upload)])
+    assert scheduler.stuck_words() == "too many uploads and none drained"
+    scheduler.take([Watched(rows=5)])
+
+    assert (
+        scheduler.stuck_words()
+        == "too many uploads; the account holds 5 upload rows and none drained"
+    )
+
+
+def test_a_limit_without_uploads_left_keeps_nothing_from_being_sent() -> None:
+    scheduler = agenda_of(plan_of(case("a", CT)), Pretended())
+    [upload] = scheduler.begin(4, stopping=False).tasks
+    assert isinstance(upload, Upload)
+    paused = Paused("a", upload.step, socket="ct-image", why="too many uploads")
+    scheduler.take([paused, Finished(upload)])
+
+    scheduler.take([Failed("a", upload.step, socket="ct-image", words="No.", final=True)])
+
+    assert scheduler.stuck_words() is None
+    assert scheduler.paused is not None
+
+
+def test_fewer_rows_than_at_the_last_look_are_room() -> None:
+    pool = Pretended()
+    scheduler = agenda_of(plan_of(case("a", CT)), pool)
+    [upload] = scheduler.begin(4, stopping=False).tasks
+    assert isinstance(upload, Upload)
+    paused = Paused("a", upload.step, socket="ct-image", why="too many uploads")
+    scheduler.take([paused, Finished(upload)])
+
+    def uploads() -> list[Upload]:
+        return [one for one in scheduler.begin(4, stopping=False).tasks if isinstance(one, Upload)]
+
+    scheduler.take([Watched(rows=5)])
+    assert uploads() == []
+    scheduler.take([Watched(rows=5)])
+    assert uploads() == []
+    scheduler.take([Watched(rows=4)])
+
+    [again] = uploads()
+    assert again.step == upload.step
+
+
+def test_an_upload_that_is_let_in_is_continued_from_its_row() -> None:
+    scheduler = agenda_of(plan_of(case("a", CT)), Pretended())
+    [upload] = scheduler.begin(4, stopping=False).tasks
+    assert isinstance(upload, Upload)
+    opened = Opened("a", upload.step, "ct-image", pk(7), "sid", 8, stat("a"))
+    paused = Paused("a", upload.step, socket="ct-image", why="full", size_limit=True)
+    scheduler._under_way += 1  # something else, which may make room
+
+    scheduler.take([opened, paused, Finished(upload)])
+    scheduler._limits.drained(1000.0)
+
+    [again] = [one for one in scheduler.begin(4, stopping=False).tasks if isinstance(one, Upload)]
+    assert again.begun is not None
+    assert again.begun.pk == pk(7)
