@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from manifest_uploader.digests import image_digest, json_digest
-from manifest_uploader.engine.imports.judge import ROW_LIFE_S, Seen, judge
+from manifest_uploader.engine.imports.judge import ROW_LIFE_S, Seen, is_explained, is_late, judge
 from manifest_uploader.engine.imports.watcher import Watcher
 from manifest_uploader.engine.outcomes import Outcome, Watched
 from manifest_uploader.plan.steps import Wait, Watch
@@ -213,6 +213,32 @@ def test_a_file_that_stays_without_a_word_is_refused_in_the_end(
 
 def test_an_image_that_stays_is_only_queued() -> None:
     assert judged(wait(), looked(now=1000.0 + 10 * DAY, latest_file=2000.0)) is None
+
+
+@pytest.mark.parametrize(
+    ("refused_after_s", "waited_s", "late"),
+    [(1800.0, 119.0, False), (1800.0, 120.0, True), (60.0, 59.0, False), (60.0, 60.0, True)],
+)
+def test_an_import_is_late_after_two_minutes_or_sooner_if_asked(
+    refused_after_s: float, waited_s: float, late: bool
+) -> None:
+    assert is_late(wait(since=1000.0), 1000.0 + waited_s, refused_after_s) is late
+
+
+@pytest.mark.parametrize(
+    ("sessions", "explained"),
+    [
+        ((), False),
+        ((NAMED,), True),
+        ((UNNAMED,), True),
+        ((failed_import(pk(52), NO_IMAGE, frozenset({pk(8)})),), False),
+    ],
+    ids=["none", "names the upload", "names only the socket", "names another upload"],
+)
+def test_a_session_that_may_mean_an_import_explains_it(
+    sessions: tuple[FailedImport, ...], explained: bool
+) -> None:
+    assert is_explained(wait(), looked(sessions=sessions)) is explained
 
 
 def test_refused_after_can_be_shorter_than_two_minutes() -> None:

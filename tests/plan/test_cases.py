@@ -228,6 +228,7 @@ def test_a_case_whose_fill_stays_of_unknown_fate_is_left_alone() -> None:
     assert (found.action, found.standing, found.fill) == (Action.NOTHING, Standing.UNSURE, None)
     assert found.uploads == ()
     assert "not known" in (found.reason or "")
+    assert (found.case, found.title, found.kind) == ("a", "a", ("ct-image",))
 
 
 def test_a_case_that_is_done_needs_nothing() -> None:
@@ -330,6 +331,7 @@ def test_a_refused_change_that_was_taken_back_is_no_failure_any_more() -> None:
     found = only(plan_of(case("a", CT, SCORE), history=past(*done(), *refused)))
 
     assert (found.action, found.standing, found.reason) == (Action.NOTHING, Standing.DONE, None)
+    assert found.found == (Failed("a", step_id("a"), words="", final=False),)
     assert past_of_events(*done(), *refused, *found.found).cases["a"].reason is None
 
 
@@ -347,6 +349,7 @@ def test_a_failed_import_that_is_no_longer_wanted_is_no_failure_any_more() -> No
     found = only(plan_of(case("a", SCORE), history=past(*done(), NO_IMAGE)))
 
     assert (found.action, found.standing, found.reason) == (Action.NOTHING, Standing.DONE, None)
+    assert found.found == ()
 
 
 def test_a_step_that_failed_is_tried_again() -> None:
@@ -433,11 +436,13 @@ def test_an_adopted_item_gets_what_it_lacks() -> None:
             case("a", CT, SCORE, plain("remark", "x")),
             choices=Choices(adopt=True),
             looked={"a": held},
+            values={("a", "ct-image"): facts_of(content="files:1")},
         )
     )
 
     [adopted] = found.found
     assert isinstance(adopted, Adopted)
+    assert (adopted.case, adopted.step) == ("a", step_id("a"))
     assert (adopted.item, adopted.title) == (pk(9), "a")
     assert [(one.socket, one.content, one.before) for one in adopted.entries] == [
         ("ct-image", None, "11")

@@ -3,15 +3,18 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from manifest_uploader.manifest.problems import Place, Problem, in_file_order
 from manifest_uploader.plan.checks import misfits
-from manifest_uploader.plan.inputs import Choices, PlanInputs
+from manifest_uploader.plan.inputs import Choices
 from manifest_uploader.platform.model import ItemSeen
+from manifest_uploader.platform.sockets import misfit
 from manifest_uploader.state.events import Done, Started
 from tests.helpers import (
     ARCHIVE,
     PLACE,
+    SOCKETS,
     case,
     facts_of,
     files,
@@ -22,10 +25,6 @@ from tests.helpers import (
     plain,
     step_id,
 )
-
-
-def said(found: PlanInputs) -> list[str]:
-    return [problem.message for problem in misfits(found)]
 
 
 def test_what_fits_has_no_problem() -> None:
@@ -49,6 +48,37 @@ def test_every_problem_of_every_case_is_told() -> None:
     ]
 
     assert len(misfits(inputs(*cases))) == 4
+
+
+def test_a_problem_stands_at_the_key_or_at_the_value_that_it_is_about() -> None:
+    key, value = Place("lung.yaml", 5, 7), Place("lung.yaml", 5, 17)
+    unknown = replace(files("nope"), place=value, key=key)
+    bare = replace(unknown, key=None)
+    misplaced = replace(plain("ct-image", 2), place=value, key=key)
+
+    found = misfits(inputs(case("a", unknown), case("b", bare), case("c", misplaced)))
+
+    assert [problem.place for problem in found] == [key, value, value]
+
+
+def test_a_value_of_the_wrong_kind_is_told_with_a_hint() -> None:
+    socket = SOCKETS["ct-image"]
+    wrong = plain("ct-image", 2)
+
+    [problem] = misfits(inputs(case("a", wrong)))
+
+    assert (problem.message, problem.hint) == misfit(wrong, socket)
+
+
+def test_two_files_are_too_many_for_one() -> None:
+    facts = facts_of()
+    two = type(facts)(2, 200, "report.zip", bundle=True, stat=facts.stat)
+
+    found = misfits(inputs(case("a", files("report")), values={("a", "report"): two}))
+
+    assert found == [
+        Problem("socket 'report' of kind 'PDF file' takes one file, not 2", PLACE, None)
+    ]
 
 
 @pytest.mark.parametrize(("slug", "count"), [("report", 1), ("ct-image", 0), ("details", 1)])
@@ -76,7 +106,11 @@ def test_a_title_taken_by_somebody_elses_item_is_a_problem() -> None:
     [problem] = misfits(inputs(case("a", title="T"), titles={"T": pk(9)}))
 
     assert problem.message == f"the reader study already has a display set titled 'T' ({pk(9)})"
-    assert "--adopt takes it" in (problem.hint or "")
+    assert problem.hint == (
+        "is it this case's own (the state was lost)? then --adopt takes it; "
+        "else choose another title"
+    )
+    assert problem.place == PLACE
 
 
 def test_an_archive_is_called_an_archive() -> None:
@@ -102,6 +136,33 @@ def test_a_title_is_free_otherwise(more: dict[str, Any]) -> None:
     assert misfits(inputs(case("a", title="T"), **more)) == []
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"choices": Choices(adopt=True)},
+        {"looked": {"a": ItemSeen(pk(9), "T", 10, {})}},
+        {
+            "choices": Choices(adopt=True),
+            "looked": {"a": ItemSeen(pk(9), "T", 10, {})},
+            "history": past_of_events(
+                Started("a", step_id("a:create"), title="uploading-1"),
+                Done("a", step_id("a:create"), pk=pk(1)),
+            ),
+        },
+    ],
+    ids=["nothing was looked at", "without --adopt", "the case has an item"],
+)
+def test_only_an_item_for_a_case_without_one_is_adopted(more: dict[str, Any]) -> None:
+    assert len(misfits(inputs(case("a", title="T"), titles={"T": pk(9)}, **more))) == 1
+
+
+def test_a_renamed_case_may_keep_the_title_it_bears() -> None:
+    renamed = inputs(case("b", title="T"), history=OURS, titles={"T": pk(1)})
+    assert renamed.renamed == {"b": "a"}
+
+    assert misfits(renamed) == []
+
+
 def test_a_new_title_for_our_own_case_must_be_free_too() -> None:
     found = misfits(inputs(case("a", title="S"), history=OURS, titles={"S": pk(9)}))
 
@@ -114,7 +175,8 @@ def test_an_untitled_case_without_a_state_needs_a_word() -> None:
     [problem] = misfits(inputs(untitled, items=3))
 
     assert "case 'a' has no title" in problem.message
-    assert "--new" in (problem.hint or "")
+    assert problem.hint == "is the state file beside the manifest? if this is new, add --new"
+    assert problem.place == PLACE
 
 
 @pytest.mark.parametrize(
@@ -140,10 +202,14 @@ def test_a_case_that_needs_more_rows_than_there_are_is_a_problem(limit: int, cou
         image("mr-image"),
     )
 
-    found = said(inputs(one, choices=Choices(upload_limit=limit)))
+    found = misfits(inputs(one, choices=Choices(upload_limit=limit)))
 
-    assert len(found) == count
-    assert all("needs 3 uploads, and the account may hold 2 at a time" in text for text in found)
+    problem = Problem(
+        "case 'a' needs 3 uploads, and the account may hold 2 at a time",
+        PLACE,
+        "give it fewer sockets, or raise --upload-limit if the platform allows more",
+    )
+    assert found == [problem] * count
 
 
 # ── order ───────────────────────────────────────────────────────────────────────────────────

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from manifest_uploader.digests import json_digest
 from manifest_uploader.plan.delivery import slot_json
@@ -139,10 +140,13 @@ def test_a_fill_is_written_down_with_all_that_proves_it_later() -> None:
 def test_a_split_fill_sends_complete_uploads_first_and_everything_else_after_them() -> None:
     report = Entry("report", stat="r")
     VALUES["report"] = files("report")
+    whole = fill(CT, SCORE, report, title="A", order=5)
+    whole = replace(whole, look_first=False, temporary="uploading-1")
 
-    first, rest = split(fill(CT, SCORE, report, title="A", order=5), UPLOADS.keys())
+    first, rest = split(whole, UPLOADS.keys())
 
     assert [entry.socket for entry in first.entries] == sent(first) == ["ct-image"]
     assert (first.title, first.order, first.temporary) == (None, None, None)
     assert [entry.socket for entry in rest.entries] == sent(rest) == ["some-score", "report"]
-    assert (rest.title, rest.order, rest.look_first) == ("A", 5, True)
+    assert (rest.title, rest.order, rest.temporary) == ("A", 5, "uploading-1")
+    assert (first.look_first, rest.look_first) == (False, True)

@@ -230,6 +230,7 @@ def test_a_failed_import_whose_upload_is_gone_is_sent_anew_on_demand(rows: dict[
     assert found.entry is not None
     assert found.entry.upload is None
     assert found.repeated
+    assert found.value == CT
 
 
 def test_a_failed_value_is_filled_again_on_demand() -> None:

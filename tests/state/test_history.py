@@ -18,6 +18,7 @@ from manifest_uploader.state.events import (
     ImportFailed,
     Noticed,
     Opened,
+    OpenUpload,
     Paused,
     Renamed,
     Started,
@@ -29,6 +30,8 @@ from manifest_uploader.state.history import (
     CaseHistory,
     History,
     SocketHistory,
+    UploadHistory,
+    after,
     fold,
 )
 from manifest_uploader.state.standing import Standing, standing_of
@@ -74,6 +77,40 @@ def test_an_opened_upload_can_be_gone_on_with() -> None:
     assert (upload.row.pk, upload.row.storage_id, upload.row.part_size) == (pk(7), "sid", 8)
     assert not upload.done
     assert standing_of(found) is Standing.UPLOADING
+
+
+def test_an_upload_that_is_complete_is_known_even_if_its_row_was_not_recorded() -> None:
+    done = Done("a", step_id("a/ct-image"), "ct-image", pk=pk(7), stat="s", content="c")
+
+    found = past(done).uploads["ct-image"]
+
+    assert found == UploadHistory(OpenUpload(pk(7), "", 0, "s"), done=True, content="c", time=1e9)
+
+
+def test_a_complete_upload_without_a_stat_keeps_that_of_its_row() -> None:
+    found = past(
+        Opened("a", step_id("a/ct-image"), "ct-image", pk(7), "sid", 8, "s"),
+        Done("a", step_id("a/ct-image"), "ct-image", pk=pk(8), content="c"),
+    )
+
+    assert found.uploads["ct-image"].begun == OpenUpload(pk(8), "sid", 8, "s")
+
+
+@pytest.mark.parametrize(("socket", "upload"), [("ct-image", None), (None, pk(7))])
+def test_an_upload_that_names_no_socket_or_no_row_is_ignored(
+    socket: str | None, upload: str | None
+) -> None:
+    found = past(Done("a", step_id("a/ct-image"), socket, pk=upload, stat="s"))
+
+    assert found == EMPTY
+
+
+def test_a_value_that_was_seen_is_known_even_if_its_fill_was_not_recorded() -> None:
+    found = past(Confirmed("a", step_id("a/ct-image"), "ct-image", "11"))
+
+    assert found.sockets == {
+        "ct-image": SocketHistory(Entry("ct-image"), 1e9, "confirmed", pk="11")
+    }
 
 
 def test_a_complete_upload_keeps_where_it_is_stored() -> None:
@@ -289,8 +326,21 @@ def test_an_adopted_item_holds_what_it_was_seen_to_hold() -> None:
     found = past(*created(), Adopted("a", step_id("a"), pk(5), "A", (CT,)))
 
     assert (found.item, found.title, found.temporary) == (pk(5), "A", None)
-    assert found.sockets["ct-image"].standing == "confirmed"
+    assert found.sockets == {"ct-image": SocketHistory(CT, 1e9 + 2, "confirmed")}
     assert standing_of(found) is Standing.DONE
+
+
+@pytest.mark.parametrize(
+    "event", [Gone("a", step_id("a"), pk(1)), Adopted("a", step_id("a"), pk(5), "A", (SCORE,))]
+)
+def test_looking_ahead_leaves_the_history_as_it_is(event: Adopted | Gone) -> None:
+    now = past(*created(), *filled("a", CT))
+    before = past(*created(), *filled("a", CT))
+
+    found = after(now, event)
+
+    assert now == before
+    assert found != before
 
 
 def test_a_renamed_case_takes_its_past_along() -> None:
