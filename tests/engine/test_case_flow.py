@@ -9,7 +9,7 @@ from manifest_uploader.digests import json_digest
 from manifest_uploader.engine.outcomes import Finished, Looked, Watched
 from manifest_uploader.engine.results import CaseEnd, End
 from manifest_uploader.engine.scheduler import Scheduler
-from manifest_uploader.plan.steps import Action, Look, Plan, Upload
+from manifest_uploader.plan.steps import Action, Fill, Look, Plan, Upload
 from manifest_uploader.platform.model import Entry
 from manifest_uploader.state.events import (
     Confirmed,
@@ -21,6 +21,7 @@ from manifest_uploader.state.events import (
     Opened,
     Paused,
     Started,
+    Unsure,
 )
 from manifest_uploader.state.standing import Standing
 from tests.engine.pretended import Pretended, agenda_of
@@ -36,6 +37,7 @@ from tests.helpers import (
     stat,
     step_id,
     value_seen,
+    wait,
 )
 
 CT, SCORE = files("ct-image"), plain("some-score", 2)
@@ -171,7 +173,115 @@ def test_a_deleted_item_waits_for_no_import() -> None:
     assert scheduler.waiting == 0
 
 
+def test_an_item_that_a_look_does_not_find_is_gone() -> None:
+    history = past_of_events(
+        *filled(Entry("some-score", json_digest(1))),
+        Confirmed("a", step_id("a/some-score"), "some-score", "9"),
+    )
+    scheduler = agenda_of(plan_of(case("a", SCORE), history=history), Pretended())
+    [look] = scheduler.begin(4, stopping=False).tasks
+
+    assert scheduler.take([Looked("a", None), Finished(look)]) == [
+        Gone("a", step_id("a:fill"), pk(1))
+    ]
+
+
+# ── imports ─────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("repeated", [False, True])
+def test_what_a_fill_put_there_is_waited_for_with_all_that_a_look_needs(repeated: bool) -> None:
+    history = past_of_events(
+        Started("a", step_id("a:create"), title="uploading-a", order=10),
+        Done("a", step_id("a:create"), pk=pk(1)),
+    )
+    plan = plan_of(case("a", CT), history=history)
+    [planned] = plan.cases
+    assert planned.fill is not None
+    planned = replace(planned, fill=replace(planned.fill, repeated=repeated, look_first=False))
+    pool = Pretended()
+    scheduler = agenda_of(replace(plan, cases=(planned,)), pool)
+    [upload] = scheduler.begin(4, stopping=False).tasks
+    assert isinstance(upload, Upload)
+    scheduler.take([Done("a", upload.step, "ct-image", pk=pk(8)), Finished(upload)])
+    pool.now = 2000.0
+    [fill] = [one for one in scheduler.begin(4, stopping=False).tasks if isinstance(one, Fill)]
+
+    scheduler.take([Done("a", fill.step, pk=pk(1)), Finished(fill)])
+
+    assert scheduler._imports.all() == (
+        wait(upload=pk(8), since=2000.0, repeated=repeated, source="ct-image.mha"),
+    )
+
+
+def test_a_case_that_is_still_being_sent_does_not_end_with_an_earlier_import() -> None:
+    history = past_of_events(*filled(CT_ENTRY))
+    plan = plan_of(case("a", CT), history=history, values={("a", "ct-image"): facts_of("b")})
+    scheduler = begun(plan)
+
+    scheduler.take([Confirmed("a", step_id("a/ct-image"), "ct-image", pk(9))])
+
+    assert scheduler.take_ended() == []
+
+
+def test_a_case_that_is_unsure_stays_so_when_its_import_ends() -> None:
+    history = past_of_events(*filled(CT_ENTRY))
+    scheduler = begun(plan_of(case("a", CT, SCORE), history=history))
+
+    scheduler.take([Unsure("a", step_id("a:fill"), "nobody knows")])
+    scheduler.take([Confirmed("a", step_id("a/ct-image"), "ct-image", pk(9))])
+
+    assert [end.end for end in scheduler.take_ended()] == [End.UNSURE]
+
+
 # ── limits ──────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_limit_of_bytes_that_nothing_drains_fails_the_upload_for_good() -> None:
+    scheduler = agenda_of(plan_of(case("a", CT)), Pretended())
+    [upload] = scheduler.begin(4, stopping=False).tasks
+    assert isinstance(upload, Upload)
+    full = Paused("a", upload.step, socket="ct-image", why="full", size_limit=True)
+
+    events = scheduler.take([full, Finished(upload)])
+
+    words = (
+        "full: the account may not hold as many bytes, and nothing is left that would make room "
+        "(an account that is not verified may hold 2 GiB)"
+    )
+    assert events == [full, Failed("a", upload.step, socket="ct-image", words=words, final=True)]
+    assert [end.end for end in scheduler.take_ended()] == [End.FAILED]
+
+
+def test_a_limit_of_bytes_from_before_room_was_made_is_asked_about_again() -> None:
+    scheduler = agenda_of(plan_of(case("a", CT)), Pretended())
+    [upload] = scheduler.begin(4, stopping=False).tasks
+    assert isinstance(upload, Upload)
+    full = Paused("a", upload.step, socket="ct-image", why="full", size_limit=True)
+    scheduler._limits.drained(1000.0)
+
+    events = scheduler.take([full, Finished(upload)])
+
+    assert events == [full]
+    assert scheduler._limits.tight
+
+
+def test_a_paused_upload_of_an_earlier_run_is_continued_from_its_row() -> None:
+    history = past_of_events(
+        Opened("a", step_id("a/ct-image"), "ct-image", pk(7), "sid", 8, stat("a"))
+    )
+    plan = plan_of(case("a", CT), history=history, rows={pk(7): "Initialized"})
+    scheduler = agenda_of(plan, Pretended())
+    [upload] = scheduler.begin(4, stopping=False).tasks
+    assert isinstance(upload, Upload)
+    assert upload.begun is not None
+    paused = Paused("a", upload.step, socket="ct-image", why="too many uploads")
+
+    scheduler.take([paused, Finished(upload)])
+    scheduler._limits.drained(1000.0)
+
+    [again] = [one for one in scheduler.begin(4, stopping=False).tasks if isinstance(one, Upload)]
+    assert again.begun == upload.begun
 
 
 def test_a_run_that_is_not_paused_is_not_stuck_on_a_limit() -> None:

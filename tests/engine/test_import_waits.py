@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from manifest_uploader.engine.import_waits import ImportWaits
+from tests.helpers import wait
 
 
 def watched_at(now: float) -> ImportWaits:
@@ -74,3 +75,27 @@ def test_an_import_that_ends_halves_the_pause_down_to_half_a_second() -> None:
         waits.quicken()
 
     assert pause_of(waits) == 0.5
+
+
+def test_an_import_is_waited_for_until_it_ends_or_its_case_is_dropped() -> None:
+    waits = ImportWaits()
+    ct, report, last = wait(), wait("report"), wait(last_look=True)
+    waits.add("a", [ct])
+    waits.add("a", [report])
+    waits.add("b", [last])
+    assert waits.all() == (ct, report, last)
+    assert waits.open_cases() == ["a"]
+    assert (waits.is_importing("a", "ct-image"), waits.is_importing("b", "ct-image")) == (
+        True,
+        False,
+    )
+
+    assert waits.remove("a", "ct-image") == ct
+    assert waits.remove("a", "ct-image") is None
+    assert waits.remove("c", "ct-image") is None
+    waits.drop("b")
+    waits.drop("b")
+
+    assert waits.all() == (report,)
+    assert [waits.has(case) for case in "abc"] == [True, False, False]
+    assert len(waits) == 1

@@ -95,7 +95,9 @@ def test_an_equal_value_is_seen() -> None:
 def test_a_value_that_is_another_after_all_has_failed(item: ItemSeen) -> None:
     one = wait("some-score", upload=None, digest=json_digest(2))
 
-    assert "holds another value" in failure(one, looked(item)).words
+    found = failure(one, looked(item))
+    assert found.words == "the platform answered yes but holds another value"
+    assert not found.lost
     assert judged(one, looked()) is None
 
 
@@ -145,7 +147,12 @@ def test_a_repetition_of_a_fill_that_fails_without_words_means_nothing() -> None
 
 
 def test_a_session_without_uploads_means_the_wait_whose_row_is_gone() -> None:
-    assert failure(wait(), looked(EMPTY, sessions=(UNNAMED,), gone_since=GONE)).words == TWO
+    found = judge(
+        wait(),
+        looked(EMPTY, sessions=(UNNAMED,), gone_since=GONE),
+        refused_after_s=1800.0,
+    )
+    assert found == ImportFailed("a", step_id("a/ct-image"), "ct-image", TWO, None, lost=False)
 
 
 @pytest.mark.parametrize(
@@ -182,7 +189,11 @@ def test_a_row_that_is_gone_for_ten_minutes_without_a_value_has_failed() -> None
     late = replace(early, now=1030.0 + 601)
 
     assert judged(wait(), early) is None
-    assert "no value came of it" in failure(wait(), late).words
+    found = failure(wait(), late)
+    assert found.words == (
+        "the platform took the upload in ten minutes ago, and no value came of it"
+    )
+    assert not found.lost
     assert judged(wait(), replace(late, items={})) is None
 
 
@@ -190,7 +201,7 @@ def test_a_row_that_is_gone_after_a_day_was_cleaned_up() -> None:
     found = failure(wait(), looked(EMPTY, gone_since=GONE, now=1000.0 + ROW_LIFE_S + 1))
 
     assert found.lost
-    assert "cleaned the upload up" in found.words
+    assert found.words == "the platform cleaned the upload up before it was imported"
 
 
 # ── judge: a file without a word ────────────────────────────────────────────────────────────

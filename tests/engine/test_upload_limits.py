@@ -138,3 +138,24 @@ def test_a_refusal_is_old_once_something_made_room() -> None:
     assert not room.has_drained_since("b")
     room.ended("a")
     assert not room.has_drained_since("a")
+
+
+def test_every_time_that_room_is_made_counts() -> None:
+    room = UploadLimits()
+    room.drained(1.0)
+    room.begins("a")
+
+    room.drained(2.0)
+
+    assert room.has_drained_since("a")
+
+
+def test_bytes_that_were_missing_once_stay_tight() -> None:
+    room = UploadLimits()
+
+    room.refused("a", "too many uploads", 1.0)
+    assert room.tight is False
+    room.refused("a", "too many bytes", 2.0, size_limit=True)
+    room.refused("a", "too many uploads", 3.0)
+
+    assert room.tight is True

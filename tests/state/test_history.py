@@ -76,6 +76,8 @@ def test_an_opened_upload_can_be_gone_on_with() -> None:
     upload = found.uploads["ct-image"]
     assert (upload.row.pk, upload.row.storage_id, upload.row.part_size) == (pk(7), "sid", 8)
     assert not upload.done
+
+    assert upload == UploadHistory(OpenUpload(pk(7), "sid", 8, "s"), done=False, time=1e9)
     assert standing_of(found) is Standing.UPLOADING
 
 
@@ -271,9 +273,34 @@ def test_a_value_that_was_seen_is_done() -> None:
         *created(), *filled("a", CT), Confirmed("a", step_id("a/ct-image"), "ct-image", pk(9))
     )
 
-    assert found.sockets["ct-image"].pk == pk(9)
-    assert found.sockets["ct-image"].entry == CT
+    assert found.sockets == {"ct-image": SocketHistory(CT, 1e9 + 2, "confirmed", pk=pk(9))}
     assert standing_of(found) is Standing.DONE
+
+
+@pytest.mark.parametrize(
+    ("event", "pk_known"),
+    [
+        (Confirmed("a", step_id("a/ct-image"), "ct-image", pk(9)), pk(9)),
+        (ImportFailed("a", step_id("a/ct-image"), "ct-image", "No image."), None),
+    ],
+)
+def test_a_repeated_fill_stays_known_as_repeated(
+    event: Confirmed | ImportFailed, pk_known: str | None
+) -> None:
+    found = past(*created(), *filled("a", CT, repeated=True), event).sockets["ct-image"]
+
+    assert (found.since, found.pk, found.repeated) == (1e9 + 2, pk_known, True)
+
+
+def test_an_import_that_fails_after_it_was_seen_keeps_the_pk() -> None:
+    found = past(
+        *created(),
+        *filled("a", CT),
+        Confirmed("a", step_id("a/ct-image"), "ct-image", pk(9)),
+        ImportFailed("a", step_id("a/ct-image"), "ct-image", "No image."),
+    ).sockets["ct-image"]
+
+    assert (found.since, found.pk, found.repeated) == (1e9 + 2, pk(9), False)
 
 
 @pytest.mark.parametrize(("lost", "end"), [(False, "failed"), (True, "lost")])
@@ -348,6 +375,19 @@ def test_a_renamed_case_takes_its_past_along() -> None:
 
     assert list(found.cases) == ["b"]
     assert found.cases["b"].item == pk(1)
+
+
+def test_a_case_renamed_from_an_unknown_one_has_no_past() -> None:
+    assert past(Renamed("a", step_id("a"), was="x")) == EMPTY
+
+
+def test_a_fill_that_is_sent_again_is_not_unsure_yet() -> None:
+    unsure = Unsure("a", step_id("a:fill"), "nobody knows")
+
+    found = past(*created(), unsure, filled("a", CT)[0])
+
+    assert found.unsure is False
+    assert found.filling_since == 1e9 + 3
 
 
 def test_what_is_done_under_a_new_name_leaves_the_old_name_alone() -> None:
