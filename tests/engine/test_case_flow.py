@@ -18,7 +18,9 @@ from manifest_uploader.state.events import (
     Failed,
     Failure,
     Gone,
+    ImportFailed,
     Opened,
+    OpenUpload,
     Paused,
     Started,
     Unsure,
@@ -234,6 +236,33 @@ def test_a_case_that_is_unsure_stays_so_when_its_import_ends() -> None:
     assert [end.end for end in scheduler.take_ended()] == [End.UNSURE]
 
 
+def test_an_import_that_failed_before_and_came_after_all_leaves_the_case_unchanged() -> None:
+    history = past_of_events(
+        *filled(CT_ENTRY),
+        ImportFailed("a", step_id("a/ct-image"), "ct-image", "No image."),
+    )
+    scheduler = begun(plan_of(case("a", CT), history=history))
+    assert [end.end for end in scheduler.take_ended()] == [End.FAILED]
+
+    scheduler.take([Confirmed("a", step_id("a/ct-image"), "ct-image", pk(9))])
+
+    assert scheduler.take_ended() == [CaseEnd("a", End.DONE, unchanged=True)]
+
+
+def test_a_case_whose_last_look_finds_nothing_has_failed_and_is_not_unchanged() -> None:
+    history = past_of_events(
+        *filled(CT_ENTRY),
+        ImportFailed("a", step_id("a/ct-image"), "ct-image", "No image."),
+    )
+    scheduler = begun(plan_of(case("a", CT), history=history))
+    scheduler.take_ended()
+
+    scheduler.take([Watched(over=(("a", "ct-image"),))])
+
+    [end] = scheduler.take_ended()
+    assert (end.end, end.unchanged) == (End.FAILED, False)
+
+
 # ── limits ──────────────────────────────────────────────────────────────────────────────────
 
 
@@ -352,5 +381,4 @@ def test_an_upload_that_is_let_in_is_continued_from_its_row() -> None:
     scheduler._limits.drained(1000.0)
 
     [again] = [one for one in scheduler.begin(4, stopping=False).tasks if isinstance(one, Upload)]
-    assert again.begun is not None
-    assert again.begun.pk == pk(7)
+    assert again.begun == OpenUpload(pk(7), "sid", 8, stat("a"))

@@ -98,6 +98,12 @@ def test_a_title_that_is_there_is_not_sent_again() -> None:
     assert not has_something_to_send(found)
 
 
+def test_a_fill_that_was_made_ready_can_be_made_ready_again() -> None:
+    once = for_item(fill(SCORE, title="A"), item=pk(1), seen=seen(title="A"))
+
+    assert for_item(once, item=pk(1), seen=seen(title="A")) == once
+
+
 @pytest.mark.parametrize("title", ["A ", "uploading-1", None])
 def test_any_other_title_is_sent(title: str | None) -> None:
     found = ready(fill(title="A"), {}, seen(title=title))

@@ -8,11 +8,12 @@ from manifest_uploader.digests import image_digest, json_digest
 from manifest_uploader.files.value_facts import ValueFacts
 from manifest_uploader.manifest.model import Manifest, Value
 from manifest_uploader.plan.inputs import Choices
-from manifest_uploader.plan.values import ValuePlan, plan_value
+from manifest_uploader.plan.steps import Wait
+from manifest_uploader.plan.values import ValuePlan, plan_value, wait_for
 from manifest_uploader.platform.model import Entry
 from manifest_uploader.state.events import Checked, Failure, OpenUpload
 from manifest_uploader.state.history import CaseHistory, SocketHistory, UploadHistory
-from tests.helpers import case, facts_of, files, image, inputs, pk, plain, stat, step_id
+from tests.helpers import SOCKETS, case, facts_of, files, image, inputs, pk, plain, stat, step_id
 
 CT = files("ct-image")
 
@@ -240,6 +241,45 @@ def test_a_failed_value_is_filled_again_on_demand() -> None:
 
     assert found.entry is not None
     assert found.wait is None
+
+
+# ── what is waited for ──────────────────────────────────────────────────────────────────────
+
+
+def test_a_wait_carries_all_that_a_look_needs() -> None:
+    entry = Entry("report", None, stat="s", upload=pk(7), content="c", before="11")
+    values = (CT, files("report", "a.pdf"))
+
+    found = wait_for(
+        entry,
+        case="a",
+        item=pk(1),
+        values=values,
+        socket=SOCKETS["report"],
+        since=500.0,
+        repeated=True,
+    )
+
+    assert found == Wait(
+        *("a", pk(1), "report", "Report"),
+        image=False,
+        digest=None,
+        upload=pk(7),
+        before="11",
+        since=500.0,
+        repeated=True,
+        source="a.pdf",
+    )
+
+
+def test_a_wait_for_a_value_whose_socket_is_gone_is_named_by_its_slug() -> None:
+    entry = Entry("some-score", json_digest(2))
+
+    found = wait_for(
+        entry, case="a", item=pk(1), values=(), socket=None, since=500.0, repeated=False
+    )
+
+    assert (found.socket_title, found.digest, found.source) == ("some-score", json_digest(2), None)
 
 
 # ── uploads of earlier runs ─────────────────────────────────────────────────────────────────
