@@ -22,7 +22,7 @@ from manifest_uploader.state.steps import StepId
 
 
 class CaseFlow:
-    """The cases that were begun, and what comes next for each."""
+    """The cases that have begun, and what comes next for each."""
 
     def __init__(
         self,

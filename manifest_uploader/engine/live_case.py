@@ -1,4 +1,4 @@
-"""A case that was begun but not sent completely."""
+"""A case that has begun but is not sent completely."""
 
 from __future__ import annotations
 

@@ -50,9 +50,9 @@ def execute(scheduler: Scheduler, pool: Pool) -> Iterator[list[Event]]:
 
     """
     while not scheduler.is_over(stopping=pool.stopping):
-        begun = scheduler.begin(pool.limit, stopping=pool.stopping)
-        yield begun.events
-        for task in begun.tasks:
+        beginning = scheduler.begin(pool.limit, stopping=pool.stopping)
+        yield beginning.events
+        for task in beginning.tasks:
             pool.submit(task)
         happened = pool.wait()
         yield scheduler.take(happened)

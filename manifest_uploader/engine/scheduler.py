@@ -58,7 +58,7 @@ class Policy(Struct, frozen=True):
     wait_timeout_s: float = 3600.0
     """Longest time without progress: no import ended and no upload row was freed."""
     window: int = 64
-    """Most cases that may be begun but not sent completely."""
+    """Most cases that may be under way at a time."""
 
 
 class Beginning(Struct):

@@ -32,7 +32,7 @@ class TaskQueue:
         self._first: deque[Create | Fill | Look] = deque()
         self._uploads: deque[Upload] = deque()
         self._without_row: dict[StepId, str] = {}
-        """Step → case of uploads that were begun and have no row yet."""
+        """Step → case of uploads that have begun but have no row yet."""
         self.limits = UploadLimits(scarce=rows_free < _FEW_ROWS + most)
 
     def __len__(self) -> int:
