@@ -1,4 +1,4 @@
-"""What the tests of the core share: the data that the rooms pass round, made short."""
+"""Short ways to make the data that many tests share."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ PLACE = Place("lung.yaml", 3, 5)
 STUDY = Target(TargetKind.READER_STUDY, "lung", "00000000-0000-4000-8000-00000000aaaa")
 ARCHIVE = Target(TargetKind.ARCHIVE, "lung", "00000000-0000-4000-8000-00000000bbbb")
 TOKEN = "0123456789abcdef" * 4
-some = settings(max_examples=60, deadline=None)
-"""Enough examples for every run of the tests; the machine may be busy."""
+few_examples = settings(max_examples=60, deadline=None)
+"""Few Hypothesis examples and no deadline, for every run of the tests."""
 
 
 def pk(number: int) -> str:
@@ -71,15 +71,15 @@ SOCKETS = {
 # ── manifests ───────────────────────────────────────────────────────────────────────────────
 
 
-def files(slug: str, *paths: str, single: bool = False) -> FileValue:
+def file_value(slug: str, *paths: str, single: bool = False) -> FileValue:
     return FileValue(slug, paths or (f"{slug}.mha",), single, PLACE, key=PLACE)
 
 
-def plain(slug: str, value: Any) -> JsonValue:
+def json_value(slug: str, value: Any) -> JsonValue:
     return JsonValue(slug, value, PLACE, key=PLACE)
 
 
-def image(slug: str, number: int = 99) -> ImageValue:
+def image_value(slug: str, number: int = 99) -> ImageValue:
     return ImageValue(slug, pk(number), PLACE, key=PLACE)
 
 
@@ -94,11 +94,11 @@ def manifest(*cases: Case, kind: TargetKind = TargetKind.READER_STUDY) -> Manife
     return Manifest("lung.yaml", kind, "lung", PLACE, None, PLACE, False, cases, "0" * 64)
 
 
-# ── what lies before the planner ────────────────────────────────────────────────────────────
+# ── plan inputs ─────────────────────────────────────────────────────────────────────────────
 
 
 def stat(tag: str, size: int = 100) -> str:
-    """The digest of names, sizes and times of some files, told apart by a tag."""
+    """A stat digest; the tag stands for the names and times of the files."""
     return f"stat:{size}:{tag}"
 
 
@@ -115,7 +115,7 @@ def inputs(
     names: Iterable[str] | None = None,
     **facts: Any,
 ) -> PlanInputs:
-    """A desk on which every file value has facts, unless told otherwise."""
+    """Plan inputs with facts for every file value."""
     whole = manifest(*cases, kind=target.kind)
     found = {
         (one.name, value.socket): facts_of()
@@ -137,12 +137,12 @@ def inputs(
 
 
 def messages(end: CaseEnd) -> tuple[str, ...]:
-    """What a person is told about a case that ended."""
+    """The messages about a case's failures, as people see them."""
     return tuple(map(failure_text, end.failures))
 
 
 def titles(first: int = 1) -> Callable[[], str]:
-    """Makes temporary titles that tests can tell beforehand."""
+    """A function that returns predictable temporary titles."""
     numbers = count(first)
     return lambda: f"uploading-{next(numbers):012x}"
 
@@ -151,26 +151,26 @@ def plan_of(*cases: Case, first_title: int = 1, **more: Any) -> Plan:
     return make_plan(inputs(*cases, **more), temporary=titles(first_title))
 
 
-# ── pasts ───────────────────────────────────────────────────────────────────────────────────
+# ── histories ───────────────────────────────────────────────────────────────────────────────
 
 
 def step_id(text: str) -> StepId:
-    """The step that prints so."""
+    """The step that prints as `text`."""
     return StepId.parse(text)
 
 
 def past_of_events(*events: Event) -> History:
-    """The history of events a second apart, from the year 2001 on."""
+    """The history of events that are a second apart, starting in 2001."""
     return fold(replace(event, time=1e9 + second) for second, event in enumerate(events))
 
 
 # ── what the platform shows ─────────────────────────────────────────────────────────────────
 
 
-def seen(
+def item_seen(
     number: int = 1, *, title: str | None = "", order: int | None = 10, **sockets: SocketSeen
 ) -> ItemSeen:
-    """An item; sockets by slug with `_` for `-`."""
+    """An item; sockets by slug, with `_` for `-`."""
     held = {slug.replace("_", "-"): one for slug, one in sockets.items()}
     return ItemSeen(pk(number), title, order, held)
 
@@ -188,7 +188,7 @@ def entry(slug: str, **more: Any) -> Entry:
 
 
 def wait(slug: str = "ct-image", **more: Any) -> Wait:
-    """A wait for an upload into an image socket, unless told otherwise."""
+    """A wait for an upload; into an image socket by default."""
     usual = Wait(
         "a",
         pk(1),

@@ -15,7 +15,7 @@ from manifest_uploader.digests import (
     may_be_same,
     stat_digest,
 )
-from tests.helpers import some
+from tests.helpers import few_examples
 
 texts = st.text(max_size=5)
 values = st.recursive(
@@ -25,7 +25,7 @@ values = st.recursive(
 )
 
 
-@some
+@few_examples
 @given(values)
 def test_a_value_has_the_digest_of_what_the_platform_gives_back(value: Any) -> None:
     given_back = json.loads(json.dumps(value))
@@ -33,13 +33,13 @@ def test_a_value_has_the_digest_of_what_the_platform_gives_back(value: Any) -> N
     assert json_digest(value) == json_digest(given_back)
 
 
-@some
+@few_examples
 @given(values, values)
 def test_two_values_have_one_digest_where_the_platform_sees_one_value(a: Any, b: Any) -> None:
     assert (json_digest(a) == json_digest(b)) == _is_equal(a, b)
 
 
-@some
+@few_examples
 @given(st.dictionaries(texts, st.integers() | texts, min_size=2, max_size=5))
 def test_an_object_is_compared_without_order(value: dict[str, Any]) -> None:
     turned = dict(reversed(list(value.items())))
@@ -77,7 +77,7 @@ def test_the_digest_of_an_image_does_not_depend_on_the_case_of_its_pk() -> None:
 files = st.lists(st.tuples(texts, st.integers(0, 2**40), st.integers(0, 2**62)), max_size=5)
 
 
-@some
+@few_examples
 @given(files)
 def test_files_have_the_same_stat_only_with_the_same_names_sizes_and_times(
     entries: list[tuple[str, int, int]],

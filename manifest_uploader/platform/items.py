@@ -19,7 +19,7 @@ def is_pk(value: Json) -> TypeGuard[str]:
     return isinstance(value, str) and _UUID.fullmatch(value) is not None
 
 
-def item_seen(answer: Json) -> ItemSeen | None:
+def read_item(answer: Json) -> ItemSeen | None:
     """The item in an answer; None if the answer is not an item.
 
     Newer servers send only `title_safe`, the title with HTML tags removed and characters escaped.

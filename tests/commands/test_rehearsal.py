@@ -7,7 +7,7 @@ import pytest
 from manifest_uploader.commands import rehearsal
 from manifest_uploader.manifest.model import Value
 from manifest_uploader.sandbox.sockets import parse_socket
-from tests.helpers import case, files, image, manifest, pk, plain
+from tests.helpers import case, file_value, image_value, json_value, manifest, pk
 
 
 def made_up_kinds(*values: Value) -> list[str]:
@@ -24,7 +24,7 @@ def made_up_kinds(*values: Value) -> list[str]:
     ],
 )
 def test_values_tell_their_kind(values: list[Any], kind: str) -> None:
-    assert made_up_kinds(*(plain("x", value) for value in values)) == [kind]
+    assert made_up_kinds(*(json_value("x", value) for value in values)) == [kind]
 
 
 @pytest.mark.parametrize(
@@ -36,16 +36,16 @@ def test_values_tell_their_kind(values: list[Any], kind: str) -> None:
     ],
 )
 def test_files_tell_their_kind_by_their_ending(paths: str, kind: str) -> None:
-    assert made_up_kinds(files("x", paths)) == [kind]
+    assert made_up_kinds(file_value("x", paths)) == [kind]
 
 
 @pytest.mark.parametrize(
     ("values", "kind"),
     [
-        ([files("x", "a.pdf"), files("x", "b.csv")], "Image"),
-        ([files("x", "a.json"), plain("x", 1)], "Anything"),
-        ([image("x")], "Image"),
-        ([image("x"), files("x", "a.mha")], "Image"),
+        ([file_value("x", "a.pdf"), file_value("x", "b.csv")], "Image"),
+        ([file_value("x", "a.json"), json_value("x", 1)], "Anything"),
+        ([image_value("x")], "Image"),
+        ([image_value("x"), file_value("x", "a.mha")], "Image"),
     ],
 )
 def test_what_cases_disagree_about_gets_the_widest_kind(values: list[Value], kind: str) -> None:
@@ -54,8 +54,10 @@ def test_what_cases_disagree_about_gets_the_widest_kind(values: list[Value], kin
 
 def test_every_socket_is_made_up_once_and_can_be_understood() -> None:
     whole = manifest(
-        case("a", files("ct-image"), plain("some-score", 1), files("report", "a.pdf")),
-        case("b", files("ct-image"), plain("findings", {})),
+        case(
+            "a", file_value("ct-image"), json_value("some-score", 1), file_value("report", "a.pdf")
+        ),
+        case("b", file_value("ct-image"), json_value("findings", {})),
     )
 
     found = rehearsal.sockets(whole)
@@ -66,6 +68,8 @@ def test_every_socket_is_made_up_once_and_can_be_understood() -> None:
 
 
 def test_existing_images_are_made_up_each_once() -> None:
-    whole = manifest(case("a", image("x", 1), image("y", 2)), case("b", image("x", 1)))
+    whole = manifest(
+        case("a", image_value("x", 1), image_value("y", 2)), case("b", image_value("x", 1))
+    )
 
     assert rehearsal.images(whole) == (pk(1), pk(2))

@@ -295,7 +295,7 @@ class Pretended:
 
     # -- for tests --
 
-    def anew(self, **more: Any) -> Pretended:
+    def restarted(self, **more: Any) -> Pretended:
         """The same platform for the next run."""
         after = Pretended(**{"limit": self.limit, "seed": self.seed, **more})
         for name in ("items", "rows", "stats", "imports", "failed_imports", "_number", "now"):
@@ -314,7 +314,7 @@ class Pretended:
         return [event for event in self.written if isinstance(event, kind)]
 
 
-def agenda_of(plan: Plan, pool: Pretended, **policy: object) -> Scheduler:
+def scheduler_for(plan: Plan, pool: Pretended, **policy: object) -> Scheduler:
     return Scheduler(
         plan,
         Policy(**policy),  # type: ignore[arg-type]
@@ -326,7 +326,7 @@ def agenda_of(plan: Plan, pool: Pretended, **policy: object) -> Scheduler:
 
 def act(plan: Plan, pool: Pretended, **policy: object) -> tuple[Scheduler, Mapping[str, CaseEnd]]:
     """Act on a plan to its end; the agenda, and how each case ended."""
-    scheduler = agenda_of(plan, pool, **policy)
+    scheduler = scheduler_for(plan, pool, **policy)
     for events in execute(scheduler, pool):
         pool.written += events
         pool.ended += scheduler.take_ended()
@@ -341,7 +341,7 @@ def killed(plan: Plan, pool: Pretended, turns: int) -> None:
 
     What was under way has perhaps acted.
     """
-    for events in execute(agenda_of(plan, pool), pool):
+    for events in execute(scheduler_for(plan, pool), pool):
         if pool.turns >= turns:
             pool.written += events[: pool.chance.randint(0, len(events))]
             break

@@ -26,23 +26,23 @@ from manifest_uploader.state.events import (
     Unsure,
 )
 from manifest_uploader.state.standing import Standing
-from tests.engine.pretended import Pretended, agenda_of
+from tests.engine.pretended import Pretended, scheduler_for
 from tests.helpers import (
     case,
     facts_of,
-    files,
+    file_value,
+    item_seen,
+    json_value,
     past_of_events,
     pk,
-    plain,
     plan_of,
-    seen,
     stat,
     step_id,
     value_seen,
     wait,
 )
 
-CT, SCORE = files("ct-image"), plain("some-score", 2)
+CT, SCORE = file_value("ct-image"), json_value("some-score", 2)
 CT_ENTRY = Entry("ct-image", stat=stat("a"), upload=pk(7), content="files:1")
 DELETED = "it was deleted on the platform; --recreate makes it anew"
 
@@ -59,7 +59,7 @@ def filled(*entries: Entry) -> list[Event]:
 
 def begun(plan: Plan, *, limit: int = 4) -> Scheduler:
     """A scheduler that has begun what it can."""
-    scheduler = agenda_of(plan, Pretended())
+    scheduler = scheduler_for(plan, Pretended())
     scheduler.begin(limit, stopping=False)
     return scheduler
 
@@ -122,12 +122,12 @@ def test_a_fill_that_the_item_already_shows_ends_its_case_without_being_sent() -
         *filled(Entry("some-score", json_digest(1))),
         Confirmed("a", step_id("a/some-score"), "some-score", "9"),
     )
-    scheduler = agenda_of(plan_of(case("a", SCORE), history=history), Pretended())
+    scheduler = scheduler_for(plan_of(case("a", SCORE), history=history), Pretended())
     [look] = scheduler.begin(4, stopping=False).tasks
     assert isinstance(look, Look)
 
     events = scheduler.take(
-        [Looked("a", seen(title="a", some_score=value_seen(2, "11"))), Finished(look)]
+        [Looked("a", item_seen(title="a", some_score=value_seen(2, "11"))), Finished(look)]
     )
 
     assert [type(event) for event in events] == [Started, Done, Confirmed]
@@ -162,7 +162,7 @@ def test_a_deleted_item_waits_for_no_import() -> None:
     """Its upload is complete, and its fill waits for an import into the same socket."""
     history = past_of_events(*filled(CT_ENTRY))
     plan = plan_of(case("a", CT), history=history, values={("a", "ct-image"): facts_of("b")})
-    scheduler = agenda_of(plan, Pretended())
+    scheduler = scheduler_for(plan, Pretended())
     upload = next(
         one for one in scheduler.begin(4, stopping=False).tasks if isinstance(one, Upload)
     )
@@ -180,7 +180,7 @@ def test_an_item_that_a_look_does_not_find_is_gone() -> None:
         *filled(Entry("some-score", json_digest(1))),
         Confirmed("a", step_id("a/some-score"), "some-score", "9"),
     )
-    scheduler = agenda_of(plan_of(case("a", SCORE), history=history), Pretended())
+    scheduler = scheduler_for(plan_of(case("a", SCORE), history=history), Pretended())
     [look] = scheduler.begin(4, stopping=False).tasks
 
     assert scheduler.take([Looked("a", None), Finished(look)]) == [
@@ -202,7 +202,7 @@ def test_what_a_fill_put_there_is_waited_for_with_all_that_a_look_needs(repeated
     assert planned.fill is not None
     planned = replace(planned, fill=replace(planned.fill, repeated=repeated, look_first=False))
     pool = Pretended()
-    scheduler = agenda_of(replace(plan, cases=(planned,)), pool)
+    scheduler = scheduler_for(replace(plan, cases=(planned,)), pool)
     [upload] = scheduler.begin(4, stopping=False).tasks
     assert isinstance(upload, Upload)
     scheduler.take([Done("a", upload.step, "ct-image", pk=pk(8)), Finished(upload)])
@@ -267,7 +267,7 @@ def test_a_case_whose_last_look_finds_nothing_has_failed_and_is_not_unchanged() 
 
 
 def test_a_limit_of_bytes_that_nothing_drains_fails_the_upload_for_good() -> None:
-    scheduler = agenda_of(plan_of(case("a", CT)), Pretended())
+    scheduler = scheduler_for(plan_of(case("a", CT)), Pretended())
     [upload] = scheduler.begin(4, stopping=False).tasks
     assert isinstance(upload, Upload)
     full = Paused("a", upload.step, socket="ct-image", why="full", size_limit=True)
@@ -283,7 +283,7 @@ def test_a_limit_of_bytes_that_nothing_drains_fails_the_upload_for_good() -> Non
 
 
 def test_a_limit_of_bytes_from_before_room_was_made_is_asked_about_again() -> None:
-    scheduler = agenda_of(plan_of(case("a", CT)), Pretended())
+    scheduler = scheduler_for(plan_of(case("a", CT)), Pretended())
     [upload] = scheduler.begin(4, stopping=False).tasks
     assert isinstance(upload, Upload)
     full = Paused("a", upload.step, socket="ct-image", why="full", size_limit=True)
@@ -300,7 +300,7 @@ def test_a_paused_upload_of_an_earlier_run_is_continued_from_its_row() -> None:
         Opened("a", step_id("a/ct-image"), "ct-image", pk(7), "sid", 8, stat("a"))
     )
     plan = plan_of(case("a", CT), history=history, rows={pk(7): "Initialized"})
-    scheduler = agenda_of(plan, Pretended())
+    scheduler = scheduler_for(plan, Pretended())
     [upload] = scheduler.begin(4, stopping=False).tasks
     assert isinstance(upload, Upload)
     assert upload.begun is not None
@@ -316,27 +316,27 @@ def test_a_paused_upload_of_an_earlier_run_is_continued_from_its_row() -> None:
 def test_a_run_that_is_not_paused_is_not_stuck_on_a_limit() -> None:
     scheduler = begun(plan_of(case("a", CT), case("b", CT)), limit=1)
 
-    assert scheduler.stuck_words() is None
+    assert scheduler.stuck_reason() is None
 
 
 def test_a_limit_that_nothing_drains_is_told_with_the_rows_as_far_as_they_are_known() -> None:
-    scheduler = agenda_of(plan_of(case("a", CT)), Pretended())
+    scheduler = scheduler_for(plan_of(case("a", CT)), Pretended())
     [upload] = scheduler.begin(4, stopping=False).tasks
     assert isinstance(upload, Upload)
     paused = Paused("a", upload.step, socket="ct-image", why="too many uploads")
 
     scheduler.take([paused, Finished(upload)])
-    assert scheduler.stuck_words() == "too many uploads and none drained"
+    assert scheduler.stuck_reason() == "too many uploads and none drained"
     scheduler.take([Watched(rows=5)])
 
     assert (
-        scheduler.stuck_words()
+        scheduler.stuck_reason()
         == "too many uploads; the account holds 5 upload rows and none drained"
     )
 
 
 def test_a_limit_without_uploads_left_keeps_nothing_from_being_sent() -> None:
-    scheduler = agenda_of(plan_of(case("a", CT)), Pretended())
+    scheduler = scheduler_for(plan_of(case("a", CT)), Pretended())
     [upload] = scheduler.begin(4, stopping=False).tasks
     assert isinstance(upload, Upload)
     paused = Paused("a", upload.step, socket="ct-image", why="too many uploads")
@@ -344,13 +344,13 @@ def test_a_limit_without_uploads_left_keeps_nothing_from_being_sent() -> None:
 
     scheduler.take([Failed("a", upload.step, socket="ct-image", words="No.", final=True)])
 
-    assert scheduler.stuck_words() is None
+    assert scheduler.stuck_reason() is None
     assert scheduler.paused is not None
 
 
 def test_fewer_rows_than_at_the_last_look_are_room() -> None:
     pool = Pretended()
-    scheduler = agenda_of(plan_of(case("a", CT)), pool)
+    scheduler = scheduler_for(plan_of(case("a", CT)), pool)
     [upload] = scheduler.begin(4, stopping=False).tasks
     assert isinstance(upload, Upload)
     paused = Paused("a", upload.step, socket="ct-image", why="too many uploads")
@@ -370,7 +370,7 @@ def test_fewer_rows_than_at_the_last_look_are_room() -> None:
 
 
 def test_an_upload_that_is_let_in_is_continued_from_its_row() -> None:
-    scheduler = agenda_of(plan_of(case("a", CT)), Pretended())
+    scheduler = scheduler_for(plan_of(case("a", CT)), Pretended())
     [upload] = scheduler.begin(4, stopping=False).tasks
     assert isinstance(upload, Upload)
     opened = Opened("a", upload.step, "ct-image", pk(7), "sid", 8, stat("a"))

@@ -5,7 +5,7 @@ import pytest
 from manifest_uploader.engine.causes import explained, failure_text
 from manifest_uploader.manifest.model import files_of
 from manifest_uploader.state.events import Failure
-from tests.helpers import files, image, plain
+from tests.helpers import file_value, image_value, json_value
 
 
 def failed(words: str, source: str | None = None) -> Failure:
@@ -41,10 +41,10 @@ def test_the_files_are_named() -> None:
 
 
 def test_of_many_files_only_some_are_named() -> None:
-    assert files_of(files("x", "a", "b", "c")) == "a, b, c"
-    assert files_of(files("x", "a", "b", "c", "d", "e")) == "a, b, c and 2 more"
-    assert files_of(plain("x", 1)) == "the value in the manifest"
-    assert files_of(image("x")) is None
+    assert files_of(file_value("x", "a", "b", "c")) == "a, b, c"
+    assert files_of(file_value("x", "a", "b", "c", "d", "e")) == "a, b, c and 2 more"
+    assert files_of(json_value("x", 1)) == "the value in the manifest"
+    assert files_of(image_value("x")) is None
 
 
 def test_a_failure_is_told_with_its_socket_if_it_concerns_one() -> None:

@@ -26,17 +26,17 @@ from tests.helpers import (
     STUDY,
     case,
     facts_of,
-    files,
+    file_value,
+    json_value,
     messages,
     past_of_events,
     pk,
-    plain,
     plan_of,
     value_seen,
 )
 from tests.platform.servers import reply, scripted
 
-CT, SCORE = files("ct-image"), plain("some-score", 2)
+CT, SCORE = file_value("ct-image"), json_value("some-score", 2)
 
 
 class Worklist(TargetType):
@@ -98,12 +98,14 @@ def test_a_done_case_needs_nothing_and_a_changed_one_cannot_be_changed() -> None
     history = past_of_events(*pool.written)
 
     same = only(plan_of(case("a", SCORE), history=history))
-    changed = only(plan_of(case("a", plain("some-score", 3)), history=history))
+    changed = only(plan_of(case("a", json_value("some-score", 3)), history=history))
 
     assert (same.action, same.standing) == (Action.NOTHING, Standing.DONE)
     assert (changed.action, changed.standing) == (Action.NOTHING, Standing.FAILED)
     assert "cannot be changed" in (changed.words or "")
-    _, ends = act(plan_of(case("a", plain("some-score", 3)), history=history), pool.anew())
+    _, ends = act(
+        plan_of(case("a", json_value("some-score", 3)), history=history), pool.restarted()
+    )
     assert messages(ends["a"]) == (changed.words,)
 
 
@@ -131,7 +133,7 @@ def test_a_run_that_was_killed_anywhere_ends_with_every_case_once() -> None:
                     written.append(Done(name, StepId.create(name), pk=titles[past.temporary]))
         rows = {row: status for row, (status, _) in pool.rows.items()}
 
-        pool = pool.anew()
+        pool = pool.restarted()
         plan = plan_of(
             *(case("a", CT, SCORE), case("b", SCORE)),
             history=past_of_events(*written),

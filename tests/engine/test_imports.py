@@ -21,7 +21,7 @@ from manifest_uploader.sandbox import Fault
 from manifest_uploader.sandbox import Seen as Request
 from manifest_uploader.state.events import Confirmed, Gone, ImportFailed, Noticed
 from tests.box import Box, Faulty, mha, wait_for
-from tests.helpers import SOCKETS, file_seen, pk, seen, some, step_id, value_seen, wait
+from tests.helpers import SOCKETS, few_examples, file_seen, item_seen, pk, step_id, value_seen, wait
 
 NO_IMAGE = "Image validation for socket Ct Image failed with error: 1 file could not be imported."
 TWO = "Image validation for socket Ct Image failed with error: Image imports should result …"
@@ -55,7 +55,7 @@ def failure(one: Wait, found: Seen, *, rivals: int = 1) -> ImportFailed:
     return end
 
 
-EMPTY = seen(title="A")
+EMPTY = item_seen(title="A")
 GONE = {pk(7): 1030.0}
 
 
@@ -63,7 +63,7 @@ GONE = {pk(7): 1030.0}
 
 
 def test_an_image_that_is_another_than_before_is_seen() -> None:
-    item = seen(ct_image=SocketSeen("12", image_digest(pk(9)), pk(9)))
+    item = item_seen(ct_image=SocketSeen("12", image_digest(pk(9)), pk(9)))
 
     assert judged(wait(before="11"), looked(item)) == Confirmed(
         "a", step_id("a/ct-image"), "ct-image", pk(9)
@@ -71,7 +71,7 @@ def test_an_image_that_is_another_than_before_is_seen() -> None:
 
 
 def test_a_file_that_is_another_than_before_is_seen() -> None:
-    found = judged(wait("report", before="11"), looked(seen(report=file_seen("12"))))
+    found = judged(wait("report", before="11"), looked(item_seen(report=file_seen("12"))))
 
     assert found == Confirmed("a", step_id("a/report"), "report", "12")
 
@@ -79,19 +79,20 @@ def test_a_file_that_is_another_than_before_is_seen() -> None:
 @pytest.mark.parametrize("gone", [{}, GONE])
 def test_the_value_of_before_is_not_the_new_one(gone: dict[str, float]) -> None:
     assert (
-        judged(wait(before="11"), looked(seen(ct_image=file_seen("11")), gone_since=gone)) is None
+        judged(wait(before="11"), looked(item_seen(ct_image=file_seen("11")), gone_since=gone))
+        is None
     )
 
 
 def test_an_equal_value_is_seen() -> None:
     one = wait("some-score", upload=None, digest=json_digest(2))
 
-    found = judged(one, looked(seen(some_score=value_seen(2.0, "5"))))
+    found = judged(one, looked(item_seen(some_score=value_seen(2.0, "5"))))
 
     assert found == Confirmed("a", step_id("a/some-score"), "some-score", "5")
 
 
-@pytest.mark.parametrize("item", [seen(), seen(some_score=value_seen(3))])
+@pytest.mark.parametrize("item", [item_seen(), item_seen(some_score=value_seen(3))])
 def test_a_value_that_is_another_after_all_has_failed(item: ItemSeen) -> None:
     one = wait("some-score", upload=None, digest=json_digest(2))
 
@@ -102,7 +103,7 @@ def test_a_value_that_is_another_after_all_has_failed(item: ItemSeen) -> None:
 
 
 def test_what_came_is_seen_whatever_sessions_say() -> None:
-    item = seen(ct_image=file_seen("12"))
+    item = item_seen(ct_image=file_seen("12"))
 
     found = judged(wait(), looked(item, sessions=(NAMED, UNNAMED), gone_since=GONE))
 
@@ -260,14 +261,14 @@ def test_refused_after_can_be_shorter_than_two_minutes() -> None:
     assert isinstance(verdict.event, ImportFailed)
 
 
-@some
+@few_examples
 @given(
     st.sampled_from(["ct-image", "report", "some-score"]),
     st.booleans(),
     st.booleans(),
     st.floats(0, 3 * DAY),
     st.sampled_from([(), (NAMED,), (UNNAMED,), (NAMED, UNNAMED)]),
-    st.sampled_from([None, EMPTY, seen(ct_image=file_seen("11"))]),
+    st.sampled_from([None, EMPTY, item_seen(ct_image=file_seen("11"))]),
     st.integers(1, 3),
 )
 def test_no_wait_ends_well_without_its_value(
@@ -292,7 +293,7 @@ def test_no_wait_ends_well_without_its_value(
 
 
 @dataclass
-class Bench:
+class WatcherSetup:
     """A watcher of a sandbox, whose clock the test sets."""
 
     box: Box
@@ -301,10 +302,10 @@ class Bench:
     watcher: Watcher = field(init=False)
 
     def __post_init__(self) -> None:
-        self.anew()
+        self.restart()
 
-    def anew(self, **more: Any) -> None:
-        """A watcher as the next run has it."""
+    def restart(self, **more: Any) -> None:
+        """Make a new watcher, as the next run does."""
         self.watcher = Watcher(
             self.box.client,
             self.box.target(),
@@ -343,19 +344,19 @@ class Bench:
 
 
 @pytest.fixture
-def session(begin: Callable[..., Box]) -> Bench:
+def session(begin: Callable[..., Box]) -> WatcherSetup:
     hook = Faulty()
-    return Bench(begin(hook=hook), hook)
+    return WatcherSetup(begin(hook=hook), hook)
 
 
 @pytest.fixture
-def stalled(begin: Callable[..., Box]) -> Bench:
+def stalled(begin: Callable[..., Box]) -> WatcherSetup:
     """A platform whose imports never run."""
     hook = Faulty()
-    return Bench(begin(hook=hook, import_delay_s=float("inf")), hook)
+    return WatcherSetup(begin(hook=hook, import_delay_s=float("inf")), hook)
 
 
-def test_imports_that_arrived_are_seen(session: Bench) -> None:
+def test_imports_that_arrived_are_seen(session: WatcherSetup) -> None:
     waits = [
         session.image(mha(), name="a"),
         session.file("details", b'{"a": 1}', name="b"),
@@ -369,14 +370,14 @@ def test_imports_that_arrived_are_seen(session: Bench) -> None:
     assert {one.case for one in found} == {"a", "b", "c"}  # type: ignore[union-attr]
 
 
-def test_imports_under_way_are_waited_for(stalled: Bench) -> None:
+def test_imports_under_way_are_waited_for(stalled: WatcherSetup) -> None:
     waits = [stalled.image(mha(), name="a"), stalled.file("report", b"%PDF", name="b")]
 
     assert stalled.ends(*waits) == []
     assert stalled.watch(*waits)[-1] == Watched(rows=2)
 
 
-def test_a_failed_image_is_told_with_the_platforms_words(session: Bench) -> None:
+def test_a_failed_image_is_told_with_the_platforms_words(session: WatcherSetup) -> None:
     one = session.image(b"no image")
     session.box.settle()
 
@@ -387,7 +388,7 @@ def test_a_failed_image_is_told_with_the_platforms_words(session: Bench) -> None
 
 
 def test_an_image_that_the_second_stage_refuses_is_told_with_the_platforms_words(
-    session: Bench,
+    session: WatcherSetup,
 ) -> None:
     one = session.image(mha(bytes([7]) * 32), "lesion-seg")
     session.box.settle()
@@ -398,7 +399,7 @@ def test_an_image_that_the_second_stage_refuses_is_told_with_the_platforms_words
     assert "valid voxel values for this segmentation" in found[0].words
 
 
-def test_two_that_the_second_stage_refuses_are_told_each_once(session: Bench) -> None:
+def test_two_that_the_second_stage_refuses_are_told_each_once(session: WatcherSetup) -> None:
     waits = [session.image(mha(bytes([n]) * 32), "lesion-seg", name=f"c{n}") for n in (7, 8)]
     session.box.settle()
 
@@ -411,7 +412,7 @@ def test_two_that_the_second_stage_refuses_are_told_each_once(session: Bench) ->
     assert all(isinstance(one, ImportFailed) for one in found)
 
 
-def test_a_second_stage_failure_does_not_take_a_slow_import_along(session: Bench) -> None:
+def test_a_second_stage_failure_does_not_take_a_slow_import_along(session: WatcherSetup) -> None:
     bad = session.image(mha(bytes([7]) * 32), "lesion-seg", name="bad")
     session.box.settle()
     [found] = session.ends(bad)
@@ -423,7 +424,9 @@ def test_a_second_stage_failure_does_not_take_a_slow_import_along(session: Bench
     assert session.ends(slow) == []
 
 
-def test_a_file_that_is_refused_says_nothing_until_a_later_one_arrived(session: Bench) -> None:
+def test_a_file_that_is_refused_says_nothing_until_a_later_one_arrived(
+    session: WatcherSetup,
+) -> None:
     bad = session.file("details", b"no json", name="bad")
     session.box.settle()
     assert session.ends(bad) == []
@@ -437,7 +440,7 @@ def test_a_file_that_is_refused_says_nothing_until_a_later_one_arrived(session: 
     assert [type(one) for one in found] == [ImportFailed]
 
 
-def test_a_file_that_stays_long_is_refused(stalled: Bench) -> None:
+def test_a_file_that_stays_long_is_refused(stalled: WatcherSetup) -> None:
     one = stalled.file("report", b"%PDF")
 
     assert stalled.ends(one, after=1700.0) == []
@@ -447,7 +450,7 @@ def test_a_file_that_stays_long_is_refused(stalled: Bench) -> None:
     assert "without a word" in found.words
 
 
-def test_an_item_that_was_deleted_is_gone(session: Bench) -> None:
+def test_an_item_that_was_deleted_is_gone(session: WatcherSetup) -> None:
     one = session.image(mha())
     session.box.settle()
     session.box.sql("DELETE FROM vals")
@@ -456,7 +459,7 @@ def test_an_item_that_was_deleted_is_gone(session: Bench) -> None:
     assert session.ends(one) == [Gone("a", step_id("a:fill"), one.item)]
 
 
-def test_an_item_that_is_not_shown_is_waited_for(session: Bench) -> None:
+def test_an_item_that_is_not_shown_is_waited_for(session: WatcherSetup) -> None:
     one = session.image(mha())
     session.box.settle()
     session.hook.before_it = lambda request: (
@@ -469,7 +472,7 @@ def test_an_item_that_is_not_shown_is_waited_for(session: Bench) -> None:
 
 
 def test_a_row_that_a_list_did_not_show_is_asked_for_before_it_counts_as_gone(
-    stalled: Bench,
+    stalled: WatcherSetup,
 ) -> None:
     one = stalled.image(mha())
 
@@ -485,7 +488,7 @@ def test_a_row_that_a_list_did_not_show_is_asked_for_before_it_counts_as_gone(
     assert "upload-get" in stalled.hook.kinds()
 
 
-def test_rows_that_were_cleaned_up_after_a_day_are_lost(stalled: Bench) -> None:
+def test_rows_that_were_cleaned_up_after_a_day_are_lost(stalled: WatcherSetup) -> None:
     one = stalled.image(mha())
     stalled.box.sql("DELETE FROM uploads")
 
@@ -495,7 +498,7 @@ def test_rows_that_were_cleaned_up_after_a_day_are_lost(stalled: Bench) -> None:
     assert found.lost
 
 
-def test_a_wait_that_was_given_up_is_looked_at_once(session: Bench) -> None:
+def test_a_wait_that_was_given_up_is_looked_at_once(session: WatcherSetup) -> None:
     came, lost = session.image(mha(), name="came"), session.image(b"no image", name="lost")
     session.box.settle()
     waits = [replace(one, last_look=True) for one in (came, lost)]
@@ -506,7 +509,7 @@ def test_a_wait_that_was_given_up_is_looked_at_once(session: Bench) -> None:
     assert found[-1] == Watched(rows=1, over=(("lost", "ct-image"),))
 
 
-def test_failed_sessions_of_before_mean_nothing(session: Bench) -> None:
+def test_failed_sessions_of_before_mean_nothing(session: WatcherSetup) -> None:
     session.image(b"no image", name="old")
     session.box.settle()
 
@@ -521,12 +524,12 @@ def test_failed_sessions_of_before_mean_nothing(session: Bench) -> None:
     assert session.ends(again) == []
 
 
-def test_what_an_earlier_run_noticed_is_known(session: Bench) -> None:
+def test_what_an_earlier_run_noticed_is_known(session: WatcherSetup) -> None:
     one = session.image(b"no image")
     session.box.settle()
     noticed = session.watcher.baseline()
     assert noticed is not None
-    session.anew(sessions=dict.fromkeys(noticed.sessions, session.now - 100))
+    session.restart(sessions=dict.fromkeys(noticed.sessions, session.now - 100))
 
     assert session.watcher.baseline() is None
     assert session.ends(one) == []
@@ -535,7 +538,7 @@ def test_what_an_earlier_run_noticed_is_known(session: Bench) -> None:
 # ── few requests ────────────────────────────────────────────────────────────────────────────
 
 
-def test_nothing_is_looked_at_whose_row_is_still_there(stalled: Bench) -> None:
+def test_nothing_is_looked_at_whose_row_is_still_there(stalled: WatcherSetup) -> None:
     waits = [stalled.image(mha(), name=f"c{number}") for number in range(3)]
 
     stalled.watch(*waits, after=1.0)
@@ -543,7 +546,7 @@ def test_nothing_is_looked_at_whose_row_is_still_there(stalled: Bench) -> None:
     assert stalled.hook.kinds() == ["upload-list"]
 
 
-def test_an_item_is_looked_at_less_and_less_often(session: Bench) -> None:
+def test_an_item_is_looked_at_less_and_less_often(session: WatcherSetup) -> None:
     one = session.image(mha())
     session.box.settle()
     session.box.sql("UPDATE vals SET item = 'elsewhere'")
@@ -559,7 +562,7 @@ def test_an_item_is_looked_at_less_and_less_often(session: Bench) -> None:
     assert len(looks) < 10
 
 
-def test_many_items_are_looked_at_in_one_list(session: Bench) -> None:
+def test_many_items_are_looked_at_in_one_list(session: WatcherSetup) -> None:
     waits = [session.image(mha(), name=f"c{number}") for number in range(6)]
     session.box.settle()
 
@@ -570,17 +573,17 @@ def test_many_items_are_looked_at_in_one_list(session: Bench) -> None:
     assert "item-get" not in session.hook.kinds()
 
 
-def test_few_items_of_a_large_target_are_looked_at_one_by_one(session: Bench) -> None:
+def test_few_items_of_a_large_target_are_looked_at_one_by_one(session: WatcherSetup) -> None:
     waits = [session.image(mha(), name=f"c{number}") for number in range(6)]
     session.box.settle()
-    session.anew(target_size=10_000)
+    session.restart(target_size=10_000)
 
     session.ends(*waits)
 
     assert session.hook.kinds().count("item-get") == 6
 
 
-def test_sessions_are_listed_only_when_an_image_is_late(stalled: Bench) -> None:
+def test_sessions_are_listed_only_when_an_image_is_late(stalled: WatcherSetup) -> None:
     image, report = stalled.image(mha(), name="a"), stalled.file("report", b"%PDF", name="b")
 
     stalled.watch(image, report, after=2.0)
@@ -593,14 +596,14 @@ def test_sessions_are_listed_only_when_an_image_is_late(stalled: Bench) -> None:
     assert "sessions" not in stalled.hook.kinds()
 
 
-def test_rows_are_counted_on_demand(session: Bench) -> None:
+def test_rows_are_counted_on_demand(session: WatcherSetup) -> None:
     session.box.upload()
 
     assert session.watch(count=True) == [Watched(rows=1)]
     assert session.watch() == [Watched()]
 
 
-def test_waiting_changes_nothing(session: Bench) -> None:
+def test_waiting_changes_nothing(session: WatcherSetup) -> None:
     one = session.image(mha())
     wait_for(lambda: session.box.sql("SELECT COUNT(*) FROM jobs") == [(0,)])
 

@@ -5,14 +5,14 @@ from manifest_uploader.plan.steps import Create
 from manifest_uploader.platform.model import Entry
 from manifest_uploader.platform.requests import Address, Call, UploadPk
 from manifest_uploader.state.events import Done, Opened, OpenUpload
-from tests.helpers import case, files, pk, plain, plan_of, step_id
+from tests.helpers import case, file_value, json_value, pk, plan_of, step_id
 
 UPLOADED = Done("a", step_id("a/ct-image"), "ct-image", pk=pk(7), content="files:1")
 
 
 def live() -> LiveCase:
     """A new case of an image, a report and a score."""
-    values = (files("ct-image"), files("report"), plain("some-score", 1))
+    values = (file_value("ct-image"), file_value("report"), json_value("some-score", 1))
     [planned] = plan_of(case("a", *values)).cases
     return LiveCase.begin(planned)
 

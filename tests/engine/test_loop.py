@@ -9,8 +9,8 @@ from manifest_uploader.engine.loop import execute
 from manifest_uploader.engine.outcomes import Finished, Outcome
 from manifest_uploader.plan.steps import Task
 from manifest_uploader.state.events import Done, Event, Started
-from tests.engine.pretended import Pretended, agenda_of
-from tests.helpers import case, files, pk, plain, plan_of
+from tests.engine.pretended import Pretended, scheduler_for
+from tests.helpers import case, file_value, json_value, pk, plan_of
 
 
 @dataclass
@@ -52,7 +52,7 @@ def follow(events: Iterator[list[Event]], log: Log) -> None:
 
 def test_what_is_about_to_be_sent_is_handed_out_before_it_is_submitted() -> None:
     log = Log(Pretended())
-    scheduler = agenda_of(plan_of(case("a", files("ct-image"))), log.inner)
+    scheduler = scheduler_for(plan_of(case("a", file_value("ct-image"))), log.inner)
 
     follow(execute(scheduler, log), log)
 
@@ -74,7 +74,7 @@ def test_what_is_about_to_be_sent_is_handed_out_before_it_is_submitted() -> None
 
 def test_nothing_is_submitted_that_could_not_be_written_down() -> None:
     log = Log(Pretended())
-    scheduler = agenda_of(plan_of(case("a", plain("some-score", 1))), log.inner)
+    scheduler = scheduler_for(plan_of(case("a", json_value("some-score", 1))), log.inner)
     events = execute(scheduler, log)
 
     first = next(events)
@@ -85,7 +85,9 @@ def test_nothing_is_submitted_that_could_not_be_written_down() -> None:
 
 def test_an_error_ends_the_run_once_everything_under_way_has_ended() -> None:
     log = Log(Pretended(limit=3), error=LookupError("401"))
-    scheduler = agenda_of(plan_of(*(case(f"c{n}", files("ct-image")) for n in range(9))), log.inner)
+    scheduler = scheduler_for(
+        plan_of(*(case(f"c{n}", file_value("ct-image")) for n in range(9))), log.inner
+    )
 
     with pytest.raises(LookupError, match="401"):
         follow(execute(scheduler, log), log)
@@ -101,14 +103,14 @@ def test_an_error_ends_the_run_once_everything_under_way_has_ended() -> None:
 def test_a_plan_without_cases_is_over_at_once() -> None:
     log = Log(Pretended())
 
-    follow(execute(agenda_of(plan_of(), log.inner), log), log)
+    follow(execute(scheduler_for(plan_of(), log.inner), log), log)
 
     assert (log.notes, log.inner.turns) == ([], 0)
 
 
 def test_a_run_that_is_stopped_before_it_begins_sends_nothing() -> None:
     log = Log(Pretended(stop_after=0))
-    scheduler = agenda_of(plan_of(case("a", files("ct-image"))), log.inner)
+    scheduler = scheduler_for(plan_of(case("a", file_value("ct-image"))), log.inner)
 
     follow(execute(scheduler, log), log)
 

@@ -15,7 +15,7 @@ from manifest_uploader.engine.outcomes import Finished, Looked, Outcome, Watched
 from manifest_uploader.engine.pool import Pressure, Threads
 from manifest_uploader.plan.steps import Look, Task, Watch
 from manifest_uploader.state.events import Done
-from tests.helpers import pk, some, step_id
+from tests.helpers import few_examples, pk, step_id
 
 CALM = Pressure(8, 8)
 
@@ -84,7 +84,7 @@ def test_trouble_while_they_come_back_halves_them_again() -> None:
     assert pressure.after(10, 10, now=130.0).limit == 3
 
 
-@some
+@few_examples
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30), st.floats(0, 60)), max_size=40))
 def test_there_is_always_a_step_and_never_more_than_asked_for(
     answers: list[tuple[int, int, float]],

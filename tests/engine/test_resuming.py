@@ -23,20 +23,20 @@ from tests.helpers import (
     STUDY,
     case,
     facts_of,
-    files,
+    few_examples,
+    file_value,
+    json_value,
     past_of_events,
-    plain,
     plan_of,
-    some,
     stat,
     step_id,
 )
 
 CASES = [
-    case("a", files("ct-image"), plain("some-score", 1), plain("remark", "")),
-    case("b", files("ct-image"), plain("some-score", 2), plain("remark", "")),
-    case("c", files("report"), files("ct-image")),
-    case("d", plain("remark", "")),
+    case("a", file_value("ct-image"), json_value("some-score", 1), json_value("remark", "")),
+    case("b", file_value("ct-image"), json_value("some-score", 2), json_value("remark", "")),
+    case("c", file_value("report"), file_value("ct-image")),
+    case("d", json_value("remark", "")),
 ]
 
 
@@ -68,13 +68,13 @@ class Story:
 
     def kill(self, turns: int) -> None:
         plan = self.plan()
-        self.pool = self.pool.anew()
+        self.pool = self.pool.restarted()
         killed(plan, self.pool, turns)
         self.written += self.pool.written
 
     def end(self) -> set[End]:
         plan = self.plan()
-        self.pool = self.pool.anew()
+        self.pool = self.pool.restarted()
         _, ends = act(plan, self.pool)
         self.written += self.pool.written
         return {end.end for end in ends.values()}
@@ -141,7 +141,7 @@ _SENT_TWICE = [(5, ("a", "ct-image")), (20, ("b", "ct-image")), (18, None), (3, 
 """A fill is repeated; its upload is imported for the first one while the second run goes on."""
 
 
-@settings(some, max_examples=300)
+@settings(few_examples, max_examples=300)
 @example(4574, _SENT_TWICE, 5)
 @given(
     st.integers(0, 2**32),

@@ -65,7 +65,7 @@ class Watching:
 
 
 @dataclass
-class Bench:
+class RunSetup:
     """A manifest of cases for a sandbox."""
 
     box: Box
@@ -91,10 +91,10 @@ class Bench:
 
 
 @pytest.fixture
-def session(begin: Callable[..., Box], tmp_path: Path) -> Bench:
+def session(begin: Callable[..., Box], tmp_path: Path) -> RunSetup:
     hook = Faulty()
     box = begin(hook=hook)
-    made = Bench(
+    made = RunSetup(
         box,
         hook,
         tmp_path,
@@ -113,7 +113,7 @@ def session(begin: Callable[..., Box], tmp_path: Path) -> Bench:
 # ── looking ─────────────────────────────────────────────────────────────────────────────────
 
 
-def test_validating_and_planning_change_and_write_nothing(session: Bench) -> None:
+def test_validating_and_planning_change_and_write_nothing(session: RunSetup) -> None:
     assert [one.name for one in validate(session.options).cases] == ["a", "b"]
     found, facts = plan(session.options)
 
@@ -126,7 +126,7 @@ def test_validating_and_planning_change_and_write_nothing(session: Bench) -> Non
     assert session.box.rows() == {}
 
 
-def test_a_plan_is_what_a_run_does(session: Bench) -> None:
+def test_a_plan_is_what_a_run_does(session: RunSetup) -> None:
     planned, _ = plan(session.options)
 
     session.run()
@@ -137,7 +137,7 @@ def test_a_plan_is_what_a_run_does(session: Bench) -> None:
     ]
 
 
-def test_where_each_case_stands_is_known_without_a_platform(session: Bench) -> None:
+def test_where_each_case_stands_is_known_without_a_platform(session: RunSetup) -> None:
     assert [stand.standing for stand in status(session.options)] == [Standing.NEW] * 2
 
     session.run(only=("a",))
@@ -151,7 +151,7 @@ def test_where_each_case_stands_is_known_without_a_platform(session: Bench) -> N
 # ── running ─────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_run_does_it_all_and_a_second_one_nothing(session: Bench) -> None:
+def test_a_run_does_it_all_and_a_second_one_nothing(session: RunSetup) -> None:
     first = session.run()
     assert {end.end for end in first.values()} == {End.DONE}
     assert (session.summary.uploads, session.summary.leftovers, session.summary.notes) == (
@@ -170,7 +170,7 @@ def test_a_run_does_it_all_and_a_second_one_nothing(session: Bench) -> None:
     assert session.items() == ["a", "b"]
 
 
-def test_whoever_watches_is_told_after_it_was_written_down(session: Bench) -> None:
+def test_whoever_watches_is_told_after_it_was_written_down(session: RunSetup) -> None:
     def check(event: Event) -> None:
         if isinstance(event, Started) and event.socket is not None:
             return
@@ -186,7 +186,7 @@ def test_whoever_watches_is_told_after_it_was_written_down(session: Bench) -> No
 
 
 def test_what_must_not_be_sent_twice_is_on_the_disk_before_it_is_sent(
-    session: Bench, monkeypatch: pytest.MonkeyPatch
+    session: RunSetup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a request finds in the state file counts only as far as it was synced."""
     on_disk, real = [b""], os.fsync
@@ -214,7 +214,7 @@ def test_what_must_not_be_sent_twice_is_on_the_disk_before_it_is_sent(
 
 
 def test_a_disk_that_fills_up_stops_the_run_before_anything_unwritten_is_sent(
-    session: Bench, monkeypatch: pytest.MonkeyPatch
+    session: RunSetup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = Writer.append
 
@@ -235,7 +235,7 @@ def test_a_disk_that_fills_up_stops_the_run_before_anything_unwritten_is_sent(
     assert session.items() == ["a", "b"]
 
 
-def test_what_recovery_finds_out_is_kept_for_the_next_run(session: Bench) -> None:
+def test_what_recovery_finds_out_is_kept_for_the_next_run(session: RunSetup) -> None:
     """A creation took effect, and its run was killed before it could record that."""
     session.run(only=("b",))
     title = "uploading-00000000000a"
@@ -255,7 +255,7 @@ def test_what_recovery_finds_out_is_kept_for_the_next_run(session: Bench) -> Non
     assert sorted(session.items()) == ["b", title]
 
 
-def test_a_run_that_is_stopped_is_gone_on_with(session: Bench) -> None:
+def test_a_run_that_is_stopped_is_gone_on_with(session: RunSetup) -> None:
     stop = threading.Event()
     session.hook.after_it = lambda seen: stop.set() if seen.kind == "item-create" else None
     session.write("a", "b", "c", "d")
@@ -270,7 +270,7 @@ def test_a_run_that_is_stopped_is_gone_on_with(session: Bench) -> None:
 
 
 def test_a_token_that_is_refused_in_the_middle_ends_the_run_and_loses_nothing(
-    session: Bench,
+    session: RunSetup,
 ) -> None:
     refused = Fault.answer(401, (), b'{"detail": "Invalid token."}', "application/json")
     session.hook.before_it = lambda seen: refused if seen.kind == "item-fill" else None
@@ -284,7 +284,7 @@ def test_a_token_that_is_refused_in_the_middle_ends_the_run_and_loses_nothing(
     assert session.items() == ["a", "b"]
 
 
-def test_an_item_that_was_never_filled_is_told_as_left_over(session: Bench) -> None:
+def test_an_item_that_was_never_filled_is_told_as_left_over(session: RunSetup) -> None:
     refused = Fault.answer(400, (), b'["No."]', "application/json")
     session.hook.before_it = lambda seen: refused if seen.kind == "item-fill" else None
 
@@ -299,7 +299,7 @@ def test_an_item_that_was_never_filled_is_told_as_left_over(session: Bench) -> N
 # ── imports ─────────────────────────────────────────────────────────────────────────────────
 
 
-def test_imports_can_be_left_to_the_next_run(begin: Callable[..., Box], session: Bench) -> None:
+def test_imports_can_be_left_to_the_next_run(begin: Callable[..., Box], session: RunSetup) -> None:
     first = session.run(policy=Policy(wait=False))
     assert {end.end for end in first.values()} <= {End.WAITING, End.DONE}
     session.box.settle()
@@ -311,7 +311,7 @@ def test_imports_can_be_left_to_the_next_run(begin: Callable[..., Box], session:
 
 
 def test_a_failed_import_is_sent_again_only_when_mended_or_asked_for(
-    session: Bench, monkeypatch: pytest.MonkeyPatch
+    session: RunSetup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watcher, "_SESSIONS_AFTER_S", 0.1)
     (session.folder / "b.mha").write_bytes(b"no image")
@@ -332,7 +332,7 @@ def test_a_failed_import_is_sent_again_only_when_mended_or_asked_for(
     assert session.items() == ["a", "b"]
 
 
-def test_a_change_that_was_refused_and_taken_back_is_over(session: Bench) -> None:
+def test_a_change_that_was_refused_and_taken_back_is_over(session: RunSetup) -> None:
     session.run()
     manifest = Path(session.options.manifest)
     text = manifest.read_text()
@@ -348,7 +348,7 @@ def test_a_change_that_was_refused_and_taken_back_is_over(session: Bench) -> Non
     assert [stand.standing for stand in status(session.options)] == [Standing.DONE] * 2
 
 
-def test_the_bytes_to_send_are_those_of_the_plan(session: Bench) -> None:
+def test_the_bytes_to_send_are_those_of_the_plan(session: RunSetup) -> None:
     planned, _ = plan(session.options)
 
     assert total_size(planned) == sum(

@@ -28,23 +28,23 @@ from manifest_uploader.state.events import (
     Unsure,
 )
 from manifest_uploader.state.steps import StepId
-from tests.engine.pretended import Importing, Item, Pretended, act, agenda_of, failing, unsure
+from tests.engine.pretended import Importing, Item, Pretended, act, failing, scheduler_for, unsure
 from tests.helpers import (
     case,
     facts_of,
-    files,
+    few_examples,
+    file_value,
+    json_value,
     messages,
     past_of_events,
     pk,
-    plain,
     plan_of,
-    some,
     stat,
     step_id,
 )
 
-CT, SEG, MR = files("ct-image"), files("lesion-seg"), files("mr-image")
-REPORT, SCORE = files("report"), plain("some-score", 2)
+CT, SEG, MR = file_value("ct-image"), file_value("lesion-seg"), file_value("mr-image")
+REPORT, SCORE = file_value("report"), json_value("some-score", 2)
 CT_ENTRY = Entry("ct-image", None, stat=stat("a"), upload=pk(7), content="files:1", before=None)
 
 
@@ -137,7 +137,7 @@ def test_cases_are_begun_in_the_manifests_order() -> None:
 
 def test_no_more_cases_are_begun_than_the_window_holds() -> None:
     """The pilot's creation hangs, so that all others may upload but are not filled."""
-    scheduler = agenda_of(plan_of(*several(20)), Pretended(), window=3)
+    scheduler = scheduler_for(plan_of(*several(20)), Pretended(), window=3)
     begun: list[str] = []
 
     for _ in range(20):
@@ -158,7 +158,7 @@ def test_every_case_is_told_to_have_ended_as_it_ends() -> None:
     assert [(end.case, end.end) for end in pool.ended] == [(f"p{n}", End.DONE) for n in range(3)]
 
 
-@some
+@few_examples
 @given(
     st.lists(
         st.sets(st.sampled_from([CT, SEG, MR, REPORT, SCORE]), min_size=1), min_size=1, max_size=7
@@ -314,7 +314,7 @@ def test_a_failed_import_fails_its_case_with_the_platforms_words() -> None:
 
 def test_an_error_that_ends_the_run_is_raised_once_everything_under_way_has_ended() -> None:
     pool = Pretended()
-    scheduler = agenda_of(plan_of(*several(3)), pool)
+    scheduler = scheduler_for(plan_of(*several(3)), pool)
     begun = scheduler.begin(3, stopping=False).tasks
 
     scheduler.take([Finished(begun[0], LookupError("401"))])
@@ -522,7 +522,7 @@ def test_an_item_may_go_at_any_moment(seed: int) -> None:
 
 def test_a_case_that_was_deleted_while_its_fill_waits_for_its_turn_is_not_filled() -> None:
     pool = importing()
-    scheduler = agenda_of(update(), pool)
+    scheduler = scheduler_for(update(), pool)
     [look, watch] = scheduler.begin(4, stopping=False).tasks
     assert isinstance(look, Look)
     assert isinstance(watch, Watch)
@@ -583,7 +583,7 @@ def test_while_uploads_pause_one_asks_and_less_and_less_often() -> None:
 
 def test_an_upload_that_was_let_in_before_the_pause_does_not_end_it() -> None:
     pool = Pretended(limit=4)
-    scheduler = agenda_of(plan_of(*several(8)), pool)
+    scheduler = scheduler_for(plan_of(*several(8)), pool)
     first, second, *_ = scheduler.begin(4, stopping=False).tasks
     assert isinstance(first, Upload)
     assert isinstance(second, Upload)
@@ -637,7 +637,7 @@ def test_a_limit_of_bytes_is_final_when_nothing_is_left_to_drain() -> None:
     assert pool.now < 1100
 
 
-@some
+@few_examples
 @given(st.integers(1, 9), st.integers(1, 500), st.integers(0, 2**32), st.integers(1, 8))
 def test_a_limit_of_bytes_holds_up_no_case_of_one_upload(
     count: int, most: int, seed: int, limit: int
@@ -649,7 +649,7 @@ def test_a_limit_of_bytes_holds_up_no_case_of_one_upload(
     assert {end.end for end in ends.values()} == {End.DONE}
 
 
-@settings(some, max_examples=150)
+@settings(few_examples, max_examples=150)
 @given(
     st.lists(st.integers(1, 4), min_size=1, max_size=9),
     st.integers(1, 500),
@@ -673,7 +673,7 @@ def kind_of(cases: list[Case], item: Item) -> list[str]:
     return [value.socket for value in one.values]
 
 
-@settings(some, max_examples=150)
+@settings(few_examples, max_examples=150)
 @given(
     st.lists(st.integers(0, 4), min_size=1, max_size=9),
     st.integers(0, 6),
@@ -709,7 +709,7 @@ def faults(seed: int) -> Callable[[Task], Event | None]:
     return fault
 
 
-@settings(some, max_examples=150)
+@settings(few_examples, max_examples=150)
 @given(st.integers(0, 2**32), st.integers(1, 12), st.integers(1, 8), st.integers(4, 30))
 def test_a_run_ends_whatever_goes_wrong(seed: int, count: int, limit: int, rows: int) -> None:
     bad = frozenset(f"p{n}/ct-image" for n in range(count) if n % 4 == seed % 4)
@@ -727,7 +727,7 @@ def test_a_run_ends_whatever_goes_wrong(seed: int, count: int, limit: int, rows:
     assert len(titles) == len(set(titles))
 
 
-@some
+@few_examples
 @given(st.integers(0, 2**32), st.integers(1, 60))
 def test_what_was_written_down_is_enough_to_go_on(seed: int, turns: int) -> None:
     """A run is stopped at any moment; the next one ends with every case once."""
@@ -736,7 +736,7 @@ def test_what_was_written_down_is_enough_to_go_on(seed: int, turns: int) -> None
     act(plan_of(*cases), first)
 
     history = past_of_events(*first.written)
-    second = first.anew(stop_after=None)
+    second = first.restarted(stop_after=None)
     rows = {row: status for row, (status, _) in first.rows.items()}
     _, ends = act(plan_of(*cases, history=history, rows=rows, first_title=1000), second)
 
@@ -747,7 +747,7 @@ def test_what_was_written_down_is_enough_to_go_on(seed: int, turns: int) -> None
 
 def test_the_time_of_a_fill_is_that_of_its_sending() -> None:
     pool = Pretended(stalled=True)
-    scheduler = agenda_of(plan_of(case("a", SCORE, CT)), pool)
+    scheduler = scheduler_for(plan_of(case("a", SCORE, CT)), pool)
     pool.items[pk(1)] = Item("uploading-1")
     [upload] = scheduler.begin(1, stopping=False).tasks
 

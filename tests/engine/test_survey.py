@@ -25,7 +25,7 @@ from manifest_uploader.state.events import Confirmed, Done, Event, Gone, Opened,
 from manifest_uploader.state.history import History
 from tests.box import Box, Faulty
 from tests.files.helpers import make_dicom
-from tests.helpers import PLACE, case, files, manifest, past_of_events, pk, plain, step_id
+from tests.helpers import PLACE, case, file_value, json_value, manifest, past_of_events, pk, step_id
 from tests.platform.servers import Reply, reply, scripted
 
 Connect = Callable[..., Client]
@@ -195,7 +195,7 @@ def test_the_rows_of_earlier_uploads_are_known(box: Box, tmp_path: Path) -> None
 def test_items_to_adopt_are_looked_at_in_passing(box: Box, tmp_path: Path) -> None:
     item = box.make("T")
     box.fill(item, {"interface": "some-score", "value": 2})
-    one = case("a", plain("some-score", 2), title="T")
+    one = case("a", json_value("some-score", 2), title="T")
 
     assert look(box, tmp_path, one).looked == {}
     found = look(box, tmp_path, one, adopt=True).looked["a"]
@@ -209,7 +209,7 @@ def test_looking_changes_nothing(begin: Callable[..., Box], tmp_path: Path) -> N
     box.make("theirs")
     hook.seen.clear()
 
-    look(box, tmp_path, case("a", plain("some-score", 1)), adopt=True)
+    look(box, tmp_path, case("a", json_value("some-score", 1)), adopt=True)
 
     assert {request.method for request in hook.seen} == {"GET"}
 
@@ -254,7 +254,7 @@ def filled(value: FileValue, stat: str, content: str | None, digest: str | None 
     )
 
 
-CT = files("ct-image", "ct.mha")
+CT = file_value("ct-image", "ct.mha")
 
 
 def test_new_files_are_not_read(box: Box, tmp_path: Path) -> None:
@@ -270,7 +270,7 @@ def test_several_files_are_one_bundle(box: Box, tmp_path: Path) -> None:
     for number in range(3):
         write(tmp_path, f"ct/{number}.mha", b"x" * number)
 
-    found = one_value(look(box, tmp_path, case("a", files("ct-image", "ct/*.mha"))))
+    found = one_value(look(box, tmp_path, case("a", file_value("ct-image", "ct/*.mha"))))
 
     assert (found.files, found.size, found.name, found.bundle) == (3, 3, "ct-image.zip", True)
 
@@ -294,8 +294,8 @@ def test_every_file_is_read_on_demand(box: Box, tmp_path: Path) -> None:
     assert found.content == content
 
 
-REPORT = files("report", "a.pdf")
-DETAILS = files("details", "a.json")
+REPORT = file_value("report", "a.pdf")
+DETAILS = file_value("details", "a.json")
 
 
 @pytest.mark.parametrize(
@@ -328,7 +328,7 @@ def test_a_json_file_for_a_value_socket_has_the_digest_of_its_value(
 ) -> None:
     write(tmp_path, "score.json", b" 2.0\n")
 
-    found = one_value(look(box, tmp_path, case("a", files("some-score", "score.json"))))
+    found = one_value(look(box, tmp_path, case("a", file_value("some-score", "score.json"))))
 
     assert found.content == json_digest(2)
 
@@ -352,7 +352,7 @@ def test_json_that_does_not_fit_is_a_problem_before_anything_is_sent(
 ) -> None:
     write(tmp_path, "a.json", content)
 
-    [found] = problems(look(box, tmp_path, case("a", files(slug, "a.json"))))
+    [found] = problems(look(box, tmp_path, case("a", file_value(slug, "a.json"))))
 
     assert found.startswith("'a.json'")
     assert words in found
@@ -362,11 +362,11 @@ def test_json_that_does_not_fit_is_a_problem_before_anything_is_sent(
 def test_what_need_not_be_json_is_not_read_as_such(box: Box, tmp_path: Path, slug: str) -> None:
     write(tmp_path, "a.json", b"{")
 
-    assert problems(look(box, tmp_path, case("a", files(slug, "a.json")))) == []
+    assert problems(look(box, tmp_path, case("a", file_value(slug, "a.json")))) == []
 
 
 def test_missing_files_are_problems_of_all_cases(box: Box, tmp_path: Path) -> None:
-    facts = look(box, tmp_path, case("a", files("ct-image", "x.mha")), case("b", REPORT))
+    facts = look(box, tmp_path, case("a", file_value("ct-image", "x.mha")), case("b", REPORT))
 
     assert len(facts.problems) == 2
     assert facts.values == {}
@@ -376,7 +376,7 @@ def test_missing_files_are_problems_of_all_cases(box: Box, tmp_path: Path) -> No
 def test_patients_are_looked_for_in_images_only(box: Box, tmp_path: Path, slug: str) -> None:
     make_dicom(tmp_path / "1.dcm", PatientID="12345")
 
-    found = look(box, tmp_path, case("a", files(slug, "1.dcm"))).problems
+    found = look(box, tmp_path, case("a", file_value(slug, "1.dcm"))).problems
 
     assert [problem.message for problem in found] == (
         ["'1.dcm' names its patient (PatientID is filled)"] if slug == "ct-image" else []
@@ -387,7 +387,7 @@ def test_patients_are_looked_for_in_images_only(box: Box, tmp_path: Path, slug: 
 def test_without_a_platform_the_local_part_is_known(tmp_path: Path) -> None:
     write(tmp_path, "ct.mha", b"one")
     write(tmp_path, "bad.json", b"{")
-    whole: Manifest = manifest(case("a", CT, files("details", "bad.json")))
+    whole: Manifest = manifest(case("a", CT, file_value("details", "bad.json")))
     ticks: list[int] = []
 
     facts = survey(

@@ -3,9 +3,9 @@ from __future__ import annotations
 from manifest_uploader.engine.live_case import LiveCase
 from manifest_uploader.engine.task_queue import TaskQueue
 from manifest_uploader.plan.steps import Plan, Upload
-from tests.helpers import case, files, plan_of
+from tests.helpers import case, file_value, plan_of
 
-TWO = (files("ct-image"), files("report"))
+TWO = (file_value("ct-image"), file_value("report"))
 
 
 def begun(plan: Plan, *, rows_free: int = 0) -> TaskQueue:

@@ -30,7 +30,7 @@ from manifest_uploader.sandbox import uploads as sandbox_uploads
 from manifest_uploader.state.events import Done, Opened, OpenUpload
 from manifest_uploader.state.steps import StepId
 from tests.box import Box, Faulty
-from tests.helpers import files, pk
+from tests.helpers import file_value, pk
 from tests.platform.servers import Reply, page, reply, scripted
 
 PART = 64 * 1024
@@ -108,7 +108,7 @@ class Uploads:
 def upload_step(begun: OpenUpload | None = None) -> Upload:
     return Upload(
         StepId.upload("a", "ct-image"),
-        *("a", "ct-image", files("ct-image"), "a.mha", len(DATA), "stat:1", True),
+        *("a", "ct-image", file_value("ct-image"), "a.mha", len(DATA), "stat:1", True),
         row=begun,
     )
 

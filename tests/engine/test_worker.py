@@ -28,11 +28,11 @@ from manifest_uploader.state.events import Confirmed, Done, Failed, Opened, Paus
 from manifest_uploader.state.receipts import Receipt
 from tests.box import Box, Faulty, mha
 from tests.files.helpers import make_dicom
-from tests.helpers import files, pk, plain, step_id
+from tests.helpers import file_value, json_value, pk, step_id
 
 
 @dataclass
-class Bench:
+class WorkerSetup:
     """A worker for a sandbox and a folder of files."""
 
     box: Box
@@ -88,12 +88,12 @@ class Bench:
 
 
 @pytest.fixture
-def session(begin: Callable[..., Box], tmp_path: Path) -> Iterator[Bench]:
+def session(begin: Callable[..., Box], tmp_path: Path) -> Iterator[WorkerSetup]:
     hook = Faulty()
     folder = tmp_path / "data"
     folder.mkdir()
     with ThreadPoolExecutor(2) as senders:
-        yield Bench(begin(hook=hook), hook, folder, senders)
+        yield WorkerSetup(begin(hook=hook), hook, folder, senders)
 
 
 def at(kind: str, fault: Fault, *numbers: int) -> Callable[[Seen], Fault | None]:
@@ -113,10 +113,10 @@ def upload(source: FileValue | JsonValue, **more: Any) -> Upload:
     return replace(usual, **more)
 
 
-def test_a_file_is_uploaded_and_told_of_in_a_receipt(session: Bench) -> None:
+def test_a_file_is_uploaded_and_told_of_in_a_receipt(session: WorkerSetup) -> None:
     session.write("a.mha", mha())
 
-    found = session.only(upload(files("ct-image", "a.mha")))
+    found = session.only(upload(file_value("ct-image", "a.mha")))
 
     assert isinstance(found, Done)
     assert found.pk is not None
@@ -126,20 +126,20 @@ def test_a_file_is_uploaded_and_told_of_in_a_receipt(session: Bench) -> None:
     assert receipt.files == (("a.mha", found.sha256, len(mha())),)
 
 
-def test_several_files_are_uploaded_as_one_zip(session: Bench) -> None:
+def test_several_files_are_uploaded_as_one_zip(session: WorkerSetup) -> None:
     for number in range(3):
         session.write(f"ct/IM{number}.mha", mha(bytes([number]) * 32))
 
     size = 3 * len(mha(bytes(32)))
-    found = session.only(upload(files("ct-image", "ct/*.mha"), name="ct-image.zip", size=size))
+    found = session.only(upload(file_value("ct-image", "ct/*.mha"), name="ct-image.zip", size=size))
 
     assert isinstance(found, Done)
     assert (found.files, found.sha256) == (3, None)
     assert session.box.sql("SELECT filename FROM uploads") == [("ct-image.zip",)]
 
 
-def test_a_value_is_uploaded_as_a_json_file(session: Bench) -> None:
-    found = session.only(upload(plain("details", {"a": "ä"}), stat=json_digest({"a": "ä"})))
+def test_a_value_is_uploaded_as_a_json_file(session: WorkerSetup) -> None:
+    found = session.only(upload(json_value("details", {"a": "ä"}), stat=json_digest({"a": "ä"})))
 
     assert isinstance(found, Done)
     assert found.content == json_digest({"a": "ä"})
@@ -147,29 +147,29 @@ def test_a_value_is_uploaded_as_a_json_file(session: Bench) -> None:
     assert (name, size) == ("details.json", len(b'{"a": "\xc3\xa4"}'))
 
 
-def test_a_limit_comes_back_as_a_pause(session: Bench) -> None:
+def test_a_limit_comes_back_as_a_pause(session: WorkerSetup) -> None:
     session.write("a.mha", mha())
     words = {"non_field_errors": ["You have created too many uploads. Please try again later."]}
     body = json.dumps(words).encode()
     session.hook.before_it = at("upload-create", Fault.answer(400, (), body, "application/json"))
 
-    found = session.only(upload(files("ct-image", "a.mha")))
+    found = session.only(upload(file_value("ct-image", "a.mha")))
 
     assert found == Paused("a", step_id("a/x"), socket="ct-image", why=words["non_field_errors"][0])
 
 
-def test_a_name_that_the_platform_refuses_fails_the_upload_for_good(session: Bench) -> None:
+def test_a_name_that_the_platform_refuses_fails_the_upload_for_good(session: WorkerSetup) -> None:
     session.write("a.mha", mha())
 
-    found = session.only(upload(files("ct-image", "a.mha"), name="x" * 129, size=len(mha())))
+    found = session.only(upload(file_value("ct-image", "a.mha"), name="x" * 129, size=len(mha())))
 
     assert isinstance(found, Failed)
     assert found.final
     assert "no more than 128 characters" in found.words
 
 
-def test_a_file_that_is_gone_fails_the_upload(session: Bench) -> None:
-    found = session.only(upload(files("ct-image", "a.mha")))
+def test_a_file_that_is_gone_fails_the_upload(session: WorkerSetup) -> None:
+    found = session.only(upload(file_value("ct-image", "a.mha")))
 
     assert isinstance(found, Failed)
     assert not found.final
@@ -177,13 +177,13 @@ def test_a_file_that_is_gone_fails_the_upload(session: Bench) -> None:
     assert session.hook.seen == []
 
 
-def test_a_file_that_changes_fails_the_upload(session: Bench) -> None:
+def test_a_file_that_changes_fails_the_upload(session: WorkerSetup) -> None:
     session.write("a.mha", mha())
     session.hook.after_it = lambda seen: (
         session.write("a.mha", b"other") if seen.kind == "part" else None
     )
 
-    found = session.only(upload(files("ct-image", "a.mha")))
+    found = session.only(upload(file_value("ct-image", "a.mha")))
 
     assert isinstance(found, Failed)
     assert "'a.mha'" in found.words
@@ -194,13 +194,13 @@ def test_a_file_that_changes_fails_the_upload(session: Bench) -> None:
     ("more", "sent"), [({}, False), ({"identifiable": True}, True), ({"images": False}, True)]
 )
 def test_a_file_that_names_its_patient_is_not_sent(
-    session: Bench, more: dict[str, Any], sent: bool
+    session: WorkerSetup, more: dict[str, Any], sent: bool
 ) -> None:
     make_dicom(session.folder / "1.dcm")
     make_dicom(session.folder / "2.dcm", PatientName="Doe^Jane")
     size = sum(path.stat().st_size for path in session.folder.glob("*.dcm"))
 
-    found = session.only(upload(files("ct-image", "1.dcm", "2.dcm"), size=size, **more))
+    found = session.only(upload(file_value("ct-image", "1.dcm", "2.dcm"), size=size, **more))
 
     assert isinstance(found, Done) is sent
     if isinstance(found, Failed):
@@ -210,23 +210,23 @@ def test_a_file_that_names_its_patient_is_not_sent(
         assert session.hook.seen == []
 
 
-def test_a_stopped_upload_says_nothing(session: Bench) -> None:
+def test_a_stopped_upload_says_nothing(session: WorkerSetup) -> None:
     session.write("a.mha", mha())
     session.stopping = True
 
-    assert session.perform(upload(files("ct-image", "a.mha"))) == []
+    assert session.perform(upload(file_value("ct-image", "a.mha"))) == []
 
 
 # ── creations ───────────────────────────────────────────────────────────────────────────────
 
 
-def create(session: Bench, title: str = "uploading-1", order: int | None = 30) -> Create:
+def create(session: WorkerSetup, title: str = "uploading-1", order: int | None = 30) -> Create:
     call = type_of(session.target.kind).create(session.target, title=title, order=order)
     return Create(step_id("a:create"), "a", title, order, call)
 
 
 @pytest.mark.parametrize("kind", list(TargetKind))
-def test_an_item_is_made(session: Bench, kind: TargetKind) -> None:
+def test_an_item_is_made(session: WorkerSetup, kind: TargetKind) -> None:
     session.kind = kind
 
     found = session.only(create(session))
@@ -240,7 +240,9 @@ LOST = [Fault.reset(), Fault.answer(500), Fault.answer(504), Fault.truncate()]
 
 @pytest.mark.parametrize("fault", LOST, ids=lambda one: f"{one.kind}{one.status}")
 @pytest.mark.parametrize("when", ["before_it", "after_it"])
-def test_an_item_is_made_once_whatever_is_lost(session: Bench, fault: Fault, when: str) -> None:
+def test_an_item_is_made_once_whatever_is_lost(
+    session: WorkerSetup, fault: Fault, when: str
+) -> None:
     setattr(session.hook, when, at("item-create", fault, 1))
 
     found = session.only(create(session))
@@ -249,13 +251,13 @@ def test_an_item_is_made_once_whatever_is_lost(session: Bench, fault: Fault, whe
     assert session.box.sql("SELECT pk, title FROM items") == [(found.pk, "uploading-1")]
 
 
-def test_an_item_of_an_earlier_run_is_found_by_its_title(session: Bench) -> None:
+def test_an_item_of_an_earlier_run_is_found_by_its_title(session: WorkerSetup) -> None:
     item = session.box.make("uploading-1")
 
     assert session.only(create(session)) == Done("a", step_id("a:create"), pk=item)
 
 
-def test_an_item_that_is_neither_made_nor_shown_is_unsure(session: Bench) -> None:
+def test_an_item_that_is_neither_made_nor_shown_is_unsure(session: WorkerSetup) -> None:
     words = {"non_field_errors": ["The fields title, reader_study must make a unique set."]}
     body = json.dumps(words).encode()
     session.hook.before_it = at("item-create", Fault.answer(400, (), body, "application/json"))
@@ -266,7 +268,7 @@ def test_an_item_that_is_neither_made_nor_shown_is_unsure(session: Bench) -> Non
     assert session.box.sql("SELECT * FROM items") == []
 
 
-def test_a_refused_creation_fails_with_the_platforms_words(session: Bench) -> None:
+def test_a_refused_creation_fails_with_the_platforms_words(session: WorkerSetup) -> None:
     found = session.only(create(session, "x" * 256))
 
     assert isinstance(found, Failed)
@@ -274,7 +276,7 @@ def test_a_refused_creation_fails_with_the_platforms_words(session: Bench) -> No
     assert "no more than 255 characters" in found.words
 
 
-def test_an_internal_error_that_stays_fails_a_creation_for_now(session: Bench) -> None:
+def test_an_internal_error_that_stays_fails_a_creation_for_now(session: WorkerSetup) -> None:
     session.hook.before_it = at("item-create", Fault.answer(500))
 
     found = session.only(create(session))
@@ -284,7 +286,7 @@ def test_an_internal_error_that_stays_fails_a_creation_for_now(session: Bench) -
     )
 
 
-def test_a_creation_answered_without_a_pk_is_not_done(session: Bench) -> None:
+def test_a_creation_answered_without_a_pk_is_not_done(session: WorkerSetup) -> None:
     session.hook.after_it = at("item-create", Fault.answer(201, (), b"[1]", "application/json"))
 
     found = session.only(create(session))
@@ -299,7 +301,7 @@ REMARK = Entry("remark", json_digest(""))
 
 
 def fill(
-    session: Bench,
+    session: WorkerSetup,
     item: str,
     *values: dict[str, Any],
     entries: tuple[Entry, ...] = (SCORE,),
@@ -313,7 +315,7 @@ def fill(
     )
 
 
-def test_what_a_fill_puts_there_at_once_is_confirmed_at_once(session: Bench) -> None:
+def test_what_a_fill_puts_there_at_once_is_confirmed_at_once(session: WorkerSetup) -> None:
     item = session.box.make("uploading-1")
 
     found = session.perform(fill(session, item))
@@ -324,7 +326,7 @@ def test_what_a_fill_puts_there_at_once_is_confirmed_at_once(session: Bench) -> 
     assert session.held(item)["some-score"]["value"] == 2
 
 
-def test_uploads_are_named_by_addresses_of_our_own_platform(session: Bench) -> None:
+def test_uploads_are_named_by_addresses_of_our_own_platform(session: WorkerSetup) -> None:
     item, up = session.box.make("uploading-1"), session.box.upload(content=mha())
     value = {"interface": "ct-image", "user_uploads": [Address("uploads", up)]}
     entry = Entry("ct-image", None, upload=up)
@@ -337,7 +339,7 @@ def test_uploads_are_named_by_addresses_of_our_own_platform(session: Bench) -> N
 
 
 def test_an_existing_image_is_confirmed_by_its_pk(
-    begin: Callable[..., Box], session: Bench
+    begin: Callable[..., Box], session: WorkerSetup
 ) -> None:
     session.box.sql("INSERT INTO images (pk, facts) VALUES (?, '{}')", pk(5))
     item = session.box.make("uploading-1")
@@ -351,7 +353,7 @@ def test_an_existing_image_is_confirmed_by_its_pk(
 
 @pytest.mark.parametrize("fault", LOST, ids=lambda one: f"{one.kind}{one.status}")
 def test_a_fill_that_acted_though_its_answer_was_lost_is_not_repeated(
-    session: Bench, fault: Fault
+    session: WorkerSetup, fault: Fault
 ) -> None:
     """Sent again, an empty value would be removed."""
     item = session.box.make("uploading-1")
@@ -366,7 +368,7 @@ def test_a_fill_that_acted_though_its_answer_was_lost_is_not_repeated(
 
 
 @pytest.mark.parametrize("fault", LOST, ids=lambda one: f"{one.kind}{one.status}")
-def test_a_fill_that_never_arrived_is_sent_again(session: Bench, fault: Fault) -> None:
+def test_a_fill_that_never_arrived_is_sent_again(session: WorkerSetup, fault: Fault) -> None:
     item = session.box.make("uploading-1")
     session.hook.before_it = at("item-fill", fault, 1, 2)
 
@@ -377,7 +379,7 @@ def test_a_fill_that_never_arrived_is_sent_again(session: Bench, fault: Fault) -
     assert session.slept == [0.5, 1.0]
 
 
-def test_a_later_fill_without_a_title_shows_by_its_values(session: Bench) -> None:
+def test_a_later_fill_without_a_title_shows_by_its_values(session: WorkerSetup) -> None:
     item = session.box.make("A")
     session.hook.after_it = at("item-fill", Fault.reset(), 1)
 
@@ -387,7 +389,7 @@ def test_a_later_fill_without_a_title_shows_by_its_values(session: Bench) -> Non
     assert session.count("item-fill") == 1
 
 
-def test_a_fill_whose_upload_was_taken_shows_by_that(session: Bench) -> None:
+def test_a_fill_whose_upload_was_taken_shows_by_that(session: WorkerSetup) -> None:
     item, up = session.box.make("A"), session.box.upload("x.json", b"{}")
     value = {"interface": "details", "user_upload": Address("uploads", up)}
     entry = Entry("details", None, upload=up)
@@ -405,7 +407,7 @@ def test_a_fill_whose_upload_was_taken_shows_by_that(session: Bench) -> None:
     assert session.count("item-fill") == 1
 
 
-def test_a_fill_that_leaves_no_trace_stays_unsure_in_the_end(session: Bench) -> None:
+def test_a_fill_that_leaves_no_trace_stays_unsure_in_the_end(session: WorkerSetup) -> None:
     item = session.box.make("uploading-1")
     session.hook.before_it = at("item-fill", Fault.reset())
 
@@ -416,7 +418,7 @@ def test_a_fill_that_leaves_no_trace_stays_unsure_in_the_end(session: Bench) -> 
 
 
 def test_a_fill_of_an_item_that_is_not_shown_stays_unsure_and_is_not_repeated(
-    session: Bench,
+    session: WorkerSetup,
 ) -> None:
     item = session.box.make("uploading-1")
     session.hook.after_it = at("item-fill", Fault.reset())
@@ -428,7 +430,7 @@ def test_a_fill_of_an_item_that_is_not_shown_stays_unsure_and_is_not_repeated(
     assert session.count("item-fill") == 1
 
 
-def test_a_refused_fill_tells_the_words_of_each_socket(session: Bench) -> None:
+def test_a_refused_fill_tells_the_words_of_each_socket(session: WorkerSetup) -> None:
     item = session.box.make("uploading-1")
     values = (
         {"interface": "some-score", "value": "high"},
@@ -443,7 +445,7 @@ def test_a_refused_fill_tells_the_words_of_each_socket(session: Bench) -> None:
     assert session.held(item) == {}
 
 
-def test_a_title_that_is_taken_is_told_with_the_title(session: Bench) -> None:
+def test_a_title_that_is_taken_is_told_with_the_title(session: WorkerSetup) -> None:
     item = session.box.make("uploading-1")
     session.box.make("A")
 
@@ -453,14 +455,14 @@ def test_a_title_that_is_taken_is_told_with_the_title(session: Bench) -> None:
     assert found.words.startswith("the title 'A' is taken by another item")
 
 
-def test_a_fill_of_an_item_that_is_gone_fails(session: Bench) -> None:
+def test_a_fill_of_an_item_that_is_gone_fails(session: WorkerSetup) -> None:
     [found] = session.perform(fill(session, pk(1)))
 
     assert isinstance(found, Failed)
     assert found.final
 
 
-def test_a_refused_token_ends_the_run(session: Bench) -> None:
+def test_a_refused_token_ends_the_run(session: WorkerSetup) -> None:
     item = session.box.make("uploading-1")
     body = b'{"detail": "Invalid token."}'
     session.hook.before_it = at("item-fill", Fault.answer(401, (), body, "application/json"))
@@ -472,12 +474,12 @@ def test_a_refused_token_ends_the_run(session: Bench) -> None:
 # ── values from files ───────────────────────────────────────────────────────────────────────
 
 
-def from_file(session: Bench, item: str, digest: str) -> Fill:
-    contents = Contents(files("some-score", "score.json"), digest)
+def from_file(session: WorkerSetup, item: str, digest: str) -> Fill:
+    contents = Contents(file_value("some-score", "score.json"), digest)
     return fill(session, item, {"interface": "some-score", "value": contents})
 
 
-def test_a_value_is_read_from_its_file_when_it_is_sent(session: Bench) -> None:
+def test_a_value_is_read_from_its_file_when_it_is_sent(session: WorkerSetup) -> None:
     session.write("score.json", b" 2.0 ")
     item = session.box.make("uploading-1")
 
@@ -488,7 +490,7 @@ def test_a_value_is_read_from_its_file_when_it_is_sent(session: Bench) -> None:
 
 @pytest.mark.parametrize("content", [b"3", b"{", None])
 def test_a_file_that_holds_another_value_by_then_is_not_sent(
-    session: Bench, content: bytes | None
+    session: WorkerSetup, content: bytes | None
 ) -> None:
     if content is not None:
         session.write("score.json", content)
@@ -505,7 +507,7 @@ def test_a_file_that_holds_another_value_by_then_is_not_sent(
 # ── looks ───────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_look_shows_the_item_or_that_it_is_gone(session: Bench) -> None:
+def test_a_look_shows_the_item_or_that_it_is_gone(session: WorkerSetup) -> None:
     item = session.box.make("A")
 
     shown, gone = session.only(Look("a", item)), session.only(Look("a", pk(1)))
@@ -516,7 +518,7 @@ def test_a_look_shows_the_item_or_that_it_is_gone(session: Bench) -> None:
     assert gone == Looked("a", None)
 
 
-def test_a_look_that_shows_neither_fails_the_case_for_now(session: Bench) -> None:
+def test_a_look_that_shows_neither_fails_the_case_for_now(session: WorkerSetup) -> None:
     item = session.box.make("A")
     session.hook.before_it = at("item-get", Fault.answer(500))
 
@@ -527,5 +529,5 @@ def test_a_look_that_shows_neither_fails_the_case_for_now(session: Bench) -> Non
     assert (found.step, found.socket) == (step_id("a:fill"), None)
 
 
-def test_a_watch_is_performed_too(session: Bench) -> None:
+def test_a_watch_is_performed_too(session: WorkerSetup) -> None:
     assert session.perform(Watch((), count=True)) == [Watched(rows=0)]

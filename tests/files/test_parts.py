@@ -32,7 +32,7 @@ from manifest_uploader.files.parts import (
 )
 from manifest_uploader.files.zip_stream import bundle_size, bundle_stream
 from tests.files.helpers import stat_file
-from tests.helpers import some
+from tests.helpers import few_examples
 
 DATA = bytes(range(256)) * 40
 
@@ -64,7 +64,7 @@ def sha256(data: bytes) -> str:
 # ── sizes ───────────────────────────────────────────────────────────────────────────────────
 
 
-@some
+@few_examples
 @given(st.integers(0, 2**43))
 def test_no_stream_needs_more_parts_than_there_are(size: int) -> None:
     part = part_size(size)
@@ -87,7 +87,7 @@ def test_an_empty_stream_has_one_empty_part(size: int, parts: int) -> None:
 # ── files ───────────────────────────────────────────────────────────────────────────────────
 
 
-@some
+@few_examples
 @given(st.binary(max_size=100), st.integers(1, 40))
 def test_the_parts_of_a_file_are_the_file(
     tmp_path_factory: pytest.TempPathFactory, data: bytes, size: int

@@ -17,13 +17,13 @@ from tests.helpers import (
     STUDY,
     case,
     facts_of,
-    files,
-    image,
+    few_examples,
+    file_value,
+    image_value,
     inputs,
+    json_value,
     pk,
-    plain,
     plan_of,
-    some,
     step_id,
 )
 from tests.output.records import progress_of, summary_of
@@ -50,7 +50,13 @@ def test_a_problem_names_its_place() -> None:
 
 def test_a_plan_names_its_requests_and_what_readers_will_see() -> None:
     plan = plan_of(
-        case("a", files("ct-image"), plain("some-score", 1), image("mr-image"), title="A"),
+        case(
+            "a",
+            file_value("ct-image"),
+            json_value("some-score", 1),
+            image_value("mr-image"),
+            title="A",
+        ),
         values={("a", "ct-image"): facts_of("ct", size=20 * 2**20)},
     )
     [one] = plan.cases
@@ -68,7 +74,7 @@ def test_a_plan_names_its_requests_and_what_readers_will_see() -> None:
 
 
 def test_a_plan_ends_with_its_totals() -> None:
-    one, other = case("a", files("ct-image")), case("b", files("ct-image"))
+    one, other = case("a", file_value("ct-image")), case("b", file_value("ct-image"))
     plan = plan_of(one, other)
 
     found = json_lines.plan_summary_json(plan, inputs(one, other, rows_used=7).facts)
@@ -142,7 +148,7 @@ def test_what_is_no_news_of_a_case_is_no_json_line(
     assert written(capsys) == []
 
 
-@some
+@few_examples
 @given(st.lists(st.builds(CaseEnd, st.text(), st.sampled_from(End), st.booleans()), max_size=30))
 def test_the_counts_of_a_summary_add_up(ends: list[CaseEnd]) -> None:
     found = json_lines.summary_json(summary_of(*ends))

@@ -15,13 +15,13 @@ from tests.helpers import (
     STUDY,
     case,
     facts_of,
-    files,
+    few_examples,
+    file_value,
     inputs,
+    json_value,
     past_of_events,
     pk,
-    plain,
     plan_of,
-    some,
 )
 from tests.output.records import progress_of, summary_of
 
@@ -33,9 +33,9 @@ def test_what_a_run_is_about_to_do() -> None:
 
     past = past_of_events(*done("b"), *done("c", item=3))
     plan = plan_of(
-        case("a", files("ct-image"), plain("some-score", 1)),
-        case("b", files("ct-image"), plain("some-score", 2)),
-        case("c", files("ct-image"), plain("some-score", 9)),
+        case("a", file_value("ct-image"), json_value("some-score", 1)),
+        case("b", file_value("ct-image"), json_value("some-score", 2)),
+        case("c", file_value("ct-image"), json_value("some-score", 9)),
         history=past,
         values={("a", "ct-image"): facts_of(size=3 * 2**20)},
     )
@@ -48,7 +48,7 @@ def test_what_a_run_is_about_to_do() -> None:
 
 
 def test_a_plan_for_people_ends_with_that_nothing_was_sent() -> None:
-    one = case("a", files("ct-image"), title="")
+    one = case("a", file_value("ct-image"), title="")
     before = inputs(one, rows_used=7)
 
     found = run_lines.plan_lines(plan_of(one), before.facts, 2000).split("\n")
@@ -107,7 +107,7 @@ def test_the_live_lines_tell_everything(width: int) -> None:
             if not any(word in line for line in found)] == []  # fmt: skip
 
 
-@some
+@few_examples
 @given(st.integers(0, 9), st.integers(0, 2000), st.integers(0, 1000))
 def test_the_share_that_is_done_lies_between_none_and_all(
     ended: int, sent: int, total: int

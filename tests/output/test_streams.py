@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from manifest_uploader.errors import OutputLost
 from manifest_uploader.output import streams
 from manifest_uploader.text import block
-from tests.helpers import some
+from tests.helpers import few_examples
 from tests.output.records import OBEYED_BY_TERMINALS
 
 
@@ -47,7 +47,7 @@ def test_what_was_asked_for_goes_to_standard_output(capsys: pytest.CaptureFixtur
     assert capsys.readouterr() == ("a\\x0ab\nc\nd\ne\n", "")
 
 
-@some
+@few_examples
 @given(st.text())
 def test_no_control_character_reaches_a_terminal(text: str) -> None:
     terminal = Terminal("utf-8")
@@ -57,7 +57,7 @@ def test_no_control_character_reaches_a_terminal(text: str) -> None:
     assert not OBEYED_BY_TERMINALS.search(terminal.sent.getvalue().decode())
 
 
-@some
+@few_examples
 @given(st.text(), st.sampled_from(["cp1252", "ascii", "latin-1", "cp437"]))
 def test_a_narrow_terminal_crashes_nothing(text: str, encoding: str) -> None:
     terminal = Terminal(encoding)

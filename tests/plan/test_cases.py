@@ -35,22 +35,22 @@ from tests.helpers import (
     ARCHIVE,
     case,
     facts_of,
-    files,
-    image,
+    few_examples,
+    file_value,
+    image_value,
     inputs,
+    item_seen,
+    json_value,
     manifest,
     past_of_events,
     pk,
-    plain,
     plan_of,
-    seen,
-    some,
     stat,
     step_id,
     value_seen,
 )
 
-CT, SCORE = files("ct-image"), plain("some-score", 2)
+CT, SCORE = file_value("ct-image"), json_value("some-score", 2)
 CT_ENTRY = Entry("ct-image", None, stat=stat("a"), upload=pk(7), content="files:1")
 SCORE_ENTRY = Entry("some-score", json_digest(2))
 
@@ -248,7 +248,7 @@ def test_files_that_were_only_touched_are_noted() -> None:
 
 
 def test_only_what_changed_is_sent() -> None:
-    changed = case("a", CT, plain("some-score", 3))
+    changed = case("a", CT, json_value("some-score", 3))
 
     found = only(plan_of(changed, history=past(*done())))
 
@@ -262,7 +262,7 @@ def test_only_what_changed_is_sent() -> None:
 
 
 def test_a_socket_that_was_added_is_filled() -> None:
-    found = only(plan_of(case("a", CT, SCORE, plain("remark", "")), history=past(*done())))
+    found = only(plan_of(case("a", CT, SCORE, json_value("remark", "")), history=past(*done())))
 
     assert found.sockets == ("remark",)
 
@@ -429,11 +429,11 @@ def test_making_anew_leaves_items_alone_that_are_there() -> None:
 
 
 def test_an_adopted_item_gets_what_it_lacks() -> None:
-    held = seen(9, title="a", ct_image=SocketSeen("11", None, pk(5)), some_score=value_seen(3))
+    held = item_seen(9, title="a", ct_image=SocketSeen("11", None, pk(5)), some_score=value_seen(3))
 
     found = only(
         plan_of(
-            case("a", CT, SCORE, plain("remark", "x")),
+            case("a", CT, SCORE, json_value("remark", "x")),
             choices=Choices(adopt=True),
             looked={"a": held},
             values={("a", "ct-image"): facts_of(content="files:1")},
@@ -452,7 +452,7 @@ def test_an_adopted_item_gets_what_it_lacks() -> None:
 
 
 def test_an_adopted_item_that_holds_everything_needs_nothing() -> None:
-    held = seen(9, title="a", ct_image=SocketSeen("11", None, pk(5)), some_score=value_seen(2))
+    held = item_seen(9, title="a", ct_image=SocketSeen("11", None, pk(5)), some_score=value_seen(2))
 
     found = only(plan_of(case("a", CT, SCORE), choices=Choices(adopt=True), looked={"a": held}))
 
@@ -465,7 +465,7 @@ def test_nothing_is_adopted_for_a_case_that_has_an_item() -> None:
             case("a", CT, SCORE),
             history=past(*done()),
             choices=Choices(adopt=True),
-            looked={"a": seen(9, title="a")},
+            looked={"a": item_seen(9, title="a")},
         )
     )
 
@@ -525,7 +525,7 @@ def test_a_renamed_case_takes_no_new_order() -> None:
     assert orders(found) == [20]
 
 
-@some
+@few_examples
 @given(
     st.lists(st.none() | st.integers(0, 100), min_size=1, max_size=6),
     st.integers(0, 200),
@@ -545,7 +545,9 @@ def test_given_orders_rise_and_meet_no_other(given_orders: list[int | None], hig
 
 
 def test_a_kind_of_which_a_case_was_filled_needs_no_pilot() -> None:
-    found = plan_of(case("a", CT, SCORE), case("b", image("mr-image")), history=past(*done("a")))
+    found = plan_of(
+        case("a", CT, SCORE), case("b", image_value("mr-image")), history=past(*done("a"))
+    )
 
     assert found.proven == {("ct-image", "some-score")}
 
@@ -574,7 +576,7 @@ def test_what_is_not_chosen_has_not_left() -> None:
 # ── properties ──────────────────────────────────────────────────────────────────────────────
 
 
-@some
+@few_examples
 @given(st.integers(0, 7), st.booleans(), st.sampled_from(["a", "b"]))
 def test_a_plan_is_made_at_every_point_of_a_cases_life(length: int, failed: bool, tag: str) -> None:
     life = [
@@ -601,7 +603,7 @@ def test_a_plan_is_made_at_every_point_of_a_cases_life(length: int, failed: bool
     assert found.action is not Action.NOTHING or not waited
 
 
-@some
+@few_examples
 @given(st.permutations(["a", "b", "c"]))
 def test_a_plan_keeps_the_manifests_order(order: list[str]) -> None:
     found = plan_of(*(case(name, SCORE) for name in order), history=past(*done("b")))

@@ -17,24 +17,26 @@ from tests.helpers import (
     SOCKETS,
     case,
     facts_of,
-    files,
-    image,
+    file_value,
+    image_value,
     inputs,
+    json_value,
     past_of_events,
     pk,
-    plain,
     step_id,
 )
 
 
 def test_what_fits_has_no_problem() -> None:
-    one = case("a", files("ct-image"), plain("some-score", 1), image("mr-image"), title="T")
+    one = case(
+        "a", file_value("ct-image"), json_value("some-score", 1), image_value("mr-image"), title="T"
+    )
 
     assert misfits(inputs(one)) == []
 
 
 def test_a_misspelt_socket_gets_a_hint() -> None:
-    [problem] = misfits(inputs(case("a", files("ct-imgae"))))
+    [problem] = misfits(inputs(case("a", file_value("ct-imgae"))))
 
     assert problem == Problem(
         "the platform has no socket 'ct-imgae'", PLACE, "did you mean 'ct-image'?"
@@ -43,8 +45,8 @@ def test_a_misspelt_socket_gets_a_hint() -> None:
 
 def test_every_problem_of_every_case_is_told() -> None:
     cases = [
-        case("a", plain("some-score", "1"), files("nope")),
-        case("b", image("report"), plain("ct-image", 2)),
+        case("a", json_value("some-score", "1"), file_value("nope")),
+        case("b", image_value("report"), json_value("ct-image", 2)),
     ]
 
     assert len(misfits(inputs(*cases))) == 4
@@ -86,7 +88,7 @@ def test_several_files_make_one_image_and_nothing_else(slug: str, count: int) ->
     facts = facts_of()
     several = type(facts)(3, 300, f"{slug}.zip", bundle=True, stat=facts.stat)
 
-    found = misfits(inputs(case("a", files(slug)), values={("a", slug): several}))
+    found = misfits(inputs(case("a", file_value(slug)), values={("a", slug): several}))
 
     assert len(found) == count
     assert all("takes one file, not 3" in problem.message for problem in found)
@@ -198,8 +200,14 @@ def test_untitled_cases_clash_with_nothing() -> None:
 @pytest.mark.parametrize(("limit", "count"), [(2, 1), (3, 0)])
 def test_a_case_that_needs_more_rows_than_there_are_is_a_problem(limit: int, count: int) -> None:
     one = case(
-        *("a", files("ct-image"), files("report"), plain("details", {}), plain("some-score", 1)),
-        image("mr-image"),
+        *(
+            "a",
+            file_value("ct-image"),
+            file_value("report"),
+            json_value("details", {}),
+            json_value("some-score", 1),
+        ),
+        image_value("mr-image"),
     )
 
     found = misfits(inputs(one, choices=Choices(upload_limit=limit)))

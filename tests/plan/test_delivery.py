@@ -13,7 +13,7 @@ from manifest_uploader.plan.delivery import (
 )
 from manifest_uploader.platform.model import Entry
 from manifest_uploader.platform.requests import Address, Contents, UploadPk
-from tests.helpers import SOCKETS, files, image, pk, plain
+from tests.helpers import SOCKETS, file_value, image_value, json_value, pk
 
 IMAGE, FILE = AsUpload(image=True), AsUpload(image=False)
 
@@ -21,14 +21,14 @@ IMAGE, FILE = AsUpload(image=True), AsUpload(image=False)
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        (files("ct-image"), IMAGE),
-        (files("lesion-seg"), IMAGE),
-        (image("ct-image"), AsReference()),
-        (files("some-score"), AsJson()),
-        (plain("some-score", 1), AsJson()),
-        (files("report"), FILE),
-        (files("details"), FILE),
-        (plain("details", {}), FILE),
+        (file_value("ct-image"), IMAGE),
+        (file_value("lesion-seg"), IMAGE),
+        (image_value("ct-image"), AsReference()),
+        (file_value("some-score"), AsJson()),
+        (json_value("some-score", 1), AsJson()),
+        (file_value("report"), FILE),
+        (file_value("details"), FILE),
+        (json_value("details", {}), FILE),
     ],
 )
 def test_value_and_socket_decide_how_a_value_travels(value: Value, expected: Delivery) -> None:
@@ -36,32 +36,32 @@ def test_value_and_socket_decide_how_a_value_travels(value: Value, expected: Del
 
 
 def test_without_a_socket_files_count_as_an_image() -> None:
-    assert delivery_of(files("unknown"), None) == IMAGE
+    assert delivery_of(file_value("unknown"), None) == IMAGE
 
 
 def test_each_socket_gets_its_value_in_the_form_it_takes() -> None:
     up = Entry("x", None, upload=pk(7))
     ct, details, score = (SOCKETS[slug] for slug in ("ct-image", "details", "some-score"))
-    contents = Contents(files("some-score"), "json:1")
+    contents = Contents(file_value("some-score"), "json:1")
 
-    assert slot_json(files("ct-image"), ct, up) == {
+    assert slot_json(file_value("ct-image"), ct, up) == {
         "interface": "ct-image",
         "user_uploads": [Address("uploads", pk(7))],
     }
-    assert slot_json(image("ct-image", 3), ct, up) == {
+    assert slot_json(image_value("ct-image", 3), ct, up) == {
         "interface": "ct-image",
         "image": Address("cases/images", pk(3)),
     }
-    assert slot_json(files("details"), details, up) == {
+    assert slot_json(file_value("details"), details, up) == {
         "interface": "details",
         "user_upload": Address("uploads", pk(7)),
     }
-    assert slot_json(plain("some-score", 0), score, up) == {
+    assert slot_json(json_value("some-score", 0), score, up) == {
         "interface": "some-score",
         "value": 0,
     }
     file_for_value = Entry("some-score", "json:1")
-    assert slot_json(files("some-score"), score, file_for_value) == {
+    assert slot_json(file_value("some-score"), score, file_for_value) == {
         "interface": "some-score",
         "value": contents,
     }
@@ -70,6 +70,6 @@ def test_each_socket_gets_its_value_in_the_form_it_takes() -> None:
 def test_an_upload_that_is_still_to_come_leaves_a_hole() -> None:
     coming = Entry("ct-image", stat="s")
 
-    found = slot_json(files("ct-image"), SOCKETS["ct-image"], coming)
+    found = slot_json(file_value("ct-image"), SOCKETS["ct-image"], coming)
 
     assert found["user_uploads"] == [Address("uploads", UploadPk("ct-image"))]

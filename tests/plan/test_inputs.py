@@ -4,7 +4,7 @@ import pytest
 
 from manifest_uploader.plan.inputs import renamed_cases, socket_of
 from manifest_uploader.state.events import Done, Event, Gone, Started
-from tests.helpers import SOCKETS, case, files, inputs, manifest, past_of_events, pk, step_id
+from tests.helpers import SOCKETS, case, file_value, inputs, manifest, past_of_events, pk, step_id
 
 
 def made(name: str, title: str, item: int = 1) -> list[Event]:
@@ -48,4 +48,4 @@ def test_a_case_that_was_only_not_chosen_has_not_left() -> None:
 
 
 def test_a_value_goes_into_the_socket_of_its_slug() -> None:
-    assert socket_of(files("ct-image"), inputs()) == SOCKETS["ct-image"]
+    assert socket_of(file_value("ct-image"), inputs()) == SOCKETS["ct-image"]

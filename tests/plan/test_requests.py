@@ -21,14 +21,24 @@ from manifest_uploader.platform.model import Entry, ItemSeen, SocketSeen
 from manifest_uploader.platform.requests import Address
 from manifest_uploader.platform.targets import type_of
 from manifest_uploader.state.events import Confirmed, Done
-from tests.helpers import SOCKETS, STUDY, file_seen, files, pk, plain, seen, step_id, value_seen
+from tests.helpers import (
+    SOCKETS,
+    STUDY,
+    file_seen,
+    file_value,
+    item_seen,
+    json_value,
+    pk,
+    step_id,
+    value_seen,
+)
 
 CT = Entry("ct-image", stat="s")
 SCORE = Entry("some-score", json_digest(2))
 REMARK = Entry("remark", json_digest(""))
 UPLOADS = {"ct-image": Done("a", step_id("a/ct-image"), "ct-image", pk=pk(7), content="files:1")}
-VALUES = {"ct-image": files("ct-image"), "some-score": plain("some-score", 2)}
-VALUES["remark"] = plain("remark", "")
+VALUES = {"ct-image": file_value("ct-image"), "some-score": json_value("some-score", 2)}
+VALUES["remark"] = json_value("remark", "")
 
 
 def fill(*entries: Entry, title: str | None = None, order: int | None = None) -> Fill:
@@ -67,7 +77,9 @@ def test_an_upload_of_an_earlier_run_leaves_no_hole() -> None:
 
 
 def test_what_a_socket_held_before_is_noted() -> None:
-    item = seen(ct_image=SocketSeen("11", f"image:{pk(3)}", pk(3)), some_score=value_seen(1, "12"))
+    item = item_seen(
+        ct_image=SocketSeen("11", f"image:{pk(3)}", pk(3)), some_score=value_seen(1, "12")
+    )
 
     found = ready(fill(CT, SCORE), UPLOADS, item)
 
@@ -79,7 +91,7 @@ def test_what_a_socket_held_before_is_noted() -> None:
 def test_a_value_that_is_there_is_not_sent_again(entry: Entry, value: Any) -> None:
     held = {entry.socket.replace("-", "_"): value_seen(value)}
 
-    found = ready(fill(entry, title="A"), {}, seen(title="x", **held))
+    found = ready(fill(entry, title="A"), {}, item_seen(title="x", **held))
 
     assert sent(found) == []
     assert "values" not in found.call.json
@@ -87,38 +99,38 @@ def test_a_value_that_is_there_is_not_sent_again(entry: Entry, value: Any) -> No
 
 
 def test_an_upload_is_sent_whatever_is_there() -> None:
-    item = seen(ct_image=file_seen("11"))
+    item = item_seen(ct_image=file_seen("11"))
 
     assert sent(ready(fill(CT), UPLOADS, item)) == ["ct-image"]
 
 
 def test_a_title_that_is_there_is_not_sent_again() -> None:
-    found = ready(fill(title="A"), {}, seen(title="A"))
+    found = ready(fill(title="A"), {}, item_seen(title="A"))
 
     assert not has_something_to_send(found)
 
 
 def test_a_fill_that_was_made_ready_can_be_made_ready_again() -> None:
-    once = for_item(fill(SCORE, title="A"), item=pk(1), seen=seen(title="A"))
+    once = for_item(fill(SCORE, title="A"), item=pk(1), seen=item_seen(title="A"))
 
-    assert for_item(once, item=pk(1), seen=seen(title="A")) == once
+    assert for_item(once, item=pk(1), seen=item_seen(title="A")) == once
 
 
 @pytest.mark.parametrize("title", ["A ", "uploading-1", None])
 def test_any_other_title_is_sent(title: str | None) -> None:
-    found = ready(fill(title="A"), {}, seen(title=title))
+    found = ready(fill(title="A"), {}, item_seen(title=title))
 
     assert found.call.json == {"title": "A"}
 
 
 def test_a_fill_whose_values_are_all_there_has_nothing_to_send() -> None:
-    once = ready(fill(SCORE), {}, seen(some_score=value_seen(2)))
+    once = ready(fill(SCORE), {}, item_seen(some_score=value_seen(2)))
 
     assert not has_something_to_send(once)
 
 
 def test_what_the_item_holds_of_a_fill_is_confirmed() -> None:
-    item = seen(ct_image=SocketSeen("11", None, pk(5)), some_score=value_seen(3, "12"))
+    item = item_seen(ct_image=SocketSeen("11", None, pk(5)), some_score=value_seen(3, "12"))
 
     found = confirmations(fill(CT, SCORE), item)
 
@@ -145,7 +157,7 @@ def test_a_fill_is_written_down_with_all_that_proves_it_later() -> None:
 
 def test_a_split_fill_sends_complete_uploads_first_and_everything_else_after_them() -> None:
     report = Entry("report", stat="r")
-    VALUES["report"] = files("report")
+    VALUES["report"] = file_value("report")
     whole = fill(CT, SCORE, report, title="A", order=5)
     whole = replace(whole, look_first=False, temporary="uploading-1")
 

@@ -13,9 +13,20 @@ from manifest_uploader.plan.values import ValuePlan, plan_value, wait_for
 from manifest_uploader.platform.model import Entry
 from manifest_uploader.state.events import Checked, Failure, OpenUpload
 from manifest_uploader.state.history import CaseHistory, SocketHistory, UploadHistory
-from tests.helpers import SOCKETS, case, facts_of, files, image, inputs, pk, plain, stat, step_id
+from tests.helpers import (
+    SOCKETS,
+    case,
+    facts_of,
+    file_value,
+    image_value,
+    inputs,
+    json_value,
+    pk,
+    stat,
+    step_id,
+)
 
-CT = files("ct-image")
+CT = file_value("ct-image")
 
 
 def value_plan(
@@ -76,20 +87,20 @@ def test_a_new_file_is_uploaded_and_filled() -> None:
 
 
 def test_only_image_sockets_are_looked_through_for_patients() -> None:
-    found = value_plan(files("report"))
+    found = value_plan(file_value("report"))
 
     assert found.upload is not None
     assert not found.upload.images
 
 
 def test_a_value_travels_in_the_fill() -> None:
-    found = value_plan(plain("some-score", 2.5))
+    found = value_plan(json_value("some-score", 2.5))
 
     assert (found.upload, found.entry) == (None, Entry("some-score", json_digest(2.5)))
 
 
 def test_a_value_for_a_file_socket_travels_as_a_json_file() -> None:
-    found = value_plan(plain("details", {"a": 1}))
+    found = value_plan(json_value("details", {"a": 1}))
 
     assert found.upload is not None
     assert found.upload.name == "details.json"
@@ -98,13 +109,13 @@ def test_a_value_for_a_file_socket_travels_as_a_json_file() -> None:
 
 
 def test_a_json_file_for_a_value_socket_travels_in_the_fill() -> None:
-    found = value_plan(files("some-score"), facts=facts_of(content="json:1"))
+    found = value_plan(file_value("some-score"), facts=facts_of(content="json:1"))
 
     assert (found.upload, found.entry) == (None, Entry("some-score", "json:1", stat=stat("a")))
 
 
 def test_an_existing_image_is_only_named() -> None:
-    found = value_plan(image("ct-image", 3))
+    found = value_plan(image_value("ct-image", 3))
 
     assert (found.upload, found.entry) == (None, Entry("ct-image", image_digest(pk(3))))
 
@@ -125,7 +136,9 @@ def test_files_of_another_time_and_the_same_content_are_noted_and_left_alone() -
 def test_an_equal_value_is_left_alone() -> None:
     was = held(Entry("some-score", json_digest(2)))
 
-    assert value_plan(plain("some-score", 2.0), was=was) == ValuePlan(plain("some-score", 2.0))
+    assert value_plan(json_value("some-score", 2.0), was=was) == ValuePlan(
+        json_value("some-score", 2.0)
+    )
 
 
 def test_an_adopted_upload_is_taken_as_it_is() -> None:
@@ -148,10 +161,10 @@ def test_files_of_other_content_are_sent(facts: ValueFacts) -> None:
 @pytest.mark.parametrize(
     ("value", "was"),
     [
-        (plain("some-score", 1), Entry("some-score", json_digest(True))),
-        (plain("some-score", 1), Entry("some-score", None, stat="s", content="files:1")),
-        (image("ct-image", 3), Entry("ct-image", image_digest(pk(4)))),
-        (image("ct-image", 3), sent("a")),
+        (json_value("some-score", 1), Entry("some-score", json_digest(True))),
+        (json_value("some-score", 1), Entry("some-score", None, stat="s", content="files:1")),
+        (image_value("ct-image", 3), Entry("ct-image", image_digest(pk(4)))),
+        (image_value("ct-image", 3), sent("a")),
     ],
 )
 def test_another_value_is_sent(value: Value, was: Entry) -> None:
@@ -237,7 +250,7 @@ def test_a_failed_import_whose_upload_is_gone_is_sent_anew_on_demand(rows: dict[
 def test_a_failed_value_is_filled_again_on_demand() -> None:
     was = held(Entry("some-score", json_digest(2)), "failed")
 
-    found = value_plan(plain("some-score", 2), was=was, retry_failed=True)
+    found = value_plan(json_value("some-score", 2), was=was, retry_failed=True)
 
     assert found.entry is not None
     assert found.wait is None
@@ -248,7 +261,7 @@ def test_a_failed_value_is_filled_again_on_demand() -> None:
 
 def test_a_wait_carries_all_that_a_look_needs() -> None:
     entry = Entry("report", None, stat="s", upload=pk(7), content="c", before="11")
-    values = (CT, files("report", "a.pdf"))
+    values = (CT, file_value("report", "a.pdf"))
 
     found = wait_for(
         entry,

@@ -12,7 +12,7 @@ from manifest_uploader.platform.address import (
     is_safe_address,
     parse_platform,
 )
-from tests.helpers import TOKEN, some
+from tests.helpers import TOKEN, few_examples
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_the_token_goes_nowhere_else(url: str) -> None:
     assert TOKEN not in caught.value.message
 
 
-@some
+@few_examples
 @given(st.text())
 def test_any_text_is_an_address_or_a_usage_error(text: str) -> None:
     for url in (text, f"https://{text}", f"https://grand-challenge.org{text}"):

@@ -24,7 +24,7 @@ from manifest_uploader.platform.retries import Retries, retry_after_s
 from manifest_uploader.sandbox import Fault
 from tests.box import Box
 from tests.faults import Script, Step
-from tests.helpers import TOKEN, some
+from tests.helpers import TOKEN, few_examples
 from tests.platform.servers import Reply, page, reply, scripted, xml
 
 Connect = Callable[..., Client]
@@ -337,7 +337,7 @@ def test_retry_after_in_both_forms(header: str | None, seconds: float | None) ->
     assert retry_after_s(header, now=0.0) == seconds
 
 
-@some
+@few_examples
 @given(st.text() | st.builds("Thu, {} Jan {} {}:0:0 {:+}".format, *[st.integers()] * 4))
 @example(header="0\x1f")
 def test_no_retry_after_does_harm(header: str) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manifest_uploader.platform import refusals
-from tests.helpers import some
+from tests.helpers import few_examples
 
 LIMIT = 400
 json_values = st.recursive(
@@ -52,7 +52,7 @@ def test_a_page_of_html_is_told_by_its_status(status: int, words: str) -> None:
     assert refusals.refusal_message(status, None) == words
 
 
-@some
+@few_examples
 @given(st.integers(100, 599), json_values)
 def test_words_are_never_empty_and_never_long(status: int, body: Any) -> None:
     found = refusals.refusal_message(status, body)
@@ -88,7 +88,7 @@ def test_a_list_says_something_about_the_item() -> None:
     assert refusals.by_socket(body, ("ct",)) == {None: body[0]}
 
 
-@some
+@few_examples
 @given(json_values, st.lists(st.text(), max_size=3))
 def test_any_answer_is_read_without_a_crash(body: Any, sockets: list[str]) -> None:
     found = refusals.by_socket(body, tuple(sockets))

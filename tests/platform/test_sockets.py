@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from manifest_uploader.platform.model import Socket
 from manifest_uploader.platform.sockets import DICOM_SET, misfit, takes_json, value_misfit
-from tests.helpers import SOCKETS, files, image, plain, socket, some
+from tests.helpers import SOCKETS, few_examples, file_value, image_value, json_value, socket
 
 KINDS = ("Float", "Integer", "Bool", "String", "Choice", "Multiple choice", "2D bounding box")
 json_values = st.recursive(
@@ -56,7 +56,7 @@ def test_a_value_of_another_kind_is_told_with_a_hint(
     assert found == (f"socket 'a-socket' of kind '{kind}' wants {wanted}", hint)
 
 
-@some
+@few_examples
 @given(st.sampled_from(KINDS), json_values)
 def test_a_misfit_is_short_whatever_the_value(kind: str, value: Any) -> None:
     found = value_misfit(value, value_socket(kind))
@@ -72,7 +72,7 @@ def test_a_long_text_is_cut() -> None:
 
 
 def test_a_dicom_set_is_a_clear_problem_today() -> None:
-    found = misfit(files("dicom-set"), SOCKETS["dicom-set"])
+    found = misfit(file_value("dicom-set"), SOCKETS["dicom-set"])
 
     assert found is not None
     assert f"'{DICOM_SET}', which is not supported yet" in found[0]
@@ -80,19 +80,19 @@ def test_a_dicom_set_is_a_clear_problem_today() -> None:
 
 
 def test_a_kind_that_nobody_knows_is_a_problem() -> None:
-    found = misfit(plain("x", 1), socket("x", "Hologram", "Ether"))
+    found = misfit(json_value("x", 1), socket("x", "Hologram", "Ether"))
 
     assert found == ("socket 'x' is of an unknown kind 'Hologram'", None)
 
 
 @pytest.mark.parametrize("slug", ["ct-image", "lesion-seg"])
 def test_an_existing_image_fits_image_sockets(slug: str) -> None:
-    assert misfit(image(slug), SOCKETS[slug]) is None
+    assert misfit(image_value(slug), SOCKETS[slug]) is None
 
 
 @pytest.mark.parametrize("slug", ["some-score", "report", "details"])
 def test_an_existing_image_fits_no_other_socket(slug: str) -> None:
-    found = misfit(image(slug), SOCKETS[slug])
+    found = misfit(image_value(slug), SOCKETS[slug])
 
     assert found is not None
     assert "takes no image" in found[0]
@@ -102,7 +102,7 @@ def test_an_existing_image_fits_no_other_socket(slug: str) -> None:
     ("slug", "hint"), [("ct-image", "write  files: PATH"), ("report", "write  file: PATH")]
 )
 def test_a_value_for_a_socket_that_wants_files_is_a_problem(slug: str, hint: str) -> None:
-    found = misfit(plain(slug, 0.5), SOCKETS[slug])
+    found = misfit(json_value(slug, 0.5), SOCKETS[slug])
 
     assert found is not None
     assert "not the value 0.5" in found[0]
@@ -110,18 +110,18 @@ def test_a_value_for_a_socket_that_wants_files_is_a_problem(slug: str, hint: str
 
 
 def test_a_value_may_travel_as_a_json_file() -> None:
-    assert misfit(plain("details", {"a": 1}), SOCKETS["details"]) is None
+    assert misfit(json_value("details", {"a": 1}), SOCKETS["details"]) is None
 
 
 def test_a_json_kind_stored_as_a_file_holds_the_value_to_its_kind() -> None:
     stored = socket("points", "Multiple points", "File", "points.json")
 
-    assert misfit(plain("points", [1]), stored) is not None
+    assert misfit(json_value("points", [1]), stored) is not None
 
 
 @pytest.mark.parametrize("slug", sorted(SOCKETS.keys() - {"dicom-set"}))
 def test_files_fit_every_socket(slug: str) -> None:
-    assert misfit(files(slug), SOCKETS[slug]) is None
+    assert misfit(file_value(slug), SOCKETS[slug]) is None
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from manifest_uploader.state.file import Stored, Tail
 from manifest_uploader.state.history import fold
 from manifest_uploader.state.standing import standing_of
 from manifest_uploader.state.writer import Writer
-from tests.helpers import pk, some, step_id
+from tests.helpers import few_examples, pk, step_id
 from tests.state.helpers import BINDING, EVENTS, FIRST, at, hostile, line, stored_events
 
 BAD_FAILURES: tuple[Any, ...] = (
@@ -238,7 +238,7 @@ def test_hostile_files_are_damage_or_fold(path: Path) -> None:
     assert time.process_time() - started < 60
 
 
-@some
+@few_examples
 @given(st.binary(max_size=300))
 @example(b"\n")
 @example(b"\r\n\n")

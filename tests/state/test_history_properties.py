@@ -24,7 +24,7 @@ from manifest_uploader.state.events import (
 )
 from manifest_uploader.state.history import EMPTY, CaseHistory, Folding, after, fold
 from manifest_uploader.state.standing import Standing, standing_of
-from tests.helpers import past_of_events, pk, some, step_id
+from tests.helpers import few_examples, past_of_events, pk, step_id
 from tests.state.helpers import at
 
 PUT = (
@@ -72,7 +72,7 @@ events = st.sampled_from(
 )
 
 
-@some
+@few_examples
 @given(st.lists(events, max_size=25), st.randoms(use_true_random=False))
 def test_only_the_order_of_one_cases_events_matters(
     happened: list[AnyEvent], chance: random.Random
@@ -88,7 +88,7 @@ def test_only_the_order_of_one_cases_events_matters(
     assert fold(mixed) == fold(in_time)
 
 
-@some
+@few_examples
 @given(st.lists(events, max_size=20))
 def test_a_history_grows_with_every_event(happened: list[AnyEvent]) -> None:
     folding = Folding()
@@ -100,7 +100,7 @@ def test_a_history_grows_with_every_event(happened: list[AnyEvent]) -> None:
     assert CaseHistory() == EMPTY
 
 
-@some
+@few_examples
 @given(st.lists(events, max_size=20))
 def test_every_history_has_a_standing_for_each_case(happened: list[AnyEvent]) -> None:
     found = past_of_events(*happened)
@@ -108,7 +108,7 @@ def test_every_history_has_a_standing_for_each_case(happened: list[AnyEvent]) ->
     assert all(standing_of(one) in Standing for one in found.cases.values())
 
 
-@some
+@few_examples
 @given(st.lists(events, max_size=15), st.booleans())
 def test_what_is_found_out_while_planning_folds_alike(happened: list[AnyEvent], anew: bool) -> None:
     found = past_of_events(*happened).cases.get("a", EMPTY)

@@ -24,7 +24,7 @@ from manifest_uploader.state.events import (
 )
 from manifest_uploader.state.history import EMPTY, History, fold
 from manifest_uploader.state.ledger import Ledger
-from tests.helpers import pk, some, step_id
+from tests.helpers import few_examples, pk, step_id
 from tests.state.helpers import BINDING, EVENTS, FIRST, at, stored_events
 
 CREATING = Started("a", step_id("a:create"), title="uploading-1")
@@ -124,7 +124,7 @@ recorded_calls = st.lists(
 """What a run records, call by call: what it begins apart from what happened."""
 
 
-@some
+@few_examples
 @given(recorded_calls, st.data())
 def test_the_history_is_always_what_a_later_run_reads(
     tmp_path_factory: pytest.TempPathFactory, calls: list[list[AnyEvent]], data: st.DataObject

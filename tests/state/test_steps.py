@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manifest_uploader.state.steps import StepId, StepKind
-from tests.helpers import some
+from tests.helpers import few_examples
 
 names = st.text(st.characters(exclude_characters="/:"), min_size=1, max_size=20)
 """Of cases."""
@@ -45,7 +45,7 @@ def test_a_step_knows_its_case_its_kind_and_its_socket() -> None:
     assert StepId.parse("a").kind is StepKind.CASE
 
 
-@some
+@few_examples
 @given(steps)
 def test_a_step_that_was_printed_is_parsed_as_the_same(step: StepId) -> None:
     again = StepId.parse(str(step))
@@ -55,13 +55,13 @@ def test_a_step_that_was_printed_is_parsed_as_the_same(step: StepId) -> None:
     assert (again.case, again.kind, again.socket) == (step.case, step.kind, step.socket)
 
 
-@some
+@few_examples
 @given(st.text() | st.text(":/abcdefilrt", max_size=20))
 def test_any_text_is_a_step_that_prints_so(text: str) -> None:
     assert str(StepId.parse(text)) == text
 
 
-@some
+@few_examples
 @given(steps, steps)
 def test_steps_are_equal_if_they_print_alike(one: StepId, other: StepId) -> None:
     assert (one == other) is (str(one) == str(other))

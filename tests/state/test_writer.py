@@ -16,7 +16,7 @@ from manifest_uploader.state import file as state_file
 from manifest_uploader.state.events import Done, Failed
 from manifest_uploader.state.file import Stored
 from manifest_uploader.state.writer import Writer
-from tests.helpers import pk, some, step_id
+from tests.helpers import few_examples, pk, step_id
 from tests.state.helpers import BINDING, EVENTS, FIRST, at, line, stored_events
 
 SOME = tuple(at(1.5, event) for event in EVENTS[:4])
@@ -33,7 +33,7 @@ def test_every_event_comes_back_as_it_was(path: Path, write: Callable[[], Writer
 texts = st.text(max_size=20)
 
 
-@some
+@few_examples
 @given(texts, texts, st.none() | texts, st.booleans())
 def test_any_words_are_kept(
     tmp_path_factory: pytest.TempPathFactory, case: str, words: str, socket: str | None, final: bool

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from manifest_uploader.digests import Json
 from manifest_uploader.manifest.model import TargetKind
-from manifest_uploader.platform.items import is_pk, item_seen
+from manifest_uploader.platform.items import is_pk, read_item
 from manifest_uploader.platform.model import ItemSeen, Target
 from manifest_uploader.platform.requests import Call
 
@@ -97,7 +97,7 @@ class TargetType(ABC):
 
     def read_item(self, answer: Json) -> ItemSeen | None:
         """The item in an answer; None if the answer is not an item."""
-        return item_seen(answer)
+        return read_item(answer)
 
 
 def _with_values(body: dict[str, Json], values: tuple[Json, ...]) -> dict[str, Json]:
