@@ -42,8 +42,8 @@ MUTATIONS: Final = {
     ),
     "a creation or fill is on the disk before it is sent": Mutation(
         "engine/execution.py",
-        "self._journal.sync()  # what must",
-        "pass  # what must",
+        "self._journal.sync()  # its record must",
+        "pass  # its record must",
         "engine/test_run.py",
     ),
     "the window limits how many cases are begun": Mutation(
@@ -60,14 +60,14 @@ MUTATIONS: Final = {
     ),
     "imports are looked at soon after a fill": Mutation(
         "engine/import_waits.py",
-        'look soon."""\n        self._pause_s = _FIRST_PAUSE_S',
-        'look soon."""',
+        'was just sent."""\n        self._pause_s = _FIRST_PAUSE_S',
+        'was just sent."""',
         "engine/test_import_waits.py",
     ),
     "the history folds Checked": Mutation(
         "state/history.py",
-        "            _checked(past, event)",
-        "            pass",
+        "    Checked: _checked,",
+        "    Checked: lambda past, event: None,",
         "state/test_history.py",
     ),
     "the history folds Renamed": Mutation(
@@ -108,7 +108,7 @@ MUTATIONS: Final = {
     ),
     "a limit pauses uploads": Mutation(
         "engine/upload_limits.py",
-        "return self.words is None or (self._probe is None and now >= self._due)",
+        "return self.reason is None or (self._probe is None and now >= self._due)",
         "return True",
         "engine/test_upload_limits.py",
     ),
@@ -145,7 +145,7 @@ MUTATIONS: Final = {
     ),
     "only an upload of the same files is resumed": Mutation(
         "plan/values.py",
-        "before is None or before.done or before.begun.stat != facts.stat",
+        "before is None or before.done or before.row.stat != facts.stat",
         "before is None or before.done",
         "plan/test_values.py",
     ),

@@ -57,7 +57,7 @@ def test_cases_that_have_not_ended_are_pending_waiting_or_failed() -> None:
     ends.add_failure("b", CT)
     ends.add_failure("d", REPORT)
 
-    found = ends.all(begun=["a", "b"], waiting=["c", "d"])
+    found = ends.all(pending=["a", "b"], waiting=["c", "d"])
 
     assert found == (
         CaseEnd("a", End.DONE, unchanged=True),

@@ -99,7 +99,7 @@ def test_a_case_that_failed_before_fails_again(words: str | None, told: str) -> 
         create=None,
         fill=None,
         uploads=(),
-        words=words,
+        reason=words,
     )
 
     scheduler = begun(replace(plan, cases=(idle,)))
@@ -303,14 +303,14 @@ def test_a_paused_upload_of_an_earlier_run_is_continued_from_its_row() -> None:
     scheduler = scheduler_for(plan, Pretended())
     [upload] = scheduler.begin(4, stopping=False).tasks
     assert isinstance(upload, Upload)
-    assert upload.begun is not None
+    assert upload.row is not None
     paused = Paused("a", upload.step, socket="ct-image", why="too many uploads")
 
     scheduler.take([paused, Finished(upload)])
     scheduler._limits.drained(1000.0)
 
     [again] = [one for one in scheduler.begin(4, stopping=False).tasks if isinstance(one, Upload)]
-    assert again.begun == upload.begun
+    assert again.row == upload.row
 
 
 def test_a_run_that_is_not_paused_is_not_stuck_on_a_limit() -> None:
@@ -381,4 +381,4 @@ def test_an_upload_that_is_let_in_is_continued_from_its_row() -> None:
     scheduler._limits.drained(1000.0)
 
     [again] = [one for one in scheduler.begin(4, stopping=False).tasks if isinstance(one, Upload)]
-    assert again.begun == OpenUpload(pk(7), "sid", 8, stat("a"))
+    assert again.row == OpenUpload(pk(7), "sid", 8, stat("a"))

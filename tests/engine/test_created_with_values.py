@@ -102,11 +102,11 @@ def test_a_done_case_needs_nothing_and_a_changed_one_cannot_be_changed() -> None
 
     assert (same.action, same.standing) == (Action.NOTHING, Standing.DONE)
     assert (changed.action, changed.standing) == (Action.NOTHING, Standing.FAILED)
-    assert "cannot be changed" in (changed.words or "")
+    assert "cannot be changed" in (changed.reason or "")
     _, ends = act(
         plan_of(case("a", json_value("some-score", 3)), history=history), pool.restarted()
     )
-    assert messages(ends["a"]) == (changed.words,)
+    assert messages(ends["a"]) == (changed.reason,)
 
 
 def test_a_creation_with_an_unknown_outcome_counts_once_it_is_found() -> None:

@@ -54,9 +54,9 @@ def test_every_problem_of_every_case_is_told() -> None:
 
 def test_a_problem_stands_at_the_key_or_at_the_value_that_it_is_about() -> None:
     key, value = Place("lung.yaml", 5, 7), Place("lung.yaml", 5, 17)
-    unknown = replace(files("nope"), place=value, key=key)
+    unknown = replace(file_value("nope"), place=value, key=key)
     bare = replace(unknown, key=None)
-    misplaced = replace(plain("ct-image", 2), place=value, key=key)
+    misplaced = replace(json_value("ct-image", 2), place=value, key=key)
 
     found = misfits(inputs(case("a", unknown), case("b", bare), case("c", misplaced)))
 
@@ -65,7 +65,7 @@ def test_a_problem_stands_at_the_key_or_at_the_value_that_it_is_about() -> None:
 
 def test_a_value_of_the_wrong_kind_is_told_with_a_hint() -> None:
     socket = SOCKETS["ct-image"]
-    wrong = plain("ct-image", 2)
+    wrong = json_value("ct-image", 2)
 
     [problem] = misfits(inputs(case("a", wrong)))
 
@@ -76,7 +76,7 @@ def test_two_files_are_too_many_for_one() -> None:
     facts = facts_of()
     two = type(facts)(2, 200, "report.zip", bundle=True, stat=facts.stat)
 
-    found = misfits(inputs(case("a", files("report")), values={("a", "report"): two}))
+    found = misfits(inputs(case("a", file_value("report")), values={("a", "report"): two}))
 
     assert found == [
         Problem("socket 'report' of kind 'PDF file' takes one file, not 2", PLACE, None)

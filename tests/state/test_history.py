@@ -95,7 +95,7 @@ def test_a_complete_upload_without_a_stat_keeps_that_of_its_row() -> None:
         Done("a", step_id("a/ct-image"), "ct-image", pk=pk(8), content="c"),
     )
 
-    assert found.uploads["ct-image"].begun == OpenUpload(pk(8), "sid", 8, "s")
+    assert found.uploads["ct-image"].row == OpenUpload(pk(8), "sid", 8, "s")
 
 
 @pytest.mark.parametrize(("socket", "upload"), [("ct-image", None), (None, pk(7))])
