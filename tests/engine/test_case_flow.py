@@ -382,3 +382,32 @@ def test_an_upload_that_is_let_in_is_continued_from_its_row() -> None:
 
     [again] = [one for one in scheduler.begin(4, stopping=False).tasks if isinstance(one, Upload)]
     assert again.row == OpenUpload(pk(7), "sid", 8, stat("a"))
+
+
+def test_the_rest_of_a_split_fill_is_sent_at_once_if_its_uploads_are_complete_by_then() -> None:
+    """The account is full while the case holds one of its two uploads."""
+    values = (CT, file_value("report"))
+    plan = plan_of(case("a", *values), history=past_of_events(*filled()[:2]))
+    scheduler = scheduler_for(plan, Pretended())
+    first, second = scheduler.begin(4, stopping=False).tasks
+    assert isinstance(first, Upload)
+    assert isinstance(second, Upload)
+    full = Paused("a", second.step, socket="report", why="full", size_limit=True)
+
+    def fill() -> Fill:
+        """Let the item be looked at, which is empty."""
+        [look] = [one for one in scheduler.begin(4, stopping=False).tasks if isinstance(one, Look)]
+        scheduler.take([Looked("a", item_seen(title="uploading-a")), Finished(look)])
+        tasks = scheduler.begin(4, stopping=False).tasks
+        [found] = [one for one in tasks if isinstance(one, Fill)]
+        return found
+
+    scheduler.take([Done("a", first.step, "ct-image", pk=pk(7)), Finished(first)])
+    scheduler.take([full, Finished(second)])
+    early = fill()
+    assert [entry.socket for entry in early.entries] == ["ct-image"]
+    scheduler.take([Done("a", second.step, "report", pk=pk(8))])
+    scheduler.take([Done("a", early.step, pk=pk(1)), Finished(early)])
+
+    assert [entry.socket for entry in fill().entries] == ["report"]
+    assert scheduler.waiting == 1

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from manifest_uploader.digests import image_digest, json_digest
-from manifest_uploader.engine.imports.judge import ROW_LIFE_S, Seen, is_explained, is_late, judge
+from manifest_uploader.engine.imports.judge import ROW_LIFE_S, Evidence, Seen, is_late, judge
 from manifest_uploader.engine.imports.watcher import Watcher
 from manifest_uploader.engine.outcomes import Outcome, Watched
 from manifest_uploader.plan.steps import Wait, Watch
@@ -238,19 +238,20 @@ def test_an_import_is_late_after_two_minutes_or_sooner_if_asked(
 
 
 @pytest.mark.parametrize(
-    ("sessions", "explained"),
+    ("found", "evidence"),
     [
-        ((), False),
-        ((NAMED,), True),
-        ((UNNAMED,), True),
-        ((failed_import(pk(52), NO_IMAGE, frozenset({pk(8)})),), False),
+        (looked(sessions=(NAMED,)), Evidence.NAMED_SESSION),
+        (looked(EMPTY, sessions=(UNNAMED,), gone_since=GONE), Evidence.UNNAMED_SESSION),
+        (looked(EMPTY, gone_since=GONE, now=1030.0 + 601), Evidence.SILENCE),
+        (looked(items={pk(1): None}), Evidence.ITEM),
     ],
-    ids=["none", "names the upload", "names only the socket", "names another upload"],
+    ids=["names the upload", "names only the socket", "nothing came", "deleted"],
 )
-def test_a_session_that_may_mean_an_import_explains_it(
-    sessions: tuple[FailedImport, ...], explained: bool
-) -> None:
-    assert is_explained(wait(), looked(sessions=sessions)) is explained
+def test_a_verdict_says_what_it_rests_on(found: Seen, evidence: Evidence) -> None:
+    verdict = judge(wait(), found, refused_after_s=1800.0)
+
+    assert verdict is not None
+    assert verdict.evidence is evidence
 
 
 def test_refused_after_can_be_shorter_than_two_minutes() -> None:

@@ -306,7 +306,7 @@ def test_a_failed_import_is_told_again_and_not_sent_again() -> None:
     found = only(plan_of(case("a", CT, SCORE), history=past(*done(), NO_IMAGE)))
 
     assert (found.action, found.standing) == (Action.NOTHING, Standing.FAILED)
-    assert found.failures == (Failure("ct-image", "No image."),)
+    assert found.failures == (Failure("ct-image", "No image.", of_import=True),)
     assert [wait.last_look for wait in found.waits] == [True]
 
 

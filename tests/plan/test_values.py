@@ -232,6 +232,7 @@ def test_a_failed_import_is_filled_again_on_demand_from_the_upload_that_was_kept
     assert found.entry is not None
     assert (found.entry.upload, found.entry.content) == (pk(7), "files:1")
     assert found.repeated
+    assert found.value == CT
 
 
 @pytest.mark.parametrize("rows", [{}, {pk(7): "Aborted"}, {pk(8): "Completed"}])

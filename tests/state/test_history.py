@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from manifest_uploader.platform.model import Entry
 from manifest_uploader.state.events import (
@@ -96,6 +97,12 @@ def test_a_complete_upload_without_a_stat_keeps_that_of_its_row() -> None:
     )
 
     assert found.uploads["ct-image"].row == OpenUpload(pk(8), "sid", 8, "s")
+
+
+def test_a_complete_upload_without_a_stat_or_a_row_has_an_empty_stat() -> None:
+    found = past(Done("a", step_id("a/ct-image"), "ct-image", pk=pk(7)))
+
+    assert found.uploads["ct-image"].begun == OpenUpload(pk(7), "", 0, "")
 
 
 @pytest.mark.parametrize(("socket", "upload"), [("ct-image", None), (None, pk(7))])
@@ -311,7 +318,9 @@ def test_an_import_that_failed_keeps_what_was_put_there(lost: bool, end: str) ->
 
     assert found.sockets["ct-image"].standing == end
     assert found.sockets["ct-image"].entry == CT
-    assert found.sockets["ct-image"].failure == Failure("ct-image", "No image.", "a.mha")
+    assert found.sockets["ct-image"].failure == Failure(
+        "ct-image", "No image.", "a.mha", of_import=True
+    )
     assert standing_of(found) is Standing.FAILED
 
 
@@ -379,6 +388,24 @@ def test_a_renamed_case_takes_its_past_along() -> None:
 
 def test_a_case_renamed_from_an_unknown_one_has_no_past() -> None:
     assert past(Renamed("a", step_id("a"), was="x")) == EMPTY
+
+
+def test_what_is_done_leaves_nothing_of_earlier_failures() -> None:
+    unsure = Unsure("a", step_id("a:create"), "nobody knows")
+    not_sent = Failed("a", step_id("a:fill"), words="", final=False)
+    failed = Failed("a", step_id("a:fill"), words="No.", final=True)
+    item = CaseHistory(item=pk(1), temporary="uploading-a", order=20)
+
+    assert past(unsure, *created()) == item
+    assert past(*created(), filled("a", SCORE)[0], failed) == replace(
+        item, filling_since=1e9 + 2, words="No."
+    )
+    assert past(*created(), not_sent, unsure, *filled("a", SCORE)) == replace(
+        item,
+        title="A",
+        filling_since=1e9 + 4,
+        sockets={"some-score": SocketHistory(SCORE, 1e9 + 4, "waiting")},
+    )
 
 
 def test_a_fill_that_is_sent_again_is_not_unsure_yet() -> None:

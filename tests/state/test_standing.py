@@ -84,8 +84,8 @@ def test_each_failed_import_is_told_with_its_files_and_the_message_of_the_platfo
         Standing.FAILED,
         pk(1),
         (
-            Failure("ct-image", "No image.", "a.mha"),
-            Failure("some-score", "Not a number."),
+            Failure("ct-image", "No image.", "a.mha", of_import=True),
+            Failure("some-score", "Not a number.", of_import=True),
         ),
     )
 
