@@ -148,11 +148,8 @@ def test_a_repetition_of_a_fill_that_fails_without_words_means_nothing() -> None
 
 
 def test_a_session_without_uploads_means_the_wait_whose_row_is_gone() -> None:
-    found = judge(
-        wait(),
-        looked(EMPTY, sessions=(UNNAMED,), gone_since=GONE),
-        refused_after_s=1800.0,
-    )
+    found = judged(wait(), looked(EMPTY, sessions=(UNNAMED,), gone_since=GONE))
+
     assert found == ImportFailed("a", step_id("a/ct-image"), "ct-image", TWO, None, lost=False)
 
 

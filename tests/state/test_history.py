@@ -102,7 +102,7 @@ def test_a_complete_upload_without_a_stat_keeps_that_of_its_row() -> None:
 def test_a_complete_upload_without_a_stat_or_a_row_has_an_empty_stat() -> None:
     found = past(Done("a", step_id("a/ct-image"), "ct-image", pk=pk(7)))
 
-    assert found.uploads["ct-image"].begun == OpenUpload(pk(7), "", 0, "")
+    assert found.uploads["ct-image"].row == OpenUpload(pk(7), "", 0, "")
 
 
 @pytest.mark.parametrize(("socket", "upload"), [("ct-image", None), (None, pk(7))])
@@ -398,7 +398,7 @@ def test_what_is_done_leaves_nothing_of_earlier_failures() -> None:
 
     assert past(unsure, *created()) == item
     assert past(*created(), filled("a", SCORE)[0], failed) == replace(
-        item, filling_since=1e9 + 2, words="No."
+        item, filling_since=1e9 + 2, reason="No."
     )
     assert past(*created(), not_sent, unsure, *filled("a", SCORE)) == replace(
         item,
