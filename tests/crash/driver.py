@@ -103,7 +103,8 @@ def _die_at(kill: Kill) -> None:
     from manifest_uploader.state import lock, writer
 
     if kill.when == "locking":
-        vars(lock)["_linked"] = lambda *_: _die()
+        assert "_link" in vars(lock), "what is broken in the program has to be there"
+        vars(lock)["_link"] = lambda *_: _die()
         return
     write = writer._write_all
     written = 0
