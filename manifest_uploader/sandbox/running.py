@@ -164,5 +164,6 @@ def _listen(options: SandboxOptions, context: ServerContext, tls: ssl.SSLContext
     try:
         return Server(options.port, context, tls)
     except (OSError, OverflowError) as error:
-        message = f"cannot listen on port {options.port}: {error}"
+        reason = getattr(error, "strerror", None) or error
+        message = f"cannot listen on port {options.port}: {reason}"
         raise PortTaken(message) from error

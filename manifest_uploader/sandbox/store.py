@@ -163,7 +163,8 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _unusable(folder: Path, error: Exception) -> FolderUnusable:
-    return FolderUnusable(f"cannot use {folder} as the sandbox's folder: {error}")
+    reason = getattr(error, "strerror", None) or error
+    return FolderUnusable(f"cannot use {folder} as the sandbox's folder: {reason}")
 
 
 class FolderLock:
