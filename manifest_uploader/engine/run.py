@@ -7,10 +7,10 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from manifest_uploader.engine.execution import Execution, Journal
 from manifest_uploader.engine.item_writer import ItemWriter
 from manifest_uploader.engine.options import Options
 from manifest_uploader.engine.pool import Threads
@@ -43,6 +43,9 @@ from manifest_uploader.state import lock
 from manifest_uploader.state.events import Started
 from manifest_uploader.state.history import EMPTY, fold
 from manifest_uploader.state.standing import CaseStanding, case_standing
+
+if TYPE_CHECKING:
+    from manifest_uploader.engine.execution import Journal
 
 # ── validate, plan, status ──────────────────────────────────────────────────────────────────
 
@@ -111,6 +114,10 @@ def run(options: Options, observers: Sequence[Observer], stop: threading.Event) 
         CannotGoOn: the same command continues once the cause is removed.
 
     """
+    from manifest_uploader.engine.execution import (  # noqa: PLC0415 - only a run executes
+        Execution,
+        Journal,
+    )
     from manifest_uploader.platform.client import Client  # noqa: PLC0415 - late: 0.1 s of CPU
 
     assert options.platform is not None
