@@ -12,6 +12,7 @@ from pathlib import Path
 
 from manifest_uploader.sandbox.certificates import make_certificates
 from tests.e2e.helpers import Box, served
+from tests.platform.servers import accepting, pass_on
 
 NAME = "platform.invalid"
 """A host that only the proxy can find."""
@@ -22,8 +23,8 @@ SECRET = "hunter2"
 class Proxy:
     """Tunnels to one port, for those who know the password."""
 
-    port: int
     target: int
+    port: int = 0
     asked: list[str] = field(default_factory=list)
     """The request lines."""
     refused: int = 0
@@ -43,39 +44,17 @@ class Proxy:
                 return
             with socket.create_connection(("127.0.0.1", self.target)) as server:
                 client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-                back = threading.Thread(target=_pass_on, args=(server, client), daemon=True)
+                back = threading.Thread(target=pass_on, args=(server, client), daemon=True)
                 back.start()
-                _pass_on(client, server)
+                pass_on(client, server)
                 back.join()
-
-
-def _pass_on(source: socket.socket, sink: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        while piece := source.recv(65536):
-            sink.sendall(piece)
-    with contextlib.suppress(OSError):
-        sink.shutdown(socket.SHUT_WR)
 
 
 @contextlib.contextmanager
 def proxied(target: int) -> Iterator[Proxy]:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        proxy = Proxy(listening.getsockname()[1], target)
-
-        def accept() -> None:
-            with contextlib.suppress(OSError):
-                while True:
-                    client, _ = listening.accept()
-                    threading.Thread(target=proxy.serve, args=(client,), daemon=True).start()
-
-        thread = threading.Thread(target=accept, daemon=True)
-        thread.start()
-        try:
-            yield proxy
-        finally:
-            with contextlib.suppress(OSError):
-                listening.shutdown(socket.SHUT_RDWR)
-            thread.join(5)
+    proxy = Proxy(target)
+    with accepting(proxy.serve) as proxy.port:
+        yield proxy
 
 
 @contextlib.contextmanager

@@ -107,8 +107,8 @@ def scripted(*replies: Reply, host: str = "127.0.0.1") -> Iterator[Scripted]:
 class Proxy:
     """Passes requests on to servers on this machine, and ends connections as they do."""
 
-    def __init__(self, listening: socket.socket) -> None:
-        self.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    def __init__(self) -> None:
+        self.url = ""
         self.targets: list[str] = []
         """Where each connection was to go, as `host:port`."""
 
@@ -148,25 +148,33 @@ def pass_on(
 
 
 @contextlib.contextmanager
-def forwarding() -> Iterator[Proxy]:
-    """A proxy for the length of a `with`."""
+def accepting(serve: Callable[[socket.socket], None]) -> Iterator[int]:
+    """The port of a server whose connections `serve` gets, each in a thread of its own."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        proxy = Proxy(listening)
 
         def accept() -> None:
             with contextlib.suppress(OSError):
                 while True:
                     client, _ = listening.accept()
-                    threading.Thread(target=proxy.serve, args=(client,), daemon=True).start()
+                    threading.Thread(target=serve, args=(client,), daemon=True).start()
 
         thread = threading.Thread(target=accept, daemon=True)
         thread.start()
         try:
-            yield proxy
+            yield listening.getsockname()[1]
         finally:
             with contextlib.suppress(OSError):
                 listening.shutdown(socket.SHUT_RDWR)
             thread.join(5)
+
+
+@contextlib.contextmanager
+def forwarding() -> Iterator[Proxy]:
+    """A proxy for the length of a `with`."""
+    proxy = Proxy()
+    with accepting(proxy.serve) as port:
+        proxy.url = f"http://127.0.0.1:{port}"
+        yield proxy
 
 
 def _handler(script: Scripted) -> type[BaseHTTPRequestHandler]:
