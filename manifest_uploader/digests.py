@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
-from types import MappingProxyType
+from collections.abc import Iterable
 from typing import Any, Final, TypeAlias
 
 Json: TypeAlias = Any
 """What `json.loads` returns; a recursive type would cost more than it would catch."""
-
-
-NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 _EXACT: Final = 2**53

@@ -139,7 +139,7 @@ def _platform_name(options: Options, client: Client) -> str:
     if not client.is_local:
         return client.platform.binding
     answer = client.get("gcapi/")
-    found = answer.json.get("sandbox_id") if isinstance(answer.json, dict) else None
+    found = answer.fields.get("sandbox_id")
     return f"sandbox {found}" if found else client.platform.binding
 
 

@@ -25,12 +25,11 @@ from manifest_uploader.platform.endpoints import (
 from manifest_uploader.platform.model import ItemSeen, Socket, Target
 from manifest_uploader.platform.responses import results_of
 from manifest_uploader.platform.targets import type_of
-from manifest_uploader.state.history import CaseHistory, History
+from manifest_uploader.state.history import EMPTY, History
 
 if TYPE_CHECKING:  # importing it takes 0.1 s of CPU, which commands without a network save
     from manifest_uploader.platform.client import Client
 
-_EMPTY: Final = CaseHistory()
 _FEW_ITEMS: Final = 200
 """A target with at most this many items is always listed; a larger one if its count is not ours."""
 
@@ -62,7 +61,7 @@ def survey(
     problems: list[Problem] = []
     local = LocalLook(root, scope.checksum, facts.sockets, target is not None)
     for number, (name, value) in enumerate(_file_values(manifest)):
-        found = local.look(value, history.cases.get(name, _EMPTY), manifest.identifiable)
+        found = local.look(value, history.cases.get(name, EMPTY), manifest.identifiable)
         if isinstance(found, ValueFacts):
             values[name, value.socket] = found
         else:

@@ -31,8 +31,8 @@ class TaskQueue:
         self._position = {case.case: index for index, case in enumerate(plan.cases)}
         self._first: deque[Create | Fill | Look] = deque()
         self._uploads: deque[Upload] = deque()
-        self._without_row: dict[StepId, str] = {}
-        """Step → case of uploads that have begun but have no row yet."""
+        self._without_row: set[StepId] = set()
+        """Uploads that have begun but have no row yet."""
         self.limits = UploadLimits(scarce=rows_free < _FEW_ROWS + most)
 
     def __len__(self) -> int:
@@ -75,18 +75,18 @@ class TaskQueue:
         upload = self._uploads.popleft()
         self.limits.begins(upload.step)
         if upload.row is None:
-            self._without_row[upload.step] = upload.case
+            self._without_row.add(upload.step)
         return upload
 
     def note_row(self, step: StepId) -> bool:
         """Note that an upload has its row; return whether that ends a pause."""
-        self._without_row.pop(step, None)
+        self._without_row.discard(step)
         return self.limits.found(step, complete=False)
 
     def note_end(self, step: StepId) -> None:
         """Note that an upload is no longer under way."""
         self.limits.ended(step)
-        self._without_row.pop(step, None)
+        self._without_row.discard(step)
 
     def earliest(self, cases: Iterable[LiveCase]) -> LiveCase | None:
         """The case that comes first in the manifest."""
@@ -101,7 +101,7 @@ class TaskQueue:
             return False
         if self.limits.tight and self._is_before_its_turn(upload):
             return False
-        others = {case for case in self._without_row.values() if case != upload.case}
+        others = {step.case for step in self._without_row if step.case != upload.case}
         cases = (*others, upload.case) if self.limits.scarce and others else ()
         live = [self._live[case] for case in cases if case in self._live]
         return sum(len(one.plan.uploads) > 1 for one in live) <= 1

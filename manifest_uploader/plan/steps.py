@@ -160,13 +160,6 @@ class CasePlan(Struct, frozen=True):
     found: tuple[Adopted | Checked | Failed | Gone | Renamed, ...] = ()
     """Events found while planning, which a run records before it begins the case."""
 
-    @property
-    def entries(self) -> tuple[Entry, ...]:
-        """What the creation or the fill gives the item."""
-        if self.fill is not None:
-            return self.fill.entries
-        return self.create.entries if self.create is not None else ()
-
 
 class Plan(Struct, frozen=True):
     """What a run does."""

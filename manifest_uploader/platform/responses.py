@@ -54,11 +54,10 @@ def results_of(answer: Response, path: str) -> list[Json]:
         PlatformRefused: the answer is not a list.
 
     """
-    results = answer.json.get("results") if isinstance(answer.json, dict) else None
+    results = answer.fields.get("results")
     if not answer.ok or not isinstance(results, list):
         raise PlatformRefused(
-            f"the platform did not list {path.strip('/')}: "
-            f"{detail_of(answer.json) or answer.status}",
+            f"the platform did not list {path.strip('/')}: {detail_of(answer.json)}",
             hint="is the platform's address right (it ends with /api/v1/)?",
         )
     return results

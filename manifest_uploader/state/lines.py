@@ -77,7 +77,7 @@ def end_of_last_line(path: Path) -> int:
     with path.open("rb") as file:
         position = file.seek(0, os.SEEK_END)
         while position > 0:
-            start = max(0, position - 65536)
+            start = max(0, position - _READ_SIZE)
             file.seek(start)
             at = file.read(position - start).rfind(b"\n")
             if at >= 0:
