@@ -54,18 +54,18 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
         help="only these cases (a pattern with * and ?; repeatable)")  # fmt: skip
     add("--first", metavar="N", type=count, help="only the first N cases")
     add("--checksum", action="store_true", help="hash every file")
-    add("--adopt", action="store_true", help="take items that bear a case's title")
+    add("--adopt", action="store_true", help="adopt existing items that have a case's title")
     add("--recreate", action="store_true", help="make deleted items anew")
     add("--retry-failed", action="store_true", help="send failed imports again")
     add("--new", action="store_true", help="untitled cases are new")
     add("--jobs", metavar="N", type=count, default=8, help="steps at a time (8)")
     add("--no-wait", action="store_true", help="do not wait for imports")
     add("--wait-timeout", metavar="SECONDS", type=seconds, default=3600.0,
-        help="wait so long without any import arriving (3600)")  # fmt: skip
+        help="how long to wait while no import arrives (3600)")  # fmt: skip
     add("--refused-after", metavar="SECONDS", type=seconds, default=1800.0,
-        help="a file that stays so long without a word is refused (1800)")  # fmt: skip
+        help="how long a file may go without a response (1800)")  # fmt: skip
     add("--give-up-after", metavar="SECONDS", type=seconds, default=3600.0,
-        help="wait so long for a platform that does not answer (3600)")  # fmt: skip
+        help="how long to wait for a platform that does not answer (3600)")  # fmt: skip
     add("--stall-timeout", metavar="SECONDS", type=seconds, default=60.0,
         help="for a connection without a byte (60)")  # fmt: skip
     add("--upload-limit", metavar="N", type=count, default=2000,
@@ -85,7 +85,7 @@ def add_platform_argument(parser: argparse.ArgumentParser) -> None:
 def count(text: str) -> int:
     """A whole number of at least 1; raises argparse.ArgumentTypeError."""
     if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is no whole number from 1 on")
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number of at least 1")
     return int(text)
 
 
@@ -96,7 +96,7 @@ def seconds(text: str) -> float:
     except ValueError:
         found = -1.0
     if not 0 < found < float("inf"):
-        raise argparse.ArgumentTypeError(f"'{text}' is no number of seconds")
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number of seconds above 0")
     return found
 
 

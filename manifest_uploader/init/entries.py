@@ -189,7 +189,7 @@ class EntryMaker:
             return None
         order = int(cell) if isinstance(cell, int | float) and cell == int(cell) else None
         if isinstance(cell, bool) or order is None or order_complaint(order):
-            what = "orders that are no whole number from 1 on, and are left out"
+            what = "orders that are not a whole number of at least 1, and are left out"
             self.notices.add(what, f"{name} ({quoted(cell_text(cell))})")
             return None
         return order
