@@ -103,7 +103,7 @@ def stat(tag: str, size: int = 100) -> str:
 
 
 def facts_of(tag: str = "a", *, size: int = 100, content: str | None = None) -> ValueFacts:
-    return ValueFacts(1, size, f"{tag}.mha", bundle=False, stat=stat(tag, size), content=content)
+    return ValueFacts(1, size, f"{tag}.mha", stat=stat(tag, size), content=content)
 
 
 def inputs(

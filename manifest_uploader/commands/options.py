@@ -85,7 +85,7 @@ def add_platform_argument(parser: argparse.ArgumentParser) -> None:
 def count(text: str) -> int:
     """A whole number of at least 1; raises argparse.ArgumentTypeError."""
     if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number of at least 1")
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number, 1 or higher")
     return int(text)
 
 

@@ -42,7 +42,7 @@ def watch(
 
 
 class Follower:
-    """Keeps where every case stands while records come in."""
+    """Keeps where every case stands while events come in."""
 
     def __init__(self, manifest: Manifest) -> None:
         self._titles = {case.name: case.title for case in manifest.cases}
@@ -55,21 +55,21 @@ class Follower:
         self._pause: tuple[float, str] | None = None
         self._first = True
 
-    def take(self, records: tuple[AnyEvent, ...], *, anew: bool) -> tuple[CaseStanding, ...]:
-        """Add records, of another file if `anew`; return the cases whose standing has changed."""
+    def take(self, events: tuple[AnyEvent, ...], *, anew: bool) -> tuple[CaseStanding, ...]:
+        """Add events, of another file if `anew`; return the cases whose standing has changed."""
         if anew:
             self._forget()
-        touched: dict[str, None] = {}  # in the order of the records
-        for record in records:
-            self._folding.add(record)
-            match record:
+        touched: dict[str, None] = {}  # in the order of the events
+        for event in events:
+            self._folding.add(event)
+            match event:
                 case Paused(why=why):
-                    self._pause = (record.time, why)
+                    self._pause = (event.time, why)
                 case Done(size=int() as size):
                     self._bytes_done += size
                     self._pause = None
             for key in ("case", "was"):  # a renamed case has both
-                name = getattr(record, key, None)
+                name = getattr(event, key, None)
                 if name in self._titles:
                     touched[name] = None
         past = self._folding.history.cases

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Final
 
+from manifest_uploader.engine.data_task import Resources
 from manifest_uploader.engine.imports.watcher import Watcher
 from manifest_uploader.engine.loop import execute
 from manifest_uploader.engine.options import Options
@@ -106,19 +107,17 @@ class Execution:
             if any(case.uploads for case in self._plan.cases):
                 noticed = watcher.baseline(self._session.failed_before)
                 self._journal.record([noticed] if noticed is not None else [])
+            resources = Resources(
+                senders,
+                jobs,
+                Buffers(max(2, min(_BUFFERED_PARTS, jobs))),
+                lambda: self._threads.stopping,
+            )
             worker = Worker(
                 self._session.target,
                 self._session.root,
-                Tools(
-                    self._session.client,
-                    senders,
-                    jobs,
-                    self._threads.emit,
-                    self._warn,
-                    lambda: self._threads.stopping,
-                ),
+                Tools(self._session.client, resources, self._threads.emit, self._warn),
                 watcher,
-                buffers=Buffers(max(2, min(_BUFFERED_PARTS, jobs))),
                 receive=receipts.add,
             )
 

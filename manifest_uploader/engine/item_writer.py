@@ -165,7 +165,7 @@ class ItemWriter:
         for entry in task.entries:
             held = holds(entry, item) if item is not None and entry.digest is not None else None
             if held is not None:
-                yield Confirmed(task.case, task.step, entry.socket, held.image or held.mark)
+                yield Confirmed(task.case, task.step, entry.socket, held.shown)
 
     def _with_contents(self, call: Call) -> Call:
         """The request with the JSON values from local files; raises FileChanged."""

@@ -57,8 +57,7 @@ class LiveCase(Struct):
 
     def note_row(self, event: Opened) -> None:
         """Note that an upload has a row."""
-        row = OpenUpload(event.pk, event.storage_id, event.part_size, event.stat)
-        self.opened[event.socket] = row
+        self.opened[event.socket] = event.row
 
     def note_upload(self, socket: str, done: Done) -> bool:
         """Note that an upload is complete; return whether the case can now be filled."""

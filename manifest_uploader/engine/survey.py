@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
-from msgspec import Struct, field
+from msgspec import Struct
 from msgspec.structs import replace
 
 from manifest_uploader.digests import Json
@@ -40,8 +40,6 @@ class Scope(Struct, frozen=True):
     checksum: bool = False
     """Hash every file instead of trusting size and time."""
     adopt: bool = False
-    tick: Callable[[int], None] = field(default=lambda _: None)
-    """Called with the number of values looked at so far."""
 
 
 def survey(
@@ -60,13 +58,12 @@ def survey(
     values: dict[tuple[str, str], ValueFacts] = {}
     problems: list[Problem] = []
     local = LocalLook(root, scope.checksum, facts.sockets, target is not None)
-    for number, (name, value) in enumerate(_file_values(manifest)):
+    for name, value in _file_values(manifest):
         found = local.look(value, history.cases.get(name, EMPTY), manifest.identifiable)
         if isinstance(found, ValueFacts):
             values[name, value.socket] = found
         else:
             problems += found
-        scope.tick(number + 1)
     return replace(facts, values=values, problems=tuple(problems))
 
 

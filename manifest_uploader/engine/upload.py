@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor
 from functools import partial
 from typing import TYPE_CHECKING, Final, assert_never
 
@@ -28,7 +27,6 @@ from manifest_uploader.engine.data_task import (
 )
 from manifest_uploader.files.local_file import FileChanged
 from manifest_uploader.files.parts import (
-    Buffers,
     Content,
     content_size,
     part_count,
@@ -80,13 +78,10 @@ class Tools(Struct, frozen=True):
     """What uploads need from the run."""
 
     client: Client
-    senders: Executor
-    """Threads that send the parts of streams with several parts; shared by all uploads."""
-    at_once: int
-    """Largest number of parts of one stream in flight."""
+    resources: Resources
+    """What the data tasks share."""
     emit: Callable[[Opened], None]
     warn: Callable[[str], None]
-    stopping: Callable[[], bool]
 
 
 class Uploaded(Struct, frozen=True):
@@ -97,7 +92,7 @@ class Uploaded(Struct, frozen=True):
     """(name, SHA-256 in hex, size in bytes) of every file, for the receipt."""
 
 
-def send(upload: Upload, content: Content, tools: Tools, *, buffers: Buffers) -> Uploaded:
+def send(upload: Upload, content: Content, tools: Tools) -> Uploaded:
     """Send a content as one complete upload.
 
     Raises:
@@ -108,11 +103,10 @@ def send(upload: Upload, content: Content, tools: Tools, *, buffers: Buffers) ->
 
     """
     size = content_size(content)
-    resources = Resources(tools.senders, tools.at_once, buffers, tools.stopping)
     row = upload.row
     for _ in range(_TRIES):
         try:
-            return _Attempt(upload, content, size, tools, resources).run(row)
+            return _Attempt(upload, content, size, tools).run(row)
         except _UploadLost:
             row = None
     raise UploadRefused("storage lost this upload several times", final=False)
@@ -121,13 +115,11 @@ def send(upload: Upload, content: Content, tools: Tools, *, buffers: Buffers) ->
 class _Attempt:
     """One attempt to upload, with one upload row."""
 
-    def __init__(
-        self, upload: Upload, content: Content, size: int, tools: Tools, resources: Resources
-    ) -> None:
+    def __init__(self, upload: Upload, content: Content, size: int, tools: Tools) -> None:
         self._upload, self._content, self._size = upload, content, size
         self._part_size = part_size(size)
         self._numbers = range(1, part_count(size, self._part_size) + 1)
-        self._tools, self._client, self._resources = tools, tools.client, resources
+        self._tools, self._client = tools, tools.client
 
     def run(self, row: OpenUpload | None) -> Uploaded:
         stored: Mapping[int, StoredPart] = {}
@@ -180,10 +172,9 @@ class _Attempt:
         if not is_pk(pk) or not isinstance(storage_id, str) or not has_id:
             raise UploadRefused("the platform opened no upload that can be used", final=False)
         upload, size = self._upload, self._part_size
-        self._tools.emit(
-            Opened(upload.case, upload.step, upload.socket, pk, storage_id, size, upload.stat)
-        )
-        return OpenUpload(pk, storage_id, size, upload.stat)
+        opened = Opened(upload.case, upload.step, upload.socket, pk, storage_id, size, upload.stat)
+        self._tools.emit(opened)
+        return opened.row
 
     def _is_complete(self, row: OpenUpload) -> bool:
         """Check the row of an earlier run; raise _UploadLost if it takes no more parts."""
@@ -224,7 +215,7 @@ class _Attempt:
             urls=self._sign(row, lacking[0]) if lacking else {},
         )
         result = send_parts(
-            task, self._resources, put=self._client.put_part, sign=partial(self._sign, row)
+            task, self._tools.resources, put=self._client.put_part, sign=partial(self._sign, row)
         )
         if isinstance(result, PartsNotSent):
             match result.reason:

@@ -15,7 +15,7 @@ from manifest_uploader.engine.outcomes import Looked, Outcome
 from manifest_uploader.engine.upload import Tools, UploadLimitReached, UploadRefused, send
 from manifest_uploader.files import dicom
 from manifest_uploader.files.local_file import FileChanged, Source
-from manifest_uploader.files.parts import Buffers, Content, JsonContent
+from manifest_uploader.files.parts import Content, JsonContent
 from manifest_uploader.files.root import Root
 from manifest_uploader.manifest.model import JsonValue
 from manifest_uploader.plan.steps import Create, Fill, Look, Task, Upload, Watch
@@ -43,14 +43,12 @@ class Worker:
         tools: Tools,
         watcher: Watcher,
         *,
-        buffers: Buffers,
         receive: Callable[[Receipt], None] = lambda _: None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._target, self._root, self._tools = target, root, tools
         self._client: Client = tools.client
         self._watcher = watcher
-        self._buffers = buffers
         self._headers = threading.Semaphore(_HEADERS)
         self._receive = receive
         self._items = ItemWriter(tools.client, target, root, sleep=sleep)
@@ -92,7 +90,7 @@ class Worker:
 
     def _upload(self, task: Upload) -> Event:
         try:
-            sent = send(task, self._content(task), self._tools, buffers=self._buffers)
+            sent = send(task, self._content(task), self._tools)
         except UploadLimitReached as limit:
             return Paused(
                 task.case,
@@ -104,7 +102,7 @@ class Worker:
         except UploadRefused as refused:
             return self._failed(task, refused.message, final=refused.final)
         except FileChanged as changed:
-            if self._tools.stopping():
+            if self._tools.resources.stopping():
                 raise Interrupted from None
             return self._failed(task, str(changed), final=False)
         self._receive(Receipt(task.case, task.socket, sent.done.pk or "", sent.files))

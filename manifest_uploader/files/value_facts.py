@@ -16,8 +16,6 @@ class ValueFacts(Struct, frozen=True):
     """Total size of the files in bytes."""
     name: str
     """The file name of the upload on the platform."""
-    bundle: bool
-    """Whether the files are sent as one stored zip."""
     stat: str
     """Digest of (name, size, mtime) of every file."""
     content: str | None = None
@@ -30,7 +28,7 @@ class ValueFacts(Struct, frozen=True):
 def value_facts(source: Source) -> ValueFacts:
     """The facts of a value's files; no file is read."""
     digest = stat_digest((file.name, file.size, file.mtime_ns) for file in source.files)
-    return ValueFacts(len(source.files), source.size, source.name, source.bundle, digest)
+    return ValueFacts(len(source.files), source.size, source.name, digest)
 
 
 def content(source: Source) -> str:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from manifest_uploader.digests import Json
 from manifest_uploader.manifest.model import Case, Value
 from manifest_uploader.plan.delivery import slot_json
-from manifest_uploader.plan.inputs import PlanInputs, socket_of
+from manifest_uploader.plan.inputs import PlanInputs, recorded, socket_of
 from manifest_uploader.plan.steps import DELETED, Action, CasePlan, Create, Fill, Plan
 from manifest_uploader.plan.values import ValuePlan, plan_value, wanted_entry
 from manifest_uploader.platform.model import Entry, ItemSeen
@@ -49,7 +49,7 @@ def _past(
 ) -> tuple[CaseHistory, tuple[Adopted | Gone | Renamed, ...]]:
     """The history of a case, and the events that this look at the platform adds to it."""
     was = inputs.renamed.get(case.name)
-    past = _recorded(case, inputs)
+    past = recorded(case, inputs)
     found: tuple[Adopted | Gone | Renamed, ...] = ()
     if was is not None:
         found = (Renamed(case.name, StepId.whole(case.name), was),)
@@ -60,11 +60,6 @@ def _past(
         adopted = _adopted(case, inputs, inputs.facts.looked[case.name])
         return after(past, adopted), (*found, adopted)
     return past, found
-
-
-def _recorded(case: Case, inputs: PlanInputs) -> CaseHistory:
-    """The recorded history of a case, under its present or its former name."""
-    return inputs.history.cases.get(inputs.renamed.get(case.name, case.name), EMPTY)
 
 
 def _is_gone(past: CaseHistory, inputs: PlanInputs) -> bool:
@@ -254,7 +249,7 @@ def _auto_orders(inputs: PlanInputs) -> list[int | None]:
     last = max([inputs.facts.highest_order, *known, *given])
     orders: list[int | None] = []
     for case in inputs.manifest.cases:
-        past = _recorded(case, inputs)
+        past = recorded(case, inputs)
         chosen = case.order if case.order is not None else past.order
         if chosen is None and (past.item is None or _is_gone(past, inputs)):
             last = chosen = min(last // 10 * 10 + 10, HIGHEST_ORDER)
@@ -266,7 +261,7 @@ def _proven(cases: tuple[CasePlan, ...], inputs: PlanInputs) -> frozenset[tuple[
     return frozenset(
         plan.kind
         for plan, case in zip(cases, inputs.manifest.cases, strict=True)
-        if _recorded(case, inputs).title is not None
+        if recorded(case, inputs).title is not None
     )
 
 
@@ -292,7 +287,7 @@ def _notes(inputs: PlanInputs) -> tuple[str, ...]:
 
 
 def _left_sockets(case: Case, inputs: PlanInputs) -> list[str]:
-    past = _recorded(case, inputs)
+    past = recorded(case, inputs)
     wanted = {value.socket for value in case.values}
     if past.sockets.keys() <= wanted:
         return []

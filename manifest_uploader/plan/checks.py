@@ -5,10 +5,9 @@ from __future__ import annotations
 from manifest_uploader.manifest.model import Case, Value
 from manifest_uploader.manifest.problems import Problem
 from manifest_uploader.plan.delivery import AsUpload, delivery_of
-from manifest_uploader.plan.inputs import PlanInputs
+from manifest_uploader.plan.inputs import PlanInputs, recorded
 from manifest_uploader.platform.sockets import misfit
 from manifest_uploader.platform.targets import type_of
-from manifest_uploader.state.history import EMPTY
 from manifest_uploader.text import did_you_mean
 
 
@@ -46,7 +45,7 @@ def _value_problem(case: Case, value: Value, inputs: PlanInputs) -> Problem | No
 
 
 def _title_problems(case: Case, inputs: PlanInputs) -> list[Problem]:
-    past = inputs.history.cases.get(inputs.renamed.get(case.name, case.name), EMPTY)
+    past = recorded(case, inputs)
     target_type = type_of(inputs.target.kind)
     noun, place = target_type.item_noun, target_type.noun
     holder = inputs.facts.titles.get(case.title) if case.title else None

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from msgspec import Struct, field
 
 from manifest_uploader.files.value_facts import ValueFacts
-from manifest_uploader.manifest.model import Manifest, Value
+from manifest_uploader.manifest.model import Case, Manifest, Value
 from manifest_uploader.manifest.problems import Problem
 from manifest_uploader.platform.model import ItemSeen, Socket, Target
-from manifest_uploader.state.history import History
+from manifest_uploader.state.history import EMPTY, CaseHistory, History
 
 
 class Facts(Struct, frozen=True):
@@ -82,3 +82,8 @@ def renamed_cases(manifest: Manifest, history: History, names: frozenset[str]) -
 def socket_of(value: Value, inputs: PlanInputs) -> Socket:
     """The socket that a value goes into; it must exist on the platform."""
     return inputs.facts.sockets[value.socket]
+
+
+def recorded(case: Case, inputs: PlanInputs) -> CaseHistory:
+    """The recorded history of a case, under its present or its former name."""
+    return inputs.history.cases.get(inputs.renamed.get(case.name, case.name), EMPTY)

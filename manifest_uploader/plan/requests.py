@@ -100,7 +100,7 @@ def has_something_to_send(fill: Fill) -> bool:
 def confirmations(fill: Fill, seen: ItemSeen) -> list[Confirmed]:
     """One event for each value of the fill that the item holds."""
     return [
-        Confirmed(fill.case, fill.step, entry.socket, held.image or held.mark)
+        Confirmed(fill.case, fill.step, entry.socket, held.shown)
         for entry in fill.entries
         if (held := holds(entry, seen)) is not None
     ]

@@ -207,4 +207,4 @@ def _upload_facts(case: Case, value: FileValue | JsonValue, inputs: PlanInputs) 
     if isinstance(value, FileValue):
         return inputs.facts.values[case.name, value.socket]
     digest = json_digest(value.value)
-    return ValueFacts(1, 0, f"{value.socket}.json", bundle=False, stat=digest, content=digest)
+    return ValueFacts(1, 0, f"{value.socket}.json", stat=digest, content=digest)

@@ -46,6 +46,11 @@ class SocketSeen(Struct, frozen=True):
     image: str | None = None
     """The pk of the image, if the value is an image."""
 
+    @property
+    def shown(self) -> str:
+        """What a confirmation records: the image's pk, else the mark."""
+        return self.image or self.mark
+
 
 class ItemSeen(Struct, frozen=True):
     """An item as the platform shows it."""

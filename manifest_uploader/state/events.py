@@ -87,6 +87,11 @@ class Opened(CaseEvent, frozen=True, tag="opened"):
     """Bytes."""
     stat: str
 
+    @property
+    def row(self) -> OpenUpload:
+        """The upload row, as a later attempt needs it."""
+        return OpenUpload(self.pk, self.storage_id, self.part_size, self.stat)
+
 
 class Done(CaseEvent, frozen=True, tag="done"):
     """A step succeeded."""

@@ -154,8 +154,7 @@ def _started(past: CaseHistory, event: Started) -> None:
 
 
 def _opened(past: CaseHistory, event: Opened) -> None:
-    row = OpenUpload(event.pk, event.storage_id, event.part_size, event.stat)
-    past.uploads[event.socket] = UploadHistory(row, done=False, time=event.time)
+    past.uploads[event.socket] = UploadHistory(event.row, done=False, time=event.time)
 
 
 def _done(past: CaseHistory, event: Done) -> None:

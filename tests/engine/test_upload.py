@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from manifest_uploader.digests import content_digest
 from manifest_uploader.engine import data_task
 from manifest_uploader.engine import upload as module
-from manifest_uploader.engine.data_task import DataTask
+from manifest_uploader.engine.data_task import DataTask, Resources
 from manifest_uploader.engine.upload import Tools, UploadLimitReached, UploadRefused, send
 from manifest_uploader.files.local_file import FileChanged, LocalFile, Source
 from manifest_uploader.files.parts import Buffers
@@ -66,14 +66,14 @@ class Uploads:
         self.hook.before_it = before_it
 
     def tools(self, client: Client | None = None) -> Tools:
-        return Tools(
-            client or self.box.client,
+        resources = Resources(
             self.senders,
             2,
-            self.opened.append,
-            self.warnings.append,
+            Buffers(2),
             lambda: self.stopping(),  # noqa: PLW0108 - it changes meanwhile
         )
+        client = client or self.box.client
+        return Tools(client, resources, self.opened.append, self.warnings.append)
 
     def send(self, data: bytes = DATA, *, begun: OpenUpload | None = None) -> Done:
         return self.send_file(self.file(data), begun=begun)
@@ -82,7 +82,7 @@ class Uploads:
         self, file: LocalFile, *, begun: OpenUpload | None = None, tools: Tools | None = None
     ) -> Done:
         source = Source((file,), file.name, bundle=False)
-        sent = send(upload_step(begun), source, tools or self.tools(), buffers=Buffers(2))
+        sent = send(upload_step(begun), source, tools or self.tools())
         assert sent.files == ((file.name, sent.done.sha256, sent.done.size),)
         return sent.done
 

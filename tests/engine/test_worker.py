@@ -11,6 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from manifest_uploader.digests import image_digest, json_digest
+from manifest_uploader.engine.data_task import Resources
 from manifest_uploader.engine.imports.watcher import Watcher
 from manifest_uploader.engine.outcomes import Looked, Outcome, Watched
 from manifest_uploader.engine.upload import Tools
@@ -51,17 +52,14 @@ class WorkerSetup:
 
     def perform(self, task: Task) -> list[Outcome]:
         target = self.target
-        tools = Tools(
-            *(self.box.client, self.senders, 2, self.opened.append, print),
-            stopping=lambda: self.stopping,
-        )
+        resources = Resources(self.senders, 2, Buffers(2), lambda: self.stopping)
+        tools = Tools(self.box.client, resources, self.opened.append, print)
         watcher = Watcher(self.box.client, target, sessions={}, refused_after_s=1800.0)
         worker = Worker(
             target,
             Root(self.folder.resolve(), follow_links=False, shown="in data"),
             tools,
             watcher,
-            buffers=Buffers(2),
             receive=self.receipts.append,
             sleep=self.slept.append,
         )

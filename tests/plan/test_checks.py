@@ -74,7 +74,7 @@ def test_a_value_of_the_wrong_kind_is_told_with_a_hint() -> None:
 
 def test_two_files_are_too_many_for_one() -> None:
     facts = facts_of()
-    two = type(facts)(2, 200, "report.zip", bundle=True, stat=facts.stat)
+    two = type(facts)(2, 200, "report.zip", stat=facts.stat)
 
     found = misfits(inputs(case("a", file_value("report")), values={("a", "report"): two}))
 
@@ -86,7 +86,7 @@ def test_two_files_are_too_many_for_one() -> None:
 @pytest.mark.parametrize(("slug", "count"), [("report", 1), ("ct-image", 0), ("details", 1)])
 def test_several_files_make_one_image_and_nothing_else(slug: str, count: int) -> None:
     facts = facts_of()
-    several = type(facts)(3, 300, f"{slug}.zip", bundle=True, stat=facts.stat)
+    several = type(facts)(3, 300, f"{slug}.zip", stat=facts.stat)
 
     found = misfits(inputs(case("a", file_value(slug)), values={("a", slug): several}))
 

@@ -12,7 +12,7 @@ from manifest_uploader.engine.outcomes import Outcome
 from manifest_uploader.plan.steps import Wait, Watch
 from manifest_uploader.platform.endpoints import FailedImport
 from manifest_uploader.platform.items import holds
-from manifest_uploader.platform.model import Entry, ItemSeen
+from manifest_uploader.platform.model import Entry, ItemSeen, SocketSeen
 from manifest_uploader.state.events import Confirmed, Gone, ImportFailed
 from manifest_uploader.state.steps import StepId
 
@@ -82,16 +82,19 @@ def judge(wait: Wait, seen: Seen, *, refused_after_s: float, rivals: int = 1) ->
     step = StepId.upload(wait.case, wait.socket)
     item = seen.items.get(wait.item)
     if item is not None:
-        entry = Entry(wait.socket, wait.digest, before=wait.before)
-        held = holds(entry, item)
+        held = arrived(wait, item)
         if held is not None:
-            pk = held.image or held.mark
-            return Verdict(Confirmed(wait.case, step, wait.socket, pk), Evidence.ITEM)
+            return Verdict(Confirmed(wait.case, step, wait.socket, held.shown), Evidence.ITEM)
     found = _failure(wait, seen, item, refused_after_s=refused_after_s, rivals=rivals)
     if found is None:
         return None
     event = ImportFailed(wait.case, step, wait.socket, found.message, wait.source, lost=found.lost)
     return Verdict(event, found.evidence)
+
+
+def arrived(wait: Wait, item: ItemSeen) -> SocketSeen | None:
+    """What the socket holds, if it is the value that is waited for."""
+    return holds(Entry(wait.socket, wait.digest, before=wait.before), item)
 
 
 def _failure(  # noqa: PLR0911 - one return for each rule, in the order of their certainty

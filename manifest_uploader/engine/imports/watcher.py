@@ -19,6 +19,7 @@ from manifest_uploader.engine.imports.judge import (
     Evidence,
     Seen,
     Verdict,
+    arrived,
     exhausted_looks,
     is_late,
     judge,
@@ -37,8 +38,7 @@ from manifest_uploader.platform.endpoints import (
     list_items,
     list_rows,
 )
-from manifest_uploader.platform.items import holds
-from manifest_uploader.platform.model import Entry, ItemSeen, Target
+from manifest_uploader.platform.model import ItemSeen, Target
 from manifest_uploader.state.events import Confirmed, ImportFailed, Noticed
 
 if TYPE_CHECKING:  # importing it takes 0.1 s of CPU, which commands without a network save
@@ -248,8 +248,7 @@ class Watcher:
         found: dict[str, int] = {}
         for wait in waits:
             item = seen.items.get(wait.item)
-            entry = Entry(wait.socket, wait.digest, before=wait.before)
-            missing = item is None or holds(entry, item) is None
+            missing = item is None or arrived(wait, item) is None
             if wait.image and wait.upload in seen.gone_since and missing:
                 found[wait.socket_title] = found.get(wait.socket_title, 0) + 1
         return found
