@@ -1,0 +1,129 @@
+"""What a look into a file shows: its format, its header, what is wrong, whom it names.
+
+A look reads headers, opens each file once, and judges nothing: which format a socket takes, and
+which files make one image, is decided from these records.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+
+class Format(StrEnum):
+    """What the bytes of a file are, whatever its name says."""
+
+    EMPTY = "empty"
+    POINTER = "pointer"
+    """What Git LFS, git-annex or DVC leave in the place of a file that was not fetched."""
+    DICOM = "DICOM"
+    METAIMAGE = "MetaImage"
+    NIFTI = "NIfTI"
+    NIFTI2 = "NIfTI-2"
+    ANALYZE = "Analyze"
+    """A `.hdr` of Analyze 7.5, or of a NIfTI image that has its data in an `.img`."""
+    NRRD = "NRRD"
+    TIFF = "TIFF"
+    PNG = "PNG"
+    JPEG = "JPEG"
+    GIF = "GIF"
+    BMP = "BMP"
+    PDF = "PDF"
+    ZIP = "ZIP"
+    GZIP = "gzip"
+    """Compressed, and no NIfTI image inside."""
+    TEXT = "text"
+    """Printable from the first byte on: CSV, JSON, XML, a note."""
+    OTHER = "other"
+
+
+class FlawKind(StrEnum):
+    """What is wrong with a file, whatever it is meant for."""
+
+    EMPTY = "empty"
+    POINTER = "pointer"
+    CUT = "cut"
+    """Shorter than its header says; `expected` and `found` are in bytes."""
+    UNREADABLE = "unreadable"
+    """Its header cannot be read."""
+    NO_MARK = "no-mark"
+    """DICOM without the preamble and its mark `DICM`."""
+    NO_CLASS = "no-class"
+    """DICOM without an attribute that the importer groups by; `about` names it."""
+    NO_PIXELS = "no-pixels"
+    """DICOM that is no image: a report, a structure set, a DICOMDIR."""
+    SEPARATE_DATA = "separate-data"
+    """A header whose data is in another file, which the importer does not read; `about` names it."""
+    UNSUPPORTED = "unsupported"
+    """The format, or this use of it, is not one that the importer reads; `about` says what."""
+    LOCKED = "locked"
+    """An archive, or a member of one, that cannot be looked into: encrypted, damaged, too deep."""
+
+
+class Flaw(Struct, frozen=True, omit_defaults=True):
+    """One thing that is wrong with a file."""
+
+    kind: FlawKind
+    expected: int | None = None
+    found: int | None = None
+    about: str = ""
+    """Which attribute, format, file or member; never a value from the file."""
+
+
+class ImageHeader(Struct, frozen=True, omit_defaults=True):
+    """What the header of an image says; also of a picture."""
+
+    width: int
+    height: int
+    depth: int = 1
+    timepoints: int = 1
+    channels: int = 1
+    voxel: str = ""
+    """As numpy names it: `uint8`, `int16`, `float32` …; empty if the header does not say."""
+    scaled: bool = False
+    """The voxels are multiplied or shifted when they are read, and become floats."""
+
+
+class DicomHeader(Struct, frozen=True, omit_defaults=True):
+    """What the importer groups and orders slices by; lengths in mm."""
+
+    sop_class: str = ""
+    instance: str = ""
+    """SOPInstanceUID."""
+    study: str = ""
+    series: str = ""
+    """SeriesInstanceUID."""
+    stack: str = ""
+    """StackID, which takes the place of the series where it is there."""
+    modality: str = ""
+    rows: int = 0
+    columns: int = 0
+    frames: int = 1
+    samples: int = 1
+    bits: int = 0
+    """Allocated for each sample."""
+    number: int | None = None
+    """InstanceNumber."""
+    temporal: int | None = None
+    """TemporalPositionIndex."""
+    position: tuple[float, float, float] | None = None
+    orientation: tuple[float, float, float, float, float, float] | None = None
+    has_times: bool = True
+    """Has ContentTime and Exposure, which the importer needs of 4D images."""
+
+
+class FileLook(Struct, frozen=True, omit_defaults=True):
+    """What a look into one file shows."""
+
+    format: Format
+    flaws: tuple[Flaw, ...] = ()
+    image: ImageHeader | None = None
+    """Of MetaImage, NIfTI, NRRD, TIFF, PNG and JPEG; None if the header cannot be read."""
+    dicom: DicomHeader | None = None
+    data_file: str | None = None
+    """The separate file with the data, as a MetaImage or NRRD header names it."""
+    names: tuple[str, ...] = ()
+    """Keywords of the DICOM attributes that identify a patient, sorted; of all members too."""
+    members: int = 0
+    """Files inside a ZIP archive."""
