@@ -54,7 +54,7 @@ class FlawKind(StrEnum):
     NO_PIXELS = "no-pixels"
     """DICOM that is no image: a report, a structure set, a DICOMDIR."""
     SEPARATE_DATA = "separate-data"
-    """A header whose data is in another file, which the importer does not read; `about` names it."""
+    """The header's data is in another file, which the importer does not read; `about` names it."""
     UNSUPPORTED = "unsupported"
     """The format, or this use of it, is not one that the importer reads; `about` says what."""
     LOCKED = "locked"
