@@ -28,7 +28,7 @@ def call(run: Run, given: argparse.Namespace, *, sends: bool) -> int:
         with logs.logging_to(getattr(given, "log_file", None)):
             return _call(run, given, sends=sends)
     except ManifestInvalid as invalid:
-        say(problem_lines(invalid.problems))
+        say(problem_lines(invalid.problems, invalid.warnings))
         return invalid.exit_code
     except UploaderError as error:
         say(error_lines(error))

@@ -54,6 +54,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
         help="only these cases (a pattern with * and ?; repeatable)")  # fmt: skip
     add("--first", metavar="N", type=count, help="only the first N cases")
     add("--checksum", action="store_true", help="hash every file")
+    add("--quick", action="store_true", help="look into one file of each value instead of all")
     add("--adopt", action="store_true", help="adopt existing items that have a case's title")
     add("--recreate", action="store_true", help="make deleted items anew")
     add("--retry-failed", action="store_true", help="send failed imports again")
@@ -138,6 +139,8 @@ def options_of(given: argparse.Namespace) -> Options:
         first=given.first,
         jobs=min(given.jobs, _MAX_JOBS),
         checksum=given.checksum,
+        quick=given.quick,
+        looks=looks_path(given),
         choices=Choices(
             adopt=given.adopt,
             recreate=given.recreate,
@@ -178,6 +181,12 @@ def state_path(given: argparse.Namespace) -> Path:
 def receipts_path(given: argparse.Namespace) -> Path:
     """The file of receipts beside the manifest."""
     return beside(given, ".receipts.jsonl")
+
+
+def looks_path(given: argparse.Namespace) -> Path:
+    """The file beside the state that remembers what was seen in the local files."""
+    state = state_path(given)
+    return state.with_name(f"{state.name.removesuffix('.jsonl').removesuffix('.state')}.looks.jsonl")
 
 
 def beside(given: argparse.Namespace, ending: str) -> Path:

@@ -8,6 +8,7 @@ from manifest_uploader.commands.options import add_run_arguments, open_options
 from manifest_uploader.engine import run as engine
 from manifest_uploader.output.json_lines import plan_json, plan_summary_json, write_json
 from manifest_uploader.output.run_lines import plan_lines
+from manifest_uploader.output.screen import make_screen
 from manifest_uploader.output.streams import say
 
 add_arguments = add_run_arguments
@@ -15,8 +16,14 @@ add_arguments = add_run_arguments
 
 def run(given: argparse.Namespace) -> int:
     """Show the plan; the code is 1 if a case is gone or has failed."""
+    screen = make_screen(verbose=given.verbose, quiet=given.quiet)
     with open_options(given) as options:
-        plan, facts = engine.plan(options)
+        try:
+            plan, facts = engine.plan(options, screen.looking)
+        finally:
+            screen.stop()
+        if facts.warnings:
+            screen.warn(facts.warnings)
         if given.json:
             for case in plan.cases:
                 write_json(plan_json(case, calls=given.verbose))

@@ -6,10 +6,13 @@ import argparse
 
 from manifest_uploader.commands.options import add_run_arguments, has_token, open_options
 from manifest_uploader.engine import run as engine
-from manifest_uploader.manifest.problems import ManifestInvalid
-from manifest_uploader.output.formatting import cases_words
+from manifest_uploader.manifest.problems import ManifestInvalid, Problem
+from manifest_uploader.output.formatting import cases_words, counted, warning_lines
 from manifest_uploader.output.json_lines import problem_json, write_json
+from manifest_uploader.output.screen import make_screen
 from manifest_uploader.output.streams import say
+from manifest_uploader.plan.inputs import Facts
+from manifest_uploader.text import block
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,14 +29,39 @@ def run(given: argparse.Namespace) -> int:
 
     """
     offline = given.offline or not (given.sandbox or has_token(given))
+    screen = make_screen(verbose=given.verbose, quiet=given.quiet)
     try:
         with open_options(given, offline=offline) as options:
-            manifest = engine.validate(options)
+            manifest, facts = engine.validate(options, screen.looking)
     except ManifestInvalid as invalid:
-        if given.json:
-            for problem in invalid.problems:
-                write_json(problem_json(problem))
+        _write(given, invalid.problems, invalid.warnings)
         raise
+    finally:
+        screen.stop()
+    _write(given, (), facts.warnings)
+    if facts.warnings:
+        say(block(*warning_lines(facts.warnings)))
     not_asked = "; the platform was not asked" if offline else ""
-    say(f"{manifest.path}: {cases_words(len(manifest.cases))}, no problem{not_asked}")
+    cases = cases_words(len(manifest.cases))
+    say(f"{manifest.path}: {cases}, no problem{_looked_words(facts)}{not_asked}")
     return 0
+
+
+def _write(
+    given: argparse.Namespace, problems: tuple[Problem, ...], warnings: tuple[Problem, ...]
+) -> None:
+    if not given.json:
+        return
+    for problem in problems:
+        write_json(problem_json(problem))
+    for warning in warnings:
+        write_json(problem_json(warning, warning=True))
+
+
+def _looked_words(facts: Facts) -> str:
+    """How many files were looked into, if any."""
+    if not facts.files:
+        return ""
+    if facts.files_looked < facts.files:
+        return f"; looked into {facts.files_looked:,} of {counted(facts.files, 'file')} (--quick)"
+    return f"; looked into {counted(facts.files, 'file')}"

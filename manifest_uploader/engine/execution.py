@@ -21,6 +21,7 @@ from manifest_uploader.engine.session import Session
 from manifest_uploader.engine.upload import Tools
 from manifest_uploader.engine.worker import Worker
 from manifest_uploader.files.parts import Buffers
+from manifest_uploader.manifest.problems import Problem
 from manifest_uploader.plan.inputs import Facts
 from manifest_uploader.plan.steps import Create, Fill, Plan, Task, total_size
 from manifest_uploader.platform.model import Target
@@ -46,6 +47,11 @@ class Journal:
     def history(self) -> History:
         """What all runs did so far."""
         return self._ledger.history
+
+    def warn(self, warnings: tuple[Problem, ...]) -> None:
+        """Tell the observers what is odd about the files, and not wrong for certain."""
+        for observer in self._observers if warnings else ():
+            observer.warn(warnings)
 
     def begin(self, plan: Plan, target: Target) -> None:
         """Tell the observers what the run is about to do."""

@@ -2,93 +2,236 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+import posixpath
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from manifest_uploader.digests import json_digest, may_be_same
-from manifest_uploader.files import dicom
+from manifest_uploader.engine.looks.cache import Cache, value_key
+from manifest_uploader.engine.looks.pool import Pool
 from manifest_uploader.files.json_file import JsonUnreadable, read_json
 from manifest_uploader.files.local_file import FileChanged, Source
 from manifest_uploader.files.root import Root
 from manifest_uploader.files.search import resolve
 from manifest_uploader.files.value_facts import ValueFacts, content, value_facts
-from manifest_uploader.manifest.model import FileValue
+from manifest_uploader.manifest.model import FileValue, Identifiable
 from manifest_uploader.manifest.problems import Problem
-from manifest_uploader.plan.delivery import AsJson, AsUpload, delivery_of
+from manifest_uploader.plan.content import SEGMENTATION, Content, Question, judge_content
+from manifest_uploader.plan.delivery import AsJson, delivery_of
+from manifest_uploader.plan.value_look import ValueLook
 from manifest_uploader.platform.model import Entry, Socket
 from manifest_uploader.platform.sockets import takes_json, value_misfit
-from manifest_uploader.state.history import CaseHistory
+from manifest_uploader.state.history import EMPTY, CaseHistory
 
 
-class LocalLook(Struct, frozen=True):
-    """Inspects the files of values, one value at a time."""
+class Looking(Struct, frozen=True):
+    """How far the look into local files is."""
 
-    root: Root
-    checksum: bool
-    """Hash every file instead of trusting size and time."""
-    sockets: Mapping[str, Socket]
-    online: bool
+    values: int
+    """Values whose files were looked into, or need no look."""
+    files: int
+    """Files of these values that were looked into, by this command."""
 
-    def look(
+
+class Found(Struct, frozen=True):
+    """What is known of the files of one value."""
+
+    case: str
+    socket: str
+    facts: ValueFacts | None
+    """None: there are problems."""
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+    look: ValueLook | None = None
+    """None: the platform has these very files, or there are problems with finding them."""
+
+
+class _Pending(Struct):
+    """A value whose files were found, and are perhaps being looked into."""
+
+    case: str
+    value: FileValue
+    source: Source
+    facts: ValueFacts
+    future: Future[ValueLook] | None = None
+    look: ValueLook | None = None
+    key: str = ""
+
+    @property
+    def changed(self) -> float:
+        """When one of the files changed last, in seconds since 1970."""
+        return max(file.mtime_ns for file in self.source.files) / 1e9
+
+
+class LocalFiles:
+    """Inspects the files of many values, looking into several at a time."""
+
+    def __init__(
         self,
-        value: FileValue,
-        past: CaseHistory,
-        identifiable: bool,  # noqa: FBT001 - a plain fact
-    ) -> ValueFacts | tuple[Problem, ...]:
-        """The facts about a value's files, or what is wrong with them."""
-        source = resolve(value, self.root)
+        root: Root,
+        *,
+        sockets: Mapping[str, Socket],
+        online: bool,
+        identifiable: Identifiable,
+        cache: Cache,
+        pool: Pool,
+        checksum: bool,
+        tell: Callable[[Looking], None],
+    ) -> None:
+        """Prepare to inspect.
+
+        Args:
+            root: where the files are.
+            sockets: those of the platform, by slug.
+            online: the platform was asked.
+            identifiable: what DICOM files may tell about their patients.
+            cache: what earlier looks showed.
+            pool: looks into files.
+            checksum: hash every file instead of trusting size and time.
+            tell: is told how far this is, after each value.
+
+        """
+        self._root, self._sockets, self._online = root, sockets, online
+        self._identifiable, self._checksum = identifiable, checksum
+        self._cache, self._pool, self._tell = cache, pool, tell
+        self._values = self._files = 0
+
+    def inspect(
+        self, values: Iterable[tuple[str, FileValue]], histories: Mapping[str, CaseHistory]
+    ) -> Iterator[Found]:
+        """What is known of each value's files, in the order given."""
+        pending: deque[_Pending | Found] = deque()
+        for case, value in values:
+            pending.append(self._begin(case, value, histories.get(case, EMPTY)))
+            while pending and (len(pending) > self._pool.width or _is_ready(pending[0])):
+                yield self._end(pending.popleft(), histories)
+        while pending:
+            yield self._end(pending.popleft(), histories)
+
+    # -- beginning --
+
+    def _begin(self, case: str, value: FileValue, past: CaseHistory) -> _Pending | Found:
+        source = resolve(value, self._root)
         if not isinstance(source, Source):
-            return source
+            return Found(case, value.socket, None, source)
         facts = value_facts(source)
-        known = None if self.checksum else _known_content(facts, past, value.socket)
-        if known is not None:
-            return replace(facts, content=known)
-        socket = self.sockets.get(value.socket)
-        if self._is_json(source, socket):
-            return self._json(value, source, facts, past)
-        delivery = delivery_of(value, socket)
-        if not identifiable and isinstance(delivery, AsUpload) and delivery.image:
-            found = dicom.check(source.files, all_files=False)
-            if found is not None:
-                return (_patient_problem(value, *found),)
-        return self._hashed(value, source, facts, past)
+        known = None if self._checksum else _known_content(facts, past, value.socket)
+        one = _Pending(case, value, source, replace(facts, content=known))
+        allowed = self._allowed(value)
+        one.key = value_key(os.fspath(self._root.path), (*value.paths, *map(str, allowed or ())))
+        one.look = self._cache.get(one.key, facts.stat)
+        if one.look is None and not (known is not None and _is_confirmed(past, value.socket)):
+            one.future = self._pool.submit(source, allowed)
+        return one
+
+    def _allowed(self, value: FileValue) -> tuple[int, ...] | None:
+        """The voxel values that a segmentation's socket allows; None if it allows any."""
+        socket = self._sockets.get(value.socket)
+        if socket is None or socket.kind != SEGMENTATION or not socket.segments:
+            return None
+        return socket.segments
+
+    # -- ending --
+
+    def _end(self, one: _Pending | Found, histories: Mapping[str, CaseHistory]) -> Found:
+        self._values += 1
+        if isinstance(one, Found):
+            return one
+        try:
+            found = self._judged(one, histories.get(one.case, EMPTY))
+        except FileChanged as error:
+            found = self._failed(one, Problem(str(error), one.value.place))
+        self._tell(Looking(self._values, self._files))
+        return found
+
+    def _judged(self, one: _Pending, past: CaseHistory) -> Found:
+        if one.future is not None:
+            one.look = one.future.result()
+            self._files += one.look.looked
+            self._cache.put(one.key, one.facts.stat, one.look, changed=one.changed)
+        judged = Content() if one.look is None else judge_content(self._question(one), one.look)
+        if judged.problems:
+            return self._failed(one, *judged.problems, warnings=judged.warnings, look=one.look)
+        slices = one.look.slices if one.look is not None else None
+        one.facts = replace(one.facts, slices=slices)
+        checked = one.facts if one.facts.content is not None else self._checked(one, past)
+        if isinstance(checked, Problem):
+            return self._failed(one, checked, warnings=judged.warnings, look=one.look)
+        return Found(one.case, one.value.socket, checked, warnings=judged.warnings, look=one.look)
+
+    def _failed(
+        self,
+        one: _Pending,
+        *problems: Problem,
+        warnings: tuple[Problem, ...] = (),
+        look: ValueLook | None = None,
+    ) -> Found:
+        return Found(one.case, one.value.socket, None, problems, warnings, look)
+
+    def _question(self, one: _Pending) -> Question:
+        return Question(
+            one.case,
+            one.value,
+            self._sockets.get(one.value.socket),
+            _folder(one.source, os.fspath(self._root.path)),
+            self._root.shown.removeprefix("in "),
+            self._identifiable,
+        )
+
+    # -- content --
+
+    def _checked(self, one: _Pending, past: CaseHistory) -> ValueFacts | Problem:
+        """The facts with what their content tells, or what is wrong with a JSON file."""
+        socket = self._sockets.get(one.value.socket)
+        if not self._is_json(one.source, socket):
+            return self._with_content(one, past)
+        name, place = one.source.name, one.value.place
+        try:
+            found = read_json(one.source)
+        except JsonUnreadable as error:
+            return Problem(f"'{name}': {error}", place)
+        misfit = value_misfit(found, socket) if socket is not None else None
+        if misfit is not None:
+            return Problem(f"'{name}': {misfit[0]}", place, misfit[1])
+        if isinstance(delivery_of(one.value, socket), AsJson):
+            return replace(one.facts, content=json_digest(found))
+        return self._with_content(one, past)
 
     def _is_json(self, source: Source, socket: Socket | None) -> bool:
         if len(source.files) != 1:
             return False
-        if self.online:
+        if self._online:
             return socket is not None and takes_json(socket)
         return source.name.lower().endswith(".json")
 
-    def _json(
-        self, value: FileValue, source: Source, facts: ValueFacts, past: CaseHistory
-    ) -> ValueFacts | tuple[Problem, ...]:
-        socket = self.sockets.get(value.socket)
-        try:
-            found = read_json(source)
-        except JsonUnreadable as error:
-            return (Problem(f"'{source.name}': {error}", value.place),)
-        except FileChanged as error:
-            return (Problem(str(error), value.place),)
-        misfit = value_misfit(found, socket) if socket is not None else None
-        if misfit is not None:
-            return (Problem(f"'{source.name}': {misfit[0]}", value.place, misfit[1]),)
-        if isinstance(delivery_of(value, socket), AsJson):
-            return replace(facts, content=json_digest(found))
-        return self._hashed(value, source, facts, past)
-
-    def _hashed(
-        self, value: FileValue, source: Source, facts: ValueFacts, past: CaseHistory
-    ) -> ValueFacts | tuple[Problem, ...]:
+    def _with_content(self, one: _Pending, past: CaseHistory) -> ValueFacts:
         """The facts with the content's digest, if the files may hold what was sent before."""
-        if not self.checksum and not _is_worth_reading(facts, past, value.socket):
-            return facts
-        try:
-            return replace(facts, content=content(source))
-        except FileChanged as error:
-            return (Problem(str(error), value.place),)
+        if not self._checksum and not _is_worth_reading(one.facts, past, one.value.socket):
+            return one.facts
+        return replace(one.facts, content=content(one.source))
+
+
+def _is_ready(one: _Pending | Found) -> bool:
+    """Whether the end of a value has not to be waited for."""
+    return isinstance(one, Found) or one.future is None or one.future.done()
+
+
+def _is_confirmed(past: CaseHistory, socket: str) -> bool:
+    """Whether the platform was seen to hold what was last sent into a socket."""
+    was = past.sockets.get(socket)
+    return was is not None and was.standing == "confirmed"
+
+
+def _folder(source: Source, root: str) -> str:
+    """The folder of the files, below the root and with `/`; empty for the root itself."""
+    folders = {os.path.dirname(file.full) for file in source.files}  # noqa: PTH120  no Paths
+    folder = os.path.relpath(os.path.commonpath(folders), root)
+    return "" if folder == os.curdir else folder.replace(os.sep, posixpath.sep)
 
 
 def _known_content(facts: ValueFacts, past: CaseHistory, socket: str) -> str | None:
@@ -111,13 +254,4 @@ def _is_worth_reading(facts: ValueFacts, past: CaseHistory, socket: str) -> bool
     return any(
         entry.content is not None and entry.stat is not None and may_be_same(entry.stat, facts.stat)
         for entry in entries
-    )
-
-
-def _patient_problem(value: FileValue, name: str, detail: str) -> Problem:
-    return Problem(
-        f"'{name}' names its patient ({detail})",
-        value.place,
-        "de-identify it first; or, if every reader may see it, write 'identifiable: allowed' at "
-        "the top of the manifest",
     )

@@ -25,6 +25,10 @@ class Options(Struct, frozen=True):
     first: int | None = None
     jobs: int = 8
     checksum: bool = False
+    quick: bool = False
+    """Look into one file of each value instead of all."""
+    looks: Path | None = None
+    """Where what was seen in files is remembered; None: nowhere."""
     choices: Choices = field(default_factory=Choices)
     policy: Policy = field(default_factory=Policy)
     patience: Patience = field(default_factory=Patience)

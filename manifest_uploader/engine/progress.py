@@ -6,7 +6,9 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from manifest_uploader.engine.local_files import Looking
 from manifest_uploader.engine.results import CaseEnd, Summary
+from manifest_uploader.manifest.problems import Problem
 from manifest_uploader.plan.steps import Plan
 from manifest_uploader.platform.model import Target
 from manifest_uploader.platform.traffic import Traffic
@@ -32,6 +34,12 @@ class Progress(Struct, frozen=True):
 
 class Observer(Protocol):
     """Is told what happens, after it is recorded; has no influence on the run."""
+
+    def looking(self, looking: Looking) -> None:
+        """The local files are being looked into, before anything is sent."""
+
+    def warn(self, warnings: tuple[Problem, ...]) -> None:
+        """Something is odd about the local files; nothing is sent yet."""
 
     def begins(self, plan: Plan, target: Target) -> None:
         """A run begins to execute a plan."""

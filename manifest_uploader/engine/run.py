@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from manifest_uploader.engine.item_writer import ItemWriter
+from manifest_uploader.engine.local_files import Looking
 from manifest_uploader.engine.options import Options
 from manifest_uploader.engine.pool import Threads
 from manifest_uploader.engine.progress import Observer
@@ -23,13 +24,14 @@ from manifest_uploader.engine.session import (
     Session,
     check_edit_rights,
     gather,
-    local_problems,
+    local_facts,
     open_session,
     read_manifest,
     recover_session,
     refuse,
     temporary_title,
 )
+from manifest_uploader.engine.survey import Tell, nobody
 from manifest_uploader.engine.target import check_rights
 from manifest_uploader.manifest.model import Manifest
 from manifest_uploader.manifest.parser import without_collector
@@ -50,7 +52,7 @@ if TYPE_CHECKING:
 # ── validate, plan, status ──────────────────────────────────────────────────────────────────
 
 
-def validate(options: Options) -> Manifest:
+def validate(options: Options, tell: Tell = nobody) -> tuple[Manifest, Facts]:
     """Find everything that is wrong, without changing anything.
 
     Raises:
@@ -59,20 +61,21 @@ def validate(options: Options) -> Manifest:
     """
     reading = read_manifest(options)
     if options.platform is None:
-        refuse(local_problems(options, reading))
+        facts = local_facts(options, reading, tell)
+        refuse(facts.problems, facts.warnings)
     else:
-        _plan(options, reading)
-    return reading.manifest
+        _, facts = _plan(options, reading, tell)
+    return reading.manifest, facts
 
 
-def plan(options: Options) -> tuple[Plan, Facts]:
+def plan(options: Options, tell: Tell = nobody) -> tuple[Plan, Facts]:
     """What a run would do now; changes and writes nothing."""
     with _gathering():
         reading = read_manifest(options)
-    return _plan(options, reading)
+    return _plan(options, reading, tell)
 
 
-def _plan(options: Options, reading: Reading) -> tuple[Plan, Facts]:
+def _plan(options: Options, reading: Reading, tell: Tell) -> tuple[Plan, Facts]:
     from manifest_uploader.platform.client import Client  # noqa: PLC0415 - late: 0.1 s of CPU
 
     assert options.platform is not None
@@ -81,7 +84,7 @@ def _plan(options: Options, reading: Reading) -> tuple[Plan, Facts]:
         session = open_session(options, reading, client)
         recover_session(session)
         session.ledger.record(list(assume_not_sent(session.ledger.history)))
-        inputs = gather(options, session)
+        inputs = gather(options, session, tell)
         check_rights(session.target, client)
         plan = make_plan(inputs, temporary=temporary_title)
         return plan, replace(inputs.facts, values={})  # the plan has what it needs of them
@@ -104,6 +107,14 @@ def status(options: Options) -> Iterator[CaseStanding]:
 
 
 # ── run ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def _teller(observers: Sequence[Observer]) -> Tell:
+    def tell(looking: Looking) -> None:
+        for observer in observers:
+            observer.looking(looking)
+
+    return tell
 
 
 def run(options: Options, observers: Sequence[Observer], stop: threading.Event) -> Summary:
@@ -137,11 +148,12 @@ def run(options: Options, observers: Sequence[Observer], stop: threading.Event) 
             with _gathering():
                 session = open_session(options, reading, client)
                 recovered = recover_session(session)
-                inputs = gather(options, session)
+                inputs = gather(options, session, _teller(observers))
                 check_edit_rights(session, inputs)
             with closing(session.ledger) as ledger:
                 ledger.open(options.state, session.binding, is_new=session.is_new)
                 journal = Journal(ledger, observers)
+                journal.warn(inputs.facts.warnings)
                 journal.tell(recovered)
                 _repeat_fills(session, inputs, journal)
                 with _gathering():

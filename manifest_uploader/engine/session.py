@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from manifest_uploader.engine.options import Options
 from manifest_uploader.engine.recovery import recover
-from manifest_uploader.engine.survey import Scope, survey
+from manifest_uploader.engine.survey import Scope, Tell, nobody, survey
 from manifest_uploader.engine.target import check_rights, find_target
 from manifest_uploader.errors import CannotGoOn, UsageError
 from manifest_uploader.files.root import Root, find_root
@@ -155,8 +155,13 @@ def recover_session(session: Session) -> list[Event]:
     return session.ledger.record(found)
 
 
-def gather(options: Options, session: Session) -> PlanInputs:
+def gather(options: Options, session: Session, tell: Tell = nobody) -> PlanInputs:
     """Gather and check everything that can be known before planning.
+
+    Args:
+        options: of the command.
+        session: the platform, and what earlier runs did.
+        tell: is told how far the look into the files is.
 
     Raises:
         ManifestInvalid: with every problem.
@@ -168,13 +173,23 @@ def gather(options: Options, session: Session) -> PlanInputs:
             session.manifest,
             history,
             root=session.root,
-            scope=Scope(checksum=options.checksum, adopt=options.choices.adopt),
+            scope=_scope(options),
             client=session.client,
             target=session.target,
+            tell=tell,
         )
         inputs = _plan_inputs(options, session.reading, facts, history, session.target)
-    refuse((*inputs.facts.problems, *misfits(inputs)))
+    refuse((*inputs.facts.problems, *misfits(inputs)), facts.warnings)
     return inputs
+
+
+def _scope(options: Options) -> Scope:
+    return Scope(
+        checksum=options.checksum,
+        adopt=options.choices.adopt,
+        quick=options.quick,
+        looks=options.looks,
+    )
 
 
 def check_edit_rights(session: Session, inputs: PlanInputs) -> None:
@@ -206,25 +221,26 @@ def temporary_title() -> str:
 # ── problems ────────────────────────────────────────────────────────────────────────────────
 
 
-def refuse(problems: tuple[Problem, ...]) -> None:
+def refuse(problems: tuple[Problem, ...], warnings: tuple[Problem, ...] = ()) -> None:
     """Raise ManifestInvalid if there is any problem."""
     if problems:
-        raise ManifestInvalid(in_file_order(problems))
+        raise ManifestInvalid(in_file_order(problems), warnings=in_file_order(warnings))
 
 
-def local_problems(options: Options, reading: Reading) -> tuple[Problem, ...]:
-    """The problems of the manifest and its files, without asking the platform."""
+def local_facts(options: Options, reading: Reading, tell: Tell = nobody) -> Facts:
+    """What the manifest and its files show without asking the platform; with all problems."""
     try:
         root = _root(options, reading)
     except ManifestInvalid as invalid:
-        return (*reading.problems, *invalid.problems)
-    facts = survey(reading.manifest, History(), root=root, scope=Scope())
-    return (*reading.problems, *facts.problems)
+        return Facts(values={}, problems=(*reading.problems, *invalid.problems))
+    scope = replace(_scope(options), checksum=False, adopt=False)
+    facts = survey(reading.manifest, History(), root=root, scope=scope, tell=tell)
+    return replace(facts, problems=(*reading.problems, *facts.problems))
 
 
 def _all_problems(options: Options, reading: Reading, client: Client) -> ManifestInvalid:
     """Every problem, including those that the platform shows if it answers soon."""
-    local = local_problems(options, reading)
+    local = local_facts(options, reading).problems
     patience = options.patience
     soon = client.with_patience(
         replace(
@@ -246,7 +262,7 @@ def _all_problems(options: Options, reading: Reading, client: Client) -> Manifes
 
 def _platform_problems(options: Options, reading: Reading, client: Client) -> tuple[Problem, ...]:
     if not reading.manifest.slug:
-        return local_problems(options, reading)
+        return local_facts(options, reading).problems
     target = find_target(reading.manifest, client)
     history = fold(state_file.stream(options.state).events)
     manifest = reading.manifest
@@ -255,12 +271,12 @@ def _platform_problems(options: Options, reading: Reading, client: Client) -> tu
         manifest if roots else replace(manifest, cases=()),
         history,
         root=roots[0] if roots else Root(Path(), follow_links=False),
-        scope=Scope(adopt=options.choices.adopt),
+        scope=replace(_scope(options), checksum=False),
         client=client,
         target=target,
     )
     inputs = _plan_inputs(options, reading, facts, history, target)
-    local = () if roots else local_problems(options, reading)
+    local = () if roots else local_facts(options, reading).problems
     return (*local, *facts.problems, *misfits(inputs))
 
 

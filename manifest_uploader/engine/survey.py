@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from manifest_uploader.digests import Json
-from manifest_uploader.engine.local_files import LocalLook
+from manifest_uploader.engine.local_files import Found, LocalFiles, Looking
+from manifest_uploader.engine.looks.cache import Cache
+from manifest_uploader.engine.looks.pool import Pool
 from manifest_uploader.files.root import Root
 from manifest_uploader.files.value_facts import ValueFacts
 from manifest_uploader.manifest.model import FileValue, Manifest
@@ -25,7 +29,7 @@ from manifest_uploader.platform.endpoints import (
 from manifest_uploader.platform.model import ItemSeen, Socket, Target
 from manifest_uploader.platform.responses import results_of
 from manifest_uploader.platform.targets import type_of
-from manifest_uploader.state.history import EMPTY, History
+from manifest_uploader.state.history import History
 
 if TYPE_CHECKING:  # importing it takes 0.1 s of CPU, which commands without a network save
     from manifest_uploader.platform.client import Client
@@ -40,6 +44,17 @@ class Scope(Struct, frozen=True):
     checksum: bool = False
     """Hash every file instead of trusting size and time."""
     adopt: bool = False
+    quick: bool = False
+    """Look into one file of each value instead of all."""
+    looks: Path | None = None
+    """Where what was seen in files is remembered; None: nowhere."""
+
+
+Tell: TypeAlias = Callable[[Looking], None]
+
+
+def nobody(_: Looking) -> None:
+    """Do not tell how far the look is."""
 
 
 def survey(
@@ -50,21 +65,47 @@ def survey(
     scope: Scope,
     client: Client | None = None,
     target: Target | None = None,
+    tell: Tell = nobody,
 ) -> Facts:
     """All facts that planning needs; without a client and target only the local ones."""
     facts = Facts(values={})
     if client is not None and target is not None:
         facts = _platform_facts(manifest, history, client, target, adopt=scope.adopt)
+    with closing(Cache(scope.looks)) as cache, closing(Pool(quick=scope.quick)) as pool:
+        local = LocalFiles(
+            root,
+            sockets=facts.sockets,
+            online=target is not None,
+            identifiable=manifest.identifiable,
+            cache=cache,
+            pool=pool,
+            checksum=scope.checksum,
+            tell=tell,
+        )
+        return _with_files(facts, local.inspect(_file_values(manifest), history.cases))
+
+
+def _with_files(facts: Facts, found: Iterable[Found]) -> Facts:
     values: dict[tuple[str, str], ValueFacts] = {}
     problems: list[Problem] = []
-    local = LocalLook(root, scope.checksum, facts.sockets, target is not None)
-    for name, value in _file_values(manifest):
-        found = local.look(value, history.cases.get(name, EMPTY), manifest.identifiable)
-        if isinstance(found, ValueFacts):
-            values[name, value.socket] = found
-        else:
-            problems += found
-    return replace(facts, values=values, problems=tuple(problems))
+    warnings: list[Problem] = []
+    looked = files = 0
+    for one in found:
+        if one.facts is not None:
+            values[one.case, one.socket] = one.facts
+        problems += one.problems
+        warnings += one.warnings
+        if one.look is not None:
+            looked += one.look.looked
+            files += one.look.files
+    return replace(
+        facts,
+        values=values,
+        problems=tuple(problems),
+        warnings=tuple(warnings),
+        files=files,
+        files_looked=looked,
+    )
 
 
 def _file_values(manifest: Manifest) -> Iterator[tuple[str, FileValue]]:
@@ -148,7 +189,16 @@ def _socket(entry: Json) -> Socket | None:
         str(entry.get("kind")),
         str(entry.get("super_kind")),
         str(entry.get("relative_path") or ""),
+        _segments(entry.get("overlay_segments")),
     )
+
+
+def _segments(listed: Json) -> tuple[int, ...]:
+    """The voxel values that a segmentation may hold, in order; empty if any may be."""
+    if not isinstance(listed, list):
+        return ()
+    values = (one.get("voxel_value") for one in listed if isinstance(one, dict))
+    return tuple(sorted({value for value in values if type(value) is int}))
 
 
 def _highest_order(

@@ -58,9 +58,9 @@ def check_same(file: LocalFile) -> None:
     try:
         now = os.stat(file.full)  # noqa: PTH116  a Path takes longer than the stat
     except OSError as error:
-        raise _unreadable(file, error) from error
+        raise unreadable(file, error) from error
     if stat.S_ISDIR(now.st_mode):  # the same message as from reading it
-        raise _unreadable(file, IsADirectoryError(EISDIR, os.strerror(EISDIR)))
+        raise unreadable(file, IsADirectoryError(EISDIR, os.strerror(EISDIR)))
     if (now.st_size, now.st_mtime_ns, now.st_ino) != (file.size, file.mtime_ns, file.inode):
         raise FileChanged(f"'{file.name}' changed after it was looked at")
 
@@ -79,7 +79,7 @@ def chunks(file: LocalFile) -> Iterator[bytes]:
                 left -= len(chunk)
                 yield chunk
     except OSError as error:
-        raise _unreadable(file, error) from error
+        raise unreadable(file, error) from error
     if left:
         raise FileChanged(f"'{file.name}' became shorter while it was read")
     check_same(file)
@@ -93,5 +93,6 @@ def sha256(file: LocalFile) -> str:
     return total.hexdigest()
 
 
-def _unreadable(file: LocalFile, error: OSError) -> FileChanged:
+def unreadable(file: LocalFile, error: OSError) -> FileChanged:
+    """What to raise if a file cannot be read."""
     return FileChanged(f"'{file.name}' cannot be read: {error.strerror or error}")

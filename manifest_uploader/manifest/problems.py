@@ -36,9 +36,17 @@ class ManifestInvalid(UploaderError):
 
     exit_code = 2
 
-    def __init__(self, problems: tuple[Problem, ...], *, rest: Manifest | None = None) -> None:
+    def __init__(
+        self,
+        problems: tuple[Problem, ...],
+        *,
+        rest: Manifest | None = None,
+        warnings: tuple[Problem, ...] = (),
+    ) -> None:
         super().__init__(f"{len(problems)} problem{'s' * (len(problems) != 1)}")
         self.problems = problems
+        self.warnings = warnings
+        """What is odd besides, and not wrong for certain."""
         self.rest = rest
         """The part of the manifest that could be read, so that its files can be checked too."""
 

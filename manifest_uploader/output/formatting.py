@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from msgspec.structs import replace
+
 from manifest_uploader.errors import UploaderError
 from manifest_uploader.manifest.problems import Problem, format_problem
 from manifest_uploader.text import Block, block, with_hint
@@ -39,10 +41,16 @@ def time_words(seconds: float) -> str:
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"  # noqa: PLR2004
 
 
-def problem_lines(problems: Iterable[Problem]) -> Block:
-    """Every problem, and how many there are."""
+def problem_lines(problems: Iterable[Problem], warnings: Iterable[Problem] = ()) -> Block:
+    """Every warning and every problem, and how many problems there are."""
     found = [format_problem(problem) for problem in problems]
-    return block(*found, f"{counted(len(found), 'problem')}; nothing was sent")
+    end = f"{counted(len(found), 'problem')}; nothing was sent"
+    return block(*warning_lines(warnings), *found, end)
+
+
+def warning_lines(warnings: Iterable[Problem]) -> list[Block]:
+    """Every warning, marked as one."""
+    return [format_problem(replace(one, message=f"warning: {one.message}")) for one in warnings]
 
 
 def error_lines(error: UploaderError) -> Block:

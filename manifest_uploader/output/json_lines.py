@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from manifest_uploader.engine.local_files import Looking
 from manifest_uploader.engine.progress import Progress
 from manifest_uploader.engine.results import CaseEnd, End, Summary
 from manifest_uploader.manifest.problems import Problem
@@ -29,8 +30,8 @@ def write_json(obj: Mapping[str, Any]) -> None:
     write_out(json.dumps(obj, ensure_ascii=True) + "\n")
 
 
-def problem_json(problem: Problem) -> dict[str, Any]:
-    """One problem of `validate --json`."""
+def problem_json(problem: Problem, *, warning: bool = False) -> dict[str, Any]:
+    """One problem, or one warning, of `validate --json`."""
     place = problem.place
     return {
         "file": place.file if place else None,
@@ -38,6 +39,7 @@ def problem_json(problem: Problem) -> dict[str, Any]:
         "column": place.column if place else None,
         "message": problem.message,
         "hint": problem.hint,
+        "severity": "warning" if warning else "problem",
     }
 
 
@@ -109,6 +111,12 @@ def status_summary_json(counts: Mapping[str, int]) -> dict[str, Any]:
 
 class JsonLines:
     """Observes a run and writes its events and its summary as JSON lines."""
+
+    def looking(self, looking: Looking) -> None:
+        """Write nothing: nothing has happened yet."""
+
+    def warn(self, warnings: tuple[Problem, ...]) -> None:
+        """Write nothing: warnings are for people, and `validate --json` has them."""
 
     def begins(self, plan: Plan, target: Target) -> None:
         """Write nothing: events follow."""

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Final
 
 from manifest_uploader.engine.causes import explained, failure_text
+from manifest_uploader.engine.local_files import Looking
 from manifest_uploader.engine.progress import Progress
 from manifest_uploader.engine.results import CaseEnd, End, Summary
 from manifest_uploader.files.parts import part_count, part_size
@@ -62,6 +63,12 @@ _LEFT_ALONE_COUNTS: Final = {
     Standing.GONE: "{} deleted on the platform",
     Standing.FAILED: "{} failed before and did not change",
 }
+
+
+def looking_line(looking: Looking) -> str:
+    """How far the look into the local files is."""
+    values, files = counted(looking.values, "value"), counted(looking.files, "file")
+    return f"looking into files: {values}, {files}"
 
 
 def begin_line(plan: Plan, target: Target) -> str:

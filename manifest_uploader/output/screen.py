@@ -7,12 +7,16 @@ import sys
 import time
 from typing import Final
 
+from manifest_uploader.engine.local_files import Looking
 from manifest_uploader.engine.progress import Progress
 from manifest_uploader.engine.results import CaseEnd, End, Summary
+from manifest_uploader.manifest.problems import Problem
+from manifest_uploader.output.formatting import warning_lines
 from manifest_uploader.output.live_area import LiveArea
 from manifest_uploader.output.run_lines import (
     begin_line,
     live_lines,
+    looking_line,
     pause_line,
     progress_line,
     summary_lines,
@@ -22,8 +26,10 @@ from manifest_uploader.output.streams import say
 from manifest_uploader.plan.steps import Plan
 from manifest_uploader.platform.model import Target
 from manifest_uploader.state.events import CaseEvent, Event
+from manifest_uploader.text import block
 
 _LINE_EVERY_S: Final = 30.0
+_REDRAWN_EVERY_S: Final = 0.2
 
 
 def make_screen(*, verbose: bool, quiet: bool) -> Lines:
@@ -42,6 +48,16 @@ class Lines:
         self._paused: str | None = None
         self._trouble: str | None = None
         self.progress: Progress | None = None
+
+    def looking(self, looking: Looking) -> None:
+        """Say every 30 s how far the look into the files is."""
+        if not self._quiet and time.monotonic() - self._last >= _LINE_EVERY_S:
+            self._last = time.monotonic()
+            self.say(looking_line(looking))
+
+    def warn(self, warnings: tuple[Problem, ...]) -> None:
+        """Say them."""
+        self.say(block(*warning_lines(warnings)))
 
     def begins(self, plan: Plan, target: Target) -> None:
         """Say what the run is about to do."""
@@ -109,6 +125,13 @@ class Live(Lines):
         super().__init__(verbose=verbose)
         self._area = LiveArea(stderr=True, transient=True)
         self.say("looking at the manifest, its files and the platform …")
+
+    def looking(self, looking: Looking) -> None:
+        """Show how far the look into the files is."""
+        if time.monotonic() - self._last >= _REDRAWN_EVERY_S:
+            self._last = time.monotonic()
+            self._area.start()
+            self._area.show([looking_line(looking)])
 
     def begins(self, plan: Plan, target: Target) -> None:
         """Say what the run is about to do, and show the bar."""

@@ -19,7 +19,13 @@ class Facts(Struct, frozen=True):
     values: Mapping[tuple[str, str], ValueFacts]
     """By (case, socket): the values with files and without problems."""
     problems: tuple[Problem, ...] = ()
-    """What is wrong with the files: missing, unreadable, or naming patients."""
+    """What is wrong with the files: missing, cut short, naming patients …"""
+    warnings: tuple[Problem, ...] = ()
+    """What should be known of the files, and is not wrong for certain."""
+    files: int = 0
+    """Files of the values that were looked into, or remembered from an earlier look."""
+    files_looked: int = 0
+    """How many of them were looked into; fewer only with `--quick`."""
     target: Target | None = None
     """None: the platform was not looked at (`--offline`)."""
     sockets: Mapping[str, Socket] = field(default_factory=dict)

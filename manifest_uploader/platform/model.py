@@ -26,6 +26,8 @@ class Socket(Struct, frozen=True):
     """Image, Value or File."""
     relative_path: str
     """Ends with `.json` for a JSON kind that is stored as a file."""
+    segments: tuple[int, ...] = ()
+    """The voxel values that a segmentation may hold, in order; empty if any may be."""
 
 
 class Target(Struct, frozen=True):

@@ -1,0 +1,170 @@
+"""Judges what the files of a value are against what its socket takes. Pure.
+
+The platform's importer drops what it cannot read, and imports what is cut short half empty; both
+would be done for the platform. So everything that a look shows is judged before anything is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, TypeAlias
+
+from msgspec import Struct
+
+from manifest_uploader.files.looks import FlawKind, Format
+from manifest_uploader.manifest.model import FileValue, Identifiable
+from manifest_uploader.manifest.problems import Problem
+from manifest_uploader.plan.content_words import (
+    empty_table,
+    flaw_finding,
+    more_flaws,
+    names_finding,
+    no_image,
+    several_images,
+    stray_finding,
+    voxel_finding,
+    wrong_format,
+)
+from manifest_uploader.plan.series_words import series_findings
+from manifest_uploader.plan.value_look import FileFlaw, ValueLook
+from manifest_uploader.platform.model import Socket
+
+Finding: TypeAlias = tuple[str, str | None]
+"""A message and a hint."""
+
+SEGMENTATION: Final = "Segmentation"
+_IMAGES: Final = frozenset(
+    {
+        Format.DICOM,
+        Format.METAIMAGE,
+        Format.NIFTI,
+        Format.NRRD,
+        Format.TIFF,
+        Format.PNG,
+        Format.JPEG,
+    }
+)
+_FILE_ENDINGS: Final = (".pdf", ".csv", ".tsv", ".txt", ".json", ".mp4", ".obj", ".zip")
+"""Of files that are for no image socket, as far as can be told without asking the platform."""
+_FORMATS: Final = {
+    "PDF file": frozenset({Format.PDF}),
+    "ZIP file": frozenset({Format.ZIP}),
+    "CSV file": frozenset({Format.TEXT}),
+    "OBJ file": frozenset({Format.TEXT}),
+    "Thumbnail jpg": frozenset({Format.JPEG}),
+    "Thumbnail png": frozenset({Format.PNG}),
+    "MP4 file": frozenset({Format.OTHER}),
+}
+"""What the platform does not check itself, and a reader's browser then cannot show."""
+
+
+class Content(Struct, frozen=True):
+    """What is wrong with the content of a value's files."""
+
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+
+
+class Question(Struct, frozen=True):
+    """What is asked about the files of a value."""
+
+    case: str
+    value: FileValue
+    socket: Socket | None
+    """None: the platform was not asked."""
+    folder: str
+    """The folder of the files below the root; empty for the root itself."""
+    root: str
+    """The root, as the manifest or the user wrote it; empty for the manifest's folder."""
+    identifiable: Identifiable
+
+
+def judge_content(question: Question, look: ValueLook) -> Content:
+    """What has to be mended before anything is sent, and what should be known."""
+    problems, warnings = _Findings(question), _Findings(question)
+    problems.add(names_finding(question, look))
+    if _is_image(question, look):
+        _judge_image(question, look, problems, warnings)
+    else:
+        _judge_file(question, look, problems, warnings)
+    return Content(problems.found(), warnings.found())
+
+
+class _Findings:
+    """Collects problems of one value."""
+
+    def __init__(self, question: Question) -> None:
+        self._question = question
+        self._found: list[Problem] = []
+
+    def add(self, *findings: Finding | None) -> None:
+        place = self._question.value.place
+        self._found += [Problem(one[0], place, one[1]) for one in findings if one is not None]
+
+    def found(self) -> tuple[Problem, ...]:
+        return tuple(self._found)
+
+
+def _is_image(question: Question, look: ValueLook) -> bool:
+    """Whether the files are for an image socket; without the platform, what they look like."""
+    if question.socket is not None:
+        return question.socket.super_kind == "Image"
+    return look.files > 1 or not question.value.paths[0].lower().endswith(_FILE_ENDINGS)
+
+
+def _flaws(look: ValueLook) -> Iterator[FileFlaw]:
+    """The flaws of files that the series does not tell itself."""
+    told = look.series.told if look.series is not None else frozenset()
+    yield from (one for one in look.flaws if one.file not in told)
+
+
+# ── images ──────────────────────────────────────────────────────────────────────────────────
+
+
+def _judge_image(
+    question: Question, look: ValueLook, problems: _Findings, warnings: _Findings
+) -> None:
+    flaws = list(_flaws(look))
+    problems.add(*(flaw_finding(one, look) for one in flaws))
+    problems.add(more_flaws(look))
+    if look.series is not None:
+        of_series = series_findings(look.series)
+        problems.add(*of_series.problems)
+        warnings.add(*of_series.warnings)
+    has_image = look.images or look.series is not None
+    if not has_image and not look.flaws:
+        problems.add(no_image(question, look))
+    if look.images + (look.series is not None) > 1 and not look.is_quick:
+        problems.add(several_images(look))
+    if question.socket is not None and question.socket.kind == SEGMENTATION:
+        problems.add(voxel_finding(question, look))
+        problems.add(stray_finding(question, look))
+
+
+# ── files ───────────────────────────────────────────────────────────────────────────────────
+
+
+def _judge_file(
+    question: Question, look: ValueLook, problems: _Findings, warnings: _Findings
+) -> None:
+    """Of a file for a file socket, its content is not judged, except that it is one."""
+    wanted = _FORMATS.get(question.socket.kind) if question.socket is not None else None
+    for one in look.flaws:
+        match one.flaw.kind:
+            case FlawKind.EMPTY if _is_table(question):
+                warnings.add(empty_table(one.file))
+            case FlawKind.EMPTY | FlawKind.POINTER | FlawKind.LOCKED:
+                problems.add(flaw_finding(one, look))
+            case _:
+                pass
+    if wanted is None or look.flaws:
+        return
+    found, _, name = look.formats[0]
+    if found not in wanted:
+        problems.add(wrong_format(question, name, found))
+
+
+def _is_table(question: Question) -> bool:
+    if question.socket is not None:
+        return question.socket.kind == "CSV file"
+    return question.value.paths[0].lower().endswith((".csv", ".tsv"))
