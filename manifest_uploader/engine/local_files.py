@@ -14,7 +14,7 @@ from manifest_uploader.files.local_file import FileChanged, Source
 from manifest_uploader.files.root import Root
 from manifest_uploader.files.search import resolve
 from manifest_uploader.files.value_facts import ValueFacts, content, value_facts
-from manifest_uploader.manifest.model import FileValue
+from manifest_uploader.manifest.model import FileValue, Identifiable
 from manifest_uploader.manifest.problems import Problem
 from manifest_uploader.plan.delivery import AsJson, AsUpload, delivery_of
 from manifest_uploader.platform.model import Entry, Socket
@@ -35,7 +35,7 @@ class LocalLook(Struct, frozen=True):
         self,
         value: FileValue,
         past: CaseHistory,
-        identifiable: bool,  # noqa: FBT001 - a plain fact
+        identifiable: Identifiable,
     ) -> ValueFacts | tuple[Problem, ...]:
         """The facts about a value's files, or what is wrong with them."""
         source = resolve(value, self.root)
@@ -49,7 +49,7 @@ class LocalLook(Struct, frozen=True):
         if self._is_json(source, socket):
             return self._json(value, source, facts, past)
         delivery = delivery_of(value, socket)
-        if not identifiable and isinstance(delivery, AsUpload) and delivery.image:
+        if not identifiable.everything and isinstance(delivery, AsUpload) and delivery.image:
             found = dicom.check(source.files, all_files=False)
             if found is not None:
                 return (_patient_problem(value, *found),)
