@@ -16,6 +16,7 @@ from manifest_uploader.files.value_facts import ValueFacts
 from manifest_uploader.manifest.model import (
     Case,
     FileValue,
+    Identifiable,
     ImageValue,
     JsonValue,
     Manifest,
@@ -91,7 +92,7 @@ def case(
 
 
 def manifest(*cases: Case, kind: TargetKind = TargetKind.READER_STUDY) -> Manifest:
-    return Manifest("lung.yaml", kind, "lung", PLACE, None, PLACE, False, cases, "0" * 64)
+    return Manifest("lung.yaml", kind, "lung", PLACE, None, PLACE, Identifiable(), cases, "0" * 64)
 
 
 # ── plan inputs ─────────────────────────────────────────────────────────────────────────────

@@ -117,7 +117,7 @@ class Worker:
             return JsonContent(task.name, data, task.stat)
         source = source_of(task.source, self._root)
         _check_complete(task, source)
-        if task.images and not task.identifiable:
+        if task.images and not task.identifiable.everything:
             self._refuse_patients(source)
         return source
 

@@ -233,7 +233,8 @@ def _meaning(
         added = additions[index].sockets if index in additions else ()
         values = [*map(_value_meaning, case.values), *(_source_meaning(*one) for one in added)]
         cases.append((case.name, case.title, case.order, values))
-    return manifest.kind, manifest.slug, manifest.root, manifest.identifiable, cases
+    words = (manifest.identifiable, manifest.import_check)
+    return manifest.kind, manifest.slug, manifest.root, words, cases
 
 
 def _value_meaning(value: object) -> tuple[object, ...]:

@@ -1,9 +1,11 @@
-"""The two rules of the manifest's schema that no pattern can state: its `format`s."""
+"""The three rules of the manifest's schema that no pattern can state: its `format`s."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Final
+
+from manifest_uploader.manifest.keywords import is_keyword
 
 
 def stays_inside(path: str) -> bool:
@@ -30,5 +32,6 @@ def has_no_html_entities(text: str) -> bool:
 FORMATS: Final[dict[str, Callable[[str], bool]]] = {
     "path-that-stays-inside": stays_inside,
     "text-without-html-entities": has_no_html_entities,
+    "dicom-keyword": is_keyword,
 }
 """Each by its name in the schema."""

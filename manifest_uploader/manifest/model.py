@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final, TypeAlias
 
@@ -88,6 +89,21 @@ class TargetKind(StrEnum):
     ARCHIVE = "archive"
 
 
+class Identifiable(Struct, frozen=True):
+    """What DICOM files may tell about their patients."""
+
+    everything: bool = False
+    """`identifiable: allowed`."""
+    keywords: frozenset[str] = frozenset()
+    """`identifiable: [PatientID]`: DICOM keywords of the attributes that may stay."""
+
+    def forbidden(self, found: Iterable[str]) -> tuple[str, ...]:
+        """Return the keywords among those found that may not stay, each once, in their order."""
+        if self.everything:
+            return ()
+        return tuple(word for word in dict.fromkeys(found) if word not in self.keywords)
+
+
 class Manifest(Struct, frozen=True):
     """What the user's YAML file says."""
 
@@ -100,8 +116,11 @@ class Manifest(Struct, frozen=True):
     """Where the files are, relative to the manifest's folder; None: in that folder."""
     root_place: Place
     """Of the root, or of the start of the file."""
-    identifiable: bool
-    """`identifiable: allowed`: DICOM files may name their patients."""
+    identifiable: Identifiable
     cases: tuple[Case, ...]
     digest: str
     """SHA-256 of the file's bytes, in hex."""
+    identifiable_place: Place | None = None
+    """Of what `identifiable` says; None if the manifest does not have it."""
+    import_check: bool = False
+    """`import-check: required`: send only images that the importer was asked about."""

@@ -11,7 +11,7 @@ from typing import Final
 
 from manifest_uploader.manifest.case_reader import read_case, text_of
 from manifest_uploader.manifest.form import Rules, published_form
-from manifest_uploader.manifest.model import Case, Manifest, TargetKind
+from manifest_uploader.manifest.model import Case, Identifiable, Manifest, TargetKind
 from manifest_uploader.manifest.nodes import Mapping, Node, Scalar, Sequence, as_written, to_json
 from manifest_uploader.manifest.problems import (
     MOST,
@@ -165,6 +165,7 @@ class _Builder:
         kind_text, slug_text = text_of(kind), text_of(slug)
         is_known = kind_text in tuple(TargetKind)
         start = Start(1, 1)
+        identifiable = self._head.get("identifiable")
         return Manifest(
             path=path,
             kind=TargetKind(kind_text) if is_known else TargetKind.READER_STUDY,
@@ -172,9 +173,11 @@ class _Builder:
             slug_place=self._problems.place(slug if slug and slug_text else start),
             root=self._root,
             root_place=self._problems.place(self._head.get("root") or start),
-            identifiable=self._head.get("identifiable") is not None,
+            identifiable=_identifiable(identifiable),
             cases=tuple(self._cases),
             digest=digest,
+            identifiable_place=self._problems.place(identifiable) if identifiable else None,
+            import_check=self._head.get("import-check") is not None,
         )
 
     def _entry(self, key: Scalar, node: Node) -> None:
@@ -236,6 +239,13 @@ class _Builder:
         hint = f"the first is on line {first}: change one of them"
         self._problems.add(f"{what} {quoted(text)} is used twice", node, hint)
         return False
+
+
+def _identifiable(node: Node | None) -> Identifiable:
+    """Return what an entry without a problem says; a list allows only what it names."""
+    if isinstance(node, Sequence):
+        return Identifiable(keywords=frozenset(text_of(item) for item in node.items))
+    return Identifiable(everything=node is not None)
 
 
 _SOME_CASE: Final = Scalar(None, "", True, 1, 1)  # noqa: FBT003

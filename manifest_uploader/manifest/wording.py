@@ -16,6 +16,7 @@
 | `{slashed}` | the text with `/` for a backslash |
 | `{slug}` | the text as a slug |
 | `{page}` | the slug in the address of a page of the platform |
+| `{dicom_keyword}` | the DICOM keyword that the text stands for, or is most like |
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from manifest_uploader.manifest.keywords import keyword_like
 from manifest_uploader.text import did_you_mean, quoted
 
 Path = tuple[str | int, ...]
@@ -95,5 +97,6 @@ _WORDS: Final[dict[str, Callable[[Words], str | None]]] = {
     "slashed": lambda words: quoted(words.text.replace("\\", "/")),
     "slug": _slug,
     "page": _page,
+    "dicom_keyword": lambda words: keyword_like(words.text),
 }
 PLACEHOLDERS: Final = _WORDS.keys()

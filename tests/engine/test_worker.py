@@ -19,7 +19,7 @@ from manifest_uploader.engine.worker import Worker
 from manifest_uploader.errors import TokenRefused
 from manifest_uploader.files.parts import Buffers
 from manifest_uploader.files.root import Root
-from manifest_uploader.manifest.model import FileValue, JsonValue, TargetKind
+from manifest_uploader.manifest.model import FileValue, Identifiable, JsonValue, TargetKind
 from manifest_uploader.plan.steps import Create, Fill, Look, Task, Upload, Watch
 from manifest_uploader.platform.model import Entry, Target
 from manifest_uploader.platform.requests import Address, Contents
@@ -106,7 +106,7 @@ def at(kind: str, fault: Fault, *numbers: int) -> Callable[[Seen], Fault | None]
 def upload(source: FileValue | JsonValue, **more: Any) -> Upload:
     name = f"{source.socket}.json" if isinstance(source, JsonValue) else "a.mha"
     usual = Upload(
-        step_id("a/x"), "a", source.socket, source, name, 0, "stat:1", identifiable=False
+        step_id("a/x"), "a", source.socket, source, name, 0, "stat:1", identifiable=Identifiable()
     )
     return replace(usual, **more)
 
@@ -189,7 +189,12 @@ def test_a_file_that_changes_fails_the_upload(session: WorkerSetup) -> None:
 
 
 @pytest.mark.parametrize(
-    ("more", "sent"), [({}, False), ({"identifiable": True}, True), ({"images": False}, True)]
+    ("more", "sent"),
+    [
+        ({}, False),
+        ({"identifiable": Identifiable(everything=True)}, True),
+        ({"images": False}, True),
+    ],
 )
 def test_a_file_that_names_its_patient_is_not_sent(
     session: WorkerSetup, more: dict[str, Any], sent: bool

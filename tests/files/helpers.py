@@ -13,7 +13,7 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 from manifest_uploader.files.local_file import LocalFile, Source
 from manifest_uploader.files.root import Root
 from manifest_uploader.files.search import resolve
-from manifest_uploader.manifest.model import FileValue, Manifest, TargetKind
+from manifest_uploader.manifest.model import FileValue, Identifiable, Manifest, TargetKind
 from manifest_uploader.manifest.problems import Place, Problem
 
 PLACE = Place("m.yaml", 9, 7)
@@ -80,7 +80,7 @@ def stat_file(path: Path, name: str | None = None) -> LocalFile:
 def manifest_with_root(path: Path, written_root: str | None) -> Manifest:
     start = Place(str(path), 1, 1)
     return Manifest(
-        str(path), TargetKind.READER_STUDY, "rs", start, written_root, PLACE, False, (), ""
+        str(path), TargetKind.READER_STUDY, "rs", start, written_root, PLACE, Identifiable(), (), ""
     )
 
 

@@ -7,7 +7,13 @@ import pytest
 import yaml
 
 from manifest_uploader.manifest import yaml_reader
-from manifest_uploader.manifest.model import FileValue, ImageValue, JsonValue, TargetKind
+from manifest_uploader.manifest.model import (
+    FileValue,
+    Identifiable,
+    ImageValue,
+    JsonValue,
+    TargetKind,
+)
 from manifest_uploader.manifest.near_json import looks_like
 from manifest_uploader.manifest.parser import parse
 from manifest_uploader.manifest.problems import ManifestInvalid, Place
@@ -52,7 +58,8 @@ def test_the_manifest_of_the_documentation_is_read_whole():
 
     first, second = manifest.cases
     assert (manifest.path, manifest.kind) == ("dir/lung.yaml", TargetKind.READER_STUDY)
-    assert (manifest.slug, manifest.root, manifest.identifiable) == ("lung-nodules", "data", False)
+    assert (manifest.slug, manifest.root) == ("lung-nodules", "data")
+    assert (manifest.identifiable, manifest.import_check) == (Identifiable(), False)
     assert (first.name, first.title, first.order) == ("patient-001", "Patient 1", 10)
     assert (second.name, second.title, second.order) == ("12", "12", None)
 
@@ -127,7 +134,31 @@ def test_a_byte_order_mark_and_windows_line_ends_move_no_place(change):
 
 
 def test_identifiable_allowed_is_taken_at_its_word():
-    assert parse(case_with("1") + "identifiable: allowed\n", "m").identifiable
+    found = parse(case_with("1") + "identifiable: allowed\n", "m")
+
+    assert found.identifiable == Identifiable(everything=True)
+    assert found.identifiable_place == Place("m", 9, 15)
+    assert found.identifiable.forbidden(["PatientName"]) == ()
+
+
+def test_identifiable_lists_what_may_stay():
+    found = parse(case_with("1") + "identifiable: [PatientID, PatientBirthDate]\n", "m")
+
+    allowed = found.identifiable
+    assert allowed == Identifiable(keywords=frozenset({"PatientID", "PatientBirthDate"}))
+    named = ["PatientName", "PatientID", "OtherPatientIDs", "PatientName"]
+    assert allowed.forbidden(named) == ("PatientName", "OtherPatientIDs")
+
+
+def test_without_identifiable_nothing_may_stay():
+    found = parse(case_with("1"), "m")
+
+    assert found.identifiable_place is None
+    assert found.identifiable.forbidden(["PatientID"]) == ("PatientID",)
+
+
+def test_a_manifest_may_require_the_import_check():
+    assert parse(case_with("1") + "import-check: required\n", "m").import_check
 
 
 def test_an_archive_is_a_target_too():

@@ -202,6 +202,31 @@ MALFORMED = {
         "identifiable cannot be true",
         ("identifiable cannot be {value}",),
     ),
+    "a list that allows nothing": (
+        case_with("1") + "identifiable: []\n",
+        "identifiable is an empty list",
+        ("identifiable is an empty list",),
+    ),
+    "a keyword that is none": (
+        case_with("1") + "identifiable: [PatientsID]\n",
+        "'PatientsID' is not a DICOM keyword",
+        ("{value} is not a DICOM keyword",),
+    ),
+    "a keyword twice": (
+        case_with("1") + "identifiable: [PatientID, PatientID]\n",
+        "keyword 'PatientID' comes twice",
+        ("keyword {value} comes twice",),
+    ),
+    "a keyword that is a number": (
+        case_with("1") + "identifiable: [7]\n",
+        "a DICOM keyword cannot be 7",
+        ("a DICOM keyword cannot be {value}", "{value} is not a DICOM keyword"),
+    ),
+    "another import check": (
+        case_with("1") + "import-check: yes\n",
+        "import-check cannot be 'yes'",
+        ("import-check cannot be {value}",),
+    ),
     "an unknown key": (
         case_with("1") + "rot: data\n",
         "unknown key 'rot'",

@@ -88,6 +88,9 @@ def mapping(required, optional=None):
 
 
 paths = sometimes(words)
+keywords = st.sampled_from(
+    ["PatientID", "PatientName", "patientid", "PatientsID", "Patient ID", "(0010,0020)", "Size"]
+)
 sockets = sometimes(
     scalars
     | mapping({"files": paths | st.lists(paths, max_size=3)})
@@ -116,12 +119,16 @@ manifests = mapping(
         ),
         "cases": sometimes(st.lists(cases, max_size=1), 20),
     },
-    {"root": sometimes(words), "identifiable": sometimes(st.just("allowed"))},
+    {
+        "root": sometimes(words),
+        "identifiable": sometimes(st.just("allowed") | st.lists(sometimes(keywords), max_size=3)),
+        "import-check": sometimes(st.just("required")),
+    },
 )
 
-NOT_ALL_IN_EDITORS = ("leads out of", "an HTML entity")
-"""Words of the two formats, which editors do not check; of paths they know those that begin
-with '..'."""
+NOT_ALL_IN_EDITORS = ("leads out of", "an HTML entity", "is not a DICOM keyword")
+"""Words of the formats, which editors do not check; of paths they know those that begin
+with '..', of keywords those that no dictionary could have."""
 
 
 @given(manifests)

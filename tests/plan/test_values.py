@@ -360,4 +360,4 @@ def test_the_manifests_word_about_patients_travels_with_the_upload() -> None:
     found = plan_value(one, CT, CaseHistory(), before)
 
     assert found.upload is not None
-    assert found.upload.identifiable is whole.identifiable is False
+    assert found.upload.identifiable is whole.identifiable
