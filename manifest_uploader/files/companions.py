@@ -24,10 +24,12 @@ Finding: TypeAlias = tuple[str, str]
 
 _PLAIN: Final = re.compile(r"[!-\[\]-~](?:[ -\[\]-~]*[!-\[\]-~])?")
 """Printable ASCII without a backslash, and without a blank at either end: nearly all names."""
+_PLAIN_NAMES: Final = re.compile(rf"(?:{_PLAIN.pattern}\n)*{_PLAIN.pattern}")
 _HEADER: Final = 64 * 2**10
 """Bytes of a MetaImage file that are searched for its header."""
 _ELEMENT: Final = re.compile(rb"^\s*ElementDataFile\s*=\s*(.*?)\s*$", re.MULTILINE | re.IGNORECASE)
 _MRXS: Final = ".mrxs"
+_MHD: Final = ".mhd"
 
 
 def with_upload_names(files: Files) -> Files:
@@ -50,9 +52,11 @@ def with_upload_names(files: Files) -> Files:
 
 def find_problems(files: Files) -> Iterator[Finding]:
     """Yield what would make an upload of these files fail or be read as something else."""
-    if len(files) > 1:
-        yield from _find_equal_names(files)
     names = {file.name for file in files.values()}
+    if len(names) < len(files):
+        yield from _find_equal_names(files)
+    if _are_plain(names):
+        return
     for path, file in files.items():
         if len(file.name) > NAME_LIMIT or not _PLAIN.fullmatch(file.name):
             flaw = _name_flaw(file.name, alone=len(files) == 1)
@@ -61,8 +65,17 @@ def find_problems(files: Files) -> Iterator[Finding]:
         ending = file.name[-5:].lower()
         if ending == _MRXS:
             yield from _find_lonely_slide(path, file, names)
-        elif ending.endswith(".mhd"):
+        elif ending.endswith(_MHD):
             yield from _find_lonely_header(path, file, names)
+
+
+def _are_plain(names: set[str]) -> bool:
+    """Whether no name can be a problem, as the names of slices; asks all of them at once."""
+    text = "\n".join(names)
+    if not _PLAIN_NAMES.fullmatch(text) or max(map(len, names), default=0) > NAME_LIMIT:
+        return False
+    lower = text.lower()
+    return _MRXS not in lower and _MHD not in lower
 
 
 # ── names ───────────────────────────────────────────────────────────────────────────────────

@@ -10,7 +10,7 @@ import threading
 import time
 from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Final, TypeVar
 
@@ -21,6 +21,7 @@ T = TypeVar("T")
 _IGNORED: Final = frozenset({"thumbs.db", "desktop.ini", "dicomdir"})
 _NUMBER: Final = re.compile("([0-9]+)")
 _ENDING: Final = re.compile(r"(\.[\w?]+)+$")
+_AS_DIGIT: Final = dict.fromkeys(map(ord, "0123456789"), "0")
 _LETTER: Final = re.compile("[a-zA-Z]")
 _NEAR: Final = 50
 """Names before and after a missing one among which `nearest` looks."""
@@ -112,6 +113,18 @@ def natural(path: str) -> tuple[list[str | int], list[str | int], str]:
     """A sort key for natural order: `IM2` before `IM10`, files before folders."""
     folder, _, name = path.rpartition("/")
     return _split_folder(folder), _split_numbers(name), path
+
+
+def in_natural_order(paths: Iterable[str]) -> list[str]:
+    """Paths in natural order, each once.
+
+    Those that differ only in their digits, as the slices of a series do, are in natural order when
+    they are in alphabetical order; that takes a tenth of the time.
+    """
+    found = set(paths)
+    if len({path.translate(_AS_DIGIT) for path in found}) == 1:
+        return sorted(found)
+    return sorted(found, key=natural)
 
 
 def _split_numbers(text: str) -> list[str | int]:

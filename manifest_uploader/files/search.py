@@ -20,8 +20,8 @@ from manifest_uploader.files.listing import (
     Folder,
     holds,
     is_magic,
+    in_natural_order,
     matching,
-    natural,
     nearest,
 )
 from manifest_uploader.files.local_file import LocalFile, Source
@@ -34,6 +34,7 @@ _SHOWN: Final = 5
 _LONGEST_PATH: Final = 4096
 """Characters, as on Linux. The time to parse a glob grows with the square of its length."""
 _READABLE_BY_ALL: Final = 0o444
+_PLAIN_FILE: Final = stat.S_IFREG | _READABLE_BY_ALL
 
 
 def resolve(value: FileValue, root: Root) -> Source | tuple[Problem, ...]:
@@ -143,10 +144,45 @@ class _Search:
     def _take_all(self, paths: Iterable[str]) -> bool:
         """Add files in natural order; False if there are none and no problem was reported."""
         before = len(self.problems)
-        ordered = sorted(set(paths), key=natural)
-        for path in ordered:
+        ordered = in_natural_order(paths)
+        for path in self._take_plain(ordered):
             self._take_file(path, self._lstat(path))
         return bool(ordered) or len(self.problems) > before
+
+    def _take_plain(self, ordered: list[str]) -> list[str]:
+        """Add the files of one folder if nothing about them is special; return what is left.
+
+        Does what `_take_file` does, in a third of the time.
+        """
+        folder = ordered[0].rpartition("/")[0] if ordered else ""
+        inside = f"{folder}/" if folder else ""
+        real, start = self._real(folder), len(inside)
+        names = [path[start:] for path in ordered]
+        if (
+            real is None
+            or self._found
+            or not all(
+                path.startswith(inside) and name.isascii() and "/" not in name
+                for path, name in zip(ordered, names, strict=True)
+            )
+        ):
+            return ordered
+        taken: dict[str, LocalFile] = {}
+        for path, name in zip(ordered, names, strict=True):
+            full = self._inside + path
+            try:
+                facts = os.lstat(full)  # noqa: PTH116
+            except (OSError, ValueError):
+                return ordered
+            if facts.st_mode & _PLAIN_FILE != _PLAIN_FILE or not stat.S_ISREG(facts.st_mode):
+                return ordered
+            taken[path] = LocalFile(full, name, facts.st_size, facts.st_mtime_ns, facts.st_ino)
+        keys = {os.path.normcase(f"{real}/{name}") for name in names}
+        if len(keys) < len(names) or not keys.isdisjoint(self._seen):
+            return ordered
+        self._seen |= keys
+        self._found |= taken
+        return []
 
     def _take_file(self, path: str, facts: os.stat_result | None) -> None:
         folder, _, name = path.rpartition("/")
