@@ -43,8 +43,11 @@ def read_with_pydicom(stream: BinaryIO, size: int) -> Elements | None:
         for part in (data.file_meta, data):
             _collect(part, found, depth=0)
         implicit, little = data.original_encoding
+    except OSError as error:
+        if error.errno is not None:  # the disk's, not pydicom's own
+            raise
+        return None
     except Exception:  # noqa: BLE001  pydicom raises any exception on a broken file
-        _raise_if_unreadable(stream)
         return None
     _collect_pixels(Window(stream, size), at, found, explicit=not implicit, little=little)
     return found
@@ -63,7 +66,7 @@ def _collect_pixels(
 
 
 def _collect(data: Any, found: Elements, *, depth: int) -> None:
-    """Add the elements of a pydicom Dataset; they are not decoded."""
+    """Add the elements of a pydicom Dataset; nearly all are raw, and stay so."""
     for tag in sorted(data.keys()):
         element = data.get_item(tag, keep_deferred=True)
         if isinstance(element.value, bytes):
@@ -74,8 +77,9 @@ def _collect(data: Any, found: Elements, *, depth: int) -> None:
                 found.frame_groups = len(items)
             for item in items:
                 _collect(item, found, depth=depth + 1)
-        elif element.value is None or not element.value:
-            found.note(int(tag), _vr(element), b"", top=not depth)
+        elif isinstance(element.value, str) or not element.value:
+            value = (element.value or "").encode("latin-1", "replace")
+            found.note(int(tag), _vr(element), value, top=not depth)
 
 
 def _collect_raw(element: Any, found: Elements, *, depth: int) -> None:
@@ -94,13 +98,6 @@ def _collect_raw(element: Any, found: Elements, *, depth: int) -> None:
             walk.sequence(tag, 0, len(value), explicit=not element.is_implicit_VR, depth=depth)
         except (Unsure, Cut, TooMuch):
             return  # no sequence
-
-
-def _raise_if_unreadable(stream: BinaryIO) -> None:
-    """Raise OSError if the disk is the reason; pydicom raises it for its own reasons, too."""
-    stream.seek(0)
-    while stream.read(_LONGEST_VALUE):
-        pass
 
 
 def _vr(element: Any) -> bytes:

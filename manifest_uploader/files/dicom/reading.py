@@ -59,6 +59,8 @@ class Reading(Struct, frozen=True):
     """Has the preamble and its mark."""
     end: int | None = None
     """Where the header's element ends in which the file ends, if that is known."""
+    by_pydicom: bool = False
+    """The file is not what the standard asks for."""
 
 
 def read(stream: BinaryIO, size: int, name: str) -> Reading | None:
@@ -74,8 +76,9 @@ def read(stream: BinaryIO, size: int, name: str) -> Reading | None:
         return None
     reading = _walk(stream, window, marked=marked)
     found = reading.elements
-    whole = reading.state is State.WHOLE and (found.values or found.people)
-    return reading if marked or whole or _has_uid(found) else None
+    sure = reading.state is State.WHOLE and not reading.by_pydicom
+    known = _has_uid(found) or (sure and (found.values or found.people))
+    return reading if marked or known else None
 
 
 def _walk(stream: BinaryIO, window: Window, *, marked: bool) -> Reading:
@@ -126,7 +129,7 @@ def _second_opinion(
     again.people += found.people
     if again.pixels is not None or (end is None and again.values):
         state = State.WHOLE
-    return Reading(again, state, size, marked, end)
+    return Reading(again, state, size, marked, end, by_pydicom=True)
 
 
 def _seems_little(start: bytes) -> bool:

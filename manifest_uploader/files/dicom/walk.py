@@ -228,6 +228,8 @@ class Walk:
             count += 1
             last = self.window.size if length == UNDEFINED else at + length
             at = self.data_set(at, last, explicit=explicit, depth=depth + 1)
+        if end is not None and at > end >= self.window.size:
+            raise Cut(at)
         if end is not None and at != end:
             raise Unsure
         if tag == FRAME_GROUPS and not depth:
