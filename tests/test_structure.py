@@ -23,7 +23,7 @@ FORBIDDEN = [
         (importer, "manifest_uploader.sandbox")
         for importer in (
             *("cli.py", "errors.py", "text.py", "digests.py", "manifest/model.py"),
-            *("files/dicom.py", "platform/items.py", "state/lock.py", "plan/cases.py"),
+            *("files/dicom/look.py", "platform/items.py", "state/lock.py", "plan/cases.py"),
             *("engine/run.py", "output/screen.py", "init/command.py", "report/page.py"),
         )
     ),

@@ -7,8 +7,15 @@ which files make one image, is decided from these records.
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 from msgspec import Struct
+
+WHOLE_SLIDE: Final = "1.2.840.10008.5.1.4.1.1.77.1.6"
+"""The SOP class of whole slides: several files of different sizes make one image."""
+SINGLE_FRAME_COLOUR: Final = "single-frame colour"
+BIG_ENDIAN_PIXELS: Final = "big-endian pixels"
+"""`about` of UNSUPPORTED where it names no attribute; `plan.series` knows when neither matters."""
 
 
 class Format(StrEnum):
@@ -44,7 +51,7 @@ class FlawKind(StrEnum):
     EMPTY = "empty"
     POINTER = "pointer"
     CUT = "cut"
-    """Shorter than its header says; `expected` and `found` are in bytes."""
+    """Shorter than its header says; `expected` and `found` are in bytes, or what `about` says."""
     UNREADABLE = "unreadable"
     """Its header cannot be read."""
     NO_MARK = "no-mark"
@@ -111,6 +118,10 @@ class DicomHeader(Struct, frozen=True, omit_defaults=True):
     orientation: tuple[float, float, float, float, float, float] | None = None
     has_times: bool = True
     """Has ContentTime and Exposure, which the importer needs of 4D images."""
+    scaled: bool = False
+    """Voxels are multiplied or shifted when they are read, and become floats."""
+    view: str = ""
+    """ViewPosition, PatientOrientation and ImageLaterality, which tell projections apart."""
 
 
 class FileLook(Struct, frozen=True, omit_defaults=True):

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import re
-import threading
-import warnings
 from collections.abc import Callable, Iterable
 from functools import cache
 from importlib.util import find_spec
@@ -14,6 +11,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final, Protocol
 
 from msgspec import Struct
+
+from manifest_uploader.files.dicom.fallback import dcmread
 
 _DICOM_ENDINGS: Final = frozenset({".dcm", ".dicom", ".ima"})
 _OTHER_ENDINGS: Final = re.compile(
@@ -39,8 +38,6 @@ _ENCODINGS: Final = (
 """The start of the pixel element up to its length, and a tag of `_NAMING` with a non-empty value.
 
 For explicit, then for implicit VR, both little endian (PS3.5, 7.1)."""
-_PYDICOM: Final = re.compile("pydicom")
-_silencing: Final = threading.Lock()
 
 
 class Named(Protocol):
@@ -187,7 +184,7 @@ def _read(stream: BinaryIO, tags: tuple[str, ...] = _NAMING) -> Any:
     """The attributes as a pydicom Dataset; None if the bytes cannot be read as DICOM."""
     stream.seek(0)
     try:
-        data = _pydicom_reader()(
+        data = dcmread()(
             stream,
             stop_before_pixels=True,
             specific_tags=[*tags, "SOPClassUID", "Modality"],
@@ -196,17 +193,6 @@ def _read(stream: BinaryIO, tags: tuple[str, ...] = _NAMING) -> Any:
     except Exception:  # noqa: BLE001  pydicom raises any exception on a broken file
         return None
     return data if len(data) or len(data.file_meta) else None
-
-
-def _pydicom_reader() -> Callable[..., Any]:
-    """Pydicom's `dcmread`, silenced: its warnings quote values, which must not reach a log."""
-    from pydicom import dcmread  # noqa: PLC0415  takes 150 ms, which manifests without DICOM save
-
-    logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
-    with _silencing:
-        if not any(entry[0] == "ignore" and entry[3] == _PYDICOM for entry in warnings.filters):
-            warnings.filterwarnings("ignore", module=_PYDICOM.pattern)
-    return dcmread
 
 
 def _words(data: Any) -> str | None:

@@ -21,7 +21,7 @@ from pydicom.uid import (
     generate_uid,
 )
 
-from manifest_uploader.files.dicom import (
+from manifest_uploader.files.dicom.earlier import (
     _require_pydicom,
     check,
     is_dicom,
@@ -209,7 +209,7 @@ def test_pydicom_is_not_asked_where_the_bytes_leave_no_doubt(
     slices = [
         stat_file(write_dicom(tmp_path / f"{n}.dcm", syntax, nameless_data_set())) for n in range(3)
     ]
-    monkeypatch.setattr("manifest_uploader.files.dicom._read", None)
+    monkeypatch.setattr("manifest_uploader.files.dicom.earlier._read", None)
 
     assert check(slices, all_files=True) is None
     assert check(slices, all_files=False) is None
@@ -234,7 +234,7 @@ def test_a_check_without_pydicom_is_an_error(
     nameless_slice = stat_file(
         write_dicom(tmp_path / "a.dcm", ExplicitVRLittleEndian, nameless_data_set())
     )
-    monkeypatch.setattr("manifest_uploader.files.dicom.find_spec", lambda _: None)
+    monkeypatch.setattr("manifest_uploader.files.dicom.earlier.find_spec", lambda _: None)
     _require_pydicom.cache_clear()
 
     with pytest.raises(ModuleNotFoundError, match="pydicom is not installed"):
