@@ -32,6 +32,8 @@ class Format(StrEnum):
     """A `.hdr` of Analyze 7.5, or of a NIfTI image that has its data in an `.img`."""
     NRRD = "NRRD"
     TIFF = "TIFF"
+    OCT = "OCT"
+    """A scan of the retina as Topcon (`.fds`, `.fda`) or Heidelberg (`.e2e`) stores it."""
     PNG = "PNG"
     JPEG = "JPEG"
     GIF = "GIF"
@@ -90,6 +92,34 @@ class ImageHeader(Struct, frozen=True, omit_defaults=True):
     """As numpy names it: `uint8`, `int16`, `float32` …; empty if the header does not say."""
     scaled: bool = False
     """The voxels are multiplied or shifted when they are read, and become floats."""
+    dimensions: int = 0
+    """2, 3 or 4, as the importer reads the image; 0 if unknown."""
+    vector: bool = False
+    """Voxels are read as vectors, even those of one channel: as in a picture with a palette."""
+    pages: int = 1
+    """Of a TIFF: the pages as large as the first, which is the only one that is imported."""
+    value_range: tuple[int, int] | None = None
+    """Of a TIFF: the lowest and the highest voxel value as its tags tell the importer."""
+
+
+class VoxelData(Struct, frozen=True, omit_defaults=True):
+    """Where the voxels of a MetaImage, NIfTI or NRRD image lie, in their file; all in bytes."""
+
+    length: int
+    """Unpacked."""
+    start: int = 0
+    """Of the voxels, or of the compressed stream."""
+    packing: str = ""
+    """`zlib` (one stream, zlib or gzip), `gzip` (one or more members), `ascii` (numbers in text),
+    `hex`, or empty."""
+    packed: int | None = None
+    """The compressed stream's length, if the header says it."""
+    skip: int = 0
+    """What comes before the voxels in the unpacked stream."""
+    at_end: bool = False
+    """The voxels are the last `length` bytes, wherever they start."""
+    numbers: int = 0
+    """How many numbers there must be where they are written as text."""
 
 
 class DicomHeader(Struct, frozen=True, omit_defaults=True):
@@ -133,7 +163,9 @@ class FileLook(Struct, frozen=True, omit_defaults=True):
     """Of MetaImage, NIfTI, NRRD, TIFF, PNG and JPEG; None if the header cannot be read."""
     dicom: DicomHeader | None = None
     data_file: str | None = None
-    """The separate file with the data, as a MetaImage or NRRD header names it."""
+    """The separate file with the data, as a MetaImage or NRRD header names it, without `./`."""
+    voxels: VoxelData | None = None
+    """Of MetaImage, NIfTI and NRRD, in this file or in `data_file`; None if unknown."""
     names: tuple[str, ...] = ()
     """Keywords of the DICOM attributes that identify a patient, sorted; of all members too."""
     members: int = 0
