@@ -9,6 +9,9 @@ For other packages:
 - `json_file`: `read_json`, `JsonUnreadable` — the JSON value in a file
 - `dicom`: whether a file is DICOM, its series, and whether it names its patient
 - `parts`: `Content`, `Stream`, `Buffers`, sizes of parts — the bytes of one upload
+- `importer`: `import_check` — what the platform's own importer makes of images
+- `import_verdict`: `Verdict`, `Failure`, `Reason` — what it says, as data
+- `crew`: `answers` — work in processes that end with this one
 - `listing`: folders, natural order and globs, for `init`
 - `companions`: `element_data_file`, for `init`
 """

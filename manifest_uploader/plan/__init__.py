@@ -9,5 +9,7 @@ For other packages:
   `Watch`, and `Wait`; also `total_size` and `DELETED`
 - `requests`: prepares creations and fills for sending
 - `delivery`: how a value travels into its socket
+- `import_verdicts`: `verdict_problems`, what the importer's verdict means for a socket
+- `identifiable`: `idle_keywords`, which let nothing through
 - `values`: `wait_for`, the wait for a value that was sent
 """

@@ -1,0 +1,83 @@
+"""Asks the platform's own importer, panimg, about images before they are sent.
+
+Each image is judged in a worker process, as many at a time as there are cores: reading an image
+takes memory, and a library that crashes must not end the rest. Starting a worker costs about 1 s
+of CPU, once for all the images that it judges.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from importlib.util import find_spec
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from manifest_uploader.errors import CannotGoOn, ExtraMissing
+from manifest_uploader.files.crew import CannotStart, answers
+from manifest_uploader.files.import_verdict import Failure, Verdict
+
+_TASK: Final = "manifest_uploader.files.import_worker:start"
+
+
+class Bundle(Struct, frozen=True):
+    """The files of one image, as the platform gets them."""
+
+    key: str
+    """Returned with the verdict."""
+    files: tuple[tuple[str, str], ...]
+    """The full path of each file and its name in the upload, which may have folders: `a/b.dat`."""
+
+
+def require_importer() -> None:
+    """Raise ExtraMissing if panimg is not installed."""
+    if find_spec("panimg") is None:
+        raise ExtraMissing("asking the platform's importer needs the package panimg", "importer")
+
+
+def import_check(
+    bundles: Iterable[Bundle],
+    *,
+    processes: int | None = None,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Iterator[Verdict]:
+    """Yield what the importer makes of each bundle, as the verdicts come.
+
+    Args:
+        bundles: What to judge; they are taken as workers get free.
+        processes: How many workers at most; by default one for each core that may be used.
+        progress: Called with the number of verdicts so far, before each is yielded.
+
+    Raises:
+        ExtraMissing: panimg is not installed.
+        CannotGoOn: panimg is installed, but cannot be imported.
+    """
+    require_importer()
+    requests = ((one.key, {"files": one.files}) for one in bundles)
+    found = answers(_TASK, requests, processes=processes or usable_cores())
+    with closing(found):  # so that the workers end when the caller stops early
+        try:
+            for number, (key, answer) in enumerate(found, 1):
+                progress(number)
+                yield _verdict(key, answer)
+        except CannotStart:
+            raise CannotGoOn(
+                "the platform's importer, panimg, is installed but does not start",
+                hint="install it again: pip install --force-reinstall panimg",
+            ) from None
+
+
+def usable_cores() -> int:
+    """How many cores this process may use; containers and batch systems often allow fewer."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _verdict(key: str, answer: object) -> Verdict:
+    if answer is None:
+        return Verdict(key, failure=Failure.CRASHED)
+    return msgspec.structs.replace(msgspec.convert(answer, Verdict), key=key)
