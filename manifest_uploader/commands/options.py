@@ -186,7 +186,9 @@ def receipts_path(given: argparse.Namespace) -> Path:
 def looks_path(given: argparse.Namespace) -> Path:
     """The file beside the state that remembers what was seen in the local files."""
     state = state_path(given)
-    return state.with_name(f"{state.name.removesuffix('.jsonl').removesuffix('.state')}.looks.jsonl")
+    return state.with_name(
+        f"{state.name.removesuffix('.jsonl').removesuffix('.state')}.looks.jsonl"
+    )
 
 
 def beside(given: argparse.Namespace, ending: str) -> Path:

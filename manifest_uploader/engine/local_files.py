@@ -78,7 +78,7 @@ class LocalFiles:
         sockets: Mapping[str, Socket],
         online: bool,
         identifiable: Identifiable,
-        cache: Cache,
+        cache: Cache[ValueLook],
         pool: Pool,
         checksum: bool,
         tell: Callable[[Looking], None],

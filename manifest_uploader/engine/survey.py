@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from manifest_uploader.digests import Json
 from manifest_uploader.engine.local_files import Found, LocalFiles, Looking
-from manifest_uploader.engine.looks.cache import Cache
+from manifest_uploader.engine.looks.looker import look_cache
 from manifest_uploader.engine.looks.pool import Pool
 from manifest_uploader.files.root import Root
 from manifest_uploader.files.value_facts import ValueFacts
@@ -71,7 +71,7 @@ def survey(
     facts = Facts(values={})
     if client is not None and target is not None:
         facts = _platform_facts(manifest, history, client, target, adopt=scope.adopt)
-    with closing(Cache(scope.looks)) as cache, closing(Pool(quick=scope.quick)) as pool:
+    with closing(look_cache(scope.looks)) as cache, closing(Pool(quick=scope.quick)) as pool:
         local = LocalFiles(
             root,
             sockets=facts.sockets,

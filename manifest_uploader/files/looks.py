@@ -64,6 +64,8 @@ class FlawKind(StrEnum):
     """DICOM that is no image: a report, a structure set, a DICOMDIR."""
     SEPARATE_DATA = "separate-data"
     """The header's data is in another file, which the importer does not read; `about` names it."""
+    NO_DATA = "no-data"
+    """The file with the header's data, which `about` names, is not among the files."""
     UNSUPPORTED = "unsupported"
     """The format, or this use of it, is not one that the importer reads; `about` says what."""
     LOCKED = "locked"

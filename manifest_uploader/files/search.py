@@ -19,8 +19,8 @@ from manifest_uploader.files.listing import (
     EMPTY,
     Folder,
     holds,
-    is_magic,
     in_natural_order,
+    is_magic,
     matching,
     nearest,
 )
@@ -171,7 +171,7 @@ class _Search:
         for path, name in zip(ordered, names, strict=True):
             full = self._inside + path
             try:
-                facts = os.lstat(full)  # noqa: PTH116
+                facts = os.lstat(full)
             except (OSError, ValueError):
                 return ordered
             if facts.st_mode & _PLAIN_FILE != _PLAIN_FILE or not stat.S_ISREG(facts.st_mode):

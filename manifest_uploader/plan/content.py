@@ -6,8 +6,7 @@ would be done for the platform. So everything that a look shows is judged before
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final, TypeAlias
+from typing import Final
 
 from msgspec import Struct
 
@@ -15,35 +14,23 @@ from manifest_uploader.files.looks import FlawKind, Format
 from manifest_uploader.manifest.model import FileValue, Identifiable
 from manifest_uploader.manifest.problems import Problem
 from manifest_uploader.plan.content_words import (
+    Finding,
     empty_table,
+    extras_finding,
     flaw_finding,
     more_flaws,
     names_finding,
     no_image,
+    segmentation_finding,
     several_images,
     stray_finding,
-    voxel_finding,
     wrong_format,
 )
 from manifest_uploader.plan.series_words import series_findings
-from manifest_uploader.plan.value_look import FileFlaw, ValueLook
+from manifest_uploader.plan.value_look import ValueLook
 from manifest_uploader.platform.model import Socket
 
-Finding: TypeAlias = tuple[str, str | None]
-"""A message and a hint."""
-
 SEGMENTATION: Final = "Segmentation"
-_IMAGES: Final = frozenset(
-    {
-        Format.DICOM,
-        Format.METAIMAGE,
-        Format.NIFTI,
-        Format.NRRD,
-        Format.TIFF,
-        Format.PNG,
-        Format.JPEG,
-    }
-)
 _FILE_ENDINGS: Final = (".pdf", ".csv", ".tsv", ".txt", ".json", ".mp4", ".obj", ".zip")
 """Of files that are for no image socket, as far as can be told without asking the platform."""
 _FORMATS: Final = {
@@ -112,33 +99,26 @@ def _is_image(question: Question, look: ValueLook) -> bool:
     return look.files > 1 or not question.value.paths[0].lower().endswith(_FILE_ENDINGS)
 
 
-def _flaws(look: ValueLook) -> Iterator[FileFlaw]:
-    """The flaws of files that the series does not tell itself."""
-    told = look.series.told if look.series is not None else frozenset()
-    yield from (one for one in look.flaws if one.file not in told)
-
-
 # ── images ──────────────────────────────────────────────────────────────────────────────────
 
 
 def _judge_image(
     question: Question, look: ValueLook, problems: _Findings, warnings: _Findings
 ) -> None:
-    flaws = list(_flaws(look))
-    problems.add(*(flaw_finding(one, look) for one in flaws))
-    problems.add(more_flaws(look))
+    problems.add(*(flaw_finding(one) for one in look.flaws), more_flaws(look))
     if look.series is not None:
-        of_series = series_findings(look.series)
-        problems.add(*of_series.problems)
-        warnings.add(*of_series.warnings)
-    has_image = look.images or look.series is not None
-    if not has_image and not look.flaws:
-        problems.add(no_image(question, look))
-    if look.images + (look.series is not None) > 1 and not look.is_quick:
+        problems.add(*series_findings(look.series.problems))
+        warnings.add(*series_findings((*look.series.warnings, *look.series.notes)))
+    if look.is_quick:
+        return
+    if not look.images and look.series is None:
+        problems.add(None if look.flaws else no_image(question, look))
+    elif look.images > 1:
         problems.add(several_images(look))
-    if question.socket is not None and question.socket.kind == SEGMENTATION:
-        problems.add(voxel_finding(question, look))
-        problems.add(stray_finding(question, look))
+    elif not look.flaws:
+        warnings.add(extras_finding(look))
+        if question.socket is not None and question.socket.kind == SEGMENTATION:
+            problems.add(*map(segmentation_finding, look.segmentation), stray_finding(look))
 
 
 # ── files ───────────────────────────────────────────────────────────────────────────────────
@@ -154,14 +134,14 @@ def _judge_file(
             case FlawKind.EMPTY if _is_table(question):
                 warnings.add(empty_table(one.file))
             case FlawKind.EMPTY | FlawKind.POINTER | FlawKind.LOCKED:
-                problems.add(flaw_finding(one, look))
+                problems.add(flaw_finding(one))
             case _:
                 pass
-    if wanted is None or look.flaws:
+    if question.socket is None or wanted is None or look.flaws:
         return
-    found, _, name = look.formats[0]
-    if found not in wanted:
-        problems.add(wrong_format(question, name, found))
+    seen = look.formats[0]
+    if seen.format not in wanted:
+        problems.add(wrong_format(question.socket, seen))
 
 
 def _is_table(question: Question) -> bool:

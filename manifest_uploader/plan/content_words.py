@@ -1,11 +1,18 @@
-"""What is wrong with the content of files, in sentences: what, and what to do about it."""
+"""What is wrong with the content of files, in sentences: what it is, and what to do about it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from manifest_uploader.files.looks import FlawKind, Format
-from manifest_uploader.plan.value_look import FileFlaw, NamedIn, ValueLook
+from manifest_uploader.files.formats.about import About
+from manifest_uploader.files.formats.segmentation import (
+    MOST_SEGMENTS,
+    SegmentationFlaw,
+    SegmentationFlawKind,
+)
+from manifest_uploader.files.looks import Flaw, FlawKind, Format
+from manifest_uploader.plan.value_look import FileFlaw, FormatSeen, NamedIn, ValueLook
+from manifest_uploader.platform.model import Socket
 
 if TYPE_CHECKING:
     from manifest_uploader.plan.content import Question
@@ -14,165 +21,231 @@ Finding: TypeAlias = tuple[str, str | None]
 """A message and a hint."""
 
 _AGAIN: Final = "copy or export it again"
-_ONE_FILE: Final = "save the image as .mha or .nii.gz, and name that file"
+_ONE_FILE: Final = "save the image as one file, .mha or .nii.gz"
+_READ: Final = "the platform reads DICOM, MHA, NIfTI, NRRD, TIFF, PNG, JPEG and whole slides"
 _FETCH: Final = {
-    "Git LFS": "fetch its content first: git lfs pull",
-    "git-annex": "fetch its content first: git annex get, or datalad get",
-    "DVC": "fetch its content first: dvc pull",
+    About.GIT_LFS: "fetch its content first: git lfs pull",
+    About.GIT_ANNEX: "fetch its content first: git annex get, or datalad get",
+    About.DVC: "fetch its content first: dvc pull",
 }
-_READ: Final = "DICOM, MHA, NIfTI, NRRD, TIFF, PNG or JPEG"
 
 
 # ── one file ────────────────────────────────────────────────────────────────────────────────
 
 
-def flaw_finding(one: FileFlaw, look: ValueLook) -> Finding:  # noqa: PLR0911 - one for each kind
+def flaw_finding(one: FileFlaw) -> Finding:
     """What is wrong with one file."""
-    file, flaw = f"'{one.file}'", one.flaw
-    match flaw.kind:
-        case FlawKind.EMPTY:
-            return (f"{file} is empty", _AGAIN)
-        case FlawKind.POINTER:
-            message = f"{file} is only a pointer of {flaw.about}: the file itself is not here"
-            return (message, _FETCH.get(flaw.about, "fetch its content first"))
-        case FlawKind.CUT:
-            return (f"{file} is cut short{_bytes(flaw.found, flaw.expected)}", _AGAIN)
-        case FlawKind.NO_MARK:
-            return (
-                f"{file} is DICOM without its preamble and the mark 'DICM'; "
-                "the platform leaves such files out",
-                "write it again as a DICOM file with a file meta header (part 10 of the standard)",
-            )
-        case FlawKind.NO_CLASS:
-            return (f"{file} has no {flaw.about}; the platform leaves such files out", _AGAIN)
-        case FlawKind.NO_PIXELS:
-            kind = f" ({flaw.about})" if flaw.about else ""
-            return (f"{file} is DICOM without an image{kind}", "leave it out of the images")
-        case FlawKind.SEPARATE_DATA:
-            message = f"{file} has its data in another file, '{flaw.about}'; "
-            return (message + "the platform does not read this format so", _ONE_FILE)
-        case FlawKind.UNSUPPORTED:
-            return (f"{file}: the platform does not read {flaw.about}", _instead(look))
-        case FlawKind.LOCKED:
-            return (
-                f"{file} cannot be looked into ({flaw.about}), "
-                "so it is not known whether it names a patient",
-                "unpack it, and name the files themselves",
-            )
-        case FlawKind.UNREADABLE:
-            about = f": {flaw.about}" if flaw.about else ""
-            return (f"the header of {file} cannot be read{about}", _AGAIN)
+    if one.flaw.kind is FlawKind.UNSUPPORTED:
+        message, hint = _UNSUPPORTED.get(one.flaw.about, (_OTHERWISE, _AGAIN))
+    else:
+        message, hint = _FLAWS[one.flaw.kind]
+    message = message.format(file=f"'{one.file}'", about=one.flaw.about, size=_sizes(one.flaw))
+    return message, _FETCH.get(one.flaw.about, hint)  # type: ignore[call-overload]
+
+
+_FLAWS: Final[dict[FlawKind, Finding]] = {
+    FlawKind.EMPTY: ("{file} is empty", _AGAIN),
+    FlawKind.POINTER: (
+        "{file} is only a pointer of {about}; the file itself is not here",
+        "fetch its content first",
+    ),
+    FlawKind.CUT: ("{file} is cut short{size}", _AGAIN),
+    FlawKind.UNREADABLE: ("{file} is damaged: its {about} cannot be read", _AGAIN),
+    FlawKind.NO_MARK: (
+        "{file} is DICOM without a preamble and the mark 'DICM'; the platform leaves such files out",
+        "write it again as a DICOM file with its file meta information (DICOM, part 10)",
+    ),
+    FlawKind.NO_CLASS: (
+        "{file} has no {about}; the platform leaves such DICOM files out",
+        "export the series again",
+    ),
+    FlawKind.NO_PIXELS: ("{file} is DICOM without an image", "leave it out"),
+    FlawKind.SEPARATE_DATA: (
+        "{file} has its data in another file, '{about}'; the platform reads no such pair",
+        _ONE_FILE,
+    ),
+    FlawKind.NO_DATA: (
+        "{file} has its data in '{about}', which is not among the files",
+        "list both files",
+    ),
+    FlawKind.LOCKED: (
+        "{file} cannot be looked into, so nobody knows whether it names a patient",
+        "unpack it, and name the files themselves",
+    ),
+}
+_OTHERWISE: Final = "{file}: the platform cannot read it (its {about})"
+_UNSUPPORTED: Final[dict[str, Finding]] = {
+    About.NAME: (
+        "{file} is NIfTI, which the platform knows only by the endings '.nii' and '.nii.gz'",
+        "rename the file",
+    ),
+    About.COMPRESSED_NAME: (
+        "{file} is compressed; the platform knows that only by the ending '.nii.gz'",
+        "rename the file",
+    ),
+    About.FORMAT: ("{file} has a format that the platform does not read", _ONE_FILE),
+    About.VERSION: (
+        "{file} has a version of its format that the platform does not read",
+        _ONE_FILE,
+    ),
+    About.CHANNELS: (
+        "{file}: the platform reads images of 1, 3 or 4 channels, not these",
+        "save further channels as images of their own, or along a 4th dimension",
+    ),
+    About.DIMENSIONS: ("{file}: the platform reads images of 2, 3 or 4 dimensions", _ONE_FILE),
+    About.VOXEL_TYPE: (
+        "{file}: the platform does not read voxels of this type",
+        "save it with a common type, such as int16 or float32",
+    ),
+    About.ENCODING: ("{file}: the platform does not read data that is stored so", _ONE_FILE),
+    About.DATA_FILES: (
+        "{file} has its data in several files, which the platform does not read",
+        _ONE_FILE,
+    ),
+    About.RESOLUTION: (
+        "{file} does not say how large its pixels are; the platform needs that of a TIFF",
+        "save it with a resolution in pixels per centimetre or inch",
+    ),
+    About.PHOTOMETRIC: (
+        "{file}: the platform reads TIFF images in grey, RGB or YCbCr only",
+        "save it in one of them",
+    ),
+    About.SEVERAL_PICTURES: (
+        "{file} holds several pictures (MPO), which the platform does not read",
+        "save the picture as PNG",
+    ),
+}
 
 
 def more_flaws(look: ValueLook) -> Finding | None:
     """That there are more files like these."""
     if not look.more_flaws:
         return None
-    noun = "problem" if look.more_flaws == 1 else "problems"
-    return (f"{look.more_flaws:,} more {noun} with files of this value", None)
+    noun = "file" if look.more_flaws == 1 else "files"
+    return f"{look.more_flaws:,} more {noun} like these", None
 
 
-def _bytes(found: int | None, expected: int | None) -> str:
-    if found is None or expected is None:
+def _sizes(flaw: Flaw) -> str:
+    if flaw.found is None or flaw.expected is None:
         return ""
-    return f": {found:,} bytes of {expected:,}"
+    return f": {flaw.found:,} of {flaw.expected:,} {flaw.about or 'bytes'}"
 
 
-def _instead(look: ValueLook) -> str:
-    return _AGAIN if look.series is not None else _ONE_FILE
-
-
-# ── what a file is ──────────────────────────────────────────────────────────────────────────
+# ── all files ───────────────────────────────────────────────────────────────────────────────
 
 
 def no_image(question: Question, look: ValueLook) -> Finding:
     """The files hold no image that the platform reads."""
-    found, count, name = look.formats[0]
-    what = _what(found)
-    if count > 1 or len(look.formats) > 1:
-        return (
-            f"none of the {look.files:,} files is an image; '{name}' is {what}",
-            f"the platform reads {_READ}",
-        )
-    socket = f"; socket '{question.value.socket}' takes images" if question.socket else ""
-    return (f"'{name}' is {what}, not an image{socket}", f"the platform reads {_READ}")
+    seen = look.formats[0]
+    if look.files > 1:
+        message = f"none of the {look.files:,} files is an image; '{seen.first}' is {_what(seen)}"
+    else:
+        message = f"'{seen.first}' is {_what(seen)}, not an image"
+    if question.socket is not None:
+        message += f"; socket '{question.socket.slug}' takes images"
+    return message, _READ
 
 
 def several_images(look: ValueLook) -> Finding:
     """The files hold several images, and a value is one."""
-    count = look.images + (look.series is not None)
     return (
-        f"these files are {count} images, and a value is one image",
+        f"these files are {look.images:,} images, and a value is one image",
         "give each image a socket, or a case, of its own",
     )
 
 
-def wrong_format(question: Question, name: str, found: Format) -> Finding:
+def extras_finding(look: ValueLook) -> Finding | None:
+    """Files that the importer leaves out; None if there are none."""
+    if not look.extras:
+        return None
+    names = ", ".join(f"'{name}'" for name in look.extras)
+    return f"the platform leaves out {names}: no part of the image", None
+
+
+def wrong_format(socket: Socket, seen: FormatSeen) -> Finding:
     """A file is not what its socket is for."""
-    assert question.socket is not None
-    slug, kind = question.socket.slug, question.socket.kind
-    return (f"'{name}' is {_what(found)}; socket '{slug}' is of kind '{kind}'", None)
+    message = f"'{seen.first}' is {_what(seen)}; socket '{socket.slug}' is for a {socket.kind}"
+    return message, "is it the right file?"
 
 
 def empty_table(name: str) -> Finding:
     """A CSV file without a byte: the platform takes it."""
-    return (f"'{name}' is empty; it is sent as it is", None)
+    return f"'{name}' is empty; it is sent as it is", None
 
 
-def _what(found: Format) -> str:
-    match found:
+def _what(seen: FormatSeen) -> str:
+    match seen.format:
         case Format.TEXT:
             return "plain text"
         case Format.OTHER:
-            return "of no known format"
-        case Format.EMPTY:
-            return "empty"
-        case Format.POINTER:
-            return "only a pointer"
+            return "of an unknown format"
         case Format.GZIP:
             return "compressed by gzip"
-        case Format.ANALYZE | Format.METAIMAGE | Format.NRRD | Format.NIFTI | Format.NIFTI2:
-            return f"{_article(found)} {found} image"
+        case Format.EMPTY | Format.POINTER:
+            return seen.format.value
+        case Format.NRRD | Format.OCT | Format.ANALYZE:
+            return f"an {seen.format} image"
         case _:
-            return f"{_article(found)} {found} file"
-
-
-def _article(word: str) -> str:
-    return "an" if word[0] in "AEIOUN" and word not in {"NIfTI", "NIfTI-2"} else "a"
+            return f"a {seen.format} file"
 
 
 # ── segmentations ───────────────────────────────────────────────────────────────────────────
 
 
-def voxel_finding(question: Question, look: ValueLook) -> Finding | None:
-    """A segmentation needs one channel of 8-bit voxels; None if it has them."""
-    image = look.image
-    if image is None:
-        return None
-    socket = f"socket '{question.value.socket}' takes a segmentation"
-    if image.channels != 1:
-        message = f"the image has {image.channels} channels; {socket}, which has one"
-        return (message, "save each mask as an image of its own, with 8-bit voxels (uint8)")
-    if image.scaled:
-        message = f"the voxels are scaled when they are read, and become floats; {socket}"
-        return (message, "save it with 8-bit voxels (uint8), scale 1 and offset 0")
-    if image.voxel and image.voxel not in {"uint8", "int8"}:
-        message = f"the voxels are {image.voxel}; {socket}, which the platform reads from 8 bits"
-        return (message, "save it with 8-bit voxels (uint8)")
-    return None
+def segmentation_finding(flaw: SegmentationFlaw) -> Finding:
+    """Why an image cannot be a segmentation."""
+    message, hint = _SEGMENTATION[flaw.kind]
+    return message.format(found=flaw.found, about=flaw.about, most=MOST_SEGMENTS), hint
 
 
-def stray_finding(question: Question, look: ValueLook) -> Finding | None:
+_UINT8: Final = "save it with one channel of 8-bit voxels (uint8)"
+_RANGE: Final = "set the tags MinSampleValue and MaxSampleValue to the lowest and highest value"
+_SEGMENTATION: Final[dict[SegmentationFlawKind, Finding]] = {
+    SegmentationFlawKind.CHANNELS: (
+        "the image has {found} channels; a segmentation has one",
+        _UINT8,
+    ),
+    SegmentationFlawKind.VOXELS: (
+        "the voxels are {about}; the platform takes a segmentation only with 8-bit voxels",
+        _UINT8,
+    ),
+    SegmentationFlawKind.SCALED: (
+        "the header scales the voxels, so that they are read as floats; a segmentation has "
+        "8-bit voxels",
+        "save it with 8-bit voxels (uint8), slope 1 and offset 0",
+    ),
+    SegmentationFlawKind.VECTOR: (
+        "the voxels are read as vectors or as colours; a segmentation has one channel",
+        _UINT8,
+    ),
+    SegmentationFlawKind.VOLUMES: (
+        "the image has {found} volumes; a segmentation has {most} at most",
+        "save the segments as voxel values of one volume",
+    ),
+    SegmentationFlawKind.NO_RANGE: (
+        "the TIFF image does not say its lowest and highest voxel value; a segmentation has to",
+        _RANGE,
+    ),
+    SegmentationFlawKind.RANGE: (
+        "the TIFF image says that it has {found} voxel values; a segmentation has {most} at most",
+        _RANGE,
+    ),
+}
+
+
+def stray_finding(look: ValueLook) -> Finding | None:
     """Voxel values that the socket's segments do not name; None if there are none."""
     strays = look.strays
     if strays is None or not strays.found:
         return None
-    allowed = _some(strays.allowed)
+    found, allowed = _some(strays.found), _some(strays.allowed)
+    if strays.volumes:
+        message = f"the volumes of a 4D segmentation are its segments: here {found} without a name"
+        return f"{message}; the socket has {allowed}", "remove volumes, or ask for a fitting socket"
     noun = "value" if len(strays.found) == 1 else "values"
     return (
-        f"the segmentation holds the voxel {noun} {_some(strays.found)}; "
-        f"socket '{question.value.socket}' allows {allowed}",
-        "change the voxel values, or ask the study's owner about the socket's segments",
+        f"the segmentation holds the voxel {noun} {found}; its socket allows {allowed}",
+        "change these voxels, or choose a socket with these segments",
     )
 
 
@@ -190,19 +263,22 @@ def names_finding(question: Question, look: ValueLook) -> Finding | None:
     found = [one for one in look.names if one.keyword in forbidden]
     if not found:
         return None
-    where = f"'{question.folder}'" if question.folder else "the root"
     counts = ", ".join(_count(one, look) for one in found)
-    first = min(found, key=lambda one: one.first).first
+    where = f" in '{question.folder}'" if question.folder else ""
+    first = found[0].first
+    example = "" if first == counts else f", for example '{first}'"
+    message = f"case '{question.case}': DICOM files{where} identify a patient: {counts}{example}"
+    source = question.root or "."
+    allowed = ", ".join(one.keyword for one in found if " " not in one.keyword)
+    allow = f"identifiable: [{allowed}]" if allowed else "identifiable: allowed"
     return (
-        f"case '{question.case}': files identify a patient: {counts} of {where} "
-        f"(for example '{first}')",
-        f"de-identify them:  uploader deidentify {question.root or '.'} DEIDENTIFIED  and write  "
-        "root: DEIDENTIFIED ; or, if every reader may see it, write  "
-        f"identifiable: [{', '.join(one.keyword for one in found)}]  at the top of the manifest",
+        message,
+        f"remove it:  uploader deidentify {source} DEIDENTIFIED  and write  root: DEIDENTIFIED ; "
+        f"or, if every reader may know it, write  {allow}  at the top of the manifest",
     )
 
 
 def _count(one: NamedIn, look: ValueLook) -> str:
-    if look.files == 1:
+    if look.counted == 1:
         return one.keyword
-    return f"{one.keyword} in {one.files:,} of {look.looked:,} files"
+    return f"{one.keyword} in {one.files:,} of {look.counted:,} files"

@@ -2,16 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import posixpath
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from manifest_uploader.files.looks import FileLook, Flaw, Format, ImageHeader
-from manifest_uploader.plan.series import SeriesVerdict, judge_series
+from manifest_uploader.files.formats.segmentation import (
+    SegmentationFlaw,
+    SegmentationFlawKind,
+    segmentation_flaws,
+)
+from manifest_uploader.files.formats.slides import is_slide
+from manifest_uploader.files.looks import FileLook, Flaw, FlawKind, Format
+from manifest_uploader.plan.series import judge_series
+from manifest_uploader.plan.series_findings import SeriesFinding, SeriesKind, SeriesVerdict
 
 _KEPT: Final = 5
-"""Flaws that are kept with their files; of more there is only the count."""
+"""Flaws, and names of files, that are kept; of more there is only the count."""
+_EIGHT: Final = 8
+_IMAGES: Final = frozenset(
+    (
+        Format.METAIMAGE,
+        Format.NIFTI,
+        Format.NIFTI2,
+        Format.ANALYZE,
+        Format.NRRD,
+        Format.TIFF,
+        Format.OCT,
+        Format.PNG,
+        Format.JPEG,
+    )
+)
+"""Formats of which each file is an image of its own."""
+
+
+class Member(Struct, frozen=True):
+    """A file inside an archive."""
+
+    archive: str
+    """The name of the archive's file."""
+    name: str
+    """Its name inside; `/` separates folders."""
+    look: FileLook
+
+    @property
+    def shown(self) -> str:
+        """How messages name it."""
+        return f"{self.archive}/{self.name}"
 
 
 class FileFlaw(Struct, frozen=True):
@@ -32,13 +72,24 @@ class NamedIn(Struct, frozen=True):
     """The name of the first of them."""
 
 
-class Strays(Struct, frozen=True):
-    """The voxel values of a segmentation that its socket does not allow."""
+class Strays(Struct, frozen=True, omit_defaults=True):
+    """The voxel values of a segmentation that its socket does not name."""
 
     allowed: tuple[int, ...]
-    """What was looked for; in order."""
+    """What was looked for, in order."""
     found: tuple[int, ...] | None
     """What else was found, in order; None: the format does not show it without its image."""
+    volumes: bool = False
+    """They are the numbers of the volumes of a 4D image, from 1 on, and no voxel values."""
+
+
+class FormatSeen(Struct, frozen=True):
+    """A format that some of the files have."""
+
+    format: Format
+    files: int
+    first: str
+    """The name of the first of them."""
 
 
 class ValueLook(Struct, frozen=True, omit_defaults=True):
@@ -47,19 +98,26 @@ class ValueLook(Struct, frozen=True, omit_defaults=True):
     files: int
     looked: int
     """How many of them were looked into; all, or one with `--quick`."""
-    formats: tuple[tuple[Format, int, str], ...]
-    """Each format: how many files have it, and the name of the first; in the order of files."""
+    formats: tuple[FormatSeen, ...] = ()
+    """In the order of the first file of each."""
     flaws: tuple[FileFlaw, ...] = ()
-    """The first few."""
+    """The first few; those that the series tells are not among them."""
     more_flaws: int = 0
     """How many more there are."""
     names: tuple[NamedIn, ...] = ()
+    counted: int = 0
+    """The files among which `names` counts, with those inside archives."""
     series: SeriesVerdict | None = None
-    """Of DICOM files, also of those in ZIP archives."""
+    """Of the DICOM files, with those in ZIP archives."""
     images: int = 0
-    """How many files are images of their own: not DICOM, and not another one's data."""
-    image: ImageHeader | None = None
-    """Of the only file that is an image of its own."""
+    """How many files are images of their own: not DICOM, and not another one's data.
+
+    Beside DICOM files, the series tells of them.
+    """
+    extras: tuple[str, ...] = ()
+    """Files that are no part of the images, and that the importer leaves out; the first few."""
+    segmentation: tuple[SegmentationFlaw, ...] = ()
+    """Why the only image cannot be a segmentation."""
     strays: Strays | None = None
 
     @property
@@ -73,3 +131,132 @@ class ValueLook(Struct, frozen=True, omit_defaults=True):
         if self.series is None or self.is_quick:
             return None
         return self.series.slices
+
+
+def summarize(
+    looks: Sequence[tuple[str, FileLook]],
+    members: Sequence[Member],
+    *,
+    files: int,
+    data_flaws: Iterable[FileFlaw] = (),
+    strays: Strays | None = None,
+) -> ValueLook:
+    """What the files of a value are, taken together.
+
+    Args:
+        looks: what looks into its files showed, by their names inside the upload.
+        members: what is inside those that are archives.
+        files: how many files the value has.
+        data_flaws: what is wrong with separate files that hold voxels.
+        strays: voxel values that its socket does not name.
+
+    """
+    slides = [name for name, _ in looks if is_slide(name)]
+    inside = [(one.shown, one.look) for one in members]
+    series = _series([*looks, *inside])
+    data = {look.data_file for _, look in looks if look.data_file is not None}
+    pictures = [
+        (name, look)
+        for name, look in (*looks, *inside)
+        if look.format in _IMAGES and name not in data
+    ]
+    images = len(slides) if slides else len(pictures)
+    own = [*_flaws(looks, inside, data), *data_flaws]
+    flaws = [one for one in own if series is None or one.flaw.kind is FlawKind.LOCKED]
+    single = [*looks, *inside] if not members else [*_no_archives(looks), *inside]
+    return ValueLook(
+        files,
+        len(looks),
+        formats=_formats(looks),
+        flaws=tuple(flaws[:_KEPT]),
+        more_flaws=max(0, len(flaws) - _KEPT),
+        names=_names(single),
+        counted=len(single),
+        series=series,
+        images=images if series is None else 0,
+        extras=() if slides or series is not None else _extras(looks, data),
+        segmentation=() if slides else _segmentation_flaws(pictures, single),
+        strays=strays,
+    )
+
+
+def _no_archives(looks: Sequence[tuple[str, FileLook]]) -> list[tuple[str, FileLook]]:
+    """The files that are no archives."""
+    return [(name, look) for name, look in looks if not look.members]
+
+
+def _segmentation_flaws(
+    pictures: Sequence[tuple[str, FileLook]], looks: Sequence[tuple[str, FileLook]]
+) -> tuple[SegmentationFlaw, ...]:
+    """Why the only image cannot be a segmentation."""
+    if len(pictures) == 1:
+        return segmentation_flaws(pictures[0][1])
+    for _, look in looks if not pictures else ():
+        if look.dicom is not None and (look.dicom.bits != _EIGHT or look.dicom.scaled):
+            about = "floats" if look.dicom.scaled else f"of {look.dicom.bits} bits"
+            return (SegmentationFlaw(SegmentationFlawKind.VOXELS, about=about),)
+    return ()
+
+
+def _series(looks: Sequence[tuple[str, FileLook]]) -> SeriesVerdict | None:
+    """What comes of DICOM files; None if there are none.
+
+    The platform makes separate images of the slices in each folder of an archive.
+    """
+    folders: dict[str, list[tuple[str, FileLook]]] = {}
+    for name, look in looks:
+        folders.setdefault(posixpath.dirname(name), []).append((name, look))
+    judged = [
+        judge_series(files)
+        for files in folders.values()
+        if any(look.format is Format.DICOM for _, look in files)
+    ]
+    if not judged:
+        return None
+    main = max(judged, key=lambda one: one.slices or 0)
+    if len(judged) == 1:
+        return main
+    several = SeriesFinding(SeriesKind.SEVERAL_IMAGES, about="folder", found=len(judged))
+    return replace(main, problems=(several, *main.problems), images=len(judged))
+
+
+def _flaws(
+    looks: Sequence[tuple[str, FileLook]],
+    inside: Sequence[tuple[str, FileLook]],
+    data: Collection[str],
+) -> Iterator[FileFlaw]:
+    names = {name for name, _ in looks}
+    for name, look in chain(looks, inside):
+        if name in data:
+            continue  # judged with its header
+        yield from (FileFlaw(name, flaw) for flaw in look.flaws)
+        if look.format is Format.METAIMAGE and look.data_file and look.data_file not in names:
+            yield FileFlaw(name, Flaw(FlawKind.NO_DATA, about=look.data_file))
+
+
+def _formats(looks: Sequence[tuple[str, FileLook]]) -> tuple[FormatSeen, ...]:
+    counts: dict[Format, int] = {}
+    first: dict[Format, str] = {}
+    for name, look in looks:
+        counts[look.format] = counts.get(look.format, 0) + 1
+        first.setdefault(look.format, name)
+    return tuple(FormatSeen(one, count, first[one]) for one, count in counts.items())
+
+
+def _names(looks: Sequence[tuple[str, FileLook]]) -> tuple[NamedIn, ...]:
+    counts: dict[str, int] = {}
+    first: dict[str, str] = {}
+    for name, look in looks:
+        for keyword in look.names:
+            counts[keyword] = counts.get(keyword, 0) + 1
+            first.setdefault(keyword, name)
+    return tuple(NamedIn(one, count, first[one]) for one, count in sorted(counts.items()))
+
+
+def _extras(looks: Sequence[tuple[str, FileLook]], data: Collection[str]) -> tuple[str, ...]:
+    found = (
+        name
+        for name, look in looks
+        if look.format not in _IMAGES and look.format is not Format.ZIP and name not in data
+    )
+    return tuple(found)[:_KEPT]

@@ -1,8 +1,8 @@
-"""Remembers what looks into files showed, so that a second look is free.
+"""Remembers what was found out about values' files, so that to find it out again is free.
 
-A file of JSON lines beside the state: the rules by which was looked, then one line for each value;
-a later line about a value replaces an earlier one. It holds nothing that a look cannot find out
-again: it may be deleted, and whatever cannot be read in it is looked at anew.
+A file of JSON lines beside the state: first by which rules it was found out, then a line for each
+value; a later line about a value replaces an earlier one. The file holds nothing that cannot be
+found out again: it may be deleted, and what cannot be read in it is found out anew.
 """
 
 from __future__ import annotations
@@ -10,17 +10,15 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import time
-from collections.abc import Iterable
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, Generic, TypeVar
 
 import msgspec
 from msgspec import Struct
 
-from manifest_uploader.plan.value_look import ValueLook
+T = TypeVar("T", bound=Struct)
 
-RULES: Final = 1
-"""Raised whenever a look sees more or other things than before."""
 _SETTLED_S: Final = 2.0
 """A file that changed this recently may change again within the same time stamp."""
 _STALE: Final = 1000
@@ -28,44 +26,51 @@ _STALE: Final = 1000
 
 
 class _Header(Struct, frozen=True):
-    looks: int
+    rules: str
 
 
-class _Line(Struct, frozen=True):
+class _Line(Struct, Generic[T], frozen=True):
     value: str
     stat: str
-    look: ValueLook
+    found: T
 
 
 _encode: Final = msgspec.json.Encoder().encode
 
 
-class Cache:
-    """What values' files were seen to be; without a path only for the time of this command."""
+class Cache(Generic[T]):
+    """What was found out about values' files; without a path, nothing is remembered."""
 
-    def __init__(self, path: Path | None) -> None:
-        self._path = path
-        self._lines: dict[str, _Line] = {}
+    def __init__(self, path: Path | None, kind: type[T], *, rules: str) -> None:
+        """Read what earlier commands found out.
+
+        Args:
+            path: of the file.
+            kind: the type of what is remembered.
+            rules: names how it is found out; what was found out otherwise is forgotten.
+
+        """
+        self._path, self._rules = path, _Header(rules)
+        self._decode = msgspec.json.Decoder(_Line[kind]).decode  # type: ignore[valid-type]
+        self._lines: dict[str, _Line[T]] = {}
         self._file: IO[bytes] | None = None
         self._is_new, self._stale = True, 0
         if path is not None:
             self._read(path)
 
-    def get(self, value: str, stat: str) -> ValueLook | None:
-        """What the files were seen to be, if they still have these names, sizes and times."""
+    def get(self, value: str, stat: str) -> T | None:
+        """What was found out, if the files still have these names, sizes and times."""
         line = self._lines.get(value)
-        return line.look if line is not None and line.stat == stat else None
+        return line.found if line is not None and line.stat == stat else None
 
-    def put(self, value: str, stat: str, look: ValueLook, *, changed: float) -> None:
-        """Remember a look; `changed`: when a file changed last, in seconds since 1970."""
+    def put(self, value: str, stat: str, found: T, *, changed: float) -> None:
+        """Remember what was found; `changed`: when a file changed last, in seconds since 1970."""
         if self._path is None or time.time() - changed < _SETTLED_S:
             return
-        line = _Line(value, stat, look)
-        self._stale += value in self._lines
-        self._lines[value] = line
         with contextlib.suppress(OSError):  # a folder that cannot be written has no cache
             if self._file is None:
                 self._file = self._open(self._path)
+            line = self._lines[value] = _Line(value, stat, found)
             self._file.write(_encode(line) + b"\n")
 
     def close(self) -> None:
@@ -79,28 +84,26 @@ class Cache:
         if not self._is_new and self._stale < len(self._lines) + _STALE:
             return path.open("ab")
         file = path.open("wb")
-        file.write(_encode(_Header(RULES)) + b"\n")
+        file.write(_encode(self._rules) + b"\n")
         file.writelines(_encode(line) + b"\n" for line in self._lines.values())
         return file
 
     def _read(self, path: Path) -> None:
         try:
             header, *lines = path.read_bytes().split(b"\n")
-            self._is_new = msgspec.json.decode(header, type=_Header).looks != RULES
+            self._is_new = msgspec.json.decode(header, type=_Header) != self._rules
         except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
             return
         if not self._is_new:
-            for line in _read_lines(lines):
+            for line in self._read_lines(lines):
                 self._stale += line.value in self._lines
                 self._lines[line.value] = line
 
-
-def _read_lines(lines: list[bytes]) -> Iterable[_Line]:
-    """The lines that can be read; a run that was killed leaves half a line at the end."""
-    decoder = msgspec.json.Decoder(_Line)
-    for line in lines:
-        with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            yield decoder.decode(line)
+    def _read_lines(self, lines: list[bytes]) -> Iterator[_Line[T]]:
+        """The lines that can be read; a command that was killed leaves half a line at the end."""
+        for line in lines:
+            with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                yield self._decode(line)
 
 
 def value_key(root: str, paths: tuple[str, ...]) -> str:

@@ -1,0 +1,142 @@
+"""Asks the platform's own importer about the images of a manifest, before anything is sent."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from msgspec import Struct
+
+from manifest_uploader.engine.looks.cache import Cache, value_key
+from manifest_uploader.files.import_verdict import Verdict
+from manifest_uploader.files.importer import Bundle, import_check, require_importer
+from manifest_uploader.files.local_file import Source
+from manifest_uploader.files.root import Root
+from manifest_uploader.files.search import resolve
+from manifest_uploader.files.value_facts import ValueFacts, value_facts
+from manifest_uploader.manifest.model import FileValue, Manifest
+from manifest_uploader.manifest.problems import Problem
+from manifest_uploader.plan.delivery import AsUpload, delivery_of
+from manifest_uploader.plan.import_verdicts import sentence, verdict_problems
+from manifest_uploader.plan.inputs import Facts
+from manifest_uploader.platform.model import Socket
+
+_NOT_ASKED = (
+    "the platform's importer was not asked about these files, as 'import-check: required' demands"
+)
+
+
+class Checked(Struct, frozen=True):
+    """What the importer says about the images."""
+
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+    images: int = 0
+    """How many it was asked about, now or before."""
+
+
+class _Image(Struct, frozen=True):
+    """The files of an image, and what is known of them."""
+
+    key: str
+    value: FileValue
+    socket: Socket | None
+    facts: ValueFacts
+    changed: float
+    """When one of the files changed last, in seconds since 1970."""
+
+
+def verdict_cache(path: Path | None) -> Cache[Verdict]:
+    """What the importer said before; another version of it may say otherwise."""
+    try:
+        found = version("panimg")
+    except PackageNotFoundError:
+        found = ""
+    return Cache(path, Verdict, rules=f"panimg {found}")
+
+
+class ImportCheck:
+    """Asks about each image, and remembers the answers."""
+
+    def __init__(
+        self, manifest: Manifest, facts: Facts, root: Root, *, cache: Cache[Verdict]
+    ) -> None:
+        self._manifest, self._facts, self._root, self._cache = manifest, facts, root, cache
+        self._asked: dict[str, _Image] = {}
+        self._known: list[tuple[_Image, Verdict]] = []
+
+    def ask(self, tell: Callable[[int], None]) -> Checked:
+        """What the importer makes of every image; `tell` is told how many it was asked about.
+
+        Raises:
+            ExtraMissing: panimg is not installed.
+            CannotGoOn: panimg does not start.
+
+        """
+        require_importer()
+        verdicts: list[tuple[_Image, Verdict]] = []
+        with closing(import_check(self._bundles(), progress=tell)) as found:  # type: ignore[type-var]
+            for verdict in found:
+                image = self._asked.pop(verdict.key)
+                self._cache.put(image.key, image.facts.stat, verdict, changed=image.changed)
+                verdicts.append((image, verdict))
+        return _judged([*self._known, *verdicts])
+
+    def missing(self) -> tuple[Problem, ...]:
+        """A problem for each image that the importer was not asked about, or that it refuses."""
+        found: list[Problem] = []
+        known: list[tuple[_Image, Verdict]] = []
+        for image, _ in self._images():
+            verdict = self._cache.get(image.key, image.facts.stat)
+            if verdict is None:
+                hint = "run  uploader validate --import  first, with the same manifest"
+                found.append(Problem(_NOT_ASKED, image.value.place, hint))
+            else:
+                known.append((image, verdict))
+        return (*found, *_judged(known).problems)
+
+    def _bundles(self) -> Iterator[Bundle]:
+        """The images without a verdict, one after the other, as workers get free."""
+        for image, source in self._images():
+            verdict = self._cache.get(image.key, image.facts.stat)
+            if verdict is not None:
+                self._known.append((image, verdict))
+                continue
+            self._asked[image.key] = image
+            yield Bundle(image.key, tuple((file.full, file.name) for file in source.files))
+
+    def _images(self) -> Iterator[tuple[_Image, Source]]:
+        for case in self._manifest.cases:
+            for value in case.values:
+                facts = self._facts.values.get((case.name, value.socket))
+                if not isinstance(value, FileValue) or facts is None:
+                    continue
+                socket = self._facts.sockets.get(value.socket)
+                delivery = delivery_of(value, socket)
+                if not isinstance(delivery, AsUpload) or not delivery.image:
+                    continue
+                source = resolve(value, self._root)
+                if isinstance(source, Source):
+                    key = value_key(os.fspath(self._root.path), (case.name, *value.paths))
+                    changed = max(file.mtime_ns for file in source.files) / 1e9
+                    yield _Image(key, value, socket, value_facts(source), changed), source
+
+
+def _judged(verdicts: list[tuple[_Image, Verdict]]) -> Checked:
+    problems: list[Problem] = []
+    warnings: list[Problem] = []
+    for image, verdict in verdicts:
+        for one in verdict_problems(
+            verdict,
+            kind=image.socket.kind if image.socket is not None else "Image",
+            segments=image.socket.segments if image.socket is not None else (),
+            slices=image.facts.slices,
+            extras=image.facts.extras,
+        ):
+            message, hint = sentence(one)
+            problem = Problem(message, image.value.place, hint)
+            (warnings if one.is_note else problems).append(problem)
+    return Checked(tuple(problems), tuple(warnings), len(verdicts))

@@ -1,0 +1,151 @@
+"""What is wrong with a series of slices, in sentences: what it is, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final, TypeAlias
+
+from manifest_uploader.plan.content_words import flaw_finding
+from manifest_uploader.plan.series_findings import SeriesFinding, SeriesKind
+from manifest_uploader.plan.value_look import FileFlaw
+
+Finding: TypeAlias = tuple[str, str | None]
+"""A message and a hint."""
+
+_SHOWN: Final = 3
+"""Files that a message names."""
+_AGAIN: Final = "export the series again"
+_ONE_SERIES: Final = (
+    "name the files of one series: give the others a socket, or a case, of their own"
+)
+_AS_ONE: Final = "the platform makes one image of all slices together"
+
+
+def series_findings(found: Iterable[SeriesFinding]) -> Iterator[Finding]:
+    """A sentence, and what to do about it, for each finding."""
+    for one in found:
+        if one.flaw is not None:
+            yield from (flaw_finding(FileFlaw(file, one.flaw)) for file in one.files[:_SHOWN])
+            if len(one.files) > _SHOWN:
+                yield f"{len(one.files) - _SHOWN:,} more files like these", None
+        else:
+            yield _finding(one)
+
+
+def _finding(one: SeriesFinding) -> Finding:
+    message, hint = _WORDS[one.kind]
+    counts = {"found": one.found or 0, "expected": one.expected or 0, "count": len(one.files)}
+    words = message.format(
+        files=_names(one.files),
+        others=_names(one.others),
+        first=_quoted(one.files, 0),
+        second=_quoted(one.files, 1),
+        other=_quoted(one.others, 0),
+        about=one.about or "series",
+        missing=f"{one.missing} slice is" if one.missing == 1 else f"{one.missing} slices are",
+        step=_mm(one.step_mm),
+        usual=_mm(one.usual_mm),
+        **counts,
+    )
+    return words, hint
+
+
+_WORDS: Final[dict[SeriesKind, Finding]] = {
+    SeriesKind.LEFT_OUT: (
+        "the platform leaves out {files} of the slices",
+        "copy or export it again",
+    ),
+    SeriesKind.REFUSED: (
+        "the platform cannot read {files}, and refuses the series with it",
+        _AGAIN,
+    ),
+    SeriesKind.NO_IMAGE: ("no file holds an image: {files}", "name the image files"),
+    SeriesKind.SEVERAL_IMAGES: (
+        "these files are {found} images, of more than one {about}: {files} apart from the others",
+        _ONE_SERIES,
+    ),
+    SeriesKind.DUPLICATE: (
+        "{files}: the same slice as {others} (equal SOPInstanceUID)",
+        "name each slice once",
+    ),
+    SeriesKind.SIZES: (
+        "slices of different sizes: {files} unlike the others",
+        _ONE_SERIES,
+    ),
+    SeriesKind.BITS: (
+        "slices with different numbers of bits: {files} unlike the others",
+        _ONE_SERIES,
+    ),
+    SeriesKind.ORIENTATIONS: (
+        "slices in different planes, such as a scout: {files} unlike the others",
+        _ONE_SERIES,
+    ),
+    SeriesKind.NO_POSITION: ("{files}: no position, which the other slices have", _ONE_SERIES),
+    SeriesKind.SAME_POSITIONS: (
+        "{found} slices at {expected} positions: more than one acquisition ({files} …); "
+        f"{_AS_ONE}",
+        _ONE_SERIES,
+    ),
+    SeriesKind.VIEWS: (
+        "pictures from different sides: {files} unlike the others",
+        "give each picture a socket of its own",
+    ),
+    SeriesKind.NO_NUMBER: (
+        "{files}: no InstanceNumber, by which the platform orders slices",
+        _AGAIN,
+    ),
+    SeriesKind.SAME_NUMBER: (
+        "{files}: the same InstanceNumber as {others}, by which the platform orders slices",
+        "is it one series? if so, export it again",
+    ),
+    SeriesKind.ORDER: (
+        "'InstanceNumber' puts the slices in another order than their positions do (first at "
+        "{files}), and the platform goes by the number",
+        "is it one series? if so, export it again",
+    ),
+    SeriesKind.MULTIFRAME: (
+        "{count} files hold many frames each ({files}); the platform takes only the first of them",
+        "name one of them, or convert them into one image",
+    ),
+    SeriesKind.UNEQUAL_TIMES: (
+        "the time points have from {found} to {expected} slices: {files} …",
+        "look for slices that are missing",
+    ),
+    SeriesKind.NO_TIMES: (
+        "{files}: a series over time needs ContentTime and Exposure in its slices",
+        "convert it into a 4D image, .mha or .nii.gz",
+    ),
+    SeriesKind.GAP: (
+        "{missing} probably missing between {first} and {second}: {step} mm apart instead of {usual}",
+        "look for the missing slices; the image is sent as it is",
+    ),
+    SeriesKind.UNEVEN: (
+        "the slices are not evenly spaced: up to {step} mm apart (between {first} and {second}) "
+        "instead of {usual}; the platform spaces them evenly",
+        "are slices missing, or series mixed? the image is sent as it is",
+    ),
+    SeriesKind.ONE_POSITION: (
+        "all {count} slices are at one position; the platform stacks them",
+        "is it a series over time? the image is sent as it is",
+    ),
+    SeriesKind.PROJECTIONS: (
+        "{count} pictures become one image, as if they were slices",
+        "if they are single pictures, give each a socket of its own",
+    ),
+    SeriesKind.IGNORED: ("the platform leaves out {files}: no part of the image", None),
+}
+
+
+def _names(files: tuple[str, ...]) -> str:
+    """`'IM1', 'IM2', 'IM3' and 4 more`."""
+    shown = ", ".join(f"'{name}'" for name in files[:_SHOWN])
+    more = len(files) - _SHOWN
+    return f"{shown} and {more:,} more" if more > 0 else shown
+
+
+def _quoted(files: tuple[str, ...], at: int) -> str:
+    return f"'{files[at]}'" if at < len(files) else ""
+
+
+def _mm(length: float | None) -> str:
+    return f"{length:.4g}" if length is not None else "?"
