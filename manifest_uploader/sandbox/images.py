@@ -15,7 +15,7 @@ from manifest_uploader.sandbox.storage import PROTECTED
 from manifest_uploader.sandbox.store import is_pk
 
 _SEEN = (
-    "(json_extract(facts, '$.files') = '[]'"
+    "(COALESCE(json_extract(facts, '$.files'), '[]') = '[]'"
     " OR EXISTS (SELECT 1 FROM vals WHERE vals.image = images.pk))"
 )
 """Whoever may see an item may see its images. Made-up images, which have no files, are always seen;
