@@ -128,6 +128,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--latency-ms", type=_count, default=0, metavar="N", help="added to every answer")
     add("--connection-mbit", type=_rate, metavar="N", help="of one connection to storage")
     add("--no-title-in-answers", action="store_true", help="as newer platforms answer")
+    add("--no-upload-sessions", action="store_true",
+        help="create no upload sessions, as platforms without them")  # fmt: skip
     add("--keep-bytes", action="store_true", help="keep contents after their import")
     add("--json", action="store_true", help="print one JSON line when it is ready")
     add("--hook", help=argparse.SUPPRESS)
@@ -149,6 +151,7 @@ def _options(arguments: argparse.Namespace) -> SandboxOptions:
         latency_ms=arguments.latency_ms,
         connection_mbit=arguments.connection_mbit,
         title_in_answers=not arguments.no_title_in_answers,
+        upload_sessions=not arguments.no_upload_sessions,
         keep_bytes=arguments.keep_bytes,
         hook=_load_hook(arguments.hook) if arguments.hook else None,
     )

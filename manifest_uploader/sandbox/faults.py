@@ -18,7 +18,8 @@ class Seen:
     path: str
     kind: str
     """A short name: upload-create, presign, part, complete, list-parts, upload-get, upload-list,
-    item-create, item-fill, item-get, item-list, sockets, target, sessions, abort, gcapi, other."""
+    item-create, item-fill, item-get, item-list, sockets, target, sessions, session-create,
+    session-get, image-get, image-list, download, abort, gcapi, other."""
     number: int
     """Counts the requests of its kind, from 1."""
     total: int

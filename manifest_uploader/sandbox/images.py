@@ -1,60 +1,90 @@
-"""The endpoints of images, of their upload sessions, and of notifications."""
+"""The endpoints of images, of downloads, and of notifications."""
 
 from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Mapping
 from sqlite3 import Row
 from typing import Any
 
 from manifest_uploader.sandbox.answers import Answer, as_json, invalid, missing_page, not_found
-from manifest_uploader.sandbox.fields import FieldInvalid, not_a_list
 from manifest_uploader.sandbox.requests import Request
 from manifest_uploader.sandbox.site import Site, may_edit
 from manifest_uploader.sandbox.storage import PROTECTED
 from manifest_uploader.sandbox.store import is_pk
-from manifest_uploader.sandbox.values import add_session
 
-_MOST_FILES = 100
+_SEEN = (
+    "(COALESCE(json_extract(facts, '$.files'), '[]') = '[]'"
+    " OR EXISTS (SELECT 1 FROM vals WHERE vals.image = images.pk))"
+)
+"""Whoever may see an item may see its images. Made-up images, which have no files, are always seen;
+images of failed imports and of deleted items never."""
+_OF_TARGET = (
+    "pk IN (SELECT v.image FROM vals v JOIN items i ON i.pk = v.item"
+    " JOIN targets t ON t.pk = i.target WHERE t.kind = '{kind}' AND t.pk = ?)"
+)
+_FILTERS: Mapping[str, tuple[str, str]] = {
+    "reader_study": (
+        "SELECT 1 FROM targets WHERE kind = 'reader-study' AND pk = ?",
+        _OF_TARGET.format(kind="reader-study"),
+    ),
+    "archive": (
+        "SELECT 1 FROM targets WHERE kind = 'archive' AND pk = ?",
+        _OF_TARGET.format(kind="archive"),
+    ),
+    "origin": (
+        "SELECT 1 FROM sessions WHERE pk = ?",
+        "pk IN (SELECT j.value FROM sessions s, json_each(s.images) j WHERE s.pk = ?)",
+    ),
+}
+"""By parameter: whether the object with this pk exists, and which images belong to it."""
 
 
-def list_sessions(site: Site, request: Request) -> Answer:
-    """Return a page of the user's upload sessions, which record imports of images."""
-    count = site.store.number("SELECT COUNT(*) FROM sessions WHERE user = ?", request.user)
+def list_images(site: Site, request: Request) -> Answer:
+    """Return a page of the images that the user may see, by name; unknown filters are ignored."""
+    conditions: list[str] = [_SEEN]
+    values: list[Any] = []
+    for parameter, (exists, belongs) in _FILTERS.items():
+        if pk := request.query.get(parameter):
+            _check_choice(site, parameter, pk, exists)
+            conditions.append(belongs)
+            values.append(pk)
+    if name := request.query.get("name"):
+        conditions.append("json_extract(facts, '$.name') = ?")
+        values.append(name)
+    found = f"FROM images WHERE {' AND '.join(conditions)} AND ?"
+    values.append(may_edit(request))
+    count = site.store.number(f"SELECT COUNT(*) {found}", *values)
     rows = site.store.rows(
-        "SELECT * FROM sessions WHERE user = ? ORDER BY seq LIMIT ? OFFSET ?",
-        *(request.user, request.limit, request.offset),
+        f"SELECT * {found} ORDER BY json_extract(facts, '$.name'), seq LIMIT ? OFFSET ?",
+        *(*values, request.limit, request.offset),
     )
-    return as_json(200, request.page_of(count, [_session_json(request, row) for row in rows]))
+    return as_json(200, request.page_of(count, [_image_json(request, row) for row in rows]))
 
 
-def get_session(site: Site, request: Request, pk: str) -> Answer:
-    """Return one upload session."""
+def _check_choice(site: Site, name: str, pk: str, exists: str) -> None:
     if not is_pk(pk):
-        raise not_found()
-    query = "SELECT * FROM sessions WHERE pk = ? AND user = ?"
-    row = site.store.row(query, pk, request.user)
-    if row is None:
-        raise not_found("RawImageUploadSession")
-    return as_json(200, _session_json(request, row))
-
-
-def create_session(site: Site, request: Request) -> Answer:
-    """Queue an import of images without an item, as old clients do."""
-    pk = add_session(site, request, _session_uploads(site, request))
-    query = "INSERT INTO jobs (user, session) VALUES (?, ?)"
-    site.enqueue(site.store.run(query, request.user, pk))
-    return as_json(201, json.loads(get_session(site, request, pk).body))
+        raise invalid(**{name: [f"“{pk}” is not a valid UUID."]})
+    if site.store.row(exists, pk) is None:
+        words = "Select a valid choice. That choice is not one of the available choices."
+        raise invalid(**{name: [words]})
 
 
 def get_image(site: Site, request: Request, pk: str) -> Answer:
     """Return one image."""
     if not is_pk(pk):
         raise not_found()
-    row = site.store.row("SELECT * FROM images WHERE pk = ?", pk)
-    if row is None or not may_edit(request):
+    row = find_image(site, request, pk)
+    if row is None:
         raise not_found("Image")
     return as_json(200, _image_json(request, row))
+
+
+def find_image(site: Site, request: Request, pk: str) -> Row | None:
+    """Return an image that the user may see, or None."""
+    query = f"SELECT * FROM images WHERE pk = ? AND {_SEEN} AND ?"  # noqa: S608 - all ours
+    return site.store.row(query, pk, may_edit(request))
 
 
 def list_notifications(site: Site, request: Request) -> Answer:
@@ -72,47 +102,6 @@ def get_media(site: Site, request: Request, path: str) -> Answer:
     signed = site.signer.sign("GET", host, PROTECTED + path, {})
     location = f"{request.base.partition('://')[0]}://{host}{signed}"
     return Answer(302, b"", "text/html; charset=utf-8", (("Location", location),))
-
-
-def _session_uploads(site: Site, request: Request) -> tuple[str, ...]:
-    errors: dict[str, list[str]] = {}
-    for pk in request.data.get("user_uploads") or ():
-        if not is_pk(str(pk)):
-            errors["user_uploads"] = [f"“{pk}” is not a valid UUID."]
-    uploads: list[str] = []
-    try:
-        uploads = _linked(site, request)
-    except FieldInvalid as error:
-        errors["uploads"] = error.words
-    if errors:
-        raise invalid(**errors)
-    return tuple(dict.fromkeys(uploads))
-
-
-def _linked(site: Site, request: Request) -> list[str]:
-    if "uploads" not in request.data:
-        raise FieldInvalid("This field is required.")
-    links = request.data["uploads"]
-    if not isinstance(links, list):
-        raise not_a_list(links)
-    if len(links) > _MOST_FILES:
-        raise FieldInvalid("You can only upload up to 100 files at once.")
-    return [site.linked_upload(request, link) for link in links]
-
-
-def _session_json(request: Request, row: Row) -> dict[str, Any]:
-    uploads = json.loads(row["uploads"])
-    images = json.loads(row["images"])
-    return {
-        "pk": row["pk"],
-        "creator": row["user"],
-        "status": row["status"],
-        "error_message": row["message"],
-        "image_set": [request.url(f"cases/images/{pk}/") for pk in images],
-        "api_url": request.url(f"cases/upload-sessions/{row['pk']}/"),
-        "user_uploads": uploads,
-        "uploads": [request.url(f"uploads/{pk}/") for pk in uploads],
-    }
 
 
 def _image_json(request: Request, row: Row) -> dict[str, Any]:

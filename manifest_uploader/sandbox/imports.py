@@ -146,7 +146,7 @@ class Importer:
         """Raise ImportFailed if a fault asks for it."""
         words = job["doom"]
         on_import = getattr(self.site.options.hook, "on_import", None)
-        if words is None and on_import is not None and job["item"] is not None:
+        if words is None and on_import is not None:
             words = on_import(job["item"], self._socket(job).slug)
         if words is not None:
             raise ImportFailed(words)
@@ -161,7 +161,7 @@ class Importer:
         rows = [_completed_upload(store, pk) for pk in uploads]
         _check_names(rows)
         sources = [source_of(row["filename"], part_paths(store, row["pk"])) for row in rows]
-        needs_values = job["socket"] is not None and bool(self._socket(job).segments)
+        needs_values = bool(self._socket(job).segments)
         with unpacked(sources, store.parts) as files:
             pictures = read_pictures(files, with_values=needs_values)
         if not pictures:
@@ -186,9 +186,6 @@ class Importer:
             "UPDATE sessions SET status = 'Succeeded', images = ?, uploads = '[]' WHERE pk = ?",
             *(json.dumps(images), job["session"]),
         )
-        if job["item"] is None:
-            store.run("DELETE FROM jobs WHERE seq = ?", job["seq"])
-            return
         store.run("UPDATE jobs SET stage = 2 WHERE seq = ?", job["seq"])
         self.site.enqueue(job["seq"])
 
@@ -278,10 +275,8 @@ class Importer:
             store.run("DELETE FROM jobs WHERE seq = ?", job["seq"])
 
     def _fail_session(self, job: Row, words: str) -> None:
-        message = f"{words}."
-        if job["socket"] is not None:
-            title = self._socket(job).title
-            message = f"Image validation for socket {title} failed with error: {message}"
+        title = self._socket(job).title
+        message = f"Image validation for socket {title} failed with error: {words}."
         left = [
             pk
             for pk in self._session_uploads(job)

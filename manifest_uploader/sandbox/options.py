@@ -33,5 +33,7 @@ class SandboxOptions:
     latency_ms: int = 0
     connection_mbit: float | None = None
     title_in_answers: bool = True
+    upload_sessions: bool = True
+    """Whether sessions can be created for later fills; otherwise the answer is 405."""
     keep_bytes: bool = False
     hook: Hook | None = None

@@ -263,11 +263,14 @@ def test_the_given_port_and_limits_are_used(spawn: Start) -> None:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
 
-    _, client = spawn("--port", str(port), "--upload-limit", "0", "--no-title-in-answers")
+    _, client = spawn(
+        "--port", str(port), "--upload-limit", "0", "--no-title-in-answers", "--no-upload-sessions"
+    )
 
     assert client.running.url == f"http://127.0.0.1:{port}/api/v1/"
     assert client.post("uploads/", json={"filename": "a"}).status_code == 201
     assert client.post("uploads/", json={"filename": "a"}).status_code == 400
+    assert client.post("cases/upload-sessions/", json={"uploads": []}).status_code == 405
 
 
 def test_only_clients_that_trust_the_authority_can_connect(

@@ -241,7 +241,7 @@ def test_between_the_two_tasks_there_is_neither_a_row_nor_a_value(
     client = start_sandbox(import_delay_s=0.4)
     item, upload = client.create(), client.upload()
     client.fill(item, {"interface": "ct-image", "user_uploads": [upload]})
-    assert client.sessions()[0]["status"] == "Queued"
+    assert client.sessions()[0]["status"] == "Re-Queued"
     assert client.get(upload).status_code == 200
 
     wait_for(lambda: client.get(upload).status_code == 404)
@@ -379,17 +379,8 @@ def test_nothing_is_imported_with_an_infinite_delay(start_sandbox: Callable[...,
 
     client.fill(item, {"interface": "ct-image", "user_uploads": [upload]})
 
-    assert client.sessions()[0]["status"] == "Queued"
+    assert client.sessions()[0]["status"] == "Re-Queued"
     assert client.values(item) == {}
-
-
-def test_an_old_client_can_import_an_image_without_an_item(client: Client, tmp_path: Path) -> None:
-    answer = client.post("cases/upload-sessions/", json={"uploads": [client.upload()]})
-    wait_for_imports(tmp_path)
-
-    assert (answer.status_code, answer.json()["status"]) == (201, "Queued")
-    session = client.get(answer.json()["api_url"]).json()
-    assert (session["status"], len(session["image_set"])) == ("Succeeded", 1)
 
 
 def test_a_stored_file_has_a_valid_name(client: Client, tmp_path: Path) -> None:
