@@ -21,7 +21,6 @@ from manifest_uploader.engine.scheduler import Scheduler
 from manifest_uploader.engine.session import (
     Reading,
     Session,
-    check_edit_rights,
     gather,
     local_problems,
     open_session,
@@ -138,7 +137,7 @@ def run(options: Options, observers: Sequence[Observer], stop: threading.Event) 
                 session = open_session(options, reading, client)
                 recovered = recover_session(session)
                 inputs = gather(options, session)
-                check_edit_rights(session, inputs)
+                check_rights(session.target, client)
             with closing(session.ledger) as ledger:
                 ledger.open(options.state, session.binding, is_new=session.is_new)
                 journal = Journal(ledger, observers)

@@ -7,7 +7,6 @@ files and the platform are reported together, in the order of the manifest.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,7 @@ from msgspec.structs import replace
 from manifest_uploader.engine.options import Options
 from manifest_uploader.engine.recovery import recover
 from manifest_uploader.engine.survey import Scope, survey
-from manifest_uploader.engine.target import check_rights, find_target
+from manifest_uploader.engine.target import find_target
 from manifest_uploader.errors import CannotGoOn, UsageError
 from manifest_uploader.files.root import Root, find_root
 from manifest_uploader.manifest.model import Manifest
@@ -26,7 +25,6 @@ from manifest_uploader.manifest.problems import ManifestInvalid, Problem, in_fil
 from manifest_uploader.manifest.selection import select
 from manifest_uploader.plan.checks import misfits
 from manifest_uploader.plan.inputs import Facts, PlanInputs, renamed_cases
-from manifest_uploader.platform.endpoints import FailedImport, failed_imports
 from manifest_uploader.platform.model import Target
 from manifest_uploader.state import file as state_file
 from manifest_uploader.state.events import Event
@@ -95,8 +93,6 @@ class Session(Struct):
     is_new: bool
     """There is no state file yet."""
     ledger: Ledger
-    failed_before: Callable[[], Iterable[FailedImport]] | None = None
-    """Returns the import sessions that failed before; None if they were not asked for."""
 
     @property
     def manifest(self) -> Manifest:
@@ -175,18 +171,6 @@ def gather(options: Options, session: Session) -> PlanInputs:
         inputs = _plan_inputs(options, session.reading, facts, history, session.target)
     refuse((*inputs.facts.problems, *misfits(inputs)))
     return inputs
-
-
-def check_edit_rights(session: Session, inputs: PlanInputs) -> None:
-    """Check whether this user may edit the target; meanwhile list the failed imports.
-
-    Raises:
-        CannotGoOn: this user may not.
-
-    """
-    if any(facts.content is None for facts in inputs.facts.values.values()):
-        session.failed_before = session.client.ahead(lambda: tuple(failed_imports(session.client)))
-    check_rights(session.target, session.client)
 
 
 def _plan_inputs(

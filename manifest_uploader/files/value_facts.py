@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from msgspec import Struct
 
 from manifest_uploader.digests import content_digest, stat_digest
-from manifest_uploader.files.local_file import Source, sha256
+from manifest_uploader.files.local_file import LocalFile, Source, sha256
+
+_DICOM_MARK: Final = b"DICM"
+"""At byte 128 of a DICOM file."""
 
 
 class ValueFacts(Struct, frozen=True):
@@ -23,12 +28,28 @@ class ValueFacts(Struct, frozen=True):
 
     Of a JSON file for a value socket, the digest of its value.
     """
+    slices: int | None = None
+    """Slices that the image on the platform must have: DICOM slices, times the frames of each.
+
+    None: unknown, or the format is not imported slice by slice (whole slides).
+    """
 
 
 def value_facts(source: Source) -> ValueFacts:
-    """The facts of a value's files; no file is read."""
+    """The facts of a value's files; of several, the first bytes of each are read."""
     digest = stat_digest((file.name, file.size, file.mtime_ns) for file in source.files)
-    return ValueFacts(len(source.files), source.size, source.name, digest)
+    files = len(source.files)
+    slices = files if files > 1 and all(map(_is_dicom, source.files)) else None
+    return ValueFacts(files, source.size, source.name, digest, slices=slices)
+
+
+def _is_dicom(file: LocalFile) -> bool:
+    try:
+        with open(file.full, "rb", buffering=0) as stream:  # noqa: PTH123  a Path doubles the time
+            stream.seek(128)
+            return stream.read(4) == _DICOM_MARK
+    except OSError:
+        return False  # whoever reads the whole file reports why it cannot be read
 
 
 def content(source: Source) -> str:

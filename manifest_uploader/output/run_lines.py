@@ -120,7 +120,7 @@ def request_count(case: CasePlan) -> int:
     """About how many requests a case takes, without those that wait for its imports."""
     per_upload = [3 + part_count(one.size, part_size(one.size)) for one in case.uploads]
     fill = (1 + case.fill.look_first) if case.fill is not None else 0
-    return sum(per_upload) + (case.create is not None) + fill
+    return sum(per_upload) + len(case.tickets) + (case.create is not None) + fill
 
 
 # ── during a run ────────────────────────────────────────────────────────────────────────────

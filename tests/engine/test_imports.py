@@ -15,8 +15,8 @@ from manifest_uploader.engine.imports.judge import ROW_LIFE_S, Evidence, Seen, i
 from manifest_uploader.engine.imports.watcher import Watcher
 from manifest_uploader.engine.outcomes import Outcome, Watched
 from manifest_uploader.plan.steps import Wait, Watch
-from manifest_uploader.platform.endpoints import FailedImport
 from manifest_uploader.platform.model import ItemSeen, SocketSeen
+from manifest_uploader.platform.sessions import FailedImport
 from manifest_uploader.sandbox import Fault
 from manifest_uploader.sandbox import Seen as Request
 from manifest_uploader.state.events import Confirmed, Gone, ImportFailed, Noticed
@@ -511,10 +511,10 @@ def test_failed_sessions_of_before_mean_nothing(session: WatcherSetup) -> None:
     session.image(b"no image", name="old")
     session.box.settle()
 
-    noticed = session.watcher.baseline()
+    [noticed] = session.watcher.notice_old()
     assert isinstance(noticed, Noticed)
     assert len(noticed.sessions) == 1
-    assert session.watcher.baseline() is None
+    assert session.watcher.notice_old() == []
     session.now += 10
     item, upload = session.box.make("new"), session.box.sql("SELECT pk FROM uploads")[0][0]
     again = session.wait(item, "ct-image", upload, name="new")
@@ -525,11 +525,10 @@ def test_failed_sessions_of_before_mean_nothing(session: WatcherSetup) -> None:
 def test_what_an_earlier_run_noticed_is_known(session: WatcherSetup) -> None:
     one = session.image(b"no image")
     session.box.settle()
-    noticed = session.watcher.baseline()
-    assert noticed is not None
+    [noticed] = session.watcher.notice_old()
     session.restart(sessions=dict.fromkeys(noticed.sessions, session.now - 100))
 
-    assert session.watcher.baseline() is None
+    assert session.watcher.notice_old() == []
     assert session.ends(one) == []
 
 
@@ -635,11 +634,11 @@ def test_while_its_row_is_there_an_import_has_not_failed_whatever_session_may_me
         for name, item, upload in zip("ab", items, uploads, strict=True)
     )
     watcher._memory.gone_since = dict.fromkeys(uploads, now - 700)
-    watcher._memory.sessions = {UNNAMED.pk: UNNAMED}
-    watcher._memory.first_seen = {UNNAMED.pk: now}
+    watcher._failed.seen = {UNNAMED.pk: UNNAMED}
+    watcher._failed.first_seen = {UNNAMED.pk: now}
     look = Seen(
         now, dict.fromkeys(items, EMPTY), watcher._memory.gone_since, (UNNAMED,),
-        watcher._memory.first_seen, 0.0,
+        watcher._failed.first_seen, 0.0,
     )  # fmt: skip
 
     ends = dict(watcher._judged(Watch(waits), look))
