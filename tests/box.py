@@ -71,6 +71,18 @@ class Box:
         address = self.client.address("uploads", upload)
         assert self.fill(item, {"interface": slug, "user_uploads": [address]}).ok
 
+    def ticket(self, upload: str) -> str:
+        """An upload session that waits for a fill; its pk."""
+        uploads = [self.client.address("uploads", upload)]
+        made = self.client.call("POST", "cases/upload-sessions/", json={"uploads": uploads})
+        assert made.status == 201, made.json
+        return str(made.json["pk"])
+
+    def with_ticket(self, item: str, slug: str, ticket: str) -> None:
+        """Let an item import the upload of a session."""
+        address = self.client.address("cases/upload-sessions", ticket)
+        assert self.fill(item, {"interface": slug, "upload_session": address}).ok
+
     def with_file(self, item: str, slug: str, upload: str) -> None:
         """Let an item import an upload as a file."""
         address = self.client.address("uploads", upload)
