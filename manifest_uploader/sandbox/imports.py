@@ -19,7 +19,13 @@ from manifest_uploader.sandbox.judge import ImportImpossible, Judge, JudgeClosed
 from manifest_uploader.sandbox.site import Site
 from manifest_uploader.sandbox.sockets import Socket
 from manifest_uploader.sandbox.store import Store
-from manifest_uploader.sandbox.unpacking import StoredFile, Upload, unpacked
+from manifest_uploader.sandbox.unpacking import (
+    StoredFile,
+    Unpacked,
+    Upload,
+    replace_files,
+    unpacked,
+)
 from manifest_uploader.sandbox.uploads import remove_upload
 from manifest_uploader.sandbox.values import set_value
 
@@ -88,6 +94,14 @@ class Importer:
         if words is not None:
             raise ImportFailed(words)
 
+    def _lose_on_purpose(self, job: Row, files: Unpacked) -> Unpacked:
+        """Return the files with the changes that a fault asks for."""
+        on_files = getattr(self.site.options.hook, "on_files", None)
+        if on_files is None:
+            return files
+        names = tuple(file.name for file in files.files)
+        return replace_files(files, on_files(job["item"], self._socket(job).slug, names))
+
     def _socket(self, job: Row) -> Socket:
         return self.site.sockets.by_pk[job["socket"]]
 
@@ -98,7 +112,8 @@ class Importer:
         rows = [_completed_upload(store, pk) for pk in self._session_uploads(job)]
         _check_names(rows)
         uploads = [_upload(store, row) for row in rows]
-        with unpacked(uploads, store.work) as files:
+        with unpacked(uploads, store.work) as sent:
+            files = self._lose_on_purpose(job, sent)
             verdict = self.judge.judge(files)
             if not verdict.images:
                 raise ImportFailed(_not_imported(verdict))
