@@ -48,8 +48,9 @@ class Box:
         body = {**fields, **({"values": list(values)} if values else {})}
         return self.client.call("PATCH", path, json=body)
 
-    def upload(self, name: str = "a.mha", content: bytes = b"not an image") -> str:
-        """A completed upload; its pk."""
+    def upload(self, name: str = "a.mha", content: bytes | None = None) -> str:
+        """A completed upload, of an image unless something else is given; its pk."""
+        content = mha() if content is None else content
         row = self.client.call("POST", "uploads/", json={"filename": name}).json
         path = f"uploads/{row['pk']}/{row['s3_upload_id']}/"
         signed = self.client.call(

@@ -9,10 +9,13 @@ from sqlite3 import Row
 from typing import Any
 
 from manifest_uploader.sandbox.answers import Answer, as_json, invalid, missing_page, not_found
+from manifest_uploader.sandbox.judge import Picture
 from manifest_uploader.sandbox.requests import Request
 from manifest_uploader.sandbox.site import Site, may_edit
+from manifest_uploader.sandbox.sockets import Socket
 from manifest_uploader.sandbox.storage import PROTECTED
-from manifest_uploader.sandbox.store import is_pk
+from manifest_uploader.sandbox.store import Store, is_pk
+from manifest_uploader.sandbox.unpacking import StoredFile
 
 _SEEN = (
     "(COALESCE(json_extract(facts, '$.files'), '[]') = '[]'"
@@ -39,6 +42,15 @@ _FILTERS: Mapping[str, tuple[str, str]] = {
     ),
 }
 """By parameter: whether the object with this pk exists, and which images belong to it."""
+_COMPONENTS: Mapping[str, int] = {"RGB": 3, "RGBA": 4, "YCBCR": 4}
+_FIELD_DIMENSIONS = 4
+_WITHOUT_PATIENT: Mapping[str, Any] = {
+    **dict.fromkeys(("patient_id", "patient_name", "patient_age", "patient_sex"), ""),
+    **dict.fromkeys(("patient_birth_date", "study_date")),
+    **dict.fromkeys(("study_instance_uid", "series_instance_uid"), ""),
+    **dict.fromkeys(("study_description", "series_description"), ""),
+}
+"""What newer versions of the platform do not read from DICOM files any more."""
 
 
 def list_images(site: Site, request: Request) -> Answer:
@@ -104,38 +116,97 @@ def get_media(site: Site, request: Request, path: str) -> Answer:
     return Answer(302, b"", "text/html; charset=utf-8", (("Location", location),))
 
 
+def add_image(store: Store, picture: Picture, files: tuple[StoredFile, ...]) -> None:
+    """Store an image's record, with the names and digests of the files that were sent for it."""
+    sent = [{"name": file.name, "sha256": file.sha256, "size": file.size} for file in files]
+    ending = picture.file.suffix if picture.file is not None else ".mha"
+    facts = {**picture.facts, "ending": ending, "files": sent}
+    store.run("INSERT INTO images (pk, facts) VALUES (?, ?)", picture.pk, json.dumps(facts))
+
+
+def add_made_up_image(store: Store, pk: str) -> None:
+    """Store an image without contents, for items that refer to existing images."""
+    facts = {"name": pk, "width": 1, "height": 1, "files": []}
+    store.run("INSERT OR IGNORE INTO images (pk, facts) VALUES (?, ?)", pk, json.dumps(facts))
+
+
+def socket_complaint(socket: Socket, facts: Mapping[str, Any]) -> str | None:
+    """Return the platform's message about an image that does not fit its socket, or None.
+
+    An image that no importer has read fits every socket.
+    """
+    if "color_space" not in facts:
+        return None
+    if socket.segments:
+        return _segments_complaint(socket, facts["segments"])
+    if socket.kind == "Displacement field":
+        return _field_complaint(facts)
+    return None
+
+
+def _segments_complaint(socket: Socket, values: list[int] | None) -> str | None:
+    if values is None:
+        return (
+            "Image segments could not be determined, ensure the voxel values are integers "
+            "and that it contains no more than 64 segments. Ensure the image has the minimum "
+            "and maximum voxel values set as tags if the image is a TIFF file."
+        )
+    allowed = {*socket.segments, 0}
+    invalid_values = set(values) - allowed
+    if not invalid_values:
+        return None
+    return (
+        f"The valid voxel values for this segmentation are: {allowed}. This "
+        f"segmentation is invalid as it contains the voxel values: {invalid_values}."
+    )
+
+
+def _field_complaint(facts: Mapping[str, Any]) -> str | None:
+    shape = _shape(facts)
+    if len(shape) + (facts["color_space"] != "GRAY") != _FIELD_DIMENSIONS:
+        return "Deformation and displacement must be 4D images."
+    if facts["color_space"] != "GRAY":
+        return "Deformation and displacement fields cannot have a color component."
+    if shape[0] != 3:  # noqa: PLR2004
+        return "Deformation and displacement field's 4th dimension must be a 3-component vector."
+    return None
+
+
+def _shape(facts: Mapping[str, Any]) -> list[int]:
+    """Return [(t), (z), y, x]; nothing if the size is unknown."""
+    sizes = [facts.get(name) for name in ("timepoints", "depth", "height", "width")]
+    return [] if sizes[-1] is None else [size for size in sizes if size is not None]
+
+
 def _image_json(request: Request, row: Row) -> dict[str, Any]:
     facts = json.loads(row["facts"])
     pk = row["pk"]
     file = str(uuid.uuid5(uuid.UUID(pk), "file"))
-    address = f"{request.base}/media/images/{pk[:2]}/{pk[2:4]}/{pk}/{file}/{pk}.mha"
-    shape = [facts["depth"], facts["height"], facts["width"]]
-    if facts["depth"] is None:
-        del shape[0]
-    link = {"pk": file, "image": pk, "file": address, "image_type": "MHD"}
+    ending = facts.get("ending", ".mha")
+    address = f"{request.base}/media/images/{pk[:2]}/{pk[2:4]}/{pk}/{file}/{pk}{ending}"
+    color_space = facts.get("color_space", "GRAY")
+    shape = _shape(facts)
+    color = [_COMPONENTS[color_space]] if shape and color_space != "GRAY" else []
+    kind = "TIFF" if ending.lower() in {".tif", ".tiff"} else "MHD"
+    sizes = ("width", "height", "depth")
+    spacings = ("voxel_width_mm", "voxel_height_mm", "voxel_depth_mm")
     return {
         "pk": pk,
         "name": facts["name"],
-        "files": [link],
+        "files": [{"pk": file, "image": pk, "file": address, "image_type": kind}],
         "dicom_image_set": None,
-        **{key: facts[key] for key in ("width", "height", "depth")},
-        "color_space": "GRAY",
+        **{name: facts.get(name) for name in sizes},
+        "color_space": color_space,
         "modality": None,
-        "eye_choice": "NA",
+        "eye_choice": facts.get("eye_choice", "NA"),
         "stereoscopic_choice": None,
         "field_of_view": None,
         "shape_without_color": shape,
-        "shape": shape,
-        **dict.fromkeys(("voxel_width_mm", "voxel_height_mm", "voxel_depth_mm")),
+        "shape": [*shape, *color],
+        **{name: facts.get(name) for name in spacings},
         "api_url": request.url(f"cases/images/{pk}/"),
-        **dict.fromkeys(("patient_id", "patient_name", "patient_age", "patient_sex"), ""),
-        "patient_birth_date": None,
-        "study_date": None,
-        "study_instance_uid": facts.get("study", ""),
-        "series_instance_uid": facts.get("series", ""),
-        "study_description": "",
-        "series_description": "",
-        "window_center": None,
-        "window_width": None,
+        **_WITHOUT_PATIENT,
+        "window_center": facts.get("window_center"),
+        "window_width": facts.get("window_width"),
         "segments": facts.get("segments"),
     }

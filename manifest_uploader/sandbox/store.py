@@ -87,8 +87,9 @@ class Store:
         self.folder = folder
         self.parts = folder / "parts"
         self.kept = folder / "kept"
+        self.work = folder / "work"
         try:
-            for path in (folder, self.parts, self.kept):
+            for path in (folder, self.parts, self.kept, self.work):
                 path.mkdir(parents=True, exist_ok=True)
             self._db = _connect(folder / "sandbox.sqlite3")
             self._db.executescript(_SCHEMA + _MIGRATION)
@@ -150,9 +151,9 @@ class Store:
         return str(row["value"]) if row else ""
 
     def sweep(self) -> None:
-        """Remove the bytes of uploads whose rows no longer exist."""
+        """Remove the bytes of uploads whose rows no longer exist, and what imports left behind."""
         known = {row["pk"] for row in self.rows("SELECT pk FROM uploads")}
-        for path in self.parts.iterdir():
+        for path in (*self.parts.iterdir(), *self.work.iterdir()):
             if path.name not in known:
                 discard(path)
 

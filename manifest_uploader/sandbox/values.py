@@ -18,7 +18,7 @@ from manifest_uploader.sandbox.fields import (
     read_link,
     read_text,
 )
-from manifest_uploader.sandbox.images import find_image
+from manifest_uploader.sandbox.images import find_image, socket_complaint
 from manifest_uploader.sandbox.requests import API, Request, is_storable
 from manifest_uploader.sandbox.sessions import add_session, start_import, waiting_session
 from manifest_uploader.sandbox.site import Site
@@ -92,6 +92,8 @@ def _read_entry(site: Site, request: Request, value: Any) -> Entry:
     _check_source_fits(socket, fields)
     if socket.super_kind == "Value":
         _check_json(site, socket, fields["value"])
+    if fields.get("image") is not None:
+        _check_image(site, socket, fields["image"])
     return Entry(
         socket,
         value=_as_stored(fields.get("value")),
@@ -190,6 +192,13 @@ def _required_sources(socket: Socket, fields: Mapping[str, Any]) -> tuple[str, b
 
 def _check_json(site: Site, socket: Socket, value: Any) -> None:
     complaint = site.validators.complaint(socket.pk, socket.full_schema, value)
+    if complaint is not None:
+        raise EntryInvalid({"__all__": [complaint]})
+
+
+def _check_image(site: Site, socket: Socket, pk: str) -> None:
+    row = site.store.row("SELECT facts FROM images WHERE pk = ?", pk)
+    complaint = socket_complaint(socket, json.loads(row["facts"])) if row else None
     if complaint is not None:
         raise EntryInvalid({"__all__": [complaint]})
 
