@@ -48,8 +48,9 @@ class Box:
         body = {**fields, **({"values": list(values)} if values else {})}
         return self.client.call("PATCH", path, json=body)
 
-    def upload(self, name: str = "a.mha", content: bytes = b"not an image") -> str:
-        """A completed upload; its pk."""
+    def upload(self, name: str = "a.mha", content: bytes | None = None) -> str:
+        """A completed upload, of an image unless something else is given; its pk."""
+        content = mha() if content is None else content
         row = self.client.call("POST", "uploads/", json={"filename": name}).json
         path = f"uploads/{row['pk']}/{row['s3_upload_id']}/"
         signed = self.client.call(
@@ -70,6 +71,18 @@ class Box:
         """Let an item import an upload."""
         address = self.client.address("uploads", upload)
         assert self.fill(item, {"interface": slug, "user_uploads": [address]}).ok
+
+    def ticket(self, upload: str) -> str:
+        """An upload session that waits for a fill; its pk."""
+        uploads = [self.client.address("uploads", upload)]
+        made = self.client.call("POST", "cases/upload-sessions/", json={"uploads": uploads})
+        assert made.status == 201, made.json
+        return str(made.json["pk"])
+
+    def with_ticket(self, item: str, slug: str, ticket: str) -> None:
+        """Let an item import the upload of a session."""
+        address = self.client.address("cases/upload-sessions", ticket)
+        assert self.fill(item, {"interface": slug, "upload_session": address}).ok
 
     def with_file(self, item: str, slug: str, upload: str) -> None:
         """Let an item import an upload as a file."""

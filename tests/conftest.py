@@ -12,7 +12,7 @@ import pytest
 
 from manifest_uploader.platform.address import Patience, parse_platform
 from manifest_uploader.platform.client import Client
-from manifest_uploader.sandbox import SandboxOptions, start
+from manifest_uploader.sandbox import Judge, SandboxOptions, find_judge, start
 from tests.box import Box
 from tests.helpers import TOKEN
 
@@ -49,6 +49,14 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
+@pytest.fixture(scope="session")
+def judge() -> Iterator[Judge]:
+    """What judges the images of all sandboxes in this process: starting one takes a second."""
+    shared = find_judge()
+    yield shared
+    shared.close()
+
+
 @pytest.fixture
 def connect() -> Iterator[Callable[..., Client]]:
     """Connections that end with the test."""
@@ -65,7 +73,9 @@ def connect() -> Iterator[Callable[..., Client]]:
 
 
 @pytest.fixture
-def begin(tmp_path: Path, connect: Callable[..., Client]) -> Iterator[Callable[..., Box]]:
+def begin(
+    tmp_path: Path, connect: Callable[..., Client], judge: Judge
+) -> Iterator[Callable[..., Box]]:
     """Start a sandbox in this process; what speaks to it as the uploader does."""
     boxes: list[Box] = []
 
@@ -77,6 +87,7 @@ def begin(tmp_path: Path, connect: Callable[..., Client]) -> Iterator[Callable[.
                 "archives": ("lung",),
                 "sockets": Box.SOCKETS,
                 "import_delay_s": 0.0,
+                "judge": judge,
                 **more,
             },
         )

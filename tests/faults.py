@@ -6,6 +6,7 @@ import random
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 from manifest_uploader.sandbox import Fault, Seen
 
@@ -41,6 +42,19 @@ class Script:
             if (step.kind, step.number, step.when) == (request.kind, request.number, when):
                 return step.fault
         return None
+
+
+class Losing(Script):
+    """Lets imports find files of a pattern missing or empty, though they were sent."""
+
+    def __init__(self, pattern: str, *, empty: bool) -> None:
+        super().__init__([])
+        self.pattern = pattern
+        self.empty = empty
+
+    def on_files(self, item: str, slug: str, names: tuple[str, ...]) -> dict[str, bytes | None]:
+        lost = (name for name in names if fnmatchcase(name.rpartition("/")[2], self.pattern))
+        return dict.fromkeys(lost, b"" if self.empty else None)
 
 
 class Chance:
@@ -85,3 +99,10 @@ def by_chance(text: str) -> Chance:
     """Return a hook for `--hook tests.faults:by_chance:SEED/SHARE` or `SEED/SHARE/KIND+KIND`."""
     seed, share, *kinds = text.split("/")
     return Chance(int(seed), float(share), tuple(kinds[0].split("+")) if kinds else KINDS)
+
+
+def losing(text: str) -> Losing:
+    """Return a hook for `--hook tests.faults:losing:PATTERN`, or `PATTERN/empty`."""
+    pattern, _, how = text.partition("/")
+    assert how in ("", "empty"), text
+    return Losing(pattern, empty=how == "empty")

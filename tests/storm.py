@@ -1,6 +1,6 @@
 """Runs in bad weather: a tenth of all requests goes wrong, and the process is killed five times.
 
-    python -m tests.storm [--seeds 20] [--cases 60] [--first-seed 1]
+    python -m tests.storm [--seeds 20] [--cases 60] [--first-seed 1] [--no-upload-sessions]
 
 Every seed has to end with exit 0, each case on the platform once with the bytes of the disk, no
 title left over, and one more run in fair weather that sends nothing.
@@ -116,14 +116,17 @@ class Outcome:
         )
 
 
-def blow(folder: Path, *, seed: int, cases: int, pause_s: float = 0.5) -> Outcome:
+def blow(
+    folder: Path, *, seed: int, cases: int, pause_s: float = 0.5, has_sessions: bool = True
+) -> Outcome:
     """One seed, from nothing to the end."""
     started = time.monotonic()
     weather = Weather(seed)
     folder.mkdir(parents=True, exist_ok=True)
     kills = 0
     wrong: str | None = None
-    with platform(folder, hook=weather, import_delay_s=0.05) as served:
+    more = {"hook": weather, "import_delay_s": 0.05, "upload_sessions": has_sessions}
+    with platform(folder, **more) as served:
         box = Rich(folder, served, root=folder / "data")
         for number in range(cases):
             _add(box, number)
@@ -186,11 +189,13 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--cases", type=int, default=60)
     parser.add_argument("--first-seed", type=int, default=1)
+    parser.add_argument("--no-upload-sessions", action="store_true")
     given = parser.parse_args()
+    has_sessions = not given.no_upload_sessions
     failed = []
     for seed in range(given.first_seed, given.first_seed + given.seeds):
         with tempfile.TemporaryDirectory() as folder:
-            outcome = blow(Path(folder), seed=seed, cases=given.cases)
+            outcome = blow(Path(folder), seed=seed, cases=given.cases, has_sessions=has_sessions)
         sys.stdout.write(f"{outcome}\n")
         sys.stdout.flush()
         failed += [seed] if outcome.wrong else []

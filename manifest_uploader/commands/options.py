@@ -140,7 +140,9 @@ def options_of(given: argparse.Namespace) -> Options:
         jobs=min(given.jobs, _MAX_JOBS),
         checksum=given.checksum,
         quick=given.quick,
-        looks=looks_path(given),
+        looks=_beside_state(given, ".looks.jsonl"),
+        import_check=getattr(given, "import_check", False),
+        verdicts=_beside_state(given, ".imports.jsonl"),
         choices=Choices(
             adopt=given.adopt,
             recreate=given.recreate,
@@ -183,12 +185,11 @@ def receipts_path(given: argparse.Namespace) -> Path:
     return beside(given, ".receipts.jsonl")
 
 
-def looks_path(given: argparse.Namespace) -> Path:
-    """The file beside the state that remembers what was seen in the local files."""
+def _beside_state(given: argparse.Namespace, ending: str) -> Path:
+    """A file beside the state, with its name and another ending."""
     state = state_path(given)
-    return state.with_name(
-        f"{state.name.removesuffix('.jsonl').removesuffix('.state')}.looks.jsonl"
-    )
+    name = state.name.removesuffix(".jsonl").removesuffix(".state")
+    return state.with_name(name + ending)
 
 
 def beside(given: argparse.Namespace, ending: str) -> Path:

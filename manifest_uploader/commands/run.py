@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from msgspec.structs import replace
+
 from manifest_uploader.commands.options import add_run_arguments, open_options
 from manifest_uploader.commands.signals import stopping_on_signals
 from manifest_uploader.engine import run as engine
@@ -35,6 +37,10 @@ def run(given: argparse.Namespace) -> int:
             return _say_stopped(caught)
         finally:
             screen.stop()
+        if given.sandbox:
+            from manifest_uploader.commands import sandbox  # noqa: PLC0415 - a server; few need it
+
+            summary = replace(summary, notes=summary.notes + sandbox.rehearsal_notes(summary))
         for observer in observers:
             observer.ends(summary)
         return _say_stopped(caught) if caught else exit_code(summary)

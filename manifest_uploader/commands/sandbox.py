@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from manifest_uploader.commands import rehearsal
+from manifest_uploader.engine.results import Summary
 from manifest_uploader.errors import CannotGoOn, UsageError
 from manifest_uploader.manifest.model import Manifest, TargetKind
 from manifest_uploader.sandbox import (
@@ -16,12 +17,13 @@ from manifest_uploader.sandbox import (
     PortTaken,
     Running,
     SandboxOptions,
+    find_judge,
     main,
     start,
 )
 from manifest_uploader.sandbox.command import add_arguments
 
-__all__ = ["add_arguments", "main", "started_for"]
+__all__ = ["add_arguments", "main", "rehearsal_notes", "started_for"]
 
 
 @contextmanager
@@ -55,3 +57,14 @@ def started_for(given: argparse.Namespace, stem: Path, manifest: Manifest) -> It
         raise CannotGoOn(f"the sandbox cannot start: {error}") from None
     with running:
         yield running
+
+
+def rehearsal_notes(summary: Summary) -> tuple[str, ...]:
+    """What the summary of a run against a sandbox of its own says besides."""
+    if not summary.uploads or find_judge().name is not None:
+        return ()
+    note = (
+        "the sandbox accepted images without reading them; to let the platform's own importer "
+        "judge them: pip install 'manifest-uploader[importer]'"
+    )
+    return (note,)

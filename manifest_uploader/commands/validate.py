@@ -19,6 +19,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `validate`."""
     add_run_arguments(parser)
     parser.add_argument("--offline", action="store_true", help="do not ask the platform")
+    parser.add_argument(
+        "--import",
+        dest="import_check",
+        action="store_true",
+        help="ask the platform's own importer about every image",
+    )
 
 
 def run(given: argparse.Namespace) -> int:
@@ -32,19 +38,29 @@ def run(given: argparse.Namespace) -> int:
     screen = make_screen(verbose=given.verbose, quiet=given.quiet)
     try:
         with open_options(given, offline=offline) as options:
-            manifest, facts = engine.validate(options, screen.looking)
+            found = engine.validate(options, screen.looking, screen.importing)
     except ManifestInvalid as invalid:
         _write(given, invalid.problems, invalid.warnings)
         raise
     finally:
         screen.stop()
-    _write(given, (), facts.warnings)
-    if facts.warnings:
-        say(block(*warning_lines(facts.warnings)))
-    not_asked = "; the platform was not asked" if offline else ""
-    cases = cases_words(len(manifest.cases))
-    say(f"{manifest.path}: {cases}, no problem{_looked_words(facts)}{not_asked}")
+    _write(given, (), found.facts.warnings)
+    if found.facts.warnings:
+        say(block(*warning_lines(found.facts.warnings)))
+    say(_summary(found, offline=offline))
     return 0
+
+
+def _summary(found: engine.Validation, *, offline: bool) -> str:
+    cases = cases_words(len(found.manifest.cases))
+    parts = [f"{found.manifest.path}: {cases}, no problem"]
+    if found.facts.files:
+        parts.append(_looked_words(found.facts))
+    if found.imported is not None:
+        parts.append(f"the platform's importer takes {counted(found.imported, 'image')}")
+    if offline:
+        parts.append("the platform was not asked")
+    return "; ".join(parts)
 
 
 def _write(
@@ -59,9 +75,7 @@ def _write(
 
 
 def _looked_words(facts: Facts) -> str:
-    """How many files were looked into, if any."""
-    if not facts.files:
-        return ""
+    """How many files were looked into."""
     if facts.files_looked < facts.files:
-        return f"; looked into {facts.files_looked:,} of {counted(facts.files, 'file')} (--quick)"
-    return f"; looked into {counted(facts.files, 'file')}"
+        return f"looked into {facts.files_looked:,} of {counted(facts.files, 'file')} (--quick)"
+    return f"looked into {counted(facts.files, 'file')}"

@@ -1,4 +1,4 @@
-"""Takes each case through its uploads, creation, fill and imports."""
+"""Takes each case through its uploads, tickets, creation, fill and imports."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 from manifest_uploader.engine.case_ends import CaseEnds
 from manifest_uploader.engine.import_waits import ImportWaits
 from manifest_uploader.engine.live_case import LiveCase
-from manifest_uploader.engine.outcomes import Looked
+from manifest_uploader.engine.outcomes import Looked, Ticketed
 from manifest_uploader.engine.pilots import Pilots
 from manifest_uploader.engine.results import End
 from manifest_uploader.engine.task_queue import TaskQueue
@@ -41,6 +41,8 @@ class CaseFlow:
         self.pilots: Final = Pilots(plan.proven)
         self.after_imports: set[str] = set()
         """Cases whose fill waits for an earlier import into the same socket."""
+        self._has_tickets = True
+        """Whether the platform makes upload sessions, as far as is known."""
         self._unchanged = {case.case for case in plan.cases if case.action is Action.NOTHING}
         self.progress_at = clock()
         """When the run last made progress, by the given clock."""
@@ -103,19 +105,35 @@ class CaseFlow:
         if following is not None:
             self.create_or_fill(self.live[following])
 
-    # -- creating and filling --
+    # -- tickets, creating and filling --
 
     def on_uploads_complete(self, live: LiveCase) -> None:
-        """Create and fill the item, unless a pilot has to go first."""
+        """Make tickets, create and fill the item, unless a pilot has to go first."""
         if self.pilots.may_go(live.plan.kind, live.name):
             self.create_or_fill(live)
 
     def create_or_fill(self, live: LiveCase) -> None:
-        """Create the item, or fill it if it exists."""
-        if live.create is not None and live.item is None:
-            self.queue.add_first(live.ready_creation())
-        else:
+        """Create the item, or fill it if it exists; either way after making tickets."""
+        if live.create is None or live.item is not None:
             self.prepare_fill(live)
+        elif not self._makes_tickets(live):
+            self.queue.add_first(live.ready_creation())
+
+    def _makes_tickets(self, live: LiveCase) -> bool:
+        """Make the tickets that the next creation or fill lacks; return whether there are any."""
+        lacking = live.lacking_tickets() if self._has_tickets else None
+        if lacking is not None:
+            self.queue.add_first(lacking)
+        return lacking is not None
+
+    def on_ticketed(self, ticketed: Ticketed) -> None:
+        """Go on with a case whose tickets are made, or without any if the platform has none."""
+        if ticketed.tickets is None:
+            self._has_tickets = False
+        live = self.live.get(ticketed.case)
+        if live is not None:
+            live.tickets |= ticketed.tickets or {}
+            self.create_or_fill(live)
 
     def prepare_fill(self, live: LiveCase) -> None:
         """Fill the item: after earlier imports, and after a look if it may hold something."""
@@ -123,6 +141,8 @@ class CaseFlow:
         assert live.item is not None
         if any(self.imports.is_importing(live.name, entry.socket) for entry in live.entries):
             self.after_imports.add(live.name)  # two imports into one socket would race
+        elif self._makes_tickets(live):
+            pass
         elif live.fill.look_first:
             self.queue.add_first(Look(live.name, live.item))
         else:

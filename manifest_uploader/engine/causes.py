@@ -26,6 +26,10 @@ _LIKELY: Final = (
     ),
     ("An unexpected error occurred", "the platform met an error of its own; try --retry-failed"),
 )
+_INCOMPLETE: Final = (
+    " — the image on the platform lacks the others: is each of these files a whole slice of one "
+    "series? mend them, then run again; --retry-failed sends unchanged files once more"
+)
 
 
 def explained(failure: Failure) -> str:
@@ -33,6 +37,8 @@ def explained(failure: Failure) -> str:
     if not failure.of_import:
         return failure.message
     files = f" (from {failure.source})" if failure.source else ""
+    if failure.incomplete:
+        return failure.message + files + _INCOMPLETE
     likely = next((cause for part, cause in _LIKELY if part in failure.message), None)
     return failure.message + files + (f" — {likely}" if likely else "")
 

@@ -110,9 +110,6 @@ class Execution:
         receipts = Receipts(self._options.receipts)
         with ThreadPoolExecutor(jobs, "part") as senders, closing(receipts):
             watcher = self._watcher(facts)
-            if any(case.uploads for case in self._plan.cases):
-                noticed = watcher.baseline(self._session.failed_before)
-                self._journal.record([noticed] if noticed is not None else [])
             resources = Resources(
                 senders,
                 jobs,

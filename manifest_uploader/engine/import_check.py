@@ -16,7 +16,7 @@ from manifest_uploader.files.importer import Bundle, import_check, require_impor
 from manifest_uploader.files.local_file import Source
 from manifest_uploader.files.root import Root
 from manifest_uploader.files.search import resolve
-from manifest_uploader.files.value_facts import ValueFacts, value_facts
+from manifest_uploader.files.value_facts import ValueFacts
 from manifest_uploader.manifest.model import FileValue, Manifest
 from manifest_uploader.manifest.problems import Problem
 from manifest_uploader.plan.delivery import AsUpload, delivery_of
@@ -85,6 +85,10 @@ class ImportCheck:
                 verdicts.append((image, verdict))
         return _judged([*self._known, *verdicts])
 
+    def close(self) -> None:
+        """Bring the answers to the disk."""
+        self._cache.close()
+
     def missing(self) -> tuple[Problem, ...]:
         """A problem for each image that the importer was not asked about, or that it refuses."""
         found: list[Problem] = []
@@ -122,7 +126,7 @@ class ImportCheck:
                 if isinstance(source, Source):
                     key = value_key(os.fspath(self._root.path), (case.name, *value.paths))
                     changed = max(file.mtime_ns for file in source.files) / 1e9
-                    yield _Image(key, value, socket, value_facts(source), changed), source
+                    yield _Image(key, value, socket, facts, changed), source
 
 
 def _judged(verdicts: list[tuple[_Image, Verdict]]) -> Checked:

@@ -8,7 +8,7 @@ from typing import Final
 from manifest_uploader.plan.steps import Wait
 
 _FIRST_PAUSE_S: Final = 0.5
-_LONGEST_PAUSE_S: Final = 10.0
+_LONGEST_PAUSE_S: Final = 8.0
 _BUSY_PAUSE_S: Final = 5.0
 """Pause between looks while cases are being sent, when the results are not urgent."""
 

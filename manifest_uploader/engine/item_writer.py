@@ -1,7 +1,9 @@
 """Sends creations and fills, and finds out whether they took effect.
 
-A fill must not be repeated blindly, so after a lost response the item is read first. Repeating the
-same fill with the same uploads does no harm, because the second import finds them gone.
+A fill must not be repeated blindly. The platform uses up a fill's tickets in the transaction in
+which the fill takes effect: after a lost response one of them tells the outcome, and a repetition
+is refused. A fill without tickets is settled by what the item shows; repeating it with the same
+uploads does no harm, because the second import finds them gone.
 
 A creation may be repeated: the platform refuses a second item with the same title, and the title
 finds the first one.
@@ -9,8 +11,9 @@ finds the first one.
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import replace
@@ -31,9 +34,10 @@ from manifest_uploader.platform.endpoints import (
     send_call,
 )
 from manifest_uploader.platform.items import holds, is_pk, took_effect
-from manifest_uploader.platform.model import ItemSeen, Target
+from manifest_uploader.platform.model import Entry, ItemSeen, Target
 from manifest_uploader.platform.requests import Call, Contents
 from manifest_uploader.platform.responses import Response, ResponseLost
+from manifest_uploader.platform.sessions import any_was_used
 from manifest_uploader.platform.targets import type_of
 from manifest_uploader.state.events import (
     Confirmed,
@@ -72,6 +76,11 @@ def left_traces(client: Client, item: ItemSeen, fill: Fill | Started) -> bool:
     gone = frozenset(pk for pk in named if is_row_gone(client, pk))
     title, temporary = fill.title, fill.temporary
     return took_effect(item, entries=fill.entries, title=title, temporary=temporary, gone=gone)
+
+
+def tickets_of(entries: Iterable[Entry]) -> tuple[str, ...]:
+    """The pks of the tickets among what a fill puts into sockets."""
+    return tuple(entry.ticket for entry in entries if entry.ticket is not None)
 
 
 class ItemWriter:
@@ -135,12 +144,12 @@ class ItemWriter:
                 yield _refused(task, response)
                 return
             try:
-                item = get_item(self._client, self._target, _pk(call))
+                has_acted, item = self._look(task, _pk(call))
             except ItemHidden as hidden:
                 yield Unsure(task.case, task.step, hidden.message)
                 return
-            if item is not None and left_traces(self._client, item, task):
-                yield from self._done(task, item.pk, item)
+            if has_acted:
+                yield from self._done(task, _pk(call), item)
                 return
             if response is not None:
                 yield _refused(task, response)
@@ -149,6 +158,23 @@ class ItemWriter:
         yield Unsure(
             task.case, task.step, "no answer to the fill came back, and nothing of it shows"
         )
+
+    def _look(self, task: Fill, pk: str) -> tuple[bool, ItemSeen | None]:
+        """Whether the fill took effect, and the item if it was needed to tell, or shows values.
+
+        Raises:
+            ItemHidden: the platform shows neither a ticket of the fill nor its item.
+
+        """
+        was_used = any_was_used(self._client, tickets_of(task.entries))
+        if was_used is None:
+            item = get_item(self._client, self._target, pk)
+            return item is not None and left_traces(self._client, item, task), item
+        if not was_used or all(entry.digest is None for entry in task.entries):
+            return was_used, None
+        with contextlib.suppress(ItemHidden):  # its values are seen later
+            return True, get_item(self._client, self._target, pk)
+        return True, None
 
     def _try(self, call: Call) -> Response | None:
         """The response; None if it was lost, so that only the item can show the outcome."""
@@ -212,8 +238,8 @@ def _refused(task: Create | Fill, response: Response) -> Failed:
 
 
 def _may_have_taken_effect(task: Fill, response: Response) -> bool:
-    """Whether the refusal may mean that this fill took effect before, as its uploads are gone."""
-    may_be_second = task.temporary is not None or task.repeated
+    """Whether the refusal may mean that this fill took effect before, and used its uploads."""
+    may_be_second = task.temporary is not None or task.repeated or bool(tickets_of(task.entries))
     return may_be_second and refusals.is_missing_object(response.json)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct, field
 
 from manifest_uploader.plan.requests import for_item, split, with_uploads
-from manifest_uploader.plan.steps import CasePlan, Create, Fill
+from manifest_uploader.plan.steps import CasePlan, Create, Fill, MakeTickets
 from manifest_uploader.platform.model import Entry, ItemSeen
 from manifest_uploader.state.events import Done, Opened, OpenUpload
 
@@ -27,6 +27,8 @@ class LiveCase(Struct):
     """The fill that follows one that was split to make room."""
     opened: dict[str, OpenUpload] = field(default_factory=dict)
     """Socket → its upload row, once it has one."""
+    tickets: dict[str, str] = field(default_factory=dict)
+    """Socket → pk of the upload session of its upload."""
     sent_at: float = 0.0
     """When its latest creation or fill was sent, in seconds since 1970."""
 
@@ -55,6 +57,19 @@ class LiveCase(Struct):
             return False
         return any(entry.socket in self.uploads for entry in self.fill.entries)
 
+    def lacking_tickets(self) -> MakeTickets | None:
+        """The task that makes the tickets which the next creation or fill lacks; None if none."""
+        lacking = tuple(
+            (entry.socket, self._upload_of(entry))
+            for entry in self.entries
+            if entry.socket in self.plan.tickets and entry.socket not in self.tickets
+        )
+        return MakeTickets(self.name, lacking) if lacking else None
+
+    def _upload_of(self, entry: Entry) -> str:
+        done = self.uploads.get(entry.socket)
+        return (done.pk if done is not None else entry.upload) or ""
+
     def note_row(self, event: Opened) -> None:
         """Note that an upload has a row."""
         self.opened[event.socket] = event.row
@@ -68,14 +83,15 @@ class LiveCase(Struct):
     def ready_creation(self) -> Create:
         """The creation, ready to send."""
         assert self.create is not None
-        self.create = with_uploads(self.create, self.uploads)
+        self.create = with_uploads(self.create, self.uploads, self.tickets)
         return self.create
 
     def ready_fill(self, seen: ItemSeen | None) -> Fill:
         """The fill, ready to send; `seen` is None for an item that holds nothing."""
         assert self.fill is not None
         assert self.item is not None
-        self.fill = for_item(with_uploads(self.fill, self.uploads), item=self.item, seen=seen)
+        fill = with_uploads(self.fill, self.uploads, self.tickets)
+        self.fill = for_item(fill, item=self.item, seen=seen)
         return self.fill
 
     def split_fill(self) -> None:

@@ -157,8 +157,8 @@ class LocalFiles:
         judged = Content() if one.look is None else judge_content(self._question(one), one.look)
         if judged.problems:
             return self._failed(one, *judged.problems, warnings=judged.warnings, look=one.look)
-        slices = one.look.slices if one.look is not None else None
-        one.facts = replace(one.facts, slices=slices)
+        if one.look is not None:
+            one.facts = replace(one.facts, slices=one.look.slices, extras=one.look.left_out)
         checked = one.facts if one.facts.content is not None else self._checked(one, past)
         if isinstance(checked, Problem):
             return self._failed(one, checked, warnings=judged.warnings, look=one.look)

@@ -1,8 +1,8 @@
 """The main loop of a run: submits tasks to a pool and yields the events to record.
 
-The order within a case is uploads, create, fill. What is about to be sent is yielded before it is
-submitted, so that the caller can record it first. Pure: the pool does the work, and the clock is
-given.
+The order within a case is uploads, tickets, create, fill. What is about to be sent is yielded
+before it is submitted, so that the caller can record it first. Pure: the pool does the work, and
+the clock is given.
 """
 
 from __future__ import annotations

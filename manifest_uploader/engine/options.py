@@ -29,6 +29,10 @@ class Options(Struct, frozen=True):
     """Look into one file of each value instead of all."""
     looks: Path | None = None
     """Where what was seen in files is remembered; None: nowhere."""
+    import_check: bool = False
+    """Ask the platform's own importer about the images."""
+    verdicts: Path | None = None
+    """Where what the importer said is remembered; None: nowhere."""
     choices: Choices = field(default_factory=Choices)
     policy: Policy = field(default_factory=Policy)
     patience: Patience = field(default_factory=Patience)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TypeAlias
 
 from msgspec import Struct
@@ -17,6 +18,14 @@ class Looked(Struct, frozen=True):
     case: str
     item: ItemSeen | None
     """None: the platform no longer has it."""
+
+
+class Ticketed(Struct, frozen=True):
+    """The tickets for a case's uploads are made."""
+
+    case: str
+    tickets: Mapping[str, str] | None
+    """Socket → pk of the upload session. None: the platform has no such sessions."""
 
 
 class Watched(Struct, frozen=True):
@@ -36,4 +45,4 @@ class Finished(Struct, frozen=True):
     """An error that ends the run; expected failures of one case are events."""
 
 
-Outcome: TypeAlias = Event | Looked | Watched | Finished
+Outcome: TypeAlias = Event | Looked | Ticketed | Watched | Finished

@@ -1,8 +1,12 @@
 """Finds out whether creations and fills with unknown outcomes took effect.
 
-One kind of fill cannot be settled by looking at its item: a fill with only uploads leaves no trace
-until they are imported. It is sent again unchanged before anything else happens for its case. If it
-counted as not sent, its import could finish after the import of newer files and pass for theirs.
+A fill with tickets took effect exactly if one of them was used. Other fills are settled by what
+their items show, except for fills of nothing but uploads, which leave no trace until they are
+imported.
+
+A fill that may still take effect is sent again unchanged before anything else happens for its case,
+if it can be: if it puts nothing but uploads into sockets. If it counted as not sent, its import
+could finish after the import of newer files and pass for theirs.
 """
 
 from __future__ import annotations
@@ -10,13 +14,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from manifest_uploader.engine.item_writer import left_traces
-from manifest_uploader.plan.delivery import upload_slot_json
+from manifest_uploader.engine.item_writer import left_traces, tickets_of
+from manifest_uploader.plan.delivery import ticket_slot_json, upload_slot_json
 from manifest_uploader.plan.requests import started
 from manifest_uploader.plan.steps import Fill
 from manifest_uploader.platform.endpoints import find_by_title, get_item
 from manifest_uploader.platform.items import shows_at_once
 from manifest_uploader.platform.model import Socket, Target
+from manifest_uploader.platform.sessions import any_was_used
 from manifest_uploader.platform.targets import type_of
 from manifest_uploader.state.events import Done, Event, Failed, Gone, Started
 from manifest_uploader.state.history import CaseHistory, History
@@ -70,6 +75,8 @@ def assume_not_sent(history: History) -> Iterator[Event]:
 def _repetition(was: Started, item: str, sockets: Mapping[str, Socket], target: Target) -> Fill:
     values = tuple(
         upload_slot_json(sockets[entry.socket], entry.upload)
+        if entry.ticket is None
+        else ticket_slot_json(entry.socket, entry.ticket)
         for entry in was.entries
         if entry.upload is not None and entry.socket in sockets
     )
@@ -101,6 +108,14 @@ def _creations(cases: Mapping[str, CaseHistory], client: Client, target: Target)
 
 
 def _fill(name: str, pk: str, filling: Started, client: Client, target: Target) -> Iterator[Event]:
+    was_used = any_was_used(client, tickets_of(filling.entries))
+    if was_used:
+        yield Done(name, StepId.fill(name), pk=pk)
+        return
+    if was_used is False:
+        if any(entry.upload is None for entry in filling.entries):
+            yield _had_no_effect(name)
+        return
     item = get_item(client, target, pk)
     if item is None:
         yield Gone(name, StepId.fill(name), pk)

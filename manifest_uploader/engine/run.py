@@ -5,10 +5,11 @@ from __future__ import annotations
 import gc
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from manifest_uploader.engine.item_writer import ItemWriter
@@ -22,17 +23,19 @@ from manifest_uploader.engine.scheduler import Scheduler
 from manifest_uploader.engine.session import (
     Reading,
     Session,
-    check_edit_rights,
     gather,
+    import_check,
     local_facts,
     open_session,
     read_manifest,
     recover_session,
     refuse,
+    root_of,
     temporary_title,
 )
 from manifest_uploader.engine.survey import Tell, nobody
 from manifest_uploader.engine.target import check_rights
+from manifest_uploader.files.importer import require_importer
 from manifest_uploader.manifest.model import Manifest
 from manifest_uploader.manifest.parser import without_collector
 from manifest_uploader.plan.cases import make_plan
@@ -49,30 +52,59 @@ from manifest_uploader.state.standing import CaseStanding, case_standing
 if TYPE_CHECKING:
     from manifest_uploader.engine.execution import Journal
 
+
+class Validation(Struct, frozen=True):
+    """What was validated, and found to be without a problem."""
+
+    manifest: Manifest
+    facts: Facts
+    imported: int | None = None
+    """How many images the platform's importer judged; None: it was not asked."""
+
+
 # ── validate, plan, status ──────────────────────────────────────────────────────────────────
 
 
-def validate(options: Options, tell: Tell = nobody) -> tuple[Manifest, Facts]:
+def validate(
+    options: Options, tell: Tell = nobody, tell_import: Callable[[int], None] = lambda _: None
+) -> Validation:
     """Find everything that is wrong, without changing anything.
+
+    Args:
+        options: of the command.
+        tell: is told how far the look into the files is.
+        tell_import: is told how many images the importer has judged.
 
     Raises:
         ManifestInvalid: with every problem.
+        ExtraMissing: the importer shall be asked, and is not installed.
 
     """
+    if options.import_check:
+        require_importer()
     reading = read_manifest(options)
     if options.platform is None:
         facts = local_facts(options, reading, tell)
         refuse(facts.problems, facts.warnings)
     else:
         _, facts = _plan(options, reading, tell)
-    return reading.manifest, facts
+    if not options.import_check:
+        return Validation(reading.manifest, facts)
+    with closing(
+        import_check(options, reading.manifest, facts, root_of(options, reading))
+    ) as check:
+        found = check.ask(tell_import)
+    warnings = (*facts.warnings, *found.warnings)
+    refuse(found.problems, warnings)
+    return Validation(reading.manifest, replace(facts, warnings=warnings), found.images)
 
 
 def plan(options: Options, tell: Tell = nobody) -> tuple[Plan, Facts]:
     """What a run would do now; changes and writes nothing."""
     with _gathering():
         reading = read_manifest(options)
-    return _plan(options, reading, tell)
+    found, facts = _plan(options, reading, tell)
+    return found, replace(facts, values={})  # the plan has what it needs of them
 
 
 def _plan(options: Options, reading: Reading, tell: Tell) -> tuple[Plan, Facts]:
@@ -86,8 +118,7 @@ def _plan(options: Options, reading: Reading, tell: Tell) -> tuple[Plan, Facts]:
         session.ledger.record(list(assume_not_sent(session.ledger.history)))
         inputs = gather(options, session, tell)
         check_rights(session.target, client)
-        plan = make_plan(inputs, temporary=temporary_title)
-        return plan, replace(inputs.facts, values={})  # the plan has what it needs of them
+        return make_plan(inputs, temporary=temporary_title), inputs.facts
 
 
 @contextmanager
@@ -149,7 +180,7 @@ def run(options: Options, observers: Sequence[Observer], stop: threading.Event) 
                 session = open_session(options, reading, client)
                 recovered = recover_session(session)
                 inputs = gather(options, session, _teller(observers))
-                check_edit_rights(session, inputs)
+                check_rights(session.target, client)
             with closing(session.ledger) as ledger:
                 ledger.open(options.state, session.binding, is_new=session.is_new)
                 journal = Journal(ledger, observers)

@@ -15,14 +15,16 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from manifest_uploader.engine.case_flow import CaseFlow
-from manifest_uploader.engine.outcomes import Finished, Looked, Outcome, Watched
+from manifest_uploader.engine.outcomes import Finished, Looked, Outcome, Ticketed, Watched
 from manifest_uploader.engine.pilots import ALIKE
+from manifest_uploader.engine.remarks import Remarks
 from manifest_uploader.engine.results import CaseEnd, End
 from manifest_uploader.plan.requests import started
 from manifest_uploader.plan.steps import (
     Create,
     Fill,
     Look,
+    MakeTickets,
     Plan,
     Task,
     Upload,
@@ -93,7 +95,8 @@ class Scheduler:
 
         """
         self.error: BaseException | None = None
-        self.notes: list[str] = []
+        self._notes: list[str] = []
+        self._remarks = Remarks()
         self._policy, self._clock, self._now = policy, clock, now
         self._not_begun = deque(plan.cases)
         self._flow = CaseFlow(plan, sockets=sockets, clock=clock, now=now, rows_free=rows_free)
@@ -143,6 +146,8 @@ class Scheduler:
                     self._on_finished(outcome)
                 case Looked():
                     self._flow.on_looked(outcome, events)
+                case Ticketed():
+                    self._flow.on_ticketed(outcome)
                 case Watched():
                     self._on_watched(outcome)
                 case _:
@@ -171,13 +176,20 @@ class Scheduler:
         return len(self._imports)
 
     @property
+    def notes(self) -> list[str]:
+        """What the user should know about the run as a whole."""
+        return [*self._notes, *self._remarks.notes()]
+
+    @property
     def paused(self) -> tuple[str, float] | None:
         """Why new uploads wait, and since when by the given clock."""
         return None if self._limits.reason is None else (self._limits.reason, self._limits.since)
 
     # -- beginning --
 
-    def _begin_task(self, task: Create | Fill | Look | Upload, beginning: Beginning) -> None:
+    def _begin_task(
+        self, task: MakeTickets | Create | Fill | Look | Upload, beginning: Beginning
+    ) -> None:
         beginning.tasks.append(task)
         match task:
             case Create() | Fill():
@@ -225,6 +237,7 @@ class Scheduler:
             case Paused():
                 self._on_paused(event, events)
             case Confirmed():
+                self._remarks.add(event)
                 self._flow.end_import(event.case, event.socket, None)
             case ImportFailed():
                 self._flow.end_import(event.case, event.socket, event.failure)
@@ -262,7 +275,7 @@ class Scheduler:
             alike = self._flow.pilots.refused(event.words)
             if alike is not None:
                 self._halted = True
-                self.notes.append(f"stopped: {ALIKE} cases in a row were refused alike: {alike}")
+                self._notes.append(f"stopped: {ALIKE} cases in a row were refused alike: {alike}")
         self._flow.end_badly(event.case, End.FAILED, *event.reasons)
 
     def _on_watched(self, watched: Watched) -> None:

@@ -7,17 +7,17 @@ files and the platform are reported together, in the order of the manifest.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from manifest_uploader.engine.import_check import ImportCheck, verdict_cache
 from manifest_uploader.engine.options import Options
 from manifest_uploader.engine.recovery import recover
 from manifest_uploader.engine.survey import Scope, Tell, nobody, survey
-from manifest_uploader.engine.target import check_rights, find_target
+from manifest_uploader.engine.target import find_target
 from manifest_uploader.errors import CannotGoOn, UsageError
 from manifest_uploader.files.root import Root, find_root
 from manifest_uploader.manifest.model import Manifest
@@ -26,7 +26,6 @@ from manifest_uploader.manifest.problems import ManifestInvalid, Problem, in_fil
 from manifest_uploader.manifest.selection import select
 from manifest_uploader.plan.checks import misfits
 from manifest_uploader.plan.inputs import Facts, PlanInputs, renamed_cases
-from manifest_uploader.platform.endpoints import FailedImport, failed_imports
 from manifest_uploader.platform.model import Target
 from manifest_uploader.state import file as state_file
 from manifest_uploader.state.events import Event
@@ -95,8 +94,6 @@ class Session(Struct):
     is_new: bool
     """There is no state file yet."""
     ledger: Ledger
-    failed_before: Callable[[], Iterable[FailedImport]] | None = None
-    """Returns the import sessions that failed before; None if they were not asked for."""
 
     @property
     def manifest(self) -> Manifest:
@@ -115,7 +112,7 @@ def open_session(options: Options, reading: Reading, client: Client) -> Session:
     if reading.problems:
         raise _all_problems(options, reading, client)
     try:
-        root = _root(options, reading)
+        root = root_of(options, reading)
         name = client.ahead(lambda: _platform_name(options, client))
         target = find_target(reading.manifest, client)
     except ManifestInvalid:
@@ -128,7 +125,8 @@ def open_session(options: Options, reading: Reading, client: Client) -> Session:
     return Session(reading, root, client, target, binding, stored.binding is None, ledger)
 
 
-def _root(options: Options, reading: Reading) -> Root:
+def root_of(options: Options, reading: Reading) -> Root:
+    """The folder that the manifest's paths start from; raises ManifestInvalid."""
     return find_root(reading.manifest, root=options.root, follow_links=options.follow_links)
 
 
@@ -179,7 +177,10 @@ def gather(options: Options, session: Session, tell: Tell = nobody) -> PlanInput
             tell=tell,
         )
         inputs = _plan_inputs(options, session.reading, facts, history, session.target)
-    refuse((*inputs.facts.problems, *misfits(inputs)), facts.warnings)
+    problems = [*inputs.facts.problems, *misfits(inputs)]
+    if session.manifest.import_check and not options.import_check:
+        problems += import_check(options, session.manifest, facts, session.root).missing()
+    refuse(tuple(problems), facts.warnings)
     return inputs
 
 
@@ -192,16 +193,10 @@ def _scope(options: Options) -> Scope:
     )
 
 
-def check_edit_rights(session: Session, inputs: PlanInputs) -> None:
-    """Check whether this user may edit the target; meanwhile list the failed imports.
-
-    Raises:
-        CannotGoOn: this user may not.
-
-    """
-    if any(facts.content is None for facts in inputs.facts.values.values()):
-        session.failed_before = session.client.ahead(lambda: tuple(failed_imports(session.client)))
-    check_rights(session.target, session.client)
+def import_check(options: Options, manifest: Manifest, facts: Facts, root: Root) -> ImportCheck:
+    """Asks the platform's importer about the manifest's images, or tells what it said before."""
+    cache = verdict_cache(options.verdicts)
+    return ImportCheck(manifest, facts, root, cache=cache)
 
 
 def _plan_inputs(
@@ -230,7 +225,7 @@ def refuse(problems: tuple[Problem, ...], warnings: tuple[Problem, ...] = ()) ->
 def local_facts(options: Options, reading: Reading, tell: Tell = nobody) -> Facts:
     """What the manifest and its files show without asking the platform; with all problems."""
     try:
-        root = _root(options, reading)
+        root = root_of(options, reading)
     except ManifestInvalid as invalid:
         return Facts(values={}, problems=(*reading.problems, *invalid.problems))
     scope = replace(_scope(options), checksum=False, adopt=False)
@@ -282,6 +277,6 @@ def _platform_problems(options: Options, reading: Reading, client: Client) -> tu
 
 def _roots(options: Options, reading: Reading) -> tuple[Root, ...]:
     try:
-        return (_root(options, reading),)
+        return (root_of(options, reading),)
     except ManifestInvalid:
         return ()

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from msgspec import Struct
 from msgspec.structs import replace
 
-from manifest_uploader.digests import Json
+from manifest_uploader.digests import Json, image_digest
 from manifest_uploader.engine.local_files import Found, LocalFiles, Looking
 from manifest_uploader.engine.looks.looker import look_cache
 from manifest_uploader.engine.looks.pool import Pool
 from manifest_uploader.files.root import Root
 from manifest_uploader.files.value_facts import ValueFacts
-from manifest_uploader.manifest.model import FileValue, Manifest
+from manifest_uploader.manifest.model import FileValue, ImageValue, Manifest
 from manifest_uploader.manifest.problems import Problem
 from manifest_uploader.plan.inputs import Facts
 from manifest_uploader.platform.endpoints import (
@@ -26,6 +26,7 @@ from manifest_uploader.platform.endpoints import (
     list_items,
     rows_of,
 )
+from manifest_uploader.platform.images import missing_images
 from manifest_uploader.platform.model import ItemSeen, Socket, Target
 from manifest_uploader.platform.responses import results_of
 from manifest_uploader.platform.targets import type_of
@@ -129,6 +130,7 @@ def _platform_facts(
     ours = {past.item for past in history.cases.values() if past.item is not None and not past.gone}
     sockets = client.ahead(lambda: _sockets(client))
     rows_used = client.ahead(lambda: count_rows(client))
+    missing = client.ahead(lambda: missing_images(client, _unseen_images(manifest, history)))
     count = count_items(client, target)
     looks = count != len(ours) or count <= _FEW_ITEMS
     listed = _listed(client, target) if looks and count + len(ours) else {}
@@ -151,7 +153,24 @@ def _platform_facts(
             for case in manifest.cases
             if adopt and case.title in by_title
         },
+        missing_images=missing(),
     )
+
+
+def _unseen_images(manifest: Manifest, history: History) -> set[str]:
+    """The images that the manifest names, but those that were seen in an item of ours."""
+    seen = {
+        socket.entry.digest
+        for past in history.cases.values()
+        for socket in past.sockets.values()
+        if socket.standing == "confirmed"
+    }
+    return {
+        value.pk
+        for case in manifest.cases
+        for value in case.values
+        if isinstance(value, ImageValue) and image_digest(value.pk) not in seen
+    }
 
 
 def _listed(client: Client, target: Target) -> dict[str, ItemSeen]:

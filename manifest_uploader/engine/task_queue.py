@@ -8,7 +8,7 @@ from typing import Final
 
 from manifest_uploader.engine.live_case import LiveCase
 from manifest_uploader.engine.upload_limits import UploadLimits
-from manifest_uploader.plan.steps import Create, Fill, Look, Plan, Upload
+from manifest_uploader.plan.steps import Create, Fill, Look, MakeTickets, Plan, Upload
 from manifest_uploader.state.steps import StepId
 
 _FEW_ROWS: Final = 64
@@ -16,7 +16,7 @@ _FEW_ROWS: Final = 64
 
 
 class TaskQueue:
-    """Creations and fills first, then uploads in the manifest's order, within the limits."""
+    """What follows complete uploads first, then uploads in the manifest's order, within limits."""
 
     def __init__(
         self,
@@ -29,7 +29,7 @@ class TaskQueue:
         most = max((len(case.uploads) for case in plan.cases), default=0)
         self._live, self._clock = live, clock
         self._position = {case.case: index for index, case in enumerate(plan.cases)}
-        self._first: deque[Create | Fill | Look] = deque()
+        self._first: deque[MakeTickets | Create | Fill | Look] = deque()
         self._uploads: deque[Upload] = deque()
         self._without_row: set[StepId] = set()
         """Uploads that have begun but have no row yet."""
@@ -40,7 +40,7 @@ class TaskQueue:
 
     @property
     def has_first(self) -> bool:
-        """Whether a creation, a fill or a look is waiting."""
+        """Whether tickets, a creation, a fill or a look are waiting."""
         return bool(self._first)
 
     @property
@@ -48,8 +48,8 @@ class TaskQueue:
         """Whether an upload is waiting."""
         return bool(self._uploads)
 
-    def add_first(self, task: Create | Fill | Look) -> None:
-        """Add a creation, fill or look."""
+    def add_first(self, task: MakeTickets | Create | Fill | Look) -> None:
+        """Add tickets, a creation, a fill or a look."""
         self._first.append(task)
 
     def add_uploads(self, uploads: Iterable[Upload]) -> None:
@@ -66,7 +66,7 @@ class TaskQueue:
         self._uploads = deque(one for one in self._uploads if one.case != case)
         self._first = deque(one for one in self._first if one.case != case)
 
-    def next(self) -> Create | Fill | Look | Upload | None:
+    def next(self) -> MakeTickets | Create | Fill | Look | Upload | None:
         """Remove and return the next task that may begin now; None if there is none."""
         if self._first:
             return self._first.popleft()

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Final, assert_never
 from manifest_uploader.engine.imports.watcher import Watcher
 from manifest_uploader.engine.item_writer import ItemWriter, source_of
 from manifest_uploader.engine.outcomes import Looked, Outcome
+from manifest_uploader.engine.tickets import TicketOffice
 from manifest_uploader.engine.upload import Tools, UploadLimitReached, UploadRefused, send
 from manifest_uploader.files import dicom
 from manifest_uploader.files.local_file import FileChanged, Source
 from manifest_uploader.files.parts import Content, JsonContent
 from manifest_uploader.files.root import Root
 from manifest_uploader.manifest.model import JsonValue
-from manifest_uploader.plan.steps import Create, Fill, Look, Task, Upload, Watch
+from manifest_uploader.plan.steps import Create, Fill, Look, MakeTickets, Task, Upload, Watch
 from manifest_uploader.platform.endpoints import ItemHidden, get_item
 from manifest_uploader.platform.model import Target
 from manifest_uploader.platform.responses import Interrupted
@@ -52,6 +53,13 @@ class Worker:
         self._headers = threading.Semaphore(_HEADERS)
         self._receive = receive
         self._items = ItemWriter(tools.client, target, root, sleep=sleep)
+        self._tickets = TicketOffice(
+            tools.client,
+            notice=watcher.notice_old,
+            warn=tools.warn,
+            stopping=tools.resources.stopping,
+            sleep=sleep,
+        )
 
     def perform(self, task: Task) -> Iterator[Outcome]:
         """Perform a task and yield its outcomes.
@@ -69,6 +77,8 @@ class Worker:
         match task:
             case Upload():
                 yield self._upload(task)
+            case MakeTickets():
+                yield from self._tickets.make(task)
             case Create():
                 yield from self._items.create(task)
             case Fill():

@@ -78,7 +78,7 @@ def _look_into(stream: BinaryIO, size: int, name: str) -> Seen:
     start = stream.read(ENOUGH)
     kind = sniff(start, name)
     if is_archive(start) and kind not in {Format.NIFTI, Format.NIFTI2, Format.ANALYZE}:
-        archive = look_archive(stream, kind, _look_at_member)
+        archive = look_archive(stream, kind, look=_look_at_member)
         return Seen(archive.look, archive.members)
     return Seen(look_image(stream, size, start, name, kind))
 

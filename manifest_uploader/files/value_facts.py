@@ -23,6 +23,13 @@ class ValueFacts(Struct, frozen=True):
 
     Of a JSON file for a value socket, the digest of its value.
     """
+    slices: int | None = None
+    """Slices that the image on the platform must have: DICOM slices, times the frames of each.
+
+    None: unknown, or the format is not imported slice by slice (whole slides).
+    """
+    extras: tuple[str, ...] = ()
+    """Files that are no part of the image, as far as a look shows; the importer leaves them out."""
 
 
 def value_facts(source: Source) -> ValueFacts:

@@ -71,6 +71,11 @@ def looking_line(looking: Looking) -> str:
     return f"looking into files: {values}, {files}"
 
 
+def importing_line(images: int) -> str:
+    """How far the platform's importer is with the images."""
+    return f"asking the platform's importer: {counted(images, 'image')}"
+
+
 def begin_line(plan: Plan, target: Target) -> str:
     """What a run is about to do, in one line."""
     counts: Counter[str] = Counter()
@@ -127,7 +132,7 @@ def request_count(case: CasePlan) -> int:
     """About how many requests a case takes, without those that wait for its imports."""
     per_upload = [3 + part_count(one.size, part_size(one.size)) for one in case.uploads]
     fill = (1 + case.fill.look_first) if case.fill is not None else 0
-    return sum(per_upload) + (case.create is not None) + fill
+    return sum(per_upload) + len(case.tickets) + (case.create is not None) + fill
 
 
 # ── during a run ────────────────────────────────────────────────────────────────────────────

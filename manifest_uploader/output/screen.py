@@ -15,6 +15,7 @@ from manifest_uploader.output.formatting import warning_lines
 from manifest_uploader.output.live_area import LiveArea
 from manifest_uploader.output.run_lines import (
     begin_line,
+    importing_line,
     live_lines,
     looking_line,
     pause_line,
@@ -54,6 +55,12 @@ class Lines:
         if not self._quiet and time.monotonic() - self._last >= _LINE_EVERY_S:
             self._last = time.monotonic()
             self.say(looking_line(looking))
+
+    def importing(self, images: int) -> None:
+        """Say every 30 s how many images the platform's importer has judged."""
+        if not self._quiet and time.monotonic() - self._last >= _LINE_EVERY_S:
+            self._last = time.monotonic()
+            self.say(importing_line(images))
 
     def warn(self, warnings: tuple[Problem, ...]) -> None:
         """Say them."""
@@ -132,6 +139,11 @@ class Live(Lines):
             self._last = time.monotonic()
             self._area.start()
             self._area.show([looking_line(looking)])
+
+    def importing(self, images: int) -> None:
+        """Show how many images the platform's importer has judged."""
+        self._area.start()
+        self._area.show([importing_line(images)])
 
     def begins(self, plan: Plan, target: Target) -> None:
         """Say what the run is about to do, and show the bar."""

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from manifest_uploader.digests import Json
 from manifest_uploader.manifest.model import Case, Value
-from manifest_uploader.plan.delivery import slot_json
+from manifest_uploader.plan.delivery import AsUpload, delivery_of, slot_json
 from manifest_uploader.plan.inputs import PlanInputs, recorded, socket_of
 from manifest_uploader.plan.steps import DELETED, Action, CasePlan, Create, Fill, Plan
 from manifest_uploader.plan.values import ValuePlan, plan_value, wanted_entry
@@ -112,6 +112,7 @@ def _plan_case(
         reason=past.reason,
         failures=tuple(one.failure for one in value_plans if one.failure is not None),
         sockets=_shared(tuple(entry.socket for _, entry in sent)),
+        tickets=_shared(tuple(entry.socket for value, entry in sent if _by_ticket(value, inputs))),
         values=case.values,
         found=(*found, *settled, *(one.found for one in value_plans if one.found is not None)),
     )
@@ -178,6 +179,11 @@ def _create(
         title, entries, values = past.temporary or temporary(), (), ()
     call = target_type.create(inputs.target, title=title, order=order, values=values)
     return Create(StepId.create(case.name), case.name, title, order, call, entries)
+
+
+def _by_ticket(value: Value, inputs: PlanInputs) -> bool:
+    delivery = delivery_of(value, socket_of(value, inputs))
+    return isinstance(delivery, AsUpload) and delivery.ticket
 
 
 def _slots(sent: list[tuple[Value, Entry]], inputs: PlanInputs) -> tuple[Json, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from manifest_uploader.manifest.model import Case, Value
+from manifest_uploader.manifest.model import Case, ImageValue, Value
 from manifest_uploader.manifest.problems import Problem
 from manifest_uploader.plan.delivery import AsUpload, delivery_of
 from manifest_uploader.plan.inputs import PlanInputs, recorded
@@ -33,6 +33,12 @@ def _value_problem(case: Case, value: Value, inputs: PlanInputs) -> Problem | No
     found = misfit(value, socket)
     if found is not None:
         return Problem(found[0], value.place, found[1])
+    if isinstance(value, ImageValue) and value.pk in inputs.facts.missing_images:
+        return Problem(
+            f"the platform has no image '{value.pk}', or you may not see it",
+            value.place,
+            "an image's pk is the last part of its address on the platform",
+        )
     files = inputs.facts.values.get((case.name, value.socket))
     delivery = delivery_of(value, socket)
     takes_one = not (isinstance(delivery, AsUpload) and delivery.image)

@@ -52,7 +52,7 @@ _FLAWS: Final[dict[FlawKind, Finding]] = {
     FlawKind.CUT: ("{file} is cut short{size}", _AGAIN),
     FlawKind.UNREADABLE: ("{file} is damaged: its {about} cannot be read", _AGAIN),
     FlawKind.NO_MARK: (
-        "{file} is DICOM without a preamble and the mark 'DICM'; the platform leaves such files out",
+        "{file} is DICOM without the mark 'DICM' at its start; the platform leaves such files out",
         "write it again as a DICOM file with its file meta information (DICOM, part 10)",
     ),
     FlawKind.NO_CLASS: (
@@ -210,8 +210,7 @@ _SEGMENTATION: Final[dict[SegmentationFlawKind, Finding]] = {
         _UINT8,
     ),
     SegmentationFlawKind.SCALED: (
-        "the header scales the voxels, so that they are read as floats; a segmentation has "
-        "8-bit voxels",
+        "the header scales the voxels, which become floats; a segmentation has 8-bit voxels",
         "save it with 8-bit voxels (uint8), slope 1 and offset 0",
     ),
     SegmentationFlawKind.VECTOR: (
@@ -271,11 +270,8 @@ def names_finding(question: Question, look: ValueLook) -> Finding | None:
     source = question.root or "."
     allowed = ", ".join(one.keyword for one in found if " " not in one.keyword)
     allow = f"identifiable: [{allowed}]" if allowed else "identifiable: allowed"
-    return (
-        message,
-        f"remove it:  uploader deidentify {source} DEIDENTIFIED  and write  root: DEIDENTIFIED ; "
-        f"or, if every reader may know it, write  {allow}  at the top of the manifest",
-    )
+    remove = f"remove it:  uploader deidentify {source} DEIDENTIFIED  and write  root: DEIDENTIFIED"
+    return message, f"{remove} ; or, if every reader may know it, write  {allow}  at the top"
 
 
 def _count(one: NamedIn, look: ValueLook) -> str:

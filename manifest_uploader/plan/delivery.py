@@ -9,7 +9,9 @@ from msgspec import Struct
 from manifest_uploader.digests import Json
 from manifest_uploader.manifest.model import FileValue, ImageValue, JsonValue, Value
 from manifest_uploader.platform.model import Entry, Socket
-from manifest_uploader.platform.requests import Address, Contents, UploadPk
+from manifest_uploader.platform.requests import Address, Contents, TicketPk, UploadPk
+from manifest_uploader.platform.sessions import SESSIONS
+from manifest_uploader.platform.sockets import DICOM_SET
 
 
 class AsJson(Struct, frozen=True):
@@ -26,12 +28,16 @@ class AsUpload(Struct, frozen=True):
     image: bool
     """True: the upload may hold several files, DICOM files are checked for patients' names, and a
     failed import leaves a message. False: it holds one file, and a failed import is silent."""
+    ticket: bool = False
+    """True: an upload session is made for the upload, and the fill names that. Its status tells
+    whether the fill took effect and how the import ended."""
 
 
 Delivery: TypeAlias = AsJson | AsReference | AsUpload
 
 _JSON, _REFERENCE = AsJson(), AsReference()
-_IMAGE, _FILE = AsUpload(image=True), AsUpload(image=False)
+_IMAGE, _DICOM_SET = AsUpload(image=True, ticket=True), AsUpload(image=True)
+_FILE = AsUpload(image=False)
 
 
 def delivery_of(value: Value, socket: Socket | None) -> Delivery:
@@ -45,7 +51,9 @@ def delivery_of(value: Value, socket: Socket | None) -> Delivery:
 
 def upload_into(socket: Socket | None) -> AsUpload:
     """The kind of upload that a socket takes."""
-    return _IMAGE if socket is None or socket.super_kind == "Image" else _FILE
+    if socket is not None and socket.super_kind != "Image":
+        return _FILE
+    return _DICOM_SET if socket is not None and socket.kind == DICOM_SET else _IMAGE
 
 
 def slot_json(value: Value, socket: Socket, entry: Entry) -> Json:
@@ -57,8 +65,15 @@ def slot_json(value: Value, socket: Socket, entry: Entry) -> Json:
             return {"interface": socket.slug, "value": content}
         case AsJson(), FileValue():
             return {"interface": socket.slug, "value": Contents(value, entry.digest or "")}
+        case AsUpload(ticket=True), _:
+            return ticket_slot_json(socket.slug, TicketPk(socket.slug))
         case _:
             return upload_slot_json(socket, entry.upload or UploadPk(socket.slug))
+
+
+def ticket_slot_json(slug: str, ticket: str | TicketPk) -> Json:
+    """The entry in a request's `values` for a socket that gets the upload of a session."""
+    return {"interface": slug, "upload_session": Address(SESSIONS, ticket)}
 
 
 def upload_slot_json(socket: Socket, upload: str | UploadPk) -> Json:

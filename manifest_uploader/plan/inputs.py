@@ -44,6 +44,8 @@ class Facts(Struct, frozen=True):
     """How many upload rows the account holds now."""
     looked: Mapping[str, ItemSeen] = field(default_factory=dict)
     """By case: items of the same title that can be adopted (`--adopt`)."""
+    missing_images: frozenset[str] = frozenset()
+    """Pks of images that the manifest names and the platform does not show."""
 
 
 class Choices(Struct, frozen=True):

@@ -11,7 +11,7 @@ from manifest_uploader.digests import Json
 from manifest_uploader.plan.steps import Create, Fill
 from manifest_uploader.platform.items import holds
 from manifest_uploader.platform.model import Entry, ItemSeen
-from manifest_uploader.platform.requests import Address, UploadPk
+from manifest_uploader.platform.requests import Address, TicketPk, UploadPk
 from manifest_uploader.state.events import Confirmed, Done, Started
 
 _Step = TypeVar("_Step", Create, Fill)
@@ -34,16 +34,21 @@ def started(task: Create | Fill) -> Started:
     )
 
 
-def with_uploads(task: _Step, uploads: Mapping[str, Done]) -> _Step:
-    """A creation or fill with the pks of its complete uploads.
+def with_uploads(task: _Step, uploads: Mapping[str, Done], tickets: Mapping[str, str]) -> _Step:
+    """A creation or fill with the pks of its complete uploads and of their upload sessions.
 
     Args:
         task: as planned.
         uploads: socket → the event of its complete upload.
+        tickets: socket → pk of its upload session; without one, the upload itself is named.
 
     """
-    entries = tuple(_with_upload(entry, uploads.get(entry.socket)) for entry in task.entries)
-    body = _without_holes(task.call.json, uploads)
+    entries = tuple(
+        _with_upload(entry, uploads.get(entry.socket), tickets.get(entry.socket))
+        for entry in task.entries
+    )
+    pks = {entry.socket: entry.upload or "" for entry in entries}
+    body = _without_holes(task.call.json, pks, tickets)
     return replace(task, call=replace(task.call, json=body), entries=entries)
 
 
@@ -106,10 +111,10 @@ def confirmations(fill: Fill, seen: ItemSeen) -> list[Confirmed]:
     ]
 
 
-def _with_upload(entry: Entry, done: Done | None) -> Entry:
-    if done is None:
-        return entry
-    return replace(entry, upload=done.pk, content=done.content)
+def _with_upload(entry: Entry, done: Done | None, ticket: str | None) -> Entry:
+    if done is not None:
+        entry = replace(entry, upload=done.pk, content=done.content)
+    return entry if ticket is None else replace(entry, ticket=ticket)
 
 
 def _mark(entry: Entry, seen: ItemSeen | None) -> str | None:
@@ -122,13 +127,17 @@ def _is_there(entry: Entry, seen: ItemSeen | None) -> bool:
     return seen is not None and entry.digest is not None and holds(entry, seen) is not None
 
 
-def _without_holes(body: Json, uploads: Mapping[str, Done]) -> Json:
+def _without_holes(body: Json, uploads: Mapping[str, str], tickets: Mapping[str, str]) -> Json:
     match body:
         case Address(collection=collection, pk=UploadPk(socket=socket)):
-            return Address(collection, uploads[socket].pk or "")
+            return Address(collection, uploads[socket])
+        case Address(collection=collection, pk=TicketPk(socket=socket)):
+            return Address(collection, tickets[socket])
+        case {"upload_session": Address(pk=TicketPk(socket=socket))} if socket not in tickets:
+            return {"interface": socket, "user_uploads": [Address("uploads", uploads[socket])]}
         case dict():
-            return {key: _without_holes(inner, uploads) for key, inner in body.items()}
+            return {key: _without_holes(inner, uploads, tickets) for key, inner in body.items()}
         case list():
-            return [_without_holes(inner, uploads) for inner in body]
+            return [_without_holes(inner, uploads, tickets) for inner in body]
         case _:
             return body

@@ -18,7 +18,6 @@ _AGAIN: Final = "export the series again"
 _ONE_SERIES: Final = (
     "name the files of one series: give the others a socket, or a case, of their own"
 )
-_AS_ONE: Final = "the platform makes one image of all slices together"
 
 
 def series_findings(found: Iterable[SeriesFinding]) -> Iterator[Finding]:
@@ -82,8 +81,7 @@ _WORDS: Final[dict[SeriesKind, Finding]] = {
     ),
     SeriesKind.NO_POSITION: ("{files}: no position, which the other slices have", _ONE_SERIES),
     SeriesKind.SAME_POSITIONS: (
-        "{found} slices at {expected} positions: more than one acquisition ({files} …); "
-        f"{_AS_ONE}",
+        "{found} slices at {expected} positions: more than one acquisition ({files} …)",
         _ONE_SERIES,
     ),
     SeriesKind.VIEWS: (
@@ -99,8 +97,7 @@ _WORDS: Final[dict[SeriesKind, Finding]] = {
         "is it one series? if so, export it again",
     ),
     SeriesKind.ORDER: (
-        "'InstanceNumber' puts the slices in another order than their positions do (first at "
-        "{files}), and the platform goes by the number",
+        "the slices are not numbered in the order of their positions (InstanceNumber; {files})",
         "is it one series? if so, export it again",
     ),
     SeriesKind.MULTIFRAME: (
@@ -116,12 +113,11 @@ _WORDS: Final[dict[SeriesKind, Finding]] = {
         "convert it into a 4D image, .mha or .nii.gz",
     ),
     SeriesKind.GAP: (
-        "{missing} probably missing between {first} and {second}: {step} mm apart instead of {usual}",
+        "{missing} probably missing between {first} and {second}: {step} mm, not {usual} mm",
         "look for the missing slices; the image is sent as it is",
     ),
     SeriesKind.UNEVEN: (
-        "the slices are not evenly spaced: up to {step} mm apart (between {first} and {second}) "
-        "instead of {usual}; the platform spaces them evenly",
+        "the slices are not evenly spaced: {step} mm between {first} and {second}, not {usual} mm",
         "are slices missing, or series mixed? the image is sent as it is",
     ),
     SeriesKind.ONE_POSITION: (

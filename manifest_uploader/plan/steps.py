@@ -45,6 +45,17 @@ class Upload(Struct, frozen=True):
     """For an image socket: its DICOM files are checked for patients' names."""
 
 
+class MakeTickets(Struct, frozen=True):
+    """Make an upload session for each of some complete uploads, for the next fill to name.
+
+    A session does nothing until a fill names it, so another one may be made at any time.
+    """
+
+    case: str
+    uploads: tuple[tuple[str, str], ...]
+    """(socket, pk of its upload)."""
+
+
 class Create(Struct, frozen=True):
     """Create the item."""
 
@@ -103,6 +114,12 @@ class Wait(Struct, frozen=True):
     """It counted as failed before; look once whether it arrived after all."""
     source: str | None = None
     """The files, as the manifest names them."""
+    ticket: str | None = None
+    """The pk of the upload session that the fill named; None: it named the upload itself."""
+    slices: int | None = None
+    """Slices that the image must have; None: unknown."""
+    bundle: bool = False
+    """Several files were sent, some of which the platform may leave out."""
 
 
 class Look(Struct, frozen=True):
@@ -120,7 +137,7 @@ class Watch(Struct, frozen=True):
     """Count the upload rows even if no wait needs it."""
 
 
-Task: TypeAlias = Upload | Create | Fill | Look | Watch
+Task: TypeAlias = Upload | MakeTickets | Create | Fill | Look | Watch
 
 
 class Action(StrEnum):
@@ -154,6 +171,8 @@ class CasePlan(Struct, frozen=True):
     """Earlier import failures whose values are not sent again."""
     sockets: tuple[str, ...] = ()
     """The sockets whose values are sent."""
+    tickets: tuple[str, ...] = ()
+    """Those whose uploads need an upload session."""
     values: tuple[Value, ...] = ()
     """The case's values in the manifest."""
     found: tuple[Adopted | Checked | Failed | Gone | Renamed, ...] = ()

@@ -126,6 +126,12 @@ class ValueLook(Struct, frozen=True, omit_defaults=True):
         return self.looked < self.files
 
     @property
+    def left_out(self) -> tuple[str, ...]:
+        """Files that are no part of the image, and that the importer leaves out."""
+        notes = self.series.notes if self.series is not None else ()
+        return (*self.extras, *(file for note in notes for file in note.files))
+
+    @property
     def slices(self) -> int | None:
         """How many slices the image has to have on the platform; None: that is not known."""
         if self.series is None or self.is_quick:

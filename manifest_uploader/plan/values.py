@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -15,13 +17,15 @@ from manifest_uploader.manifest.model import (
     Value,
     files_of,
 )
-from manifest_uploader.plan.delivery import AsJson, delivery_of, upload_into
+from manifest_uploader.plan.delivery import AsJson, AsUpload, delivery_of, upload_into
 from manifest_uploader.plan.inputs import PlanInputs, socket_of
 from manifest_uploader.plan.steps import Upload, Wait
 from manifest_uploader.platform.model import Entry, Socket
 from manifest_uploader.state.events import Checked, Failure, OpenUpload
 from manifest_uploader.state.history import CaseHistory, SocketHistory, UploadHistory
 from manifest_uploader.state.steps import StepId
+
+_ARCHIVES: Final = (".zip", ".tar", ".tgz", ".tar.gz")
 
 
 class ValuePlan(Struct, frozen=True):
@@ -50,6 +54,8 @@ def plan_value(case: Case, value: Value, past: CaseHistory, inputs: PlanInputs) 
         return replace(_sending(case, value, wanted, past, inputs), wait=waiting)
     if was.standing == "failed" and inputs.choices.retry_failed:
         return _again(case, value, wanted, past, was, inputs)
+    if waiting is not None and waiting.slices is None:  # what was sent is what is wanted
+        waiting = replace(waiting, slices=wanted.slices)
     if was.standing == "failed":
         look = replace(_wait(case, past, was, inputs), last_look=True)
         failure = was.failure or Failure(value.socket, "the import failed", of_import=True)
@@ -76,8 +82,20 @@ def wanted_entry(case: Case, value: Value, inputs: PlanInputs) -> Entry:
             facts = inputs.facts.values[case.name, value.socket]
             return Entry(value.socket, facts.content, stat=facts.stat)
         case FileValue(), _:
+            image = isinstance(delivery, AsUpload) and delivery.image
             facts = inputs.facts.values[case.name, value.socket]
-            return Entry(value.socket, stat=facts.stat, content=facts.content)
+            return Entry(
+                value.socket,
+                stat=facts.stat,
+                content=facts.content,
+                slices=facts.slices if image else None,
+                bundle=image and _holds_several(facts),
+            )
+
+
+def _holds_several(facts: ValueFacts) -> bool:
+    """Whether the upload holds several files; the platform unpacks archives."""
+    return facts.files > 1 or facts.name.lower().endswith(_ARCHIVES)
 
 
 def wait_for(
@@ -115,6 +133,9 @@ def wait_for(
         since=since,
         repeated=repeated,
         source=source,
+        ticket=entry.ticket,
+        slices=entry.slices,
+        bundle=entry.bundle,
     )
 
 

@@ -9,7 +9,9 @@ For other packages:
 - `address`: `Platform`, `Patience` and `parse_platform`
 - `credentials`: finds, stores and removes the token
 - `client`: `Client`, which sends requests with retries; import it late, it takes 0.1 s of CPU
-- `endpoints`: the API's endpoints, over a client
+- `endpoints`: items, titles and upload rows, over a client
+- `sessions`: upload sessions: `TicketSeen`, `FailedImport`, and the requests for them
+- `images`: `ImageSeen`, `images_of` and `missing_images`
 - `requests`: `Call`, a request as data, and its placeholders
 - `responses`: `Response`, `results_of`, `ResponseLost` and `Interrupted`
 - `refusals`: the platform's messages in an error answer

@@ -1,11 +1,9 @@
-"""The API's endpoints: items, titles, upload rows and failed import sessions."""
+"""The API's endpoints: items, titles and upload rows."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
-
-from msgspec import Struct
 
 from manifest_uploader.digests import Json
 from manifest_uploader.errors import PlatformRefused
@@ -19,35 +17,10 @@ if TYPE_CHECKING:  # importing it takes 0.1 s of CPU, which commands without a n
     from manifest_uploader.platform.client import Client
 
 _GONE = 404
-_LONGEST_MESSAGE = 2000
-"""Characters of the platform's words that are kept."""
-_FAILURE = "Image validation for socket {title} failed"
-"""How Grand Challenge's message about a failed import begins."""
-_NO_REASON = (" failed with error: .", " failed with error: ")
-"""How it ends where the platform knows no reason."""
 
 
 class ItemHidden(PlatformRefused):
     """The platform neither shows an item nor says that it is gone."""
-
-
-class FailedImport(Struct, frozen=True):
-    """A failed import session, the platform's only record of why an import failed."""
-
-    pk: str
-    message: str
-    """The platform's message."""
-    uploads: frozenset[str]
-    """Empty where the first stage of the import had taken them in."""
-
-    def names(self, socket_title: str) -> bool:
-        """The message is about a socket with this title: the API has no field that says so."""
-        return self.message.startswith(_FAILURE.format(title=socket_title))
-
-    @property
-    def has_reason(self) -> bool:
-        """The message says why the import failed."""
-        return not self.message.endswith(_NO_REASON)
 
 
 def send_call(client: Client, call: Call, *, repeat: bool = True) -> Response:
@@ -147,22 +120,6 @@ def rows_of(client: Client, pks: Iterable[str]) -> dict[str, str]:
         if answer.ok and isinstance(answer.json, dict):
             found[pk] = str(answer.json.get("status"))
     return found
-
-
-def failed_imports(client: Client) -> Iterator[FailedImport]:
-    """All failed import sessions of the account, in no order."""
-    for page in client.pages("cases/upload-sessions/"):
-        for entry in page:
-            if isinstance(entry, dict) and entry.get("status") == "Failed":
-                yield from _sessions(entry)
-
-
-def _sessions(entry: dict[str, Json]) -> Iterator[FailedImport]:
-    pk, uploads = entry.get("pk"), entry.get("user_uploads")
-    named = frozenset(str(one) for one in uploads) if isinstance(uploads, list) else frozenset()
-    if is_pk(pk):
-        message = str(entry.get("error_message") or "")[:_LONGEST_MESSAGE]
-        yield FailedImport(str(pk), message, named)
 
 
 def _count(answer: Response, what: str) -> int:

@@ -78,3 +78,10 @@ class Entry(Struct, frozen=True, omit_defaults=True):
     """The digest of an upload's content, once known."""
     before: str | None = None
     """The socket's mark before the fill; None: the socket was empty."""
+    ticket: Pk | None = None
+    """The pk of the upload session that the fill names in place of the upload; None: it names the
+    upload itself, or the session is not made yet."""
+    slices: Annotated[int, Meta(ge=1, le=2**31 - 1)] | None = None
+    """Slices of all time points that the upload holds; None: unknown, or it has no slices."""
+    bundle: bool = False
+    """The upload holds several files, some of which the platform may leave out."""

@@ -82,6 +82,11 @@ def is_size_limit(body: Json) -> bool:
     return any("Upload limit reached" in sentence for sentence in sentences_of(body))
 
 
+def is_processing_limit(body: Json) -> bool:
+    """Whether so many TIFF images of the account are being processed that it has to wait."""
+    return any("active image post processing tasks" in sentence for sentence in sentences_of(body))
+
+
 def is_missing_object(body: Json) -> bool:
-    """Whether an upload or image that the request names does not exist."""
+    """Whether an upload, session or image that the request names does not exist, or was used."""
     return any("Object does not exist" in sentence for sentence in sentences_of(body))

@@ -16,12 +16,18 @@ class UploadPk(Struct, frozen=True):
     socket: str
 
 
+class TicketPk(Struct, frozen=True):
+    """Placeholder for the pk of the upload session of the case's upload for a socket."""
+
+    socket: str
+
+
 class Address(Struct, frozen=True):
     """Placeholder for the API address of an object."""
 
     collection: str
     """Its name in the API's paths: `uploads`, `cases/images`, `archives` …"""
-    pk: str | UploadPk
+    pk: str | UploadPk | TicketPk
 
 
 class Contents(Struct, frozen=True):

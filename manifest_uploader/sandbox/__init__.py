@@ -7,6 +7,7 @@ both. `commands` and tests may use the names listed in `__all__`; tests also use
 
 from manifest_uploader.sandbox.command import main
 from manifest_uploader.sandbox.faults import Fault, Hook, Seen
+from manifest_uploader.sandbox.judge import Judge, Unread, find_judge
 from manifest_uploader.sandbox.options import SandboxOptions
 from manifest_uploader.sandbox.running import PortTaken, Running, start
 from manifest_uploader.sandbox.sockets import OptionInvalid
@@ -16,11 +17,14 @@ __all__ = [
     "Fault",
     "FolderUnusable",
     "Hook",
+    "Judge",
     "OptionInvalid",
     "PortTaken",
     "Running",
     "SandboxOptions",
     "Seen",
+    "Unread",
+    "find_judge",
     "main",
     "start",
 ]

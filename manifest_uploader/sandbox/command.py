@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from manifest_uploader.sandbox.faults import Hook
+from manifest_uploader.sandbox.judge import Unread
 from manifest_uploader.sandbox.options import SandboxOptions
 from manifest_uploader.sandbox.running import PortTaken, Running, start
 from manifest_uploader.sandbox.show import as_table, delete_object, has_memory, read_items
@@ -77,6 +78,7 @@ def _announce(running: Running, *, as_json: bool) -> None:
             "token": running.token,
             "token_without_rights": running.token_without_rights,
             "ca": str(running.ca) if running.ca else None,
+            "importer": running.importer,
         }
         sys.stdout.write(json.dumps(ready) + "\n")
     else:
@@ -93,6 +95,8 @@ def _for_people(running: Running) -> str:
     if running.ca:
         lines.append(f"  export SSL_CERT_FILE={running.ca}")
     lines.append(f"A token without rights: {running.token_without_rights}")
+    if running.importer is None:
+        lines.append("Images are accepted unread: the platform's own importer is not used.")
     return "\n".join([*lines, "Ctrl-C stops it; it remembers.", ""])
 
 
@@ -128,7 +132,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--latency-ms", type=_count, default=0, metavar="N", help="added to every answer")
     add("--connection-mbit", type=_rate, metavar="N", help="of one connection to storage")
     add("--no-title-in-answers", action="store_true", help="as newer platforms answer")
+    add("--no-upload-sessions", action="store_true",
+        help="create no upload sessions, as platforms without them")  # fmt: skip
     add("--keep-bytes", action="store_true", help="keep contents after their import")
+    add("--no-importer", action="store_true",
+        help="accept every image unread, even if the platform's importer is installed")  # fmt: skip
     add("--json", action="store_true", help="print one JSON line when it is ready")
     add("--hook", help=argparse.SUPPRESS)
 
@@ -149,7 +157,9 @@ def _options(arguments: argparse.Namespace) -> SandboxOptions:
         latency_ms=arguments.latency_ms,
         connection_mbit=arguments.connection_mbit,
         title_in_answers=not arguments.no_title_in_answers,
+        upload_sessions=not arguments.no_upload_sessions,
         keep_bytes=arguments.keep_bytes,
+        judge=Unread() if arguments.no_importer else None,
         hook=_load_hook(arguments.hook) if arguments.hook else None,
     )
 

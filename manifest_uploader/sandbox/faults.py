@@ -18,7 +18,8 @@ class Seen:
     path: str
     kind: str
     """A short name: upload-create, presign, part, complete, list-parts, upload-get, upload-list,
-    item-create, item-fill, item-get, item-list, sockets, target, sessions, abort, gcapi, other."""
+    item-create, item-fill, item-get, item-list, sockets, target, sessions, session-create,
+    session-get, image-get, image-list, download, abort, gcapi, other."""
     number: int
     """Counts the requests of its kind, from 1."""
     total: int
@@ -85,7 +86,16 @@ class Fault:
 
 
 class Hook(Protocol):
-    """Decides which requests go wrong; it may also have `on_import(item, slug) -> str | None`."""
+    """Decides which requests go wrong, and may decide which imports do.
+
+    A hook may also have one or both of these methods:
+
+    - `on_import(item, slug) -> str | None`: called before the import of an upload into the socket
+      `slug` of the item with this pk; returns the message with which the import fails, or None.
+    - `on_files(item, slug, names) -> Mapping[str, bytes | None]`: called before the importer reads
+      the files of an image; `names` as they were sent, those inside a zip file with their path in
+      it. Returns what the importer finds instead of some of them: other contents, or no file.
+    """
 
     def before(self, request: Seen) -> Fault | None:
         """Return the fault to cause before the sandbox acts, or None."""

@@ -1,60 +1,102 @@
-"""The endpoints of images, of their upload sessions, and of notifications."""
+"""The endpoints of images, of downloads, and of notifications."""
 
 from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Mapping
 from sqlite3 import Row
 from typing import Any
 
 from manifest_uploader.sandbox.answers import Answer, as_json, invalid, missing_page, not_found
-from manifest_uploader.sandbox.fields import FieldInvalid, not_a_list
+from manifest_uploader.sandbox.judge import Picture
 from manifest_uploader.sandbox.requests import Request
 from manifest_uploader.sandbox.site import Site, may_edit
+from manifest_uploader.sandbox.sockets import Socket
 from manifest_uploader.sandbox.storage import PROTECTED
-from manifest_uploader.sandbox.store import is_pk
-from manifest_uploader.sandbox.values import add_session
+from manifest_uploader.sandbox.store import Store, is_pk
+from manifest_uploader.sandbox.unpacking import StoredFile
 
-_MOST_FILES = 100
+_SEEN = (
+    "(COALESCE(json_extract(facts, '$.files'), '[]') = '[]'"
+    " OR EXISTS (SELECT 1 FROM vals WHERE vals.image = images.pk))"
+)
+"""Whoever may see an item may see its images. Made-up images, which have no files, are always seen;
+images of failed imports and of deleted items never."""
+_OF_TARGET = (
+    "pk IN (SELECT v.image FROM vals v JOIN items i ON i.pk = v.item"
+    " JOIN targets t ON t.pk = i.target WHERE t.kind = '{kind}' AND t.pk = ?)"
+)
+_FILTERS: Mapping[str, tuple[str, str]] = {
+    "reader_study": (
+        "SELECT 1 FROM targets WHERE kind = 'reader-study' AND pk = ?",
+        _OF_TARGET.format(kind="reader-study"),
+    ),
+    "archive": (
+        "SELECT 1 FROM targets WHERE kind = 'archive' AND pk = ?",
+        _OF_TARGET.format(kind="archive"),
+    ),
+    "origin": (
+        "SELECT 1 FROM sessions WHERE pk = ?",
+        "pk IN (SELECT j.value FROM sessions s, json_each(s.images) j WHERE s.pk = ?)",
+    ),
+}
+"""By parameter: whether the object with this pk exists, and which images belong to it."""
+_COMPONENTS: Mapping[str, int] = {"RGB": 3, "RGBA": 4, "YCBCR": 4}
+_FIELD_DIMENSIONS = 4
+_WITHOUT_PATIENT: Mapping[str, Any] = {
+    **dict.fromkeys(("patient_id", "patient_name", "patient_age", "patient_sex"), ""),
+    **dict.fromkeys(("patient_birth_date", "study_date")),
+    **dict.fromkeys(("study_instance_uid", "series_instance_uid"), ""),
+    **dict.fromkeys(("study_description", "series_description"), ""),
+}
+"""What newer versions of the platform do not read from DICOM files any more."""
 
 
-def list_sessions(site: Site, request: Request) -> Answer:
-    """Return a page of the user's upload sessions, which record imports of images."""
-    count = site.store.number("SELECT COUNT(*) FROM sessions WHERE user = ?", request.user)
+def list_images(site: Site, request: Request) -> Answer:
+    """Return a page of the images that the user may see, by name; unknown filters are ignored."""
+    conditions: list[str] = [_SEEN]
+    values: list[Any] = []
+    for parameter, (exists, belongs) in _FILTERS.items():
+        if pk := request.query.get(parameter):
+            _check_choice(site, parameter, pk, exists)
+            conditions.append(belongs)
+            values.append(pk)
+    if name := request.query.get("name"):
+        conditions.append("json_extract(facts, '$.name') = ?")
+        values.append(name)
+    found = f"FROM images WHERE {' AND '.join(conditions)} AND ?"
+    values.append(may_edit(request))
+    count = site.store.number(f"SELECT COUNT(*) {found}", *values)
     rows = site.store.rows(
-        "SELECT * FROM sessions WHERE user = ? ORDER BY seq LIMIT ? OFFSET ?",
-        *(request.user, request.limit, request.offset),
+        f"SELECT * {found} ORDER BY json_extract(facts, '$.name'), seq LIMIT ? OFFSET ?",
+        *(*values, request.limit, request.offset),
     )
-    return as_json(200, request.page_of(count, [_session_json(request, row) for row in rows]))
+    return as_json(200, request.page_of(count, [_image_json(request, row) for row in rows]))
 
 
-def get_session(site: Site, request: Request, pk: str) -> Answer:
-    """Return one upload session."""
+def _check_choice(site: Site, name: str, pk: str, exists: str) -> None:
     if not is_pk(pk):
-        raise not_found()
-    query = "SELECT * FROM sessions WHERE pk = ? AND user = ?"
-    row = site.store.row(query, pk, request.user)
-    if row is None:
-        raise not_found("RawImageUploadSession")
-    return as_json(200, _session_json(request, row))
-
-
-def create_session(site: Site, request: Request) -> Answer:
-    """Queue an import of images without an item, as old clients do."""
-    pk = add_session(site, request, _session_uploads(site, request))
-    query = "INSERT INTO jobs (user, session) VALUES (?, ?)"
-    site.enqueue(site.store.run(query, request.user, pk))
-    return as_json(201, json.loads(get_session(site, request, pk).body))
+        raise invalid(**{name: [f"“{pk}” is not a valid UUID."]})
+    if site.store.row(exists, pk) is None:
+        words = "Select a valid choice. That choice is not one of the available choices."
+        raise invalid(**{name: [words]})
 
 
 def get_image(site: Site, request: Request, pk: str) -> Answer:
     """Return one image."""
     if not is_pk(pk):
         raise not_found()
-    row = site.store.row("SELECT * FROM images WHERE pk = ?", pk)
-    if row is None or not may_edit(request):
+    row = find_image(site, request, pk)
+    if row is None:
         raise not_found("Image")
     return as_json(200, _image_json(request, row))
+
+
+def find_image(site: Site, request: Request, pk: str) -> Row | None:
+    """Return an image that the user may see, or None."""
+    query = f"SELECT * FROM images WHERE pk = ? AND {_SEEN} AND ?"  # noqa: S608 - all ours
+    return site.store.row(query, pk, may_edit(request))
 
 
 def list_notifications(site: Site, request: Request) -> Answer:
@@ -74,79 +116,97 @@ def get_media(site: Site, request: Request, path: str) -> Answer:
     return Answer(302, b"", "text/html; charset=utf-8", (("Location", location),))
 
 
-def _session_uploads(site: Site, request: Request) -> tuple[str, ...]:
-    errors: dict[str, list[str]] = {}
-    for pk in request.data.get("user_uploads") or ():
-        if not is_pk(str(pk)):
-            errors["user_uploads"] = [f"“{pk}” is not a valid UUID."]
-    uploads: list[str] = []
-    try:
-        uploads = _linked(site, request)
-    except FieldInvalid as error:
-        errors["uploads"] = error.words
-    if errors:
-        raise invalid(**errors)
-    return tuple(dict.fromkeys(uploads))
+def add_image(store: Store, picture: Picture, files: tuple[StoredFile, ...]) -> None:
+    """Store an image's record, with the names and digests of the files that were sent for it."""
+    sent = [{"name": file.name, "sha256": file.sha256, "size": file.size} for file in files]
+    ending = picture.file.suffix if picture.file is not None else ".mha"
+    facts = {**picture.facts, "ending": ending, "files": sent}
+    store.run("INSERT INTO images (pk, facts) VALUES (?, ?)", picture.pk, json.dumps(facts))
 
 
-def _linked(site: Site, request: Request) -> list[str]:
-    if "uploads" not in request.data:
-        raise FieldInvalid("This field is required.")
-    links = request.data["uploads"]
-    if not isinstance(links, list):
-        raise not_a_list(links)
-    if len(links) > _MOST_FILES:
-        raise FieldInvalid("You can only upload up to 100 files at once.")
-    return [site.linked_upload(request, link) for link in links]
+def add_made_up_image(store: Store, pk: str) -> None:
+    """Store an image without contents, for items that refer to existing images."""
+    facts = {"name": pk, "width": 1, "height": 1, "files": []}
+    store.run("INSERT OR IGNORE INTO images (pk, facts) VALUES (?, ?)", pk, json.dumps(facts))
 
 
-def _session_json(request: Request, row: Row) -> dict[str, Any]:
-    uploads = json.loads(row["uploads"])
-    images = json.loads(row["images"])
-    return {
-        "pk": row["pk"],
-        "creator": row["user"],
-        "status": row["status"],
-        "error_message": row["message"],
-        "image_set": [request.url(f"cases/images/{pk}/") for pk in images],
-        "api_url": request.url(f"cases/upload-sessions/{row['pk']}/"),
-        "user_uploads": uploads,
-        "uploads": [request.url(f"uploads/{pk}/") for pk in uploads],
-    }
+def socket_complaint(socket: Socket, facts: Mapping[str, Any]) -> str | None:
+    """Return the platform's message about an image that does not fit its socket, or None.
+
+    An image that no importer has read fits every socket.
+    """
+    if "color_space" not in facts:
+        return None
+    if socket.segments:
+        return _segments_complaint(socket, facts["segments"])
+    if socket.kind == "Displacement field":
+        return _field_complaint(facts)
+    return None
+
+
+def _segments_complaint(socket: Socket, values: list[int] | None) -> str | None:
+    if values is None:
+        return (
+            "Image segments could not be determined, ensure the voxel values are integers "
+            "and that it contains no more than 64 segments. Ensure the image has the minimum "
+            "and maximum voxel values set as tags if the image is a TIFF file."
+        )
+    allowed = {*socket.segments, 0}
+    invalid_values = set(values) - allowed
+    if not invalid_values:
+        return None
+    return (
+        f"The valid voxel values for this segmentation are: {allowed}. This "
+        f"segmentation is invalid as it contains the voxel values: {invalid_values}."
+    )
+
+
+def _field_complaint(facts: Mapping[str, Any]) -> str | None:
+    shape = _shape(facts)
+    if len(shape) + (facts["color_space"] != "GRAY") != _FIELD_DIMENSIONS:
+        return "Deformation and displacement must be 4D images."
+    if facts["color_space"] != "GRAY":
+        return "Deformation and displacement fields cannot have a color component."
+    if shape[0] != 3:  # noqa: PLR2004
+        return "Deformation and displacement field's 4th dimension must be a 3-component vector."
+    return None
+
+
+def _shape(facts: Mapping[str, Any]) -> list[int]:
+    """Return [(t), (z), y, x]; nothing if the size is unknown."""
+    sizes = [facts.get(name) for name in ("timepoints", "depth", "height", "width")]
+    return [] if sizes[-1] is None else [size for size in sizes if size is not None]
 
 
 def _image_json(request: Request, row: Row) -> dict[str, Any]:
     facts = json.loads(row["facts"])
     pk = row["pk"]
     file = str(uuid.uuid5(uuid.UUID(pk), "file"))
-    address = f"{request.base}/media/images/{pk[:2]}/{pk[2:4]}/{pk}/{file}/{pk}.mha"
-    shape = [facts["depth"], facts["height"], facts["width"]]
-    if facts["depth"] is None:
-        del shape[0]
-    link = {"pk": file, "image": pk, "file": address, "image_type": "MHD"}
+    ending = facts.get("ending", ".mha")
+    address = f"{request.base}/media/images/{pk[:2]}/{pk[2:4]}/{pk}/{file}/{pk}{ending}"
+    color_space = facts.get("color_space", "GRAY")
+    shape = _shape(facts)
+    color = [_COMPONENTS[color_space]] if shape and color_space != "GRAY" else []
+    kind = "TIFF" if ending.lower() in {".tif", ".tiff"} else "MHD"
+    sizes = ("width", "height", "depth")
+    spacings = ("voxel_width_mm", "voxel_height_mm", "voxel_depth_mm")
     return {
         "pk": pk,
         "name": facts["name"],
-        "files": [link],
+        "files": [{"pk": file, "image": pk, "file": address, "image_type": kind}],
         "dicom_image_set": None,
-        **{key: facts[key] for key in ("width", "height", "depth")},
-        "color_space": "GRAY",
+        **{name: facts.get(name) for name in sizes},
+        "color_space": color_space,
         "modality": None,
-        "eye_choice": "NA",
+        "eye_choice": facts.get("eye_choice", "NA"),
         "stereoscopic_choice": None,
         "field_of_view": None,
         "shape_without_color": shape,
-        "shape": shape,
-        **dict.fromkeys(("voxel_width_mm", "voxel_height_mm", "voxel_depth_mm")),
+        "shape": [*shape, *color],
+        **{name: facts.get(name) for name in spacings},
         "api_url": request.url(f"cases/images/{pk}/"),
-        **dict.fromkeys(("patient_id", "patient_name", "patient_age", "patient_sex"), ""),
-        "patient_birth_date": None,
-        "study_date": None,
-        "study_instance_uid": facts.get("study", ""),
-        "series_instance_uid": facts.get("series", ""),
-        "study_description": "",
-        "series_description": "",
-        "window_center": None,
-        "window_width": None,
+        **_WITHOUT_PATIENT,
+        "window_center": facts.get("window_center"),
+        "window_width": facts.get("window_width"),
         "segments": facts.get("segments"),
     }

@@ -7,32 +7,28 @@ before the value exists. The queue is stored in the database, so that it survive
 
 from __future__ import annotations
 
-import heapq
 import json
-import math
-import os
 import re
+import secrets
 import shutil
-import sys
-import threading
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from sqlite3 import Row
-from typing import Any
 
-from manifest_uploader.sandbox.readers.picture import Picture
-from manifest_uploader.sandbox.readers.pictures import read_pictures
-from manifest_uploader.sandbox.readers.source import Source, open_joined, source_of, unpacked
+from manifest_uploader.sandbox.images import add_image, socket_complaint
+from manifest_uploader.sandbox.judge import ImportImpossible, Judge, JudgeClosed, Verdict
 from manifest_uploader.sandbox.site import Site
 from manifest_uploader.sandbox.sockets import Socket
-from manifest_uploader.sandbox.store import Store, new_pk
+from manifest_uploader.sandbox.store import Store
+from manifest_uploader.sandbox.unpacking import (
+    StoredFile,
+    Unpacked,
+    Upload,
+    replace_files,
+    unpacked,
+)
 from manifest_uploader.sandbox.uploads import remove_upload
 from manifest_uploader.sandbox.values import set_value
 
-_WORKERS = 2
-"""More would slow down requests without making imports faster: they share one interpreter."""
 _UNEXPECTED = "An unexpected error occurred"
 
 
@@ -44,67 +40,12 @@ class ObjectGone(Exception):
     """Says that an upload or item no longer exists, for example because another job used it."""
 
 
-class Queue:
-    """Runs jobs in several threads, each job after a delay."""
-
-    def __init__(self, delay_s: float) -> None:
-        """Start without jobs."""
-        self._delay_s = delay_s
-        self._due: list[tuple[float, int]] = []
-        self._changed = threading.Condition()
-        self._stopped = False
-        self._threads: list[threading.Thread] = []
-
-    def add(self, job: int) -> None:
-        """Schedule a job after the delay, or never if the delay is infinite."""
-        if math.isinf(self._delay_s):
-            return
-        with self._changed:
-            heapq.heappush(self._due, (time.monotonic() + self._delay_s, job))
-            self._changed.notify()
-
-    def start(self, work: Callable[[int], None]) -> None:
-        """Start the threads."""
-        for number in range(_WORKERS):
-            name = f"import-{number}"
-            thread = threading.Thread(target=self._run, args=(work,), name=name, daemon=True)
-            thread.start()
-            self._threads.append(thread)
-
-    def stop(self) -> None:
-        """Start no more jobs, and wait for the running ones."""
-        with self._changed:
-            self._stopped = True
-            self._changed.notify_all()
-        for thread in self._threads:
-            thread.join()
-
-    def _run(self, work: Callable[[int], None]) -> None:
-        _lower_priority()
-        while (job := self._next()) is not None:
-            work(job)
-
-    def _next(self) -> int | None:
-        with self._changed:
-            while not self._stopped:
-                wait_s = self._due[0][0] - time.monotonic() if self._due else None
-                if wait_s is not None and wait_s <= 0:
-                    return heapq.heappop(self._due)[1]
-                self._changed.wait(wait_s)
-        return None
-
-
-def _lower_priority() -> None:
-    """Give requests priority over this thread: the platform imports on other machines."""
-    if sys.platform == "linux":  # elsewhere this would affect the whole process
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
-
-
 @dataclass(frozen=True)
 class Importer:
     """Does the jobs of the queue."""
 
     site: Site
+    judge: Judge
 
     def resume(self) -> None:
         """Queue the jobs that are left from earlier starts."""
@@ -118,9 +59,11 @@ class Importer:
             return
         try:
             self._work(job)
+        except JudgeClosed:
+            return  # the job is done at the next start
         except ObjectGone:
             self._fail(job, "")
-        except ImportFailed as error:
+        except (ImportFailed, ImportImpossible) as error:
             self._fail(job, str(error) if job["stage"] > 1 or self._has_all_rows(job) else "")
         except Exception:  # noqa: BLE001 - whatever a damaged file does to a reader
             # If the rows are gone, another import deleted the bytes while they were read.
@@ -146,49 +89,76 @@ class Importer:
         """Raise ImportFailed if a fault asks for it."""
         words = job["doom"]
         on_import = getattr(self.site.options.hook, "on_import", None)
-        if words is None and on_import is not None and job["item"] is not None:
+        if words is None and on_import is not None:
             words = on_import(job["item"], self._socket(job).slug)
         if words is not None:
             raise ImportFailed(words)
+
+    def _lose_on_purpose(self, job: Row, files: Unpacked) -> Unpacked:
+        """Return the files with the changes that a fault asks for."""
+        on_files = getattr(self.site.options.hook, "on_files", None)
+        if on_files is None:
+            return files
+        names = tuple(file.name for file in files.files)
+        return replace_files(files, on_files(job["item"], self._socket(job).slug, names))
 
     def _socket(self, job: Row) -> Socket:
         return self.site.sockets.by_pk[job["socket"]]
 
     def _read_images(self, job: Row) -> None:
         store = self.site.store
-        store.run("UPDATE sessions SET status = 'Started' WHERE pk = ?", job["session"])
-        uploads = self._session_uploads(job)
-        rows = [_completed_upload(store, pk) for pk in uploads]
+        if not self._begin_session(job):
+            return
+        rows = [_completed_upload(store, pk) for pk in self._session_uploads(job)]
         _check_names(rows)
-        sources = [source_of(row["filename"], part_paths(store, row["pk"])) for row in rows]
-        needs_values = job["socket"] is not None and bool(self._socket(job).segments)
-        with unpacked(sources, store.parts) as files:
-            pictures = read_pictures(files, with_values=needs_values)
-        if not pictures:
-            plural = "" if len(files) == 1 else "s"
-            raise ImportFailed(f"{len(files)} file{plural} could not be imported")
-        if self.site.options.keep_bytes:
-            for row, source in zip(rows, sources, strict=True):
-                _keep_bytes(store, row["pk"], source.sha256)
-        with store.transaction():
-            self._store_images(job, uploads, pictures, files)
+        uploads = [_upload(store, row) for row in rows]
+        with unpacked(uploads, store.work) as sent:
+            files = self._lose_on_purpose(job, sent)
+            verdict = self.judge.judge(files)
+            if not verdict.images:
+                raise ImportFailed(_not_imported(verdict))
+            if self.site.options.keep_bytes:
+                self._keep(uploads, verdict)
+            with store.transaction():
+                self._store_images(job, [row["pk"] for row in rows], verdict, files.files)
+
+    def _begin_session(self, job: Row) -> bool:
+        """Note that a session is being imported; return False if another job has done so."""
+        begun = self.site.store.change(
+            "UPDATE sessions SET status = 'Started'"
+            " WHERE pk = ? AND status IN ('Re-Queued', 'Started')",
+            job["session"],
+        )
+        if not begun:
+            self.site.store.run("DELETE FROM jobs WHERE seq = ?", job["seq"])
+        return bool(begun)
+
+    def _keep(self, uploads: list[Upload], verdict: Verdict) -> None:
+        """Keep the bytes of uploads under their SHA-256, and of images under their pk."""
+        for upload in uploads:
+            _keep_bytes(self.site.store, upload)
+        for picture in verdict.images:
+            if picture.file is not None:
+                shutil.copyfile(picture.file, self.site.store.kept / picture.pk)
 
     def _store_images(
-        self, job: Row, uploads: list[str], pictures: list[Picture], files: list[Source]
+        self, job: Row, uploads: list[str], verdict: Verdict, files: tuple[StoredFile, ...]
     ) -> None:
         """Store the images, delete the uploads' rows and queue the second task."""
         store = self.site.store
         for pk in uploads:
             if not remove_upload(store, pk):
                 raise ObjectGone
-        images = [_add_image(store, picture, files, len(pictures)) for picture in pictures]
+        for picture in verdict.images:
+            add_image(store, picture, files)
+        message = _not_imported(verdict)
         store.run(
-            "UPDATE sessions SET status = 'Succeeded', images = ?, uploads = '[]' WHERE pk = ?",
-            *(json.dumps(images), job["session"]),
+            "UPDATE sessions SET status = 'Succeeded', message = ?, images = ?, uploads = '[]'"
+            " WHERE pk = ?",
+            *(message, json.dumps([one.pk for one in verdict.images]), job["session"]),
         )
-        if job["item"] is None:
-            store.run("DELETE FROM jobs WHERE seq = ?", job["seq"])
-            return
+        if message:
+            store.run("INSERT INTO notifications (user) VALUES (?)", job["user"])
         store.run("UPDATE jobs SET stage = 2 WHERE seq = ?", job["seq"])
         self.site.enqueue(job["seq"])
 
@@ -199,26 +169,11 @@ class Importer:
             images = json.loads(row["images"]) if row else []
             if len(images) != 1:
                 raise ImportFailed("Image imports should result in a single image")
-            self._check_segments(images[0], self._socket(job))
+            row = store.row("SELECT facts FROM images WHERE pk = ?", images[0])
+            complaint = socket_complaint(self._socket(job), json.loads(row["facts"]) if row else {})
+            if complaint is not None:
+                raise ImportFailed(complaint)
             self._attach(job, image=images[0])
-
-    def _check_segments(self, image: str, socket: Socket) -> None:
-        if not socket.segments:
-            return
-        row = self.site.store.row("SELECT facts FROM images WHERE pk = ?", image)
-        values = json.loads(row["facts"])["segments"] if row else None
-        if values is None:
-            raise ImportFailed(
-                "Image segments could not be determined, ensure the voxel values are integers "
-                "and that it contains no more than 64 segments. Ensure the image has the minimum "
-                "and maximum voxel values set as tags if the image is a TIFF file."
-            )
-        invalid = set(values) - set(socket.segments)
-        if invalid:
-            raise ImportFailed(
-                f"The valid voxel values for this segmentation are: {set(socket.segments)}. This "
-                f"segmentation is invalid as it contains the voxel values: {invalid}."
-            )
 
     def _attach(self, job: Row, *, image: str | None = None, file: str | None = None) -> None:
         """Attach the value to the item and end the job."""
@@ -237,12 +192,13 @@ class Importer:
         store = self.site.store
         if job["stage"] == 1:
             row = _completed_upload(store, job["upload"])
-            source = source_of(row["filename"], part_paths(store, row["pk"]))
-            self._check_file(self._socket(job), source)
+            upload = _upload(store, row)
+            self._check_file(self._socket(job), upload)
             if self.site.options.keep_bytes:
-                _keep_bytes(store, row["pk"], source.sha256)
+                _keep_bytes(store, upload)
+            size, sha256 = upload.measure()
             name = stored_name(row["filename"])
-            file = json.dumps({"name": name, "sha256": source.sha256, "size": source.size})
+            file = json.dumps({"name": name, "sha256": sha256, "size": size})
             with store.transaction():
                 if not remove_upload(store, row["pk"]):
                     raise ObjectGone
@@ -253,12 +209,11 @@ class Importer:
         with store.transaction():
             self._attach(job, file=file)
 
-    def _check_file(self, socket: Socket, source: Source) -> None:
+    def _check_file(self, socket: Socket, upload: Upload) -> None:
         """Raise ImportFailed for JSON that breaks its socket's schema; other files are not read."""
         if socket.family != "json":
             return
-        with source.open() as file:
-            value = json.loads(file.read())
+        value = json.loads(upload.read())
         complaint = self.site.validators.complaint(socket.pk, socket.full_schema, value)
         if complaint is not None:
             raise ImportFailed(complaint)
@@ -278,10 +233,8 @@ class Importer:
             store.run("DELETE FROM jobs WHERE seq = ?", job["seq"])
 
     def _fail_session(self, job: Row, words: str) -> None:
-        message = f"{words}."
-        if job["socket"] is not None:
-            title = self._socket(job).title
-            message = f"Image validation for socket {title} failed with error: {message}"
+        title = self._socket(job).title
+        message = f"Image validation for socket {title} failed with error: {words}."
         left = [
             pk
             for pk in self._session_uploads(job)
@@ -308,49 +261,26 @@ def _check_names(rows: list[Row]) -> None:
         raise ImportFailed(words)
 
 
-def part_paths(store: Store, pk: str) -> tuple[Path, ...]:
-    """Return the files with an upload's parts, in order."""
-    rows = store.rows("SELECT file FROM parts WHERE upload = ? ORDER BY number", pk)
-    return tuple(store.parts / pk / row["file"] for row in rows)
+def _upload(store: Store, row: Row) -> Upload:
+    query = "SELECT file FROM parts WHERE upload = ? ORDER BY number"
+    parts = [store.parts / row["pk"] / part["file"] for part in store.rows(query, row["pk"])]
+    return Upload(row["filename"], tuple(parts))
 
 
-def _keep_bytes(store: Store, pk: str, sha256: str) -> None:
+def _not_imported(verdict: Verdict) -> str:
+    """Return how many files were not used, as the platform says it; nothing if all were."""
+    plural = "" if verdict.left == 1 else "s"
+    return f"{verdict.left} file{plural} could not be imported" if verdict.left else ""
+
+
+def _keep_bytes(store: Store, upload: Upload) -> None:
     """Store an upload's bytes under their SHA-256."""
-    path = store.kept / sha256
+    path = store.kept / upload.measure()[1]
     if path.exists():
         return
-    partial = store.kept / f"{sha256}.{pk}"
-    with open_joined(part_paths(store, pk)) as source, partial.open("wb") as file:
-        shutil.copyfileobj(source, file, 1024 * 1024)
+    partial = path.with_name(f"{path.name}.{secrets.token_hex(6)}")
+    upload.copy_to(partial)
     partial.replace(path)
-
-
-def _add_image(store: Store, picture: Picture, files: list[Source], count: int) -> str:
-    """Store an image with the names and digests of its files; return its pk."""
-    pk = new_pk()
-    # The other files of an upload are consumed together with its only image.
-    sources = picture.sources if count > 1 else files
-    facts: dict[str, Any] = {
-        "name": picture.name,
-        "width": picture.width,
-        "height": picture.height,
-        "depth": picture.depth,
-        "study": picture.study,
-        "series": picture.series,
-        "segments": None if picture.values is None else sorted(picture.values),
-        "files": [
-            {"name": source.name, "sha256": source.sha256, "size": source.size}
-            for source in sources
-        ],
-    }
-    store.run("INSERT INTO images (pk, facts) VALUES (?, ?)", pk, json.dumps(facts))
-    return pk
-
-
-def add_made_up_image(store: Store, pk: str) -> None:
-    """Store an image without contents, for items that refer to existing images."""
-    facts = {"name": pk, "width": 1, "height": 1, "depth": None, "segments": None, "files": []}
-    store.run("INSERT OR IGNORE INTO images (pk, facts) VALUES (?, ?)", pk, json.dumps(facts))
 
 
 def stored_name(filename: str) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from manifest_uploader.sandbox.faults import Hook
+from manifest_uploader.sandbox.judge import Judge
 
 SIZE_LIMIT = 128 * 1024**3
 """The bytes that a user of the platform may have uploaded but not yet imported."""
@@ -33,5 +34,9 @@ class SandboxOptions:
     latency_ms: int = 0
     connection_mbit: float | None = None
     title_in_answers: bool = True
+    upload_sessions: bool = True
+    """Whether sessions can be created for later fills; otherwise the answer is 405."""
     keep_bytes: bool = False
+    judge: Judge | None = None
+    """What says which images files make; None for panimg, the platform's importer, if installed."""
     hook: Hook | None = None

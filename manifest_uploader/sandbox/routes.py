@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from manifest_uploader.sandbox import images, interfaces, items, targets, uploads
+from manifest_uploader.sandbox import images, interfaces, items, sessions, targets, uploads
 from manifest_uploader.sandbox.answers import (
     Answer,
     Refused,
@@ -37,6 +37,12 @@ class Route:
     """Whether anyone may read without a token; lists are then empty."""
     delete: int = 405
     """The status of the answer to DELETE."""
+    patch: int = 405
+    """The status of the answer to PATCH and PUT if they have no handler."""
+
+    def refusal(self, method: str) -> int:
+        """Return the status of the answer to a method that has no handler."""
+        return {"DELETE": self.delete, "PATCH": self.patch, "PUT": self.patch}.get(method, 405)
 
 
 @dataclass(frozen=True)
@@ -90,7 +96,7 @@ class Routes:
         method = "GET" if request.method == "HEAD" else request.method
         if method == "OPTIONS":
             return as_json(200, {"name": "Sandbox", "description": ""}, _allow(route))
-        if method == "DELETE" and route.delete == 403:  # noqa: PLR2004
+        if method not in route.methods and route.refusal(method) == 403:  # noqa: PLR2004
             words = "You do not have permission to perform this action."
             raise refuse(403, {"detail": words})
         if method not in route.methods:
@@ -199,18 +205,20 @@ def _target_routes() -> tuple[Route, ...]:
 
 
 def _image_routes() -> tuple[Route, ...]:
-    sessions = "cases/upload-sessions/"
     media = Route(
-        re.compile(r"/media/((?:components|images)/.+)"), {"GET": ("other", images.get_media)}
+        re.compile(r"/media/((?:components|images)/.+)"), {"GET": ("download", images.get_media)}
     )
+    one_session = _route("cases/upload-sessions/*/", GET=("session-get", sessions.get_session))
+    one_image = _route("cases/images/*/", GET=("image-get", images.get_image))
     return (
         _route(
-            sessions,
-            GET=("sessions", images.list_sessions),
-            POST=("sessions", images.create_session),
+            "cases/upload-sessions/",
+            GET=("sessions", sessions.list_sessions),
+            POST=("session-create", sessions.create_session),
         ),
-        _route(f"{sessions}*/", GET=("sessions", images.get_session)),
-        _route("cases/images/*/", GET=("other", images.get_image)),
+        replace(one_session, delete=403),
+        _route("cases/images/", GET=("image-list", images.list_images)),
+        replace(one_image, delete=403, patch=403),
         _route("notifications/", GET=("other", images.list_notifications)),
         media,
     )

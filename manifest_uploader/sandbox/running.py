@@ -10,7 +10,10 @@ from types import TracebackType
 from typing import Self
 
 from manifest_uploader.sandbox.certificates import make_certificates
-from manifest_uploader.sandbox.imports import Importer, Queue, add_made_up_image
+from manifest_uploader.sandbox.images import add_made_up_image
+from manifest_uploader.sandbox.imports import Importer
+from manifest_uploader.sandbox.job_queue import Queue
+from manifest_uploader.sandbox.judge import find_judge
 from manifest_uploader.sandbox.options import SandboxOptions
 from manifest_uploader.sandbox.requests import API
 from manifest_uploader.sandbox.routes import Routes, all_routes, users
@@ -45,6 +48,8 @@ class Running:
     """The sandbox's id, which its folder remembers."""
     _count: Callable[[], int] = field(repr=False)
     _stop: Callable[[], None] = field(repr=False)
+    importer: str | None = None
+    """What judges images, with its version; None if they are accepted unread."""
 
     def requests(self) -> int:
         """Return how many requests the API and storage have received."""
@@ -124,19 +129,24 @@ def _start(options: SandboxOptions, lock: FolderLock) -> Running:
     )
     tls, ca = _tls(options)
     server = _listen(options, context, tls)
-    importer = Importer(site)
+    judge = options.judge or find_judge()
+    importer = Importer(site, judge)
     importer.resume()
     queue.start(importer.work)
     stop_serving = serve_in_thread(server)
 
     def stop() -> None:
         stop_serving()
+        if options.judge is None:
+            judge.close()
         queue.stop()
         store.close()
         lock.close()
 
     url = f"{context.scheme}://127.0.0.1:{server.server_port}{API}"
-    return Running(url, token, stranger, ca, site.id, lambda: context.counter.total, stop)
+    return Running(
+        url, token, stranger, ca, site.id, lambda: context.counter.total, stop, judge.name
+    )
 
 
 def _make_up(store: Store, options: SandboxOptions) -> None:

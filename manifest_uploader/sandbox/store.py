@@ -48,8 +48,10 @@ CREATE INDEX IF NOT EXISTS positions ON items (target, position, seq);
 CREATE TABLE IF NOT EXISTS vals (
     pk INTEGER PRIMARY KEY AUTOINCREMENT, item TEXT NOT NULL, socket INTEGER NOT NULL,
     json TEXT, image TEXT, file TEXT, UNIQUE (item, socket));
+CREATE INDEX IF NOT EXISTS values_of_image ON vals (image);
 CREATE TABLE IF NOT EXISTS images (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, pk TEXT UNIQUE NOT NULL, facts TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS images_by_name ON images (json_extract(facts, '$.name'), seq);
 CREATE TABLE IF NOT EXISTS sessions (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, pk TEXT UNIQUE NOT NULL, user INTEGER NOT NULL,
     status TEXT NOT NULL, message TEXT NOT NULL DEFAULT '', images TEXT NOT NULL DEFAULT '[]',
@@ -64,6 +66,13 @@ CREATE TABLE IF NOT EXISTS answers (
 CREATE TABLE IF NOT EXISTS notifications (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, user INTEGER NOT NULL);
 """
+_MIGRATION = """
+DELETE FROM jobs WHERE session IS NOT NULL AND item IS NULL;
+UPDATE sessions SET status = 'Re-Queued'
+    WHERE status = 'Queued' AND pk IN (SELECT session FROM jobs);
+"""
+"""Earlier versions called every session "Queued" until its import began, and imported sessions
+without an item at once."""
 
 
 class FolderUnusable(Exception):
@@ -78,11 +87,12 @@ class Store:
         self.folder = folder
         self.parts = folder / "parts"
         self.kept = folder / "kept"
+        self.work = folder / "work"
         try:
-            for path in (folder, self.parts, self.kept):
+            for path in (folder, self.parts, self.kept, self.work):
                 path.mkdir(parents=True, exist_ok=True)
             self._db = _connect(folder / "sandbox.sqlite3")
-            self._db.executescript(_SCHEMA)
+            self._db.executescript(_SCHEMA + _MIGRATION)
         except (OSError, sqlite3.Error) as error:
             raise _unusable(folder, error) from error
         self._lock = threading.RLock()
@@ -141,9 +151,9 @@ class Store:
         return str(row["value"]) if row else ""
 
     def sweep(self) -> None:
-        """Remove the bytes of uploads whose rows no longer exist."""
+        """Remove the bytes of uploads whose rows no longer exist, and what imports left behind."""
         known = {row["pk"] for row in self.rows("SELECT pk FROM uploads")}
-        for path in self.parts.iterdir():
+        for path in (*self.parts.iterdir(), *self.work.iterdir()):
             if path.name not in known:
                 discard(path)
 

@@ -18,10 +18,11 @@ from manifest_uploader.sandbox.fields import (
     read_link,
     read_text,
 )
+from manifest_uploader.sandbox.images import find_image, socket_complaint
 from manifest_uploader.sandbox.requests import API, Request, is_storable
+from manifest_uploader.sandbox.sessions import add_session, start_import, waiting_session
 from manifest_uploader.sandbox.site import Site
 from manifest_uploader.sandbox.sockets import Socket
-from manifest_uploader.sandbox.store import new_pk
 
 _SOURCES = (
     "['image', 'value', 'file', 'user_upload', 'upload_session', ('image_name', 'user_uploads')]"
@@ -39,6 +40,7 @@ class Entry:
     upload: str | None = None
     uploads: tuple[str, ...] = ()
     image_name: str | None = None
+    session: str | None = None
 
 
 class EntryInvalid(Exception):
@@ -90,6 +92,8 @@ def _read_entry(site: Site, request: Request, value: Any) -> Entry:
     _check_source_fits(socket, fields)
     if socket.super_kind == "Value":
         _check_json(site, socket, fields["value"])
+    if fields.get("image") is not None:
+        _check_image(site, socket, fields["image"])
     return Entry(
         socket,
         value=_as_stored(fields.get("value")),
@@ -97,6 +101,7 @@ def _read_entry(site: Site, request: Request, value: Any) -> Entry:
         upload=fields.get("user_upload"),
         uploads=tuple(dict.fromkeys(fields.get("user_uploads") or ())),
         image_name=fields.get("image_name"),
+        session=fields.get("upload_session"),
     )
 
 
@@ -104,10 +109,10 @@ def _read_fields(site: Site, request: Request, value: Mapping[str, Any]) -> dict
     readers: dict[str, Callable[[Any], Any]] = {
         "interface": lambda slug: _socket(site, slug),
         "value": lambda given: given,
-        "image": lambda link: _image(site, link),
+        "image": lambda link: _image(site, request, link),
         "file": _no_file,
         "user_upload": lambda link: site.linked_upload(request, link),
-        "upload_session": lambda link: _session(site, request, link),
+        "upload_session": lambda link: waiting_session(site, request, link),
         "user_uploads": lambda links: _uploads(site, request, links),
         "image_name": lambda name: read_text(name, max_length=4096),
     }
@@ -130,17 +135,9 @@ def _socket(site: Site, slug: Any) -> Socket:
     return socket
 
 
-def _image(site: Site, link: Any) -> str:
+def _image(site: Site, request: Request, link: Any) -> str:
     pk = read_link(link, f"{API}cases/images/")
-    if site.store.row("SELECT 1 FROM images WHERE pk = ?", pk) is None:
-        raise missing_object()
-    return pk
-
-
-def _session(site: Site, request: Request, link: Any) -> str:
-    pk = read_link(link, f"{API}cases/upload-sessions/")
-    query = "SELECT 1 FROM sessions WHERE pk = ? AND user = ?"
-    if site.store.row(query, pk, request.user) is None:
+    if find_image(site, request, pk) is None:
         raise missing_object()
     return pk
 
@@ -199,6 +196,13 @@ def _check_json(site: Site, socket: Socket, value: Any) -> None:
         raise EntryInvalid({"__all__": [complaint]})
 
 
+def _check_image(site: Site, socket: Socket, pk: str) -> None:
+    row = site.store.row("SELECT facts FROM images WHERE pk = ?", pk)
+    complaint = socket_complaint(socket, json.loads(row["facts"])) if row else None
+    if complaint is not None:
+        raise EntryInvalid({"__all__": [complaint]})
+
+
 def _as_stored(value: Any) -> Any:
     """Return a value as the database returns it: whole numbers become integers."""
     if isinstance(value, float) and value.is_integer():
@@ -216,20 +220,13 @@ def apply_entry(site: Site, request: Request, item: str, entry: Entry) -> None:
         _apply_json(site, item, entry)
     elif entry.image is not None:
         _apply_image(site, item, entry)
+    elif entry.session is not None:
+        start_import(site, request, item, entry.socket, session=entry.session)
     elif entry.upload is not None:
-        _queue(site, request, item, entry, upload=entry.upload)
+        start_import(site, request, item, entry.socket, upload=entry.upload)
     elif entry.uploads and entry.image_name is None:
-        _queue(site, request, item, entry, session=add_session(site, request, entry.uploads))
-
-
-def add_session(site: Site, request: Request, uploads: tuple[str, ...]) -> str:
-    """Create the upload session of an import of images; return its pk."""
-    pk = new_pk()
-    site.store.run(
-        "INSERT INTO sessions (pk, user, status, uploads) VALUES (?, ?, 'Queued', ?)",
-        *(pk, request.user, json.dumps(uploads)),
-    )
-    return pk
+        session = add_session(site, request, entry.uploads)
+        start_import(site, request, item, entry.socket, session=session)
 
 
 def _apply_json(site: Site, item: str, entry: Entry) -> None:
@@ -249,22 +246,6 @@ def _apply_image(site: Site, item: str, entry: Entry) -> None:
     old = current(site, item, entry.socket.pk)
     if old is None or old["image"] != entry.image:
         set_value(site, item, entry.socket.pk, image=entry.image)
-
-
-def _queue(
-    site: Site,
-    request: Request,
-    item: str,
-    entry: Entry,
-    *,
-    session: str | None = None,
-    upload: str | None = None,
-) -> None:
-    job = site.store.run(
-        "INSERT INTO jobs (user, item, socket, session, upload, doom) VALUES (?, ?, ?, ?, ?, ?)",
-        *(request.user, item, entry.socket.pk, session, upload, request.import_failure),
-    )
-    site.enqueue(job)
 
 
 def current(site: Site, item: str, socket: int) -> Row | None:

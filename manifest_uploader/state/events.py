@@ -41,6 +41,8 @@ class Failure(Struct, frozen=True, omit_defaults=True):
     """Of a failed import: the files, as the manifest names them."""
     of_import: bool = False
     """The platform accepted the value, and could not import it."""
+    incomplete: bool = False
+    """The platform imported the value without some of its slices."""
 
 
 class Event(Struct, frozen=True, kw_only=True, tag_field="event", omit_defaults=True):
@@ -147,6 +149,8 @@ class Confirmed(CaseEvent, frozen=True, tag="confirmed"):
     socket: str
     pk: str | None = None
     """The image's pk, else the mark of the value."""
+    remark: str | None = None
+    """What the platform says about an import that succeeded, or what could not be checked."""
 
 
 class ImportFailed(CaseEvent, frozen=True, tag="import-failed"):
@@ -159,11 +163,18 @@ class ImportFailed(CaseEvent, frozen=True, tag="import-failed"):
     """The files, as the manifest names them."""
     lost: bool = False
     """The platform deleted the upload before importing it, so it has to be sent again."""
+    arrived: Count | None = None
+    """Slices of the image, if it has fewer than were sent."""
+    expected: Count | None = None
+    """Slices that were sent, if the image has fewer."""
 
     @property
     def failure(self) -> Failure:
         """Why the import failed."""
-        return Failure(self.socket, self.words, self.source, of_import=True)
+        is_incomplete = self.expected is not None
+        return Failure(
+            self.socket, self.words, self.source, of_import=True, incomplete=is_incomplete
+        )
 
 
 class Checked(CaseEvent, frozen=True, tag="checked"):

@@ -10,6 +10,8 @@ class StepKind(StrEnum):
     """What a step does."""
 
     UPLOAD = "upload"
+    TICKET = "ticket"
+    """Makes the upload session that a fill names in place of an upload."""
     CREATE = "create"
     FILL = "fill"
     CASE = "case"
@@ -21,7 +23,10 @@ _AFTER_COLON: Final = {"create": StepKind.CREATE, "fill": StepKind.FILL}
 
 @final
 class StepId:
-    """A step of a case; prints as `CASE/SOCKET`, `CASE:create`, `CASE:fill` or `CASE`."""
+    """A step of a case.
+
+    Prints as `CASE/SOCKET`, `CASE/SOCKET:ticket`, `CASE:create`, `CASE:fill` or `CASE`.
+    """
 
     __slots__ = ("case", "kind", "socket")
 
@@ -29,12 +34,17 @@ class StepId:
         self.case: Final = case
         self.kind: Final = kind
         self.socket: Final = socket
-        """Of an upload; None for all other steps."""
+        """Of an upload or its ticket; None for all other steps."""
 
     @classmethod
     def upload(cls, case: str, socket: str) -> Self:
         """The upload of a socket's value."""
         return cls(case, StepKind.UPLOAD, socket)
+
+    @classmethod
+    def ticket(cls, case: str, socket: str) -> Self:
+        """The upload session of a socket's upload."""
+        return cls(case, StepKind.TICKET, socket)
 
     @classmethod
     def create(cls, case: str) -> Self:
@@ -57,6 +67,9 @@ class StepId:
         case, colon, word = text.rpartition(":")
         if colon and (kind := _AFTER_COLON.get(word)) is not None:
             return cls(case, kind)
+        if word == StepKind.TICKET and "/" in case:
+            case, _, socket = case.rpartition("/")
+            return cls(case, StepKind.TICKET, socket)
         case, slash, socket = text.rpartition("/")
         return cls(case, StepKind.UPLOAD, socket) if slash else cls(text, StepKind.CASE)
 
@@ -65,6 +78,8 @@ class StepId:
         match self.kind:
             case StepKind.UPLOAD:
                 return f"{self.case}/{self.socket}"
+            case StepKind.TICKET:
+                return f"{self.case}/{self.socket}:ticket"
             case StepKind.CASE:
                 return self.case
             case _:

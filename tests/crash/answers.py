@@ -1,6 +1,6 @@
 """Answers that are lost, of every kind of request, on every road: every case once all the same.
 
-python -m tests.crash.answers [--kinds]
+python -m tests.crash.answers [--kinds] [--no-upload-sessions]
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.faults import Script, Step
 KINDS = (
     *("upload-create", "presign", "part", "complete", "list-parts", "upload-get", "upload-list"),
     *("item-create", "item-fill", "item-get", "item-list", "sockets", "target", "sessions"),
-    "gcapi",
+    *("session-create", "session-get", "image-get", "image-list", "gcapi"),
 )
 NEVER_SEEN, ACTED = "before", "after"
 LOSSES = {
@@ -80,6 +80,8 @@ class Trial:
     kinds: tuple[str, ...]
     loss: str
     times: int
+    has_sessions: bool = True
+    """The platform makes upload sessions."""
 
     def __str__(self) -> str:
         what = self.kinds[0] if len(self.kinds) == 1 else "every kind"
@@ -101,7 +103,9 @@ class Report:
         return f"{self.trials} runs, {self.lost} answers lost, {self.seconds:.0f} s: {verdict}"
 
 
-def trials(folder: Path, *, each_kind: bool, times: tuple[int, ...] = (1, 2)) -> Iterator[Trial]:
+def trials(
+    folder: Path, *, each_kind: bool, times: tuple[int, ...] = (1, 2), has_sessions: bool = True
+) -> Iterator[Trial]:
     """Every road with every loss, of all kinds at once or one after the other."""
     groups = [(kind,) for kind in KINDS] if each_kind else [KINDS]
     number = 0
@@ -110,7 +114,8 @@ def trials(folder: Path, *, each_kind: bool, times: tuple[int, ...] = (1, 2)) ->
             for count in times:
                 for group in groups:
                     number += 1
-                    yield Trial(folder / f"{number:04}", road, group, loss, count)
+                    place = folder / f"{number:04}"
+                    yield Trial(place, road, group, loss, count, has_sessions)
 
 
 def try_all(found: Iterable[Trial]) -> Report:
@@ -128,7 +133,8 @@ def _try(trial: Trial) -> tuple[int, str | None]:
     trial.folder.mkdir(parents=True)
     switch = Switch()
     delay = 0.4 if trial.road == "slow update" else 0.01
-    with platform(trial.folder, hook=switch, import_delay_s=delay) as served:
+    more = {"hook": switch, "import_delay_s": delay, "upload_sessions": trial.has_sessions}
+    with platform(trial.folder, **more) as served:
         box = rich_box(trial.folder, served, 1, root=trial.folder / "data")
         try:
             _prepare(box, trial.road)
@@ -172,11 +178,13 @@ def main() -> int:
     """The bar at its full size."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--kinds", action="store_true", help="one kind a run, too")
+    parser.add_argument("--no-upload-sessions", action="store_true")
     given = parser.parse_args()
+    has_sessions = not given.no_upload_sessions
     with tempfile.TemporaryDirectory() as folder:
-        found = list(trials(Path(folder) / "all", each_kind=False))
+        found = list(trials(Path(folder) / "all", each_kind=False, has_sessions=has_sessions))
         if given.kinds:
-            found += trials(Path(folder) / "each", each_kind=True)
+            found += trials(Path(folder) / "each", each_kind=True, has_sessions=has_sessions)
         report = try_all(found)
     sys.stdout.write(f"{report}\n{'FAILED' if report.wrong else 'ok'}\n")
     return 1 if report.wrong else 0

@@ -1,6 +1,6 @@
 """A run killed around every line that it writes down, then run again: every case once.
 
-python -m tests.crash.matrix [--every N]
+python -m tests.crash.matrix [--every N] [--no-upload-sessions]
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ class Point:
     folder: Path
     root: Path
     kills: tuple[Kill, ...]
+    has_sessions: bool
+    """The platform makes upload sessions."""
 
 
 @dataclass(frozen=True)
@@ -48,16 +50,21 @@ class Report:
         )
 
 
-def try_all(folder: Path, *, every: int = 1, first: int = 0) -> Report:
+def try_all(folder: Path, *, every: int = 1, first: int = 0, has_sessions: bool = True) -> Report:
     """Kill at every so-manieth boundary; a third of the resumed runs are killed as well."""
     started = time.monotonic()
-    lines = _count_lines(folder)
+    lines = _count_lines(folder, has_sessions=has_sessions)
     kills = [
         Kill(when, line) for line in range(1, lines + 1) for when in ("before", "torn", "after")
     ][first % every :: every]
     chance = random.Random(lines)
     points = [
-        Point(folder / f"{number:04}", folder / "data", _with_second(kill, lines, number, chance))
+        Point(
+            folder / f"{number:04}",
+            folder / "data",
+            _with_second(kill, lines, number, chance),
+            has_sessions,
+        )
         for number, kill in enumerate(kills)
     ]
     found = side_by_side(_try, points)
@@ -76,10 +83,10 @@ def _with_second(kill: Kill, lines: int, number: int, chance: random.Random) -> 
     return (kill, Kill(kill.when, chance.randint(1, left)))
 
 
-def _count_lines(folder: Path) -> int:
+def _count_lines(folder: Path, *, has_sessions: bool) -> int:
     whole = folder / "whole"
     whole.mkdir()
-    with platform(whole) as served:
+    with platform(whole, upload_sessions=has_sessions) as served:
         box = rich_box(whole, served, CASES, root=folder / "data")
         box.go().expect(0)
         box.check()
@@ -89,7 +96,7 @@ def _count_lines(folder: Path) -> int:
 def _try(point: Point) -> tuple[int, str | None]:
     """How often the run was killed, and what was wrong in the end."""
     point.folder.mkdir()
-    with platform(point.folder) as served:
+    with platform(point.folder, upload_sessions=point.has_sessions) as served:
         box = rich_box(point.folder, served, CASES, root=point.root)
         killed = 0
         try:
@@ -106,9 +113,11 @@ def main() -> int:
     """The bar at its full size."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--no-upload-sessions", action="store_true")
     given = parser.parse_args()
+    has_sessions = not given.no_upload_sessions
     with tempfile.TemporaryDirectory() as folder:
-        report = try_all(Path(folder), every=given.every)
+        report = try_all(Path(folder), every=given.every, has_sessions=has_sessions)
     sys.stdout.write(f"{report}\n{'FAILED' if report.wrong else 'ok'}\n")
     return 1 if report.wrong else 0
 

@@ -22,6 +22,21 @@ def test_answers_lost_twice_in_a_row_leave_every_case_once(tmp_path: Path) -> No
     assert report.lost > 6 * 15
 
 
+def test_answers_lost_by_a_platform_without_upload_sessions_leave_every_case_once(
+    tmp_path: Path,
+) -> None:
+    found = [
+        trial
+        for trial in trials(tmp_path, each_kind=False, times=(2,), has_sessions=False)
+        if trial.road in {"first", "slow update"} and trial.loss == "acted, then reset"
+    ]
+
+    report = try_all(found)
+
+    print(report)
+    assert (report.trials, report.wrong) == (2, ())
+
+
 def test_a_fill_refused_because_it_has_acted_before_is_done(tmp_path: Path) -> None:
     """Something between us and the platform sent it on, said 429, and we tried again."""
     hook = Script([Step("item-fill", Fault.answer(429, (("Retry-After", "1"),)), when="after")])

@@ -15,8 +15,8 @@ from tests.e2e.data import write_large, write_series
 from tests.e2e.helpers import FULL, Box, Ran, served, side_by_side
 from tests.faults import Script, Step
 
-LOOKING = ("gcapi", "target", "sockets", "item-list", "upload-list", "sessions")
-SENDING = ("upload-create", "presign", "part", "complete")
+LOOKING = ("gcapi", "target", "sockets", "item-list", "upload-list")
+SENDING = ("upload-create", "presign", "part", "complete", "session-create")
 FILLING = ("item-create", "item-fill", "item-get")
 KINDS = (*LOOKING, *SENDING, *FILLING)
 """Every kind of request that is made for two new cases, and for one that changed."""

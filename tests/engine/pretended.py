@@ -1,7 +1,8 @@
 """A pool that performs tasks on a pretended platform, step by step and in any order.
 
 It watches over the order of things while it does: nothing is sent before it was written down, no
-item is filled before its uploads are complete, and no socket gets a second import of ours while
+ticket is made before its upload is complete, no item is made before its tickets or filled before
+its uploads are complete, no ticket is used twice, and no socket gets a second import of ours while
 the first is under way.
 """
 
@@ -14,10 +15,20 @@ from typing import Any
 
 from manifest_uploader.digests import json_digest
 from manifest_uploader.engine.loop import execute
-from manifest_uploader.engine.outcomes import Finished, Looked, Outcome, Watched
+from manifest_uploader.engine.outcomes import Finished, Looked, Outcome, Ticketed, Watched
 from manifest_uploader.engine.results import CaseEnd
 from manifest_uploader.engine.scheduler import Policy, Scheduler
-from manifest_uploader.plan.steps import Create, Fill, Look, Plan, Task, Upload, Wait, Watch
+from manifest_uploader.plan.steps import (
+    Create,
+    Fill,
+    Look,
+    MakeTickets,
+    Plan,
+    Task,
+    Upload,
+    Wait,
+    Watch,
+)
 from manifest_uploader.platform.model import Entry, ItemSeen, SocketSeen
 from manifest_uploader.state.events import (
     Confirmed,
@@ -78,6 +89,8 @@ class Pretended:
     """`CASE/SOCKET` of imports that fail."""
     stalled: bool = False
     """No import ever ends."""
+    has_tickets: bool = True
+    """It makes upload sessions."""
     seed: int | None = None
     """None: tasks are performed one after the other."""
     stop_after: int | None = None
@@ -98,6 +111,8 @@ class Pretended:
         self.imports: list[Importing] = []
         self.failed_imports: set[tuple[str, str]] = set()
         """(item, socket)"""
+        self.tickets: dict[str, str] = {}
+        """Ticket → the upload it is for; used ones are gone."""
         self._under_way: list[tuple[Task, Iterator[Outcome]]] = []
         self._number = 100
 
@@ -146,6 +161,8 @@ class Pretended:
         match task:
             case Upload():
                 yield from self._upload(task, has_room=has_room)
+            case MakeTickets():
+                yield self._make_tickets(task)
             case Create():
                 yield from self._create(task)
             case Fill():
@@ -178,8 +195,30 @@ class Pretended:
             task.case, task.step, task.socket, pk=row, stat=task.stat, content=f"files:{row}"
         )
 
+    def _make_tickets(self, task: MakeTickets) -> Outcome:
+        assert task.uploads
+        if not self.has_tickets:
+            return Ticketed(task.case, None)
+        made = {}
+        for socket, upload in task.uploads:
+            assert self.rows[upload][0] == "Completed", "a ticket needs a complete upload"
+            made[socket] = self._new_pk()
+            self.tickets[made[socket]] = upload
+        return Ticketed(task.case, made)
+
+    def _use_tickets(self, entries: tuple[Entry, ...]) -> None:
+        """A ticket is made for each upload into an image socket, and used only once."""
+        for entry in entries:
+            is_image = SOCKETS[entry.socket].super_kind == "Image"
+            if entry.upload is None or not is_image or not self.has_tickets:
+                assert entry.ticket is None
+            else:
+                assert entry.ticket is not None
+                assert self.tickets.pop(entry.ticket) == entry.upload
+
     def _create(self, task: Create) -> Iterator[Outcome]:
         assert task.title not in {item.title for item in self.items.values()}
+        self._use_tickets(task.entries)
         pk_ = self._new_pk()
         self.items[pk_] = Item(task.title)
         for entry in task.entries:
@@ -196,9 +235,14 @@ class Pretended:
         """A fill is atomic: all of it has acted before its answer comes."""
         assert isinstance(task.call.pk, str)
         assert task.call.json.keys() != {"values"} or task.call.json["values"], "it does nothing"
-        if any(one.upload is not None and one.upload not in self.rows for one in task.entries):
+        used = any(
+            one.ticket is not None and one.ticket not in self.tickets for one in task.entries
+        )
+        gone = any(one.upload is not None and one.upload not in self.rows for one in task.entries)
+        if used or gone:
             yield self._refused(task)
             return
+        self._use_tickets(task.entries)
         item = self.items[task.call.pk]
         item.title = task.call.json.get("title", item.title)
         named = {value["interface"] for value in task.call.json.get("values", ())}
@@ -213,7 +257,7 @@ class Pretended:
                 yield Confirmed(task.case, task.step, entry.socket, None)
 
     def _refused(self, task: Fill) -> Event:
-        """An import has taken an upload in: the worker looks whether this fill had acted."""
+        """A ticket is used, or an upload imported: the worker looks whether this fill had acted."""
         assert task.temporary is not None or task.repeated, "it was never sent before"
         return Done(task.case, task.step, pk=str(task.call.pk))
 
@@ -297,21 +341,34 @@ class Pretended:
 
     def restarted(self, **more: Any) -> Pretended:
         """The same platform for the next run."""
-        after = Pretended(**{"limit": self.limit, "seed": self.seed, **more})
-        for name in ("items", "rows", "stats", "imports", "failed_imports", "_number", "now"):
+        kept = {"limit": self.limit, "seed": self.seed, "has_tickets": self.has_tickets}
+        after = Pretended(**{**kept, **more})
+        for name in (
+            "items",
+            "rows",
+            "stats",
+            "imports",
+            "failed_imports",
+            "tickets",
+            "_number",
+            "now",
+        ):
             setattr(after, name, getattr(self, name))
         return after
 
     def steps(self) -> list[str]:
         """What was begun, in order; looks and watches by their name."""
-        return [
-            str(task.step) if isinstance(task, Upload | Create | Fill) else type(task).__name__
-            for task in self.begun
-        ]
+        return [_shown(task) for task in self.begun]
 
     def events(self, kind: type[Event]) -> list[Event]:
         """What was written down of one kind."""
         return [event for event in self.written if isinstance(event, kind)]
+
+
+def _shown(task: Task) -> str:
+    if isinstance(task, MakeTickets):
+        return f"{task.case}:tickets"
+    return str(task.step) if isinstance(task, Upload | Create | Fill) else type(task).__name__
 
 
 def scheduler_for(plan: Plan, pool: Pretended, **policy: object) -> Scheduler:

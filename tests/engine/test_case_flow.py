@@ -6,10 +6,10 @@ import pytest
 from msgspec.structs import replace
 
 from manifest_uploader.digests import json_digest
-from manifest_uploader.engine.outcomes import Finished, Looked, Watched
+from manifest_uploader.engine.outcomes import Finished, Looked, Ticketed, Watched
 from manifest_uploader.engine.results import CaseEnd, End
 from manifest_uploader.engine.scheduler import Scheduler
-from manifest_uploader.plan.steps import Action, Fill, Look, Plan, Upload
+from manifest_uploader.plan.steps import Action, Fill, Look, MakeTickets, Plan, Upload
 from manifest_uploader.platform.model import Entry
 from manifest_uploader.state.events import (
     Confirmed,
@@ -206,13 +206,16 @@ def test_what_a_fill_put_there_is_waited_for_with_all_that_a_look_needs(repeated
     [upload] = scheduler.begin(4, stopping=False).tasks
     assert isinstance(upload, Upload)
     scheduler.take([Done("a", upload.step, "ct-image", pk=pk(8)), Finished(upload)])
+    [tickets] = scheduler.begin(4, stopping=False).tasks
+    assert tickets == MakeTickets("a", (("ct-image", pk(8)),))
+    scheduler.take([Ticketed("a", {"ct-image": pk(9)}), Finished(tickets)])
     pool.now = 2000.0
     [fill] = [one for one in scheduler.begin(4, stopping=False).tasks if isinstance(one, Fill)]
 
     scheduler.take([Done("a", fill.step, pk=pk(1)), Finished(fill)])
 
     assert scheduler._imports.all() == (
-        wait(upload=pk(8), since=2000.0, repeated=repeated, source="ct-image.mha"),
+        wait(upload=pk(8), since=2000.0, repeated=repeated, source="ct-image.mha", ticket=pk(9)),
     )
 
 
@@ -404,6 +407,11 @@ def test_the_rest_of_a_split_fill_is_sent_at_once_if_its_uploads_are_complete_by
 
     scheduler.take([Done("a", first.step, "ct-image", pk=pk(7)), Finished(first)])
     scheduler.take([full, Finished(second)])
+    [tickets] = [
+        one for one in scheduler.begin(4, stopping=False).tasks if isinstance(one, MakeTickets)
+    ]
+    assert tickets == MakeTickets("a", (("ct-image", pk(7)),))
+    scheduler.take([Ticketed("a", {"ct-image": pk(9)}), Finished(tickets)])
     early = fill()
     assert [entry.socket for entry in early.entries] == ["ct-image"]
     scheduler.take([Done("a", second.step, "report", pk=pk(8))])

@@ -16,7 +16,7 @@ from manifest_uploader.plan.requests import with_uploads
 from manifest_uploader.plan.steps import Action, CasePlan
 from manifest_uploader.platform.client import Client
 from manifest_uploader.platform.model import Target
-from manifest_uploader.platform.requests import Address, UploadPk
+from manifest_uploader.platform.requests import Address, TicketPk
 from manifest_uploader.platform.targets.base import TargetType
 from manifest_uploader.state.events import Confirmed, Done, Failed, Started
 from manifest_uploader.state.standing import Standing
@@ -75,7 +75,10 @@ def test_a_case_is_planned_as_uploads_and_a_creation_with_its_own_title() -> Non
     assert found.create is not None
     assert (found.create.title, found.create.call.path) == ("A", "worklists/entries/")
     assert found.create.call.json["values"] == [
-        {"interface": "ct-image", "user_uploads": [Address("uploads", UploadPk("ct-image"))]},
+        {
+            "interface": "ct-image",
+            "upload_session": Address("cases/upload-sessions", TicketPk("ct-image")),
+        },
         {"interface": "some-score", "value": 2},
     ]
 
@@ -86,7 +89,7 @@ def test_a_case_is_uploaded_created_and_seen() -> None:
     _, ends = act(plan_of(case("a", CT, SCORE), case("b", CT, SCORE)), pool)
 
     assert [step for step in pool.steps() if step != "Watch"] == [
-        *("a/ct-image", "b/ct-image", "a:create", "b:create")
+        *("a/ct-image", "b/ct-image", "a:tickets", "a:create", "b:tickets", "b:create")
     ]
     assert {end.end for end in ends.values()} == {End.DONE}
     assert all(item.sockets.keys() == {"ct-image", "some-score"} for item in pool.items.values())
@@ -156,7 +159,7 @@ def test_values_that_show_in_the_answer_are_confirmed_at_once(
 
     with scripted(reply(201, answer)) as server:
         writer = ItemWriter(connect(server.url), STUDY, root=None)  # type: ignore[arg-type]
-        found = list(writer.create(with_uploads(create, {})))
+        found = list(writer.create(with_uploads(create, {}, {})))
 
     assert found == [
         Done("a", create.step, pk=pk(1)),

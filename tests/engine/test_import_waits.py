@@ -42,7 +42,7 @@ def test_while_cases_are_sent_five_seconds_pass_between_looks() -> None:
     assert pause_of(watched_at(100.0), busy=True) == 5.0
 
 
-def test_pauses_grow_to_ten_seconds_busy_or_not() -> None:
+def test_pauses_grow_to_eight_seconds_busy_or_not() -> None:
     waits = watched_at(100.0)
 
     waits.slow_down()
@@ -50,8 +50,8 @@ def test_pauses_grow_to_ten_seconds_busy_or_not() -> None:
     for _ in range(20):
         waits.slow_down()
 
-    assert pause_of(waits) == 10.0
-    assert pause_of(waits, busy=True) == 10.0
+    assert pause_of(waits) == 8.0
+    assert pause_of(waits, busy=True) == 8.0
 
 
 def test_after_a_fill_the_pause_is_half_a_second_again() -> None:
@@ -70,7 +70,7 @@ def test_an_import_that_ends_halves_the_pause_down_to_half_a_second() -> None:
         waits.slow_down()
 
     waits.quicken()
-    assert pause_of(waits) == 5.0
+    assert pause_of(waits) == 4.0
     for _ in range(20):
         waits.quicken()
 

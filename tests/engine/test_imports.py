@@ -15,8 +15,9 @@ from manifest_uploader.engine.imports.judge import ROW_LIFE_S, Evidence, Seen, i
 from manifest_uploader.engine.imports.watcher import Watcher
 from manifest_uploader.engine.outcomes import Outcome, Watched
 from manifest_uploader.plan.steps import Wait, Watch
-from manifest_uploader.platform.endpoints import FailedImport
+from manifest_uploader.platform.images import ImageSeen
 from manifest_uploader.platform.model import ItemSeen, SocketSeen
+from manifest_uploader.platform.sessions import FailedImport, TicketSeen
 from manifest_uploader.sandbox import Fault
 from manifest_uploader.sandbox import Seen as Request
 from manifest_uploader.state.events import Confirmed, Gone, ImportFailed, Noticed
@@ -202,6 +203,127 @@ def test_a_row_that_is_gone_after_a_day_was_cleaned_up() -> None:
     assert found.words == "the platform cleaned the upload up before it was imported"
 
 
+# ── judge: what the ticket says ─────────────────────────────────────────────────────────────
+
+TICKET = pk(70)
+
+
+def ticketed(**more: Any) -> Wait:
+    return wait(**{"ticket": TICKET, **more})
+
+
+def says(status: str, message: str = "", item: ItemSeen | None = None, **more: Any) -> Seen:
+    """A look that showed the ticket."""
+    return looked(item, tickets={TICKET: TicketSeen(TICKET, status, message)}, **more)
+
+
+@pytest.mark.parametrize("gone", [{}, GONE], ids=["first stage", "second stage"])
+@pytest.mark.parametrize("item", [None, EMPTY], ids=["not looked at", "looked at"])
+def test_a_ticket_that_failed_has_the_words(gone: dict[str, float], item: ItemSeen | None) -> None:
+    found = judge(
+        ticketed(source="ct/*.dcm"),
+        says("Failed", NO_IMAGE, item, gone_since=gone),
+        refused_after_s=1800.0,
+    )
+
+    assert found is not None
+    assert isinstance(found.event, ImportFailed)
+    assert (found.event.words, found.event.source) == (NO_IMAGE, "ct/*.dcm")
+    assert found.evidence is Evidence.TICKET
+
+
+@pytest.mark.parametrize("status", ["Queued", "Re-Queued", "Started", "Succeeded"])
+def test_a_ticket_that_has_not_failed_ends_nothing(status: str) -> None:
+    assert judged(ticketed(), says(status, item=EMPTY, gone_since=GONE)) is None
+
+
+def test_a_ticket_that_was_cancelled_has_failed() -> None:
+    assert failure(ticketed(), says("Cancelled")).words == (
+        "the platform cancelled the import without a reason"
+    )
+
+
+def test_what_came_is_seen_whatever_its_ticket_says() -> None:
+    """An earlier fill with the same upload has brought it."""
+    found = judged(ticketed(), says("Failed", UNKNOWN, item_seen(ct_image=file_seen("12"))))
+
+    assert isinstance(found, Confirmed)
+
+
+def test_sessions_of_others_mean_nothing_to_a_wait_with_a_ticket() -> None:
+    found = looked(EMPTY, sessions=(NAMED, UNNAMED), gone_since=GONE)
+
+    assert judged(ticketed(), found) is None
+
+
+def test_a_repeated_fill_whose_ticket_found_its_upload_gone_may_still_bring_the_value() -> None:
+    gone = says("Failed", UNKNOWN, EMPTY, gone_since=GONE)
+
+    assert judged(ticketed(repeated=True), gone) is None
+    assert failure(ticketed(), gone).words == UNKNOWN
+    assert failure(ticketed(repeated=True), says("Failed", UNKNOWN)).words == UNKNOWN
+    late = replace(gone, now=1030.0 + 601)
+    assert "no value came of it" in failure(ticketed(repeated=True), late).words
+
+
+# ── judge: is it complete? ──────────────────────────────────────────────────────────────────
+
+CT = item_seen(ct_image=SocketSeen("12", image_digest(pk(9)), pk(9)))
+LEFT_OUT = "1 file could not be imported."
+
+
+def counted(slices: int | None, message: str = "", **more: Any) -> Seen:
+    """A look at an image that arrived, with so many slices."""
+    return says("Succeeded", message, CT, images={pk(9): ImageSeen(pk(9), slices)}, **more)
+
+
+def confirmed(remark: str | None = None) -> Confirmed:
+    return Confirmed("a", step_id("a/ct-image"), "ct-image", pk(9), remark)
+
+
+def test_an_image_with_as_many_slices_as_were_sent_is_complete() -> None:
+    assert judged(ticketed(slices=6), counted(6)) == confirmed()
+    assert judged(ticketed(slices=6), counted(6, LEFT_OUT)) == confirmed()
+    assert judged(ticketed(slices=6), counted(7)) == confirmed()
+
+
+def test_an_image_with_fewer_slices_than_were_sent_has_failed() -> None:
+    found = failure(ticketed(slices=6, source="patient-003/ct/*.dcm"), counted(5, LEFT_OUT))
+
+    assert found.words == ("5 of 6 slices arrived; the platform says: 1 file could not be imported")
+    assert (found.arrived, found.expected, found.lost) == (5, 6, False)
+    assert (found.failure.incomplete, found.source) == (True, "patient-003/ct/*.dcm")
+
+
+def test_slices_are_counted_without_a_ticket_too() -> None:
+    found = looked(CT, images={pk(9): ImageSeen(pk(9), 5)})
+
+    assert failure(wait(slices=6), found).words == "5 of 6 slices arrived"
+
+
+def test_an_image_is_not_complete_before_it_was_counted() -> None:
+    assert judged(ticketed(slices=6), says("Succeeded", item=CT)) is None
+
+
+def test_an_image_that_cannot_be_counted_is_told_so() -> None:
+    assert judged(ticketed(slices=6), counted(None)) == confirmed(
+        "the platform does not say how many slices arrived"
+    )
+
+
+def test_files_left_out_of_an_image_without_known_slices_are_told() -> None:
+    assert judged(ticketed(bundle=True), says("Succeeded", LEFT_OUT, CT)) == confirmed(
+        "the platform says: 1 file could not be imported"
+    )
+    assert judged(ticketed(bundle=True), says("Succeeded", "", CT)) == confirmed()
+    assert judged(ticketed(), says("Succeeded", LEFT_OUT, CT)) == confirmed()
+
+
+def test_an_image_that_counted_as_incomplete_before_has_not_failed_anew() -> None:
+    assert judged(ticketed(slices=6, last_look=True), counted(5)) is None
+    assert judged(ticketed(slices=6, last_look=True), counted(6)) == confirmed()
+
+
 # ── judge: a file without a word ────────────────────────────────────────────────────────────
 
 
@@ -263,6 +385,7 @@ def test_refused_after_can_be_shorter_than_two_minutes() -> None:
 @given(
     st.sampled_from(["ct-image", "report", "some-score"]),
     st.booleans(),
+    st.sampled_from([None, TICKET]),
     st.booleans(),
     st.floats(0, 3 * DAY),
     st.sampled_from([(), (NAMED,), (UNNAMED,), (NAMED, UNNAMED)]),
@@ -272,13 +395,14 @@ def test_refused_after_can_be_shorter_than_two_minutes() -> None:
 def test_no_wait_ends_well_without_its_value(
     slug: str,
     uploaded: bool,
+    ticket: str | None,
     gone: bool,
     waited: float,
     sessions: tuple[FailedImport, ...],
     item: ItemSeen | None,
     rivals: int,
 ) -> None:
-    one = wait(slug, before="11", upload=pk(7) if uploaded else None)
+    one = wait(slug, before="11", upload=pk(7) if uploaded else None, ticket=ticket)
     found = looked(item, now=1000.0 + waited, sessions=sessions, gone_since=GONE if gone else {})
 
     end = judged(one, found, rivals=rivals)
@@ -315,6 +439,15 @@ class WatcherSetup:
         item, upload = self.box.make(name), self.box.upload(content=content)
         self.box.with_image(item, slug, upload)
         return self.wait(item, slug, upload, name=name)
+
+    def ticketed(
+        self, content: bytes, slug: str = "ct-image", *, name: str = "a", **more: Any
+    ) -> Wait:
+        """Begin an import of an image into a new item, by a ticket."""
+        item, upload = self.box.make(name), self.box.upload(content=content)
+        ticket = self.box.ticket(upload)
+        self.box.with_ticket(item, slug, ticket)
+        return self.wait(item, slug, upload, name=name, ticket=ticket, **more)
 
     def file(self, slug: str, content: bytes, *, name: str = "a") -> Wait:
         item, upload = self.box.make(name), self.box.upload("x.json", content)
@@ -383,6 +516,157 @@ def test_a_failed_image_is_told_with_the_platforms_words(session: WatcherSetup) 
 
     assert isinstance(found, ImportFailed)
     assert "Ct Image failed with error: 1 file could not be imported" in found.words
+
+
+def test_of_many_failures_each_is_told_with_its_own_ticket(session: WatcherSetup) -> None:
+    """Also of one socket at one moment, in both stages, beside old failures of the account."""
+    old = [session.image(mha(bytes([9]) * 32), "lesion-seg", name=f"old{n}") for n in range(3)]
+    waits = [
+        *(session.ticketed(mha(bytes([n]) * 32), "lesion-seg", name=f"v{n}") for n in (5, 6, 7)),
+        *(session.ticketed(b"no image", "lesion-seg", name=f"broken{n}") for n in range(2)),
+        session.ticketed(mha(bytes(32)), "lesion-seg", name="good"),
+    ]
+    session.box.settle()
+
+    found = {one.case: one for one in session.ends(*waits)}  # type: ignore[union-attr]
+
+    assert len(old) == 3
+    assert found.keys() == {"v5", "v6", "v7", "broken0", "broken1", "good"}
+    assert isinstance(found["good"], Confirmed)
+    words = {name: one.words for name, one in found.items() if isinstance(one, ImportFailed)}
+    assert all(f"contains the voxel values: {{{n}}}" in words[f"v{n}"] for n in (5, 6, 7))
+    assert all("1 file could not be imported" in words[f"broken{n}"] for n in range(2))
+    assert "sessions" not in session.hook.kinds()
+
+
+def test_waiting_with_tickets_never_lists_the_accounts_sessions(stalled: WatcherSetup) -> None:
+    one = stalled.ticketed(mha())
+
+    for _ in range(5):
+        stalled.watch(one)
+        assert stalled.hook.kinds() == ["upload-list", "session-get"]
+
+
+def test_a_ticket_is_looked_at_once_its_import_takes_long(stalled: WatcherSetup) -> None:
+    one = stalled.ticketed(mha())
+
+    stalled.watch(one, after=2.9)
+    assert "session-get" not in stalled.hook.kinds()
+    stalled.watch(one, after=0.2)
+    assert stalled.hook.kinds().count("session-get") == 1
+
+
+def test_one_look_looks_at_so_many_tickets_and_the_next_at_others(stalled: WatcherSetup) -> None:
+    upload = stalled.box.upload(content=mha())
+    waits = [
+        stalled.wait(pk(number), "ct-image", upload, name=f"c{number}", ticket=pk(number))
+        for number in range(1, 101)
+    ]
+    asked: set[str] = set()
+
+    for _ in range(3):
+        stalled.watch(*waits)
+        paths = [request.path for request in stalled.hook.seen if request.kind == "session-get"]
+        assert len(set(paths)) == len(paths) == 64
+        asked |= set(paths)
+
+    assert len(asked) == 100
+
+
+def test_a_slow_platform_is_asked_about_few_tickets_at_a_time(
+    stalled: WatcherSetup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("manifest_uploader.engine.imports.watcher._TICKETS_FOR_S", 0.0)
+    waits = [stalled.ticketed(mha(), name=f"c{number}") for number in range(3)]
+
+    stalled.watch(*waits)
+
+    assert stalled.hook.kinds().count("session-get") == 1
+
+
+def test_an_import_that_others_overtook_is_looked_at(session: WatcherSetup) -> None:
+    """Its row is still there: it failed in the first stage, or waits."""
+    broken = session.ticketed(b"no image", name="broken")
+    session.now += 1
+    good = session.ticketed(mha(), name="good")
+    session.box.settle()
+
+    found = session.ends(broken, good, after=5.0)
+
+    assert {(one.case, type(one)) for one in found} == {  # type: ignore[union-attr]
+        ("broken", ImportFailed),
+        ("good", Confirmed),
+    }
+
+
+def test_a_series_that_arrived_complete_is_counted_without_its_ticket(
+    session: WatcherSetup,
+) -> None:
+    one = session.ticketed(mha(), slices=2)
+    session.box.settle()
+
+    assert [type(end) for end in session.ends(one)] == [Confirmed]
+    assert "image-get" in session.hook.kinds()
+    assert "session-get" not in session.hook.kinds()
+
+
+def test_a_series_that_arrived_incomplete_is_told_with_its_tickets_words(
+    session: WatcherSetup,
+) -> None:
+    one = session.ticketed(mha(), slices=3)
+    session.box.settle()
+    session.box.sql("UPDATE sessions SET message = ?", LEFT_OUT)
+
+    [found] = session.ends(one)
+
+    assert isinstance(found, ImportFailed)
+    assert found.words == ("2 of 3 slices arrived; the platform says: 1 file could not be imported")
+    assert session.ends(replace(one, last_look=True)) == []
+
+
+def test_the_images_of_many_series_are_counted_in_one_list(session: WatcherSetup) -> None:
+    waits = [session.ticketed(mha(), name=f"c{number}", slices=2) for number in range(6)]
+    session.box.settle()
+
+    assert len(session.ends(*waits)) == 6
+    assert session.hook.kinds().count("image-list") == 1
+    assert "image-get" not in session.hook.kinds()
+
+
+def test_images_without_slices_are_not_counted(session: WatcherSetup) -> None:
+    one = session.ticketed(mha())
+    session.box.settle()
+
+    assert [type(end) for end in session.ends(one)] == [Confirmed]
+    assert not {"image-get", "image-list", "session-get"} & set(session.hook.kinds())
+
+
+def test_a_ticket_of_ours_is_never_another_imports_failure(session: WatcherSetup) -> None:
+    """A fill of an earlier version named no ticket; its import is slow."""
+    bad = session.ticketed(mha(bytes([7]) * 32), "lesion-seg", name="bad")
+    slow = session.image(mha(bytes([1]) * 32), "lesion-seg", name="slow")
+    session.box.settle()
+    session.box.sql("UPDATE vals SET item = 'elsewhere' WHERE item = ?", slow.item)
+
+    [found] = session.ends(bad, slow)
+    assert isinstance(found, ImportFailed)
+    assert found.case == "bad"
+
+    assert session.ends(slow) == []
+
+
+def test_without_tickets_all_messages_that_fit_are_told(session: WatcherSetup) -> None:
+    waits = [session.image(mha(bytes([n]) * 32), "lesion-seg", name=f"c{n}") for n in (7, 8)]
+    session.box.settle()
+
+    found = session.ends(*waits)
+
+    for one in found:
+        assert isinstance(one, ImportFailed)
+        assert "{7}" in one.words
+        assert "{8}" in one.words
+        assert one.words.endswith("(or it is another case's failure: several fit)")
+    assert len(found) == 2
 
 
 def test_an_image_that_the_second_stage_refuses_is_told_with_the_platforms_words(
@@ -511,10 +795,10 @@ def test_failed_sessions_of_before_mean_nothing(session: WatcherSetup) -> None:
     session.image(b"no image", name="old")
     session.box.settle()
 
-    noticed = session.watcher.baseline()
+    [noticed] = session.watcher.notice_old()
     assert isinstance(noticed, Noticed)
     assert len(noticed.sessions) == 1
-    assert session.watcher.baseline() is None
+    assert session.watcher.notice_old() == []
     session.now += 10
     item, upload = session.box.make("new"), session.box.sql("SELECT pk FROM uploads")[0][0]
     again = session.wait(item, "ct-image", upload, name="new")
@@ -525,11 +809,10 @@ def test_failed_sessions_of_before_mean_nothing(session: WatcherSetup) -> None:
 def test_what_an_earlier_run_noticed_is_known(session: WatcherSetup) -> None:
     one = session.image(b"no image")
     session.box.settle()
-    noticed = session.watcher.baseline()
-    assert noticed is not None
+    [noticed] = session.watcher.notice_old()
     session.restart(sessions=dict.fromkeys(noticed.sessions, session.now - 100))
 
-    assert session.watcher.baseline() is None
+    assert session.watcher.notice_old() == []
     assert session.ends(one) == []
 
 
@@ -635,11 +918,11 @@ def test_while_its_row_is_there_an_import_has_not_failed_whatever_session_may_me
         for name, item, upload in zip("ab", items, uploads, strict=True)
     )
     watcher._memory.gone_since = dict.fromkeys(uploads, now - 700)
-    watcher._memory.sessions = {UNNAMED.pk: UNNAMED}
-    watcher._memory.first_seen = {UNNAMED.pk: now}
+    watcher._failed.seen = {UNNAMED.pk: UNNAMED}
+    watcher._failed.first_seen = {UNNAMED.pk: now}
     look = Seen(
         now, dict.fromkeys(items, EMPTY), watcher._memory.gone_since, (UNNAMED,),
-        watcher._memory.first_seen, 0.0,
+        watcher._failed.first_seen, 0.0,
     )  # fmt: skip
 
     ends = dict(watcher._judged(Watch(waits), look))

@@ -62,6 +62,7 @@ def test_what_is_about_to_be_sent_is_handed_out_before_it_is_submitted() -> None
         "submit a/ct-image",
         "write Opened a/ct-image",
         "write Done a/ct-image",
+        "submit MakeTickets",
         "write Started a:create",
         "submit a:create",
         "write Done a:create",

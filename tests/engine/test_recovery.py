@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -145,6 +146,77 @@ def test_what_looking_cannot_settle_is_sent_again_as_it_was(box: Box) -> None:
     assert list(repeat_fills(history, ["a"], SOCKETS, box.target(), writer.fill)) == found, (
         "its import has taken the upload: it acted"
     )
+
+
+# ── fills with tickets ──────────────────────────────────────────────────────────────────────
+
+
+def with_ticket(box: Box, *entries: Entry, **more: Any) -> tuple[str, str, list[Event]]:
+    """An item, a ticket, and a fill that names it and whose answer nobody saw."""
+    item, upload = box.make("A"), box.upload(content=mha())
+    ticket = box.ticket(upload)
+    entry = Entry("ct-image", upload=upload, ticket=ticket)
+    return item, ticket, begun_fill(item, entry, *entries, **more)
+
+
+LATER: dict[str, Any] = {"title": None, "temporary": None}
+
+
+@pytest.mark.parametrize("more", [{}, LATER], ids=["first", "later"])
+def test_a_ticket_that_was_used_tells_that_the_fill_acted(
+    begin: Callable[..., Box], more: dict[str, Any]
+) -> None:
+    box = begin(import_delay_s=float("inf"))
+    item, ticket, begun = with_ticket(box, SCORE, **more)
+    box.with_ticket(item, "ct-image", ticket)
+
+    assert settled(box, *begun) == [Done("a", step_id("a:fill"), pk=item)]
+
+
+def test_a_ticket_that_waits_tells_that_a_fill_with_values_did_not_act(box: Box) -> None:
+    """Its values are not known any more, so it cannot be sent again as it was."""
+    _, _, begun = with_ticket(box, SCORE)
+
+    assert settled(box, *begun) == did_not_act()
+
+
+@pytest.mark.parametrize("more", [{}, LATER], ids=["first", "later"])
+def test_a_fill_whose_ticket_waits_is_sent_again_with_the_same_ticket(
+    box: Box, more: dict[str, Any]
+) -> None:
+    item, ticket, begun = with_ticket(box, **more)
+    assert settled(box, *begun) == []
+    history = past_of_events(*begun)
+    writer = ItemWriter(box.client, box.target(), Root(Path(), follow_links=False))
+
+    found = list(repeat_fills(history, ["a"], SOCKETS, box.target(), writer.fill))
+
+    assert [type(one) for one in found] == [Started, Done]
+    assert found[0] == replace(begun[-1], repeated=True)
+    assert box.sql("SELECT pk FROM sessions WHERE status != 'Queued'") == [(ticket,)]
+    box.settle()
+    assert settled(box, *begun) == [Done("a", step_id("a:fill"), pk=item)]
+    again = list(repeat_fills(history, ["a"], SOCKETS, box.target(), writer.fill))
+    assert again == found, "its ticket was used: it acted"
+    assert box.sql("SELECT COUNT(*) FROM sessions") == [(1,)]
+
+
+def test_a_ticket_that_is_not_shown_leaves_the_item_to_tell(box: Box) -> None:
+    item = box.make("A")
+    entry = Entry("ct-image", upload=pk(7), ticket=pk(8))
+
+    assert settled(box, *begun_fill(item, entry, SCORE)) == [Done("a", step_id("a:fill"), pk=item)]
+
+
+def test_a_fill_with_a_used_ticket_acted_even_if_its_item_is_gone_now(box: Box) -> None:
+    """Whether the item is gone is looked for later."""
+    item, ticket, begun = with_ticket(box, SCORE)
+    box.with_ticket(item, "ct-image", ticket)
+    box.settle()
+    box.sql("DELETE FROM vals")
+    box.sql("DELETE FROM items")
+
+    assert settled(box, *begun) == [Done("a", step_id("a:fill"), pk=item)]
 
 
 def test_an_item_that_is_gone_cannot_be_settled(box: Box) -> None:

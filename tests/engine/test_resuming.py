@@ -110,6 +110,10 @@ class Story:
         filling = past.filling
         if filling is None or past.item is None:
             return
+        tickets = [one.ticket for one in filling.entries if one.ticket is not None]
+        if tickets:
+            yield from self._by_tickets(name, past, tickets)
+            return
         seen = self.pool._seen(past.item)
         assert seen is not None
         gone = {one.upload for one in filling.entries if one.upload not in self.pool.rows}
@@ -128,6 +132,17 @@ class Story:
         ):
             yield Failed(name, step, words="", final=False)
 
+    def _by_tickets(self, name: str, past: CaseHistory, tickets: list[str]) -> Iterator[Event]:
+        """A fill uses all of its tickets, or none."""
+        assert past.filling is not None
+        used = {ticket not in self.pool.tickets for ticket in tickets}
+        assert len(used) == 1
+        step = step_id(f"{name}:fill")
+        if used == {True}:
+            yield Done(name, step, pk=past.item)
+        elif any(one.upload is None for one in past.filling.entries):
+            yield Failed(name, step, words="", final=False)
+
 
 file_values = [
     (one.name, value.socket)
@@ -142,16 +157,18 @@ _SENT_TWICE = [(5, ("a", "ct-image")), (20, ("b", "ct-image")), (18, None), (3, 
 
 
 @settings(few_examples, max_examples=300)
-@example(4574, _SENT_TWICE, 5)
+@example(4574, _SENT_TWICE, 5, False)
+@example(4574, _SENT_TWICE, 5, True)
 @given(
     st.integers(0, 2**32),
     st.lists(st.tuples(st.integers(0, 45), st.none() | st.sampled_from(file_values)), max_size=6),
     st.integers(1, 5),
+    st.booleans(),
 )
 def test_every_case_is_there_once_with_its_bytes_whenever_runs_are_killed(
-    seed: int, kills: list[tuple[int, tuple[str, str] | None]], limit: int
+    seed: int, kills: list[tuple[int, tuple[str, str] | None]], limit: int, has_tickets: bool
 ) -> None:
-    story = Story(Pretended(limit=limit, seed=seed))
+    story = Story(Pretended(limit=limit, seed=seed, has_tickets=has_tickets))
     for number, (turns, changed) in enumerate(kills):
         story.kill(turns)
         if changed is not None:

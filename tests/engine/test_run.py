@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from manifest_uploader.engine.imports import watcher
+from manifest_uploader.engine.imports import outstanding
 from manifest_uploader.engine.options import Options
 from manifest_uploader.engine.progress import Progress
 from manifest_uploader.engine.results import CaseEnd, End, Summary
@@ -313,7 +313,7 @@ def test_imports_can_be_left_to_the_next_run(begin: Callable[..., Box], session:
 def test_a_failed_import_is_sent_again_only_when_mended_or_asked_for(
     session: RunSetup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watcher, "_SESSIONS_AFTER_S", 0.1)
+    monkeypatch.setattr(outstanding, "_PATIENCE_S", 0.1)
     (session.folder / "b.mha").write_bytes(b"no image")
     first = session.run()
     assert (first["a"].end, first["b"].end) == (End.DONE, End.FAILED)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from manifest_uploader.digests import json_digest
-from manifest_uploader.engine.outcomes import Finished, Looked
+from manifest_uploader.engine.outcomes import Finished, Looked, Ticketed
 from manifest_uploader.engine.results import End
 from manifest_uploader.manifest.model import Case
 from manifest_uploader.plan.steps import Create, Fill, Look, Plan, Task, Upload, Watch
@@ -71,7 +71,7 @@ def test_a_case_is_uploaded_made_filled_and_seen() -> None:
     _, ends = act(plan_of(case("a", CT, SCORE)), pool)
 
     assert [step for step in pool.steps() if step != "Watch"] == [
-        *("a/ct-image", "a:create", "a:fill")
+        *("a/ct-image", "a:tickets", "a:create", "a:fill")
     ]
     assert ends["a"].end is End.DONE
     assert not ends["a"].unchanged
@@ -190,9 +190,9 @@ def test_one_case_of_a_kind_is_made_and_filled_before_the_others() -> None:
     act(plan_of(*several(4)), pool)
 
     steps = [step for step in pool.steps() if ":" in step]
-    assert steps[:2] == ["p0:create", "p0:fill"]
-    assert sorted(steps[2:]) == sorted(
-        f"p{n}:{what}" for n in (1, 2, 3) for what in ("create", "fill")
+    assert steps[:3] == ["p0:tickets", "p0:create", "p0:fill"]
+    assert sorted(steps[3:]) == sorted(
+        f"p{n}:{what}" for n in (1, 2, 3) for what in ("tickets", "create", "fill")
     )
 
 
@@ -753,6 +753,8 @@ def test_the_time_of_a_fill_is_that_of_its_sending() -> None:
 
     assert isinstance(upload, Upload)
     scheduler.take([Done("a", upload.step, "ct-image", pk=pk(7)), Finished(upload)])
+    [tickets] = scheduler.begin(1, stopping=False).tasks
+    scheduler.take([Ticketed("a", {"ct-image": pk(8)}), Finished(tickets)])
     [create] = scheduler.begin(1, stopping=False).tasks
     scheduler.take([Done("a", step_id("a:create"), pk=pk(1)), Finished(create)])
     pool.now = 2000.0

@@ -3,7 +3,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -11,14 +10,13 @@ from msgspec.structs import replace
 from manifest_uploader.engine.options import Options
 from manifest_uploader.engine.session import (
     Session,
-    check_edit_rights,
     gather,
     open_session,
     read_manifest,
     recover_session,
     temporary_title,
 )
-from manifest_uploader.errors import PlatformRefused, StateMismatch, UsageError
+from manifest_uploader.errors import StateMismatch, UsageError
 from manifest_uploader.manifest.problems import ManifestInvalid
 from manifest_uploader.platform.address import parse_platform
 from manifest_uploader.state.events import Done, Event, Failed, Started
@@ -143,37 +141,15 @@ def test_problems_are_gathered_before_rights_are_asked_for(
     assert {request.method for request in hook.seen} == {"GET"}
 
 
-def test_who_may_not_edit_is_told(
-    options: Options, box: Box, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    session = opened(options, box)
-    inputs = gather(options, session)
-
-    def refuse(*_: Any) -> None:
-        raise PlatformRefused("you may not edit")
-
-    monkeypatch.setattr("manifest_uploader.engine.session.check_rights", refuse)
-
-    with pytest.raises(PlatformRefused, match="you may not edit"):
-        check_edit_rights(session, inputs)
-
-
-def test_what_failed_before_is_asked_where_something_may_have_to_be_sent(
+def test_nothing_is_asked_of_sessions_before_the_first_byte(
     options: Options, box: Box, hook: Faulty
 ) -> None:
-    rewrite(options, HEAD + "- {name: a, sockets: {some-score: 1}}\n")
-    session = opened(options, box)
-    check_edit_rights(session, gather(options, session))
-    assert session.failed_before is None
     (Path(options.manifest).parent / "a.mha").write_bytes(b"a")
     rewrite(options, HEAD + "- {name: a, sockets: {ct-image: {file: a.mha}}}\n")
-    session = opened(options, box)
 
-    check_edit_rights(session, gather(options, session))
+    gather(options, opened(options, box))
 
-    assert session.failed_before is not None
-    assert session.failed_before() == ()
-    assert "sessions" in {request.kind for request in hook.seen}
+    assert not [request for request in hook.seen if "upload-sessions" in request.path]
 
 
 # ── settling ────────────────────────────────────────────────────────────────────────────────

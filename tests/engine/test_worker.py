@@ -13,14 +13,14 @@ from msgspec.structs import replace
 from manifest_uploader.digests import image_digest, json_digest
 from manifest_uploader.engine.data_task import Resources
 from manifest_uploader.engine.imports.watcher import Watcher
-from manifest_uploader.engine.outcomes import Looked, Outcome, Watched
+from manifest_uploader.engine.outcomes import Looked, Outcome, Ticketed, Watched
 from manifest_uploader.engine.upload import Tools
 from manifest_uploader.engine.worker import Worker
 from manifest_uploader.errors import TokenRefused
 from manifest_uploader.files.parts import Buffers
 from manifest_uploader.files.root import Root
 from manifest_uploader.manifest.model import FileValue, Identifiable, JsonValue, TargetKind
-from manifest_uploader.plan.steps import Create, Fill, Look, Task, Upload, Watch
+from manifest_uploader.plan.steps import Create, Fill, Look, MakeTickets, Task, Upload, Watch
 from manifest_uploader.platform.model import Entry, Target
 from manifest_uploader.platform.requests import Address, Contents
 from manifest_uploader.platform.targets import type_of
@@ -408,6 +408,119 @@ def test_a_fill_whose_upload_was_taken_shows_by_that(session: WorkerSetup) -> No
 
     assert found == [Done("a", step_id("a:fill"), pk=item)]
     assert session.count("item-fill") == 1
+
+
+def with_ticket(session: WorkerSetup, *more: dict[str, Any], **fields: Any) -> tuple[str, Fill]:
+    """An item, and a fill that puts an image into it by a ticket, and perhaps other values."""
+    item, up = session.box.make("uploading-1"), session.box.upload(content=mha())
+    ticket = session.box.ticket(up)
+    value = {
+        "interface": "ct-image",
+        "upload_session": Address("cases/upload-sessions", ticket),
+    }
+    entry = Entry("ct-image", upload=up, ticket=ticket)
+    entries = (entry, *fields.pop("entries", ()))
+    return item, fill(session, item, value, *more, entries=entries, **fields)
+
+
+def test_a_ticket_is_named_by_an_address_of_our_own_platform(session: WorkerSetup) -> None:
+    item, task = with_ticket(session)
+
+    assert session.perform(task) == [Done("a", step_id("a:fill"), pk=item)]
+    session.box.settle()
+    assert session.held(item)["ct-image"]["image"]
+
+
+@pytest.mark.parametrize("fault", LOST, ids=lambda one: f"{one.kind}{one.status}")
+def test_a_ticket_that_was_used_tells_that_a_fill_acted(session: WorkerSetup, fault: Fault) -> None:
+    """Its import has not begun, its title is as before, and the item is not even asked for."""
+    item, task = with_ticket(session, title=None, temporary=None)
+    session.hook.after_it = at("item-fill", fault, 1)
+
+    assert session.perform(task) == [Done("a", step_id("a:fill"), pk=item)]
+    assert (session.count("item-fill"), session.count("item-get")) == (1, 0)
+
+
+@pytest.mark.parametrize("fault", LOST, ids=lambda one: f"{one.kind}{one.status}")
+def test_a_ticket_that_waits_tells_that_a_fill_never_arrived(
+    session: WorkerSetup, fault: Fault
+) -> None:
+    item, task = with_ticket(session, title=None, temporary=None)
+    session.hook.before_it = at("item-fill", fault, 1, 2)
+
+    assert session.perform(task) == [Done("a", step_id("a:fill"), pk=item)]
+    assert session.count("item-fill") == 3
+    assert session.box.sql("SELECT COUNT(*) FROM sessions") == [(1,)], "the same ticket each time"
+
+
+def test_values_beside_a_ticket_are_confirmed_after_a_lost_answer(session: WorkerSetup) -> None:
+    """Sent again, the empty value would be removed."""
+    remark = {"interface": "remark", "value": ""}
+    item, task = with_ticket(session, remark, entries=(REMARK,))
+    session.hook.after_it = at("item-fill", Fault.reset(), 1)
+
+    found = session.perform(task)
+
+    assert [type(one) for one in found] == [Done, Confirmed]
+    assert session.count("item-fill") == 1
+    assert session.held(item)["remark"]["value"] == ""
+
+
+def test_values_beside_a_used_ticket_are_seen_later_if_the_item_is_not_shown(
+    session: WorkerSetup,
+) -> None:
+    remark = {"interface": "remark", "value": ""}
+    item, task = with_ticket(session, remark, entries=(REMARK,))
+    session.hook.after_it = at("item-fill", Fault.reset(), 1)
+    session.hook.before_it = at("item-get", Fault.answer(500))
+
+    assert session.perform(task) == [Done("a", step_id("a:fill"), pk=item)]
+
+
+def test_a_fill_that_is_refused_because_its_ticket_was_used_had_acted(
+    session: WorkerSetup,
+) -> None:
+    """A proxy sent it on, said that it did not, and it was sent once more."""
+    item, task = with_ticket(session, title=None, temporary=None)
+    session.hook.after_it = at("item-fill", Fault.answer(429), 1)
+
+    assert session.perform(task) == [Done("a", step_id("a:fill"), pk=item)]
+    assert session.count("item-fill") == 2
+    session.box.settle()
+    assert session.held(item)["ct-image"]["image"]
+
+
+def test_a_fill_that_names_something_else_that_is_missing_is_refused(
+    session: WorkerSetup,
+) -> None:
+    image = {"interface": "mr-image", "image": Address("cases/images", pk(5))}
+    entry = Entry("mr-image", image_digest(pk(5)))
+    item, task = with_ticket(session, image, entries=(entry,))
+
+    [found] = session.perform(task)
+
+    assert isinstance(found, Failed)
+    assert (found.socket, found.final) == ("mr-image", True)
+    assert session.held(item) == {}
+
+
+def test_a_ticket_that_is_not_shown_leaves_the_item_to_tell(session: WorkerSetup) -> None:
+    item, task = with_ticket(session)
+    session.hook.after_it = at("item-fill", Fault.reset(), 1)
+    session.hook.before_it = at("session-get", Fault.answer(404))
+
+    assert session.perform(task) == [Done("a", step_id("a:fill"), pk=item)]
+    assert (session.count("item-fill"), session.count("item-get")) == (1, 1)
+
+
+def test_tickets_are_made_for_complete_uploads(session: WorkerSetup) -> None:
+    up = session.box.upload(content=mha())
+
+    found = session.only(MakeTickets("a", (("ct-image", up),)))
+
+    assert isinstance(found, Ticketed)
+    [(ticket, status)] = session.box.sql("SELECT pk, status FROM sessions")
+    assert (found.tickets, status) == ({"ct-image": ticket}, "Queued")
 
 
 def test_a_fill_that_leaves_no_trace_stays_unsure_in_the_end(session: WorkerSetup) -> None:

@@ -65,7 +65,7 @@ def test_a_plan_names_its_requests_and_what_readers_will_see() -> None:
 
     assert (found["case"], found["title"], found["action"]) == ("a", "A", "create")
     assert (found["uploads"], found["bytes"], found["names"]) == (1, 20 * 2**20, ["ct.mha"])
-    assert found["requests"] == 3 + 3 + 1 + 1
+    assert found["requests"] == 3 + 3 + 1 + 1 + 1
     assert found["sockets"] == ["ct-image", "some-score", "mr-image"]
     assert found["calls"][0].startswith("POST reader-studies/display-sets/ {")
     assert "<" in found["calls"][1]
@@ -82,7 +82,7 @@ def test_a_plan_ends_with_its_totals() -> None:
     assert found["event"] == "summary"
     assert found["cases"] == {"total": 2, "create": 2}
     assert (found["uploads"], found["bytes"], found["rows_used"]) == (2, 200, 7)
-    assert found["requests"] == 2 * (3 + 1 + 1 + 1)
+    assert found["requests"] == 2 * (3 + 1 + 1 + 1 + 1)
 
 
 def test_where_a_case_stands() -> None:

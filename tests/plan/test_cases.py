@@ -14,7 +14,7 @@ from manifest_uploader.plan.cases import HIGHEST_ORDER
 from manifest_uploader.plan.inputs import Choices
 from manifest_uploader.plan.steps import Action, CasePlan, Create, Fill, Plan
 from manifest_uploader.platform.model import Entry, SocketSeen
-from manifest_uploader.platform.requests import Address, UploadPk
+from manifest_uploader.platform.requests import Address, TicketPk
 from manifest_uploader.state.events import (
     Adopted,
     Checked,
@@ -144,7 +144,7 @@ def test_a_new_case_is_uploaded_made_and_filled() -> None:
         "values": [
             {
                 "interface": "ct-image",
-                "user_uploads": [Address("uploads", UploadPk("ct-image"))],
+                "upload_session": Address("cases/upload-sessions", TicketPk("ct-image")),
             },
             {"interface": "some-score", "value": 2},
         ],
@@ -152,6 +152,7 @@ def test_a_new_case_is_uploaded_made_and_filled() -> None:
     assert found.fill.temporary == "uploading-000000000001"
     assert not found.fill.look_first
     assert found.kind == ("ct-image", "some-score")
+    assert (found.sockets, found.tickets) == (("ct-image", "some-score"), ("ct-image",))
 
 
 def test_each_item_is_made_under_a_title_of_its_own() -> None:

@@ -12,10 +12,10 @@ from manifest_uploader.plan.delivery import (
     slot_json,
 )
 from manifest_uploader.platform.model import Entry
-from manifest_uploader.platform.requests import Address, Contents, UploadPk
+from manifest_uploader.platform.requests import Address, Contents, TicketPk, UploadPk
 from tests.helpers import SOCKETS, file_value, image_value, json_value, pk
 
-IMAGE, FILE = AsUpload(image=True), AsUpload(image=False)
+IMAGE, FILE = AsUpload(image=True, ticket=True), AsUpload(image=False)
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,7 @@ IMAGE, FILE = AsUpload(image=True), AsUpload(image=False)
     [
         (file_value("ct-image"), IMAGE),
         (file_value("lesion-seg"), IMAGE),
+        (file_value("dicom-set"), AsUpload(image=True)),
         (image_value("ct-image"), AsReference()),
         (file_value("some-score"), AsJson()),
         (json_value("some-score", 1), AsJson()),
@@ -46,7 +47,7 @@ def test_each_socket_gets_its_value_in_the_form_it_takes() -> None:
 
     assert slot_json(file_value("ct-image"), ct, up) == {
         "interface": "ct-image",
-        "user_uploads": [Address("uploads", pk(7))],
+        "upload_session": Address("cases/upload-sessions", TicketPk("ct-image")),
     }
     assert slot_json(image_value("ct-image", 3), ct, up) == {
         "interface": "ct-image",
@@ -68,8 +69,8 @@ def test_each_socket_gets_its_value_in_the_form_it_takes() -> None:
 
 
 def test_an_upload_that_is_still_to_come_leaves_a_hole() -> None:
-    coming = Entry("ct-image", stat="s")
+    coming = Entry("report", stat="s")
 
-    found = slot_json(file_value("ct-image"), SOCKETS["ct-image"], coming)
+    found = slot_json(file_value("report"), SOCKETS["report"], coming)
 
-    assert found["user_uploads"] == [Address("uploads", UploadPk("ct-image"))]
+    assert found["user_upload"] == Address("uploads", UploadPk("report"))

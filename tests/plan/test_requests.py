@@ -47,9 +47,14 @@ def fill(*entries: Entry, title: str | None = None, order: int | None = None) ->
     return Fill(step_id("a:fill"), "a", call, title, order, entries, look_first=True)
 
 
-def ready(task: Fill, uploads: Mapping[str, Done], item: ItemSeen | None) -> Fill:
+def ready(
+    task: Fill,
+    uploads: Mapping[str, Done],
+    item: ItemSeen | None,
+    tickets: Mapping[str, str] | None = None,
+) -> Fill:
     """The fill as it is sent to an item that holds what was seen."""
-    return for_item(with_uploads(task, uploads), item=pk(1), seen=item)
+    return for_item(with_uploads(task, uploads, tickets or {}), item=pk(1), seen=item)
 
 
 def sent(found: Fill) -> list[str]:
@@ -65,6 +70,21 @@ def test_holes_are_filled_with_what_uploads_brought() -> None:
         {"interface": "ct-image", "user_uploads": [Address("uploads", pk(7))]}
     ]
     assert (found.entries[0].upload, found.entries[0].content) == (pk(7), "files:1")
+
+
+def test_a_fill_names_the_tickets_of_its_uploads_where_there_are_any() -> None:
+    report = Entry("report", stat="r", upload=pk(8))
+    VALUES["report"] = file_value("report")
+
+    found = ready(fill(CT, report, SCORE), UPLOADS, None, {"ct-image": pk(9)})
+
+    assert found.call.json["values"] == [
+        {"interface": "ct-image", "upload_session": Address("cases/upload-sessions", pk(9))},
+        {"interface": "report", "user_upload": Address("uploads", pk(8))},
+        {"interface": "some-score", "value": 2},
+    ]
+    assert [entry.ticket for entry in found.entries] == [pk(9), None, None]
+    assert [entry.upload for entry in found.entries] == [pk(7), pk(8), None]
 
 
 def test_an_upload_of_an_earlier_run_leaves_no_hole() -> None:

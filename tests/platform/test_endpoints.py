@@ -8,7 +8,7 @@ import pytest
 from manifest_uploader.errors import PlatformRefused
 from manifest_uploader.platform import endpoints
 from manifest_uploader.platform.client import Client
-from tests.box import Box, mha
+from tests.box import Box
 from tests.helpers import STUDY, pk
 from tests.platform.servers import Reply, page, reply, scripted
 
@@ -127,44 +127,3 @@ def test_only_404_says_that_a_row_is_gone(connect: Connect) -> None:
 def test_a_count_that_is_no_number_is_that_of_the_page(connect: Connect) -> None:
     with scripted(reply(200, {"count": "many", "results": [1, 2]})) as server:
         assert endpoints.count_rows(connect(server.url)) == 2
-
-
-# ── sessions ────────────────────────────────────────────────────────────────────────────────
-
-
-def test_failed_sessions_bring_the_platforms_words_and_the_uploads(box: Box) -> None:
-    item, upload = box.make("A"), box.upload(content=b"no image")
-    box.with_image(item, "ct-image", upload)
-    box.settle()
-
-    [found] = endpoints.failed_imports(box.client)
-
-    assert found.message.startswith(
-        "Image validation for socket Ct Image failed with error: 1 file"
-    )
-    assert found.uploads == {upload}
-
-
-def test_sessions_that_went_well_are_passed_over(box: Box) -> None:
-    item, upload = box.make("A"), box.upload(content=mha())
-    box.with_image(item, "ct-image", upload)
-    box.settle()
-
-    assert list(endpoints.failed_imports(box.client)) == []
-
-
-def test_what_in_a_list_is_no_session_is_passed_over(connect: Connect) -> None:
-    strange = ({"status": "Failed"}, {"status": "Failed", "pk": 5}, "x", {"pk": pk(1)})
-    good = {"status": "Failed", "pk": pk(2), "user_uploads": "x", "error_message": None}
-    with scripted(listed(*strange, good)) as server:
-        [found] = endpoints.failed_imports(connect(server.url))
-
-    assert (found.pk, found.message, found.uploads) == (pk(2), "", frozenset())
-
-
-def test_words_without_end_are_cut(connect: Connect) -> None:
-    endless = {"status": "Failed", "pk": pk(2), "error_message": "x" * 100_000}
-    with scripted(listed(endless)) as server:
-        [found] = endpoints.failed_imports(connect(server.url))
-
-    assert len(found.message) < 10_000

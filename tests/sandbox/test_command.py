@@ -39,9 +39,10 @@ def spawn(tmp_path: Path) -> Iterator[Start]:
         processes.append(process)
         assert process.stdout is not None
         ready = json.loads(process.stdout.readline())
-        assert list(ready) == ["url", "token", "token_without_rights", "ca"]
+        assert list(ready) == ["url", "token", "token_without_rights", "ca", "importer"]
         running = Running(
-            ready["url"], ready["token"], ready["token_without_rights"], None, "", int, print
+            *(ready["url"], ready["token"], ready["token_without_rights"], None, ""),
+            *(int, print, ready["importer"]),
         )
         clients.append(Client(running))
         return process, clients[-1]
@@ -263,11 +264,35 @@ def test_the_given_port_and_limits_are_used(spawn: Start) -> None:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
 
-    _, client = spawn("--port", str(port), "--upload-limit", "0", "--no-title-in-answers")
+    _, client = spawn(
+        "--port", str(port), "--upload-limit", "0", "--no-title-in-answers", "--no-upload-sessions"
+    )
 
     assert client.running.url == f"http://127.0.0.1:{port}/api/v1/"
     assert client.post("uploads/", json={"filename": "a"}).status_code == 201
     assert client.post("uploads/", json={"filename": "a"}).status_code == 400
+    assert client.post("cases/upload-sessions/", json={"uploads": []}).status_code == 405
+
+
+@pytest.mark.parametrize("importer", ["panimg 1.2", None])
+def test_people_are_told_if_images_are_not_judged(importer: str | None) -> None:
+    from manifest_uploader.sandbox.command import _for_people
+
+    running = Running("u", "t", "s", None, "", int, print, importer)
+
+    words = "Images are accepted unread: the platform's own importer is not used."
+    assert (words in _for_people(running)) == (importer is None)
+
+
+def test_images_can_be_accepted_unread(spawn: Start, tmp_path: Path) -> None:
+    _, client = spawn("--reader-study", "rs", "--socket", "ct-image=Image", "--no-importer")
+    item = client.create()
+    upload = client.upload("a.mha", b"no image")
+    client.fill(item, {"interface": "ct-image", "user_uploads": [upload]})
+    wait_for_imports(tmp_path)
+
+    assert client.running.importer is None
+    assert list(client.values(item)) == ["ct-image"]
 
 
 def test_only_clients_that_trust_the_authority_can_connect(

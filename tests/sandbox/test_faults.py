@@ -9,9 +9,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from manifest_uploader.sandbox import Fault, Seen
-from tests.faults import Chance, Script, Step, by_chance
-from tests.sandbox.helpers import Client, wait_for_imports
+from manifest_uploader.sandbox import Fault, Seen, Unread
+from tests.faults import Chance, Script, Step, by_chance, losing
+from tests.sandbox.contents import series
+from tests.sandbox.helpers import Client, mha, wait_for_imports, zipped
 
 SETS = "reader-studies/display-sets/"
 
@@ -125,6 +126,48 @@ def test_a_hook_can_make_imports_fail(start_sandbox: Callable[..., Client], tmp_
     wait_for_imports(tmp_path)
 
     assert list(client.values(item)) == ["mr-image"]
+
+
+@pytest.mark.parametrize("judged", [True, False])
+@pytest.mark.parametrize(("what", "words"), [("s3.dcm", ""), ("s3.dcm/empty", "1 file could not")])
+def test_a_hook_can_lose_a_file_before_the_importer_reads_it(
+    start_sandbox: Callable[..., Client], tmp_path: Path, what: str, words: str, *, judged: bool
+) -> None:
+    client = start_sandbox(hook=losing(what), **({} if judged else {"judge": Unread()}))
+    item = client.create()
+    bundle = client.upload("ct.zip", zipped(series(0, 1, 2, 3, 4, 5)))
+    client.fill(item, {"interface": "ct-image", "user_uploads": [bundle]})
+    wait_for_imports(tmp_path)
+
+    image = client.get(client.values(item)["ct-image"]["image"]).json()
+
+    assert image["depth"] == 5
+    [session] = client.sessions()
+    assert session["status"] == "Succeeded"
+    if judged:
+        assert session["error_message"].startswith(words)
+        assert bool(session["error_message"]) == bool(words)
+
+
+def test_a_hook_is_told_the_item_the_socket_and_the_files(
+    start_sandbox: Callable[..., Client], tmp_path: Path
+) -> None:
+    told: list[tuple[str, str, tuple[str, ...]]] = []
+
+    class Asked(Script):
+        def on_files(self, item: str, slug: str, names: tuple[str, ...]) -> dict[str, bytes]:
+            told.append((item, slug, names))
+            return {"x/a.mha": mha(size="8 4 1")}
+
+    client = start_sandbox(hook=Asked([]))
+    item = client.create()
+    bundle = client.upload("ct.zip", zipped({"x/a.mha": mha(), "x/b.txt": b""}))
+    client.fill(item, {"interface": "ct-image", "user_uploads": [bundle]})
+    wait_for_imports(tmp_path)
+
+    assert told == [(item.split("/")[-2], "ct-image", ("x/a.mha", "x/b.txt"))]
+    image = client.get(client.values(item)["ct-image"]["image"]).json()
+    assert (image["width"], image["depth"]) == (8, 1)
 
 
 def test_a_hook_sees_every_request_with_its_kind_and_number(

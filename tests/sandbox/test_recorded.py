@@ -22,9 +22,9 @@ MOVING = {
     *("description", "index", "image", "file", "files", "name", "creator", "voxel_width_mm"),
     *("voxel_height_mm", "voxel_depth_mm", "presigned_urls", "question", "width", "height"),
     *("depth", "shape", "shape_without_color", "overlay_segments", "question_text"),
-    *("question_text_safe", "image_set", "user_uploads", "uploads"),
+    *("question_text_safe", "image_set", "user_uploads", "uploads", "segments"),
 }
-NULLABLE = {"voxel_width_mm", "voxel_height_mm", "voxel_depth_mm", "next", "previous"}
+NULLABLE = {"segments", "voxel_width_mm", "voxel_height_mm", "voxel_depth_mm", "next", "previous"}
 CONTENTS = {
     "small.mha": mha(),
     "a.mha": mha(),

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from enum import Enum, auto
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from manifest_uploader.engine.outcomes import Outcome
 from manifest_uploader.plan.steps import Wait, Watch
-from manifest_uploader.platform.endpoints import FailedImport
+from manifest_uploader.platform.images import ImageSeen
 from manifest_uploader.platform.items import holds
 from manifest_uploader.platform.model import Entry, ItemSeen, SocketSeen
+from manifest_uploader.platform.sessions import FailedImport, TicketSeen
 from manifest_uploader.state.events import Confirmed, Gone, ImportFailed
 from manifest_uploader.state.steps import StepId
 
@@ -34,11 +35,15 @@ class Seen(Struct, frozen=True):
     gone_since: Mapping[str, float]
     """Upload pk → when its row was first missing."""
     sessions: tuple[FailedImport, ...]
-    """Failed import sessions, as far as they were listed."""
+    """Failed import sessions without tickets, as far as they were listed."""
     first_seen: Mapping[str, float]
     """Session pk → when it was first noticed, in any run."""
     latest_file: float
     """When the latest of the files that have arrived was sent."""
+    tickets: Mapping[str, TicketSeen] = field(default_factory=dict)
+    """Our own sessions by pk, as far as they were looked at."""
+    images: Mapping[str, ImageSeen] = field(default_factory=dict)
+    """Images that have arrived, by pk, as far as they were looked at."""
 
 
 class Evidence(Enum):
@@ -46,6 +51,8 @@ class Evidence(Enum):
 
     ITEM = auto()
     """What the item holds, or that it is gone."""
+    TICKET = auto()
+    """The session that the fill named."""
     NAMED_SESSION = auto()
     """A failed session that names the upload."""
     UNNAMED_SESSION = auto()
@@ -84,7 +91,7 @@ def judge(wait: Wait, seen: Seen, *, refused_after_s: float, rivals: int = 1) ->
     if item is not None:
         held = arrived(wait, item)
         if held is not None:
-            return Verdict(Confirmed(wait.case, step, wait.socket, held.shown), Evidence.ITEM)
+            return _judge_arrived(wait, held, seen)
     found = _failure(wait, seen, item, refused_after_s=refused_after_s, rivals=rivals)
     if found is None:
         return None
@@ -97,15 +104,77 @@ def arrived(wait: Wait, item: ItemSeen) -> SocketSeen | None:
     return holds(Entry(wait.socket, wait.digest, before=wait.before), item)
 
 
+# ── what arrived ────────────────────────────────────────────────────────────────────────────
+
+
+def image_to_count(wait: Wait, held: SocketSeen) -> str | None:
+    """The pk of an image that arrived, if its slices have to be counted."""
+    return held.image if wait.upload is not None and wait.slices is not None else None
+
+
+def ticket_to_read(wait: Wait, held: SocketSeen, images: Mapping[str, ImageSeen]) -> str | None:
+    """The ticket of an image that arrived, if its message says what the item does not show.
+
+    It says that files were left out; that matters if slices lack, or if nothing else tells.
+    """
+    if wait.slices is None:
+        return wait.ticket if wait.bundle else None
+    return wait.ticket if _lacks_slices(wait, images.get(held.image or "")) else None
+
+
+def _lacks_slices(wait: Wait, image: ImageSeen | None) -> bool:
+    if wait.slices is None or image is None or image.slices is None:
+        return False
+    return image.slices < wait.slices
+
+
+def _judge_arrived(wait: Wait, held: SocketSeen, seen: Seen) -> Verdict | None:
+    """A value that arrived is complete, or lacks slices; None: its image was not shown yet."""
+    step = StepId.upload(wait.case, wait.socket)
+    pk = image_to_count(wait, held)
+    image = seen.images.get(pk) if pk is not None else None
+    if pk is not None and image is None:
+        return None
+    says = _message(seen.tickets.get(wait.ticket or ""))
+    if image is not None and _lacks_slices(wait, image):
+        if wait.last_look:
+            return None  # it counts as failed already
+        words = f"{image.slices} of {wait.slices} slices arrived" + (f"; {says}" if says else "")
+        return Verdict(
+            ImportFailed(
+                *(wait.case, step, wait.socket, words, wait.source),
+                arrived=image.slices,
+                expected=wait.slices,
+            ),
+            Evidence.ITEM,
+        )
+    remark = says if wait.slices is None and wait.bundle else None
+    if image is not None and image.slices is None:
+        remark = "the platform does not say how many slices arrived"
+    confirmed = Confirmed(wait.case, step, wait.socket, held.shown, remark)
+    return Verdict(confirmed, Evidence.ITEM)
+
+
+def _message(ticket: TicketSeen | None) -> str | None:
+    """What the platform says about an import, without a full stop; None if nothing."""
+    words = ticket.message.strip().rstrip(".") if ticket is not None else ""
+    return f"the platform says: {words}" if words else None
+
+
+# ── what failed ─────────────────────────────────────────────────────────────────────────────
+
+
 def _failure(  # noqa: PLR0911 - one return for each rule, in the order of their certainty
     wait: Wait, seen: Seen, item: ItemSeen | None, *, refused_after_s: float, rivals: int
 ) -> _Failure | None:
     """Why the import has failed, if it has for certain."""
     if wait.upload is None:
         return None if item is None else _Failure(_OTHER_VALUE, Evidence.ITEM)
-    if (named := _named_failure(wait, seen)) is not None:
-        return _Failure(named.message, Evidence.NAMED_SESSION)
     gone_since = seen.gone_since.get(wait.upload)
+    if (ticket := _failed_ticket(wait, seen)) is not None:
+        return _Failure(ticket.message or _NO_WORDS, Evidence.TICKET)
+    if named := _named_failures(wait, seen):
+        return _Failure(_joined(named), Evidence.NAMED_SESSION)
     if gone_since is None:
         silent = not wait.image and _is_refused(wait, seen, refused_after_s)
         return _Failure(_SILENT, Evidence.SILENCE) if silent else None
@@ -116,7 +185,7 @@ def _failure(  # noqa: PLR0911 - one return for each rule, in the order of their
     unnamed = unnamed_failures(wait, seen)
     if unnamed and (rivals == 1 or len(unnamed) >= rivals):
         also = " (or it is another case's failure: several fit)" if rivals > 1 else ""
-        return _Failure(unnamed[0].message + also, Evidence.UNNAMED_SESSION)
+        return _Failure(_joined(unnamed) + also, Evidence.UNNAMED_SESSION)
     if seen.now - gone_since > _GONE_WITHOUT_VALUE_S:
         return _Failure(_NO_VALUE, Evidence.SILENCE)
     return None
@@ -130,17 +199,44 @@ _CLEANED_UP: Final = "the platform cleaned the upload up before it was imported"
 _NO_VALUE: Final = "the platform took the upload in ten minutes ago, and no value came of it"
 
 
-def _named_failure(wait: Wait, seen: Seen) -> FailedImport | None:
-    """A session that names the upload and was not there before the fill."""
-    for session in seen.sessions:
-        fits = wait.upload in session.uploads and not _is_older(session, wait, seen)
-        if fits and (session.has_reason or not wait.repeated):
-            return session
-    return None
+_NO_WORDS: Final = "the platform cancelled the import without a reason"
+
+
+def _failed_ticket(wait: Wait, seen: Seen) -> TicketSeen | None:
+    """The wait's own ticket, if its import has failed.
+
+    One that failed without a reason found its upload gone. If the fill was repeated, the import of
+    the first fill may have taken it, and the value still comes.
+    """
+    ticket = seen.tickets.get(wait.ticket or "")
+    if ticket is None or not ticket.has_failed:
+        return None
+    may_come = wait.repeated and not ticket.has_reason and wait.upload in seen.gone_since
+    return None if may_come else ticket
+
+
+def _joined(failures: list[FailedImport]) -> str:
+    """All messages that fit, without repetitions."""
+    return "; ".join(dict.fromkeys(failure.message for failure in failures))
+
+
+def _named_failures(wait: Wait, seen: Seen) -> list[FailedImport]:
+    """Sessions that name the upload and were not there before the fill."""
+    if wait.ticket is not None:
+        return []
+    return [
+        session
+        for session in seen.sessions
+        if wait.upload in session.uploads
+        and not _is_older(session, wait, seen)
+        and (session.has_reason or not wait.repeated)
+    ]
 
 
 def unnamed_failures(wait: Wait, seen: Seen) -> list[FailedImport]:
     """New sessions that name no upload and whose message is about the socket."""
+    if wait.ticket is not None:
+        return []
     return [
         session
         for session in seen.sessions

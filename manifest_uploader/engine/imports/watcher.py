@@ -1,8 +1,9 @@
 """Watches imports: finds out whether values have arrived, and why imports failed.
 
-The platform shows little about an import. An upload row that is gone was imported or cleaned up. A
-value that differs from the one before has arrived. A failed session names the upload, or after the
-first stage only the socket. A file socket that refuses a file shows nothing at all.
+An upload row that is gone was imported or cleaned up. A value that differs from the one before has
+arrived, and an image is counted against the slices that were sent. The ticket that a fill named
+says how its import ended. Without one, a failed session names the upload, or after the first stage
+only the socket. A file socket that refuses a file shows nothing at all.
 """
 
 from __future__ import annotations
@@ -21,31 +22,37 @@ from manifest_uploader.engine.imports.judge import (
     Verdict,
     arrived,
     exhausted_looks,
+    image_to_count,
     is_late,
     judge,
     may_mean,
+    ticket_to_read,
     unnamed_failures,
 )
+from manifest_uploader.engine.imports.outstanding import tickets_to_look_at
+from manifest_uploader.engine.imports.sessions import FailedSessions
 from manifest_uploader.engine.outcomes import Outcome, Watched
 from manifest_uploader.plan.steps import Wait, Watch
 from manifest_uploader.platform.endpoints import (
-    FailedImport,
     ItemHidden,
     count_rows,
-    failed_imports,
     get_item,
     is_row_gone,
     list_items,
     list_rows,
 )
-from manifest_uploader.platform.model import ItemSeen, Target
+from manifest_uploader.platform.images import ImageSeen, images_of
+from manifest_uploader.platform.model import ItemSeen, SocketSeen, Target
+from manifest_uploader.platform.sessions import FailedImport, TicketSeen, get_ticket
 from manifest_uploader.state.events import Confirmed, ImportFailed, Noticed
 
 if TYPE_CHECKING:  # importing it takes 0.1 s of CPU, which commands without a network save
     from manifest_uploader.platform.client import Client
 
-_SESSIONS_AFTER_S: Final = 3.0
-"""An image that takes longer than this may have failed; then its session shows it."""
+_TICKETS_AT_ONCE: Final = 64
+"""Tickets that one look looks at."""
+_TICKETS_FOR_S: Final = 3.0
+"""How long one look goes on looking at tickets; then it ends, so that the next one can begin."""
 _LISTED_FOR_ONE: Final = 50
 """Measured on the platform: an item takes 0.1 s, a list 0.1 s and 2 ms for each of its items."""
 
@@ -57,15 +64,14 @@ class _Memory(Struct):
     """What earlier looks of this run found."""
 
     gone_since: dict[str, float] = field(default_factory=dict)
-    first_seen: dict[str, float] = field(default_factory=dict)
-    sessions: dict[str, FailedImport] = field(default_factory=dict)
-    """All failed sessions seen in this run, by pk; a failed session never changes."""
-    claimed: set[str] = field(default_factory=set)
-    """Pks of unnamed sessions that count as a wait's failure."""
     latest_file: float = 0.0
+    latest_image: float = 0.0
+    """When the latest of the images was sent that are past the first stage of their import."""
     looks: dict[str, tuple[int, float]] = field(default_factory=dict)
     """Item pk → (looks so far, when the next is due)."""
-    sessions_due: float = 0.0
+    tickets: dict[str, TicketSeen] = field(default_factory=dict)
+    looked_at: dict[str, float] = field(default_factory=dict)
+    """Ticket → when it was last looked at."""
 
 
 class Watcher:
@@ -83,21 +89,20 @@ class Watcher:
     ) -> None:
         self._client, self._target, self._clock = client, target, clock
         self._refused_after_s = refused_after_s
-        self._memory = _Memory(first_seen=dict(sessions))
+        self._memory = _Memory()
+        self._failed = FailedSessions(client, sessions, clock)
         self._size = target_size
         self._lock = threading.Lock()
 
-    def baseline(
-        self, failed: Callable[[], Iterable[FailedImport]] | None = None
-    ) -> Noticed | None:
-        """Notice the failed sessions before the first fill, so that they are ignored later.
+    def notice_old(self) -> list[Noticed]:
+        """Notice the failed sessions before the first fill without a ticket, to ignore them later.
 
-        Args:
-            failed: returns these sessions, if they were requested already.
-
+        Returns the event to record, if there are any.
         """
-        found = failed() if failed is not None else failed_imports(self._client)
-        return self._notice(tuple(found), self._clock())
+        found = self._failed.old()
+        with self._lock:
+            noticed = self._failed.notice(found, self._clock())
+        return [] if noticed is None else [noticed]
 
     def watch(self, task: Watch) -> Iterator[Outcome]:
         """Look once; yield events for the waits that have ended, then `Watched`."""
@@ -106,20 +111,24 @@ class Watcher:
 
     def _watch(self, task: Watch) -> Iterator[Outcome]:
         now = self._clock()
-        sessions = self._sessions(task, now)
-        noticed = self._notice(sessions, now)
+        noticed = self._failed.look(task.waits, now)
         if noticed is not None:
             yield noticed
         rows = self._rows(task.waits)
         fresh = noticed.sessions if noticed is not None else ()
-        items = self._items(task, rows, now, [self._memory.sessions[pk] for pk in fresh])
+        items = self._items(task, rows, now, [self._failed.seen[pk] for pk in fresh])
+        held = {wait: found for wait in task.waits if (found := _held(wait, items)) is not None}
+        images = self._images(held)
+        self._look_at_tickets(task.waits, held, images)
         seen = Seen(
             self._clock(),
             items,
             self._memory.gone_since,
-            self._unclaimed(task.waits),
-            self._memory.first_seen,
+            self._failed.unclaimed(task.waits),
+            self._failed.first_seen,
             self._memory.latest_file,
+            self._memory.tickets,
+            images,
         )
         ended = {wait: end for wait, end in self._judged(task, seen) if end is not None}
         yield from ended.values()
@@ -139,6 +148,15 @@ class Watcher:
                 self._memory.gone_since.pop(pk, None)
             else:
                 self._memory.gone_since.setdefault(pk, now)
+        self._memory.latest_image = max(
+            self._memory.latest_image,
+            *(
+                wait.since
+                for wait in waits
+                if wait.image and wait.upload in self._memory.gone_since
+            ),
+            0.0,
+        )
         return rows
 
     def _count(self, task: Watch, rows: dict[str, str] | None) -> int | None:
@@ -190,41 +208,44 @@ class Watcher:
                 found[pk] = get_item(self._client, self._target, pk)
         return {pk: found[pk] for pk in pks & found.keys()}
 
-    # -- sessions --
+    # -- images and tickets --
 
-    def _sessions(self, task: Watch, now: float) -> tuple[FailedImport, ...]:
-        """The failed sessions, if some image is late enough to have failed."""
-        late = any(
-            wait.image
-            and wait.upload is not None
-            and not wait.last_look
-            and now - wait.since > _SESSIONS_AFTER_S
-            for wait in task.waits
-        )
-        if not late or now < self._memory.sessions_due:
-            return ()
-        started = time.monotonic()
-        sessions = tuple(failed_imports(self._client))
-        took = time.monotonic() - started
-        self._memory.sessions_due = self._clock() + max(_SESSIONS_AFTER_S, 20 * took)
-        return sessions
+    def _images(self, held: Mapping[Wait, SocketSeen]) -> dict[str, ImageSeen]:
+        """The images that arrived and whose slices have to be counted."""
+        pks = {pk for wait, found in held.items() if (pk := image_to_count(wait, found))}
+        return images_of(self._client, self._target, pks, held=self._size) if pks else {}
 
-    def _notice(self, sessions: tuple[FailedImport, ...], now: float) -> Noticed | None:
-        fresh = tuple(one.pk for one in sessions if one.pk not in self._memory.first_seen)
-        for pk in fresh:
-            self._memory.first_seen[pk] = now
-        self._memory.sessions |= {one.pk: one for one in sessions}
-        return Noticed(fresh) if fresh else None
+    def _look_at_tickets(
+        self,
+        waits: Iterable[Wait],
+        held: Mapping[Wait, SocketSeen],
+        images: Mapping[str, ImageSeen],
+    ) -> None:
+        """Look at the tickets of images that arrived incomplete, and of some that did not arrive.
 
-    def _unclaimed(self, waits: tuple[Wait, ...]) -> tuple[FailedImport, ...]:
-        """The sessions that may be about a wait; an account may have thousands of older ones."""
+        There may be thousands of the latter, so only the likeliest to have failed are looked at.
+        """
+        for wait, found in held.items():
+            if (pk := ticket_to_read(wait, found, images)) is not None:
+                self._look_at_ticket(pk)
         memory = self._memory
-        since = min((wait.since for wait in waits), default=0.0)
-        return tuple(
-            session
-            for pk, session in memory.sessions.items()
-            if pk not in memory.claimed and memory.first_seen[pk] >= since
+        started = time.monotonic()
+        pks = tickets_to_look_at(
+            (wait for wait in waits if wait not in held),
+            gone=memory.gone_since,
+            latest=memory.latest_image,
+            looked_at=memory.looked_at,
+            now=self._clock(),
         )
+        for pk in pks[:_TICKETS_AT_ONCE]:
+            self._look_at_ticket(pk)
+            if time.monotonic() - started > _TICKETS_FOR_S:
+                break
+
+    def _look_at_ticket(self, pk: str) -> None:
+        self._memory.looked_at[pk] = self._clock()
+        if (ticket := get_ticket(self._client, pk)) is not None:
+            self._memory.tickets[pk] = ticket
 
     # -- judging --
 
@@ -262,21 +283,35 @@ class Watcher:
             return True
         if wait.upload is None or wait.upload not in self._memory.gone_since:
             return True
+        if verdict.evidence in {Evidence.ITEM, Evidence.TICKET}:
+            return True
         if is_row_gone(self._client, wait.upload):
             return True
         self._memory.gone_since.pop(wait.upload, None)
         return verdict.evidence is Evidence.NAMED_SESSION
 
     def _remember(self, wait: Wait, verdict: Verdict, seen: Seen) -> None:
+        memory = self._memory
         if isinstance(verdict.event, Confirmed) and not wait.image and wait.upload is not None:
-            self._memory.latest_file = max(self._memory.latest_file, wait.since)
+            memory.latest_file = max(memory.latest_file, wait.since)
+        if wait.image and wait.upload is not None:
+            memory.latest_image = max(memory.latest_image, wait.since)
+        if wait.ticket is not None:
+            self._failed.claimed.add(wait.ticket)
+            memory.tickets.pop(wait.ticket, None)
+            memory.looked_at.pop(wait.ticket, None)
         if verdict.evidence is Evidence.UNNAMED_SESSION:
             self._claim_one(wait, seen)
-        self._memory.gone_since.pop(wait.upload or "", None)
+        memory.gone_since.pop(wait.upload or "", None)
 
     def _claim_one(self, wait: Wait, seen: Seen) -> None:
         """Use up one unnamed session for this failure; another one is about another case."""
-        left = [
-            one.pk for one in unnamed_failures(wait, seen) if one.pk not in self._memory.claimed
-        ]
-        self._memory.claimed |= set(left[:1])
+        claimed = self._failed.claimed
+        left = [one.pk for one in unnamed_failures(wait, seen) if one.pk not in claimed]
+        claimed |= set(left[:1])
+
+
+def _held(wait: Wait, items: Mapping[str, ItemSeen | None]) -> SocketSeen | None:
+    """What the item holds, if it is the value that is waited for."""
+    item = items.get(wait.item)
+    return arrived(wait, item) if item is not None else None

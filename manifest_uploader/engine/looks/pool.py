@@ -30,6 +30,7 @@ class Pool:
     def __init__(self, *, quick: bool) -> None:
         self._quick = quick
         self._executor: Executor | None = None
+        self._former: list[Executor] = []
         self._submitted = 0
         self._has_processes = False
 
@@ -46,7 +47,7 @@ class Pool:
             self._executor = ThreadPoolExecutor(_THREADS, "look")
         elif self._submitted > _WORTH_PROCESSES and not self._has_processes and _cores() > 1:
             self._has_processes = True
-            self._executor.shutdown(wait=False)
+            self._former.append(self._executor)
             self._executor = _processes()
         return self._executor.submit(look_at_value, source, allowed, quick=self._quick)
 
@@ -57,8 +58,9 @@ class Pool:
 
     def close(self) -> None:
         """Begin no more looks."""
-        if self._executor is not None:
-            self._executor.shutdown(wait=False, cancel_futures=True)
+        for executor in (*self._former, self._executor):
+            if executor is not None:
+                executor.shutdown(wait=False, cancel_futures=True)
 
 
 def _cores() -> int:
@@ -69,7 +71,7 @@ def _cores() -> int:
 
 
 def _processes() -> ProcessPoolExecutor:
-    """Processes that start from nothing, as they have to on Windows; threads do not survive a fork."""
+    """Processes that start from nothing: Windows has no others, and threads survive no fork."""
     context = multiprocessing.get_context("spawn")
     return ProcessPoolExecutor(_cores(), mp_context=context, initializer=_begin)
 
