@@ -128,8 +128,8 @@ def _read_header(stream: BinaryIO) -> _Header:
         if sign and not lost:
             _add_field(key, value, fields)
         if key == _DATA and sign == "=":
-            if lost:
-                raise WrongHeaderError(FlawKind.UNREADABLE, About.HEADER)
+            if lost or not value:
+                raise WrongHeaderError(FlawKind.UNREADABLE, _DATA)
             return _Header(fields, length)
         lost = not sign and (lost or not text.isspace())
     raise WrongHeaderError(FlawKind.UNSUPPORTED, About.HEADER_LENGTH)
@@ -251,8 +251,6 @@ def _voxels(header: _Header, image: ImageHeader) -> VoxelData | None:
 def _data_file(fields: Mapping[str, str]) -> str | None:
     """The separate data file, without a leading `./`; None if the data follows the header."""
     name = fields[_DATA]
-    if not name:
-        raise WrongHeaderError(FlawKind.UNREADABLE, _DATA)
     return None if name == "LOCAL" else re.sub(r"^(?:\./+)++", "", name)
 
 

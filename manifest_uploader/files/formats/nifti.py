@@ -155,7 +155,9 @@ def _image(header: _Header, voxel: str, _: int, components: int) -> ImageHeader:
     sizes = header.sizes
     if header.is_vector and len(sizes) == 5:  # noqa: PLR2004
         components *= sizes[4]
-        sizes = sizes[:4] if sizes[3] > 1 else sizes[:3]
+        sizes = sizes[:4]
+        while len(sizes) > 1 and sizes[-1] == 1:
+            sizes = sizes[:-1]
     width, height, depth, timepoints = (*sizes, 1, 1, 1)[:4]
     return ImageHeader(
         width,

@@ -71,7 +71,7 @@ def voxel_bytes(stream: BinaryIO, size: int, voxels: VoxelData) -> Iterator[byte
 
     """
     left = voxels.length
-    stream.seek(max(0, size - voxels.length) if voxels.at_end else voxels.start)
+    stream.seek(max(0, size - voxels.length) if voxels.at_end else min(voxels.start, size))
     if not voxels.packing:
         while left and (piece := stream.read(min(left, 2**18))):
             left -= len(piece)
@@ -99,7 +99,8 @@ def _unpacked_flaws(stream: BinaryIO, size: int, voxels: VoxelData) -> tuple[Fla
     stream.seek(voxels.start)
     members = voxels.packing == "gzip"
     try:
-        found = inflate.count(stream, members=members, packed=packed, limit=needed)
+        # a little more than is needed: to the check at the end, which damage rarely passes
+        found = inflate.count(stream, members=members, packed=packed, limit=needed + SMALL)
     except inflate.Damaged:
         return (DAMAGED,)
     return (cut(needed, found),) if found < needed else ()
