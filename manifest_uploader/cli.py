@@ -65,6 +65,11 @@ COMMANDS: Final = {
         "uploader report lung.yaml --csv lung.csv",
         "manifest_uploader.commands.report",
     ),
+    "deidentify": Command(
+        "copy a folder of DICOM files without what identifies patients",
+        "uploader deidentify scans scans-without-names",
+        "manifest_uploader.commands.deidentify",
+    ),
     "login": Command(
         "keep the token in the keyring of this machine",
         "uploader login",

@@ -2,8 +2,9 @@
 
 The command line imports these modules by their names in its table of commands:
 
-- `init`, `validate`, `plan`, `run`, `status`, `report`, `login`, `logout`, `completion`, `schema`,
-  `sandbox`: a command's arguments (`add_arguments`) and what it does (`run` or `main`)
+- `init`, `validate`, `plan`, `run`, `status`, `report`, `deidentify`, `login`, `logout`,
+  `completion`, `schema`, `sandbox`: a command's arguments (`add_arguments`) and what it does
+  (`run` or `main`)
 - `guard`: calls a command and turns its errors into messages and exit codes
 
 For each other they have `options`, `signals`, `logs`, `watch` (of `status`) and `rehearsal` (what

@@ -1,0 +1,279 @@
+"""`uploader deidentify`: applies the platform's own procedure to a folder of DICOM files."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final, Protocol
+
+from manifest_uploader.commands.options import count
+from manifest_uploader.commands.signals import exit_on_sigterm
+from manifest_uploader.errors import UsageError
+from manifest_uploader.files.deidentify import Folders, deidentify, find_files, open_folders
+from manifest_uploader.files.deidentify_worker import Batch, FileResult, Outcome
+from manifest_uploader.files.importer import usable_cores
+from manifest_uploader.files.listing import natural
+from manifest_uploader.output.formatting import counted
+from manifest_uploader.output.json_lines import write_json
+from manifest_uploader.output.live_area import LiveArea
+from manifest_uploader.output.streams import print_out, say
+
+_FINE: Final = {Outcome.DONE, Outcome.ALREADY_DONE, Outcome.IGNORED, Outcome.LOOP}
+_SHOWN: Final = 20
+"""Files of one outcome that are named without `--verbose`."""
+_LINE_EVERY_S: Final = 30.0
+_DETAILS: Final = """\
+PatientName, dates, private attributes and so on are removed or replaced, and UIDs are made anew,
+the same ones each time. Folders and files keep their names, which may name patients, too: look at
+them. SRC is not changed. DST is a new folder; the same command continues an earlier run. The key
+that makes the UIDs is kept in DST.key: do not publish it.
+
+example: uploader deidentify scans scans-without-names
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `deidentify`."""
+    parser.epilog = _DETAILS
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    add = parser.add_argument
+    add("source", metavar="SRC", help="the folder with the originals")
+    add("target", metavar="DST", help="a new folder for the copies, or an earlier result")
+    add("--key", metavar="FILE", help="holds the key for new UIDs; default: DST.key")
+    add("--jobs", metavar="N", type=count, help="files at a time (one for each core)")
+    add("--json", action="store_true", help="JSON lines on standard output")
+    add("--verbose", action="store_true", help="name every file that was left out")
+    add("--quiet", action="store_true", help="say less")
+    add("--log-file", metavar="FILE", help="write the details of a mistake there")
+
+
+def run(given: argparse.Namespace) -> int:
+    """De-identify; the code is 1 if a file is not among the copies that should be."""
+    exit_on_sigterm()
+    folders = open_folders(given.source, given.target, given.key)
+    names, skipped = find_files(folders)
+    if not names and not skipped:
+        raise UsageError(f"'{given.source}' holds no file", hint="name the folder of the originals")
+    total = Total(skipped)
+    try:
+        with _progress(quiet=given.quiet or given.json) as progress:
+            for batch in deidentify(folders, names, processes=given.jobs or usable_cores()):
+                total.add(batch)
+                progress.tell(f"{total.files:,} of {counted(len(names), 'file')}")
+    except KeyboardInterrupt:
+        say("stopped; the same command goes on where this ended")
+        return 130
+    total.others.sort(key=lambda one: natural(one.name))
+    if given.json:
+        for one in total.others:
+            write_json(_file_json(one))
+        write_json(_summary_json(total, folders))
+    else:
+        for line in _summary(total):
+            print_out(line)
+    for line in _trouble(total, verbose=given.verbose):
+        say(line)
+    if not given.quiet:
+        for line in _notes(total, folders):
+            say(line)
+    return 1 if total.outcomes.keys() - _FINE else 0
+
+
+class Total:
+    """What became of all files so far."""
+
+    def __init__(self, others: Iterable[FileResult]) -> None:
+        self.outcomes: Counter[Outcome] = Counter()
+        self.others: list[FileResult] = []
+        """Those that have no copy; sorted by their names once all are there."""
+        self.burned_in: list[str] = []
+        self.with_names = 0
+        """Copies whose path contains a word of the original's PatientName."""
+        self.removed: Counter[str] = Counter()
+        self.replaced: Counter[str] = Counter()
+        self.new_uids: Counter[str] = Counter()
+        for one in others:
+            self._add(one)
+
+    @property
+    def files(self) -> int:
+        """How many files have been seen to."""
+        return self.outcomes.total()
+
+    def add(self, batch: Batch) -> None:
+        """Add what became of some files."""
+        for one in batch.files:
+            self._add(one)
+        self.removed.update(batch.removed)
+        self.replaced.update(batch.replaced)
+        self.new_uids.update(batch.new_uids)
+
+    def _add(self, one: FileResult) -> None:
+        self.outcomes[one.outcome] += 1
+        self.with_names += one.path_names_patient
+        if one.burned_in:
+            self.burned_in.append(one.name)
+        if one.outcome not in {Outcome.DONE, Outcome.ALREADY_DONE}:
+            self.others.append(one)
+
+
+# ── words ───────────────────────────────────────────────────────────────────────────────────
+
+
+def _summary(total: Total) -> Iterator[str]:
+    """How many files, and which attributes in how many of them."""
+    done, before = total.outcomes[Outcome.DONE], total.outcomes[Outcome.ALREADY_DONE]
+    left = total.files - done - before
+    yield (
+        f"{counted(total.files, 'file')}: {done:,} de-identified, {before:,} already done, "
+        f"{left:,} left out"
+    )
+    for what, found in (
+        ("removed", total.removed),
+        ("replaced by dummy values", total.replaced),
+        ("made anew", total.new_uids),
+    ):
+        ordered = sorted(found.items(), key=lambda one: (-one[1], one[0]))
+        words = [f"{_attribute(word)} ({files:,})" for word, files in ordered]
+        if words:
+            yield f"{what}: {', '.join(words)}"
+
+
+def _attribute(word: str) -> str:
+    return {"private": "private attributes", "unknown": "unknown attributes"}.get(word, word)
+
+
+def _trouble(total: Total, *, verbose: bool) -> Iterator[str]:
+    """A line for each file that has no copy; without `verbose`, not for all of them."""
+    for outcome in Outcome:
+        found = [one for one in total.others if one.outcome is outcome]
+        if outcome in _FINE and not verbose:
+            continue
+        for one in found if verbose else found[:_SHOWN]:
+            say_not_copied = "" if outcome is Outcome.LOOP else "; it was not copied"
+            yield f"'{one.name}': {_reason(one)}{say_not_copied}"
+        if len(found) > _SHOWN and not verbose:
+            yield f"{len(found) - _SHOWN:,} more like that (--verbose names them all)"
+
+
+def _reason(one: FileResult) -> str:
+    match one.outcome:
+        case Outcome.CUT_OFF:
+            return _cut_off(one)
+        case Outcome.DAMAGED if one.about:
+            return f"its header has no {one.about}"
+        case Outcome.NOT_DICOM if one.about:
+            return f"it is {one.about}"
+        case _:
+            return _REASONS[one.outcome].format(about=one.about)
+
+
+_REASONS: Final = {
+    Outcome.IGNORED: "it is hidden, or an index or a system's file",
+    Outcome.NOT_DICOM: "it is not DICOM",
+    Outcome.REJECTED: "the platform's procedure does not cover its kind, {about}",
+    Outcome.DAMAGED: "its header is damaged",
+    Outcome.UNREADABLE: "it cannot be read: {about}",
+    Outcome.NOT_OURS: "what is in its place in DST is no earlier result, and stays",
+    Outcome.UNWRITABLE: "its copy cannot be written: {about}",
+    Outcome.LOOP: "it is a link back to a folder above it, or to DST; it was not entered",
+    Outcome.CRASHED: "the process that worked on it ended; memory may be short",
+}
+
+
+def _cut_off(one: FileResult) -> str:
+    if not one.expected:
+        return "its pixel data has no end"
+    if not one.found:
+        return "it has no pixel data"
+    return f"its pixel data is cut off: {one.found:,} of {one.expected:,} bytes"
+
+
+def _notes(total: Total, folders: Folders) -> Iterator[str]:
+    """What a person has to look at, or to keep."""
+    if total.burned_in:
+        first = ", ".join(f"'{name}'" for name in total.burned_in[:3])
+        yield (
+            f"note: {counted(len(total.burned_in), 'file')} may show the patient's name in the "
+            f"picture (BurnedInAnnotation): look at {first}{' …' * (len(total.burned_in) > 3)}"  # noqa: PLR2004
+        )
+    if total.with_names:
+        yield (
+            f"note: the paths of {counted(total.with_names, 'file')} contain a word of their "
+            "PatientName: rename files and folders in DST before you share them"
+        )
+    if folders.key is None:
+        yield (
+            f"note: the key that makes the new UIDs is in '{folders.key_file}': keep it to go on "
+            "later, and do not publish it"
+        )
+
+
+def _file_json(one: FileResult) -> dict[str, Any]:
+    facts = {"about": one.about, "expected": one.expected, "found": one.found}
+    return {
+        "event": "left-out",
+        "file": one.name,
+        "outcome": one.outcome.value,
+        **{name: fact for name, fact in facts.items() if fact},
+    }
+
+
+def _summary_json(total: Total, folders: Folders) -> dict[str, Any]:
+    return {
+        "event": "summary",
+        "files": {"total": total.files, **{one.value: total.outcomes[one] for one in Outcome}},
+        "removed": dict(total.removed),
+        "replaced": dict(total.replaced),
+        "new_uids": dict(total.new_uids),
+        "burned_in": len(total.burned_in),
+        "paths_with_names": total.with_names,
+        "key": str(folders.key_file),
+    }
+
+
+# ── progress ────────────────────────────────────────────────────────────────────────────────
+
+
+class Progress(Protocol):
+    """Tells a person how far the command is."""
+
+    def tell(self, words: str) -> None:
+        """Tell it, or not, if it was told just now."""
+
+
+@contextmanager
+def _progress(*, quiet: bool) -> Iterator[Progress]:
+    """On a terminal a line that is redrawn, else one every 30 s; none if `quiet`."""
+    if quiet or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        yield _Lines(quiet=quiet)
+        return
+    area = LiveArea(stderr=True, transient=True)
+    area.start()
+    try:
+        yield _Live(area)
+    finally:
+        area.stop()
+
+
+class _Lines:
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet, self._last = quiet, time.monotonic()
+
+    def tell(self, words: str) -> None:
+        if not self._quiet and time.monotonic() - self._last >= _LINE_EVERY_S:
+            self._last = time.monotonic()
+            say(words)
+
+
+class _Live:
+    def __init__(self, area: LiveArea) -> None:
+        self._area = area
+
+    def tell(self, words: str) -> None:
+        self._area.show([words])

@@ -1,0 +1,354 @@
+"""De-identifies DICOM files, one by one, by the platform's own procedure.
+
+It runs in processes of its own (`crew`). What is held in memory is a file's header; its pixels are
+copied as they are, and whatever stands behind them is left out. Beside the data set, which the
+procedure is about, the preamble and the file meta information may name a hospital or a patient:
+both are made anew. No value of a file leaves this module, except for the copy.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+from hashlib import sha256
+from importlib import import_module
+from io import BytesIO
+from pathlib import Path
+from typing import Any, BinaryIO, Final, TypeAlias
+
+import msgspec
+from msgspec import Struct
+
+from manifest_uploader.files.dicom_pixels import (
+    CutOff,
+    Pixels,
+    check_length,
+    expected_bytes,
+    find_pixels,
+)
+from manifest_uploader.files.listing import is_ignored
+from manifest_uploader.files.uid_key import KeyedUids
+
+_METHOD: Final = "grand-challenge-dicom-de-identifier:procedure:"
+_DEFLATED: Final = "1.2.840.10008.1.2.1.99"
+_SYNTAXES: Final = {
+    (True, True): "1.2.840.10008.1.2",
+    (False, True): "1.2.840.10008.1.2.1",
+    (False, False): "1.2.840.10008.1.2.2",
+}
+"""By implicit VR and little endian, for files that do not name theirs."""
+_DICOMDIR: Final = "1.2.840.10008.1.3.10"
+_PREAMBLE: Final = 128
+_STARTS: Final = (b"\x02\0", b"\x08\0", b"\0\x02", b"\0\x08")
+"""Groups 2 and 8 in both orders of bytes: a DICOM file without a preamble begins with one."""
+_NO_NAMES: Final = frozenset({"patient", "anonymous", "anon", "dummy", "unknown", "none", "test"})
+_WORD: Final = re.compile(r"[^\W\d_]+")
+_CHUNK: Final = 2**20
+_SHORTEST: Final = 4
+"""Letters of a Latin word that is looked for within others; shorter ones must stand alone."""
+
+
+class Outcome(StrEnum):
+    """What became of a file."""
+
+    DONE = "done"
+    ALREADY_DONE = "already-done"
+    """By an earlier run, with the same key and procedure."""
+    IGNORED = "ignored"
+    """Not DICOM, hidden or a system's own, or a DICOMDIR: no upload would take it."""
+    NOT_DICOM = "not-dicom"
+    REJECTED = "rejected"
+    """The procedure does not cover its SOP class, which `about` names."""
+    CUT_OFF = "cut-off"
+    """Its pixel data ends early, or is missing; `expected` and `found` are in bytes."""
+    DAMAGED = "damaged"
+    """Its header cannot be read or written; `about` may name an attribute that it lacks."""
+    UNREADABLE = "unreadable"
+    """The system does not open it; `about` says why."""
+    NOT_OURS = "not-ours"
+    """In its place is a file that is no earlier result."""
+    UNWRITABLE = "unwritable"
+    """Its copy cannot be written; `about` says why."""
+    LOOP = "loop"
+    """A link to a folder that it is in, or to the copies."""
+    CRASHED = "crashed"
+    """The process that worked on it ended, also when nothing else ran."""
+
+
+class FileResult(Struct, frozen=True, omit_defaults=True):
+    """What became of one file, and what a person has to know about it."""
+
+    name: str
+    """Relative to the source folder, with `/`."""
+    outcome: Outcome
+    about: str = ""
+    expected: int = 0
+    found: int = 0
+    burned_in: bool = False
+    """It says that its pixels show text about the patient."""
+    path_names_patient: bool = False
+    """Its path contains a word of its PatientName."""
+
+
+class Batch(Struct, frozen=True):
+    """What became of some files."""
+
+    files: tuple[FileResult, ...]
+    removed: dict[str, int]
+    """In how many files each attribute was removed, by keyword; only if it held something."""
+    replaced: dict[str, int]
+    """The same for attributes that hold a dummy value, or nothing, now."""
+    new_uids: dict[str, int]
+
+
+class Setup(Struct, frozen=True):
+    """What all files have in common; folders have no symbolic links in their paths."""
+
+    source: str
+    target: str
+    key: str
+    """In hex."""
+
+
+def start(setup: Any, _: str) -> Callable[[Any], Any]:
+    """Load the procedure; return the function that de-identifies the files with these names."""
+    worker = Deidentifier(msgspec.convert(setup, Setup))
+    return lambda names: msgspec.to_builtins(worker.batch(names))
+
+
+class Deidentifier:
+    """De-identifies files of one folder into another."""
+
+    def __init__(self, setup: Setup) -> None:
+        """Load the procedure, which takes half a second."""
+        package: Any = import_module("grand_challenge_dicom_de_identifier.deidentifier")
+        self._pydicom: Any = import_module("pydicom")
+        self._rejected: Any = package.RejectedDICOMFileError
+        self._procedure: Any = package.DicomDeidentifier()
+        self._uids = self._procedure.uid_map = KeyedUids(setup.key)
+        self._method = f"{_METHOD}{self._procedure.procedure.get('version', 'unknown')}"
+        self._source, self._target = Path(setup.source), Path(setup.target)
+        self._changes: tuple[Counter[str], ...] = ()
+
+    def batch(self, names: list[str]) -> Batch:
+        """De-identify some files, whatever becomes of each."""
+        self._changes = (Counter(), Counter(), Counter())
+        results = tuple(self._one(name) for name in names)
+        return Batch(results, *map(dict, self._changes))
+
+    def _one(self, name: str) -> FileResult:
+        try:
+            with (self._source / name).open("rb") as stream:
+                return self._file(name, stream)
+        except OSError as error:
+            return FileResult(name, Outcome.UNREADABLE, about=error.strerror or "")
+
+    def _file(self, name: str, stream: BinaryIO) -> FileResult:
+        start = stream.read(_PREAMBLE + 4)
+        marked = start[_PREAMBLE:] == b"DICM"
+        ignored = any(is_ignored(part) for part in name.split("/"))
+        nothing = FileResult(
+            name,
+            Outcome.IGNORED if ignored else Outcome.NOT_DICOM,
+            about="" if start else "empty",
+        )
+        if not (marked or start.startswith(_STARTS)):
+            return nothing
+        try:
+            data = self._read(stream)
+            if "SOPClassUID" in data:
+                return self._copy(name, stream, data)
+            is_index = data.file_meta.get("MediaStorageSOPClassUID") == _DICOMDIR
+        except CutOff as cut:
+            return FileResult(name, Outcome.CUT_OFF, expected=cut.expected, found=cut.found)
+        except OSError:
+            raise
+        except Exception:  # noqa: BLE001 - pydicom raises any exception on a broken file
+            return FileResult(name, Outcome.DAMAGED) if marked and not ignored else nothing
+        if is_index or ignored or not marked:
+            return nothing if ignored or not is_index else FileResult(name, Outcome.IGNORED)
+        return FileResult(name, Outcome.DAMAGED, about="SOPClassUID")
+
+    def _read(self, stream: BinaryIO) -> Any:
+        """The data set without pixels, and the stream behind it; deflated ones are read whole."""
+        stream.seek(0)
+        data = self._pydicom.dcmread(stream, stop_before_pixels=True, force=True)
+        if data.file_meta.get("TransferSyntaxUID") == _DEFLATED:
+            stream.seek(0)
+            data = self._pydicom.dcmread(stream, force=True)
+        return data
+
+    def _copy(self, name: str, stream: BinaryIO, data: Any) -> FileResult:
+        target = self._target / name
+        known = self._known(target, self._source / name, data)
+        if known is not None:
+            return FileResult(name, known)
+        cut: CutOff | None = None
+        pixels: Pixels | None = None
+        try:
+            pixels = _pixels(stream, data)
+        except CutOff as error:
+            cut = error  # of a file that is rejected anyway, that does not matter
+        sop_class = self._pydicom.uid.UID(str(data.SOPClassUID)).name
+        burned_in = data.get("BurnedInAnnotation") == "YES"
+        names_patient = _names_patient(name, str(data.get("PatientName") or ""))
+        before = dict(_filled(data))
+        if "DeidentificationMethod" in data and not data.DeidentificationMethod:
+            del data.DeidentificationMethod  # the procedure fails on an empty one
+        try:
+            self._procedure.deidentify_dataset(data)
+        except self._rejected:
+            return FileResult(name, Outcome.REJECTED, about=sop_class)
+        if cut is not None:
+            raise cut
+        parts = [self._header(data)]
+        if pixels is not None:
+            implicit, little = self._encoding(data)
+            parts.append(pixels.head(implicit=implicit, little=little))
+        try:
+            self._write(target, b"".join(parts), stream, pixels)
+        except OSError as error:
+            return FileResult(name, Outcome.UNWRITABLE, about=error.strerror or "")
+        self._count(before, dict(_filled(data)))
+        return FileResult(name, Outcome.DONE, burned_in=burned_in, path_names_patient=names_patient)
+
+    def _known(self, target: Path, source: Path, data: Any) -> Outcome | None:
+        """What is in the place of the copy: an earlier result, something else, or nothing."""
+        if not os.path.lexists(target):
+            return None
+        if target.is_symlink() or not target.is_file():
+            return Outcome.NOT_OURS
+        try:
+            with target.open("rb") as stream:
+                there = self._read(stream)
+                method = _last_method(there)
+                _pixels(stream, there)
+        except Exception:  # noqa: BLE001 - pydicom raises any exception on what is no DICOM
+            return Outcome.NOT_OURS
+        if not method.startswith(_METHOD):
+            return Outcome.NOT_OURS
+        is_same = (
+            method == self._method
+            and there.get("SOPInstanceUID") == self._uids[data.get("SOPInstanceUID")]
+            and target.stat().st_mtime_ns >= source.stat().st_mtime_ns
+        )
+        return Outcome.ALREADY_DONE if is_same else None
+
+    def _header(self, data: Any) -> bytes:
+        """The file up to its pixels, with nothing of the original's first part."""
+        implicit_little = data.original_encoding
+        meta = self._pydicom.dataset.FileMetaDataset()
+        meta.TransferSyntaxUID = data.file_meta.get(
+            "TransferSyntaxUID", _SYNTAXES.get(implicit_little)
+        )
+        meta.ImplementationClassUID = self._pydicom.uid.PYDICOM_IMPLEMENTATION_UID
+        meta.ImplementationVersionName = "UPLOADER"
+        data.file_meta, data.preamble = meta, None
+        try:
+            return self._encoded(data)
+        except (LookupError, UnicodeError):
+            # pydicom cannot write every text that it reads; UTF-8 takes them all.
+            data.SpecificCharacterSet = "ISO_IR 192"
+            return self._encoded(data)
+
+    @staticmethod
+    def _encoded(data: Any) -> bytes:
+        buffer = BytesIO()
+        data.save_as(buffer, enforce_file_format=True)
+        return buffer.getvalue()
+
+    @staticmethod
+    def _encoding(data: Any) -> tuple[bool, bool]:
+        """Implicit VR, little endian: as pydicom writes, whatever the original has."""
+        syntax = data.file_meta.TransferSyntaxUID
+        if syntax.is_private:
+            implicit, little = data.original_encoding
+            return bool(implicit), bool(little)
+        return bool(syntax.is_implicit_VR), bool(syntax.is_little_endian)
+
+    def _write(self, target: Path, header: bytes, stream: BinaryIO, pixels: Pixels | None) -> None:
+        """Write under a temporary name, which is the same in each run, then rename."""
+        if not Path(os.path.realpath(target.parent)).is_relative_to(self._target):
+            raise OSError(0, "its folder is a link that leads out")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_name(f".{sha256(os.fsencode(target.name)).hexdigest()[:32]}.part")
+        try:
+            with temporary.open("wb") as copy:
+                copy.write(header)
+                if pixels is not None:
+                    _copy_bytes(stream, copy, pixels)
+            temporary.replace(target)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+    def _count(self, before: _Filled, after: _Filled) -> None:
+        """Count this file for each attribute that is no longer what it was."""
+        removed: set[str] = set()
+        replaced: set[str] = set()
+        new_uids: set[str] = set()
+        for path, (word, is_uid, value) in before.items():
+            if path not in after:
+                removed.add(word)
+            elif after[path][2] != value:
+                (new_uids if is_uid else replaced).add(word)
+        for counter, words in zip(self._changes, (removed, replaced, new_uids), strict=True):
+            counter.update(words)
+
+
+_Filled: TypeAlias = dict[tuple[int, ...], tuple[str, bool, Any]]
+"""By path of tags and positions: keyword, whether it is a UID, value."""
+
+
+def _filled(data: Any, path: tuple[int, ...] = ()) -> Iterator[tuple[Any, Any]]:
+    """Every element that holds something, within sequences too; private ones share a word."""
+    for element in data:
+        here = (*path, int(element.tag))
+        if element.VR == "SQ":
+            for position, item in enumerate(element.value):
+                yield from _filled(item, (*here, position))
+        elif not element.is_empty and element.keyword != "SpecificCharacterSet":
+            word = "private" if element.tag.is_private else element.keyword or "unknown"
+            yield here, (word, element.VR == "UI", element.value)
+
+
+def _last_method(data: Any) -> str:
+    methods = data.get("DeidentificationMethod") or ""
+    return methods if isinstance(methods, str) else str(methods[-1])
+
+
+def _pixels(stream: BinaryIO, data: Any) -> Pixels | None:
+    """The pixels behind the header; None if they are in the data set. Raises CutOff."""
+    if "PixelData" in data:  # deflated
+        check_length(data, len(data.PixelData))
+        return None
+    found = find_pixels(stream, data, little=data.original_encoding[1])
+    if found is None:
+        raise CutOff(expected_bytes(data), 0)
+    return found
+
+
+def _copy_bytes(stream: BinaryIO, copy: BinaryIO, pixels: Pixels) -> None:
+    stream.seek(pixels.first)
+    left = pixels.end - pixels.first
+    while left and (chunk := stream.read(min(left, _CHUNK))):
+        copy.write(chunk)
+        left -= len(chunk)
+    if left:
+        raise OSError(0, "the original became shorter while it was read")
+    copy.write(b"\0" * ((pixels.end - pixels.first) % 2))
+
+
+def _names_patient(name: str, patient: str) -> bool:
+    """Whether a path contains a word of a name; common words for nobody do not count."""
+    path = name.casefold()
+    words = {word for word in _WORD.findall(patient.casefold()) if word not in _NO_NAMES}
+    alone = set(_WORD.findall(path))
+    return any(
+        word in alone or ((len(word) >= _SHORTEST or not word.isascii()) and word in path)
+        for word in words
+        if len(word) > 1
+    )

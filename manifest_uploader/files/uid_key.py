@@ -1,0 +1,79 @@
+"""New UIDs that are the same each time: each is made from the old one and a secret key.
+
+Nobody can tell the old UID from the new one. Whoever has the key and an original file can tell
+which copy came from it, and nothing more.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import hmac
+import re
+import secrets
+from pathlib import Path
+from typing import Any, Final
+
+from manifest_uploader.errors import UsageError
+
+ROOT: Final = "1.2.826.0.1.3680043.10.1666."
+"""Grand Challenge's own root (`deidentifier.py`); a UID has at most 64 characters (PS3.5, 9.1)."""
+_BYTES: Final = 14
+"""Of the digest; 34 decimal digits at most."""
+_KEY: Final = re.compile(r"[0-9a-f]{64}")
+_ABOUT: Final = """\
+# 'uploader deidentify' makes new UIDs with this key, the same ones each time.
+# Keep it to continue later; do not publish it: with it and an original file, one can tell
+# which copy came from that file.
+"""
+
+
+class KeyedUids(dict[Any, Any]):
+    """Maps old UIDs to new ones, in place of the random map of the platform's procedure."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__()
+        self._key = bytes.fromhex(key)
+
+    def __getitem__(self, uid: Any) -> Any:
+        """The new UID; a list for an element with several, and nothing for an empty one."""
+        if uid is None or isinstance(uid, str):
+            old = (uid or "").strip(" \0")
+            return self._make(old) if old else ""
+        return [self[one] for one in uid]
+
+    def _make(self, old: str) -> str:
+        digest = hmac.digest(self._key, old.encode(errors="replace"), hashlib.sha256)
+        return f"{ROOT}{int.from_bytes(digest[:_BYTES], 'big')}"
+
+
+def read_key(path: Path) -> str | None:
+    """The key in a file, in hex; None if there is no such file.
+
+    Raises:
+        UsageError: it cannot be read, or is not a key.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise UsageError(f"'{path}' cannot be read: {error.strerror}") from None
+    found = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    if len(found) != 1 or not _KEY.fullmatch(found[0]):
+        hint = "name the file that 'uploader deidentify' made, or a new one"
+        raise UsageError(f"'{path}' does not hold a key", hint=hint)
+    return found[0]
+
+
+def make_key(path: Path) -> str:
+    """Write a new key into a new file that only this user may read; raise UsageError."""
+    key = secrets.token_hex(32)
+    try:
+        with contextlib.suppress(FileExistsError):
+            path.parent.mkdir(parents=True)
+        path.touch(0o600, exist_ok=False)
+        path.write_text(f"{_ABOUT}{key}\n", encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"'{path}' cannot be written: {error.strerror}") from None
+    return key
