@@ -42,6 +42,7 @@ class _Image(Struct, frozen=True):
     """The files of an image, and what is known of them."""
 
     key: str
+    case: str
     value: FileValue
     socket: Socket | None
     facts: ValueFacts
@@ -97,7 +98,8 @@ class ImportCheck:
             verdict = self._cache.get(image.key, image.facts.stat)
             if verdict is None:
                 hint = "run  uploader validate --import  first, with the same manifest"
-                found.append(Problem(_NOT_ASKED, image.value.place, hint))
+                message = f"{image.case}/{image.value.socket}: {_NOT_ASKED}"
+                found.append(Problem(message, image.value.place, hint))
             else:
                 known.append((image, verdict))
         return (*found, *_judged(known).problems)
@@ -126,7 +128,7 @@ class ImportCheck:
                 if isinstance(source, Source):
                     key = value_key(os.fspath(self._root.path), (case.name, *value.paths))
                     changed = max(file.mtime_ns for file in source.files) / 1e9
-                    yield _Image(key, value, socket, facts, changed), source
+                    yield _Image(key, case.name, value, socket, facts, changed), source
 
 
 def _judged(verdicts: list[tuple[_Image, Verdict]]) -> Checked:
@@ -141,6 +143,7 @@ def _judged(verdicts: list[tuple[_Image, Verdict]]) -> Checked:
             extras=image.facts.extras,
         ):
             message, hint = sentence(one)
-            problem = Problem(message, image.value.place, hint)
+            where = f"{image.case}/{image.value.socket}"
+            problem = Problem(f"{where}: {message}", image.value.place, hint)
             (warnings if one.is_note else problems).append(problem)
     return Checked(tuple(problems), tuple(warnings), len(verdicts))

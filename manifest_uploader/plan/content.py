@@ -74,7 +74,8 @@ def judge_content(question: Question, look: ValueLook) -> Content:
         _judge_image(question, look, problems, warnings)
     else:
         _judge_file(question, look, problems, warnings)
-    return Content(problems.found(), warnings.found())
+    wrong = problems.found()
+    return Content(wrong, () if wrong else warnings.found())  # a warning may follow from a problem
 
 
 class _Findings:
@@ -85,8 +86,13 @@ class _Findings:
         self._found: list[Problem] = []
 
     def add(self, *findings: Finding | None) -> None:
-        place = self._question.value.place
-        self._found += [Problem(one[0], place, one[1]) for one in findings if one is not None]
+        value = self._question.value
+        where = f"{self._question.case}/{value.socket}"
+        self._found += [
+            Problem(f"{where}: {one[0]}", value.place, one[1])
+            for one in findings
+            if one is not None
+        ]
 
     def found(self) -> tuple[Problem, ...]:
         return tuple(self._found)

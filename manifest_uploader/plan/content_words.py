@@ -266,7 +266,7 @@ def names_finding(question: Question, look: ValueLook) -> Finding | None:
     where = f" in '{question.folder}'" if question.folder else ""
     first = found[0].first
     example = "" if first == counts else f", for example '{first}'"
-    message = f"case '{question.case}': DICOM files{where} identify a patient: {counts}{example}"
+    message = f"DICOM files{where} identify a patient: {counts}{example}"
     source = question.root or "."
     allowed = ", ".join(one.keyword for one in found if " " not in one.keyword)
     allow = f"identifiable: [{allowed}]" if allowed else "identifiable: allowed"

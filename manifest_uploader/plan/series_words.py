@@ -21,14 +21,19 @@ _ONE_SERIES: Final = (
 
 
 def series_findings(found: Iterable[SeriesFinding]) -> Iterator[Finding]:
-    """A sentence, and what to do about it, for each finding."""
+    """A sentence, and what to do about it, for each finding.
+
+    Of a file that cannot be read, only the first reason is said.
+    """
+    told: set[str] = set()
     for one in found:
-        if one.flaw is not None:
-            yield from (flaw_finding(FileFlaw(file, one.flaw)) for file in one.files[:_SHOWN])
-            if len(one.files) > _SHOWN:
-                yield f"{len(one.files) - _SHOWN:,} more files like these", None
-        else:
+        if one.flaw is None:
             yield _finding(one)
+        elif not told.issuperset(one.files):
+            told.update(one.files)
+            message, hint = flaw_finding(FileFlaw(one.files[0], one.flaw))
+            others = f"; also {_names(one.files[1:])}" if len(one.files) > 1 else ""
+            yield message + others, hint
 
 
 def _finding(one: SeriesFinding) -> Finding:
