@@ -154,7 +154,11 @@ class LocalFiles:
             one.look = one.future.result()
             self._files += one.look.looked
             self._cache.put(one.key, one.facts.stat, one.look, changed=one.changed)
-        judged = Content() if one.look is None else judge_content(self._question(one), one.look)
+        judged = (
+            Content()
+            if one.look is None
+            else judge_content(self._question(one, one.look), one.look)
+        )
         if judged.problems:
             return self._failed(one, *judged.problems, warnings=judged.warnings, look=one.look)
         if one.look is not None:
@@ -173,12 +177,12 @@ class LocalFiles:
     ) -> Found:
         return Found(one.case, one.value.socket, None, problems, warnings, look)
 
-    def _question(self, one: _Pending) -> Question:
+    def _question(self, one: _Pending, look: ValueLook) -> Question:
         return Question(
             one.case,
             one.value,
             self._sockets.get(one.value.socket),
-            _folder(one.source, os.fspath(self._root.path)),
+            _folder(one.source, os.fspath(self._root.path)) if look.names else "",
             self._root.shown.removeprefix("in "),
             self._identifiable,
         )

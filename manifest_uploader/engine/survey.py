@@ -14,10 +14,12 @@ from manifest_uploader.digests import Json, image_digest
 from manifest_uploader.engine.local_files import Found, LocalFiles, Looking
 from manifest_uploader.engine.looks.looker import look_cache
 from manifest_uploader.engine.looks.pool import Pool
+from manifest_uploader.files.dicom.patient import KEYWORDS
 from manifest_uploader.files.root import Root
 from manifest_uploader.files.value_facts import ValueFacts
 from manifest_uploader.manifest.model import FileValue, ImageValue, Manifest
 from manifest_uploader.manifest.problems import Problem
+from manifest_uploader.plan.identifiable import idle_keywords
 from manifest_uploader.plan.inputs import Facts
 from manifest_uploader.platform.endpoints import (
     count_items,
@@ -83,7 +85,9 @@ def survey(
             checksum=scope.checksum,
             tell=tell,
         )
-        return _with_files(facts, local.inspect(_file_values(manifest), history.cases))
+        found = _with_files(facts, local.inspect(_file_values(manifest), history.cases))
+    idle = idle_keywords(manifest, KEYWORDS.values())
+    return replace(found, problems=(*idle, *found.problems))
 
 
 def _with_files(facts: Facts, found: Iterable[Found]) -> Facts:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Final, assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from manifest_uploader.engine.imports.watcher import Watcher
 from manifest_uploader.engine.item_writer import ItemWriter, source_of
 from manifest_uploader.engine.outcomes import Looked, Outcome
 from manifest_uploader.engine.tickets import TicketOffice
 from manifest_uploader.engine.upload import Tools, UploadLimitReached, UploadRefused, send
-from manifest_uploader.files import dicom
 from manifest_uploader.files.local_file import FileChanged, Source
 from manifest_uploader.files.parts import Content, JsonContent
 from manifest_uploader.files.root import Root
+from manifest_uploader.files.value_facts import value_facts
 from manifest_uploader.manifest.model import JsonValue
 from manifest_uploader.plan.steps import Create, Fill, Look, MakeTickets, Task, Upload, Watch
 from manifest_uploader.platform.endpoints import ItemHidden, get_item
@@ -29,9 +28,6 @@ from manifest_uploader.state.steps import StepId
 
 if TYPE_CHECKING:  # importing it takes 0.1 s of CPU, which commands without a network save
     from manifest_uploader.platform.client import Client
-
-_HEADERS: Final = 2
-"""Uploads whose DICOM headers are read at a time; with more, none would begin to send early."""
 
 
 class Worker:
@@ -50,7 +46,6 @@ class Worker:
         self._target, self._root, self._tools = target, root, tools
         self._client: Client = tools.client
         self._watcher = watcher
-        self._headers = threading.Semaphore(_HEADERS)
         self._receive = receive
         self._items = ItemWriter(tools.client, target, root, sleep=sleep)
         self._tickets = TicketOffice(
@@ -126,31 +121,24 @@ class Worker:
             data = json.dumps(task.source.value, ensure_ascii=False, allow_nan=False).encode()
             return JsonContent(task.name, data, task.stat)
         source = source_of(task.source, self._root)
-        _check_complete(task, source)
-        if task.images and not task.identifiable.everything:
-            self._refuse_patients(source)
+        _check_same(task, source)
         return source
 
-    def _refuse_patients(self, source: Source) -> None:
-        with self._headers:
-            found = dicom.check(source.files, all_files=True)
-        if found is not None:
-            name, detail = found
-            raise UploadRefused(
-                f"'{name}' names its patient ({detail}); de-identify it, "
-                "or write  identifiable: allowed  into the manifest"
-            )
 
-
-def _check_complete(task: Upload, source: Source) -> None:
-    """Check that a folder or pattern still names the same files, so that no series is incomplete.
+def _check_same(task: Upload, source: Source) -> None:
+    """Check that the files are those that were looked into: nothing else may be sent.
 
     Raises:
         FileChanged: files were added, removed or changed since the run began.
 
     """
-    if (source.bundle or source.name != task.name) and source.size != task.size:
-        raise FileChanged(
-            f"the files of '{task.socket}' changed since the run began: {task.size:,} bytes then, "
-            f"{source.size:,} in {len(source.files):,} files now; run again once they are complete"
-        )
+    if value_facts(source).stat == task.stat:
+        return
+    sizes = ""
+    if source.size != task.size:
+        files = f"{len(source.files):,} files" if source.bundle else "1 file"
+        sizes = f": {task.size:,} bytes then, {source.size:,} in {files} now"
+    raise FileChanged(
+        f"the files of '{task.socket}' changed since the run began{sizes}; "
+        "run again once they are complete"
+    )

@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 
 from msgspec import Struct
 
-from manifest_uploader.manifest.model import FileValue, Identifiable, JsonValue, Value
+from manifest_uploader.manifest.model import FileValue, JsonValue, Value
 from manifest_uploader.platform.model import Entry
 from manifest_uploader.platform.requests import Call
 from manifest_uploader.state.events import (
@@ -38,11 +38,8 @@ class Upload(Struct, frozen=True):
     """Bytes of the files; a bundle takes a few more."""
     stat: str
     """Digest of the files when the plan was made."""
-    identifiable: Identifiable
     row: OpenUpload | None = None
     """The upload row of an earlier run or attempt to continue; None: open a new one."""
-    images: bool = True
-    """For an image socket: its DICOM files are checked for patients' names."""
 
 
 class MakeTickets(Struct, frozen=True):

@@ -208,9 +208,7 @@ def _upload(
         facts.name,
         facts.size,
         facts.stat,
-        inputs.manifest.identifiable,
         row=_resumable(before, facts, inputs),
-        images=upload_into(socket_of(value, inputs)).image,
     )
 
 
