@@ -177,8 +177,8 @@ class LocalFiles:
     ) -> Found:
         return Found(one.case, one.value.socket, None, problems, warnings, look)
 
-    def _question(self, one: _Pending, look: ValueLook) -> Question:
-        return Question(
+    def _judge(self, one: _Pending, look: ValueLook) -> Content:
+        question = Question(
             one.case,
             one.value,
             self._sockets.get(one.value.socket),
@@ -186,6 +186,7 @@ class LocalFiles:
             self._root.shown.removeprefix("in "),
             self._identifiable,
         )
+        return judge_content(question, look)
 
     # -- content --
 
