@@ -15,6 +15,9 @@ from typing import Final
 PRIVATE_NAME: Final = "private name"
 """What stands for a private element that holds a person's name or number."""
 
+PREAMBLE_TEXT: Final = "preamble text"
+"""What stands for words in the 128 bytes before the mark, which de-identifiers leave alone."""
+
 PRIVATE: Final = 0
 """What stands for the tag of such an element."""
 
@@ -85,6 +88,9 @@ _PLATFORMS_DATE: Final = b"20000101"
 """What the platform's own de-identifier writes; it could be a birth date elsewhere."""
 _ESCAPES: Final = re.compile(rb"\x1b[$()*+,\-./][$()*+,\-./]?[@-~]|\x1b\$[@AB]")
 """The escape sequences of ISO 2022, which switch character sets."""
+_WORDS: Final = re.compile(rb"[A-Za-z]{3}|[0-9]{6}|[\x80-\xff]{6}")
+_HARMLESS: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"PAPYRUS")
+"""What a preamble is for: the start of a TIFF file; and a program that signs there."""
 _SEPARATORS: Final = re.compile(r"[\s\0^=\\_,;:-]+")
 _FILLER: Final = re.compile(r"[X*?. ]+|[0. ]+")
 _PLACEHOLDERS: Final = frozenset(
@@ -125,3 +131,8 @@ def is_filled(value: bytes) -> bool:
     if not words or _FILLER.fullmatch(words):
         return False
     return words not in _PLACEHOLDERS
+
+
+def is_written_on(preamble: bytes) -> bool:
+    """Whether a preamble holds words or numbers."""
+    return any(preamble) and not preamble.startswith(_HARMLESS) and bool(_WORDS.search(preamble))

@@ -7,6 +7,7 @@ from struct import Struct as Layout
 from typing import BinaryIO, Final, cast
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from manifest_uploader.files.dicom.elements import (
     INSTANCE,
@@ -59,6 +60,8 @@ class Reading(Struct, frozen=True):
     """Has the preamble and its mark."""
     end: int | None = None
     """Where the header's element ends in which the file ends, if that is known."""
+    preamble: bytes = b""
+    """The 128 bytes before the mark."""
     by_pydicom: bool = False
     """The file is not what the standard asks for."""
 
@@ -74,7 +77,8 @@ def read(stream: BinaryIO, size: int, name: str) -> Reading | None:
     fitting = 1 if name.lower().endswith(_DICOM_ENDINGS) else 2
     if not marked and not _starts_a_data_set(window.data, window.size, fitting):
         return None
-    reading = _walk(stream, window, marked=marked)
+    preamble = window.data[:_PREAMBLE] if marked else b""
+    reading = replace(_walk(stream, window, marked=marked), preamble=preamble)
     found = reading.elements
     sure = reading.state is State.WHOLE and not reading.by_pydicom
     known = _has_uid(found) or (sure and (found.values or found.people))
