@@ -54,17 +54,18 @@ _DICOM_ENDINGS: Final = (".dcm", ".dicom", ".ima")
 _PACKED: Final = re.compile(r"\.(gz|bz2|xz|zip)$")
 _NUMBERS: Final = re.compile(r"[0-9.]+")
 
-_Group = Sequence[tuple[str, FileLook, DicomHeader]]
+_Slice = tuple[str, FileLook, DicomHeader]
+_Group = Sequence[_Slice]
 
 
-class _Sorted(Struct):
+class _Sorted(Struct, frozen=True):
     """DICOM files by what the importer does with them."""
 
-    dropped: list[tuple[str, FileLook]] = []
+    dropped: Looks
     """It leaves them out."""
-    imageless: list[tuple[str, FileLook]] = []
+    imageless: Looks
     """They hold no pixels: reports, plans, a DICOMDIR."""
-    groups: list[list[tuple[str, FileLook, DicomHeader]]] = []
+    groups: Sequence[_Group]
     """It makes an image of each; the largest comes first."""
 
 
@@ -85,9 +86,9 @@ def judge_series(files: Looks) -> SeriesVerdict:
     if not sorted_out.groups:
         problems += [SeriesFinding(SeriesKind.NO_IMAGE, tuple(names))] if names else []
         return SeriesVerdict(tuple(problems), notes=_notes(ignored), images=len(others))
-    problems += _several_images(sorted_out.groups, others)
     main = [(name, header) for name, _, header in sorted_out.groups[0]]
-    found = _findings(main)
+    found = _findings(main, whole=not problems)
+    problems += _several_images(sorted_out.groups, others)
     times = max(1, len(times_of(main)))
     return SeriesVerdict(
         (
@@ -126,27 +127,27 @@ def judge_folders(members: Looks) -> SeriesVerdict:
 
 
 def _sort_out(files: Looks) -> _Sorted:
-    found = _Sorted()
-    groups = defaultdict(list)
-    imageless = []
+    dropped, imageless = [], []
+    groups: dict[tuple[str, str, str], list[_Slice]] = defaultdict(list)
     for name, look in files:
         if (header := look.dicom) is None:
             continue
         kinds = {flaw.kind for flaw in look.flaws}
         if FlawKind.NO_PIXELS in kinds:
             imageless.append((name, look, header))
-        elif kinds & _DROPPING or (FlawKind.CUT in kinds and not _key(header)[2]):
-            found.dropped.append((name, look))
+        elif kinds & _DROPPING or (FlawKind.CUT in kinds and not all(_key(header))):
+            dropped.append((name, look))
         else:
             groups[_key(header)].append((name, look, header))
-    for name, look, header in imageless:
+    for one in imageless:
         # The importer takes it for one of the slices, and then refuses them all.
-        if (group := groups.get(_key(header))) is not None:
-            group.append((name, look, header))
-        else:
-            found.imageless.append((name, look))
-    found.groups = sorted(groups.values(), key=len, reverse=True)
-    return found
+        if _key(one[2]) in groups:
+            groups[_key(one[2])].append(one)
+    return _Sorted(
+        dropped,
+        [(name, look) for name, look, header in imageless if _key(header) not in groups],
+        sorted(groups.values(), key=len, reverse=True),
+    )
 
 
 def _key(header: DicomHeader) -> tuple[str, str, str]:
@@ -157,7 +158,7 @@ def _key(header: DicomHeader) -> tuple[str, str, str]:
 def _several_images(groups: Sequence[_Group], others: Sequence[str]) -> list[SeriesFinding]:
     """The files outside the largest group, by what makes them another image."""
     images = len(groups) + len(others)
-    by_reason = defaultdict(list)
+    by_reason: dict[str, list[str]] = defaultdict(list)
     usual = groups[0][0][2]
     for group in groups[1:]:
         by_reason[_difference(group[0][2], usual)] += [name for name, *_ in group]
@@ -177,8 +178,11 @@ def _difference(header: DicomHeader, usual: DicomHeader) -> str:
     return "SOP class"
 
 
-def _findings(slices: Slices) -> list[SeriesFinding]:
-    """What there is to say of the files of one image, beyond their own flaws."""
+def _findings(slices: Slices, *, whole: bool) -> list[SeriesFinding]:
+    """What there is to say of the files of one image, beyond their own flaws.
+
+    Unless they are `whole`, gaps are where the files are that the importer leaves out.
+    """
     found = copies(slices)
     copied = set(found[0].files) if found else set()
     single = [(name, header) for name, header in slices if name not in copied]
@@ -187,7 +191,8 @@ def _findings(slices: Slices) -> list[SeriesFinding]:
     many = tuple(name for name, header in single if header.frames > 1)
     if many:
         return [*found, SeriesFinding(SeriesKind.MULTIFRAME, many)]
-    return [*found, *stack_findings(single)]
+    stacked = stack_findings(single)
+    return [*found, *(one for one in stacked if whole or one.kind is not SeriesKind.GAP)]
 
 
 def _depth(slices: Slices, times: int) -> int | None:
@@ -220,20 +225,29 @@ def _refusals(group: _Group) -> Looks:
     if not any(look.flaws for _, look, _ in group):
         return []
     headers = [header for _, _, header in group]
-    harmless = set()
-    if len({header.temporal for header in headers} - {None}) > 1:
-        harmless.add(SINGLE_FRAME_COLOUR)
-    if any(header.scaled for header in headers):
-        harmless.add(BIG_ENDIAN_PIXELS)
-    if len({header.position for header in headers} - {None}) > 1:
-        harmless.add(_SLICE_SPACING)
-    numbers = [header.number for header in headers if header.number is not None]
-    first = min(numbers) if len(numbers) == len(group) else None
+    harmless = _harmless(headers)
+    numbers = [header.number for header in headers]
+    first = None if None in numbers else min(number for number in numbers if number is not None)
     return [
-        (name, replace(look, flaws=tuple(flaw for flaw in look.flaws if flaw.about not in spared)))
+        (name, _spared(look, harmless | (_OF_FIRST if header.number != first else frozenset())))
         for name, look, header in group
-        for spared in (harmless | (_OF_FIRST if header.number != first is not None else set()),)
     ]
+
+
+def _harmless(headers: Sequence[DicomHeader]) -> frozenset[str]:
+    """What the importer does not mind in these files, although it minds it in one alone."""
+    timed = len({header.temporal for header in headers} - {None}) > 1
+    placed = len({header.position for header in headers} - {None}) > 1
+    found = {
+        SINGLE_FRAME_COLOUR: timed,
+        BIG_ENDIAN_PIXELS: any(header.scaled for header in headers),
+        _SLICE_SPACING: placed,
+    }
+    return frozenset(about for about, harmless in found.items() if harmless)
+
+
+def _spared(look: FileLook, harmless: AbstractSet[str]) -> FileLook:
+    return replace(look, flaws=tuple(flaw for flaw in look.flaws if flaw.about not in harmless))
 
 
 # ── files that are no DICOM ───────────────────────────────────────────────────────────────────

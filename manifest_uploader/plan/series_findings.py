@@ -15,7 +15,7 @@ class SeriesKind(StrEnum):
 
     # Problems: the image would not come, or not be the one that was meant.
     LEFT_OUT = "left-out"
-    """The importer drops these slices and takes the rest; `flaw` says why, or `about` the format."""
+    """The importer drops these and takes the rest; `flaw` says why, or `about` the format."""
     REFUSED = "refused"
     """The importer cannot read these slices and refuses the others with them; `flaw` says why."""
     NO_IMAGE = "no-image"

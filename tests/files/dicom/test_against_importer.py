@@ -1,0 +1,117 @@
+"""Our verdict on folders of DICOM files beside that of the platform's own importer."""
+
+from __future__ import annotations
+
+import io
+import logging
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from manifest_uploader.files.dicom.look import look_dicom
+from manifest_uploader.files.looks import FileLook, Flaw, FlawKind, Format
+from manifest_uploader.plan.series import judge_series
+from manifest_uploader.plan.series_findings import SeriesKind, SeriesVerdict
+from tests.files.dicom import folders
+
+panimg = pytest.importorskip("panimg")
+
+
+def look_at(name: str, file: bytes) -> FileLook:
+    """A look at a file of these folders, DICOM or not."""
+    found = look_dicom(io.BytesIO(file), len(file), name)
+    if found is not None:
+        return found
+    if not file:
+        return FileLook(Format.EMPTY, (Flaw(FlawKind.EMPTY),))
+    if file.startswith((b"version https://git-lfs", b"/annex/")):
+        return FileLook(Format.POINTER, (Flaw(FlawKind.POINTER),))
+    if file.startswith(b"ObjectType"):
+        return FileLook(Format.METAIMAGE)
+    return FileLook(Format.TEXT if file.isascii() else Format.OTHER)
+
+
+def verdict_on(folder: Mapping[str, bytes]) -> SeriesVerdict:
+    """Ours."""
+    return judge_series([(name, look_at(name, file)) for name, file in folder.items()])
+
+
+def imported(folder: Mapping[str, bytes], path: Path) -> tuple[int, set[str], int, int]:
+    """The importer's: number of images, files left out, slices and time points of one image."""
+    for name, file in folder.items():
+        (path / "in" / Path(name).parent).mkdir(parents=True, exist_ok=True)
+        (path / "in" / name).write_bytes(file)
+    logging.disable(logging.CRITICAL)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            found = panimg.convert(
+                input_directory=path / "in", output_directory=path / "out", post_processors=[]
+            )
+        except Exception:  # noqa: BLE001  what stops the importer stops the upload
+            return 0, set(folder), 0, 0
+        finally:
+            logging.disable(logging.NOTSET)
+    left = {one.name for one in found.file_errors if one not in found.consumed_files}
+    image = next(iter(found.new_images), None)
+    if image is None:
+        return 0, left, 0, 0
+    return len(found.new_images), left, image.depth or 1, image.timepoints or 1
+
+
+def ignored(verdict: SeriesVerdict) -> set[str]:
+    return {name for note in verdict.notes for name in note.files}
+
+
+@pytest.mark.parametrize("name", folders.good() | folders.with_strangers() | folders.warned())
+def test_what_the_importer_takes_whole_is_no_problem(name: str, tmp_path: Path) -> None:
+    folder = (folders.good() | folders.with_strangers() | folders.warned())[name]
+
+    verdict = verdict_on(folder)
+    images, left, slices, times = imported(folder, tmp_path)
+
+    assert (images, left) == (1, ignored(verdict))
+    assert verdict.problems == ()
+    assert (verdict.slices, verdict.timepoints) == (slices, times)
+
+
+@pytest.mark.parametrize("name", folders.refused())
+def test_what_the_importer_refuses_or_leaves_out_is_a_problem(name: str, tmp_path: Path) -> None:
+    folder = folders.refused()[name]
+
+    verdict = verdict_on(folder)
+    images, left, _, _ = imported(folder, tmp_path)
+
+    assert images != 1 or left - ignored(verdict)
+    assert verdict.problems
+    told = {file for problem in verdict.problems for file in problem.files}
+    assert images != 1 or left <= told | ignored(verdict)
+
+
+@pytest.mark.parametrize("name", folders.wrong())
+def test_what_the_importer_takes_and_nobody_meant_is_a_problem(name: str, tmp_path: Path) -> None:
+    folder = folders.wrong()[name]
+
+    assert verdict_on(folder).problems
+
+
+@pytest.mark.parametrize("name", folders.warned())
+def test_what_somebody_should_look_at_is_a_warning(name: str) -> None:
+    assert verdict_on(folders.warned()[name]).warnings
+
+
+@pytest.mark.parametrize("name", folders.good() | folders.with_strangers())
+def test_nothing_is_said_of_good_folders(name: str) -> None:
+    verdict = verdict_on((folders.good() | folders.with_strangers())[name])
+
+    assert verdict.warnings == ()
+    assert {note.kind for note in verdict.notes} <= {SeriesKind.IGNORED}
+
+
+def test_there_are_enough_folders() -> None:
+    groups = (folders.good(), folders.with_strangers(), folders.warned())
+    groups += (folders.refused(), folders.wrong())
+
+    assert sum(map(len, groups)) >= 120
