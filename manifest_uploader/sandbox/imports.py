@@ -49,7 +49,9 @@ class Importer:
 
     def resume(self) -> None:
         """Queue the jobs that are left from earlier starts."""
-        for row in self.site.store.rows("SELECT seq FROM jobs ORDER BY seq"):
+        for row in self.site.store.rows("SELECT seq, session FROM jobs ORDER BY seq"):
+            if row["session"] is not None:
+                self.site.expect_images()
             self.site.queue(row["seq"])
 
     def work(self, number: int) -> None:
@@ -76,6 +78,9 @@ class Importer:
         return all(self.site.store.row(find, pk) is not None for pk in wanted)
 
     def _work(self, job: Row) -> None:
+        if job["slices"] is not None:
+            self._reject_dicom_set(job)
+            return
         if job["stage"] == 1:
             self._fail_on_purpose(job)
         if job["upload"] is not None or job["file"] is not None:
@@ -84,6 +89,18 @@ class Importer:
             self._read_images(job)
         else:
             self._attach_image(job)
+
+    def _reject_dicom_set(self, job: Row) -> None:
+        """End the import of a DICOM image set, for which the platform needs AWS HealthImaging.
+
+        As after every failure of such an import there, its uploads are gone and nothing says why.
+        """
+        store = self.site.store
+        with store.transaction():
+            for pk in json.loads(job["slices"]):
+                remove_upload(store, pk)
+            store.run("INSERT INTO notifications (user) VALUES (?)", job["user"])
+            store.run("DELETE FROM jobs WHERE seq = ?", job["seq"])
 
     def _fail_on_purpose(self, job: Row) -> None:
         """Raise ImportFailed if a fault asks for it."""

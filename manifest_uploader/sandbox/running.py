@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -105,14 +106,16 @@ _SLUG = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345678
 
 def _start(options: SandboxOptions, lock: FolderLock) -> Running:
     sockets = tuple(parse_socket(line) for line in options.sockets)
+    guessed = tuple(parse_socket(line) for line in options.guessed_sockets)
     store = Store(options.dir)
     with store.transaction():
         _make_up(store, options)
-        add_sockets(store, sockets)
+        add_sockets(store, sockets, guessed)
     store.sweep()
     token = store.get_or_make("token", new_token)
     stranger = store.get_or_make("token_without_rights", new_token)
     queue = Queue(options.import_delay_s)
+    judge = options.judge or find_judge()
     site = Site(
         store=store,
         options=options,
@@ -120,23 +123,27 @@ def _start(options: SandboxOptions, lock: FolderLock) -> Running:
         signer=Signer(store.get_or_make("secret", new_token).encode()),
         id=store.get_or_make("id", new_pk),
         queue=queue.add,
+        # In the thread of a request: those of the queue have a low priority, which is inherited.
+        expect_images=(lambda: None) if math.isinf(options.import_delay_s) else judge.prepare,
     )
+    tls, ca = _tls(options)
+    server = _listen(options.port, tls)
+    storage = _listen_for_storage(store, tls)
     context = ServerContext(
         routes=Routes(site, users(token, stranger), all_routes()),
         storage=Storage(store, site.signer),
         options=options,
         scheme="https" if options.tls else "http",
+        storage_port=storage.server_port,
     )
-    tls, ca = _tls(options)
-    server = _listen(options, context, tls)
-    judge = options.judge or find_judge()
     importer = Importer(site, judge)
     importer.resume()
     queue.start(importer.work)
-    stop_serving = serve_in_thread(server)
+    stop_serving = [serve_in_thread(one, context) for one in (server, storage)]
 
     def stop() -> None:
-        stop_serving()
+        for stop_one in stop_serving:
+            stop_one()
         if options.judge is None:
             judge.close()
         queue.stop()
@@ -170,10 +177,20 @@ def _tls(options: SandboxOptions) -> tuple[ssl.SSLContext | None, Path | None]:
     return context, made.ca
 
 
-def _listen(options: SandboxOptions, context: ServerContext, tls: ssl.SSLContext | None) -> Server:
+def _listen(port: int, tls: ssl.SSLContext | None) -> Server:
     try:
-        return Server(options.port, context, tls)
+        return Server(port, tls, is_storage=False)
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or error
-        message = f"cannot listen on port {options.port}: {reason}"
+        message = f"cannot listen on port {port}: {reason}"
         raise PortTaken(message) from error
+
+
+def _listen_for_storage(store: Store, tls: ssl.SSLContext | None) -> Server:
+    """Listen on the port of the last start if it is free, so that signed addresses stay valid."""
+    try:
+        server = Server(int(store.get_or_make("storage_port", lambda: "0")), tls, is_storage=True)
+    except OSError:
+        server = Server(0, tls, is_storage=True)
+    store.run("INSERT OR REPLACE INTO meta VALUES ('storage_port', ?)", str(server.server_port))
+    return server

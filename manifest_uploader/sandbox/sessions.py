@@ -100,13 +100,21 @@ def start_import(
     *,
     session: str | None = None,
     upload: str | None = None,
+    uploads: Sequence[str] = (),
 ) -> None:
-    """Queue an import into an item's socket; its session no longer waits."""
+    """Queue an import into an item's socket; its session no longer waits.
+
+    It is of one of these: the images of a session, the upload of a file, or the uploads of a DICOM
+    image set.
+    """
     if session is not None:
         site.store.run("UPDATE sessions SET status = 'Re-Queued' WHERE pk = ?", session)
+        site.store.after_commit(site.expect_images)
     job = site.store.run(
-        "INSERT INTO jobs (user, item, socket, session, upload, doom) VALUES (?, ?, ?, ?, ?, ?)",
-        *(request.user, item, socket.pk, session, upload, request.import_failure),
+        "INSERT INTO jobs (user, item, socket, session, upload, slices, doom)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        *(request.user, item, socket.pk, session, upload),
+        *(json.dumps(uploads) if uploads else None, request.import_failure),
     )
     site.enqueue(job)
 

@@ -27,6 +27,8 @@ class Site:
     id: str
     queue: Callable[[int], None]
     """Schedules a committed job."""
+    expect_images: Callable[[], None]
+    """Prepares for an import of images."""
     validators: Validators = field(default_factory=Validators)
 
     def enqueue(self, job: int) -> None:
