@@ -52,6 +52,17 @@ def test_a_failure_is_told_with_its_socket_if_it_concerns_one() -> None:
     assert failure_text(Failure(None, "No.")) == "No."
 
 
+def test_an_image_that_lacks_slices_is_told_with_what_to_do() -> None:
+    """The platform's words in it mean that some files were left out, not all."""
+    words = "5 of 6 slices arrived; the platform says: 1 file could not be imported"
+    failure = Failure("ct-image", words, "ct/*.dcm", of_import=True, incomplete=True)
+
+    found = explained(failure)
+
+    assert found.startswith(f"{words} (from ct/*.dcm) — the image on the platform lacks the others")
+    assert "is it a whole image" not in found
+
+
 def test_only_failed_imports_are_explained() -> None:
     assert explained(Failure(None, "An unexpected error occurred")) == (
         "An unexpected error occurred"

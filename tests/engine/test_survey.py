@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from manifest_uploader.digests import content_digest, json_digest
+from manifest_uploader.digests import content_digest, image_digest, json_digest
 from manifest_uploader.engine.survey import Scope, survey
 from manifest_uploader.engine.target import check_rights, find_target
 from manifest_uploader.errors import PlatformRefused
@@ -25,7 +26,17 @@ from manifest_uploader.state.events import Confirmed, Done, Event, Gone, Opened,
 from manifest_uploader.state.history import History
 from tests.box import Box, Faulty
 from tests.files.helpers import make_dicom
-from tests.helpers import PLACE, case, file_value, json_value, manifest, past_of_events, pk, step_id
+from tests.helpers import (
+    PLACE,
+    case,
+    file_value,
+    image_value,
+    json_value,
+    manifest,
+    past_of_events,
+    pk,
+    step_id,
+)
 from tests.platform.servers import Reply, reply, scripted
 
 Connect = Callable[..., Client]
@@ -201,6 +212,51 @@ def test_items_to_adopt_are_looked_at_in_passing(box: Box, tmp_path: Path) -> No
     found = look(box, tmp_path, one, adopt=True).looked["a"]
 
     assert (found.pk, list(found.sockets)) == (item, ["some-score"])
+
+
+def with_made_up_images(box: Box, *numbers: int) -> None:
+    for number in numbers:
+        facts = {"name": "x", "width": 1, "height": 1, "depth": None, "files": []}
+        box.sql("INSERT INTO images (pk, facts) VALUES (?, ?)", pk(number), json.dumps(facts))
+
+
+def test_images_that_do_not_exist_are_known(box: Box, tmp_path: Path) -> None:
+    with_made_up_images(box, 5)
+    cases = [case(name, image_value("ct-image", number)) for name, number in (("a", 5), ("b", 6))]
+
+    assert look(box, tmp_path, *cases).missing_images == {pk(6)}
+
+
+def test_an_image_that_was_seen_in_an_item_of_ours_needs_no_look(
+    begin: Callable[..., Box], tmp_path: Path
+) -> None:
+    hook = Faulty()
+    box = begin(hook=hook)
+    entries = tuple(Entry(slug, image_digest(pk(5))) for slug in ("ct-image", "mr-image"))
+    history = past_of_events(
+        *made("a", box.make("a")),
+        Started("a", step_id("a:fill"), title="a", entries=entries),
+        Done("a", step_id("a:fill"), pk=pk(1)),
+        Confirmed("a", step_id("a"), "mr-image", pk(5)),
+    )
+
+    found = look(box, tmp_path, case("b", image_value("ct-image", 5)), history=history)
+
+    assert found.missing_images == frozenset()
+    assert "image-get" not in hook.kinds()
+
+
+def test_an_image_that_was_sent_but_not_seen_is_looked_for(box: Box, tmp_path: Path) -> None:
+    entry = Entry("ct-image", image_digest(pk(5)))
+    history = past_of_events(
+        *made("a", box.make("a")),
+        Started("a", step_id("a:fill"), title="a", entries=(entry,)),
+        Done("a", step_id("a:fill"), pk=pk(1)),
+    )
+
+    found = look(box, tmp_path, case("a", image_value("ct-image", 5)), history=history)
+
+    assert found.missing_images == {pk(5)}
 
 
 def test_looking_changes_nothing(begin: Callable[..., Box], tmp_path: Path) -> None:

@@ -190,6 +190,28 @@ def test_an_untitled_case_is_fine_otherwise(more: dict[str, Any]) -> None:
     assert misfits(inputs(case("a", title=""), **more)) == []
 
 
+def test_an_image_that_does_not_exist_is_a_problem_at_its_value() -> None:
+    place = Place("lung.yaml", 7, 12)
+    missing = replace(image_value("ct-image", 5), place=place)
+    one = case("a", missing, image_value("mr-image", 6))
+
+    assert misfits(inputs(one, missing_images=frozenset({pk(5)}))) == [
+        Problem(
+            f"the platform has no image '{pk(5)}', or you may not see it",
+            place,
+            "an image's pk is the last part of its address on the platform",
+        )
+    ]
+
+
+def test_an_image_for_a_socket_that_takes_none_is_one_problem() -> None:
+    one = case("a", image_value("report", 5))
+
+    [found] = misfits(inputs(one, missing_images=frozenset({pk(5)})))
+
+    assert "takes no image" in found.message
+
+
 def test_untitled_cases_clash_with_nothing() -> None:
     assert misfits(inputs(case("a", title=""), titles={"": pk(9)})) == []
 

@@ -68,6 +68,77 @@ def stored(*, done: bool, tag: str = "a", content: str | None = None) -> UploadH
     return UploadHistory(OpenUpload(pk(7), "sid", 8, stat(tag)), done=done, content=content)
 
 
+# ── what is expected of an image ────────────────────────────────────────────────────────────
+
+
+def facts_of_files(files: int, name: str, slices: int | None = None) -> ValueFacts:
+    return ValueFacts(files, 100, name, stat=stat("a"), slices=slices)
+
+
+@pytest.mark.parametrize(
+    ("facts", "slices", "bundle"),
+    [
+        (facts_of_files(6, "ct.zip", 6), 6, True),
+        (facts_of_files(2, "scan.zip"), None, True),
+        (facts_of_files(1, "scan.ZIP"), None, True),
+        (facts_of_files(1, "scan.tar.gz"), None, True),
+        (facts_of_files(1, "scan.nii.gz"), None, False),
+        (facts_of_files(1, "enhanced.dcm", 40), 40, False),
+    ],
+)
+def test_what_an_image_must_hold_is_noted_before_it_is_sent(
+    facts: ValueFacts, slices: int | None, bundle: bool
+) -> None:
+    entry = value_plan(facts=facts).entry
+
+    assert entry is not None
+    assert (entry.slices, entry.bundle) == (slices, bundle)
+
+
+def test_a_file_for_a_file_socket_has_no_slices() -> None:
+    facts = facts_of_files(1, "all.zip", 6)
+
+    entry = value_plan(file_value("report"), facts=facts).entry
+
+    assert entry is not None
+    assert (entry.slices, entry.bundle) == (None, False)
+
+
+def test_a_wait_expects_what_was_sent() -> None:
+    entry = sent(slices=6, bundle=True, ticket=pk(8))
+
+    found = value_plan(facts=facts_of("a"), was=held(entry, "waiting")).wait
+
+    assert found is not None
+    assert (found.slices, found.bundle, found.ticket) == (6, True, pk(8))
+
+
+def test_of_what_an_earlier_version_sent_the_slices_are_counted_now() -> None:
+    facts = facts_of_files(6, "ct.zip", 6)
+    changed = ValueFacts(5, 99, "ct.zip", stat=stat("b"), slices=5)
+
+    same = value_plan(facts=facts, was=held(sent(), "waiting")).wait
+    other = value_plan(facts=changed, was=held(sent(), "waiting")).wait
+
+    assert same is not None
+    assert same.slices == 6
+    assert other is not None
+    assert other.slices is None
+
+
+def test_a_value_that_is_sent_again_gets_a_ticket_of_its_own() -> None:
+    """A ticket is used only once."""
+    entry = sent(ticket=pk(8))
+    rows = {pk(7): "Completed"}
+
+    again = value_plan(
+        facts=facts_of("a"), was=held(entry, "failed"), rows=rows, retry_failed=True
+    ).entry
+
+    assert again is not None
+    assert (again.upload, again.ticket) == (pk(7), None)
+
+
 # ── new values ──────────────────────────────────────────────────────────────────────────────
 
 

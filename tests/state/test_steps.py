@@ -13,6 +13,7 @@ slugs = st.from_regex(r"\A[a-z0-9]+(-[a-z0-9]+)*\Z")
 """Of sockets."""
 steps = st.one_of(
     st.builds(StepId.upload, names, slugs),
+    st.builds(StepId.ticket, names, slugs),
     st.builds(StepId.create, names),
     st.builds(StepId.fill, names),
     st.builds(StepId.whole, names),
@@ -27,6 +28,8 @@ steps = st.one_of(
         (StepId.fill("patient 1"), "patient 1:fill"),
         (StepId.whole("patient 1"), "patient 1"),
         (StepId.upload("a", "create"), "a/create"),
+        (StepId.ticket("patient 1", "ct-image"), "patient 1/ct-image:ticket"),
+        (StepId.whole("a:ticket"), "a:ticket"),
         (StepId.whole("create"), "create"),
     ],
 )
@@ -41,6 +44,8 @@ def test_a_step_knows_its_case_its_kind_and_its_socket() -> None:
 
     assert (upload.case, upload.kind, upload.socket) == ("a", StepKind.UPLOAD, "ct-image")
     assert (create.case, create.kind, create.socket) == ("a", StepKind.CREATE, None)
+    ticket = StepId.parse("a/ct-image:ticket")
+    assert (ticket.case, ticket.kind, ticket.socket) == ("a", StepKind.TICKET, "ct-image")
     assert StepId.parse("a:fill").kind is StepKind.FILL
     assert StepId.parse("a").kind is StepKind.CASE
 
