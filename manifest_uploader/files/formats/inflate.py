@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Final, Protocol
+
+from msgspec import Struct
 
 GZIP_MARK: Final = b"\x1f\x8b"
 
@@ -27,14 +29,23 @@ class Damaged(Exception):
     """The compressed data is not what was once written."""
 
 
+class Measure(Struct, frozen=True):
+    """How much there was to unpack."""
+
+    length: int
+    """Unpacked bytes."""
+    ended: bool | None
+    """Whether the compressed data has its end; None where enough was read before it came."""
+
+
 def unpacked(
     stream: Readable, *, members: bool, packed: int | None = None, limit: int
-) -> Iterator[bytes]:
+) -> Generator[bytes, None, bool | None]:
     """Yield what the stream holds from its position on, in pieces of at most 256 KiB.
 
     It ends with the compressed data, with the file, or when more than `limit` bytes were yielded:
     then one byte more than that is the most. What comes after the compressed data is ignored, as
-    zlib's own gzread does.
+    zlib's own gzread does. The generator returns what `Measure.ended` says.
 
     Args:
         stream: Read from where it is.
@@ -47,17 +58,15 @@ def unpacked(
         OSError: The file cannot be read.
 
     """
+    source = _Source(stream, packed)
     left = limit + 1
     pending = b""
     inside = zlib.decompressobj(_EITHER)
     try:
         while left > 0:
+            pending = pending or source.read()
             if not pending:
-                size = _READ if packed is None else min(_READ, packed)
-                pending = stream.read(size)
-                if not pending:
-                    return
-                packed = None if packed is None else packed - len(pending)
+                return False
             piece = inside.decompress(pending, min(left, _PIECE))
             pending = inside.unconsumed_tail
             if piece:
@@ -66,18 +75,38 @@ def unpacked(
             if inside.eof:
                 pending = inside.unused_data
                 if len(pending) < len(GZIP_MARK):
-                    pending += stream.read(_READ if packed is None else min(_READ, packed))
+                    pending += source.read()
                 if not members or not pending.startswith(GZIP_MARK):
-                    return
+                    return True
                 inside = zlib.decompressobj(_EITHER)
     except zlib.error as error:
         raise Damaged from error
+    return None
 
 
-def count(stream: Readable, *, members: bool, packed: int | None = None, limit: int) -> int:
-    """How many bytes `unpacked` yields, at most `limit`."""
+class _Source:
+    """Reads compressed data piece by piece, up to its length."""
+
+    def __init__(self, stream: Readable, packed: int | None) -> None:
+        self._stream = stream
+        self._left = packed
+
+    def read(self) -> bytes:
+        found = self._stream.read(_READ if self._left is None else min(_READ, self._left))
+        if self._left is not None:
+            self._left -= len(found)
+        return found
+
+
+def measure(stream: Readable, *, members: bool, packed: int | None = None, limit: int) -> Measure:
+    """Unpack as `unpacked` does, and only count."""
     pieces = unpacked(stream, members=members, packed=packed, limit=limit)
-    return min(limit, sum(map(len, pieces)))
+    length = 0
+    while True:
+        try:
+            length += len(next(pieces))
+        except StopIteration as end:
+            return Measure(length, end.value)
 
 
 def first(stream: Readable, size: int) -> bytes:

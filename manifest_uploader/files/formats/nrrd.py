@@ -29,6 +29,7 @@ from manifest_uploader.files.looks import (
 
 _MOST_LINES: Final = 10_000
 _LONGEST_LINE: Final = 2**20
+_LONGEST_HEADER: Final = 2**26
 _LARGEST: Final = 2**62
 _VERSIONS: Final = b"12345"
 
@@ -164,6 +165,8 @@ def _read_header(stream: BinaryIO) -> _Header:
     for _ in range(_MOST_LINES):
         line = _read_line(stream)
         length += len(line)
+        if length > _LONGEST_HEADER:
+            break
         text = line.decode("utf-8", "replace").rstrip("\r\n")
         if not text:
             return _Header(fields, pairs, length)
@@ -318,11 +321,13 @@ def _voxels(stream: BinaryIO, header: _Header) -> VoxelData:
 
 def _after_lines(stream: BinaryIO, start: int, lines: int) -> int:
     """The place after so many lines of the data."""
-    if lines < 0:
+    if not 0 <= lines <= _MOST_LINES:
         raise WrongHeaderError(FlawKind.UNREADABLE, "line skip")
     stream.seek(start)
-    for _ in range(min(lines, _MOST_LINES)):
+    for _ in range(lines):
         start += len(_read_line(stream))
+        if start > _LONGEST_HEADER:
+            raise WrongHeaderError(FlawKind.UNSUPPORTED, About.HEADER_LENGTH)
     return start
 
 

@@ -96,7 +96,7 @@ def _pixel_flaws(stream: BinaryIO, size: int, needed: int) -> tuple[Flaw, ...]:
         return ()
     parts = _Parts(stream, [chunk for chunk in chunks if chunk.type == b"IDAT"])
     try:
-        found = inflate.count(parts, members=False, limit=needed)
+        found = inflate.measure(parts, members=False, limit=needed).length
     except inflate.Damaged:
         return (DAMAGED,)
     if found >= needed:

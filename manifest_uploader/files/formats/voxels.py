@@ -18,6 +18,8 @@ DAMAGED: Final = unreadable(About.COMPRESSED_DATA)
 
 _BLANKS: Final = b" \t\r\n\v\f"
 _COMMA_IS_BLANK: Final = bytes.maketrans(b",", b" ")
+_MORE: Final = 2**26
+"""Bytes that are unpacked beyond those needed, to see the check at the end of the data."""
 _ZLIB_CHECK: Final = 31
 _TRAILER: Final = 8
 """Bytes at the end of a gzip member: CRC, and the unpacked length modulo 2**32."""
@@ -99,11 +101,13 @@ def _unpacked_flaws(stream: BinaryIO, size: int, voxels: VoxelData) -> tuple[Fla
     stream.seek(voxels.start)
     members = voxels.packing == "gzip"
     try:
-        # a little more than is needed: to the check at the end, which damage rarely passes
-        found = inflate.count(stream, members=members, packed=packed, limit=needed + SMALL)
+        found = inflate.measure(stream, members=members, packed=packed, limit=2 * needed + _MORE)
     except inflate.Damaged:
         return (DAMAGED,)
-    return (cut(needed, found),) if found < needed else ()
+    if found.length > needed and found.ended is False:
+        # damage made more of it: zeros, for one, where a copy was broken off
+        return (DAMAGED,)
+    return (cut(needed, found.length),) if found.length < needed else ()
 
 
 def _text_flaws(stream: BinaryIO, voxels: VoxelData) -> tuple[Flaw, ...]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import bz2
-import gzip
 import random
 import zlib
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
-from tests.files.formats.make import VOXELS, metaimage, nifti, nrrd, page, png, tiff
+from tests.files.formats.make import VOXELS, gzipped, metaimage, nifti, nrrd, page, png, tiff
 
 Inputs: TypeAlias = Iterator[tuple[str, Mapping[str, bytes]]]
 """A name for each, and its files: the header first."""
@@ -28,10 +27,16 @@ def every_input() -> Inputs:
     yield from tiffs()
 
 
-def metaimages() -> Inputs:
-    def one(name: str, data: bytes = VOXELS, **fields: Any) -> tuple[str, dict[str, bytes]]:
-        return f"mha: {name}", {"a.mha": metaimage(data, **fields)}
+def _mha(name: str, data: bytes = VOXELS, **fields: Any) -> tuple[str, dict[str, bytes]]:
+    return f"mha: {name}", {"a.mha": metaimage(data, **fields)}
 
+
+def _nii(name: str, data: bytes = VOXELS, **fields: Any) -> tuple[str, dict[str, bytes]]:
+    return f"nii: {name}", {"a.nii": nifti(data, **fields)}
+
+
+def metaimages() -> Inputs:
+    one = _mha
     yield one("plain")
     for type_, size in (
         *(("CHAR", 1), ("SHORT", 2), ("USHORT", 2), ("INT", 4), ("UINT", 4), ("LONG", 4)),
@@ -61,6 +66,13 @@ def metaimages() -> Inputs:
         *(("x", "4 3 2"), ("", "4 3 2"), ("11", "1 " * 11)),
     ):
         yield one(f"NDims {dims}, DimSize {size}", NDims=dims, DimSize=size, ElementSpacing=None)
+    yield from _metaimage_fields()
+    yield from _metaimage_headers()
+    yield from _compressed_metaimages()
+
+
+def _metaimage_fields() -> Inputs:
+    one = _mha
     for name in ("ObjectType", "NDims", "BinaryData", "CompressedData", "DimSize", "ElementType"):
         yield one(f"without {name}", **{name: None})
     for value in ("Local", "local", ""):
@@ -72,6 +84,10 @@ def metaimages() -> Inputs:
     yield one("Offset of two", Offset="1 2")
     yield one("Color of two", Color="1 0")
     yield one("text voxels", b" ".join(b"%d" % one for one in VOXELS), BinaryData="False")
+
+
+def _metaimage_headers() -> Inputs:
+    one = _mha
     for length in (400, 499, 500, 9900):
         yield one(f"comment of {length}", Comment="x" * length)
     yield one("long field of its own", Foo="x" * 9000)
@@ -91,7 +107,6 @@ def metaimages() -> Inputs:
         *(("Laterality", "L" * 200), ("Laterality", "L"), ("t0", "1.5")),
     ):
         yield one(f"{name} {value}", **{name: value})
-    yield from _compressed_metaimages()
 
 
 def _compressed_metaimages() -> Inputs:
@@ -103,7 +118,7 @@ def _compressed_metaimages() -> Inputs:
     damaged = packed[:8] + bytes([packed[8] ^ 0xFF]) + packed[9:]
     yield one("compressed", packed, len(packed))
     yield one("compressed, in lower case", packed, len(packed), CompressedData="true")
-    yield one("compressed, gzip", gzip.compress(VOXELS), len(gzip.compress(VOXELS)))
+    yield one("compressed, gzip", gzipped(VOXELS), len(gzipped(VOXELS)))
     yield one("compressed, no size", packed, None)
     yield one("compressed, size 0", packed, 0)
     yield one("compressed, size too large", packed, len(packed) + 3)
@@ -111,7 +126,8 @@ def _compressed_metaimages() -> Inputs:
     yield one("compressed, cut", packed[:-1], len(packed))
     yield one("compressed, half", packed[: len(packed) // 2], len(packed))
     yield one("compressed, end of zeros", packed[:-9] + bytes(9), len(packed))
-    yield one("compressed, too few voxels", zlib.compress(VOXELS[:-4]), 20)
+    few = zlib.compress(VOXELS[:-4])
+    yield one("compressed, too few voxels", few, len(few))
     yield one("compressed, damaged", damaged, len(damaged))
     yield one("compressed, it is not", VOXELS, len(VOXELS))
     yield one("compressed with HeaderSize", packed, None, HeaderSize=10)
@@ -149,24 +165,28 @@ def metaimages_with_data_files() -> Inputs:
     yield one("compressed, no size, trailing", packed + b"abc", **zraw)
     yield one("compressed, no size, cut", packed[:-6], **zraw)
     yield one("compressed, HeaderSize", bytes(9) + packed, HeaderSize=9, **zraw)
-    yield "mhd: LIST", {
-        "a.mhd": metaimage(b"1.raw\n2.raw\n", ElementDataFile="LIST"),
-        "1.raw": VOXELS[:12],
-        "2.raw": VOXELS[12:],
-    }
-    yield "mhd: pattern", {
-        "a.mhd": metaimage(b"", ElementDataFile="%d.raw 1 2 1"),
-        "1.raw": VOXELS[:12],
-        "2.raw": VOXELS[12:],
-    }
+    yield (
+        "mhd: LIST",
+        {
+            "a.mhd": metaimage(b"1.raw\n2.raw\n", ElementDataFile="LIST"),
+            "1.raw": VOXELS[:12],
+            "2.raw": VOXELS[12:],
+        },
+    )
+    yield (
+        "mhd: pattern",
+        {
+            "a.mhd": metaimage(b"", ElementDataFile="%d.raw 1 2 1"),
+            "1.raw": VOXELS[:12],
+            "2.raw": VOXELS[12:],
+        },
+    )
     yield one("LISTING.raw", VOXELS, file="LISTING.raw")
     yield one("50%.raw", VOXELS, file="50%.raw")
 
 
 def niftis() -> Inputs:
-    def one(name: str, data: bytes = VOXELS, **fields: Any) -> tuple[str, dict[str, bytes]]:
-        return f"nii: {name}", {"a.nii": nifti(data, **fields)}
-
+    one = _nii
     whole = nifti()
     yield one("plain")
     yield one("big-endian", order=">")
@@ -178,7 +198,7 @@ def niftis() -> Inputs:
     for name in ("a.NII", "a.dat", "a.img", "a.hdr", "a.nia", ".nii", "a.b.nii", "a.nii.gz"):
         yield f"nii: called {name}", {name: whole}
     for name in ("a.nii", "a.NII.GZ", "a.Nii.gz", "a.gz"):
-        yield f"nii.gz: called {name}", {name: gzip.compress(whole)}
+        yield f"nii.gz: called {name}", {name: gzipped(whole)}
     for code, size in (
         *((0, 1), (1, 1), (2, 1), (3, 1), (4, 2), (8, 4), (16, 4), (32, 8), (64, 8), (128, 3)),
         *((256, 1), (512, 2), (768, 4), (1024, 8), (1280, 8), (1536, 16), (1792, 16), (2304, 4)),
@@ -194,6 +214,12 @@ def niftis() -> Inputs:
         *(((0, 4, 3, 2, 1, 1, 1, 1), 24), ((8, 4, 3, 2, 1, 1, 1, 1), 24)),
     ):
         yield one(f"dim {dim}", bytes(count), dim=dim)
+    yield from _nifti_fields()
+    yield from _gzipped_niftis()
+
+
+def _nifti_fields() -> Inputs:
+    one = _nii
     yield one("displacements", bytes(36), dim=(5, 2, 3, 2, 1, 3, 1, 1), intent=1007)
     yield one("displacements over time", bytes(72), dim=(5, 2, 3, 2, 2, 3, 1, 1), intent=1007)
     yield one("displacements in a slice", bytes(36), dim=(5, 4, 3, 1, 1, 3, 1, 1), intent=1007)
@@ -222,7 +248,6 @@ def niftis() -> Inputs:
     pair = {"magic": b"ni1\0", "offset": 0}
     yield "hdr: NIfTI pair", {"a.hdr": nifti(b"", **pair), "a.img": VOXELS}
     yield "hdr: Analyze", {"a.hdr": nifti(b"", magic=bytes(4), offset=0)[:348], "a.img": VOXELS}
-    yield from _gzipped_niftis()
 
 
 def _gzipped_niftis() -> Inputs:
@@ -231,26 +256,26 @@ def _gzipped_niftis() -> Inputs:
 
     whole = nifti()
     large = nifti(MANY, dim=(3, 40, 30, 20, 1, 1, 1, 1))
-    packed = gzip.compress(large)
+    packed = gzipped(large)
     middle = 12_000
-    yield one("plain", gzip.compress(whole))
-    yield one("stored", gzip.compress(whole, 0))
+    yield one("plain", gzipped(whole))
+    yield one("stored", gzipped(whole, 0))
     yield one("larger", packed)
     for less in (1, 4, 8, 40, middle):
         yield one(f"{less} bytes less", packed[:-less])
     yield one("trailing zeros", packed + bytes(100))
     yield one("trailing text", packed + b"junk")
-    yield one("two members", gzip.compress(large[:400]) + gzip.compress(large[400:]))
-    yield one("members of 90", b"".join(map(gzip.compress, _slices(large[:9000], 90))))
-    yield one("many members", b"".join(map(gzip.compress, _slices(large, 900))))
-    yield one("a gap", gzip.compress(large[:400]) + bytes(2) + gzip.compress(large[400:]))
+    yield one("two members", gzipped(large[:400]) + gzipped(large[400:]))
+    yield one("members of 90", b"".join(map(gzipped, _slices(large[:9000], 90))))
+    yield one("many members", b"".join(map(gzipped, _slices(large, 900))))
+    yield one("a gap", gzipped(large[:400]) + bytes(2) + gzipped(large[400:]))
     yield one("damaged", packed[:middle] + bytes([packed[middle] ^ 0xFF]) + packed[middle + 1 :])
     yield one("second half zeros", packed[:middle] + bytes(len(packed) - middle))
-    yield one("voxels missing", gzip.compress(large[:-1]))
-    yield one("more voxels", gzip.compress(large + b"abc"))
-    yield one("header cut", gzip.compress(large[:200]))
-    yield one("nothing", gzip.compress(b""))
-    yield one("twice compressed", gzip.compress(packed))
+    yield one("voxels missing", gzipped(large[:-1]))
+    yield one("more voxels", gzipped(large + b"abc"))
+    yield one("header cut", gzipped(large[:200]))
+    yield one("nothing", gzipped(b""))
+    yield one("twice compressed", gzipped(packed))
     yield one("zlib", zlib.compress(large))
 
 
@@ -304,7 +329,11 @@ def nrrds() -> Inputs:
         *("measurement frame: (1,0,0) (0,1,0) (0,0,1)", "sample units: HU", "block size: 1"),
     ):
         yield one(f"line {line}", lines=[line])
-    for vectors in ("(1,0,0) (0,1,0) (0,0,1)", "(1,0,0) (1,0,0) (0,0,1)", "(1,0,0) (9,1,0) (0,0,1)"):
+    for vectors in (
+        "(1,0,0) (0,1,0) (0,0,1)",
+        "(1,0,0) (1,0,0) (0,0,1)",
+        "(1,0,0) (9,1,0) (0,0,1)",
+    ):
         yield one(f"directions {vectors}", space="LPS", space_directions=vectors)
     yield one("byte skip 5", b"12345" + VOXELS, byte_skip=5)
     yield one("byte skip 5, short", b"12345" + VOXELS[:-1], byte_skip=5)
@@ -323,22 +352,22 @@ def _encoded_nrrds() -> Inputs:
         return f"nrrd: {name}", {"a.nrrd": nrrd(data, encoding=encoding, **more)}
 
     numbers = b" ".join(b"%d" % one for one in VOXELS)
-    packed = gzip.compress(VOXELS)
-    many = gzip.compress(MANY)
+    packed = gzipped(VOXELS)
+    many = gzipped(MANY)
     large = {"sizes": "40 30 20"}
     yield one("gzip", "gzip", packed)
     yield one("GZ", "GZ", packed)
     yield one("gzip, not compressed", "gzip", VOXELS)
     yield one("gzip, 1 byte less", "gzip", packed[:-1])
     yield one("gzip, 12 bytes less", "gzip", packed[:-12])
-    yield one("gzip, too few", "gzip", gzip.compress(VOXELS[:-1]))
-    yield one("gzip, too many", "gzip", gzip.compress(VOXELS * 2))
+    yield one("gzip, too few", "gzip", gzipped(VOXELS[:-1]))
+    yield one("gzip, too many", "gzip", gzipped(VOXELS * 2))
     yield one("gzip, trailing", "gzip", packed + b"junk")
-    yield one("gzip, two members", "gzip", gzip.compress(VOXELS[:9]) + gzip.compress(VOXELS[9:]))
+    yield one("gzip, two members", "gzip", gzipped(VOXELS[:9]) + gzipped(VOXELS[9:]))
     yield one("gzip, larger", "gzip", many, **large)
     yield one("gzip, half", "gzip", many[: len(many) // 2], **large)
     yield one("gzip, damaged", "gzip", many[:90] + b"\0\xff\0\xff" + many[94:], **large)
-    yield one("gzip, byte skip 5", "gzip", gzip.compress(b"12345" + VOXELS), byte_skip=5)
+    yield one("gzip, byte skip 5", "gzip", gzipped(b"12345" + VOXELS), byte_skip=5)
     yield one("gzip, line skip 1", "gzip", b"abc\n" + packed, line_skip=1)
     yield one("bzip2", "bzip2", bz2.compress(VOXELS))
     yield one("zrl", "zrl", VOXELS)
@@ -349,10 +378,13 @@ def _encoded_nrrds() -> Inputs:
     yield one("ascii, commas", "txt", numbers.replace(b" ", b", "))
     yield one("ascii, short", "ascii", numbers[:-1])
     yield one("ascii, lines", "text", numbers.replace(b" ", b"\r\n"))
-    yield "nhdr: separate data", {
-        "a.nhdr": nrrd(b"", lines=["data file: a.raw"]),
-        "a.raw": VOXELS,
-    }
+    yield (
+        "nhdr: separate data",
+        {
+            "a.nhdr": nrrd(b"", lines=["data file: a.raw"]),
+            "a.raw": VOXELS,
+        },
+    )
 
 
 def pictures() -> Inputs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import struct
 import zlib
 from collections.abc import Mapping, Sequence
@@ -29,7 +30,14 @@ _NRRD = {
 }
 
 
-def metaimage(data: bytes = VOXELS, *, nl: str = "\n", sign: str = " = ", **fields: object) -> bytes:
+def gzipped(data: bytes, level: int = 6) -> bytes:
+    """Compressed, with the same bytes at any time of day."""
+    return gzip.compress(data, level, mtime=0)
+
+
+def metaimage(
+    data: bytes = VOXELS, *, nl: str = "\n", sign: str = " = ", **fields: object
+) -> bytes:
     """A MetaImage; a field that is None is left out, a new one comes before the last."""
     *given, last = ({**_META, **fields}[name] for name in _META)
     lines = [f"{n}{sign}{v}" for n, v in zip(_META, given, strict=False) if v is not None]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import gzip
 import io
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tests.files.formats.inputs import Inputs
+from tests.files.formats.make import gzipped
 
 
 def written() -> Inputs:
@@ -21,28 +22,40 @@ def written() -> Inputs:
 
 def _by_simpleitk() -> Inputs:
     import numpy as np
-    import SimpleITK as sitk
+    import SimpleITK
 
     values = np.arange(12 * 10 * 8)
     for kind in ("uint8", "int8", "int16", "uint16", "int32", "float32", "float64"):
-        image = sitk.GetImageFromArray((values % 100).reshape(8, 10, 12).astype(kind))
+        image = SimpleITK.GetImageFromArray((values % 100).reshape(8, 10, 12).astype(kind))
         for ending in ("mha", "mhd", "nii", "nii.gz", "nrrd"):
             for compressed in (False, True):
                 name = f"SimpleITK: {kind} {ending}{' compressed' if compressed else ''}"
-                yield name, _saved(f"a.{ending}", lambda path: sitk.WriteImage(image, path, compressed))
+                yield (
+                    name,
+                    _saved(f"a.{ending}", partial(_write, image, compressed)),
+                )
     flat = (values[:120] % 250).reshape(10, 12).astype("uint8")
-    colour = sitk.GetImageFromArray(np.stack([flat] * 3, 2), isVector=True)
-    grey = sitk.GetImageFromArray(flat)
-    four = sitk.JoinSeries([sitk.GetImageFromArray(values.reshape(8, 10, 12).astype("int16"))] * 3)
+    colour = SimpleITK.GetImageFromArray(np.stack([flat] * 3, 2), isVector=True)
+    grey = SimpleITK.GetImageFromArray(flat)
+    four = SimpleITK.JoinSeries(
+        [SimpleITK.GetImageFromArray(values.reshape(8, 10, 12).astype("int16"))] * 3
+    )
     for name, image, endings in (
         ("grey", grey, ("png", "jpg", "mha", "nrrd", "nii")),
         ("colour", colour, ("png", "jpg", "mha", "nrrd", "nii.gz")),
         ("4D", four, ("mha", "nrrd", "nii.gz")),
     ):
         for ending in endings:
-            yield f"SimpleITK: {name} {ending}", _saved(
-                f"a.{ending}", lambda path, image=image: sitk.WriteImage(image, path)
+            yield (
+                f"SimpleITK: {name} {ending}",
+                _saved(f"a.{ending}", partial(_write, image, False)),
             )
+
+
+def _write(image: Any, compressed: bool, path: str) -> None:
+    import SimpleITK
+
+    SimpleITK.WriteImage(image, path, compressed)
 
 
 def _saved(name: str, write: Any) -> dict[str, bytes]:
@@ -63,8 +76,9 @@ def _by_nibabel() -> Inputs:
     for kind in ("uint8", "int16", "float32", "float64", "int64"):
         image = nibabel.Nifti1Image(values.astype(kind), np.eye(4), dtype=kind)
         for ending in ("nii", "nii.gz"):
-            yield f"nibabel: {kind} {ending}", _saved(
-                f"a.{ending}", lambda path, image=image: nibabel.save(image, path)
+            yield (
+                f"nibabel: {kind} {ending}",
+                _saved(f"a.{ending}", lambda path, image=image: nibabel.save(image, path)),
             )
     extended = nibabel.Nifti1Image(values.astype("int16"), np.eye(4))
     extended.header.extensions.append(nibabel.nifti1.Nifti1Extension("comment", b"hello " * 9))
@@ -73,7 +87,7 @@ def _by_nibabel() -> Inputs:
     yield "nibabel: reoriented", {"a.nii": swapped.to_bytes()}
     second = nibabel.Nifti2Image(values.astype("int16"), np.eye(4))
     yield "nibabel: NIfTI-2", {"a.nii": second.to_bytes()}
-    yield "nibabel: NIfTI-2 compressed", {"a.nii.gz": gzip.compress(second.to_bytes())}
+    yield "nibabel: NIfTI-2 compressed", {"a.nii.gz": gzipped(second.to_bytes())}
     pair = nibabel.Nifti1Pair(values.astype("int16"), np.eye(4))
     yield "nibabel: NIfTI pair", _saved("a.hdr", lambda path: nibabel.save(pair, path))
     analyze = nibabel.AnalyzeImage(values.astype("int16"), np.eye(4))
