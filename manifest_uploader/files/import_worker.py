@@ -73,7 +73,7 @@ def _judge(files: Iterable[tuple[str, str]], folder: Path) -> Verdict:
         given.place(files)
         given.unpack()
     except Unpackable:
-        return Verdict("", failure=Failure.ARCHIVE)
+        return Verdict("", failure=Failure.BAD_ARCHIVE)
     except NoRoom:
         return Verdict("", failure=Failure.NO_ROOM)
     except OSError as error:

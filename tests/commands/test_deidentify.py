@@ -16,6 +16,7 @@ import pydicom
 import pytest
 from pydicom.uid import SecondaryCaptureImageStorage
 
+from manifest_uploader import cli
 from manifest_uploader.files.importer import import_check
 from tests.entry import ENTRY, environment, uploader
 from tests.files.helpers import make_link
@@ -200,8 +201,14 @@ def test_json_lines_say_the_same(source: Path, tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_done_is_refused_before_anything_is_written(
-    source: Path, tmp_path: Path, arguments: tuple[str, ...], words: str
+    source: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    words: str,
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     make_link(tmp_path / "link", source)
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "other").write_text("x")
@@ -209,10 +216,10 @@ def test_what_cannot_be_done_is_refused_before_anything_is_written(
     (tmp_path / "empty").mkdir()
     before = content(tmp_path)
 
-    ended = uploader("deidentify", *arguments, cwd=tmp_path)
+    code = cli.command(["deidentify", *arguments])
 
-    assert ended.code == 2
-    assert words in ended.err
+    assert code == 2
+    assert words in capsys.readouterr().err
     assert content(tmp_path) == before
 
 

@@ -174,7 +174,7 @@ def test_an_archive_that_leads_out_of_its_folder_fails(
     one = slices_as_bytes(1)[0]
     path = packed(tmp_path / "ct.zip", {name: one, "b/IM": one})
 
-    assert judged(bundle(path)).failure is Failure.ARCHIVE
+    assert judged(bundle(path)).failure is Failure.BAD_ARCHIVE
 
 
 def test_an_encrypted_archive_fails(tmp_path: Path, judged: Judge) -> None:
@@ -184,7 +184,7 @@ def test_an_encrypted_archive_fails(tmp_path: Path, judged: Judge) -> None:
         content[content.index(mark) + offset] |= 1
     path.write_bytes(content)
 
-    assert judged(bundle(path)).failure is Failure.ARCHIVE
+    assert judged(bundle(path)).failure is Failure.BAD_ARCHIVE
 
 
 def test_an_archive_that_does_not_fit_the_disk_is_not_judged(
@@ -201,7 +201,7 @@ def test_archives_in_archives_without_end_fail(tmp_path: Path, judged: Judge) ->
     for number in range(1, 15):
         path = packed(tmp_path / f"{number}.zip", {path.name: path.read_bytes()})
 
-    assert judged(bundle(path)).failure is Failure.ARCHIVE
+    assert judged(bundle(path)).failure is Failure.BAD_ARCHIVE
 
 
 # ── files ───────────────────────────────────────────────────────────────────────────────────
