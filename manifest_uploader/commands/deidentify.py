@@ -54,12 +54,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """De-identify; the code is 1 if a file is not among the copies that should be."""
-    exit_on_sigterm()
     folders = open_folders(given.source, given.target, given.key)
     names, skipped = find_files(folders)
     if not names and not skipped:
         raise UsageError(f"'{given.source}' holds no file", hint="name the folder of the originals")
     total = Total(skipped)
+    exit_on_sigterm()
     try:
         with _progress(quiet=given.quiet or given.json) as progress:
             for batch in deidentify(folders, names, processes=given.jobs or usable_cores()):

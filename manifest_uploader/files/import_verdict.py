@@ -16,7 +16,7 @@ class Failure(StrEnum):
     """Its process ended, also when nothing else ran beside it."""
     MEMORY = "memory"
     """It ran out of memory."""
-    ARCHIVE = "archive"
+    BAD_ARCHIVE = "bad-archive"
     """A ZIP archive is encrypted, damaged, nested too deep, or leads out of its folder."""
     UNREADABLE = "unreadable"
     """A file is gone, or cannot be opened."""

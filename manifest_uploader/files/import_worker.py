@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import errno
 import itertools
+import os
+import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
@@ -39,10 +41,12 @@ _REASONS: Final = {
     "Color space could not be determined": Reason.COLORS,
 }
 """Parts of panimg's messages; each builder adds one to every file that it cannot read."""
-_ABOUT_TIFF: Final = frozenset({Reason.RESOLUTION, Reason.COLORS})
-_NO_TIFF: Final = "Could not open file with tifffile"
 _NOT_CONVERTED: Final = ("Could not convert", "Could not open iSyntax file")
 _SLIDE_LIBRARIES: Final = ("pyvips", "openslide")
+_SCANNERS: Final = re.compile(rb"PHILIPS|Philips|PIM_DP|iScan|MedScan", re.ASCII)
+"""In TIFF images of slide scanners, which may tell OpenSlide what they do not tell others."""
+_ENDS: Final = 2**20
+"""Bytes at both ends of a file, where TIFF has its texts."""
 
 
 def start(_: object, scratch: str) -> Callable[[Any], Any]:
@@ -73,7 +77,7 @@ def _judge(files: Iterable[tuple[str, str]], folder: Path) -> Verdict:
         given.place(files)
         given.unpack()
     except Unpackable:
-        return Verdict("", failure=Failure.ARCHIVE)
+        return Verdict("", failure=Failure.BAD_ARCHIVE)
     except NoRoom:
         return Verdict("", failure=Failure.NO_ROOM)
     except OSError as error:
@@ -107,8 +111,8 @@ def _verdict(given: ImportFolder, output: Path) -> Verdict:
         dropped=tuple(sorted((given.shown[path] for path in dropped), key=natural)),
         reasons=_reasons(errors.get(path, []) for path in dropped),
     )
-    told = [message for path in dropped for message in errors.get(path, [])]
-    if dropped and _needs_slide_libraries(verdict, told) and not _has_slide_libraries():
+    slides = any(_may_be_slide(path, errors.get(path, [])) for path in dropped)
+    if slides and not _has_slide_libraries():
         return msgspec.structs.replace(verdict, failure=Failure.NO_LIBRARY)
     return verdict
 
@@ -198,18 +202,22 @@ def _reasons(told: Iterable[list[str]]) -> tuple[Reason, ...]:
 
 
 def _reasons_of(messages: list[str]) -> Iterator[Reason]:
-    is_tiff = not any(_NO_TIFF in message for message in messages)
     for message in messages:
         for words, reason in _REASONS.items():
-            if words in message and (is_tiff or reason not in _ABOUT_TIFF):
+            if words in message:
                 yield reason
 
 
-def _needs_slide_libraries(verdict: Verdict, told: list[str]) -> bool:
+def _may_be_slide(path: Path, messages: list[str]) -> bool:
     """Whether libvips or OpenSlide might have read a file that was dropped."""
-    return Reason.RESOLUTION in verdict.reasons or any(
-        words in message for message in told for words in _NOT_CONVERTED
-    )
+    if any(words in message for message in messages for words in _NOT_CONVERTED):
+        return True
+    if Reason.RESOLUTION not in _reasons_of(messages):
+        return False
+    with path.open("rb") as stream:
+        start = stream.read(_ENDS)
+        stream.seek(max(stream.seek(0, os.SEEK_END) - _ENDS, 0))
+        return _SCANNERS.search(start + stream.read()) is not None
 
 
 def _has_slide_libraries() -> bool:

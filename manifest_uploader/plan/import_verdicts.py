@@ -152,7 +152,7 @@ _BY_FAILURE: Final = {
         "the importer ran out of memory on these files",
         "close other programs and try again; the platform gives an import 8 GB",
     ),
-    Failure.ARCHIVE: (
+    Failure.BAD_ARCHIVE: (
         "an archive cannot be unpacked",
         "pack it again without a password, or unpack it and name its files",
     ),

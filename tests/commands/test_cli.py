@@ -37,7 +37,7 @@ def test_the_help_lists_every_command_and_imports_none() -> None:
     assert imported_by("--help") & MODULES == set()
     parser = cli.make_parser(["--help"])
     assert [name for name in cli.COMMANDS if f"\n    {name} " not in parser.format_help()] == [
-        "completion"  # too long: its description is on the next line
+        *("deidentify", "completion"),  # too long: their descriptions are on the next line
     ]
 
 

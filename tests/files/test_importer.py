@@ -113,6 +113,35 @@ def test_a_reason_that_the_importer_gives_is_told(
     assert (verdict.images, verdict.dropped, verdict.reasons) == (0, (name,), (reason,))
 
 
+def write_tiff(path: Path, **more: Any) -> Path:
+    import tifffile
+
+    rgb = np.zeros((64, 64, 3), np.uint8)
+    tifffile.imwrite(path, rgb, photometric="rgb", tile=(64, 64), **more)
+    return path
+
+
+def test_a_tiff_image_without_a_resolution_is_told(tmp_path: Path, judged: Judge) -> None:
+    bare = write_tiff(tmp_path / "a.tif")
+    whole = write_tiff(tmp_path / "b.tif", resolution=(200, 200), resolutionunit="CENTIMETER")
+
+    assert judged(bundle(bare)).reasons == (Reason.RESOLUTION,)
+    assert judged(bundle(bare)).failure is None
+    assert judged(bundle(whole)).spacing == (0.05, 0.05)
+
+
+@pytest.mark.parametrize(
+    ("name", "more"), [("a.svs", {}), ("a.tif", {"software": "Philips DP v1.0"})]
+)
+def test_a_slide_is_not_judged_without_the_libraries_for_slides(
+    tmp_path: Path, judged: Judge, monkeypatch: pytest.MonkeyPatch, name: str, more: Any
+) -> None:
+    monkeypatch.setattr(import_worker, "_SLIDE_LIBRARIES", ("no_library_for_slides",))
+    slide = write_tiff(tmp_path / name, **more)
+
+    assert judged(bundle(slide)).failure is Failure.NO_LIBRARY
+
+
 # ── archives ────────────────────────────────────────────────────────────────────────────────
 
 
@@ -174,7 +203,7 @@ def test_an_archive_that_leads_out_of_its_folder_fails(
     one = slices_as_bytes(1)[0]
     path = packed(tmp_path / "ct.zip", {name: one, "b/IM": one})
 
-    assert judged(bundle(path)).failure is Failure.ARCHIVE
+    assert judged(bundle(path)).failure is Failure.BAD_ARCHIVE
 
 
 def test_an_encrypted_archive_fails(tmp_path: Path, judged: Judge) -> None:
@@ -184,7 +213,7 @@ def test_an_encrypted_archive_fails(tmp_path: Path, judged: Judge) -> None:
         content[content.index(mark) + offset] |= 1
     path.write_bytes(content)
 
-    assert judged(bundle(path)).failure is Failure.ARCHIVE
+    assert judged(bundle(path)).failure is Failure.BAD_ARCHIVE
 
 
 def test_an_archive_that_does_not_fit_the_disk_is_not_judged(
@@ -201,7 +230,7 @@ def test_archives_in_archives_without_end_fail(tmp_path: Path, judged: Judge) ->
     for number in range(1, 15):
         path = packed(tmp_path / f"{number}.zip", {path.name: path.read_bytes()})
 
-    assert judged(bundle(path)).failure is Failure.ARCHIVE
+    assert judged(bundle(path)).failure is Failure.BAD_ARCHIVE
 
 
 # ── files ───────────────────────────────────────────────────────────────────────────────────
@@ -328,6 +357,35 @@ def test_an_importer_that_writes_less_says_the_same(tmp_path: Path) -> None:
     }
     expected = [json.loads(line) for line in whole.stdout.splitlines()]
     assert [json.loads(json.dumps(less[path.name])) for path in folders] == expected
+
+
+FRAGILE = """
+import os
+from types import SimpleNamespace
+def convert(*, input_directory, **_):
+    if any(path.name == "crash.mha" for path in input_directory.iterdir()):
+        os.abort()
+    return SimpleNamespace(new_images=set(), consumed_files=set(), file_errors={})
+"""
+
+
+def test_an_importer_that_crashes_costs_only_its_image(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "panimg"
+    package.mkdir()
+    (package / "__init__.py").write_text(FRAGILE)
+    (package / "models.py").write_text("WriteImage = shutil = None\n")
+    (package / "image_builders.py").write_text("DEFAULT_IMAGE_BUILDERS = []\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("a.mha", "crash.mha", "b.mha"):
+        (tmp_path / name).write_bytes(b"x")
+
+    names = ("a.mha", "crash.mha", "b.mha")
+    bundles = [bundle(tmp_path / name, key=name) for name in names]
+    found = {one.key: one.failure for one in import_check(bundles, processes=2)}
+
+    assert found == {"a.mha": None, "crash.mha": Failure.CRASHED, "b.mha": None}
 
 
 def test_progress_is_told_before_each_verdict(tmp_path: Path) -> None:
