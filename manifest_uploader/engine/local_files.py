@@ -154,11 +154,7 @@ class LocalFiles:
             one.look = one.future.result()
             self._files += one.look.looked
             self._cache.put(one.key, one.facts.stat, one.look, changed=one.changed)
-        judged = (
-            Content()
-            if one.look is None
-            else judge_content(self._question(one, one.look), one.look)
-        )
+        judged = self._judge(one, one.look) if one.look is not None else Content()
         if judged.problems:
             return self._failed(one, *judged.problems, warnings=judged.warnings, look=one.look)
         if one.look is not None:

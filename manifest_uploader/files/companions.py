@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 
 from msgspec.structs import replace
 
-from manifest_uploader.files import dicom
+from manifest_uploader.files.dicom import naming as dicom
 from manifest_uploader.files.local_file import LocalFile
 
 NAME_LIMIT: Final = 128

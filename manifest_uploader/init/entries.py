@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from manifest_uploader.files import dicom
+from manifest_uploader.files.dicom import naming as dicom
 from manifest_uploader.files.listing import is_magic, matching
 from manifest_uploader.init.case_files import CaseFiles, CaseOpener, Matches
 from manifest_uploader.init.compose import Choice, Entry, Files, OneFile, Source
@@ -25,6 +25,7 @@ from manifest_uploader.init.names import (
 from manifest_uploader.init.notices import Notices
 from manifest_uploader.init.options import Options, SocketRule
 from manifest_uploader.init.patterns import Part, names_in, substitute
+from manifest_uploader.init.remarks import remarks
 from manifest_uploader.init.table import (
     Key,
     Row,
@@ -68,7 +69,6 @@ class EntryMaker:
     used_keys: set[Key] = field(default_factory=set)
     """The keys of the rows for which a case was found."""
     opener: CaseOpener = field(init=False)
-    _checked_patient: bool = False
 
     def __post_init__(self) -> None:
         self.opener = CaseOpener(self.tree)
@@ -212,7 +212,7 @@ class EntryMaker:
             return set()
         sources = [(group, self._source(group, matches, case_files)) for group in groups]
         if len(sources) == 1 and self._set_source(draft, rule.socket, sources[0][1]):
-            self._check_patient(groups[0], case_files)
+            self._check(draft, rule.socket, groups[0], case_files)
         elif len(sources) > 1:
             self._leave_undecided(draft, rule, sources)
         return {path for group in groups for path in group.files}
@@ -280,18 +280,12 @@ class EntryMaker:
             return Files((prefix + pattern,))
         return Files(tuple(prefix + path for path in group.files))
 
-    def _check_patient(self, group: Group, case_files: CaseFiles) -> None:
-        """Check only the first DICOM file for a patient's name; `validate` checks them all."""
-        if self._checked_patient or group.series is None:
-            return
-        self._checked_patient = True
-        words = dicom.patient_words(Path(self.tree.absolute(case_files.path(group.files[0]))))
-        if words is not None:
-            self.notices.add(
-                "DICOM files that may name their patients, which 'uploader validate' refuses "
-                "(remove the names, or write 'identifiable: allowed' into the manifest)",
-                f"{case_files.path(group.files[0])}: {words}",
-            )
+    def _check(self, draft: _Draft, socket: str, group: Group, case_files: CaseFiles) -> None:
+        """Note what 'uploader validate' will say about the files of an image or document."""
+        paths = [self.tree.absolute(case_files.path(path)) for path in group.files]
+        quick = not self.options.check_series
+        for remark in remarks(paths, quick=quick):
+            self.notices.add(remark.sentence, f"{draft.name}/{socket}: {remark.about}")
 
     def _note_unused_files(self, case: FoundCase, case_files: CaseFiles, used: set[str]) -> None:
         prefix = case_files.path("")

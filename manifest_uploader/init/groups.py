@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from manifest_uploader.files import dicom
 from manifest_uploader.files.companions import element_data_file
+from manifest_uploader.files.dicom import naming as dicom
 
 _MAIN_FILE: Final = re.compile(
     r"\.(mha|nii|nii\.gz|nrrd|mhd|pdf|csv|tsv|json|mp4|zip|svs|ndpi|mrxs|obj|stl)$", re.IGNORECASE
@@ -62,8 +62,28 @@ def _by_series(
         else:
             series_by_uid.setdefault(series.uid, series)
             paths_by_uid.setdefault(series.uid, []).append(path)
+    if len(paths_by_uid) == 1:
+        [(uid, slices)] = paths_by_uid.items()
+        strays = set(_broken_slices(slices, others))
+        paths_by_uid[uid] = [path for path in files if path in strays or path not in others]
+        others = [path for path in others if path not in strays]
     groups = [_series_group(series_by_uid[uid], paths) for uid, paths in paths_by_uid.items()]
     return groups, others
+
+
+def _broken_slices(slices: Sequence[str], others: Sequence[str]) -> Iterator[str]:
+    """The files among slices that end like them and cannot be read as DICOM.
+
+    They stay with the slices: an image that lacks them would look complete.
+    """
+    like = {_place(path) for path in slices}
+    yield from (path for path in others if dicom.is_named_dicom(Path(path)) or _place(path) in like)
+
+
+def _place(path: str) -> tuple[str, str]:
+    """The folder of a file and the ending of its name."""
+    folder, _, name = path.rpartition("/")
+    return folder, os.path.splitext(name)[1].lower()  # noqa: PTH122
 
 
 def _series(path: Path, *, check: bool) -> dicom.Series | None:

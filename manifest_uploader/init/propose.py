@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import Final
 
-from manifest_uploader.files import dicom
+from manifest_uploader.files.dicom import naming as dicom
 from manifest_uploader.files.listing import natural
 from manifest_uploader.init.case_files import CaseFiles, CaseOpener
 from manifest_uploader.init.entries import case_keys

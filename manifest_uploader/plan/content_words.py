@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from manifest_uploader.files.formats.about import About
@@ -262,7 +263,7 @@ def names_finding(question: Question, look: ValueLook) -> Finding | None:
     found = [one for one in look.names if one.keyword in forbidden]
     if not found:
         return None
-    counts = ", ".join(_count(one, look) for one in found)
+    counts = names_words(found, look)
     where = f" in '{question.folder}'" if question.folder else ""
     first = found[0].first
     example = "" if first == counts else f", for example '{first}'"
@@ -272,6 +273,11 @@ def names_finding(question: Question, look: ValueLook) -> Finding | None:
     allow = f"identifiable: [{allowed}]" if allowed else "identifiable: allowed"
     remove = f"remove it:  uploader deidentify {source} DEIDENTIFIED  and write  root: DEIDENTIFIED"
     return message, f"{remove} ; or, if every reader may know it, write  {allow}  at the top"
+
+
+def names_words(found: Iterable[NamedIn], look: ValueLook) -> str:
+    """`PatientName in 214 of 240 files, PatientID in 240 of 240 files`."""
+    return ", ".join(_count(one, look) for one in found)
 
 
 def _count(one: NamedIn, look: ValueLook) -> str:
