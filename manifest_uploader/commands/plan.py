@@ -6,6 +6,7 @@ import argparse
 
 from manifest_uploader.commands.options import add_run_arguments, open_options
 from manifest_uploader.engine import run as engine
+from manifest_uploader.engine.session import Watching
 from manifest_uploader.output.json_lines import plan_json, plan_summary_json, write_json
 from manifest_uploader.output.run_lines import plan_lines
 from manifest_uploader.output.screen import make_screen
@@ -19,7 +20,7 @@ def run(given: argparse.Namespace) -> int:
     screen = make_screen(verbose=given.verbose, quiet=given.quiet)
     with open_options(given) as options:
         try:
-            plan, facts = engine.plan(options, screen.looking)
+            plan, facts = engine.plan(options, Watching(screen.looking))
         finally:
             screen.stop()
         if facts.warnings:

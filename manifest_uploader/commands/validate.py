@@ -6,6 +6,8 @@ import argparse
 
 from manifest_uploader.commands.options import add_run_arguments, has_token, open_options
 from manifest_uploader.engine import run as engine
+from manifest_uploader.engine.session import Watching
+from manifest_uploader.manifest.model import Manifest
 from manifest_uploader.manifest.problems import ManifestInvalid, Problem
 from manifest_uploader.output.formatting import cases_words, counted, warning_lines
 from manifest_uploader.output.json_lines import problem_json, write_json
@@ -38,26 +40,26 @@ def run(given: argparse.Namespace) -> int:
     screen = make_screen(verbose=given.verbose, quiet=given.quiet)
     try:
         with open_options(given, offline=offline) as options:
-            found = engine.validate(options, screen.looking, screen.importing)
+            watching = Watching(screen.looking, screen.importing)
+            manifest, facts = engine.validate(options, watching)
     except ManifestInvalid as invalid:
         _write(given, invalid.problems, invalid.warnings)
         raise
     finally:
         screen.stop()
-    _write(given, (), found.facts.warnings)
-    if found.facts.warnings:
-        say(block(*warning_lines(found.facts.warnings)))
-    say(_summary(found, offline=offline))
+    _write(given, (), facts.warnings)
+    if facts.warnings:
+        say(block(*warning_lines(facts.warnings)))
+    say(_summary(manifest, facts, offline=offline))
     return 0
 
 
-def _summary(found: engine.Validation, *, offline: bool) -> str:
-    cases = cases_words(len(found.manifest.cases))
-    parts = [f"{found.manifest.path}: {cases}, no problem"]
-    if found.facts.files:
-        parts.append(_looked_words(found.facts))
-    if found.imported is not None:
-        parts.append(f"the platform's importer takes {counted(found.imported, 'image')}")
+def _summary(manifest: Manifest, facts: Facts, *, offline: bool) -> str:
+    parts = [f"{manifest.path}: {cases_words(len(manifest.cases))}, no problem"]
+    if facts.files:
+        parts.append(_looked_words(facts))
+    if facts.imported is not None:
+        parts.append(f"the platform's importer takes {counted(facts.imported, 'image')}")
     if offline:
         parts.append("the platform was not asked")
     return "; ".join(parts)

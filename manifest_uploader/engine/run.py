@@ -5,11 +5,10 @@ from __future__ import annotations
 import gc
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from manifest_uploader.engine.item_writer import ItemWriter
@@ -21,19 +20,18 @@ from manifest_uploader.engine.recovery import assume_not_sent, repeat_fills
 from manifest_uploader.engine.results import Summary
 from manifest_uploader.engine.scheduler import Scheduler
 from manifest_uploader.engine.session import (
+    UNWATCHED,
     Reading,
     Session,
+    Watching,
     gather,
-    import_check,
     local_facts,
     open_session,
     read_manifest,
     recover_session,
     refuse,
-    root_of,
     temporary_title,
 )
-from manifest_uploader.engine.survey import Tell, nobody
 from manifest_uploader.engine.target import check_rights
 from manifest_uploader.files.importer import require_importer
 from manifest_uploader.manifest.model import Manifest
@@ -53,27 +51,11 @@ if TYPE_CHECKING:
     from manifest_uploader.engine.execution import Journal
 
 
-class Validation(Struct, frozen=True):
-    """What was validated, and found to be without a problem."""
-
-    manifest: Manifest
-    facts: Facts
-    imported: int | None = None
-    """How many images the platform's importer judged; None: it was not asked."""
-
-
 # ── validate, plan, status ──────────────────────────────────────────────────────────────────
 
 
-def validate(
-    options: Options, tell: Tell = nobody, tell_import: Callable[[int], None] = lambda _: None
-) -> Validation:
+def validate(options: Options, watching: Watching = UNWATCHED) -> tuple[Manifest, Facts]:
     """Find everything that is wrong, without changing anything.
-
-    Args:
-        options: of the command.
-        tell: is told how far the look into the files is.
-        tell_import: is told how many images the importer has judged.
 
     Raises:
         ManifestInvalid: with every problem.
@@ -84,30 +66,22 @@ def validate(
         require_importer()
     reading = read_manifest(options)
     if options.platform is None:
-        facts = local_facts(options, reading, tell)
+        facts = local_facts(options, reading, watching)
         refuse(facts.problems, facts.warnings)
     else:
-        _, facts = _plan(options, reading, tell)
-    if not options.import_check:
-        return Validation(reading.manifest, facts)
-    with closing(
-        import_check(options, reading.manifest, facts, root_of(options, reading))
-    ) as check:
-        found = check.ask(tell_import)
-    warnings = (*facts.warnings, *found.warnings)
-    refuse(found.problems, warnings)
-    return Validation(reading.manifest, replace(facts, warnings=warnings), found.images)
+        _, facts = _plan(options, reading, watching)
+    return reading.manifest, facts
 
 
-def plan(options: Options, tell: Tell = nobody) -> tuple[Plan, Facts]:
+def plan(options: Options, watching: Watching = UNWATCHED) -> tuple[Plan, Facts]:
     """What a run would do now; changes and writes nothing."""
     with _gathering():
         reading = read_manifest(options)
-    found, facts = _plan(options, reading, tell)
+    found, facts = _plan(options, reading, watching)
     return found, replace(facts, values={})  # the plan has what it needs of them
 
 
-def _plan(options: Options, reading: Reading, tell: Tell) -> tuple[Plan, Facts]:
+def _plan(options: Options, reading: Reading, watching: Watching) -> tuple[Plan, Facts]:
     from manifest_uploader.platform.client import Client  # noqa: PLC0415 - late: 0.1 s of CPU
 
     assert options.platform is not None
@@ -116,7 +90,7 @@ def _plan(options: Options, reading: Reading, tell: Tell) -> tuple[Plan, Facts]:
         session = open_session(options, reading, client)
         recover_session(session)
         session.ledger.record(list(assume_not_sent(session.ledger.history)))
-        inputs = gather(options, session, tell)
+        inputs = gather(options, session, watching)
         check_rights(session.target, client)
         return make_plan(inputs, temporary=temporary_title), inputs.facts
 
@@ -140,12 +114,14 @@ def status(options: Options) -> Iterator[CaseStanding]:
 # ── run ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def _teller(observers: Sequence[Observer]) -> Tell:
-    def tell(looking: Looking) -> None:
-        for observer in observers:
-            observer.looking(looking)
+def _watching(observers: Sequence[Observer]) -> Watching:
+    """Tells all observers how far the look into the files is."""
 
-    return tell
+    def looking(how_far: Looking) -> None:
+        for observer in observers:
+            observer.looking(how_far)
+
+    return Watching(looking)
 
 
 def run(options: Options, observers: Sequence[Observer], stop: threading.Event) -> Summary:
@@ -179,7 +155,7 @@ def run(options: Options, observers: Sequence[Observer], stop: threading.Event) 
             with _gathering():
                 session = open_session(options, reading, client)
                 recovered = recover_session(session)
-                inputs = gather(options, session, _teller(observers))
+                inputs = gather(options, session, _watching(observers))
                 check_rights(session.target, client)
             with closing(session.ledger) as ledger:
                 ledger.open(options.state, session.binding, is_new=session.is_new)

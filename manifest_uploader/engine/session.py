@@ -7,8 +7,10 @@ files and the platform are reported together, in the order of the manifest.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -112,7 +114,7 @@ def open_session(options: Options, reading: Reading, client: Client) -> Session:
     if reading.problems:
         raise _all_problems(options, reading, client)
     try:
-        root = root_of(options, reading)
+        root = _root(options, reading)
         name = client.ahead(lambda: _platform_name(options, client))
         target = find_target(reading.manifest, client)
     except ManifestInvalid:
@@ -125,8 +127,7 @@ def open_session(options: Options, reading: Reading, client: Client) -> Session:
     return Session(reading, root, client, target, binding, stored.binding is None, ledger)
 
 
-def root_of(options: Options, reading: Reading) -> Root:
-    """The folder that the manifest's paths start from; raises ManifestInvalid."""
+def _root(options: Options, reading: Reading) -> Root:
     return find_root(reading.manifest, root=options.root, follow_links=options.follow_links)
 
 
@@ -153,13 +154,24 @@ def recover_session(session: Session) -> list[Event]:
     return session.ledger.record(found)
 
 
-def gather(options: Options, session: Session, tell: Tell = nobody) -> PlanInputs:
+class Watching(Struct, frozen=True):
+    """Who is told how far the look at the local files is."""
+
+    looking: Tell = nobody
+    importing: Callable[[int], None] = lambda _: None
+    """Is told how many images the importer has judged."""
+
+
+UNWATCHED: Final = Watching()
+
+
+def gather(options: Options, session: Session, watching: Watching = UNWATCHED) -> PlanInputs:
     """Gather and check everything that can be known before planning.
 
     Args:
         options: of the command.
         session: the platform, and what earlier runs did.
-        tell: is told how far the look into the files is.
+        watching: is told how far this is.
 
     Raises:
         ManifestInvalid: with every problem.
@@ -174,13 +186,11 @@ def gather(options: Options, session: Session, tell: Tell = nobody) -> PlanInput
             scope=_scope(options),
             client=session.client,
             target=session.target,
-            tell=tell,
+            tell=watching.looking,
         )
-        inputs = _plan_inputs(options, session.reading, facts, history, session.target)
-    problems = [*inputs.facts.problems, *misfits(inputs)]
-    if session.manifest.import_check and not options.import_check:
-        problems += import_check(options, session.manifest, facts, session.root).missing()
-    refuse(tuple(problems), facts.warnings)
+    facts = _with_imports(options, session.manifest, facts, session.root, watching)
+    inputs = _plan_inputs(options, session.reading, facts, history, session.target)
+    refuse((*facts.problems, *misfits(inputs)), facts.warnings)
     return inputs
 
 
@@ -193,10 +203,23 @@ def _scope(options: Options) -> Scope:
     )
 
 
-def import_check(options: Options, manifest: Manifest, facts: Facts, root: Root) -> ImportCheck:
-    """Asks the platform's importer about the manifest's images, or tells what it said before."""
+def _with_imports(
+    options: Options, manifest: Manifest, facts: Facts, root: Root, watching: Watching
+) -> Facts:
+    """The facts with what the platform's importer says, if it is asked or has to have been."""
+    if not options.import_check and not manifest.import_check:
+        return facts
     cache = verdict_cache(options.verdicts)
-    return ImportCheck(manifest, facts, root, cache=cache)
+    with closing(ImportCheck(manifest, facts, root, cache=cache)) as check:
+        if not options.import_check:
+            return replace(facts, problems=(*facts.problems, *check.missing()))
+        found = check.ask(watching.importing)
+    return replace(
+        facts,
+        problems=(*facts.problems, *found.problems),
+        warnings=(*facts.warnings, *found.warnings),
+        imported=found.images,
+    )
 
 
 def _plan_inputs(
@@ -222,14 +245,16 @@ def refuse(problems: tuple[Problem, ...], warnings: tuple[Problem, ...] = ()) ->
         raise ManifestInvalid(in_file_order(problems), warnings=in_file_order(warnings))
 
 
-def local_facts(options: Options, reading: Reading, tell: Tell = nobody) -> Facts:
+def local_facts(options: Options, reading: Reading, watching: Watching = UNWATCHED) -> Facts:
     """What the manifest and its files show without asking the platform; with all problems."""
     try:
-        root = root_of(options, reading)
+        root = _root(options, reading)
     except ManifestInvalid as invalid:
         return Facts(values={}, problems=(*reading.problems, *invalid.problems))
     scope = replace(_scope(options), checksum=False, adopt=False)
-    facts = survey(reading.manifest, History(), root=root, scope=scope, tell=tell)
+    facts = survey(reading.manifest, History(), root=root, scope=scope, tell=watching.looking)
+    if options.import_check:
+        facts = _with_imports(options, reading.manifest, facts, root, watching)
     return replace(facts, problems=(*reading.problems, *facts.problems))
 
 
@@ -277,6 +302,6 @@ def _platform_problems(options: Options, reading: Reading, client: Client) -> tu
 
 def _roots(options: Options, reading: Reading) -> tuple[Root, ...]:
     try:
-        return (root_of(options, reading),)
+        return (_root(options, reading),)
     except ManifestInvalid:
         return ()

@@ -26,6 +26,8 @@ class Facts(Struct, frozen=True):
     """Files of the values that were looked into, or remembered from an earlier look."""
     files_looked: int = 0
     """How many of them were looked into; fewer only with `--quick`."""
+    imported: int | None = None
+    """How many images the platform's importer was asked about; None: it was not asked."""
     target: Target | None = None
     """None: the platform was not looked at (`--offline`)."""
     sockets: Mapping[str, Socket] = field(default_factory=dict)
