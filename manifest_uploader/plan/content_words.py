@@ -11,7 +11,13 @@ from manifest_uploader.files.formats.segmentation import (
     SegmentationFlaw,
     SegmentationFlawKind,
 )
-from manifest_uploader.files.looks import Flaw, FlawKind, Format
+from manifest_uploader.files.looks import (
+    BIG_ENDIAN_PIXELS,
+    SINGLE_FRAME_COLOUR,
+    Flaw,
+    FlawKind,
+    Format,
+)
 from manifest_uploader.plan.value_look import FileFlaw, FormatSeen, NamedIn, ValueLook
 from manifest_uploader.platform.model import Socket
 
@@ -74,8 +80,20 @@ _FLAWS: Final[dict[FlawKind, Finding]] = {
         "unpack it, and name the files themselves",
     ),
 }
-_OTHERWISE: Final = "{file}: the platform cannot read it (its {about})"
+_OTHERWISE: Final = "{file}: the platform cannot read it, because of its {about}"
 _UNSUPPORTED: Final[dict[str, Finding]] = {
+    SINGLE_FRAME_COLOUR: (
+        "{file}: the platform reads colour only in DICOM files of several frames",
+        "save the picture as PNG or TIFF",
+    ),
+    BIG_ENDIAN_PIXELS: (
+        "{file} has big-endian pixels, which the platform does not read",
+        "write it again in another transfer syntax (explicit VR little endian)",
+    ),
+    "TransferSyntaxUID": (
+        "{file}: the platform cannot read its pixels as they are compressed (transfer syntax)",
+        "write it again uncompressed (explicit VR little endian)",
+    ),
     About.NAME: (
         "{file} is NIfTI, which the platform knows only by the endings '.nii' and '.nii.gz'",
         "rename the file",
