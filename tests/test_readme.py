@@ -207,18 +207,12 @@ def two_mistakes(inputs: Desk) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def a_file_that_is_no_image(inputs: Desk) -> Iterator[None]:
-    file = inputs.study / "data" / "patient-002" / "airways.mha"
-    file.rename(file.with_suffix(".right"))
-    file.write_text("404: the file is on another server")
+def a_slice_is_empty(inputs: Desk) -> Iterator[None]:
+    file = inputs.study / "data" / "patient-002" / "ct" / "IM0003.dcm"
+    right = file.read_bytes()
+    file.write_bytes(b"")
     yield
-
-
-@contextlib.contextmanager
-def the_file_is_mended(inputs: Desk) -> Iterator[None]:
-    file = inputs.study / "data" / "patient-002" / "airways.mha"
-    file.with_suffix(".right").replace(file)
-    yield
+    file.write_bytes(right)
 
 
 @contextlib.contextmanager
@@ -262,8 +256,7 @@ def a_slice_names_its_patient(inputs: Desk) -> Iterator[None]:
 
 SITUATIONS: dict[str, Callable[[Desk], contextlib.AbstractContextManager[None]]] = {
     "two mistakes": two_mistakes,
-    "a file that is no image": a_file_that_is_no_image,
-    "the file is mended": the_file_is_mended,
+    "a slice is empty": a_slice_is_empty,
     "a file is replaced": a_file_is_replaced,
     "the state file is deleted": the_state_file_is_deleted,
     "a case is deleted on the web page": a_case_is_deleted,
