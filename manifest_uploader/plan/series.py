@@ -87,8 +87,8 @@ def judge_series(files: Looks) -> SeriesVerdict:
         problems += [SeriesFinding(SeriesKind.NO_IMAGE, tuple(names))] if names else []
         return SeriesVerdict(tuple(problems), notes=_notes(ignored), images=len(others))
     main = [(name, header) for name, _, header in sorted_out.groups[0]]
-    found = _findings(main, whole=not problems)
     problems += _several_images(sorted_out.groups, others)
+    found = _findings(main, whole=not problems)
     times = max(1, len(times_of(main)))
     return SeriesVerdict(
         (

@@ -16,6 +16,7 @@ from manifest_uploader.files.looks import DicomHeader
 from manifest_uploader.plan.series_findings import SeriesFinding, SeriesKind
 
 Slices = Sequence[tuple[str, DicomHeader]]
+Directions = tuple[float, float, float, float, float, float]
 
 _RADIOGRAPHS: Final = frozenset({"CR", "DX", "MG", "IO", "PX", "RG"})
 _AXIAL: Final = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
@@ -116,22 +117,29 @@ def _projections(slices: Slices) -> list[SeriesFinding]:
 
 def _turned(slices: Slices) -> list[SeriesFinding]:
     """The files that lie in another plane than most."""
-    rounded = Counter(
-        tuple(round(x, 1) for x in header.orientation or _AXIAL) for _, header in slices
-    )
-    [(usual, _)] = rounded.most_common(1)
-    of_usual = next(
-        header.orientation or _AXIAL
-        for _, header in slices
-        if tuple(round(x, 1) for x in header.orientation or _AXIAL) == usual
-    )
-    odd = tuple(
-        name
-        for name, header in slices
-        if max(abs(a - b) for a, b in zip(header.orientation or _AXIAL, of_usual, strict=True))
-        > _SAME_PLANE
-    )
-    return [SeriesFinding(SeriesKind.ORIENTATIONS, odd)] if odd else []
+    planes: list[tuple[Directions, list[str]]] = []
+    last = None
+    for name, header in slices:
+        directions = header.orientation or _AXIAL
+        if directions != last:
+            last, names = directions, _names_of_plane(planes, directions)
+        names.append(name)
+    if len(planes) == 1:
+        return []
+    usual = max((names for _, names in planes), key=len)
+    odd = tuple(name for _, names in planes if names is not usual for name in names)
+    return [SeriesFinding(SeriesKind.ORIENTATIONS, odd, found=len(planes))]
+
+
+def _names_of_plane(
+    planes: list[tuple[Directions, list[str]]], directions: Directions
+) -> list[str]:
+    """The names of the files in one plane, which may be a new one."""
+    for known, names in planes:
+        if max(abs(a - b) for a, b in zip(known, directions, strict=True)) <= _SAME_PLANE:
+            return names
+    planes.append((directions, []))
+    return planes[-1][1]
 
 
 # ── positions ─────────────────────────────────────────────────────────────────────────────────
@@ -140,10 +148,10 @@ def _turned(slices: Slices) -> list[SeriesFinding]:
 def _depths(slices: Slices) -> list[float]:
     """How far each slice lies along the normal of its plane, in mm; a gantry's tilt drops out."""
     a, b, c, d, e, f = slices[0][1].orientation or _AXIAL
-    normal = (b * f - c * e, c * d - a * f, a * e - b * d)
-    length = sum(x * x for x in normal) ** 0.5
+    across, along, up = b * f - c * e, c * d - a * f, a * e - b * d
+    length = (across**2 + along**2 + up**2) ** 0.5
     positions = (header.position or (0.0, 0.0, 0.0) for _, header in slices)
-    return [sum(p * n for p, n in zip(one, normal, strict=True)) / length for one in positions]
+    return [(x * across + y * along + z * up) / length for x, y, z in positions]
 
 
 def _places(slices: Slices) -> list[SeriesFinding]:

@@ -119,7 +119,7 @@ class Pixels(Struct, frozen=True):
 class Elements:
     """What a reading has collected so far; what it found remains if the file then ends."""
 
-    __slots__ = ("_creators", "first", "frame_groups", "people", "pixels", "values")
+    __slots__ = ("_creators", "first", "frame_groups", "little", "people", "pixels", "values")
 
     def __init__(self) -> None:
         self.values: dict[int, tuple[bytes, bytes]] = {}
@@ -131,6 +131,8 @@ class Elements:
         self.frame_groups: int | None = None
         """Items of PerFrameFunctionalGroupsSequence; None if it is missing."""
         self.pixels: Pixels | None = None
+        self.little = True
+        """Numbers are little endian."""
         self._creators: dict[int, AbstractSet[int]] = {}
 
     def note(self, tag: int, vr: bytes, value: bytes, *, top: bool) -> None:

@@ -18,6 +18,8 @@ from manifest_uploader.files.dicom.window import TooMuch, Window
 
 _LONGEST_VALUE: Final = 1024 * 1024
 """Bytes; longer values stay in the file."""
+_TOO_LONG: Final = b"too long"
+"""Stands for a value that stays in the file: it is filled."""
 _PYDICOM: Final = re.compile("pydicom")
 _silencing: Final = threading.Lock()
 
@@ -40,25 +42,23 @@ def read_with_pydicom(stream: BinaryIO, size: int) -> Elements | None:
     try:
         data = dcmread()(stream, stop_before_pixels=True, force=True, defer_size=_LONGEST_VALUE)
         at = stream.tell()
+        implicit, found.little = data.original_encoding
         for part in (data.file_meta, data):
             _collect(part, found, depth=0)
-        implicit, little = data.original_encoding
     except OSError as error:
         if error.errno is not None:  # the disk's, not pydicom's own
             raise
         return None
     except Exception:  # noqa: BLE001  pydicom raises any exception on a broken file
         return None
-    _collect_pixels(Window(stream, size), at, found, explicit=not implicit, little=little)
+    _collect_pixels(Window(stream, size), at, found, explicit=not implicit)
     return found
 
 
-def _collect_pixels(
-    window: Window, at: int, found: Elements, *, explicit: bool, little: bool
-) -> None:
+def _collect_pixels(window: Window, at: int, found: Elements, *, explicit: bool) -> None:
     """Add what stands at the pixels, where pydicom has stopped, and behind them."""
     compressed = is_compressed(found.text(TRANSFER_SYNTAX))
-    walk = Walk(window, found, little=little, compressed=compressed)
+    walk = Walk(window, found, compressed=compressed)
     try:
         walk.data_set(at, window.size, explicit=explicit)
     except (Unsure, Cut, TooMuch):
@@ -79,6 +79,8 @@ def _collect(data: Any, found: Elements, *, depth: int) -> None:
                 _collect(item, found, depth=depth + 1)
         elif isinstance(element.value, str) or not element.value:
             value = (element.value or "").encode("latin-1", "replace")
+            if element.value is None and getattr(element, "length", None):
+                value = _TOO_LONG
             found.note(int(tag), _vr(element), value, top=not depth)
 
 
@@ -92,7 +94,7 @@ def _collect_raw(element: Any, found: Elements, *, depth: int) -> None:
     found.note(tag, vr, value, top=not depth)
     if vr not in (b"SQ", b"UN", b""):
         return
-    walk = Walk(Window(io.BytesIO(value), len(value)), found, little=element.is_little_endian)
+    walk = Walk(Window(io.BytesIO(value), len(value)), found)
     if vr == b"SQ" or walk.is_item(0):
         try:
             walk.sequence(tag, 0, len(value), explicit=not element.is_implicit_VR, depth=depth)

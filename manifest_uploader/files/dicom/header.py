@@ -135,7 +135,7 @@ def _image_flaws(header: DicomHeader, values: Values, reading: Reading) -> list[
         return [Flaw(FlawKind.NO_PIXELS)]
     if header.sop_class == WHOLE_SLIDE:
         return [] if pixels.ended and pixels.found >= pixels.length else [Flaw(FlawKind.CUT)]
-    wrong = [*_undecodable(header, values, pixels), *_misplaced(values)]
+    wrong = [*_undecodable(header, values, pixels, marked=reading.marked), *_misplaced(values)]
     wrong += _misframed(header, values, reading.elements.frame_groups)
     wrong += _unstorable(header, values)
     found = [Flaw(FlawKind.UNSUPPORTED, about=about) for about in dict.fromkeys(wrong)]
@@ -143,11 +143,11 @@ def _image_flaws(header: DicomHeader, values: Values, reading: Reading) -> list[
     return found if unknown else [*found, *_pixel_flaws(header, values, pixels)]
 
 
-def _undecodable(header: DicomHeader, values: Values, pixels: Pixels) -> list[str]:
+def _undecodable(header: DicomHeader, values: Values, pixels: Pixels, *, marked: bool) -> list[str]:
     """The attributes that pydicom needs for decoding, and that are missing or unusable."""
-    found = []
-    if (syntax := syntax_flaw(values.text(tags.TRANSFER_SYNTAX))) is not None:
-        found.append(syntax)
+    syntax = values.text(tags.TRANSFER_SYNTAX)
+    wrong = syntax_flaw(syntax) if syntax or marked else None  # without the mark, it is elsewhere
+    found = [] if wrong is None else [wrong]
     samples = values.whole(tags.SAMPLES)
     good = {
         tags.ROWS: header.rows > 0,

@@ -91,7 +91,8 @@ _ESCAPES: Final = re.compile(rb"\x1b[$()*+,\-./][$()*+,\-./]?[@-~]|\x1b\$[@AB]")
 _WORDS: Final = re.compile(rb"[A-Za-z]{3}|[0-9]{6}|[\x80-\xff]{6}")
 _HARMLESS: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"PAPYRUS")
 """What a preamble is for: the start of a TIFF file; and a program that signs there."""
-_SEPARATORS: Final = re.compile(r"[\s\0^=\\_,;:-]+")
+_SEPARATORS: Final = re.compile(r"[\s\0^=_,;:-]+", re.ASCII)
+"""No others: in some character sets, Latin-1's blanks are halves of letters."""
 _FILLER: Final = re.compile(r"[X*?. ]+|[0. ]+")
 _PLACEHOLDERS: Final = frozenset(
     {
@@ -126,11 +127,14 @@ def identifying(found: list[tuple[int, bytes]], *, by_platform: bool) -> set[str
 
 def is_filled(value: bytes) -> bool:
     """Whether an attribute's bytes, in whatever character set, hold more than a placeholder."""
-    text = _ESCAPES.sub(b"", value).decode("latin-1")
-    words = _SEPARATORS.sub(" ", text).strip().upper()
-    if not words or _FILLER.fullmatch(words):
-        return False
-    return words not in _PLACEHOLDERS
+    text = _ESCAPES.sub(b"", value).decode("latin-1").upper()
+    return any(_is_somebody(part) for part in text.split("\\"))
+
+
+def _is_somebody(text: str) -> bool:
+    words = [word for word in _SEPARATORS.split(text) if word]
+    phrase = words[0] if len(set(words)) == 1 else " ".join(words)  # ANON^ANON
+    return bool(phrase) and phrase not in _PLACEHOLDERS and not _FILLER.fullmatch(phrase)
 
 
 def is_written_on(preamble: bytes) -> bool:

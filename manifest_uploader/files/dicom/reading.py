@@ -106,8 +106,8 @@ def _walk_data_set(window: Window, at: int, found: Elements) -> None:
     syntax = found.text(TRANSFER_SYNTAX)
     if at >= window.size:
         raise Cut(at + 8)
-    little = syntax != BIG_ENDIAN if syntax else _seems_little(window.peek(at, 6))
-    walk = Walk(window, found, little=little, compressed=is_compressed(syntax))
+    found.little = syntax != BIG_ENDIAN if syntax else _seems_little(window.peek(at, 6))
+    walk = Walk(window, found, compressed=is_compressed(syntax))
     walk.data_set(at, window.size, explicit=True)
 
 

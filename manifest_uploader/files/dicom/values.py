@@ -8,7 +8,6 @@ from typing import Final
 
 from manifest_uploader.files.dicom import elements as tags
 from manifest_uploader.files.dicom.elements import WANTED, Elements
-from manifest_uploader.files.dicom.syntaxes import BIG_ENDIAN
 
 _LAYOUTS: Final = {b"US": "H", b"SS": "h", b"UL": "I", b"SL": "i", b"FL": "f", b"FD": "d"}
 
@@ -21,7 +20,7 @@ class Values:
 
     def __init__(self, found: Elements) -> None:
         self._found = found
-        self._endian = ">" if found.text(tags.TRANSFER_SYNTAX) == BIG_ENDIAN else "<"
+        self._endian = "<" if found.little else ">"
         self._decoded: dict[int, tuple[float, ...]] = {}
         self.unusable: list[str] = []
         """Keywords of the attributes that hold something else than they should."""

@@ -67,15 +67,8 @@ class Walk:
         *("elements", "window"),
     )
 
-    def __init__(
-        self,
-        window: Window,
-        elements: Elements,
-        *,
-        little: bool = True,
-        compressed: bool = False,
-    ) -> None:
-        endian = "<" if little else ">"
+    def __init__(self, window: Window, elements: Elements, *, compressed: bool = False) -> None:
+        endian = "<" if elements.little else ">"
         self.window = window
         self.elements = elements
         self._compressed = compressed
