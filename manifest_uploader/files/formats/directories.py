@@ -33,8 +33,8 @@ _SIZES: Final = {
 """Bytes of one value of each type."""
 _MOST_ENTRIES: Final = 4096
 """In one directory; the largest that are written have a few hundred."""
-_MOST_BYTES: Final = 256 * 2**20
-"""Read of one file, in all: a slide of ten million tiles needs 160 MB of offsets and counts."""
+_MOST_BYTES: Final = 96 * 2**20
+"""Read of one file, in all: five million tiles need 60 MB."""
 
 
 class Entry(Struct, frozen=True):

@@ -25,7 +25,7 @@ _FRAME: Final = 12
 _SAMPLES: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 """By PNG's colour types."""
 _DEPTHS: Final = (1, 2, 4, 8, 16)
-_MOST_CHUNKS: Final = 2**20
+_MOST_CHUNKS: Final = 2**19
 _PALETTE: Final = 3
 _GREY: Final = 0
 _GREY_ALPHA: Final = 4

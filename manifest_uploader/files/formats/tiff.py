@@ -67,9 +67,7 @@ _WRAPS: Final = 2**32
 _MOST_DIRECTORIES: Final = 20_000
 
 _VOXELS: Final = {1: "uint", 2: "int", 3: "float", 5: "complex", 6: "complex"}
-_VENDORS: Final = re.compile(
-    rb"\AAperio|\APhilips|\AMedScan|leica-microsystems\.com/scn|<iScan|Hamamatsu"
-)
+_VENDORS: Final = re.compile(rb"\AAperio|\APhilips|\AMedScan|leica-microsystems\.com/scn|<iScan")
 """What openslide knows a slide by, whose resolution then need not be in the usual tags."""
 
 
@@ -77,13 +75,14 @@ def look_tiff(stream: BinaryIO, size: int, name: str) -> FileLook:
     """What the first page of a TIFF file says, and whether all its pages are there.
 
     A CUT says how long the file must be at least. Nothing is UNSUPPORTED in a file that is named
-    as a slide: openslide and libvips read more than panimg does by itself.
+    as a slide or is one of Hamamatsu's: openslide and libvips read more than panimg by itself.
     """
     try:
         reader = open_reader(stream, size)
         first = reader.read(reader.first)
         image = _image(reader, first)
-        refused = () if is_slide(name) else _unsupported(reader, first)
+        slide = is_slide(name) or _HAMAMATSU in first.tags
+        refused = () if slide else _unsupported(reader, first)
         end, pages = (0, 1) if _is_beyond_offsets(reader, first) else _extent(reader, first)
     except Outside as outside:
         return FileLook(Format.TIFF, flaws=(cut(outside.end, size),))
@@ -175,9 +174,7 @@ def _openslide_may_know(reader: Reader, first: Directory) -> bool:
     if _TILE_OFFSETS in tags and _UNIT not in tags and _has_resolutions(reader, first):
         return True
     texts = (tags.get(tag) for tag in (_DESCRIPTION, _SOFTWARE, _XMP))
-    return _HAMAMATSU in tags or any(
-        _VENDORS.search(reader.raw(text, 2**16)) for text in texts if text is not None
-    )
+    return any(_VENDORS.search(reader.raw(text, 2**16)) for text in texts if text is not None)
 
 
 def _is_beyond_offsets(reader: Reader, first: Directory) -> bool:

@@ -73,18 +73,19 @@ def test_a_wrong_count_of_the_bytes_of_the_only_strip_does_not_matter(count: int
 
 
 def test_pages_below_a_page_are_followed() -> None:
-    inner = tiff((page(4, 2), [bytes(8)]), after=False)
-    outer = tiff((page(t330=(4, (0,))), [bytes(32)]))
-    (where,) = struct.unpack_from("<I", outer, 4)
-    entries = outer[where + 2 : where + 2 + 12 * 12]
-    at = where + 2 + 8 + next(i for i in range(0, 144, 12) if entries[i : i + 2] == b"\x4a\1")
-    # the directory of the inner file, moved behind the outer one
-    beyond = len(outer) + 1000
-    linked = outer[:at] + struct.pack("<I", beyond) + outer[at + 4 :]
+    pages = [(page(t330=(4, (0,))), [bytes(32)]), (page(4, 2), [bytes(8)])]
+    data = bytearray(tiff(*pages, after=False))
+    (first,) = struct.unpack_from("<I", data, 4)
+    (count,) = struct.unpack_from("<H", data, first)
+    link = first + 2 + 12 * count
+    (second,) = struct.unpack_from("<I", data, link)
+    below = data.index(struct.pack("<HHI", 330, 4, 1), first) + 8
+    struct.pack_into("<I", data, link, 0)
+    struct.pack_into("<I", data, below, second)
 
-    assert look(outer).flaws == ()
-    assert kinds(linked) == [FlawKind.CUT]
-    assert inner
+    assert look(bytes(data)).flaws == ()
+    assert kinds(bytes(data[:-1])) == [FlawKind.CUT]
+    assert kinds(bytes(data[:second])) == [FlawKind.CUT]
 
 
 def test_a_loop_of_directories_ends() -> None:
