@@ -71,10 +71,21 @@ def post_session(client: Client, upload: str) -> Response:
 def get_ticket(client: Client, pk: str) -> TicketSeen | None:
     """One session; None if the platform does not show it."""
     answer = client.get(f"{SESSIONS}/{pk}/")
-    status = answer.fields.get("status") if answer.ok else None
-    if not isinstance(status, str):
+    return _ticket({**answer.fields, "pk": pk}) if answer.ok else None
+
+
+def newest_tickets(client: Client, newest: int) -> dict[str, TicketSeen]:
+    """The newest sessions of the account by pk, as far as their list shows them; see `_newest`."""
+    seen = map(_ticket, _newest(client, newest, probe=1))
+    return {ticket.pk: ticket for ticket in seen if ticket is not None}
+
+
+def _ticket(entry: Json) -> TicketSeen | None:
+    if not isinstance(entry, dict) or not is_pk(entry.get("pk")):
         return None
-    return TicketSeen(pk, status, _message(answer.fields.get("error_message")))
+    status = entry.get("status")
+    message = _message(entry.get("error_message"))
+    return TicketSeen(entry["pk"], status, message) if isinstance(status, str) else None
 
 
 def any_was_used(client: Client, pks: tuple[str, ...]) -> bool | None:
@@ -111,27 +122,9 @@ class FailedImport(Struct, frozen=True):
 
 
 def failed_imports(client: Client, *, newest: int) -> list[FailedImport]:
-    """The failed ones among the newest sessions of the account, in no order.
-
-    The list has no filter and no promised order. Sessions are stored one after the other, so the
-    newest are at its end. A platform that does not list sessions has none.
-    """
-    first = client.get(f"{SESSIONS}/", limit=min(newest, _FEW))
-    entries = _entries(first)
-    count = first.fields.get("count")
-    if isinstance(count, int) and count > len(entries):
-        entries = []
-        offset = max(0, count - newest)
-        while offset < count:
-            page = _entries(client.get(f"{SESSIONS}/", limit=PAGE, offset=offset))
-            entries += page
-            offset += len(page) or PAGE
+    """The failed ones among the newest sessions of the account, in no order; see `_newest`."""
+    entries = _newest(client, newest, probe=min(newest, _FEW))
     return [found for entry in entries if (found := _failed(entry)) is not None]
-
-
-def _entries(answer: Response) -> list[Json]:
-    results = answer.fields.get("results") if answer.ok else None
-    return results if isinstance(results, list) else []
 
 
 def _failed(entry: Json) -> FailedImport | None:
@@ -142,6 +135,39 @@ def _failed(entry: Json) -> FailedImport | None:
         return None
     named = frozenset(str(one) for one in uploads) if isinstance(uploads, list) else frozenset()
     return FailedImport(pk, _message(entry.get("error_message")), named)
+
+
+# ── the list ────────────────────────────────────────────────────────────────────────────────
+
+
+def _newest(client: Client, newest: int, *, probe: int) -> list[Json]:
+    """About the newest sessions of the account.
+
+    The list has no filter and no promised order. Sessions are stored one after the other, so the
+    newest are near its end. A platform that does not list sessions has none.
+
+    Args:
+        client: sends the requests.
+        newest: how many sessions to list.
+        probe: the first request lists so many, and tells how many there are.
+
+    """
+    first = client.get(f"{SESSIONS}/", limit=probe)
+    entries, count = _entries(first), first.fields.get("count")
+    if not isinstance(count, int) or count <= len(entries):
+        return entries
+    found: list[Json] = []
+    offset = max(0, count - newest)
+    while offset < count:
+        page = _entries(client.get(f"{SESSIONS}/", limit=PAGE, offset=offset))
+        found += page
+        offset += len(page) or PAGE
+    return found
+
+
+def _entries(answer: Response) -> list[Json]:
+    results = answer.fields.get("results") if answer.ok else None
+    return results if isinstance(results, list) else []
 
 
 def _message(words: Json) -> str:

@@ -573,6 +573,49 @@ def test_one_look_looks_at_so_many_tickets_and_the_next_at_others(stalled: Watch
     assert len(asked) == 100
 
 
+def test_many_tickets_are_looked_at_in_one_list_of_the_newest_sessions(
+    session: WatcherSetup,
+) -> None:
+    """However many the account has."""
+    session.box.sql(
+        "INSERT INTO sessions (pk, user, status, message, uploads) WITH RECURSIVE n(i) AS"
+        " (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)"
+        " SELECT printf('%08x-0000-4000-8000-00000000000e', i), 3, 'Failed', 'Old.', '[]' FROM n"
+    )
+    waits = [
+        session.ticketed(mha(bytes([n]) * 32), "lesion-seg", name=f"c{n}") for n in range(2, 42)
+    ]
+    session.box.settle()
+
+    found = session.ends(*waits)
+
+    assert len(found) == 40
+    for one in found:
+        assert isinstance(one, ImportFailed)
+        assert f"contains the voxel values: {{{one.case[1:]}}}" in one.words
+    assert session.hook.kinds().count("sessions") == 2, "their number, and the newest"
+    assert "session-get" not in session.hook.kinds()
+
+
+def test_a_list_that_shows_few_of_them_is_not_asked_for_again(stalled: WatcherSetup) -> None:
+    """Other runs of the same user make sessions, too."""
+    upload = stalled.box.upload(content=mha())
+    waits = [
+        replace(
+            stalled.wait(pk(number), "ct-image", upload, name=f"c{number}", ticket=pk(number)),
+            upload=pk(number),
+        )
+        for number in range(1, 41)
+    ]
+
+    stalled.watch(*waits)
+    assert stalled.hook.kinds().count("sessions") == 1
+    assert stalled.hook.kinds().count("session-get") == 40
+    stalled.watch(*waits)
+    assert "sessions" not in stalled.hook.kinds()
+    assert stalled.hook.kinds().count("session-get") == 40
+
+
 def test_a_slow_platform_is_asked_about_few_tickets_at_a_time(
     stalled: WatcherSetup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
