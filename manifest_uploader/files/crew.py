@@ -68,7 +68,7 @@ def answers(
         CannotStart: the task cannot be loaded.
         WorkerBug: the task raised an exception on a request.
     """
-    with ThreadPoolExecutor(processes) as threads, _Crew(task, setup) as crew:
+    with ThreadPoolExecutor(processes) as threads, Crew(task, setup) as crew:
         died: list[tuple[T, Json]] = []
         waiting: dict[Future[Json], tuple[T, Json]] = {}
         more = iter(requests)
@@ -95,10 +95,11 @@ def _result(future: Future[Json]) -> Json:
     return future.result()
 
 
-class _Crew:
-    """The workers of one task, for several threads."""
+class Crew:
+    """The workers of one task, for several threads: as many as ask at the same time."""
 
     def __init__(self, task: str, setup: Json) -> None:
+        """Start nobody yet; `task` and `setup` are those of `answers`."""
         self._task = {"task": task, "setup": setup}
         self._lock = threading.Lock()
         self._idle: list[_Worker] = []
@@ -115,16 +116,26 @@ class _Crew:
         trace: TracebackType | None,
     ) -> None:
         """End all workers, at once if something went wrong."""
+        self.end(kill=kind is not None)
+
+    def end(self, *, kill: bool) -> None:
+        """End all workers: after their answers, or at once."""
         with self._lock:
             self._closed = True
             workers = list(self._all)
         for worker in workers:
-            worker.say_goodbye(kill=kind is not None)
+            worker.say_goodbye(kill=kill)
         for worker in workers:
             worker.clear_up()
 
     def ask(self, request: Json) -> Json:
-        """The answer of an idle or a new worker; None if it died."""
+        """The answer of an idle or a new worker; None if it died.
+
+        Raises:
+            CannotStart: the task cannot be loaded.
+            WorkerBug: the task raised an exception.
+
+        """
         worker = self._take()
         if worker is None:
             return None

@@ -1,27 +1,28 @@
 """Looks into many values at a time.
 
-Threads hide the latency of a network's file system, and begin at once. Reading DICOM headers is
-work for the interpreter, though, which runs one thread at a time: if there is much to do, processes
-take over, each with an interpreter of its own.
+Threads hide the latency of a network's file system, and begin at once. Reading headers is work for
+the interpreter, though, which runs one thread at a time: if there is much to do, processes take
+over, each with an interpreter of its own.
 """
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-import threading
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
-from typing import Final
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Final
+
+import msgspec
 
 from manifest_uploader.engine.looks.looker import look_at_value
-from manifest_uploader.files.local_file import Source
+from manifest_uploader.files.crew import CannotStart, Crew, WorkerBug
+from manifest_uploader.files.importer import usable_cores
+from manifest_uploader.files.local_file import FileChanged, Source
 from manifest_uploader.plan.value_look import ValueLook
 
 _THREADS: Final = 8
 _MOST_PROCESSES: Final = 16
 _WORTH_PROCESSES: Final = 3000
 """Files; threads look into as many in the time that processes take to start."""
+_TASK: Final = "manifest_uploader.engine.looks.pool:start"
 
 
 class Pool:
@@ -29,10 +30,10 @@ class Pool:
 
     def __init__(self, *, quick: bool) -> None:
         self._quick = quick
-        self._executor: Executor | None = None
-        self._former: list[Executor] = []
+        self._threads: ThreadPoolExecutor | None = None
+        self._former: list[ThreadPoolExecutor] = []
+        self._crew: Crew | None = None
         self._submitted = 0
-        self._has_processes = False
 
     def submit(self, source: Source, allowed: tuple[int, ...] | None) -> Future[ValueLook]:
         """Look into the files of a value; the future raises FileChanged if one has changed.
@@ -43,47 +44,61 @@ class Pool:
 
         """
         self._submitted += 1 if self._quick else len(source.files)
-        if self._executor is None:
-            self._executor = ThreadPoolExecutor(_THREADS, "look")
-        elif self._submitted > _WORTH_PROCESSES and not self._has_processes and _cores() > 1:
-            self._has_processes = True
-            self._former.append(self._executor)
-            self._executor = _processes()
-        return self._executor.submit(look_at_value, source, allowed, quick=self._quick)
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(_THREADS, "look")
+        elif self._submitted > _WORTH_PROCESSES and self._crew is None and _processes() > 1:
+            self._crew = Crew(_TASK, None)
+            self._former.append(self._threads)
+            self._threads = ThreadPoolExecutor(_processes(), "look")
+        return self._threads.submit(self._look, source, allowed, self._crew)
+
+    def _look(
+        self, source: Source, allowed: tuple[int, ...] | None, crew: Crew | None
+    ) -> ValueLook:
+        answer = None if crew is None else _answer(crew, [source, allowed, self._quick])
+        if answer is None:
+            return look_at_value(source, allowed, quick=self._quick)
+        if "changed" in answer:
+            raise FileChanged(answer["changed"])
+        return msgspec.convert(answer["look"], ValueLook)
 
     @property
     def width(self) -> int:
         """How many values may wait for their turn, so that none is idle."""
-        return 4 * max(_THREADS, _cores())
+        return 4 * max(_THREADS, _processes())
 
     def close(self) -> None:
-        """Begin no more looks."""
-        for executor in (*self._former, self._executor):
-            if executor is not None:
-                executor.shutdown(wait=False, cancel_futures=True)
+        """Begin no more looks, and end those that processes have begun."""
+        for threads in (*self._former, self._threads):
+            if threads is not None:
+                threads.shutdown(wait=False, cancel_futures=True)
+        if self._crew is not None:
+            self._crew.end(kill=True)
 
 
-def _cores() -> int:
-    """The cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return min(_MOST_PROCESSES, len(os.sched_getaffinity(0)))
-    return min(_MOST_PROCESSES, os.cpu_count() or 1)
+def _processes() -> int:
+    return min(_MOST_PROCESSES, usable_cores())
 
 
-def _processes() -> ProcessPoolExecutor:
-    """Processes that start from nothing: Windows has no others, and threads survive no fork."""
-    context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(_cores(), mp_context=context, initializer=_begin)
+def _answer(crew: Crew, request: list[Any]) -> Any:
+    """A process's answer; None if it has none: it was killed, perhaps because memory was short."""
+    try:
+        return crew.ask(msgspec.to_builtins(request))
+    except (CannotStart, WorkerBug):
+        return None
 
 
-def _begin() -> None:
-    """End with the process that started this one, and leave Ctrl-C to it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+def start(_setup: None, _scratch: str) -> Any:
+    """In a process: returns the function that looks into the files of a request's value."""
 
+    def answer(request: list[Any]) -> dict[str, Any]:
+        source, allowed, quick = request
+        try:
+            look = look_at_value(
+                msgspec.convert(source, Source), allowed and tuple(allowed), quick=quick
+            )
+        except FileChanged as changed:
+            return {"changed": str(changed)}
+        return {"look": msgspec.to_builtins(look)}
 
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    return answer
