@@ -160,4 +160,4 @@ def element_data_file(header: Path) -> str | None:
         return None
     name = found[1].decode(errors="replace") if found else ""
     several = name.upper().startswith("LIST") or "%" in name
-    return None if several or name.upper() in ("", "LOCAL") else name
+    return None if several or name.upper() in ("", "LOCAL") else name.removeprefix("./")
