@@ -17,8 +17,8 @@ from manifest_uploader.files.formats.about import About
 from manifest_uploader.files.formats.metadata import metadata_flaws
 from manifest_uploader.files.formats.shared import (
     WrongHeaderError,
-    determinant,
     image_flaws,
+    is_singular,
     unsupported,
 )
 from manifest_uploader.files.formats.voxels import voxel_flaws
@@ -221,7 +221,7 @@ def _check_geometry(fields: Mapping[str, str], dimensions: int) -> None:
     for name in _MATRICES:
         if name in fields:
             numbers = _numbers(fields, name, dimensions * dimensions)
-            if determinant(numbers, dimensions) == 0:
+            if is_singular(numbers, dimensions):
                 raise WrongHeaderError(FlawKind.UNSUPPORTED, About.DIRECTION)
 
 

@@ -16,7 +16,7 @@ from msgspec import Struct
 from manifest_uploader.files.formats import inflate
 from manifest_uploader.files.formats.about import About
 from manifest_uploader.files.formats.metadata import metadata_flaws
-from manifest_uploader.files.formats.shared import WrongHeaderError, determinant, image_flaws
+from manifest_uploader.files.formats.shared import WrongHeaderError, image_flaws, is_singular
 from manifest_uploader.files.formats.voxels import voxel_flaws
 from manifest_uploader.files.looks import (
     FileLook,
@@ -287,7 +287,7 @@ def _check_geometry(fields: Mapping[str, str]) -> None:
     size = len(rows)
     if size and all(len(row) == size for row in rows):
         flat = [number for row in rows for number in row]
-        if determinant(flat, size) == 0:
+        if is_singular(flat, size):
             raise WrongHeaderError(FlawKind.UNSUPPORTED, About.DIRECTION)
 
 

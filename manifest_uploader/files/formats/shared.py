@@ -47,18 +47,16 @@ def image_flaws(image: ImageHeader) -> tuple[Flaw, ...]:
     return dimensions + channels
 
 
-def determinant(numbers: list[float], size: int) -> float:
-    """Of a square matrix, given row by row."""
+def is_singular(numbers: list[float], size: int) -> bool:
+    """Whether the rows of a square matrix, given one after another, span less than the space."""
     rows = [numbers[place : place + size] for place in range(0, size * size, size)]
-    result = 1.0
     for column in range(size):
         pivot = max(range(column, size), key=lambda row: abs(rows[row][column]))
         if rows[pivot][column] == 0:
-            return 0.0
+            return True
         rows[pivot], rows[column] = rows[column], rows[pivot]
-        result *= rows[column][column] * (1 if pivot == column else -1)
         for row in rows[column + 1 :]:
             factor = row[column] / rows[column][column]
             for place in range(column, size):
                 row[place] -= factor * rows[column][place]
-    return result
+    return False

@@ -165,3 +165,12 @@ def test_several_pictures_in_one_are_refused(order: str) -> None:
 @pytest.mark.parametrize("data", [b"GIF89a\1\0\1\0", b"BM" + bytes(12) + b"(\0\0\0" + bytes(40)])
 def test_other_pictures_are_refused(data: bytes) -> None:
     assert look(data).flaws == (Flaw(FlawKind.UNSUPPORTED, about=About.FORMAT),)
+
+
+@pytest.mark.parametrize("between", [b"xx", b"\xff\0", b"\xff\xd9"])
+def test_a_jpeg_with_something_else_between_its_segments_is_unreadable(between: bytes) -> None:
+    whole = jpeg()
+    second = 4 + int.from_bytes(whole[4:6])
+
+    assert look(whole[:second] + b"\xff\xff\xff" + whole[second:]).flaws == ()
+    assert kinds(whole[:second] + between + whole[second:]) == [FlawKind.UNREADABLE]
