@@ -21,6 +21,7 @@ from manifest_uploader.plan.content_words import (
     more_flaws,
     names_finding,
     no_image,
+    pages_finding,
     segmentation_finding,
     several_images,
     stray_finding,
@@ -122,7 +123,7 @@ def _judge_image(
     elif look.images > 1:
         problems.add(several_images(look))
     elif not look.flaws:
-        warnings.add(extras_finding(look))
+        warnings.add(extras_finding(look), pages_finding(look))
         if question.socket is not None and question.socket.kind == SEGMENTATION:
             problems.add(*map(segmentation_finding, look.segmentation), stray_finding(look))
 

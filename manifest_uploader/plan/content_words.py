@@ -129,6 +129,31 @@ _UNSUPPORTED: Final[dict[str, Finding]] = {
         "{file}: the platform reads TIFF images in grey, RGB or YCbCr only",
         "save it in one of them",
     ),
+    About.COMPRESSED_SIZE: (
+        "{file} is compressed and lacks CompressedDataSize, so that the platform reads noise",
+        _ONE_FILE,
+    ),
+    About.HEADER_SIZE: (
+        "{file}: HeaderSize does not point to the voxels, so that the platform reads noise",
+        _ONE_FILE,
+    ),
+    About.HEADER_LENGTH: ("{file}: its header is longer than the platform reads", _ONE_FILE),
+    About.DIRECTION: (
+        "{file}: its axes are skewed or parallel, which the platform does not read",
+        "resample it, or set its qform or its direction to perpendicular axes",
+    ),
+    About.SPACING: (
+        "{file}: its voxels have no size, or a negative one",
+        "set its spacing to the size of a voxel in mm",
+    ),
+    About.BIT_DEPTH: (
+        "{file}: the platform reads PNG from 8 bits a channel on, and JPEG of 8",
+        "save the picture with 8 bits a channel",
+    ),
+    About.PIXELS: (
+        "{file} has more pixels than the platform reads in a PNG or JPEG",
+        "save the picture as a TIFF in tiles, with its resolution",
+    ),
     About.SEVERAL_PICTURES: (
         "{file} holds several pictures (MPO), which the platform does not read",
         "save the picture as PNG",
@@ -171,6 +196,14 @@ def several_images(look: ValueLook) -> Finding:
         f"these files are {look.images:,} images, and a value is one image",
         "give each image a socket, or a case, of its own",
     )
+
+
+def pages_finding(look: ValueLook) -> Finding | None:
+    """That only the first page of a TIFF is imported; None if it has no other."""
+    if look.pages <= 1:
+        return None
+    message = f"the TIFF has {look.pages:,} pages of one size; the platform takes the first of them"
+    return message, "are they slices? then save them as one .mha or .nii.gz"
 
 
 def extras_finding(look: ValueLook) -> Finding | None:

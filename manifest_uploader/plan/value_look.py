@@ -114,6 +114,8 @@ class ValueLook(Struct, frozen=True, omit_defaults=True):
 
     Beside DICOM files, the series tells of them.
     """
+    pages: int = 1
+    """Of the only image, a TIFF: its pages as large as the first."""
     extras: tuple[str, ...] = ()
     """Files that are no part of the images, and that the importer leaves out; the first few."""
     segmentation: tuple[SegmentationFlaw, ...] = ()
@@ -180,10 +182,17 @@ def summarize(
         counted=len(single),
         series=series,
         images=images if series is None else 0,
+        pages=_pages(pictures),
         extras=() if slides or series is not None else _extras(looks, data),
         segmentation=() if slides else _segmentation_flaws(pictures, single),
         strays=strays,
     )
+
+
+def _pages(pictures: Sequence[tuple[str, FileLook]]) -> int:
+    """The pages of the only image."""
+    image = pictures[0][1].image if len(pictures) == 1 else None
+    return image.pages if image is not None else 1
 
 
 def _no_archives(looks: Sequence[tuple[str, FileLook]]) -> list[tuple[str, FileLook]]:
