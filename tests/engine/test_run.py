@@ -11,12 +11,14 @@ import pytest
 from msgspec.structs import replace
 
 from manifest_uploader.engine.imports import outstanding
+from manifest_uploader.engine.local_files import Looking
 from manifest_uploader.engine.options import Options
 from manifest_uploader.engine.progress import Progress
 from manifest_uploader.engine.results import CaseEnd, End, Summary
 from manifest_uploader.engine.run import plan, run, status, validate
 from manifest_uploader.engine.scheduler import Policy
 from manifest_uploader.errors import StateUnwritable, TokenRefused
+from manifest_uploader.manifest.problems import Problem
 from manifest_uploader.plan.inputs import Choices
 from manifest_uploader.plan.steps import Action, Create, Plan, total_size
 from manifest_uploader.platform.address import Patience, parse_platform
@@ -40,6 +42,12 @@ class Watching:
 
     told: list[Any] = field(default_factory=list)
     on_event: Callable[[Event], None] = lambda _: None
+
+    def looking(self, looking: Looking) -> None:
+        self.told.append(looking)
+
+    def warn(self, warnings: tuple[Problem, ...]) -> None:
+        self.told += warnings
 
     def begins(self, plan: Plan, target: Target) -> None:
         self.told.append(plan)
@@ -114,7 +122,7 @@ def session(begin: Callable[..., Box], tmp_path: Path) -> RunSetup:
 
 
 def test_validating_and_planning_change_and_write_nothing(session: RunSetup) -> None:
-    assert [one.name for one in validate(session.options).cases] == ["a", "b"]
+    assert [one.name for one in validate(session.options).manifest.cases] == ["a", "b"]
     found, facts = plan(session.options)
 
     assert [case.action for case in found.cases] == [Action.CREATE] * 2
@@ -124,6 +132,25 @@ def test_validating_and_planning_change_and_write_nothing(session: RunSetup) -> 
         *("lung.yaml", "a.mha", "b.mha", "sandbox")
     }
     assert session.box.rows() == {}
+
+
+def test_the_look_is_told_before_the_plan_and_warnings_with_it(session: RunSetup) -> None:
+    for name in ("1", "2"):
+        (session.folder / f"{name}.txt").write_text("notes")
+    (session.folder / "a.mha").rename(session.folder / "3.mha")
+    text = Path(session.options.manifest).read_text()
+    files = "{files: [1.txt, 2.txt, 3.mha]}"
+    Path(session.options.manifest).write_text(text.replace("{file: a.mha}", files))
+
+    session.run()
+
+    looked, done, warning, plan = session.watching.told[:4]
+    assert (looked, done) == (Looking(1, 3), Looking(2, 4))
+    assert (warning.message, warning.place.line) == (
+        "a/ct-image: the platform leaves out '1.txt', '2.txt': no part of the image",
+        4,
+    )
+    assert isinstance(plan, Plan)
 
 
 def test_a_plan_is_what_a_run_does(session: RunSetup) -> None:
@@ -310,6 +337,7 @@ def test_imports_can_be_left_to_the_next_run(begin: Callable[..., Box], session:
     assert session.summary.traffic.bytes_sent == 0
 
 
+@pytest.mark.usefixtures("unlooked")
 def test_a_failed_import_is_sent_again_only_when_mended_or_asked_for(
     session: RunSetup, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,7 +22,7 @@ from manifest_uploader.platform.address import parse_platform
 from manifest_uploader.state.events import Done, Event, Failed, Started
 from manifest_uploader.state.file import Binding
 from manifest_uploader.state.writer import Writer
-from tests.box import Box, Faulty
+from tests.box import Box, Faulty, mha
 from tests.helpers import step_id
 
 HEAD = "version: 1\ntarget: {kind: reader-study, slug: lung}\ncases:\n"
@@ -144,7 +144,7 @@ def test_problems_are_gathered_before_rights_are_asked_for(
 def test_nothing_is_asked_of_sessions_before_the_first_byte(
     options: Options, box: Box, hook: Faulty
 ) -> None:
-    (Path(options.manifest).parent / "a.mha").write_bytes(b"a")
+    (Path(options.manifest).parent / "a.mha").write_bytes(mha())
     rewrite(options, HEAD + "- {name: a, sockets: {ct-image: {file: a.mha}}}\n")
 
     gather(options, opened(options, box))

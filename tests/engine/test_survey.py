@@ -24,8 +24,9 @@ from manifest_uploader.platform.model import Entry, Target
 from manifest_uploader.sandbox import Fault
 from manifest_uploader.state.events import Confirmed, Done, Event, Gone, Opened, Started
 from manifest_uploader.state.history import History
-from tests.box import Box, Faulty
-from tests.files.helpers import make_dicom
+from tests.box import Box, Faulty, mha
+from tests.e2e.data import write_series
+from tests.files.dicom.samples import slice_bytes
 from tests.helpers import (
     PLACE,
     case,
@@ -313,22 +314,23 @@ def filled(value: FileValue, stat: str, content: str | None, digest: str | None 
 CT = file_value("ct-image", "ct.mha")
 
 
-def test_new_files_are_not_read(box: Box, tmp_path: Path) -> None:
-    write(tmp_path, "ct.mha", b"x" * 100)
+def test_new_files_are_not_hashed(box: Box, tmp_path: Path) -> None:
+    write(tmp_path, "ct.mha", mha())
 
     found = one_value(look(box, tmp_path, case("a", CT)))
 
-    assert (found.files, found.size, found.name) == (1, 100, "ct.mha")
+    assert (found.files, found.size, found.name) == (1, len(mha()), "ct.mha")
     assert found.content is None
 
 
 def test_several_files_are_one_bundle(box: Box, tmp_path: Path) -> None:
-    for number in range(3):
-        write(tmp_path, f"ct/{number}.mha", b"x" * number)
+    write_series(tmp_path / "ct", 1, 3, side=4)
 
-    found = one_value(look(box, tmp_path, case("a", file_value("ct-image", "ct/*.mha"))))
+    found = one_value(look(box, tmp_path, case("a", file_value("ct-image", "ct/*.dcm"))))
 
-    assert (found.files, found.size, found.name) == (3, 3, "ct-image.zip")
+    size = sum(path.stat().st_size for path in (tmp_path / "ct").iterdir())
+    assert (found.files, found.size, found.name) == (3, size, "ct-image.zip")
+    assert (found.slices, found.content) == (3, None)
 
 
 def test_the_same_size_and_time_is_the_same_content(box: Box, tmp_path: Path) -> None:
@@ -341,7 +343,7 @@ def test_the_same_size_and_time_is_the_same_content(box: Box, tmp_path: Path) ->
 
 
 def test_every_file_is_read_on_demand(box: Box, tmp_path: Path) -> None:
-    write(tmp_path, "ct.mha", b"one")
+    write(tmp_path, "ct.mha", mha())
     stat, content = content_of(tmp_path, CT)
     history = filled(CT, stat, "files:known")
 
@@ -355,12 +357,12 @@ DETAILS = file_value("details", "a.json")
 
 
 @pytest.mark.parametrize(
-    ("value", "name"), [(CT, "ct.mha"), (REPORT, "a.pdf"), (DETAILS, "a.json")]
+    ("value", "data"), [(CT, mha()), (REPORT, b"%PDF-1.7\n"), (DETAILS, b"[1]")]
 )
 def test_touched_files_are_read_and_compared(
-    box: Box, tmp_path: Path, value: FileValue, name: str
+    box: Box, tmp_path: Path, value: FileValue, data: bytes
 ) -> None:
-    path = write(tmp_path, name, b"[1]")
+    path = write(tmp_path, value.paths[0], data)
     stat, content = content_of(tmp_path, value)
     touch(path)
 
@@ -370,9 +372,9 @@ def test_touched_files_are_read_and_compared(
 
 
 def test_files_of_another_size_need_no_reading(box: Box, tmp_path: Path) -> None:
-    path = write(tmp_path, "ct.mha", b"one")
+    path = write(tmp_path, "ct.mha", mha())
     stat, content = content_of(tmp_path, CT)
-    path.write_bytes(b"three")
+    path.write_bytes(mha(bytes(48), size="4 4 3"))
 
     found = one_value(look(box, tmp_path, case("a", CT), history=filled(CT, stat, content)))
 
@@ -414,11 +416,34 @@ def test_json_that_does_not_fit_is_a_problem_before_anything_is_sent(
     assert words in found
 
 
-@pytest.mark.parametrize("slug", ["report", "ct-image", "no-such-socket"])
-def test_what_need_not_be_json_is_not_read_as_such(box: Box, tmp_path: Path, slug: str) -> None:
-    write(tmp_path, "a.json", b"{")
+@pytest.mark.parametrize(
+    ("slug", "data"),
+    [("report", b"%PDF-1.7\n{"), ("ct-image", mha()), ("no-such-socket", mha()), ("table", b"{")],
+)
+def test_what_need_not_be_json_is_not_read_as_such(
+    box: Box, tmp_path: Path, slug: str, data: bytes
+) -> None:
+    write(tmp_path, "a.json", data)
 
     assert problems(look(box, tmp_path, case("a", file_value(slug, "a.json")))) == []
+
+
+@pytest.mark.parametrize(
+    ("slug", "words"),
+    [
+        ("report", "a/report: 'a.json' is plain text; socket 'report' is for a PDF file"),
+        (
+            "ct-image",
+            "a/ct-image: 'a.json' is plain text, not an image; socket 'ct-image' takes images",
+        ),
+    ],
+)
+def test_what_is_not_what_its_socket_takes_is_a_problem(
+    box: Box, tmp_path: Path, slug: str, words: str
+) -> None:
+    write(tmp_path, "a.json", b"{")
+
+    assert problems(look(box, tmp_path, case("a", file_value(slug, "a.json")))) == [words]
 
 
 def test_missing_files_are_problems_of_all_cases(box: Box, tmp_path: Path) -> None:
@@ -428,20 +453,23 @@ def test_missing_files_are_problems_of_all_cases(box: Box, tmp_path: Path) -> No
     assert facts.values == {}
 
 
-@pytest.mark.parametrize("slug", ["ct-image", "report"])
-def test_patients_are_looked_for_in_images_only(box: Box, tmp_path: Path, slug: str) -> None:
-    make_dicom(tmp_path / "1.dcm", PatientID="12345")
+@pytest.mark.parametrize("slug", ["ct-image", "report", "details"])
+def test_patients_are_looked_for_in_whatever_is_sent(box: Box, tmp_path: Path, slug: str) -> None:
+    write(tmp_path, "scan.json", slice_bytes(PatientID="12345"))
 
-    found = look(box, tmp_path, case("a", file_value(slug, "1.dcm"))).problems
+    [found, *_] = look(box, tmp_path, case("a", file_value(slug, "scan.json"))).problems
 
-    assert [problem.message for problem in found] == (
-        ["'1.dcm' names its patient (PatientID is filled)"] if slug == "ct-image" else []
+    assert found.message == (
+        f"a/{slug}: DICOM files identify a patient: PatientID, for example 'scan.json'"
     )
-    assert all("identifiable: allowed" in (problem.hint or "") for problem in found)
+    assert found.hint is not None
+    assert "uploader deidentify data DEIDENTIFIED" in found.hint
+    assert "identifiable: [PatientID]" in found.hint
+    assert "12345" not in found.message + found.hint
 
 
 def test_without_a_platform_the_local_part_is_known(tmp_path: Path) -> None:
-    write(tmp_path, "ct.mha", b"one")
+    write(tmp_path, "ct.mha", mha())
     write(tmp_path, "bad.json", b"{")
     whole: Manifest = manifest(case("a", CT, file_value("details", "bad.json")))
 

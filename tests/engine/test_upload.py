@@ -108,7 +108,7 @@ class Uploads:
 def upload_step(begun: OpenUpload | None = None) -> Upload:
     return Upload(
         StepId.upload("a", "ct-image"),
-        *("a", "ct-image", file_value("ct-image"), "a.mha", len(DATA), "stat:1", True),
+        *("a", "ct-image", file_value("ct-image"), "a.mha", len(DATA), "stat:1"),
         row=begun,
     )
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -17,9 +18,12 @@ from manifest_uploader.engine.outcomes import Looked, Outcome, Ticketed, Watched
 from manifest_uploader.engine.upload import Tools
 from manifest_uploader.engine.worker import Worker
 from manifest_uploader.errors import TokenRefused
+from manifest_uploader.files.local_file import Source
 from manifest_uploader.files.parts import Buffers
 from manifest_uploader.files.root import Root
-from manifest_uploader.manifest.model import FileValue, Identifiable, JsonValue, TargetKind
+from manifest_uploader.files.search import resolve
+from manifest_uploader.files.value_facts import value_facts
+from manifest_uploader.manifest.model import FileValue, JsonValue, TargetKind
 from manifest_uploader.plan.steps import Create, Fill, Look, MakeTickets, Task, Upload, Watch
 from manifest_uploader.platform.model import Entry, Target
 from manifest_uploader.platform.requests import Address, Contents
@@ -28,7 +32,6 @@ from manifest_uploader.sandbox import Fault, Seen
 from manifest_uploader.state.events import Confirmed, Done, Failed, Opened, Paused, Unsure
 from manifest_uploader.state.receipts import Receipt
 from tests.box import Box, Faulty, mha
-from tests.files.helpers import make_dicom
 from tests.helpers import file_value, json_value, pk, step_id
 
 
@@ -57,7 +60,7 @@ class WorkerSetup:
         watcher = Watcher(self.box.client, target, sessions={}, refused_after_s=1800.0)
         worker = Worker(
             target,
-            Root(self.folder.resolve(), follow_links=False, shown="in data"),
+            self.root,
             tools,
             watcher,
             receive=self.receipts.append,
@@ -69,6 +72,15 @@ class WorkerSetup:
     def only(self, task: Task) -> Outcome:
         [found] = self.perform(task)
         return found
+
+    @property
+    def root(self) -> Root:
+        return Root(self.folder.resolve(), follow_links=False, shown="in data")
+
+    def source(self, value: FileValue) -> Source | None:
+        """The files of a value; None if they cannot be found."""
+        found = resolve(value, self.root)
+        return found if isinstance(found, Source) else None
 
     def write(self, name: str, content: bytes) -> None:
         path = self.folder / name
@@ -103,18 +115,19 @@ def at(kind: str, fault: Fault, *numbers: int) -> Callable[[Seen], Fault | None]
 # ── uploads ─────────────────────────────────────────────────────────────────────────────────
 
 
-def upload(source: FileValue | JsonValue, **more: Any) -> Upload:
-    name = f"{source.socket}.json" if isinstance(source, JsonValue) else "a.mha"
-    usual = Upload(
-        step_id("a/x"), "a", source.socket, source, name, 0, "stat:1", identifiable=Identifiable()
-    )
-    return replace(usual, **more)
+def upload(session: WorkerSetup, value: FileValue | JsonValue, **more: Any) -> Upload:
+    """The step that sends a value as it is now."""
+    source = None if isinstance(value, JsonValue) else session.source(value)
+    facts = value_facts(source) if source is not None else None
+    name = f"{value.socket}.json" if isinstance(value, JsonValue) else "a.mha"
+    size, stat = (facts.size, facts.stat) if facts is not None else (0, "stat:1")
+    return replace(Upload(step_id("a/x"), "a", value.socket, value, name, size, stat), **more)
 
 
 def test_a_file_is_uploaded_and_told_of_in_a_receipt(session: WorkerSetup) -> None:
     session.write("a.mha", mha())
 
-    found = session.only(upload(file_value("ct-image", "a.mha")))
+    found = session.only(upload(session, file_value("ct-image", "a.mha")))
 
     assert isinstance(found, Done)
     assert found.pk is not None
@@ -128,8 +141,8 @@ def test_several_files_are_uploaded_as_one_zip(session: WorkerSetup) -> None:
     for number in range(3):
         session.write(f"ct/IM{number}.mha", mha(bytes([number]) * 32))
 
-    size = 3 * len(mha(bytes(32)))
-    found = session.only(upload(file_value("ct-image", "ct/*.mha"), name="ct-image.zip", size=size))
+    value = file_value("ct-image", "ct/*.mha")
+    found = session.only(upload(session, value, name="ct-image.zip"))
 
     assert isinstance(found, Done)
     assert (found.files, found.sha256) == (3, None)
@@ -137,7 +150,9 @@ def test_several_files_are_uploaded_as_one_zip(session: WorkerSetup) -> None:
 
 
 def test_a_value_is_uploaded_as_a_json_file(session: WorkerSetup) -> None:
-    found = session.only(upload(json_value("details", {"a": "ä"}), stat=json_digest({"a": "ä"})))
+    found = session.only(
+        upload(session, json_value("details", {"a": "ä"}), stat=json_digest({"a": "ä"}))
+    )
 
     assert isinstance(found, Done)
     assert found.content == json_digest({"a": "ä"})
@@ -151,7 +166,7 @@ def test_a_limit_comes_back_as_a_pause(session: WorkerSetup) -> None:
     body = json.dumps(words).encode()
     session.hook.before_it = at("upload-create", Fault.answer(400, (), body, "application/json"))
 
-    found = session.only(upload(file_value("ct-image", "a.mha")))
+    found = session.only(upload(session, file_value("ct-image", "a.mha")))
 
     assert found == Paused("a", step_id("a/x"), socket="ct-image", why=words["non_field_errors"][0])
 
@@ -159,7 +174,7 @@ def test_a_limit_comes_back_as_a_pause(session: WorkerSetup) -> None:
 def test_a_name_that_the_platform_refuses_fails_the_upload_for_good(session: WorkerSetup) -> None:
     session.write("a.mha", mha())
 
-    found = session.only(upload(file_value("ct-image", "a.mha"), name="x" * 129, size=len(mha())))
+    found = session.only(upload(session, file_value("ct-image", "a.mha"), name="x" * 129))
 
     assert isinstance(found, Failed)
     assert found.final
@@ -167,7 +182,7 @@ def test_a_name_that_the_platform_refuses_fails_the_upload_for_good(session: Wor
 
 
 def test_a_file_that_is_gone_fails_the_upload(session: WorkerSetup) -> None:
-    found = session.only(upload(file_value("ct-image", "a.mha")))
+    found = session.only(upload(session, file_value("ct-image", "a.mha")))
 
     assert isinstance(found, Failed)
     assert not found.final
@@ -181,43 +196,61 @@ def test_a_file_that_changes_fails_the_upload(session: WorkerSetup) -> None:
         session.write("a.mha", b"other") if seen.kind == "part" else None
     )
 
-    found = session.only(upload(file_value("ct-image", "a.mha")))
+    found = session.only(upload(session, file_value("ct-image", "a.mha")))
 
     assert isinstance(found, Failed)
     assert "'a.mha'" in found.words
     assert session.receipts == []
 
 
+def added(session: WorkerSetup) -> None:
+    session.write("ct/2.mha", b"new")
+
+
+def removed(session: WorkerSetup) -> None:
+    (session.folder / "ct/1.mha").unlink()
+
+
+def replaced(session: WorkerSetup) -> None:
+    """A file of the same size takes the place of one that was looked into."""
+    session.write("ct/1.mha", mha(bytes([9]) * 32))
+    os.utime(session.folder / "ct/1.mha", ns=(0, 10**18))
+
+
 @pytest.mark.parametrize(
-    ("more", "sent"),
+    ("change", "sizes"),
     [
-        ({}, False),
-        ({"identifiable": Identifiable(everything=True)}, True),
-        ({"images": False}, True),
+        (added, ": {old:,} bytes then, {more:,} in 3 files now"),
+        (removed, ": {old:,} bytes then, {less:,} in 1 file now"),
+        (replaced, ""),
     ],
 )
-def test_a_file_that_names_its_patient_is_not_sent(
-    session: WorkerSetup, more: dict[str, Any], sent: bool
+def test_only_files_that_were_looked_into_are_sent(
+    session: WorkerSetup, change: Callable[[WorkerSetup], None], sizes: str
 ) -> None:
-    make_dicom(session.folder / "1.dcm")
-    make_dicom(session.folder / "2.dcm", PatientName="Doe^Jane")
-    size = sum(path.stat().st_size for path in session.folder.glob("*.dcm"))
+    for number in range(2):
+        session.write(f"ct/{number}.mha", mha())
+    task = upload(session, file_value("ct-image", "ct/*.mha"), name="ct-image.zip")
+    change(session)
 
-    found = session.only(upload(file_value("ct-image", "1.dcm", "2.dcm"), size=size, **more))
+    found = session.only(task)
 
-    assert isinstance(found, Done) is sent
-    if isinstance(found, Failed):
-        assert found.final
-        assert "'2.dcm' names its patient (PatientName is filled)" in found.words
-        assert "Doe" not in found.words
-        assert session.hook.seen == []
+    size = len(mha())
+    sizes = sizes.format(old=2 * size, more=2 * size + 3, less=size)
+    assert isinstance(found, Failed)
+    assert not found.final
+    assert found.words == (
+        f"the files of 'ct-image' changed since the run began{sizes}; "
+        "run again once they are complete"
+    )
+    assert session.hook.seen == []
 
 
 def test_a_stopped_upload_says_nothing(session: WorkerSetup) -> None:
     session.write("a.mha", mha())
     session.stopping = True
 
-    assert session.perform(upload(file_value("ct-image", "a.mha"))) == []
+    assert session.perform(upload(session, file_value("ct-image", "a.mha"))) == []
 
 
 # ── creations ───────────────────────────────────────────────────────────────────────────────

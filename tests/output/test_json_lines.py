@@ -39,6 +39,7 @@ def test_a_problem_names_its_place() -> None:
     problem = Problem("unknown key 'titel'", Place("lung.yaml", 8, 5), "did you mean 'title'?")
 
     assert json_lines.problem_json(problem) == {
+        "severity": "problem",
         "file": "lung.yaml",
         "line": 8,
         "column": 5,
@@ -46,6 +47,7 @@ def test_a_problem_names_its_place() -> None:
         "hint": "did you mean 'title'?",
     }
     assert json_lines.problem_json(replace(problem, place=None))["line"] is None
+    assert json_lines.problem_json(problem, warning=True)["severity"] == "warning"
 
 
 def test_a_plan_names_its_requests_and_what_readers_will_see() -> None:

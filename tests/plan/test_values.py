@@ -6,7 +6,7 @@ import pytest
 
 from manifest_uploader.digests import image_digest, json_digest
 from manifest_uploader.files.value_facts import ValueFacts
-from manifest_uploader.manifest.model import Manifest, Value
+from manifest_uploader.manifest.model import Value
 from manifest_uploader.plan.inputs import Choices
 from manifest_uploader.plan.steps import Wait
 from manifest_uploader.plan.values import ValuePlan, plan_value, wait_for
@@ -151,17 +151,9 @@ def test_a_new_file_is_uploaded_and_filled() -> None:
         5,
         None,
     )
-    assert found.upload.images
     wanted = Entry("ct-image", stat=stat("a", 5))
     assert found.entry == wanted
     assert found.wait is None
-
-
-def test_only_image_sockets_are_looked_through_for_patients() -> None:
-    found = value_plan(file_value("report"))
-
-    assert found.upload is not None
-    assert not found.upload.images
 
 
 def test_a_value_travels_in_the_fill() -> None:
@@ -421,14 +413,3 @@ def test_a_complete_upload_of_other_content_is_never_taken_for_this_one() -> Non
 
     assert found.upload is not None
     assert found.upload.row is None
-
-
-def test_the_manifests_word_about_patients_travels_with_the_upload() -> None:
-    one = case("a", CT)
-    before = inputs(one)
-    whole: Manifest = before.manifest
-
-    found = plan_value(one, CT, CaseHistory(), before)
-
-    assert found.upload is not None
-    assert found.upload.identifiable is whole.identifiable
