@@ -5,6 +5,8 @@ For other packages:
 - `run`: `validate`, `plan`, `status` and `run`, what the commands do
 - `options`: `Options`, and `scheduler`: `Policy`, their settings
 - `session`: `read_manifest`
+- `local_files`: `Looking`, how far the look into the files is
+- `looks`: looks into the files of a value, for `init`
 - `progress`: `Observer`, which is told what happens, and `Progress`
 - `results`: `Summary`, `CaseEnd` and `End`, how a run and its cases ended
 - `causes`: `explained` and `failure_text`, failures as text for people

@@ -7,7 +7,10 @@ For other packages:
 - `local_file`: `LocalFile`, `Source`, `FileChanged` — files as they were when they were looked at
 - `value_facts`: `ValueFacts`, `value_facts`, `content` — what a plan knows of a value's files
 - `json_file`: `read_json`, `JsonUnreadable` — the JSON value in a file
-- `dicom`: whether a file is DICOM, its series, and whether it names its patient
+- `look`: `look_at`, `look_at_data`, `look_at_voxels` — what a file is, and whether it is whole
+- `looks`: `FileLook`, `Flaw`, `FlawKind`, `Format`, `DicomHeader` — what a look shows, as data
+- `formats`: what makes an image a segmentation or a slide, and what flaws are about
+- `dicom`: whether a file is DICOM, its series, and what in it identifies a patient
 - `parts`: `Content`, `Stream`, `Buffers`, sizes of parts — the bytes of one upload
 - `importer`: `import_check` — what the platform's own importer makes of images
 - `import_verdict`: `Verdict`, `Failure`, `Reason` — what it says, as data

@@ -74,6 +74,8 @@ def _are_plain(names: set[str]) -> bool:
     text = "\n".join(names)
     if not _PLAIN_NAMES.fullmatch(text) or max(map(len, names), default=0) > NAME_LIMIT:
         return False
+    if text.count("\n") >= len(names):  # a name of several lines, each of them plain
+        return False
     lower = text.lower()
     return _MRXS not in lower and _MHD not in lower
 

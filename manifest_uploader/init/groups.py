@@ -62,10 +62,12 @@ def _by_series(
         else:
             series_by_uid.setdefault(series.uid, series)
             paths_by_uid.setdefault(series.uid, []).append(path)
-    if len(paths_by_uid) == 1:
-        [(uid, slices)] = paths_by_uid.items()
-        strays = set(_broken_slices(slices, others))
-        paths_by_uid[uid] = [path for path in files if path in strays or path not in others]
+    known = [uid for uid in paths_by_uid if uid] or list(paths_by_uid)
+    if len(known) == 1:
+        [uid] = known
+        slices = paths_by_uid[uid]
+        strays = {*slices, *paths_by_uid.pop("", ()), *_broken_slices(slices, others)}
+        paths_by_uid[uid] = [path for path in files if path in strays]
         others = [path for path in others if path not in strays]
     groups = [_series_group(series_by_uid[uid], paths) for uid, paths in paths_by_uid.items()]
     return groups, others
@@ -74,7 +76,8 @@ def _by_series(
 def _broken_slices(slices: Sequence[str], others: Sequence[str]) -> Iterator[str]:
     """The files among slices that end like them and cannot be read as DICOM.
 
-    They stay with the slices: an image that lacks them would look complete.
+    They stay with the slices, as do those whose header ends before it names their series: an image
+    that lacks them would look complete.
     """
     like = {_place(path) for path in slices}
     yield from (path for path in others if dicom.is_named_dicom(Path(path)) or _place(path) in like)

@@ -9,6 +9,9 @@ For other packages:
   `Watch`, and `Wait`; also `total_size` and `DELETED`
 - `requests`: prepares creations and fills for sending
 - `delivery`: how a value travels into its socket
+- `value_look`: `ValueLook` and `summarize`, what looks into the files of a value show together
+- `content`: `judge_content`, what is wrong with the content of files for their socket
+- `content_words`, `series_words`: the same in sentences, for `init`
 - `import_verdicts`: `verdict_problems`, what the importer's verdict means for a socket
 - `identifiable`: `idle_keywords`, which let nothing through
 - `values`: `wait_for`, the wait for a value that was sent

@@ -27,6 +27,7 @@ from manifest_uploader.plan.content_words import (
     stray_finding,
     wrong_format,
 )
+from manifest_uploader.plan.delivery import upload_into
 from manifest_uploader.plan.series_words import series_findings
 from manifest_uploader.plan.value_look import ValueLook
 from manifest_uploader.platform.model import Socket
@@ -102,7 +103,7 @@ class _Findings:
 def _is_image(question: Question, look: ValueLook) -> bool:
     """Whether the files are for an image socket; without the platform, what they look like."""
     if question.socket is not None:
-        return question.socket.super_kind == "Image"
+        return upload_into(question.socket).image
     return look.files > 1 or not question.value.paths[0].lower().endswith(_FILE_ENDINGS)
 
 

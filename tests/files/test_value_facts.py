@@ -4,44 +4,47 @@ from pathlib import Path
 
 import pytest
 
-from manifest_uploader.files.local_file import Source
+from manifest_uploader.digests import content_digest, stat_digest
+from manifest_uploader.files.local_file import FileChanged, Source, sha256
 from manifest_uploader.files.root import Root
 from manifest_uploader.files.search import resolve
-from manifest_uploader.files.value_facts import value_facts
-from tests.e2e.data import dicom_slice
+from manifest_uploader.files.value_facts import content, value_facts
 from tests.helpers import file_value
 
-SLICE = dicom_slice(1, 0, side=4)
+
+def source_of(folder: Path, *contents: bytes) -> Source:
+    """Files named `0.bin`, `1.bin` and so on, as one value."""
+    for number, data in enumerate(contents):
+        (folder / f"{number}.bin").write_bytes(data)
+    found = resolve(file_value("ct-image", "*.bin"), Root(folder.resolve(), follow_links=False))
+    assert isinstance(found, Source)
+    return found
 
 
-@pytest.mark.parametrize(
-    ("contents", "slices"),
-    [
-        ((SLICE, SLICE, SLICE), 3),
-        ((SLICE, SLICE, b"a note"), None),
-        ((SLICE, b"", SLICE), None),
-        ((SLICE,), None),
-        ((b"x" * 200, b"y" * 200), None),
-    ],
-)
-def test_the_slices_of_several_dicom_files_are_counted(
-    tmp_path: Path, contents: tuple[bytes, ...], slices: int | None
-) -> None:
-    for number, content in enumerate(contents):
-        (tmp_path / f"{number}.bin").write_bytes(content)
-    source = resolve(file_value("ct-image", "*.bin"), Root(tmp_path.resolve(), follow_links=False))
-    assert isinstance(source, Source)
+def test_the_facts_of_files_are_their_number_sizes_and_times(tmp_path: Path) -> None:
+    source = source_of(tmp_path, b"one", b"three")
 
     found = value_facts(source)
 
-    assert (found.files, found.slices) == (len(contents), slices)
+    assert (found.files, found.size, found.name) == (2, 8, "ct-image.zip")
+    assert found.stat == stat_digest((one.name, one.size, one.mtime_ns) for one in source.files)
 
 
-def test_files_that_are_gone_by_now_are_not_counted(tmp_path: Path) -> None:
-    for number in range(2):
-        (tmp_path / f"{number}.bin").write_bytes(SLICE)
-    source = resolve(file_value("ct-image", "*.bin"), Root(tmp_path.resolve(), follow_links=False))
-    assert isinstance(source, Source)
+def test_facts_need_no_reading(tmp_path: Path) -> None:
+    source = source_of(tmp_path, b"one", b"three")
+    before = value_facts(source)
     (tmp_path / "1.bin").unlink()
 
-    assert value_facts(source).slices is None
+    found = value_facts(source)
+
+    assert found == before
+    assert (found.content, found.slices, found.extras) == (None, None, ())
+
+
+def test_the_content_is_read_on_demand(tmp_path: Path) -> None:
+    source = source_of(tmp_path, b"one", b"three")
+
+    assert content(source) == content_digest((one.name, sha256(one)) for one in source.files)
+    (tmp_path / "1.bin").write_bytes(b"other")
+    with pytest.raises(FileChanged):
+        content(source)
