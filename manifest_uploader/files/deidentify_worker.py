@@ -164,9 +164,11 @@ class Deidentifier:
             is_index = data.file_meta.get("MediaStorageSOPClassUID") == _DICOMDIR
         except CutOff as cut:
             return FileResult(name, Outcome.CUT_OFF, expected=cut.expected, found=cut.found)
-        except OSError:
-            raise
-        except Exception:  # noqa: BLE001 - pydicom raises any exception on a broken file
+        except Exception as error:
+            # pydicom raises any exception on a broken file, also an OSError; the system's have a
+            # number.
+            if getattr(error, "errno", None) is not None:
+                raise
             return FileResult(name, Outcome.DAMAGED) if marked and not ignored else nothing
         if is_index or ignored or not marked:
             return nothing if ignored or not is_index else FileResult(name, Outcome.IGNORED)
