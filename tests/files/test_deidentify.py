@@ -489,6 +489,20 @@ def test_another_key_makes_another_copy(folders: tuple[Path, Path]) -> None:
     assert outcome(folders, key="cd" * 32) is Outcome.DONE
 
 
+@pytest.mark.parametrize("left", [0, 40])
+def test_a_copy_that_a_crash_of_the_system_cut_off_is_made_again(
+    folders: tuple[Path, Path], left: int
+) -> None:
+    source, target = folders
+    write(a_slice(1), source / "IM1")
+    deidentify(folders)
+    whole = (target / "IM1").read_bytes()
+    (target / "IM1").write_bytes(whole[:-40] if left else b"")
+
+    assert outcome(folders) is Outcome.DONE
+    assert (target / "IM1").read_bytes() == whole
+
+
 @pytest.mark.parametrize("content", [b"a note", WHOLE])
 def test_what_is_no_earlier_result_stays(folders: tuple[Path, Path], content: bytes) -> None:
     source, target = folders
