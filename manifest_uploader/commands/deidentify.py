@@ -27,6 +27,7 @@ _FINE: Final = {Outcome.DONE, Outcome.ALREADY_DONE, Outcome.IGNORED, Outcome.LOO
 _SHOWN: Final = 20
 """Files of one outcome that are named without `--verbose`."""
 _LINE_EVERY_S: Final = 30.0
+_REDRAWN_EVERY_S: Final = 0.1
 _DETAILS: Final = """\
 PatientName, dates, private attributes and so on are removed or replaced, and UIDs are made anew,
 the same ones each time. Folders and files keep their names, which may name patients, too: look at
@@ -273,7 +274,9 @@ class _Lines:
 
 class _Live:
     def __init__(self, area: LiveArea) -> None:
-        self._area = area
+        self._area, self._last = area, 0.0
 
     def tell(self, words: str) -> None:
-        self._area.show([words])
+        if time.monotonic() - self._last >= _REDRAWN_EVERY_S:
+            self._last = time.monotonic()
+            self._area.show([words])

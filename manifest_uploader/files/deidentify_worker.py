@@ -164,13 +164,16 @@ class Deidentifier:
             is_index = data.file_meta.get("MediaStorageSOPClassUID") == _DICOMDIR
         except CutOff as cut:
             return FileResult(name, Outcome.CUT_OFF, expected=cut.expected, found=cut.found)
-        except OSError:
-            raise
-        except Exception:  # noqa: BLE001 - pydicom raises any exception on a broken file
+        except Exception as error:
+            # pydicom raises any exception on a broken file, also an OSError; the system's have a
+            # number.
+            if getattr(error, "errno", None) is not None:
+                raise
             return FileResult(name, Outcome.DAMAGED) if marked and not ignored else nothing
-        if is_index or ignored or not marked:
-            return nothing if ignored or not is_index else FileResult(name, Outcome.IGNORED)
-        return FileResult(name, Outcome.DAMAGED, about="SOPClassUID")
+        if ignored or not marked:
+            return nothing
+        told = (Outcome.IGNORED, "") if is_index else (Outcome.DAMAGED, "SOPClassUID")
+        return FileResult(name, *told)
 
     def _read(self, stream: BinaryIO) -> Any:
         """The data set without pixels, and the stream behind it; deflated ones are read whole."""
@@ -221,17 +224,23 @@ class Deidentifier:
             return None
         if target.is_symlink() or not target.is_file():
             return Outcome.NOT_OURS
+        if not target.stat().st_size:
+            return None  # as a system that crashed may leave it
+        method, is_whole = "", True
         try:
             with target.open("rb") as stream:
                 there = self._read(stream)
                 method = _last_method(there)
                 _pixels(stream, there)
+        except CutOff:
+            is_whole = False
         except Exception:  # noqa: BLE001 - pydicom raises any exception on what is no DICOM
             return Outcome.NOT_OURS
         if not method.startswith(_METHOD):
             return Outcome.NOT_OURS
         is_same = (
-            method == self._method
+            is_whole
+            and method == self._method
             and there.get("SOPInstanceUID") == self._uids[data.get("SOPInstanceUID")]
             and target.stat().st_mtime_ns >= source.stat().st_mtime_ns
         )

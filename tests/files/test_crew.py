@@ -130,9 +130,18 @@ def test_a_worker_ends_when_its_parent_is_killed(parent: Any) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows sends Ctrl-C to the whole console")
+def test_a_worker_leaves_ctrl_c_to_its_parent() -> None:
+    found = answers(f"{TASKS}:echo", [(n, n) for n in range(4)], processes=1)
+    _, first = next(found)
+
+    os.kill(first["pid"], signal.SIGINT)
+
+    assert {answer["pid"] for _, answer in found} == {first["pid"]}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows sends Ctrl-C to the whole console")
 def test_a_worker_ends_silently_when_its_parent_is_interrupted(parent: Any) -> None:
     process, worker, scratch = parent
-    worker.send_signal(signal.SIGINT)  # as a terminal does
 
     process.send_signal(signal.SIGINT)
 

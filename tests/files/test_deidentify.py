@@ -26,6 +26,7 @@ from pydicom.uid import (
 from manifest_uploader.errors import UsageError
 from manifest_uploader.files.deidentify import find_files, open_folders
 from manifest_uploader.files.deidentify_worker import Batch, Deidentifier, Outcome, Setup
+from manifest_uploader.files.dicom_pixels import expected_bytes
 from manifest_uploader.files.uid_key import ROOT, KeyedUids, make_key, read_key
 from tests.files.helpers import make_link
 from tests.files.importing import ROOT_UID, a_slice, write
@@ -212,6 +213,35 @@ def test_any_character_set_can_be_written(folders: tuple[Path, Path], charset: s
 
     assert outcome(folders) is Outcome.DONE
     assert pydicom.dcmread(target / "IM1").PatientName == "DUMMY^PATIENT^^^"
+
+
+def test_an_empty_method_of_an_earlier_de_identification_does_no_harm(
+    folders: tuple[Path, Path],
+) -> None:
+    source, target = folders
+    write(a_slice(1, DeidentificationMethod=""), source / "IM1")
+
+    assert outcome(folders) is Outcome.DONE
+    assert pydicom.dcmread(target / "IM1").PatientIdentityRemoved == "YES"
+
+
+@pytest.mark.parametrize(
+    ("attributes", "size"),
+    [
+        ({}, 128),
+        ({"NumberOfFrames": 3}, 384),
+        ({"BitsAllocated": 1}, 8),
+        ({"BitsAllocated": 8, "SamplesPerPixel": 3}, 192),
+        (
+            {"BitsAllocated": 8, "SamplesPerPixel": 3, "PhotometricInterpretation": "YBR_FULL_422"},
+            128,
+        ),
+        ({"BitsAllocated": 8, "SamplesPerPixel": None}, 64),
+        ({"Rows": None}, 0),
+    ],
+)
+def test_the_header_implies_a_number_of_bytes(attributes: dict[str, Any], size: int) -> None:
+    assert expected_bytes(a_slice(1, **attributes)) == size
 
 
 # ── UIDs ────────────────────────────────────────────────────────────────────────────────────
@@ -457,6 +487,20 @@ def test_another_key_makes_another_copy(folders: tuple[Path, Path]) -> None:
     deidentify(folders)
 
     assert outcome(folders, key="cd" * 32) is Outcome.DONE
+
+
+@pytest.mark.parametrize("left", [0, 40])
+def test_a_copy_that_a_crash_of_the_system_cut_off_is_made_again(
+    folders: tuple[Path, Path], left: int
+) -> None:
+    source, target = folders
+    write(a_slice(1), source / "IM1")
+    deidentify(folders)
+    whole = (target / "IM1").read_bytes()
+    (target / "IM1").write_bytes(whole[:-40] if left else b"")
+
+    assert outcome(folders) is Outcome.DONE
+    assert (target / "IM1").read_bytes() == whole
 
 
 @pytest.mark.parametrize("content", [b"a note", WHOLE])
