@@ -9,5 +9,7 @@ For other packages:
   `Watch`, and `Wait`; also `total_size` and `DELETED`
 - `requests`: prepares creations and fills for sending
 - `delivery`: how a value travels into its socket
+- `series`: `judge_series`, `judge_folders`, what the importer makes of DICOM files
+- `series_findings`: `SeriesVerdict` and its parts
 - `values`: `wait_for`, the wait for a value that was sent
 """

@@ -12,6 +12,7 @@ from manifest_uploader.files.dicom.patient import (
     PRIVATE,
     PRIVATE_ATTRIBUTES,
     STAFF_NAMES,
+    Identity,
 )
 
 TRANSFER_SYNTAX: Final = 0x00020010
@@ -119,15 +120,15 @@ class Pixels(Struct, frozen=True):
 class Elements:
     """What a reading has collected so far; what it found remains if the file then ends."""
 
-    __slots__ = ("_creators", "first", "frame_groups", "little", "people", "pixels", "values")
+    __slots__ = ("_creators", "first", "frame_groups", "identity", "little", "pixels", "values")
 
     def __init__(self) -> None:
         self.values: dict[int, tuple[bytes, bytes]] = {}
         """VR (empty if implicit) and bytes of the `WANTED` at the top level."""
         self.first: dict[int, tuple[bytes, bytes]] = {}
         """The first of those `AT_ANY_DEPTH`."""
-        self.people: list[tuple[int, bytes]] = []
-        """Tag and bytes of all that may identify a patient."""
+        self.identity = Identity()
+        """The attributes that identify a patient."""
         self.frame_groups: int | None = None
         """Items of PerFrameFunctionalGroupsSequence; None if it is missing."""
         self.pixels: Pixels | None = None
@@ -138,9 +139,9 @@ class Elements:
     def note(self, tag: int, vr: bytes, value: bytes, *, top: bool) -> None:
         """Note an element if it matters; `vr` is empty if the file leaves it out."""
         if tag in KEYWORDS:
-            self.people.append((tag, value))
+            self.identity.note(tag, value)
         elif vr == b"PN" and (tag >> 16 & 1 or tag not in STAFF_NAMES):
-            self.people.append((PRIVATE, value))
+            self.identity.note(PRIVATE, value)
         if tag in WANTED:
             if top:
                 self.values[tag] = (vr, value)

@@ -37,10 +37,10 @@ def dcmread() -> Callable[..., Any]:
 
 def read_with_pydicom(stream: BinaryIO, size: int) -> Elements | None:
     """The elements of a file; None if pydicom cannot read its header. Raises OSError."""
-    found = Elements()
+    found, read = Elements(), dcmread()
     stream.seek(0)
     try:
-        data = dcmread()(stream, stop_before_pixels=True, force=True, defer_size=_LONGEST_VALUE)
+        data = read(stream, stop_before_pixels=True, force=True, defer_size=_LONGEST_VALUE)
         at = stream.tell()
         implicit, found.little = data.original_encoding
         for part in (data.file_meta, data):
@@ -90,7 +90,7 @@ def _collect_raw(element: Any, found: Elements, *, depth: int) -> None:
         if tag & 0xFF00 == 0:
             found.note_creator(tag, value[:64])
         elif vr != b"PN" and found.keeps_people(tag):
-            found.people.append((PRIVATE, value))
+            found.identity.note(PRIVATE, value)
     found.note(tag, vr, value, top=not depth)
     if vr not in (b"SQ", b"UN", b""):
         return

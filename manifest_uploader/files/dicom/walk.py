@@ -201,7 +201,7 @@ class Walk:
         if tag & 0xFF00 == 0:
             self.elements.note_creator(tag, self.window.value(at, min(length, 64)))
         elif vr != b"PN" and self.elements.keeps_people(tag):
-            self.elements.people.append((PRIVATE, self.window.value(at, length)))
+            self.elements.identity.note(PRIVATE, self.window.value(at, length))
 
     def sequence(self, tag: int, at: int, end: int | None, *, explicit: bool, depth: int) -> int:
         """Walk over a sequence's items; `end` is None if a delimiter ends it.
