@@ -120,7 +120,7 @@ class Pixels(Struct, frozen=True):
 class Elements:
     """What a reading has collected so far; what it found remains if the file then ends."""
 
-    __slots__ = ("_creators", "first", "frame_groups", "identity", "little", "pixels", "values")
+    __slots__ = ("creators", "first", "frame_groups", "identity", "little", "pixels", "values")
 
     def __init__(self) -> None:
         self.values: dict[int, tuple[bytes, bytes]] = {}
@@ -134,7 +134,8 @@ class Elements:
         self.pixels: Pixels | None = None
         self.little = True
         """Numbers are little endian."""
-        self._creators: dict[int, AbstractSet[int]] = {}
+        self.creators: dict[int, AbstractSet[int]] = {}
+        """What is known of blocks of private elements, by the tag of their creator."""
 
     def note(self, tag: int, vr: bytes, value: bytes, *, top: bool) -> None:
         """Note an element if it matters; `vr` is empty if the file leaves it out."""
@@ -152,13 +153,11 @@ class Elements:
         """Note who keeps what in a block of private elements (PS3.5, 7.8.1)."""
         known = PRIVATE_ATTRIBUTES.get(name.decode("latin-1").strip(" \0"))
         if known is not None:
-            self._creators[tag] = known
+            self.creators[tag] = known
 
     def keeps_people(self, tag: int) -> bool:
         """Whether a private element's creator is known to keep a patient's name or number there."""
-        if not self._creators:
-            return False
-        known = self._creators.get(tag & 0xFFFF0000 | tag >> 8 & 0xFF, frozenset())
+        known = self.creators.get(tag & 0xFFFF0000 | tag >> 8 & 0xFF, frozenset())
         return (tag >> 16 << 8 | tag & 0xFF) in known
 
     def text(self, tag: int) -> str:

@@ -28,7 +28,7 @@ from pydicom.uid import (
     MediaStorageDirectoryStorage,
 )
 
-from manifest_uploader.files.dicom import fallback, reading
+from manifest_uploader.files.dicom import fallback, reading, window
 from manifest_uploader.files.dicom.look import look_dicom
 from manifest_uploader.files.looks import DicomHeader, FileLook, Flaw, FlawKind, Format
 from tests.files.dicom.samples import (
@@ -229,6 +229,15 @@ def test_what_the_standard_forbids_and_pydicom_reads_is_no_flaw(change: Any) -> 
     assert header_of(file).instance == f"{ROOT}1.1.1"
 
 
+@pytest.mark.parametrize("rest", [bytes(600), b"garbage" * 99, b"\x09\0\x10\0QQ"])
+def test_what_follows_the_pixels_is_not_read_twice(
+    rest: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "read_with_pydicom", None)
+
+    assert flaws(slice_bytes() + rest) == []
+
+
 def test_no_value_reaches_warnings_or_the_log(caplog: pytest.LogCaptureFixture) -> None:
     file = slice_bytes(PatientID="4711").replace(b"\x08\0\x60\0CS", b"\x08\0\x60\0QQ")
 
@@ -383,6 +392,41 @@ def test_fewer_fragments_than_frames_are_told() -> None:
     file = compressed_bytes(fragments=3, NumberOfFrames=4)
 
     assert seen(file).flaws == (Flaw(FlawKind.CUT, 4, 3, "frames"),)
+
+
+class Counting(io.BytesIO):
+    """Counts how often it is read."""
+
+    reads = 0
+
+    def read(self, count: int | None = -1) -> bytes:
+        self.reads += 1
+        return super().read(count)
+
+
+def slide(*, bad_table: bool = False) -> bytes:
+    """A file of 100 frames of 40 kB each, with a name behind them."""
+    data = slice_set(NumberOfFrames=100)
+    data.PixelData = pydicom.encaps.encapsulate([bytes(40_000)] * 100)
+    data["PixelData"].VR = "OB"
+    data["PixelData"].is_undefined_length = True
+    file = dicom_bytes(data, JPEG2000Lossless)
+    if bad_table:
+        at = file.index(b"\xfe\xff\0\xe0") + 8 + 4 * 99
+        file = file[:at] + b"\1\0\0\0" + file[at + 4 :]
+    return file + b"\xfc\xff\x10\0PN\x08\0Doe^Jane"
+
+
+@pytest.mark.parametrize("bad_table", [False, True])
+def test_many_frames_are_told_by_their_table(bad_table: bool) -> None:
+    stream = Counting(slide(bad_table=bad_table))
+
+    found = look_dicom(stream, len(stream.getvalue()), "IM1")
+
+    assert found is not None
+    assert (found.flaws, found.names) == ((), ("private name",))
+    assert (stream.reads > 100) is bad_table
+    assert flaws(slide(bad_table=bad_table)[:-40_000]) == [("cut", "")]
 
 
 def test_one_frame_may_have_several_fragments() -> None:
@@ -542,6 +586,22 @@ def test_endless_nesting_is_no_recursion_error() -> None:
     file = slice_bytes()
 
     assert flaws(file[: header_length(file)] + level * 9000)
+
+
+@pytest.mark.parametrize("explicit", [True, False])
+def test_a_header_without_end_is_not_read_to_the_end(
+    explicit: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(window, "_MOST_READ", 1_000_000)
+    start = slice_bytes(1, ExplicitVRLittleEndian if explicit else ImplicitVRLittleEndian)
+    element = b"\x08\0\x01\x30" + (b"LO\0\0" if explicit else bytes(4))
+    stream = Counting(start[: header_length(start)] + element * 1_000_000)
+
+    found = look_dicom(stream, len(stream.getvalue()), "IM1")
+
+    assert found is not None
+    assert found.flaws == (Flaw(FlawKind.UNREADABLE),)
+    assert stream.reads < 20
 
 
 def test_a_disk_error_is_raised() -> None:
