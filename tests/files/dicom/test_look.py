@@ -342,6 +342,18 @@ def test_a_cut_header_says_where_its_element_would_end() -> None:
     assert seen(file[: at + 20]).flaws == (Flaw(FlawKind.CUT, at + 500, at + 20),)
 
 
+def test_a_name_before_an_endless_element_is_told() -> None:
+    """Pydicom forgets all that it read when an element of undefined length has no end."""
+    file = slice_bytes(PatientName="Doe^Jane")
+    at = file.index(b"\x20\0\x0d\0UI")
+    endless = b"\x19\0\x01\x10OB\0\0\xff\xff\xff\xff" + bytes(90)
+
+    found = seen(file[:at] + endless)
+
+    assert found.names == ("PatientName",)
+    assert [flaw.kind for flaw in found.flaws] == [FlawKind.CUT]
+
+
 def test_cut_pixels_say_how_many_bytes_are_missing() -> None:
     file = slice_bytes(NumberOfFrames=3, PixelData=bytes(96))
 
@@ -602,6 +614,14 @@ def test_a_header_without_end_is_not_read_to_the_end(
     assert found is not None
     assert found.flaws == (Flaw(FlawKind.UNREADABLE),)
     assert stream.reads < 20
+
+
+def test_pydicom_does_not_read_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fallback, "_MOST_READ", 10_000)
+    start = slice_bytes()[: header_length(slice_bytes())]
+
+    assert flaws(start + b"\x08\0\x60\0QQ\0\0" * 900 + bare(slice_bytes())) == []
+    assert flaws(start + b"\x08\0\x60\0QQ\0\0" * 9000) == [("unreadable", "")]
 
 
 def test_a_disk_error_is_raised() -> None:
