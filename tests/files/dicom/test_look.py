@@ -42,6 +42,7 @@ from tests.files.dicom.samples import (
     header_length,
     header_of,
     look,
+    names_in,
     seen,
     slice_bytes,
     slice_set,
@@ -352,6 +353,14 @@ def test_a_name_before_an_endless_element_is_told() -> None:
 
     assert found.names == ("PatientName",)
     assert [flaw.kind for flaw in found.flaws] == [FlawKind.CUT]
+
+
+def test_a_value_too_long_for_memory_is_filled() -> None:
+    file = slice_bytes().replace(b"\x08\0\x60\0CS", b"\x08\0\x60\0QQ")
+    at = file.index(b"\x20\0\x0d\0UI")
+    comments = b"\x10\0\0\x40UT\0\0" + struct.pack("<I", 1_200_000) + b"x" * 1_200_000
+
+    assert names_in(file[:at] + comments + file[at:]) == ("PatientComments",)
 
 
 def test_cut_pixels_say_how_many_bytes_are_missing() -> None:
