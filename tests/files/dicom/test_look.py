@@ -28,7 +28,7 @@ from pydicom.uid import (
     MediaStorageDirectoryStorage,
 )
 
-from manifest_uploader.files.dicom import fallback, reading, window
+from manifest_uploader.files.dicom import fallback, inflate, reading, window
 from manifest_uploader.files.dicom.look import look_dicom
 from manifest_uploader.files.looks import DicomHeader, FileLook, Flaw, FlawKind, Format
 from tests.files.dicom.samples import (
@@ -240,7 +240,9 @@ def test_what_follows_the_pixels_is_not_read_twice(
 
 
 def test_no_value_reaches_warnings_or_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    file = slice_bytes(PatientID="4711").replace(b"\x08\0\x60\0CS", b"\x08\0\x60\0QQ")
+    implicit = slice_bytes(1, ImplicitVRLittleEndian)
+    explicit = bare(slice_bytes(PatientID="4711"))
+    file = implicit[: header_length(implicit)] + explicit.replace(b"\x60\0CS", b"\x60\0QQ")
 
     with warnings.catch_warnings(record=True) as warned, caplog.at_level(logging.DEBUG):
         warnings.simplefilter("always")
@@ -463,6 +465,25 @@ def test_a_deflated_file_that_ends_early_is_cut() -> None:
     assert flaws(file) == []
     assert flaws(file[:-4]) == [("cut", "")]
     assert seen(file[:-4]).names == ("PatientID",)
+
+
+@pytest.mark.parametrize("lost", range(1, 7))
+def test_a_deflated_file_is_whole_if_pydicom_can_inflate_it(lost: int) -> None:
+    file = slice_bytes(1, DeflatedExplicitVRLittleEndian)[:-lost]
+    try:
+        pydicom.dcmread(io.BytesIO(file))
+        expected = []
+    except zlib.error:
+        expected = [("cut", "")]
+
+    assert flaws(file) == expected
+
+
+def test_more_than_an_importer_holds_is_not_inflated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inflate, "_MOST", 100_000)
+    file = slice_bytes(1, DeflatedExplicitVRLittleEndian, PixelData=bytes(900_000))
+
+    assert flaws(file) == [("cut", "")]
 
 
 def test_a_file_that_is_no_image_is_told() -> None:
