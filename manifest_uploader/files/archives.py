@@ -29,7 +29,6 @@ _START: Final = 512
 _CHUNK: Final = 1024 * 1024
 _IN_MEMORY: Final = 16 * 1024 * 1024
 """Bytes; larger members are read from the archive as they are needed."""
-_ENCRYPTED: Final = 0x1
 _NIFTI_STARTS: Final = tuple(
     size.to_bytes(4, order) for size in (348, 540) for order in ("little", "big")
 )
@@ -39,7 +38,7 @@ _DAMAGE: Final = (
     *(zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, lzma.LZMAError),
     *(EOFError, NotImplementedError, RuntimeError, ValueError, OverflowError),
 )
-"""What the readers raise on a broken file; bz2 raises an OSError without a number."""
+"""What the readers raise on a broken file, and RuntimeError on an encrypted one."""
 
 LookAt = Callable[[BinaryIO, int, str], FileLook]
 """Looks into one member: a stream that can seek, its size in bytes, and its name."""
@@ -138,8 +137,6 @@ class _Inside:
             for info in files:
                 member = _join(name, info.filename)
                 with self._locking(member):
-                    if info.flag_bits & _ENCRYPTED:
-                        raise _Locked
                     with archive.open(info) as content:
                         self._look_at(content, info.file_size, member, depth)
                     if info.file_size > _IN_MEMORY:

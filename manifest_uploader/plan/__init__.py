@@ -14,5 +14,7 @@ For other packages:
 - `content_words`, `series_words`: the same in sentences, for `init`
 - `import_verdicts`: `verdict_problems`, what the importer's verdict means for a socket
 - `identifiable`: `idle_keywords`, which let nothing through
+- `series`: `judge_series`, `judge_folders`, what the importer makes of DICOM files
+- `series_findings`: `SeriesVerdict` and its parts
 - `values`: `wait_for`, the wait for a value that was sent
 """

@@ -40,6 +40,7 @@ Looks = Sequence[tuple[str, FileLook]]
 
 _DROPPING: Final = frozenset({FlawKind.NO_MARK, FlawKind.NO_CLASS, FlawKind.UNREADABLE})
 """With these, the importer leaves a file out and takes the others."""
+_REASONS: Final = _DROPPING | {FlawKind.CUT}
 _IMAGES: Final = frozenset(
     {Format.METAIMAGE, Format.NIFTI, Format.NRRD, Format.TIFF, Format.PNG, Format.JPEG}
 )
@@ -136,7 +137,8 @@ def _sort_out(files: Looks) -> _Sorted:
         if FlawKind.NO_PIXELS in kinds:
             imageless.append((name, look, header))
         elif kinds & _DROPPING or (FlawKind.CUT in kinds and not all(_key(header))):
-            dropped.append((name, look))
+            reasons = tuple(flaw for flaw in look.flaws if flaw.kind in _REASONS)
+            dropped.append((name, replace(look, flaws=reasons)))
         else:
             groups[_key(header)].append((name, look, header))
     for one in imageless:

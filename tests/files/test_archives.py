@@ -149,7 +149,7 @@ def test_a_damaged_member_is_told_and_the_others_are_looked_at(compressed: bool)
 
 def test_a_damaged_large_member_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archives, "_IN_MEMORY", 100)
-    file = bytearray(zip_of({"a": CLEAN + b"marked"}, compressed=False))
+    file = bytearray(zip_of({"a": CLEAN + bytes(400_000) + b"marked"}, compressed=False))
     file[file.index(b"marked")] = 0
 
     assert locked(bytes(file)) == ["a"]

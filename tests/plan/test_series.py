@@ -149,6 +149,12 @@ def test_reports_beside_slices_are_ignored() -> None:
     assert told([report]) == [(SeriesKind.NO_IMAGE, ("r",))]
 
 
+def test_an_archive_beside_slices_is_left_to_others() -> None:
+    files = [*at(1, 2), ("more.zip", FileLook(Format.ZIP, members=3))]
+
+    assert judge_series(files) == SeriesVerdict(images=1, slices=2)
+
+
 def test_a_slice_without_pixels_is_no_report() -> None:
     assert told([*at(1, 2), one("a", 3, flaws=(Flaw(FlawKind.NO_PIXELS),))]) == [
         (SeriesKind.REFUSED, ("a",))

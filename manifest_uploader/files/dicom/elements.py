@@ -12,6 +12,7 @@ from manifest_uploader.files.dicom.patient import (
     PRIVATE,
     PRIVATE_ATTRIBUTES,
     STAFF_NAMES,
+    Identity,
 )
 
 TRANSFER_SYNTAX: Final = 0x00020010
@@ -119,28 +120,29 @@ class Pixels(Struct, frozen=True):
 class Elements:
     """What a reading has collected so far; what it found remains if the file then ends."""
 
-    __slots__ = ("_creators", "first", "frame_groups", "little", "people", "pixels", "values")
+    __slots__ = ("creators", "first", "frame_groups", "identity", "little", "pixels", "values")
 
     def __init__(self) -> None:
         self.values: dict[int, tuple[bytes, bytes]] = {}
         """VR (empty if implicit) and bytes of the `WANTED` at the top level."""
         self.first: dict[int, tuple[bytes, bytes]] = {}
         """The first of those `AT_ANY_DEPTH`."""
-        self.people: list[tuple[int, bytes]] = []
-        """Tag and bytes of all that may identify a patient."""
+        self.identity = Identity()
+        """The attributes that identify a patient."""
         self.frame_groups: int | None = None
         """Items of PerFrameFunctionalGroupsSequence; None if it is missing."""
         self.pixels: Pixels | None = None
         self.little = True
         """Numbers are little endian."""
-        self._creators: dict[int, AbstractSet[int]] = {}
+        self.creators: dict[int, AbstractSet[int]] = {}
+        """What is known of blocks of private elements, by the tag of their creator."""
 
     def note(self, tag: int, vr: bytes, value: bytes, *, top: bool) -> None:
         """Note an element if it matters; `vr` is empty if the file leaves it out."""
         if tag in KEYWORDS:
-            self.people.append((tag, value))
+            self.identity.note(tag, value)
         elif vr == b"PN" and (tag >> 16 & 1 or tag not in STAFF_NAMES):
-            self.people.append((PRIVATE, value))
+            self.identity.note(PRIVATE, value)
         if tag in WANTED:
             if top:
                 self.values[tag] = (vr, value)
@@ -151,13 +153,11 @@ class Elements:
         """Note who keeps what in a block of private elements (PS3.5, 7.8.1)."""
         known = PRIVATE_ATTRIBUTES.get(name.decode("latin-1").strip(" \0"))
         if known is not None:
-            self._creators[tag] = known
+            self.creators[tag] = known
 
     def keeps_people(self, tag: int) -> bool:
         """Whether a private element's creator is known to keep a patient's name or number there."""
-        if not self._creators:
-            return False
-        known = self._creators.get(tag & 0xFFFF0000 | tag >> 8 & 0xFF, frozenset())
+        known = self.creators.get(tag & 0xFFFF0000 | tag >> 8 & 0xFF, frozenset())
         return (tag >> 16 << 8 | tag & 0xFF) in known
 
     def text(self, tag: int) -> str:

@@ -18,6 +18,8 @@ from manifest_uploader.files.dicom.window import TooMuch, Window
 
 _LONGEST_VALUE: Final = 1024 * 1024
 """Bytes; longer values stay in the file."""
+_MOST_READ: Final = 16 * 1024 * 1024
+"""Bytes of a header that is not what the standard asks for."""
 _TOO_LONG: Final = b"too long"
 """Stands for a value that stays in the file: it is filled."""
 _PYDICOM: Final = re.compile("pydicom")
@@ -35,12 +37,30 @@ def dcmread() -> Callable[..., Any]:
     return read
 
 
+class _Bounded:
+    """A stream that ends the reading of what is no header: pydicom keeps all that it reads."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._left = _MOST_READ
+        self._read = stream.read
+        self.seek, self.tell = stream.seek, stream.tell
+
+    def read(self, count: int = -1) -> bytes:
+        """Up to `count` bytes; raises TooMuch."""
+        data = self._read(count if count >= 0 else self._left)
+        self._left -= len(data)
+        if self._left < 0:
+            raise TooMuch
+        return data
+
+
 def read_with_pydicom(stream: BinaryIO, size: int) -> Elements | None:
     """The elements of a file; None if pydicom cannot read its header. Raises OSError."""
-    found = Elements()
+    found, read = Elements(), dcmread()
     stream.seek(0)
     try:
-        data = dcmread()(stream, stop_before_pixels=True, force=True, defer_size=_LONGEST_VALUE)
+        bounded = _Bounded(stream)
+        data = read(bounded, stop_before_pixels=True, force=True, defer_size=_LONGEST_VALUE)
         at = stream.tell()
         implicit, found.little = data.original_encoding
         for part in (data.file_meta, data):
@@ -90,7 +110,7 @@ def _collect_raw(element: Any, found: Elements, *, depth: int) -> None:
         if tag & 0xFF00 == 0:
             found.note_creator(tag, value[:64])
         elif vr != b"PN" and found.keeps_people(tag):
-            found.people.append((PRIVATE, value))
+            found.identity.note(PRIVATE, value)
     found.note(tag, vr, value, top=not depth)
     if vr not in (b"SQ", b"UN", b""):
         return

@@ -6,7 +6,7 @@ from typing import BinaryIO, Final
 
 from manifest_uploader.files.dicom.elements import METHOD
 from manifest_uploader.files.dicom.header import judge
-from manifest_uploader.files.dicom.patient import PREAMBLE_TEXT, identifying, is_written_on
+from manifest_uploader.files.dicom.patient import PREAMBLE_TEXT, is_written_on
 from manifest_uploader.files.dicom.reading import read
 from manifest_uploader.files.looks import FileLook, Format
 
@@ -26,7 +26,7 @@ def look_dicom(stream: BinaryIO, size: int, name: str) -> FileLook | None:
         return None
     header, flaws = judge(reading)
     by_platform = _OUR_PLATFORM in reading.elements.text(METHOD)
-    names = identifying(reading.elements.people, by_platform=by_platform)
+    names = reading.elements.identity.keywords(by_platform=by_platform)
     if is_written_on(reading.preamble):
         names.add(PREAMBLE_TEXT)
     return FileLook(Format.DICOM, flaws, dicom=header, names=tuple(sorted(names)))

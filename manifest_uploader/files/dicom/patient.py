@@ -112,17 +112,41 @@ _PLACEHOLDERS: Final = frozenset(
 """Whole values that stand for nobody; what is also a surname (Blank, Na) is left out."""
 
 
-def identifying(found: list[tuple[int, bytes]], *, by_platform: bool) -> set[str]:
-    """The keywords of the attributes, given by tag and value, that hold more than a placeholder.
+class Identity:
+    """Gathers which attributes of a file identify its patient; no value is kept."""
 
-    `by_platform`: the file says that the platform's own de-identifier has been through it.
-    """
-    return {
-        KEYWORDS.get(tag, PRIVATE_NAME)
-        for tag, value in found
-        if is_filled(value)
-        and not (by_platform and tag == _BIRTH_DATE and value.strip(b" \0") == _PLATFORMS_DATE)
-    }
+    __slots__ = ("_filled", "_platforms", "was_asked")
+
+    def __init__(self) -> None:
+        self._filled: set[str] = set()
+        self._platforms = False
+        """There is a birth date that the platform's de-identifier could have written."""
+        self.was_asked = False
+        """The file has one of the attributes, be it empty."""
+
+    def note(self, tag: int, value: bytes) -> None:
+        """Note an attribute of `KEYWORDS`, or a `PRIVATE` one."""
+        self.was_asked = True
+        keyword = KEYWORDS.get(tag, PRIVATE_NAME)
+        if keyword in self._filled or not is_filled(value):
+            return
+        if tag == _BIRTH_DATE and value.strip(b" \0") == _PLATFORMS_DATE:
+            self._platforms = True
+        else:
+            self._filled.add(keyword)
+
+    def add(self, other: Identity) -> None:
+        """Add what another reading of the same file found."""
+        self._filled |= other._filled
+        self._platforms |= other._platforms
+
+    def keywords(self, *, by_platform: bool) -> set[str]:
+        """The attributes that hold more than a placeholder.
+
+        `by_platform`: the file says that the platform's own de-identifier has been through it.
+        """
+        dates = {KEYWORDS[_BIRTH_DATE]} if self._platforms and not by_platform else set()
+        return self._filled | dates
 
 
 def is_filled(value: bytes) -> bool:

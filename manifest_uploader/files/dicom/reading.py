@@ -81,7 +81,7 @@ def read(stream: BinaryIO, size: int, name: str) -> Reading | None:
     reading = replace(_walk(stream, window, marked=marked), preamble=preamble)
     found = reading.elements
     sure = reading.state is State.WHOLE and not reading.by_pydicom
-    known = _has_uid(found) or (sure and (found.values or found.people))
+    known = _has_uid(found) or (sure and (found.values or found.identity.was_asked))
     return reading if marked or known else None
 
 
@@ -130,7 +130,7 @@ def _second_opinion(
     again = read_with_pydicom(stream, size)
     if again is None:
         return Reading(found, state, size, marked, end)
-    again.people += found.people
+    again.identity.add(found.identity)
     if again.pixels is not None or (end is None and again.values):
         state = State.WHOLE
     return Reading(again, state, size, marked, end, by_pydicom=True)

@@ -27,9 +27,13 @@ class Values:
 
     def any_of_data_set(self) -> bool:
         """Whether anything was found behind the file's own header, group 2."""
-        return bool(self._found.people or self._found.pixels) or any(
-            tag >> 16 > 2  # noqa: PLR2004
-            for tag in self._found.values
+        return (
+            self._found.identity.was_asked
+            or bool(self._found.pixels)
+            or any(
+                tag >> 16 > 2  # noqa: PLR2004
+                for tag in self._found.values
+            )
         )
 
     def has(self, tag: int) -> bool:

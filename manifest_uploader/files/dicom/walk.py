@@ -17,6 +17,7 @@ from manifest_uploader.files.dicom.elements import (
     Elements,
     Pixels,
 )
+from manifest_uploader.files.dicom.fragments import walk_fragments
 from manifest_uploader.files.dicom.patient import PRIVATE
 from manifest_uploader.files.dicom.window import Window
 
@@ -24,11 +25,10 @@ UNDEFINED: Final = 0xFFFFFFFF
 _ITEM: Final = 0xFFFEE000
 _ITEM_END: Final = 0xFFFEE00D
 _SEQUENCE_END: Final = 0xFFFEE0DD
+_BLOCKS: Final = 0x1000
+"""Private elements below it say who made those from it on (PS3.5, 7.8.1)."""
 _DEEPEST: Final = 40
 """Sequences within sequences; real files have 8."""
-_MOST_FRAGMENTS: Final = 4_000_000
-"""A whole slide has 100,000."""
-_CHUNK: Final = 1024 * 1024
 
 _SHORT: Final = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
 """The VRs whose lengths have 2 bytes."""
@@ -89,7 +89,7 @@ class Walk:
         return walk(at, end, depth)
 
     def _walk_explicit(self, at: int, end: int, depth: int) -> int:
-        window, unpack = self.window, self._explicit
+        window, unpack, creators = self.window, self._explicit, self.elements.creators
         while at < end:
             data, offset = window.data, at - window.start
             if offset < 0 or offset + 12 > len(data):
@@ -106,7 +106,7 @@ class Walk:
                     raise Unsure
                 (length,) = self._four(data, offset + 8)
                 at += 4
-            if group & 1:
+            if group & 1 and (element < _BLOCKS or creators):
                 self._note_private(tag, vr, at, length)
             if tag in INTEREST or vr in _VISITED or length == UNDEFINED:
                 at = self._visit(tag, vr, at, length, end, depth)
@@ -140,7 +140,8 @@ class Walk:
         return at
 
     def _walk_implicit(self, at: int, end: int, depth: int) -> int:
-        window, unpack, item = self.window, self._implicit, self._item
+        window, unpack, creators = self.window, self._implicit, self.elements.creators
+        item = self._item
         while at < end:
             data, offset = window.data, at - window.start
             if offset < 0 or offset + 12 > len(data):
@@ -154,7 +155,7 @@ class Walk:
                 if depth and end == window.size:
                     return at
                 raise Unsure
-            if group & 1:
+            if group & 1 and (element < _BLOCKS or creators):
                 self._note_private(tag, b"", at, length)
             if tag in INTEREST or length == UNDEFINED or data[offset + 8 : offset + 12] == item:
                 at = self._visit(tag, b"", at, length, end, depth)
@@ -184,7 +185,7 @@ class Walk:
         if length == UNDEFINED:
             if vr in (b"SQ", b"UN", b"") and tag not in PIXEL_TAGS:
                 return self.sequence(tag, at, None, explicit=vr != b"", depth=depth)
-            pixels, at = self._fragments(tag, at, None)
+            pixels, at = walk_fragments(self.window, tag, at, None)
             if not pixels.ended:
                 raise Cut(at)
             return at
@@ -198,10 +199,10 @@ class Walk:
 
     def _note_private(self, tag: int, vr: bytes, at: int, length: int) -> None:
         """Note a private element if its creator is known to keep a patient's name there."""
-        if tag & 0xFF00 == 0:
+        if tag & 0xFFFF < _BLOCKS:
             self.elements.note_creator(tag, self.window.value(at, min(length, 64)))
         elif vr != b"PN" and self.elements.keeps_people(tag):
-            self.elements.people.append((PRIVATE, self.window.value(at, length)))
+            self.elements.identity.note(PRIVATE, self.window.value(at, length))
 
     def sequence(self, tag: int, at: int, end: int | None, *, explicit: bool, depth: int) -> int:
         """Walk over a sequence's items; `end` is None if a delimiter ends it.
@@ -245,52 +246,7 @@ class Walk:
         """Note where the pixels are; return where they end, which may be behind the file's end."""
         if length == UNDEFINED or self._compressed:
             end = None if length == UNDEFINED else at + length
-            self.elements.pixels, at = self._fragments(tag, at, end)
+            self.elements.pixels, at = walk_fragments(self.window, tag, at, end)
             return at
         self.elements.pixels = Pixels(tag, length, max(0, min(length, self.window.size - at)))
         return at + length
-
-    def _fragments(self, tag: int, at: int, end: int | None) -> tuple[Pixels, int]:
-        """The pixels in fragments that start at `at`, and where they end (PS3.5, A.4)."""
-        start, count, filled, offsets = at, 0, 0, 0
-        size = self.window.size if end is None else min(end, self.window.size)
-        while at + 4 <= size:
-            group, element, length = self._implicit(self.window.glance(at, 8).ljust(8, b"\0"))
-            kind = group << 16 | element
-            if kind == _SEQUENCE_END:
-                return Pixels(
-                    tag, filled, filled, encapsulated=True, fragments=count - 1, offsets=offsets
-                ), at + 8
-            if kind != _ITEM and end is None:
-                return self._to_the_delimiter(tag, start)
-            if kind != _ITEM or count == _MOST_FRAGMENTS:
-                break
-            if not count:
-                offsets = length // 4
-            else:
-                filled += length
-            count += 1
-            at += 8 + length
-        found = filled - max(0, at - size)
-        complete = end is not None and at == end <= self.window.size
-        pixels = Pixels(
-            tag,
-            filled,
-            found,
-            encapsulated=True,
-            fragments=count - 1,
-            offsets=offsets,
-            ended=complete,
-        )
-        return pixels, self.window.size if end is None else end
-
-    def _to_the_delimiter(self, tag: int, at: int) -> tuple[Pixels, int]:
-        """Pixels of undefined length that are not in fragments: all bytes up to a delimiter."""
-        start, mark = at, Struct("<HH").pack(_SEQUENCE_END >> 16, _SEQUENCE_END & 0xFFFF)
-        while at < self.window.size:
-            found = self.window.glance(at, _CHUNK).find(mark)
-            if found >= 0:
-                return Pixels(tag, at + found - start, at + found - start), at + found + 8
-            at += _CHUNK - 3
-        size = self.window.size
-        return Pixels(tag, size - start, size - start, ended=False), size

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from manifest_uploader.files.archives import look_archive
 from manifest_uploader.files.dicom.look import look_dicom
 from manifest_uploader.files.looks import FileLook, Flaw, FlawKind, Format
-from manifest_uploader.plan.series import judge_series
+from manifest_uploader.plan.series import judge_folders, judge_series
 from manifest_uploader.plan.series_findings import SeriesKind, SeriesVerdict
+from tests.files.archive_samples import zip_of
 from tests.files.dicom import folders
 
 panimg = pytest.importorskip("panimg")
@@ -108,6 +110,17 @@ def test_nothing_is_said_of_good_folders(name: str) -> None:
 
     assert verdict.warnings == ()
     assert {note.kind for note in verdict.notes} <= {SeriesKind.IGNORED}
+
+
+def test_a_zip_is_judged_by_its_folders() -> None:
+    one = {f"a/{name}": file for name, file in folders.series().items()}
+    two = {f"b/{name}": file for name, file in folders.series().items()}
+
+    def judge(files: Mapping[str, bytes]) -> SeriesVerdict:
+        return judge_folders(look_archive(io.BytesIO(zip_of(files)), Format.ZIP).members)
+
+    assert judge({**one, "notes.txt": b"x"}) == SeriesVerdict(images=1, slices=5)
+    assert [problem.about for problem in judge(one | two).problems] == ["folder"]
 
 
 def test_there_are_enough_folders() -> None:

@@ -28,7 +28,7 @@ from pydicom.uid import (
     MediaStorageDirectoryStorage,
 )
 
-from manifest_uploader.files.dicom import fallback, reading
+from manifest_uploader.files.dicom import fallback, inflate, reading, window
 from manifest_uploader.files.dicom.look import look_dicom
 from manifest_uploader.files.looks import DicomHeader, FileLook, Flaw, FlawKind, Format
 from tests.files.dicom.samples import (
@@ -42,6 +42,7 @@ from tests.files.dicom.samples import (
     header_length,
     header_of,
     look,
+    names_in,
     seen,
     slice_bytes,
     slice_set,
@@ -229,8 +230,19 @@ def test_what_the_standard_forbids_and_pydicom_reads_is_no_flaw(change: Any) -> 
     assert header_of(file).instance == f"{ROOT}1.1.1"
 
 
+@pytest.mark.parametrize("rest", [bytes(600), b"garbage" * 99, b"\x09\0\x10\0QQ"])
+def test_what_follows_the_pixels_is_not_read_twice(
+    rest: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "read_with_pydicom", None)
+
+    assert flaws(slice_bytes() + rest) == []
+
+
 def test_no_value_reaches_warnings_or_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    file = slice_bytes(PatientID="4711").replace(b"\x08\0\x60\0CS", b"\x08\0\x60\0QQ")
+    implicit = slice_bytes(1, ImplicitVRLittleEndian)
+    explicit = bare(slice_bytes(PatientID="4711"))
+    file = implicit[: header_length(implicit)] + explicit.replace(b"\x60\0CS", b"\x60\0QQ")
 
     with warnings.catch_warnings(record=True) as warned, caplog.at_level(logging.DEBUG):
         warnings.simplefilter("always")
@@ -333,6 +345,26 @@ def test_a_cut_header_says_where_its_element_would_end() -> None:
     assert seen(file[: at + 20]).flaws == (Flaw(FlawKind.CUT, at + 500, at + 20),)
 
 
+def test_a_name_before_an_endless_element_is_told() -> None:
+    """Pydicom forgets all that it read when an element of undefined length has no end."""
+    file = slice_bytes(PatientName="Doe^Jane")
+    at = file.index(b"\x20\0\x0d\0UI")
+    endless = b"\x19\0\x01\x10OB\0\0\xff\xff\xff\xff" + bytes(90)
+
+    found = seen(file[:at] + endless)
+
+    assert found.names == ("PatientName",)
+    assert [flaw.kind for flaw in found.flaws] == [FlawKind.CUT]
+
+
+def test_a_value_too_long_for_memory_is_filled() -> None:
+    file = slice_bytes().replace(b"\x08\0\x60\0CS", b"\x08\0\x60\0QQ")
+    at = file.index(b"\x20\0\x0d\0UI")
+    comments = b"\x10\0\0\x40UT\0\0" + struct.pack("<I", 1_200_000) + b"x" * 1_200_000
+
+    assert names_in(file[:at] + comments + file[at:]) == ("PatientComments",)
+
+
 def test_cut_pixels_say_how_many_bytes_are_missing() -> None:
     file = slice_bytes(NumberOfFrames=3, PixelData=bytes(96))
 
@@ -385,6 +417,41 @@ def test_fewer_fragments_than_frames_are_told() -> None:
     assert seen(file).flaws == (Flaw(FlawKind.CUT, 4, 3, "frames"),)
 
 
+class Counting(io.BytesIO):
+    """Counts how often it is read."""
+
+    reads = 0
+
+    def read(self, count: int | None = -1) -> bytes:
+        self.reads += 1
+        return super().read(count)
+
+
+def slide(*, bad_table: bool = False) -> bytes:
+    """A file of 100 frames of 40 kB each, with a name behind them."""
+    data = slice_set(NumberOfFrames=100)
+    data.PixelData = pydicom.encaps.encapsulate([bytes(40_000)] * 100)
+    data["PixelData"].VR = "OB"
+    data["PixelData"].is_undefined_length = True
+    file = dicom_bytes(data, JPEG2000Lossless)
+    if bad_table:
+        at = file.index(b"\xfe\xff\0\xe0") + 8 + 4 * 99
+        file = file[:at] + b"\1\0\0\0" + file[at + 4 :]
+    return file + b"\xfc\xff\x10\0PN\x08\0Doe^Jane"
+
+
+@pytest.mark.parametrize("bad_table", [False, True])
+def test_many_frames_are_told_by_their_table(bad_table: bool) -> None:
+    stream = Counting(slide(bad_table=bad_table))
+
+    found = look_dicom(stream, len(stream.getvalue()), "IM1")
+
+    assert found is not None
+    assert (found.flaws, found.names) == ((), ("private name",))
+    assert (stream.reads > 100) is bad_table
+    assert flaws(slide(bad_table=bad_table)[:-40_000]) == [("cut", "")]
+
+
 def test_one_frame_may_have_several_fragments() -> None:
     data = compressed_set()
     data.PixelData = pydicom.encaps.encapsulate([bytes(40)], fragments_per_frame=3)
@@ -398,6 +465,25 @@ def test_a_deflated_file_that_ends_early_is_cut() -> None:
     assert flaws(file) == []
     assert flaws(file[:-4]) == [("cut", "")]
     assert seen(file[:-4]).names == ("PatientID",)
+
+
+@pytest.mark.parametrize("lost", range(1, 7))
+def test_a_deflated_file_is_whole_if_pydicom_can_inflate_it(lost: int) -> None:
+    file = slice_bytes(1, DeflatedExplicitVRLittleEndian)[:-lost]
+    try:
+        pydicom.dcmread(io.BytesIO(file))
+        expected = []
+    except zlib.error:
+        expected = [("cut", "")]
+
+    assert flaws(file) == expected
+
+
+def test_more_than_an_importer_holds_is_not_inflated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inflate, "_MOST", 100_000)
+    file = slice_bytes(1, DeflatedExplicitVRLittleEndian, PixelData=bytes(900_000))
+
+    assert flaws(file) == [("cut", "")]
 
 
 def test_a_file_that_is_no_image_is_told() -> None:
@@ -542,6 +628,30 @@ def test_endless_nesting_is_no_recursion_error() -> None:
     file = slice_bytes()
 
     assert flaws(file[: header_length(file)] + level * 9000)
+
+
+@pytest.mark.parametrize("explicit", [True, False])
+def test_a_header_without_end_is_not_read_to_the_end(
+    explicit: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(window, "_MOST_READ", 1_000_000)
+    start = slice_bytes(1, ExplicitVRLittleEndian if explicit else ImplicitVRLittleEndian)
+    element = b"\x08\0\x01\x30" + (b"LO\0\0" if explicit else bytes(4))
+    stream = Counting(start[: header_length(start)] + element * 1_000_000)
+
+    found = look_dicom(stream, len(stream.getvalue()), "IM1")
+
+    assert found is not None
+    assert found.flaws == (Flaw(FlawKind.UNREADABLE),)
+    assert stream.reads < 20
+
+
+def test_pydicom_does_not_read_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fallback, "_MOST_READ", 10_000)
+    start = slice_bytes()[: header_length(slice_bytes())]
+
+    assert flaws(start + b"\x08\0\x60\0QQ\0\0" * 900 + bare(slice_bytes())) == []
+    assert flaws(start + b"\x08\0\x60\0QQ\0\0" * 9000) == [("unreadable", "")]
 
 
 def test_a_disk_error_is_raised() -> None:
