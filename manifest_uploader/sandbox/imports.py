@@ -49,10 +49,10 @@ class Importer:
 
     def resume(self) -> None:
         """Queue the jobs that are left from earlier starts."""
-        for row in self.site.store.rows("SELECT seq, session FROM jobs ORDER BY seq"):
-            if row["session"] is not None:
-                self.site.expect_images()
-            self.site.queue(row["seq"])
+        for row in self.site.store.rows("SELECT seq, session, stage FROM jobs ORDER BY seq"):
+            reads_images = row["session"] is not None and row["stage"] == 1
+            queue = self.site.queue_images if reads_images else self.site.queue
+            queue(row["seq"])
 
     def work(self, number: int) -> None:
         """Do one job; record its failure as the platform does."""
