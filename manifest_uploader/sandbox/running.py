@@ -29,6 +29,7 @@ from manifest_uploader.sandbox.sockets import (
 from manifest_uploader.sandbox.storage import Signer, Storage
 from manifest_uploader.sandbox.store import FolderLock, Store, is_pk, new_pk, new_token
 from manifest_uploader.sandbox.targets import TargetKind, add_target
+from manifest_uploader.sandbox.unpacking import Workplace
 
 
 class PortTaken(Exception):
@@ -136,7 +137,7 @@ def _start(options: SandboxOptions, lock: FolderLock) -> Running:
         scheme="https" if options.tls else "http",
         storage_port=storage.server_port,
     )
-    importer = Importer(site, judge)
+    importer = Importer(site, judge, Workplace(store.work))
     importer.resume()
     queues.start(importer)
     stop_serving = [serve_in_thread(one, context) for one in (server, storage)]
