@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import heapq
 import math
-import os
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -52,7 +50,6 @@ class Queue:
             thread.join()
 
     def _run(self, work: Callable[[int], None]) -> None:
-        _lower_priority()
         while (job := self._next()) is not None:
             work(job)
 
@@ -64,9 +61,3 @@ class Queue:
                     return heapq.heappop(self._due)[1]
                 self._changed.wait(wait_s)
         return None
-
-
-def _lower_priority() -> None:
-    """Give requests priority over this thread: the platform imports on other machines."""
-    if sys.platform == "linux":  # elsewhere this would affect the whole process
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)

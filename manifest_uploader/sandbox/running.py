@@ -167,11 +167,7 @@ class _Queues:
         self._never = math.isinf(delay_s)
 
     def expect_images(self) -> None:
-        """Prepare the judge.
-
-        To be called by the thread of a request: what is started from a queue's thread inherits its
-        low priority.
-        """
+        """Prepare the judge, so that it has started when the delay is over."""
         if not self._never:
             self._judge.prepare()
 

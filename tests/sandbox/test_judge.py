@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any
@@ -43,13 +44,13 @@ def own() -> Iterator[Panimg]:
 
 
 def worker_of(judge: Panimg) -> psutil.Process:
-    assert judge._process is not None
-    return psutil.Process(judge._process.pid)
+    assert judge._worker is not None
+    return psutil.Process(judge._worker.process.pid)
 
 
 def test_panimg_is_asked_in_another_process(tmp_path: Path, own: Panimg) -> None:
     assert own.name.startswith("panimg 0.")
-    assert own._process is None
+    assert own._worker is None
 
     verdict = own.judge(files_in(tmp_path, {"a.mha": mha(), "b": b"x"}))
 
@@ -63,13 +64,47 @@ def test_panimg_is_asked_in_another_process(tmp_path: Path, own: Panimg) -> None
 def test_a_judge_that_dies_is_started_again(tmp_path: Path, own: Panimg) -> None:
     files = files_in(tmp_path, {"a.mha": mha()})
     own.judge(files)
-    worker_of(own).kill()
+    first = worker_of(own)
+    first.kill()
 
-    with pytest.raises(ImportImpossible, match="An unexpected error occurred"):
-        own.judge(files)
     again = own.judge(Unpacked(files.given, tmp_path / "made again", files.files))
 
     assert len(again.images) == 1
+    assert worker_of(own) != first
+
+
+def test_files_at_which_the_judge_dies_are_not_imported(tmp_path: Path, own: Panimg) -> None:
+    files = files_in(tmp_path, {"a.mha": mha()})
+    killed: list[psutil.Process] = []
+
+    def kill(worker: psutil.Process) -> None:
+        worker.kill()
+        killed.append(worker)
+
+    def kill_twice() -> None:
+        for _ in range(2):
+            kill(wait_for(lambda: own._worker and worker_of(own) not in killed and worker_of(own)))
+
+    thread = threading.Thread(target=kill_twice)
+    thread.start()
+    with pytest.raises(ImportImpossible, match="An unexpected error occurred"):
+        own.judge(files)
+    thread.join(10)
+
+    assert len(killed) == 2
+
+
+def test_questions_are_answered_in_order(tmp_path: Path, own: Panimg) -> None:
+    folders = [tmp_path / str(number) for number in range(6)]
+    for folder in folders:
+        folder.mkdir()
+    asked = [files_in(folder, {f"{folder.name}.mha": mha()}) for folder in folders]
+
+    with ThreadPoolExecutor(6) as pool:
+        verdicts = list(pool.map(own.judge, asked))
+
+    names = [verdict.images[0].facts["name"] for verdict in verdicts]
+    assert names == [f"{number}.mha" for number in range(6)]
 
 
 def test_a_closed_judge_leaves_imports_for_the_next_start(tmp_path: Path, own: Panimg) -> None:
@@ -105,7 +140,7 @@ def test_the_judge_ends_with_a_sandbox_that_is_killed(tmp_path: Path) -> None:
         "from tests.sandbox.helpers import mha\n"
         "judge = find_judge()\n"
         "judge.judge(files_in(Path(sys.argv[1]), {'a.mha': mha()}))\n"
-        "print(judge._process.pid, flush=True)\nsys.stdin.read()\n"
+        "print(judge._worker.process.pid, flush=True)\nsys.stdin.read()\n"
     )
     root = Path(__file__).parents[2]
     with subprocess.Popen(
