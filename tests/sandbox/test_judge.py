@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
@@ -59,6 +60,27 @@ def test_panimg_is_asked_in_another_process(tmp_path: Path, own: Panimg) -> None
     assert image.file is not None
     assert image.file.read_bytes().startswith(b"ObjectType = Image")
     assert worker_of(own).pid != os.getpid()
+
+
+def test_whole_slides_are_read_with_the_libraries_of_the_extra(tmp_path: Path, own: Panimg) -> None:
+    pytest.importorskip("openslide", exc_type=ImportError)
+    import numpy as np
+    import tifffile
+
+    slide = io.BytesIO()
+    tifffile.imwrite(
+        slide,
+        np.zeros((256, 128, 3), np.uint8),
+        tile=(128, 128),
+        photometric="rgb",
+        compression="jpeg",
+        description="Aperio Image Library v11\n128x256 |AppMag = 20|MPP = 0.5",
+        metadata=None,
+    )
+
+    verdict = own.judge(files_in(tmp_path, {"a.svs": slide.getvalue()}))
+
+    assert [(one.facts["width"], one.facts["height"]) for one in verdict.images] == [(128, 256)]
 
 
 def test_a_judge_that_dies_is_started_again(tmp_path: Path, own: Panimg) -> None:
