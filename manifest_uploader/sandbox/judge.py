@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import subprocess
 import sys
 import threading
@@ -18,6 +19,7 @@ from typing import Any, Protocol
 from manifest_uploader.sandbox.store import new_pk
 from manifest_uploader.sandbox.unpacking import StoredFile, Unpacked
 
+_LOG = logging.getLogger(__name__)
 _SCRIPT = Path(__file__).with_name("panimg_worker.py")
 _NO_WINDOW = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # Windows would open a console
 
@@ -182,6 +184,8 @@ def _verdict(answer: dict[str, Any], made: Path) -> Verdict:
         raise ImportImpossible(
             "The uploaded images were too large to process, please try again with smaller images"
         )
+    if answer.get("error") in {"ImportError", "ModuleNotFoundError"}:
+        _LOG.error("the sandbox cannot use the installed panimg; images are not imported")
     if "error" in answer:
         raise ImportImpossible("An unexpected error occurred")
     pictures = tuple(_picture(facts, made) for facts in answer["images"])

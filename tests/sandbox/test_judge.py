@@ -95,25 +95,32 @@ def test_a_judge_that_dies_is_started_again(tmp_path: Path, own: Panimg) -> None
     assert worker_of(own) != first
 
 
-def test_files_at_which_the_judge_dies_are_not_imported(tmp_path: Path, own: Panimg) -> None:
-    files = files_in(tmp_path, {"a.mha": mha()})
-    killed: list[psutil.Process] = []
+def test_files_at_which_the_judge_dies_are_not_imported(
+    tmp_path: Path, own: Panimg, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script, starts = tmp_path / "script.py", tmp_path / "starts"
+    script.write_text(f"import sys\nopen({str(starts)!r}, 'a').write('x')\nsys.stdin.readline()\n")
+    monkeypatch.setattr(judge_module, "_SCRIPT", script)
 
-    def kill(worker: psutil.Process) -> None:
-        worker.kill()
-        killed.append(worker)
-
-    def kill_twice() -> None:
-        for _ in range(2):
-            kill(wait_for(lambda: own._worker and worker_of(own) not in killed and worker_of(own)))
-
-    thread = threading.Thread(target=kill_twice)
-    thread.start()
     with pytest.raises(ImportImpossible, match="An unexpected error occurred"):
-        own.judge(files)
-    thread.join(10)
+        own.judge(files_in(tmp_path, {"a.mha": mha()}))
 
-    assert len(killed) == 2
+    assert starts.read_text() == "xx"
+
+
+def test_a_panimg_that_cannot_be_imported_is_logged(
+    tmp_path: Path,
+    own: Panimg,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    (tmp_path / "panimg.py").write_text("raise ImportError")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+    with pytest.raises(ImportImpossible):
+        own.judge(files_in(tmp_path, {"a.mha": mha()}))
+
+    assert "cannot use the installed panimg" in caplog.text
 
 
 def test_questions_are_answered_in_order(tmp_path: Path, own: Panimg) -> None:
