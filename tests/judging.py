@@ -5,15 +5,24 @@ from __future__ import annotations
 import atexit
 import functools
 import tempfile
+import threading
 from pathlib import Path
 
 from manifest_uploader.sandbox import Judge, find_judge
 from manifest_uploader.sandbox.unpacking import Unpacked
 
 
-@functools.cache
+_STARTING = threading.Lock()
+
+
 def shared_judge() -> Judge:
-    """Return a judge that has started."""
+    """Return a judge that has started; tests may ask from several threads."""
+    with _STARTING:
+        return _started()
+
+
+@functools.cache
+def _started() -> Judge:
     judge = find_judge()
     atexit.register(judge.close)
     with tempfile.TemporaryDirectory() as folder:
