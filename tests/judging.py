@@ -11,7 +11,6 @@ from pathlib import Path
 from manifest_uploader.sandbox import Judge, find_judge
 from manifest_uploader.sandbox.unpacking import Unpacked
 
-
 _STARTING = threading.Lock()
 
 
