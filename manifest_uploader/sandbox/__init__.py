@@ -1,8 +1,9 @@
 """A faithful stand-in for Grand Challenge with its own storage, which remembers between starts.
 
 It imports nothing from the other packages, so that one misreading of the platform cannot hide in
-both. `commands` and tests may use the names listed in `__all__`; tests also use `show`, `store`,
-`sockets` and `certificates`.
+both. Whether files make an image is not for it to say: panimg, the platform's own importer, does
+if it is installed. `commands` and tests may use the names listed in `__all__`; tests also use
+`show`, `store`, `sockets`, `judge`, `unpacking` and `certificates`.
 """
 
 from manifest_uploader.sandbox.command import main

@@ -23,8 +23,8 @@ from manifest_uploader.sandbox.unpacking import (
     StoredFile,
     Unpacked,
     Upload,
+    Workplace,
     replace_files,
-    unpacked,
 )
 from manifest_uploader.sandbox.uploads import remove_upload
 from manifest_uploader.sandbox.values import set_value
@@ -46,13 +46,14 @@ class Importer:
 
     site: Site
     judge: Judge
+    workplace: Workplace
 
     def resume(self) -> None:
         """Queue the jobs that are left from earlier starts."""
-        for row in self.site.store.rows("SELECT seq, session FROM jobs ORDER BY seq"):
-            if row["session"] is not None:
-                self.site.expect_images()
-            self.site.queue(row["seq"])
+        for row in self.site.store.rows("SELECT seq, session, stage FROM jobs ORDER BY seq"):
+            reads_images = row["session"] is not None and row["stage"] == 1
+            queue = self.site.queue_images if reads_images else self.site.queue
+            queue(row["seq"])
 
     def work(self, number: int) -> None:
         """Do one job; record its failure as the platform does."""
@@ -129,7 +130,7 @@ class Importer:
         rows = [_completed_upload(store, pk) for pk in self._session_uploads(job)]
         _check_names(rows)
         uploads = [_upload(store, row) for row in rows]
-        with unpacked(uploads, store.work) as sent:
+        with self.workplace.unpacked(uploads) as sent:
             files = self._lose_on_purpose(job, sent)
             verdict = self.judge.judge(files)
             if not verdict.images:

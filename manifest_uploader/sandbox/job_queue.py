@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import heapq
 import math
-import os
-import sys
 import threading
 import time
 from collections.abc import Callable
-
-_WORKERS = 2
-"""More would slow down requests without making imports faster: they share one interpreter."""
 
 
 class Queue:
     """Runs jobs in several threads, each job after a delay."""
 
-    def __init__(self, delay_s: float) -> None:
-        """Start without jobs."""
+    def __init__(self, name: str, delay_s: float, *, threads: int) -> None:
+        """Start without jobs.
+
+        More than a few threads would slow down requests without making imports faster: they share
+        one interpreter.
+        """
+        self._name, self._count = name, threads
         self._delay_s = delay_s
         self._due: list[tuple[float, int]] = []
         self._changed = threading.Condition()
@@ -35,8 +35,8 @@ class Queue:
 
     def start(self, work: Callable[[int], None]) -> None:
         """Start the threads."""
-        for number in range(_WORKERS):
-            name = f"import-{number}"
+        for number in range(self._count):
+            name = f"{self._name}-{number}"
             thread = threading.Thread(target=self._run, args=(work,), name=name, daemon=True)
             thread.start()
             self._threads.append(thread)
@@ -50,7 +50,6 @@ class Queue:
             thread.join()
 
     def _run(self, work: Callable[[int], None]) -> None:
-        _lower_priority()
         while (job := self._next()) is not None:
             work(job)
 
@@ -62,9 +61,3 @@ class Queue:
                     return heapq.heappop(self._due)[1]
                 self._changed.wait(wait_s)
         return None
-
-
-def _lower_priority() -> None:
-    """Give requests priority over this thread: the platform imports on other machines."""
-    if sys.platform == "linux":  # elsewhere this would affect the whole process
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)

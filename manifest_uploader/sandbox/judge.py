@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 import subprocess
 import sys
 import threading
+from collections import deque
 from collections.abc import Mapping
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -16,7 +19,8 @@ from typing import Any, Protocol
 from manifest_uploader.sandbox.store import new_pk
 from manifest_uploader.sandbox.unpacking import StoredFile, Unpacked
 
-_WORKER = Path(__file__).with_name("panimg_worker.py")
+_LOG = logging.getLogger(__name__)
+_SCRIPT = Path(__file__).with_name("panimg_worker.py")
 _NO_WINDOW = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # Windows would open a console
 
 
@@ -66,77 +70,113 @@ class Judge(Protocol):
 
 
 class Panimg:
-    """Asks panimg, in a process that starts when it is first needed and ends with this one."""
+    """Asks panimg, in a process that starts when it is first needed and ends with this one.
+
+    The process answers in order, and has the next question when it has answered one.
+    """
 
     def __init__(self, release: str) -> None:
         """Start nothing yet; `release` is the version of the package."""
         self.name = f"panimg {release}"
-        self._asking = threading.Lock()
-        self._starting = threading.Lock()
-        self._process: subprocess.Popen[str] | None = None
+        self._lock = threading.Lock()
+        self._retrying = threading.Lock()
+        self._worker: _Worker | None = None
         self._closed = False
 
     def prepare(self) -> None:
         """Start the process; it is ready a second later."""
-        with suppress(JudgeClosed):
-            self._started()
+        with self._lock:
+            if not self._closed:
+                self._started()
 
     def judge(self, files: Unpacked) -> Verdict:
-        """Return the images, one question at a time."""
+        """Return the images; ask again if the process dies, which other files may have caused."""
         question = json.dumps({"given": str(files.given), "made": str(files.made)})
-        with self._asking:
-            answer = self._ask(question)
-        if self._closed:
-            raise JudgeClosed
+        answer = self._ask(question)
         if not answer:
-            self._stop()
+            with self._retrying:
+                answer = self._ask(question)
+        if not answer:
             raise ImportImpossible("An unexpected error occurred")
         return _verdict(json.loads(answer), files.made)
 
     def close(self) -> None:
         """End the process, whatever it is doing."""
-        with self._starting:
+        with self._lock:
             self._closed = True
-        self._stop()
+            worker, self._worker = self._worker, None
+        if worker is not None:
+            worker.close()
 
     def _ask(self, question: str) -> str:
-        """Return the answer; nothing if the process has died."""
-        process = self._started()
-        assert process.stdin is not None
-        assert process.stdout is not None
-        with suppress(OSError, ValueError):
-            process.stdin.write(question + "\n")
-            process.stdin.flush()
-            return process.stdout.readline()
-        return ""
-
-    def _started(self) -> subprocess.Popen[str]:
-        with self._starting:
+        """Return the answer, or nothing if the process has died."""
+        with self._lock:
             if self._closed:
                 raise JudgeClosed
-            if self._process is None:
-                self._process = subprocess.Popen(  # noqa: S603 - our own script
-                    # -P: the script's folder holds modules named like others' packages
-                    [sys.executable, "-P", "-W", "ignore", str(_WORKER)],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.DEVNULL,
-                    encoding="ascii",
-                    creationflags=_NO_WINDOW,
-                )
-            return self._process
+            answer = self._started().ask(question)
+        found = answer.result()
+        if not found and self._closed:
+            raise JudgeClosed
+        return found
 
-    def _stop(self) -> None:
-        with self._starting:
-            process, self._process = self._process, None
-        if process is None:
-            return
-        process.kill()
-        process.wait()
-        for pipe in (process.stdin, process.stdout):
-            with suppress(OSError, ValueError):
-                if pipe is not None:
-                    pipe.close()
+    def _started(self) -> _Worker:
+        if self._worker is None or self._worker.ended:
+            self._worker = _Worker()
+        return self._worker
+
+
+class _Worker:
+    """The process, and a thread that reads its answers."""
+
+    def __init__(self) -> None:
+        self.process = subprocess.Popen(  # noqa: S603 - our own script
+            # -P: the script's folder holds modules named like others' packages
+            [sys.executable, "-P", "-W", "ignore", str(_SCRIPT)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            encoding="ascii",
+            creationflags=_NO_WINDOW,
+        )
+        self._asked: deque[Future[str]] = deque()
+        self._changing = threading.Lock()
+        self.ended = False
+        self._reader = threading.Thread(target=self._read, name="judge", daemon=True)
+        self._reader.start()
+
+    def ask(self, question: str) -> Future[str]:
+        """Send a question; the answer is empty if the process dies before it."""
+        answer: Future[str] = Future()
+        with self._changing:
+            if self.ended:
+                answer.set_result("")
+                return answer
+            self._asked.append(answer)
+        assert self.process.stdin is not None
+        with suppress(OSError, ValueError):  # then the reader sees the end, too
+            self.process.stdin.write(question + "\n")
+            self.process.stdin.flush()
+        return answer
+
+    def close(self) -> None:
+        """End the process."""
+        self.process.kill()
+        self._reader.join()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        assert self.process.stdin is not None
+        for line in self.process.stdout:
+            self._asked.popleft().set_result(line)
+        with self._changing:
+            self.ended = True
+        for answer in self._asked:
+            answer.set_result("")
+        self.process.kill()
+        self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout):
+            with suppress(OSError):
+                pipe.close()
 
 
 def _verdict(answer: dict[str, Any], made: Path) -> Verdict:
@@ -144,6 +184,8 @@ def _verdict(answer: dict[str, Any], made: Path) -> Verdict:
         raise ImportImpossible(
             "The uploaded images were too large to process, please try again with smaller images"
         )
+    if answer.get("error") in {"ImportError", "ModuleNotFoundError"}:
+        _LOG.error("the sandbox cannot use the installed panimg; images are not imported")
     if "error" in answer:
         raise ImportImpossible("An unexpected error occurred")
     pictures = tuple(_picture(facts, made) for facts in answer["images"])

@@ -14,7 +14,7 @@ from manifest_uploader.sandbox.certificates import make_certificates
 from manifest_uploader.sandbox.images import add_made_up_image
 from manifest_uploader.sandbox.imports import Importer
 from manifest_uploader.sandbox.job_queue import Queue
-from manifest_uploader.sandbox.judge import find_judge
+from manifest_uploader.sandbox.judge import Judge, find_judge
 from manifest_uploader.sandbox.options import SandboxOptions
 from manifest_uploader.sandbox.requests import API
 from manifest_uploader.sandbox.routes import Routes, all_routes, users
@@ -29,6 +29,7 @@ from manifest_uploader.sandbox.sockets import (
 from manifest_uploader.sandbox.storage import Signer, Storage
 from manifest_uploader.sandbox.store import FolderLock, Store, is_pk, new_pk, new_token
 from manifest_uploader.sandbox.targets import TargetKind, add_target
+from manifest_uploader.sandbox.unpacking import Workplace
 
 
 class PortTaken(Exception):
@@ -114,17 +115,17 @@ def _start(options: SandboxOptions, lock: FolderLock) -> Running:
     store.sweep()
     token = store.get_or_make("token", new_token)
     stranger = store.get_or_make("token_without_rights", new_token)
-    queue = Queue(options.import_delay_s)
     judge = options.judge or find_judge()
+    queues = _Queues(options.import_delay_s, judge)
     site = Site(
         store=store,
         options=options,
         sockets=load_sockets(store),
         signer=Signer(store.get_or_make("secret", new_token).encode()),
         id=store.get_or_make("id", new_pk),
-        queue=queue.add,
-        # In the thread of a request: those of the queue have a low priority, which is inherited.
-        expect_images=(lambda: None) if math.isinf(options.import_delay_s) else judge.prepare,
+        queue=queues.others.add,
+        queue_images=queues.add_images,
+        expect_images=queues.expect_images,
     )
     tls, ca = _tls(options)
     server = _listen(options.port, tls)
@@ -136,9 +137,9 @@ def _start(options: SandboxOptions, lock: FolderLock) -> Running:
         scheme="https" if options.tls else "http",
         storage_port=storage.server_port,
     )
-    importer = Importer(site, judge)
+    importer = Importer(site, judge, Workplace(store.work))
     importer.resume()
-    queue.start(importer.work)
+    queues.start(importer)
     stop_serving = [serve_in_thread(one, context) for one in (server, storage)]
 
     def stop() -> None:
@@ -146,7 +147,7 @@ def _start(options: SandboxOptions, lock: FolderLock) -> Running:
             stop_one()
         if options.judge is None:
             judge.close()
-        queue.stop()
+        queues.stop()
         store.close()
         lock.close()
 
@@ -154,6 +155,36 @@ def _start(options: SandboxOptions, lock: FolderLock) -> Running:
     return Running(
         url, token, stranger, ca, site.id, lambda: context.counter.total, stop, judge.name
     )
+
+
+class _Queues:
+    """The jobs of imports: those that read images do not keep the others waiting."""
+
+    def __init__(self, delay_s: float, judge: Judge) -> None:
+        self.others = Queue("import", delay_s, threads=1)
+        self._images = Queue("import-images", delay_s, threads=2)  # one unpacks, one is judged
+        self._judge = judge
+        self._never = math.isinf(delay_s)
+
+    def expect_images(self) -> None:
+        """Prepare the judge, so that it has started when the delay is over."""
+        if not self._never:
+            self._judge.prepare()
+
+    def add_images(self, job: int) -> None:
+        """Schedule a job that reads images."""
+        self.expect_images()
+        self._images.add(job)
+
+    def start(self, importer: Importer) -> None:
+        """Start all threads."""
+        for queue in (self.others, self._images):
+            queue.start(importer.work)
+
+    def stop(self) -> None:
+        """Wait for the jobs that run, and start no more."""
+        for queue in (self._images, self.others):
+            queue.stop()
 
 
 def _make_up(store: Store, options: SandboxOptions) -> None:

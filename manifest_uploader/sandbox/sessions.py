@@ -61,6 +61,7 @@ def create_session(site: Site, request: Request) -> Answer:
         words = "An interface can only be defined for archive, archive item or display set uploads."
         raise invalid(non_field_errors=[words])
     pk = add_session(site, request, fields["uploads"])
+    site.store.after_commit(site.expect_images)
     answer = get_session(site, request, pk)
     if socket is not None:
         for item in items:
@@ -109,14 +110,13 @@ def start_import(
     """
     if session is not None:
         site.store.run("UPDATE sessions SET status = 'Re-Queued' WHERE pk = ?", session)
-        site.store.after_commit(site.expect_images)
     job = site.store.run(
         "INSERT INTO jobs (user, item, socket, session, upload, slices, doom)"
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
         *(request.user, item, socket.pk, session, upload),
         *(json.dumps(uploads) if uploads else None, request.import_failure),
     )
-    site.enqueue(job)
+    site.enqueue(job, images=session is not None)
 
 
 def _read(site: Site, request: Request) -> dict[str, Any]:

@@ -119,7 +119,7 @@ class Storage:
         complaint = self._check(request, query)
         if complaint is not None:
             return complaint
-        if request.method in ("GET", "HEAD"):
+        if request.method == "GET":
             return self._download(request)
         if request.method != "PUT" or not request.path.startswith(UPLOADS):
             words = "The specified method is not allowed against this resource."
@@ -133,8 +133,7 @@ class Storage:
                 "Signature query string parameter or the Authorization header should be specified"
             )
             return storage_error(400, "InvalidArgument", words)
-        method = "GET" if request.method == "HEAD" else request.method
-        return self._signer.complaint(method, request.host, request.path, query)
+        return self._signer.complaint(request.method, request.host, request.path, query)
 
     def _store_part(
         self,
@@ -199,6 +198,8 @@ class Storage:
             return storage_error(404, "NoSuchKey", "The specified key does not exist.")
         size = path.stat().st_size
         span = _span(request.range, size)
+        if request.range and not span:
+            return storage_error(416, "InvalidRange", "The requested range is not satisfiable")
         with path.open("rb") as file:
             file.seek(span.start)
             content = file.read(len(span))

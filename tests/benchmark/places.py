@@ -39,6 +39,7 @@ class Server:
 def sandbox(folder: Path, *arguments: str, sockets: Sequence[str]) -> Iterator[Server]:
     """A sandbox with one reader study, over TLS."""
     command = [sys.executable, "-m", "manifest_uploader", "sandbox", "--json", "--tls"]
+    command += ["--no-importer"]  # it would take time from what is measured
     command += ["--dir", str(folder), "--reader-study", STUDY, "--import-delay", "0"]
     command += [part for socket in sockets for part in ("--socket", socket)]
     with _serving([*command, *arguments], folder.parent) as ready:

@@ -329,15 +329,21 @@ def test_a_second_file_for_a_socket_replaces_the_first(
 def test_a_dicom_image_set_is_rejected_and_its_uploads_are_gone(
     start_sandbox: Callable[..., Client], tmp_path: Path
 ) -> None:
-    client = start_sandbox(import_delay_s=0.2)
-    uploads = [client.upload(name, content) for name, content in series(1, 2).items()]
+    client = start_sandbox(import_delay_s=FOREVER)
+    rows = [client.open_upload(name) for name in series(1, 2)]
+    for row in rows:
+        client.complete(row, client.put(row, b"slice"))
     item = client.create()
+    uploads = [row["api_url"] for row in rows]
     value = {"interface": "dicom-set", "user_uploads": uploads, "image_name": "n"}
     assert client.fill(item, value).status_code == 200
     assert [client.get(upload).status_code for upload in uploads] == [200, 200]
+    client.running.close()
+
+    client = start_sandbox()
     wait_for_imports(tmp_path)
 
-    assert [client.get(upload).status_code for upload in uploads] == [404, 404]
+    assert [client.get(f"uploads/{row['pk']}/").status_code for row in rows] == [404, 404]
     assert (client.values(item), client.sessions()) == ({}, [])
     assert client.get("notifications/").json()["count"] == 1
     words = "Invalid hyperlink - Object does not exist."

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any
@@ -43,13 +45,13 @@ def own() -> Iterator[Panimg]:
 
 
 def worker_of(judge: Panimg) -> psutil.Process:
-    assert judge._process is not None
-    return psutil.Process(judge._process.pid)
+    assert judge._worker is not None
+    return psutil.Process(judge._worker.process.pid)
 
 
 def test_panimg_is_asked_in_another_process(tmp_path: Path, own: Panimg) -> None:
     assert own.name.startswith("panimg 0.")
-    assert own._process is None
+    assert own._worker is None
 
     verdict = own.judge(files_in(tmp_path, {"a.mha": mha(), "b": b"x"}))
 
@@ -60,16 +62,78 @@ def test_panimg_is_asked_in_another_process(tmp_path: Path, own: Panimg) -> None
     assert worker_of(own).pid != os.getpid()
 
 
+def test_whole_slides_are_read_with_the_libraries_of_the_extra(tmp_path: Path, own: Panimg) -> None:
+    pytest.importorskip("openslide", exc_type=ImportError)
+    import numpy as np
+    import tifffile
+
+    slide = io.BytesIO()
+    tifffile.imwrite(
+        slide,
+        np.zeros((256, 128, 3), np.uint8),
+        tile=(128, 128),
+        photometric="rgb",
+        compression="jpeg",
+        description="Aperio Image Library v11\n128x256 |AppMag = 20|MPP = 0.5",
+        metadata=None,
+    )
+
+    verdict = own.judge(files_in(tmp_path, {"a.svs": slide.getvalue()}))
+
+    assert [(one.facts["width"], one.facts["height"]) for one in verdict.images] == [(128, 256)]
+
+
 def test_a_judge_that_dies_is_started_again(tmp_path: Path, own: Panimg) -> None:
     files = files_in(tmp_path, {"a.mha": mha()})
     own.judge(files)
-    worker_of(own).kill()
+    first = worker_of(own)
+    first.kill()
 
-    with pytest.raises(ImportImpossible, match="An unexpected error occurred"):
-        own.judge(files)
     again = own.judge(Unpacked(files.given, tmp_path / "made again", files.files))
 
     assert len(again.images) == 1
+    assert worker_of(own) != first
+
+
+def test_files_at_which_the_judge_dies_are_not_imported(
+    tmp_path: Path, own: Panimg, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script, starts = tmp_path / "script.py", tmp_path / "starts"
+    script.write_text(f"import sys\nopen({str(starts)!r}, 'a').write('x')\nsys.stdin.readline()\n")
+    monkeypatch.setattr(judge_module, "_SCRIPT", script)
+
+    with pytest.raises(ImportImpossible, match="An unexpected error occurred"):
+        own.judge(files_in(tmp_path, {"a.mha": mha()}))
+
+    assert starts.read_text() == "xx"
+
+
+def test_a_panimg_that_cannot_be_imported_is_logged(
+    tmp_path: Path,
+    own: Panimg,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    (tmp_path / "panimg.py").write_text("raise ImportError")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+    with pytest.raises(ImportImpossible):
+        own.judge(files_in(tmp_path, {"a.mha": mha()}))
+
+    assert "cannot use the installed panimg" in caplog.text
+
+
+def test_questions_are_answered_in_order(tmp_path: Path, own: Panimg) -> None:
+    folders = [tmp_path / str(number) for number in range(6)]
+    for folder in folders:
+        folder.mkdir()
+    asked = [files_in(folder, {f"{folder.name}.mha": mha()}) for folder in folders]
+
+    with ThreadPoolExecutor(6) as pool:
+        verdicts = list(pool.map(own.judge, asked))
+
+    names = [verdict.images[0].facts["name"] for verdict in verdicts]
+    assert names == [f"{number}.mha" for number in range(6)]
 
 
 def test_a_closed_judge_leaves_imports_for_the_next_start(tmp_path: Path, own: Panimg) -> None:
@@ -105,7 +169,7 @@ def test_the_judge_ends_with_a_sandbox_that_is_killed(tmp_path: Path) -> None:
         "from tests.sandbox.helpers import mha\n"
         "judge = find_judge()\n"
         "judge.judge(files_in(Path(sys.argv[1]), {'a.mha': mha()}))\n"
-        "print(judge._process.pid, flush=True)\nsys.stdin.read()\n"
+        "print(judge._worker.process.pid, flush=True)\nsys.stdin.read()\n"
     )
     root = Path(__file__).parents[2]
     with subprocess.Popen(
@@ -179,6 +243,7 @@ def test_a_sandbox_leaves_nothing_in_its_working_folder(client: Client, tmp_path
     client.fill(item, {"interface": "ct-image", "user_uploads": [client.upload()]})
     wait_for_imports(tmp_path)
 
-    wait_for(lambda: list((tmp_path / "memory" / "work").iterdir()) == [])
+    work = tmp_path / "memory" / "work"
+    wait_for(lambda: not [path for path in work.rglob("*") if path.is_file()])
     assert client.running.importer is not None
     assert client.running.importer.startswith("panimg ")

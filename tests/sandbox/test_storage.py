@@ -198,6 +198,9 @@ def test_a_part_of_a_download_tells_the_size_of_the_whole(kept: tuple[Client, st
     assert (first.status_code, first.content) == (206, b"c")
     assert first.headers["Content-Range"] == "bytes 0-0/7"
     assert (rest.content, rest.headers["Content-Range"]) == (b"ent", "bytes 4-6/7")
+    beyond = httpx.get(location, headers={"Range": "bytes=7-"}, trust_env=False)
+    assert (beyond.status_code, "InvalidRange" in beyond.text) == (416, True)
+    assert httpx.head(location, trust_env=False).status_code == 403  # it is signed for GET
 
 
 def test_who_may_not_see_a_file_gets_a_page(kept: tuple[Client, str, str]) -> None:
