@@ -12,9 +12,10 @@ import pytest
 
 from manifest_uploader.platform.address import Patience, parse_platform
 from manifest_uploader.platform.client import Client
-from manifest_uploader.sandbox import Judge, SandboxOptions, find_judge, start
+from manifest_uploader.sandbox import Judge, SandboxOptions, start
 from tests.box import Box
 from tests.helpers import TOKEN
+from tests.judging import shared_judge
 
 _FIRST: Final = ("test_readme.py", "crash", "e2e", "test_secrets.py", "test_examples.py", "report")
 """The longest: begun last, one of them would keep the others' processes waiting."""
@@ -50,11 +51,9 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def judge() -> Iterator[Judge]:
-    """What judges the images of all sandboxes in this process: starting one takes a second."""
-    shared = find_judge()
-    yield shared
-    shared.close()
+def judge() -> Judge:
+    """What judges the images of all sandboxes in this process."""
+    return shared_judge()
 
 
 @pytest.fixture

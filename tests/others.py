@@ -13,15 +13,16 @@ GCAPI = "gcapi==0.16.1"
 BOTO3 = "boto3"
 
 
-def python_with(package: str) -> Path:
-    """The Python of an environment that holds a package; made once, kept in `.venvs`."""
+def python_with(*packages: str) -> Path:
+    """The Python of an environment that holds packages; made once, kept in `.venvs`."""
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    folder = ROOT / ".venvs" / f"{package.replace('==', '-')}-py{version}"
+    name = "+".join(packages).replace("==", "-")
+    folder = ROOT / ".venvs" / f"{name}-py{version}"
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     done = folder / "done"
     if not done.exists():
         venv.create(folder, with_pip=True, clear=True)
-        install = [str(python), "-m", "pip", "install", "-qq", package]
+        install = [str(python), "-m", "pip", "install", "-qq", *packages]
         subprocess.run(install, check=True, timeout=600)
         done.touch()
     return python

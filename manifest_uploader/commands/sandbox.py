@@ -30,22 +30,22 @@ __all__ = ["add_arguments", "main", "rehearsal_notes", "started_for"]
 def started_for(given: argparse.Namespace, stem: Path, manifest: Manifest) -> Iterator[Running]:
     """Run a sandbox with the manifest's target and sockets made up in it.
 
-    It remembers in `STEM.sandbox`; `--socket` overrides what is made up.
+    It remembers in `STEM.sandbox`. `--socket` overrides what is made up, now and later; what is
+    made up from the manifest's values follows them.
 
     Raises:
         UsageError: a `--socket` is wrong.
         CannotGoOn: the sandbox cannot start.
 
     """
-    named = {spec.partition("=")[0] for spec in given.socket}
-    made_up = [one for one in rehearsal.sockets(manifest) if one.partition("=")[0] not in named]
     targets: dict[TargetKind, tuple[str, ...]] = dict.fromkeys(TargetKind, ())
     targets[manifest.kind] = (manifest.slug,)
     options = SandboxOptions(
         dir=stem.with_name(stem.name + ".sandbox"),
         reader_studies=targets[TargetKind.READER_STUDY],
         archives=targets[TargetKind.ARCHIVE],
-        sockets=(*given.socket, *made_up),
+        sockets=tuple(given.socket),
+        guessed_sockets=rehearsal.sockets(manifest),
         images=rehearsal.images(manifest),
         upload_limit=given.upload_limit,
     )

@@ -84,6 +84,11 @@ def missing_page() -> Answer:
     return page(404, "Page not found", "The page you were looking for does not exist.")
 
 
+def forbidden_page() -> Answer:
+    """Return the page for a file that the user may not see."""
+    return page(403, "403 Forbidden", "You do not have permission to see this.")
+
+
 def broken_page() -> Answer:
     """Return the page for an unexpected error."""
     return page(500, "Server error", "Something went wrong on our side.")

@@ -8,7 +8,15 @@ from collections.abc import Mapping
 from sqlite3 import Row
 from typing import Any
 
-from manifest_uploader.sandbox.answers import Answer, as_json, invalid, missing_page, not_found
+from manifest_uploader.sandbox.answers import (
+    HTML,
+    Answer,
+    as_json,
+    forbidden_page,
+    invalid,
+    missing_page,
+    not_found,
+)
 from manifest_uploader.sandbox.judge import Picture
 from manifest_uploader.sandbox.requests import Request
 from manifest_uploader.sandbox.site import Site, may_edit
@@ -44,6 +52,7 @@ _FILTERS: Mapping[str, tuple[str, str]] = {
 """By parameter: whether the object with this pk exists, and which images belong to it."""
 _COMPONENTS: Mapping[str, int] = {"RGB": 3, "RGBA": 4, "YCBCR": 4}
 _FIELD_DIMENSIONS = 4
+_IMAGE_PIECES = 3
 _WITHOUT_PATIENT: Mapping[str, Any] = {
     **dict.fromkeys(("patient_id", "patient_name", "patient_age", "patient_sex"), ""),
     **dict.fromkeys(("patient_birth_date", "study_date")),
@@ -107,13 +116,16 @@ def list_notifications(site: Site, request: Request) -> Answer:
 
 
 def get_media(site: Site, request: Request, path: str) -> Answer:
-    """Redirect the client to storage for a file; users without rights get a 404 page."""
-    if not may_edit(request):
+    """Redirect the client to storage; answer with a page to who may not see the file."""
+    pieces = path.split("/")
+    if pieces[0] == "images":
+        pk = pieces[-3] if len(pieces) > _IMAGE_PIECES else ""
+        if not is_pk(pk) or find_image(site, request, pk) is None:
+            return forbidden_page()
+    elif not may_edit(request):
         return missing_page()
-    host = request.base.partition("://")[2]
-    signed = site.signer.sign("GET", host, PROTECTED + path, {})
-    location = f"{request.base.partition('://')[0]}://{host}{signed}"
-    return Answer(302, b"", "text/html; charset=utf-8", (("Location", location),))
+    location = site.signer.sign("GET", request.storage, PROTECTED + path, {})
+    return Answer(302, b"", HTML, (("Location", location),))
 
 
 def add_image(store: Store, picture: Picture, files: tuple[StoredFile, ...]) -> None:

@@ -23,8 +23,8 @@ from manifest_uploader.sandbox.unpacking import (
     StoredFile,
     Unpacked,
     Upload,
+    Workplace,
     replace_files,
-    unpacked,
 )
 from manifest_uploader.sandbox.uploads import remove_upload
 from manifest_uploader.sandbox.values import set_value
@@ -46,11 +46,14 @@ class Importer:
 
     site: Site
     judge: Judge
+    workplace: Workplace
 
     def resume(self) -> None:
         """Queue the jobs that are left from earlier starts."""
-        for row in self.site.store.rows("SELECT seq FROM jobs ORDER BY seq"):
-            self.site.queue(row["seq"])
+        for row in self.site.store.rows("SELECT seq, session, stage FROM jobs ORDER BY seq"):
+            reads_images = row["session"] is not None and row["stage"] == 1
+            queue = self.site.queue_images if reads_images else self.site.queue
+            queue(row["seq"])
 
     def work(self, number: int) -> None:
         """Do one job; record its failure as the platform does."""
@@ -76,6 +79,9 @@ class Importer:
         return all(self.site.store.row(find, pk) is not None for pk in wanted)
 
     def _work(self, job: Row) -> None:
+        if job["slices"] is not None:
+            self._reject_dicom_set(job)
+            return
         if job["stage"] == 1:
             self._fail_on_purpose(job)
         if job["upload"] is not None or job["file"] is not None:
@@ -84,6 +90,18 @@ class Importer:
             self._read_images(job)
         else:
             self._attach_image(job)
+
+    def _reject_dicom_set(self, job: Row) -> None:
+        """End the import of a DICOM image set, for which the platform needs AWS HealthImaging.
+
+        As after every failure of such an import there, its uploads are gone and nothing says why.
+        """
+        store = self.site.store
+        with store.transaction():
+            for pk in json.loads(job["slices"]):
+                remove_upload(store, pk)
+            store.run("INSERT INTO notifications (user) VALUES (?)", job["user"])
+            store.run("DELETE FROM jobs WHERE seq = ?", job["seq"])
 
     def _fail_on_purpose(self, job: Row) -> None:
         """Raise ImportFailed if a fault asks for it."""
@@ -112,7 +130,7 @@ class Importer:
         rows = [_completed_upload(store, pk) for pk in self._session_uploads(job)]
         _check_names(rows)
         uploads = [_upload(store, row) for row in rows]
-        with unpacked(uploads, store.work) as sent:
+        with self.workplace.unpacked(uploads) as sent:
             files = self._lose_on_purpose(job, sent)
             verdict = self.judge.judge(files)
             if not verdict.images:

@@ -10,15 +10,17 @@ import threading
 import time
 from collections.abc import Callable
 
-_WORKERS = 2
-"""More would slow down requests without making imports faster: they share one interpreter."""
-
 
 class Queue:
     """Runs jobs in several threads, each job after a delay."""
 
-    def __init__(self, delay_s: float) -> None:
-        """Start without jobs."""
+    def __init__(self, name: str, delay_s: float, *, threads: int) -> None:
+        """Start without jobs.
+
+        More than a few threads would slow down requests without making imports faster: they share
+        one interpreter.
+        """
+        self._name, self._count = name, threads
         self._delay_s = delay_s
         self._due: list[tuple[float, int]] = []
         self._changed = threading.Condition()
@@ -35,8 +37,8 @@ class Queue:
 
     def start(self, work: Callable[[int], None]) -> None:
         """Start the threads."""
-        for number in range(_WORKERS):
-            name = f"import-{number}"
+        for number in range(self._count):
+            name = f"{self._name}-{number}"
             thread = threading.Thread(target=self._run, args=(work,), name=name, daemon=True)
             thread.start()
             self._threads.append(thread)

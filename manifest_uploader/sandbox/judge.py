@@ -28,7 +28,7 @@ class Picture:
     facts: Mapping[str, Any]
     """Its record, by the names that panimg uses."""
     file: Path | None
-    """The image as the importer wrote it; None if there is only what was sent."""
+    """The image as the importer wrote it; None if that is not one file."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,9 @@ class Judge(Protocol):
     def name(self) -> str | None:
         """The importer and its version; None if files are not read."""
 
+    def prepare(self) -> None:
+        """Begin what takes long, in the background: there will be images."""
+
     def judge(self, files: Unpacked) -> Verdict:
         """Return the images; raise ImportImpossible or JudgeClosed."""
 
@@ -63,7 +66,7 @@ class Judge(Protocol):
 
 
 class Panimg:
-    """Asks panimg, in a process that starts with the first question and ends with this one."""
+    """Asks panimg, in a process that starts when it is first needed and ends with this one."""
 
     def __init__(self, release: str) -> None:
         """Start nothing yet; `release` is the version of the package."""
@@ -72,6 +75,11 @@ class Panimg:
         self._starting = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
         self._closed = False
+
+    def prepare(self) -> None:
+        """Start the process; it is ready a second later."""
+        with suppress(JudgeClosed):
+            self._started()
 
     def judge(self, files: Unpacked) -> Verdict:
         """Return the images, one question at a time."""
@@ -152,11 +160,17 @@ class Unread:
 
     name = None
 
+    def prepare(self) -> None:
+        """Do nothing."""
+
     def judge(self, files: Unpacked) -> Verdict:
         """Return one image: of as many slices as there are DICOM files, else of unknown size."""
         slices = [file for file in files.files if _is_dicom(file)]
         facts = _of_slices(slices) if slices else {"name": _main_file(files.files)}
-        return Verdict((Picture(new_pk(), facts, None),) if files.files else ())
+        if not files.files:
+            return Verdict(())
+        only = files.files[0].path if len(files.files) == 1 else None
+        return Verdict((Picture(new_pk(), facts, only),))
 
     def close(self) -> None:
         """Do nothing."""
@@ -186,7 +200,7 @@ def _main_file(files: tuple[StoredFile, ...]) -> str:
     for file in files:
         if file.path.suffix.lower() in {".mhd", ".mrxs"}:
             return file.path.name
-    return files[0].path.name if files else ""
+    return next((file.path.name for file in files), "")
 
 
 def find_judge() -> Judge:

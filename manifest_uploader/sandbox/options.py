@@ -22,7 +22,10 @@ class SandboxOptions:
     reader_studies: tuple[str, ...] = ()
     archives: tuple[str, ...] = ()
     sockets: tuple[str, ...] = ()
-    """Each in the form `SLUG=KIND[:file][,schema=FILE][,segments=0-1]`."""
+    """Each in the form `SLUG=KIND[:file][,schema=FILE][,segments=0-1]`; these replace sockets that
+    the folder already has."""
+    guessed_sockets: tuple[str, ...] = ()
+    """In the same form; these replace only what an earlier start guessed."""
     images: tuple[str, ...] = ()
     """Primary keys of images that shall exist, without contents."""
     import_delay_s: float = 0.1

@@ -27,6 +27,8 @@ class Request:
     body: bytes
     base: str
     """The scheme and host that the client uses."""
+    storage: str
+    """The scheme and host of storage."""
     user: int | None = None
     import_failure: str | None = None
     """The message with which the imports that this request queues fail; None if they do not."""

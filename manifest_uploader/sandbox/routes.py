@@ -24,6 +24,11 @@ from manifest_uploader.sandbox.store import STRANGER, USER, now
 Handler = Callable[..., Answer]
 _LOG = logging.getLogger(__name__)
 _SAFE = ("GET", "HEAD", "OPTIONS")
+_LISTS = (
+    *("algorithms", "archives", "archives/items", "cases/images", "cases/upload-sessions"),
+    *("components/interfaces", "notifications", "reader-studies", "reader-studies/answers"),
+    *("reader-studies/display-sets", "uploads"),
+)
 _CHALLENGE = ("WWW-Authenticate", "Bearer")
 
 
@@ -153,6 +158,16 @@ def _get_versions(site: Site, _request: Request) -> Answer:
     return as_json(200, {**versions, "sandbox_id": site.id})
 
 
+def _list_nothing(_site: Site, request: Request) -> Answer:
+    """Return an empty page: the sandbox has no algorithms."""
+    return as_json(200, request.page_of(0, []))
+
+
+def _get_root(_site: Site, request: Request) -> Answer:
+    """Return the addresses of the lists."""
+    return as_json(200, {name: request.url(f"{name}/") for name in _LISTS})
+
+
 def all_routes() -> tuple[Route, ...]:
     """Return the API's routes; the first that matches is used."""
     return (
@@ -200,7 +215,9 @@ def _target_routes() -> tuple[Route, ...]:
         _route("reader-studies/*/", GET=("target", targets.get_reader_study)),
         _route("archives/", GET=("target", targets.list_archives)),
         _route("archives/*/", GET=("target", targets.get_archive)),
+        _route("algorithms/", GET=("other", _list_nothing)),
         _route("gcapi/", GET=("gcapi", _get_versions)),
+        _route("", GET=("other", _get_root)),
     )
 
 

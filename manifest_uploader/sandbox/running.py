@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from manifest_uploader.sandbox.certificates import make_certificates
 from manifest_uploader.sandbox.images import add_made_up_image
 from manifest_uploader.sandbox.imports import Importer
 from manifest_uploader.sandbox.job_queue import Queue
-from manifest_uploader.sandbox.judge import find_judge
+from manifest_uploader.sandbox.judge import Judge, find_judge
 from manifest_uploader.sandbox.options import SandboxOptions
 from manifest_uploader.sandbox.requests import API
 from manifest_uploader.sandbox.routes import Routes, all_routes, users
@@ -28,6 +29,7 @@ from manifest_uploader.sandbox.sockets import (
 from manifest_uploader.sandbox.storage import Signer, Storage
 from manifest_uploader.sandbox.store import FolderLock, Store, is_pk, new_pk, new_token
 from manifest_uploader.sandbox.targets import TargetKind, add_target
+from manifest_uploader.sandbox.unpacking import Workplace
 
 
 class PortTaken(Exception):
@@ -105,41 +107,47 @@ _SLUG = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345678
 
 def _start(options: SandboxOptions, lock: FolderLock) -> Running:
     sockets = tuple(parse_socket(line) for line in options.sockets)
+    guessed = tuple(parse_socket(line) for line in options.guessed_sockets)
     store = Store(options.dir)
     with store.transaction():
         _make_up(store, options)
-        add_sockets(store, sockets)
+        add_sockets(store, sockets, guessed)
     store.sweep()
     token = store.get_or_make("token", new_token)
     stranger = store.get_or_make("token_without_rights", new_token)
-    queue = Queue(options.import_delay_s)
+    judge = options.judge or find_judge()
+    queues = _Queues(options.import_delay_s, judge)
     site = Site(
         store=store,
         options=options,
         sockets=load_sockets(store),
         signer=Signer(store.get_or_make("secret", new_token).encode()),
         id=store.get_or_make("id", new_pk),
-        queue=queue.add,
+        queue=queues.others.add,
+        queue_images=queues.add_images,
+        expect_images=queues.expect_images,
     )
+    tls, ca = _tls(options)
+    server = _listen(options.port, tls)
+    storage = _listen_for_storage(store, tls)
     context = ServerContext(
         routes=Routes(site, users(token, stranger), all_routes()),
         storage=Storage(store, site.signer),
         options=options,
         scheme="https" if options.tls else "http",
+        storage_port=storage.server_port,
     )
-    tls, ca = _tls(options)
-    server = _listen(options, context, tls)
-    judge = options.judge or find_judge()
-    importer = Importer(site, judge)
+    importer = Importer(site, judge, Workplace(store.work))
     importer.resume()
-    queue.start(importer.work)
-    stop_serving = serve_in_thread(server)
+    queues.start(importer)
+    stop_serving = [serve_in_thread(one, context) for one in (server, storage)]
 
     def stop() -> None:
-        stop_serving()
+        for stop_one in stop_serving:
+            stop_one()
         if options.judge is None:
             judge.close()
-        queue.stop()
+        queues.stop()
         store.close()
         lock.close()
 
@@ -147,6 +155,40 @@ def _start(options: SandboxOptions, lock: FolderLock) -> Running:
     return Running(
         url, token, stranger, ca, site.id, lambda: context.counter.total, stop, judge.name
     )
+
+
+class _Queues:
+    """The jobs of imports: those that read images do not keep the others waiting."""
+
+    def __init__(self, delay_s: float, judge: Judge) -> None:
+        self.others = Queue("import", delay_s, threads=1)
+        self._images = Queue("import-images", delay_s, threads=2)  # one unpacks, one is judged
+        self._judge = judge
+        self._never = math.isinf(delay_s)
+
+    def expect_images(self) -> None:
+        """Prepare the judge.
+
+        To be called by the thread of a request: what is started from a queue's thread inherits its
+        low priority.
+        """
+        if not self._never:
+            self._judge.prepare()
+
+    def add_images(self, job: int) -> None:
+        """Schedule a job that reads images."""
+        self.expect_images()
+        self._images.add(job)
+
+    def start(self, importer: Importer) -> None:
+        """Start all threads."""
+        for queue in (self.others, self._images):
+            queue.start(importer.work)
+
+    def stop(self) -> None:
+        """Wait for the jobs that run, and start no more."""
+        for queue in (self._images, self.others):
+            queue.stop()
 
 
 def _make_up(store: Store, options: SandboxOptions) -> None:
@@ -170,10 +212,20 @@ def _tls(options: SandboxOptions) -> tuple[ssl.SSLContext | None, Path | None]:
     return context, made.ca
 
 
-def _listen(options: SandboxOptions, context: ServerContext, tls: ssl.SSLContext | None) -> Server:
+def _listen(port: int, tls: ssl.SSLContext | None) -> Server:
     try:
-        return Server(options.port, context, tls)
+        return Server(port, tls, is_storage=False)
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or error
-        message = f"cannot listen on port {options.port}: {reason}"
+        message = f"cannot listen on port {port}: {reason}"
         raise PortTaken(message) from error
+
+
+def _listen_for_storage(store: Store, tls: ssl.SSLContext | None) -> Server:
+    """Listen on the port of the last start if it is free, so that signed addresses stay valid."""
+    try:
+        server = Server(int(store.get_or_make("storage_port", lambda: "0")), tls, is_storage=True)
+    except OSError:
+        server = Server(0, tls, is_storage=True)
+    store.run("INSERT OR REPLACE INTO meta VALUES ('storage_port', ?)", str(server.server_port))
+    return server

@@ -24,6 +24,7 @@ from manifest_uploader.sandbox.storage import SLICE, Storage, StorageRequest, ex
 
 _MAX_BODY = 16 * 1024**2
 _STORAGE = "/grand-challenge-"
+_STORAGE_KINDS = {"PUT": "part", "GET": "stored"}
 _HALF_ANSWER = Answer(200, b"{" + b" " * 200, "application/json")
 
 
@@ -35,14 +36,16 @@ class ServerContext:
     storage: Storage
     options: SandboxOptions
     scheme: str
+    storage_port: int
     counter: Counter = field(default_factory=Counter)
     counting: threading.Lock = field(default_factory=threading.Lock)
     closing: threading.Event = field(default_factory=threading.Event)
 
     def see(self, method: str, path: str) -> Seen:
         """Count a request."""
-        is_part = path.startswith(_STORAGE) and method == "PUT"
-        kind = "part" if is_part else self.routes.kind_of(method, path)
+        at_storage = path.startswith(_STORAGE)
+        kind = _STORAGE_KINDS.get(method, "other") if at_storage else ""
+        kind = kind or self.routes.kind_of(method, path)
         with self.counting:
             return self.counter.see(method, path, kind)
 
@@ -52,7 +55,10 @@ class ConnectionDropped(Exception):
 
 
 class Server(ThreadingHTTPServer):
-    """Accepts connections; the TLS handshake takes place in the connection's thread."""
+    """Accepts connections to the API, or to storage, which has an origin of its own.
+
+    The TLS handshake takes place in the connection's thread.
+    """
 
     daemon_threads = True
     block_on_close = False
@@ -60,9 +66,12 @@ class Server(ThreadingHTTPServer):
     # On Windows, it would let two servers share a port.
     allow_reuse_address = os.name != "nt"
 
-    def __init__(self, port: int, context: ServerContext, tls: ssl.SSLContext | None) -> None:
+    context: ServerContext
+    """To be set before it serves."""
+
+    def __init__(self, port: int, tls: ssl.SSLContext | None, *, is_storage: bool) -> None:
         """Listen on a loopback port, 0 for any."""
-        self.context = context
+        self.is_storage = is_storage
         self._tls = tls
         self._open: set[socket.socket] = set()
         self._opening = threading.Lock()
@@ -166,7 +175,7 @@ class Handler(BaseHTTPRequestHandler):
         """Log nothing."""
 
     def _act(self, path: str, query: str, fault: Fault | None) -> Answer:
-        if path.startswith(_STORAGE):
+        if self.server.is_storage:
             return self._store(path, query, fault)
         size = self._length() or 0
         if size > _MAX_BODY:
@@ -176,11 +185,17 @@ class Handler(BaseHTTPRequestHandler):
         self._unread = 0
         context = self.server.context
         import_failure = fault.message if fault and fault.kind == "fail_import" else None
-        base = f"{context.scheme}://{self._host()}"
-        headers = {key.title(): value for key, value in self.headers.items()}
-        return context.routes.answer(
-            Request(self.command, path, query, headers, body, base, import_failure=import_failure)
+        host = self._host()
+        name = host.rpartition(":")[0] if host[-1:].isdigit() and ":" in host else host
+        request = Request(
+            *(self.command, path, query),
+            headers={key.title(): value for key, value in self.headers.items()},
+            body=body,
+            base=f"{context.scheme}://{host}",
+            storage=f"{context.scheme}://{name}:{context.storage_port}",
+            import_failure=import_failure,
         )
+        return context.routes.answer(request)
 
     def _store(self, path: str, query: str, fault: Fault | None) -> Answer:
         size = self._length()
@@ -191,6 +206,7 @@ class Handler(BaseHTTPRequestHandler):
             host=self._host(),
             has_authorization="Authorization" in self.headers,
             size=size,
+            range=self.headers.get("Range", ""),
         )
         loss = fault.message if fault and fault.kind == "lose_part" else None
         self._unread = size or 0
@@ -210,7 +226,7 @@ class Handler(BaseHTTPRequestHandler):
                 self.close_connection = True
                 return None
             self._unread = 0
-            return 0 if self.command != "PUT" or not self.path.startswith(_STORAGE) else None
+            return 0 if self.command != "PUT" or not self.server.is_storage else None
         self._unread = int(length)
         return self._unread
 
@@ -305,8 +321,9 @@ class Handler(BaseHTTPRequestHandler):
 _STATUSES = frozenset(status.value for status in HTTPStatus)
 
 
-def serve_in_thread(server: Server) -> Callable[[], None]:
+def serve_in_thread(server: Server, context: ServerContext) -> Callable[[], None]:
     """Serve in a new thread; return a function that stops it."""
+    server.context = context
     thread = threading.Thread(
         target=server.serve_forever, kwargs={"poll_interval": 0.05}, name="sandbox", daemon=True
     )

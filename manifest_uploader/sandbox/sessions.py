@@ -61,6 +61,7 @@ def create_session(site: Site, request: Request) -> Answer:
         words = "An interface can only be defined for archive, archive item or display set uploads."
         raise invalid(non_field_errors=[words])
     pk = add_session(site, request, fields["uploads"])
+    site.store.after_commit(site.expect_images)
     answer = get_session(site, request, pk)
     if socket is not None:
         for item in items:
@@ -100,15 +101,22 @@ def start_import(
     *,
     session: str | None = None,
     upload: str | None = None,
+    uploads: Sequence[str] = (),
 ) -> None:
-    """Queue an import into an item's socket; its session no longer waits."""
+    """Queue an import into an item's socket; its session no longer waits.
+
+    It is of one of these: the images of a session, the upload of a file, or the uploads of a DICOM
+    image set.
+    """
     if session is not None:
         site.store.run("UPDATE sessions SET status = 'Re-Queued' WHERE pk = ?", session)
     job = site.store.run(
-        "INSERT INTO jobs (user, item, socket, session, upload, doom) VALUES (?, ?, ?, ?, ?, ?)",
-        *(request.user, item, socket.pk, session, upload, request.import_failure),
+        "INSERT INTO jobs (user, item, socket, session, upload, slices, doom)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        *(request.user, item, socket.pk, session, upload),
+        *(json.dumps(uploads) if uploads else None, request.import_failure),
     )
-    site.enqueue(job)
+    site.enqueue(job, images=session is not None)
 
 
 def _read(site: Site, request: Request) -> dict[str, Any]:

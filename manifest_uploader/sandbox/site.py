@@ -26,12 +26,17 @@ class Site:
     signer: Signer
     id: str
     queue: Callable[[int], None]
-    """Schedules a committed job."""
+    """Schedules a committed job that takes no time."""
+    queue_images: Callable[[int], None]
+    """Schedules a committed job that reads images, which may take long."""
+    expect_images: Callable[[], None]
+    """Prepares for such jobs."""
     validators: Validators = field(default_factory=Validators)
 
-    def enqueue(self, job: int) -> None:
-        """Schedule a job when the transaction is committed."""
-        self.store.after_commit(lambda: self.queue(job))
+    def enqueue(self, job: int, *, images: bool = False) -> None:
+        """Schedule a job when the transaction is committed; `images`: it reads images."""
+        queue = self.queue_images if images else self.queue
+        self.store.after_commit(lambda: queue(job))
 
     def own_upload(self, request: Request, pk: str) -> Row:
         """Return an upload of the user, or answer 404."""

@@ -157,22 +157,50 @@ def _segments(text: str | None, kind: str, line: str) -> tuple[int, ...]:
     return tuple(sorted(values))
 
 
-def add_sockets(store: Store, sockets: tuple[Socket, ...]) -> None:
-    """Add sockets with new slugs to the folder, after the platform's generic ones."""
-    for socket in (*_generic_sockets(), *sockets):
-        store.run(
-            "INSERT OR IGNORE INTO sockets (slug, title, kind, is_file, path, schema, segments)"
-            " SELECT ?, ?, ?, ?, ?, ?, ? WHERE NOT EXISTS"
-            " (SELECT 1 FROM sockets WHERE slug = ?)",
-            socket.slug,
-            socket.title,
-            socket.kind,
-            socket.is_file,
-            socket.path,
-            None if socket.schema is None else json.dumps(socket.schema),
-            json.dumps(socket.segments),
-            socket.slug,
-        )
+def add_sockets(
+    store: Store, sockets: tuple[Socket, ...], guessed: tuple[Socket, ...] = ()
+) -> None:
+    """Add sockets to the folder, after the platform's generic ones.
+
+    `sockets` replace those that the folder already has under their slugs. `guessed` ones replace
+    only other guesses.
+    """
+    generic = _generic_sockets()
+    for socket in generic:
+        _insert(store, socket, guessed=False)
+    named = {socket.slug for socket in (*generic, *sockets)}
+    for socket in sockets:
+        _insert(store, socket, guessed=False)
+        _update(store, socket, only_guessed=False)
+    for socket in guessed:
+        if socket.slug not in named:
+            _insert(store, socket, guessed=True)
+            _update(store, socket, only_guessed=True)
+
+
+def _insert(store: Store, socket: Socket, *, guessed: bool) -> None:
+    """Add a socket unless its slug is taken."""
+    store.run(
+        "INSERT INTO sockets (slug, title, kind, is_file, path, schema, segments, guessed)"
+        " SELECT ?, ?, ?, ?, ?, ?, ?, ?"
+        " WHERE NOT EXISTS (SELECT 1 FROM sockets WHERE slug = ?)",
+        *(socket.slug, *_columns(socket), guessed, socket.slug),
+    )
+
+
+def _update(store: Store, socket: Socket, *, only_guessed: bool) -> None:
+    """Make the socket of this slug what is wanted; its values stay."""
+    store.run(
+        "UPDATE sockets SET title = ?, kind = ?, is_file = ?, path = ?, schema = ?, segments = ?,"
+        " guessed = ? WHERE slug = ? AND (guessed OR NOT ?)",
+        *(*_columns(socket), only_guessed, socket.slug, only_guessed),
+    )
+
+
+def _columns(socket: Socket) -> tuple[Any, ...]:
+    schema = None if socket.schema is None else json.dumps(socket.schema)
+    segments = json.dumps(socket.segments)
+    return socket.title, socket.kind, socket.is_file, socket.path, schema, segments
 
 
 def load_sockets(store: Store) -> Sockets:

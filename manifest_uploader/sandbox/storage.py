@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,12 +17,13 @@ from typing import BinaryIO
 from urllib.parse import parse_qsl, quote, urlencode
 
 from manifest_uploader.sandbox.answers import Answer, storage_error
-from manifest_uploader.sandbox.store import Store, discard, now
+from manifest_uploader.sandbox.store import Store, discard, is_pk, now
 
 UPLOADS = "/grand-challenge-uploads/"
 PROTECTED = "/grand-challenge-protected/"
 LIFE_S = 3600
 SLICE = 256 * 1024
+_BINARY = "application/octet-stream"
 _DATE = "%Y%m%dT%H%M%SZ"
 
 
@@ -31,8 +33,8 @@ class Signer:
 
     secret: bytes
 
-    def sign(self, method: str, host: str, path: str, query: dict[str, str]) -> str:
-        """Return the path with a query that contains its signature."""
+    def sign(self, method: str, base: str, path: str, query: dict[str, str]) -> str:
+        """Return the address below a scheme and host with a query that contains its signature."""
         moment = datetime.now(UTC).strftime(_DATE)
         full = {
             **query,
@@ -43,7 +45,9 @@ class Signer:
             "X-Amz-SignedHeaders": "host",
         }
         text = urlencode(full, quote_via=quote, safe="")
-        return f"{path}?{text}&X-Amz-Signature={self._signature(method, host, path, full)}"
+        host = base.partition("://")[2]
+        signature = self._signature(method, host, path, full)
+        return f"{base}{quote(path)}?{text}&X-Amz-Signature={signature}"
 
     def complaint(self, method: str, host: str, path: str, query: dict[str, str]) -> Answer | None:
         """Return the error for an expired or forged address, or None if it is valid."""
@@ -92,6 +96,8 @@ class StorageRequest:
     has_authorization: bool
     size: int | None
     """The body's length in bytes; None if the client did not send it."""
+    range: str = ""
+    """The header Range."""
 
 
 class Storage:
@@ -114,7 +120,7 @@ class Storage:
         if complaint is not None:
             return complaint
         if request.method in ("GET", "HEAD"):
-            return self._download(request.path)
+            return self._download(request)
         if request.method != "PUT" or not request.path.startswith(UPLOADS):
             words = "The specified method is not allowed against this resource."
             return storage_error(405, "MethodNotAllowed", words)
@@ -187,18 +193,44 @@ class Storage:
                 self._store.after_commit(lambda: discard(file.with_name(old["file"])))
         return True
 
-    def _download(self, path: str) -> Answer:
-        pieces = path.removeprefix(PROTECTED).split("/")
-        row = None
-        if path.startswith(PROTECTED) and len(pieces) > 1 and pieces[-2].isdigit():
-            row = self._store.row(
-                "SELECT json_extract(file, '$.sha256') AS sha256 FROM vals WHERE pk = ?",
-                int(pieces[-2]),
-            )
-        kept = self._store.kept / (row["sha256"] or "-") if row else None
-        if kept is None or not kept.is_file():
+    def _download(self, request: StorageRequest) -> Answer:
+        path = self._kept_file(request.path)
+        if path is None or not path.is_file():
             return storage_error(404, "NoSuchKey", "The specified key does not exist.")
-        return Answer(200, kept.read_bytes(), "application/octet-stream")
+        size = path.stat().st_size
+        span = _span(request.range, size)
+        with path.open("rb") as file:
+            file.seek(span.start)
+            content = file.read(len(span))
+        if not request.range:
+            return Answer(200, content, _BINARY)
+        place = f"bytes {span.start}-{span.stop - 1}/{size}"
+        return Answer(206, content, _BINARY, (("Content-Range", place),))
+
+    def _kept_file(self, path: str) -> Path | None:
+        """Return where the bytes of a file or image are, or None for another path."""
+        pieces = path.removeprefix(PROTECTED).split("/")
+        if not path.startswith(PROTECTED) or len(pieces) < 3:  # noqa: PLR2004
+            return None
+        if pieces[0] == "images":
+            pk = pieces[-3]
+            return self._store.kept / pk if is_pk(pk) else None
+        if not pieces[-2].isdigit():
+            return None
+        row = self._store.row(
+            "SELECT json_extract(file, '$.sha256') AS sha256 FROM vals WHERE pk = ?",
+            int(pieces[-2]),
+        )
+        return self._store.kept / row["sha256"] if row and row["sha256"] else None
+
+
+def _span(text: str, size: int) -> range:
+    """Return the bytes that a header Range asks for; all of them if it asks for nothing."""
+    match = re.fullmatch(r"bytes=(\d+)-(\d*)", text)
+    if match is None:
+        return range(size)
+    start = min(int(match[1]), size)
+    return range(start, min(int(match[2]) + 1, size) if match[2] else size)
 
 
 def no_such_upload() -> Answer:

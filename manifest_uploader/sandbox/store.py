@@ -28,7 +28,8 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS sockets (
     pk INTEGER PRIMARY KEY AUTOINCREMENT, slug TEXT UNIQUE NOT NULL, title TEXT NOT NULL,
-    kind TEXT NOT NULL, is_file INTEGER NOT NULL, path TEXT NOT NULL, schema TEXT, segments TEXT);
+    kind TEXT NOT NULL, is_file INTEGER NOT NULL, path TEXT NOT NULL, schema TEXT, segments TEXT,
+    guessed INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE IF NOT EXISTS targets (
     pk TEXT PRIMARY KEY, kind TEXT NOT NULL, slug TEXT NOT NULL, UNIQUE (kind, slug));
 CREATE TABLE IF NOT EXISTS uploads (
@@ -59,7 +60,8 @@ CREATE TABLE IF NOT EXISTS sessions (
 CREATE INDEX IF NOT EXISTS sessions_of_user ON sessions (user, seq);
 CREATE TABLE IF NOT EXISTS jobs (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, user INTEGER NOT NULL, item TEXT, socket INTEGER,
-    session TEXT, upload TEXT, file TEXT, stage INTEGER NOT NULL DEFAULT 1, doom TEXT);
+    session TEXT, upload TEXT, slices TEXT, file TEXT, stage INTEGER NOT NULL DEFAULT 1,
+    doom TEXT);
 CREATE TABLE IF NOT EXISTS answers (
     pk TEXT PRIMARY KEY, item TEXT NOT NULL, question TEXT NOT NULL, answer TEXT NOT NULL,
     created REAL NOT NULL);
@@ -73,6 +75,12 @@ UPDATE sessions SET status = 'Re-Queued'
 """
 """Earlier versions called every session "Queued" until its import began, and imported sessions
 without an item at once."""
+_NEW_COLUMNS = (
+    ("jobs", "slices", "TEXT"),
+    ("sockets", "guessed", "INTEGER NOT NULL DEFAULT 1"),
+)
+"""(table, column, type) that earlier versions did not have. They did not know either which sockets
+of a rehearsal were guessed."""
 
 
 class FolderUnusable(Exception):
@@ -92,7 +100,9 @@ class Store:
             for path in (folder, self.parts, self.kept, self.work):
                 path.mkdir(parents=True, exist_ok=True)
             self._db = _connect(folder / "sandbox.sqlite3")
-            self._db.executescript(_SCHEMA + _MIGRATION)
+            self._db.executescript(_SCHEMA)
+            _add_columns(self._db)
+            self._db.executescript(_MIGRATION)
         except (OSError, sqlite3.Error) as error:
             raise _unusable(folder, error) from error
         self._lock = threading.RLock()
@@ -170,6 +180,13 @@ def _connect(path: Path) -> sqlite3.Connection:
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = OFF")
     return db
+
+
+def _add_columns(db: sqlite3.Connection) -> None:
+    for table, column, definition in _NEW_COLUMNS:
+        known = {row["name"] for row in db.execute(f"PRAGMA table_info({table})")}
+        if column not in known:
+            db.execute(f"ALTER TABLE {table} ADD COLUMN {column} {definition}")
 
 
 def _unusable(folder: Path, error: Exception) -> FolderUnusable:

@@ -65,24 +65,55 @@ class Unpacked:
     given: Path
     """The folder that holds the files."""
     made: Path
-    """A folder for what the importer makes; it does not exist yet."""
+    """An empty folder for what the importer makes; it may not exist yet."""
     files: tuple[StoredFile, ...]
 
 
-@contextmanager
-def unpacked(uploads: Iterable[Upload], within: Path) -> Iterator[Unpacked]:
-    """Lay out uploads in a new folder, which is removed at the end.
+class Workplace:
+    """Folders for imports, one for each that runs at the same time.
 
-    Raises:
-        ValueError: an entry of a zip file would lie outside its folder, or there is none.
-        RuntimeError: an entry is encrypted, or compressed in an unknown way.
-
+    They are used again: to remove a folder takes milliseconds on some disks.
     """
-    with tempfile.TemporaryDirectory(dir=within, ignore_cleanup_errors=True) as folder:
-        given = Path(folder) / "given"
-        given.mkdir()
-        files = [file for upload in uploads for file in _lay_out(upload, given)]
-        yield Unpacked(given, Path(folder) / "made", tuple(files))
+
+    def __init__(self, within: Path) -> None:
+        """Make folders within this one when they are needed."""
+        self._within = within
+        self._free: list[Path] = []
+
+    @contextmanager
+    def unpacked(self, uploads: Iterable[Upload]) -> Iterator[Unpacked]:
+        """Lay out uploads; what was laid out and made is removed at the end.
+
+        Raises:
+            ValueError: an entry of a zip file would lie outside its folder, or there is none.
+            RuntimeError: an entry is encrypted, or compressed in an unknown way.
+
+        """
+        try:
+            folder = self._free.pop()
+        except IndexError:
+            folder = Path(tempfile.mkdtemp(dir=self._within))
+        given, made = folder / "given", folder / "made"
+        try:
+            given.mkdir(exist_ok=True)
+            files = [file for upload in uploads for file in _lay_out(upload, given)]
+            yield Unpacked(given, made, tuple(files))
+        finally:
+            if _empty(given) and _empty(made):
+                self._free.append(folder)
+
+
+def _empty(folder: Path) -> bool:
+    """Remove what is in a folder; return False if something cannot be removed now."""
+    try:
+        for path in folder.iterdir() if folder.exists() else ():
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+    except OSError:
+        return False
+    return True
 
 
 def replace_files(files: Unpacked, changes: Mapping[str, bytes | None]) -> Unpacked:

@@ -77,12 +77,11 @@ def presign(site: Site, request: Request, pk: str, s3_id: str) -> Answer:
     numbers = _part_numbers(request.data["part_numbers"])
     if row["status"] != "Initialized" or _stored_bytes(site, row) >= _size_limit(site):
         raise refuse(403, {"detail": "Upload limit reached"})
-    host = request.base.partition("://")[2]
     path = UPLOADS + _key(row)
     signed = {
-        str(number): request.base.partition("://")[0]
-        + f"://{host}"
-        + site.signer.sign("PUT", host, path, {"uploadId": s3_id, "partNumber": str(number)})
+        str(number): site.signer.sign(
+            *("PUT", request.storage, path), {"uploadId": s3_id, "partNumber": str(number)}
+        )
         for number in numbers
     }
     return as_json(200, {**upload_json(request, row), "presigned_urls": signed})

@@ -27,6 +27,7 @@ from manifest_uploader.sandbox.sockets import Socket
 _SOURCES = (
     "['image', 'value', 'file', 'user_upload', 'upload_session', ('image_name', 'user_uploads')]"
 )
+_LONGEST_NAME = 255
 MEDIA = "/media/components/componentinterfacevalue/"
 
 
@@ -224,9 +225,17 @@ def apply_entry(site: Site, request: Request, item: str, entry: Entry) -> None:
         start_import(site, request, item, entry.socket, session=entry.session)
     elif entry.upload is not None:
         start_import(site, request, item, entry.socket, upload=entry.upload)
+    elif entry.socket.kind == "DICOM Image Set":
+        _apply_dicom_set(site, request, item, entry)
     elif entry.uploads and entry.image_name is None:
         session = add_session(site, request, entry.uploads)
         start_import(site, request, item, entry.socket, session=session)
+
+
+def _apply_dicom_set(site: Site, request: Request, item: str, entry: Entry) -> None:
+    """Queue the import of a DICOM image set; too long a name is ignored, as on the platform."""
+    if entry.image_name and len(entry.image_name) <= _LONGEST_NAME:
+        start_import(site, request, item, entry.socket, uploads=entry.uploads)
 
 
 def _apply_json(site: Site, item: str, entry: Entry) -> None:
@@ -235,7 +244,7 @@ def _apply_json(site: Site, item: str, entry: Entry) -> None:
         raise Unhandled("unsupported Unicode escape sequence")
     old = current(site, item, entry.socket.pk)
     # As on the platform, Python decides what is equal: 0 equals False.
-    if old is not None and json.loads(old["json"]) == entry.value:
+    if old is not None and old["json"] is not None and json.loads(old["json"]) == entry.value:
         if entry.value in ("", [], {}):
             site.store.run("DELETE FROM vals WHERE pk = ?", old["pk"])
         return
@@ -298,7 +307,14 @@ def values_json(
 
 
 def _rank(socket: Socket) -> tuple[int, str]:
-    return ("Value", "File", "Image").index(socket.super_kind), socket.slug
+    """Return the place of a socket's value among those of an item: by kind, then by slug."""
+    if socket.kind == "Chart":
+        place = 2
+    elif socket.kind.startswith("Thumbnail"):
+        place = 1
+    else:
+        place = {"json": 0, "file": 3, "image": 4}[socket.family]
+    return place, socket.slug
 
 
 def _value_json(site: Site, request: Request, row: Row, *, full: bool) -> dict[str, Any]:

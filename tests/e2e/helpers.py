@@ -23,6 +23,7 @@ from manifest_uploader.state.file import read
 from manifest_uploader.state.history import fold
 from manifest_uploader.state.standing import standing_of
 from tests.e2e.data import json_lines, mask, mha, sha256, write
+from tests.judging import shared_judge
 
 ROOT = Path(__file__).parents[2]
 FULL = bool(os.environ.get("E2E_FULL"))
@@ -56,8 +57,9 @@ class Served:
 @contextlib.contextmanager
 def served(folder: Path, **more: Any) -> Iterator[Served]:
     """Run a sandbox in this process: it takes a hook, and counts its requests."""
-    given = {"reader_studies": (STUDY,), "archives": (ARCHIVE,), "sockets": SOCKETS}
-    options = SandboxOptions(dir=folder, **{"import_delay_s": 0.0, **given, **more})
+    made_up = {"reader_studies": (STUDY,), "archives": (ARCHIVE,), "sockets": SOCKETS}
+    usual = {"import_delay_s": 0.0, "judge": shared_judge()}
+    options = SandboxOptions(dir=folder, **{**made_up, **usual, **more})
     with start(options) as running:
         yield Served(folder, running.url, running.token, running.token_without_rights, running)
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from manifest_uploader.sandbox import main
+from manifest_uploader.sandbox import Judge, Running, start
+from manifest_uploader.sandbox.show import read_items
+from manifest_uploader.sandbox.store import Store
 from tests.others import GCAPI, python_with
-from tests.sandbox.helpers import Client, wait_for_imports
+from tests.sandbox.contents import dicom, mhd
+from tests.sandbox.helpers import Client, options, wait_for_imports
 
 SCRIPT = Path(__file__).with_name("gcapi_script.py")
 
@@ -23,38 +26,89 @@ def python() -> Path:
     return python_with(GCAPI)
 
 
-def test_cases_of_the_official_client_are_stored(
-    python: Path,
-    start_sandbox: Callable[..., Client],
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    running = start_sandbox(tls=True).running
-    (tmp_path / "a.mhd").write_text(
-        "NDims = 2\nDimSize = 2 2\nElementType = MET_UCHAR\nElementDataFile = a.raw\n"
-    )
-    (tmp_path / "a.raw").write_bytes(bytes(4))
-    (tmp_path / "a.pdf").write_bytes(b"%PDF")
-    inherited = {key: value for key, value in os.environ.items() if "PROXY" not in key.upper()}
+@pytest.fixture(scope="module")
+def seen(python: Path, judge: Judge, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What the official client sees when its users' usual calls are made; `shown`: by `show`."""
+    folder = tmp_path_factory.mktemp("gcapi")
+    (folder / "a.mhd").write_bytes(mhd())
+    (folder / "a.raw").write_bytes(bytes(4))
+    (folder / "a.pdf").write_bytes(b"%PDF")
+    (folder / "a.dcm").write_bytes(dicom("1.9"))
+    with start(options(folder, keep_bytes=True, judge=judge)) as running, Client(running) as client:
+        item = client.create()
+        answer = {"display_set": running.url + item, "question": "q", "answer": "foo"}
+        assert client.post("reader-studies/answers/", json=answer).is_success
+    with start(options(folder, keep_bytes=True, judge=judge, tls=True)) as running:
+        found = run_script(python, running, folder)
+        wait_for_imports(folder)
+    store = Store(folder / "memory")
+    found["shown"] = {row["pk"]: row for row in read_items(store)}
+    store.close()
+    return found
 
+
+def run_script(python: Path, running: Running, folder: Path) -> dict[str, Any]:
+    inherited = {key: value for key, value in os.environ.items() if "PROXY" not in key.upper()}
     ended = subprocess.run(
-        [str(python), str(SCRIPT), running.url, running.token, str(tmp_path)],
+        [str(python), str(SCRIPT), running.url, running.token, str(folder)],
         env={**inherited, "SSL_CERT_FILE": str(running.ca)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
         check=False,
     )
-
     assert ended.returncode == 0, ended.stderr
-    told = json.loads(ended.stdout)
-    assert (told["order"], told["s"]) == (4, ["rs", "rs2"])
-    wait_for_imports(tmp_path)
-    assert main(["show", "--json", "--dir", str(tmp_path / "memory")]) == 0
-    shown = {row["pk"]: row for row in map(json.loads, capsys.readouterr().out.splitlines())}
-    item = shown[told["item"]]
-    assert item["title"] == "by the official client"
-    assert item["values"]["age-float"] == {"value": 3.5}
+    found: dict[str, Any] = json.loads(ended.stdout)
+    return found
+
+
+def test_cases_of_the_official_client_are_stored(seen: dict[str, Any]) -> None:
+    item = seen["shown"][seen["items"]["item"]]
+
+    assert (item["title"], item["order"]) == ("by the official client", 4)
     assert set(item["values"]) == {"ct-image", "age-float", "any-file", "report-pdf"}
+    assert item["values"]["age-float"] == {"value": 3.5}
     assert [file["name"] for file in item["values"]["ct-image"]["files"]] == ["a.mhd", "a.raw"]
-    assert shown[told["archived"]]["values"] == {"age-float": {"value": 2.5}}
+    assert seen["shown"][seen["items"]["slices"]]["values"] == {}
+    assert seen["shown"][seen["items"]["archived"]]["values"] == {"age-float": {"value": 2.5}}
+    assert seen["archived"] == 2.5
+
+
+def test_the_official_client_reads_values_and_downloads_them(seen: dict[str, Any]) -> None:
+    name, start_of_it = seen["image"]
+    [image] = [one for one in seen["downloads"] if one.startswith("images/")]
+
+    assert seen["order of values"] == ["age-float", "any-file", "report-pdf", "ct-image"]
+    assert (name, start_of_it) == ("image.mha", "ObjectType = Image\nN")
+    assert image.startswith("images/ct-image/")
+    assert seen["downloads"] == sorted(["age-float.json", "any-file.json", image, "report-pdf.pdf"])
+    assert seen["used again"] == [1, 4]
+
+
+def test_the_official_client_changes_titles_and_orders(seen: dict[str, Any]) -> None:
+    _, *changed, [title, order] = seen["changes"]
+
+    assert changed == [["new", 10]] * 2
+    assert title == ""
+    assert order not in (None, 10)
+    assert seen["archive changes"] == ["other", "other", ""]
+
+
+def test_the_official_client_reads_lists_and_details(seen: dict[str, Any]) -> None:
+    assert seen["studies"] == ["rs", "rs2"]
+    assert seen["page"] == [1, 0, 123, 1]
+    assert seen["answers"] == ["foo"]
+    assert seen["algorithms"] == 0
+
+
+def test_the_official_client_raises_what_it_documents(seen: dict[str, Any]) -> None:
+    kinds = {name: error and error[0] for name, error in seen["errors"].items()}
+
+    assert kinds == {
+        **dict.fromkeys(("slug", "pk", "address"), "ObjectNotFound"),
+        "several": "MultipleObjectsReturned",
+        "socket": "ValueError",
+        "token": "HTTPStatusError",
+    }
+    assert "no-socket is not an existing socket" in seen["errors"]["socket"][1]
+    assert "401" in seen["errors"]["token"][1]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import pytest
 
 from manifest_uploader.sandbox.show import delete_object
 from manifest_uploader.sandbox.store import Store
-from tests.sandbox.helpers import Client, mha, wait_for, wait_for_imports
+from tests.sandbox.helpers import Client, mha, wait_for_imports
 
 IMAGES = "cases/images/"
 UNKNOWN = "00000000-0000-0000-0000-000000000000"
@@ -87,17 +86,11 @@ def test_who_may_not_see_the_item_sees_no_image(filled: Client) -> None:
     assert stranger.get(image["api_url"]).status_code == 404
 
 
-def test_an_image_is_seen_only_while_an_item_holds_it(
-    start_sandbox: Callable[..., Client], tmp_path: Path
-) -> None:
-    client = start_sandbox(import_delay_s=0.2)
+def test_an_image_is_seen_only_while_an_item_holds_it(client: Client, tmp_path: Path) -> None:
     item = client.create()
     client.fill(item, {"interface": "ct-image", "user_uploads": [client.upload()]})
-    wait_for(lambda: client.sessions()[0]["image_set"])
-    [image] = client.sessions()[0]["image_set"]
-    assert client.get(image).status_code == 404
-
-    wait_for(lambda: client.values(item))
+    wait_for_imports(tmp_path)
+    image = client.values(item)["ct-image"]["image"]
     assert client.get(image).status_code == 200
 
     store = Store(tmp_path / "memory")

@@ -326,13 +326,42 @@ def test_a_second_file_for_a_socket_replaces_the_first(
     assert len(client.values(item)) == 1
 
 
-def test_a_dicom_image_set_is_accepted_but_not_imported(client: Client, tmp_path: Path) -> None:
+def test_a_dicom_image_set_is_rejected_and_its_uploads_are_gone(
+    start_sandbox: Callable[..., Client], tmp_path: Path
+) -> None:
+    client = start_sandbox(import_delay_s=FOREVER)
+    rows = [client.open_upload(name) for name in series(1, 2)]
+    for row in rows:
+        client.complete(row, client.put(row, b"slice"))
+    item = client.create()
+    uploads = [row["api_url"] for row in rows]
+    value = {"interface": "dicom-set", "user_uploads": uploads, "image_name": "n"}
+    assert client.fill(item, value).status_code == 200
+    assert [client.get(upload).status_code for upload in uploads] == [200, 200]
+    client.running.close()
+
+    client = start_sandbox()
+    wait_for_imports(tmp_path)
+
+    assert [client.get(f"uploads/{row['pk']}/").status_code for row in rows] == [404, 404]
+    assert (client.values(item), client.sessions()) == ({}, [])
+    assert client.get("notifications/").json()["count"] == 1
+    words = "Invalid hyperlink - Object does not exist."
+    assert client.fill(item, value).json() == {"values": [{"user_uploads": [words]}]}
+
+
+@pytest.mark.parametrize(("socket", "name"), [("dicom-set", "x" * 256), ("ct-image", "n")])
+def test_some_named_uploads_are_silently_ignored(
+    client: Client, tmp_path: Path, socket: str, name: str
+) -> None:
     item, upload = client.create(), client.upload("1.dcm", dicom("1"))
-    value = {"interface": "dicom-set", "user_uploads": [upload], "image_name": "n"}
+    value = {"interface": socket, "user_uploads": [upload], "image_name": name}
+
     assert client.fill(item, value).status_code == 200
     wait_for_imports(tmp_path)
 
-    assert (client.values(item), client.sessions()) == ({}, [])
+    assert client.get(upload).json()["status"] == "Completed"
+    assert client.values(item) == {}
 
 
 def test_nothing_is_imported_with_an_infinite_delay(start_sandbox: Callable[..., Client]) -> None:

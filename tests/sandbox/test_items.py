@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.sandbox.helpers import Client
+from tests.sandbox.helpers import Client, wait_for_imports
 
 SETS = "reader-studies/display-sets/"
 SOURCES = (
@@ -239,6 +240,36 @@ def test_items_are_sorted_by_order_and_then_by_age(client: Client) -> None:
     everything = client.get(SETS).json()["results"]
     assert [row["index"] for row in everything] == [0, 1, 2, 3]
     assert client.get(f"{SETS}?limit=1&offset=2").json()["results"][0]["title"] == "c"
+
+
+def test_values_are_sorted_by_kind_and_then_by_slug(
+    start_sandbox: Callable[..., Client], tmp_path: Path
+) -> None:
+    kinds = {
+        "z-image": "Image",
+        "a-seg": "Segmentation",
+        "b-pdf": "PDF file",
+        "a-csv": "CSV file",
+        "a-chart": "Chart",
+        "y-thumb": "Thumbnail jpg",
+        "z-score": "Float",
+        "b-details": "Anything:file",
+    }
+    client = start_sandbox(sockets=tuple(f"{slug}={kind}" for slug, kind in kinds.items()))
+    item, file = client.create(), client.upload("a.json", b"{}")
+    for slug in ("z-image", "a-seg"):
+        client.fill(item, {"interface": slug, "user_uploads": [client.upload()]})
+        wait_for_imports(tmp_path)
+    for slug in ("b-pdf", "a-csv", "y-thumb", "b-details"):
+        client.fill(item, {"interface": slug, "user_upload": file})
+        wait_for_imports(tmp_path)
+        file = client.upload("a.json", b"{}")
+    client.fill(item, *({"interface": slug, "value": value}
+                        for slug, value in (("a-chart", {}), ("z-score", 1))))  # fmt: skip
+
+    assert list(client.values(item)) == [
+        *("b-details", "z-score", "y-thumb", "a-chart", "a-csv", "b-pdf", "a-seg", "z-image")
+    ]
 
 
 def test_the_title_can_be_left_out_of_answers(start_sandbox: Callable[..., Client]) -> None:

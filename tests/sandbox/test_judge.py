@@ -179,6 +179,7 @@ def test_a_sandbox_leaves_nothing_in_its_working_folder(client: Client, tmp_path
     client.fill(item, {"interface": "ct-image", "user_uploads": [client.upload()]})
     wait_for_imports(tmp_path)
 
-    wait_for(lambda: list((tmp_path / "memory" / "work").iterdir()) == [])
+    work = tmp_path / "memory" / "work"
+    wait_for(lambda: not [path for path in work.rglob("*") if path.is_file()])
     assert client.running.importer is not None
     assert client.running.importer.startswith("panimg ")

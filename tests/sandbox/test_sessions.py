@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.sandbox.helpers import Client, mha, wait_for, wait_for_imports
+from tests.sandbox.helpers import Client, mha, wait_for_imports
 
 FOREVER = float("inf")
 SESSIONS = "cases/upload-sessions/"
@@ -136,18 +136,6 @@ def test_a_session_says_why_either_task_failed(
     assert (len(shown["user_uploads"]), len(shown["uploads"])) == (rows_left, rows_left)
     assert client.values(item) == {}
     assert client.fill(item, value_of(session, socket)).json() == USED
-
-
-def test_a_session_goes_through_the_platforms_states(start_sandbox: Callable[..., Client]) -> None:
-    client = start_sandbox(import_delay_s=0.3)
-    session, item = ticket(client), client.create()
-    client.fill(item, value_of(session))
-    assert status(client, session) == "Re-Queued"
-
-    wait_for(lambda: status(client, session) == "Succeeded")
-
-    assert client.values(item) == {}
-    wait_for(lambda: client.values(item))
 
 
 def test_archive_items_take_sessions_too(client: Client, tmp_path: Path) -> None:

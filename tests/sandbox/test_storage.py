@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from manifest_uploader.sandbox import storage
-from tests.sandbox.helpers import Client
+from tests.sandbox.helpers import Client, wait_for_imports
 
 
 def put(address: str, content: bytes | Iterator[bytes] = b"x", **headers: str) -> httpx.Response:
@@ -126,20 +126,99 @@ def test_the_latency_is_added_to_every_answer(start_sandbox: Callable[..., Clien
     assert time.monotonic() - between > 0.055
 
 
-def test_kept_bytes_can_be_downloaded(start_sandbox: Callable[..., Client], tmp_path: Path) -> None:
-    from tests.sandbox.helpers import wait_for_imports
-
+@pytest.fixture
+def kept(start_sandbox: Callable[..., Client], tmp_path: Path) -> tuple[Client, str, str]:
+    """A client of a sandbox that keeps bytes, and the addresses of a file and an image there."""
     client = start_sandbox(keep_bytes=True)
     item = client.create()
-    upload = client.upload("a b.pdf", b"content")
-    assert client.fill(item, {"interface": "report-pdf", "user_upload": upload}).is_success
+    client.fill(
+        item,
+        {"interface": "report-pdf", "user_upload": client.upload("a b.pdf", b"content")},
+        {"interface": "ct-image", "user_uploads": [client.upload()]},
+    )
     wait_for_imports(tmp_path)
-    address = client.values(item)["report-pdf"]["file"]
+    values = client.values(item)
+    [image] = client.get(values["ct-image"]["image"]).json()["files"]
+    return client, values["report-pdf"]["file"], image["file"]
 
-    sent_on = client.get(address)
 
-    assert address.endswith("/a_b.pdf")
-    assert sent_on.status_code == 302
-    assert httpx.get(sent_on.headers["Location"], trust_env=False).content == b"content"
-    anonymous = httpx.get(address, trust_env=False)
-    assert (anonymous.status_code, "<html" in anonymous.text) == (404, True)
+def origin(address: str) -> str:
+    return address.split("/")[2]
+
+
+def test_storage_has_an_origin_of_its_own(client: Client) -> None:
+    address = client.sign(client.open_upload())
+
+    elsewhere = put(address.replace(origin(address), origin(client.running.url)))
+    astray = client.get(client.running.url.replace(origin(client.running.url), origin(address)))
+
+    assert origin(address) != origin(client.running.url)
+    assert (elsewhere.status_code, "<html" in elsewhere.text) == (404, True)
+    assert astray.status_code == 400
+
+
+def test_signed_addresses_are_valid_after_a_restart(start_sandbox: Callable[..., Client]) -> None:
+    client = start_sandbox()
+    address = client.sign(client.open_upload())
+    client.running.close()
+
+    start_sandbox()
+
+    assert put(address).status_code == 200
+
+
+def test_a_download_is_redirected_to_storage_which_needs_no_token(
+    kept: tuple[Client, str, str],
+) -> None:
+    client, file, image = kept
+    contents = []
+    for address in (file, image):
+        redirect = client.get(address)
+        assert redirect.status_code == 302
+        location = redirect.headers["Location"]
+        assert origin(location) != origin(address)
+        contents.append(httpx.get(location, trust_env=False).content)
+        with_token = httpx.get(location, headers={"Authorization": "Bearer x"}, trust_env=False)
+        assert with_token.status_code == 400
+
+    assert file.endswith("/a_b.pdf")
+    assert contents[0] == b"content"
+    assert contents[1].startswith(b"ObjectType = Image")
+
+
+def test_a_part_of_a_download_tells_the_size_of_the_whole(kept: tuple[Client, str, str]) -> None:
+    client, file, _ = kept
+    location = client.get(file).headers["Location"]
+
+    first, rest = (
+        httpx.get(location, headers={"Range": f"bytes={span}"}, trust_env=False)
+        for span in ("0-0", "4-")
+    )
+
+    assert (first.status_code, first.content) == (206, b"c")
+    assert first.headers["Content-Range"] == "bytes 0-0/7"
+    assert (rest.content, rest.headers["Content-Range"]) == (b"ent", "bytes 4-6/7")
+
+
+def test_who_may_not_see_a_file_gets_a_page(kept: tuple[Client, str, str]) -> None:
+    client, file, image = kept
+    strangers: list[dict[str, str]] = [
+        {},
+        {"Authorization": f"Bearer {client.running.token_without_rights}"},
+    ]
+
+    for headers in strangers:
+        answers = [httpx.get(one, headers=headers, trust_env=False) for one in (file, image)]
+        assert [answer.status_code for answer in answers] == [404, 403]
+        assert all("<html" in answer.text for answer in answers)
+
+
+def test_bytes_that_were_not_kept_are_not_found(client: Client, tmp_path: Path) -> None:
+    item = client.create()
+    client.fill(item, {"interface": "ct-image", "user_uploads": [client.upload()]})
+    wait_for_imports(tmp_path)
+    [image] = client.get(client.values(item)["ct-image"]["image"]).json()["files"]
+
+    found = httpx.get(client.get(image["file"]).headers["Location"], trust_env=False)
+
+    assert (found.status_code, "<Code>NoSuchKey</Code>" in found.text) == (404, True)

@@ -10,15 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from manifest_uploader.sandbox.unpacking import Upload, replace_files, unpacked
+from manifest_uploader.sandbox.unpacking import Upload, Workplace, replace_files
 from tests.sandbox.helpers import zipped
 
 
 @pytest.fixture
-def work(tmp_path: Path) -> Path:
-    folder = tmp_path / "work"
-    folder.mkdir()
-    return folder
+def work(tmp_path: Path) -> Workplace:
+    (tmp_path / "work").mkdir()
+    return Workplace(tmp_path / "work")
 
 
 def upload(folder: Path, name: str, *parts: bytes) -> Upload:
@@ -37,17 +36,17 @@ def listed(folder: Path) -> dict[str, bytes]:
     }
 
 
-def test_parts_become_one_file_and_are_kept(tmp_path: Path, work: Path) -> None:
+def test_parts_become_one_file_and_are_kept(tmp_path: Path, work: Workplace) -> None:
     one, several = upload(tmp_path, "a", b"12"), upload(tmp_path, "b", b"1", b"", b"23")
 
-    with unpacked([one, several], work) as files:
+    with work.unpacked([one, several]) as files:
         assert listed(files.given) == {"a": b"12", "b": b"123"}
         assert [(file.name, file.size, file.sha256) for file in files.files] == [
             ("a", 2, hashlib.sha256(b"12").hexdigest()),
             ("b", 3, hashlib.sha256(b"123").hexdigest()),
         ]
 
-    assert list(work.iterdir()) == []
+    assert listed(tmp_path / "work") == {}
     assert [part.read_bytes() for part in several.parts] == [b"1", b"", b"23"]
     assert (several.read(), several.measure()[0]) == (b"123", 3)
 
@@ -64,57 +63,57 @@ def test_parts_become_one_file_and_are_kept(tmp_path: Path, work: Path) -> None:
 )  # fmt: skip
 def test_a_zip_file_becomes_a_folder(
     tmp_path: Path,
-    work: Path,
+    work: Workplace,
     content: dict[str, bytes],
     on_disk: dict[str, bytes],
     names: list[str],
 ) -> None:
-    with unpacked([upload(tmp_path, "z", zipped(content))], work) as files:
+    with work.unpacked([upload(tmp_path, "z", zipped(content))]) as files:
         assert listed(files.given) == on_disk
         assert [file.name for file in files.files] == names
         assert [file.path.read_bytes() for file in files.files] == [*on_disk.values()]
 
 
-def test_zip_files_inside_zip_files_are_unpacked(tmp_path: Path, work: Path) -> None:
+def test_zip_files_inside_zip_files_are_unpacked(tmp_path: Path, work: Workplace) -> None:
     inner = zipped({"s/1": b"1", "s/2": b"2"})
 
-    with unpacked([upload(tmp_path, "z", zipped({"i.zip": inner, "n": b"3"}))], work) as files:
+    with work.unpacked([upload(tmp_path, "z", zipped({"i.zip": inner, "n": b"3"}))]) as files:
         assert listed(files.given) == {"z/i.zip/1": b"1", "z/i.zip/2": b"2", "z/n": b"3"}
         assert [file.name for file in files.files] == ["i.zip/s/1", "i.zip/s/2", "n"]
 
 
-def test_a_compressed_zip_file_is_unpacked(tmp_path: Path, work: Path) -> None:
+def test_a_compressed_zip_file_is_unpacked(tmp_path: Path, work: Workplace) -> None:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a", b"1" * 10_000)
 
-    with unpacked([upload(tmp_path, "z", stream.getvalue())], work) as files:
+    with work.unpacked([upload(tmp_path, "z", stream.getvalue())]) as files:
         assert files.files[0].size == 10_000
 
 
-def test_a_damaged_zip_file_stays_a_file(tmp_path: Path, work: Path) -> None:
+def test_a_damaged_zip_file_stays_a_file(tmp_path: Path, work: Workplace) -> None:
     whole = zipped({"a": b"1", "b": b"2"})
     for damaged in (whole[:-9], whole.replace(b"b2", b"b3", 1)):
-        with unpacked([upload(tmp_path, "z", damaged)], work) as files:
+        with work.unpacked([upload(tmp_path, "z", damaged)]) as files:
             assert listed(files.given) == {"z": damaged}
 
 
 @pytest.mark.parametrize("names", [["../a", "b"], ["/a", "/b/c", "d"], []])
 def test_an_entry_outside_its_zip_file_is_not_written(
-    tmp_path: Path, work: Path, names: list[str]
+    tmp_path: Path, work: Workplace, names: list[str]
 ) -> None:
     evil = upload(tmp_path, "z", zipped(dict.fromkeys(names, b"1")))
 
-    with pytest.raises(ValueError), unpacked([evil], work):  # noqa: PT011
+    with pytest.raises(ValueError), work.unpacked([evil]):  # noqa: PT011
         pass
 
-    assert list(work.iterdir()) == []
+    assert listed(tmp_path / "work") == {}
 
 
-def test_files_can_be_removed_or_emptied(tmp_path: Path, work: Path) -> None:
+def test_files_can_be_removed_or_emptied(tmp_path: Path, work: Workplace) -> None:
     uploads = [upload(tmp_path, name, b"1") for name in "abc"]
 
-    with unpacked(uploads, work) as files:
+    with work.unpacked(uploads) as files:
         changed = replace_files(files, {"a": None, "b": b"", "d": None})
 
         assert listed(files.given) == {"b": b"", "c": b"1"}
@@ -123,8 +122,20 @@ def test_files_can_be_removed_or_emptied(tmp_path: Path, work: Path) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows does not allow these names")
-def test_names_are_kept(tmp_path: Path, work: Path) -> None:
+def test_names_are_kept(tmp_path: Path, work: Workplace) -> None:
     content = {'a:"b".mha': b"1", "c|d?.mha": b"2"}
 
-    with unpacked([upload(tmp_path, "z", zipped(content))], work) as files:
+    with work.unpacked([upload(tmp_path, "z", zipped(content))]) as files:
         assert sorted(path.name for path in (files.given / "z").iterdir()) == sorted(content)
+
+
+def test_a_folder_is_used_again(tmp_path: Path, work: Workplace) -> None:
+    one, other = upload(tmp_path, "a", zipped({"f/b": b"1"})), upload(tmp_path, "c", b"2")
+    with work.unpacked([one]) as first:
+        (first.made / "d").mkdir(parents=True)
+        (first.made / "d" / "e").touch()
+
+    with work.unpacked([other]) as second, work.unpacked([other]) as third:
+        assert (second.given, second.made) == (first.given, first.made)
+        assert listed(second.given.parent) == {"given/c": b"2"}
+        assert third.given != second.given

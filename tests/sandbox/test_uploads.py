@@ -176,7 +176,7 @@ def test_only_valid_json_objects_and_forms_are_accepted_as_bodies(client: Client
 
 
 def test_an_unknown_address_gets_a_404_page(client: Client) -> None:
-    assert is_html_page(client.get("algorithms/"), 404)
+    assert is_html_page(client.get("workstations/"), 404)
     assert is_html_page(client.get("nothing/here/"), 404)
 
 
