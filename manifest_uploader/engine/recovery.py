@@ -5,8 +5,8 @@ their items show, except for fills of nothing but uploads, which leave no trace 
 imported.
 
 A fill that may still take effect is sent again unchanged before anything else happens for its case,
-if it can be: if it puts nothing but uploads into sockets. If it counted as not sent, its import
-could finish after the import of newer files and pass for theirs.
+if it can be: if it puts nothing but uploads into sockets, and they are still there. If it counted
+as not sent, its import could finish after the import of newer files and pass for theirs.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from manifest_uploader.engine.item_writer import left_traces, tickets_of
 from manifest_uploader.plan.delivery import ticket_slot_json, upload_slot_json
 from manifest_uploader.plan.requests import started
 from manifest_uploader.plan.steps import Fill
-from manifest_uploader.platform.endpoints import find_by_title, get_item
+from manifest_uploader.platform.endpoints import find_by_title, get_item, is_row_gone
 from manifest_uploader.platform.items import shows_at_once
 from manifest_uploader.platform.model import Socket, Target
 from manifest_uploader.platform.sessions import any_was_used
@@ -113,7 +113,7 @@ def _fill(name: str, pk: str, filling: Started, client: Client, target: Target) 
         yield Done(name, StepId.fill(name), pk=pk)
         return
     if was_used is False:
-        if any(entry.upload is None for entry in filling.entries):
+        if not _can_be_repeated(filling, client):
             yield _had_no_effect(name)
         return
     item = get_item(client, target, pk)
@@ -125,6 +125,14 @@ def _fill(name: str, pk: str, filling: Started, client: Client, target: Target) 
         item, entries=filling.entries, title=filling.title, temporary=filling.temporary
     ):
         yield _had_no_effect(name)
+
+
+def _can_be_repeated(filling: Started, client: Client) -> bool:
+    """Whether the fill's values are known and there: uploads whose rows the platform still has."""
+    return all(
+        entry.upload is not None and not is_row_gone(client, entry.upload)
+        for entry in filling.entries
+    )
 
 
 def _had_no_effect(name: str) -> Failed:

@@ -64,7 +64,8 @@ class TicketOffice:
         self._stopping, self._sleep = stopping, sleep
         self._is_offered: bool | None = None
         """None: not known yet."""
-        self._noticed: list[Event] = []
+        self._answers: dict[str, Response] = {}
+        """Upload → the answer to the very first request."""
         self._first = threading.Lock()
 
     def make(self, task: MakeTickets) -> Iterator[Outcome]:
@@ -74,13 +75,15 @@ class TicketOffice:
             Interrupted: the run is being stopped.
 
         """
+        if self._is_offered is None:
+            with self._first:  # the others wait until what was noticed is handed on
+                yield from self._find_out(task.uploads[0][1])
+        if not self._is_offered:
+            yield Ticketed(task.case, None)
+            return
         tickets: dict[str, str] = {}
         for socket, upload in task.uploads:
             answer = self._ask(upload)
-            if answer is None:
-                yield from self._take_noticed()
-                yield Ticketed(task.case, None)
-                return
             pk = answer.fields.get("pk")
             if not answer.ok or not is_pk(pk):
                 yield _failed(task.case, socket, answer)
@@ -88,40 +91,28 @@ class TicketOffice:
             tickets[socket] = pk
         yield Ticketed(task.case, tickets)
 
-    def _ask(self, upload: str) -> Response | None:
-        """Ask until the platform is not too busy with other images; None: it has no tickets."""
-        answer = self._ask_first(upload)
+    def _find_out(self, upload: str) -> Iterator[Event]:
+        """Find out whether the platform has tickets, by asking for the first one."""
+        if self._is_offered is not None:
+            return
+        answer = post_session(self._client, upload)
+        if answer.status in _NOT_OFFERED:
+            yield from self._notice()
+            self._is_offered = False
+        else:
+            self._answers[upload] = answer
+            self._is_offered = True
+
+    def _ask(self, upload: str) -> Response:
+        """Ask until the platform is not too busy with other images."""
+        answer = self._answers.pop(upload, None) or post_session(self._client, upload)
         waited_s = 0.0
-        while answer is not None and refusals.is_processing_limit(answer.json):
-            if waited_s >= _LONGEST_WAIT_S:
-                break
+        while refusals.is_processing_limit(answer.json) and waited_s < _LONGEST_WAIT_S:
             self._warn(_BUSY)
             self._pause()
             waited_s += _PAUSE_S
             answer = post_session(self._client, upload)
         return answer
-
-    def _ask_first(self, upload: str) -> Response | None:
-        """Ask once; while nothing is known of the platform, one thread asks and others wait."""
-        if self._is_offered is None:
-            with self._first:
-                if self._is_offered is None:
-                    return self._find_out(upload)
-        return post_session(self._client, upload) if self._is_offered else None
-
-    def _find_out(self, upload: str) -> Response | None:
-        answer = post_session(self._client, upload)
-        if answer.status not in _NOT_OFFERED:
-            self._is_offered = True
-            return answer
-        self._noticed = list(self._notice())
-        self._is_offered = False
-        return None
-
-    def _take_noticed(self) -> list[Event]:
-        """What was noticed once the platform turned out to have no tickets, the first time."""
-        noticed, self._noticed = self._noticed, []
-        return noticed
 
     def _pause(self) -> None:
         for _ in range(int(_PAUSE_S / _SLICE_S)):

@@ -88,7 +88,7 @@ def wanted_entry(case: Case, value: Value, inputs: PlanInputs) -> Entry:
                 value.socket,
                 stat=facts.stat,
                 content=facts.content,
-                slices=facts.slices if image else None,
+                slices=(facts.slices or None) if image else None,
                 bundle=image and _holds_several(facts),
             )
 

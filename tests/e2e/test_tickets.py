@@ -197,7 +197,8 @@ def test_a_platform_without_tickets_is_asked_once_and_filled_with_uploads(tmp_pa
         kinds = kinds_of(seen)
         assert kinds.count("session-create") == 1
         assert "sessions" not in kinds[: kinds.index("part")], "nothing before the first byte"
-        assert kinds.count("sessions") <= 8, "only the newest are read"
+        looks = kinds.count("upload-list")
+        assert kinds.count("sessions") <= 6 + 2 * looks, "only the newest are read, of 16 pages"
 
 
 # ── complete images ─────────────────────────────────────────────────────────────────────────

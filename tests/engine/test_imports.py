@@ -239,7 +239,7 @@ def test_a_ticket_that_has_not_failed_ends_nothing(status: str) -> None:
 
 def test_a_ticket_that_was_cancelled_has_failed() -> None:
     assert failure(ticketed(), says("Cancelled")).words == (
-        "the platform cancelled the import without a reason"
+        "the import failed, and the platform gives no reason"
     )
 
 

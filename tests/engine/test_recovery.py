@@ -201,6 +201,14 @@ def test_a_fill_whose_ticket_waits_is_sent_again_with_the_same_ticket(
     assert box.sql("SELECT COUNT(*) FROM sessions") == [(1,)]
 
 
+def test_a_fill_whose_uploads_were_cleaned_up_cannot_be_sent_again(box: Box) -> None:
+    """Rows are deleted after a day: its files are sent anew."""
+    _, _, begun = with_ticket(box)
+    box.sql("DELETE FROM uploads")
+
+    assert settled(box, *begun) == did_not_act()
+
+
 def test_a_ticket_that_is_not_shown_leaves_the_item_to_tell(box: Box) -> None:
     item = box.make("A")
     entry = Entry("ct-image", upload=pk(7), ticket=pk(8))

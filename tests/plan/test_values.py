@@ -80,6 +80,7 @@ def facts_of_files(files: int, name: str, slices: int | None = None) -> ValueFac
     [
         (facts_of_files(6, "ct.zip", 6), 6, True),
         (facts_of_files(2, "scan.zip"), None, True),
+        (facts_of_files(2, "scan.zip", 0), None, True),
         (facts_of_files(1, "scan.ZIP"), None, True),
         (facts_of_files(1, "scan.tar.gz"), None, True),
         (facts_of_files(1, "scan.nii.gz"), None, False),

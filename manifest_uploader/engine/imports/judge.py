@@ -197,9 +197,7 @@ _SILENT: Final = (
 )
 _CLEANED_UP: Final = "the platform cleaned the upload up before it was imported"
 _NO_VALUE: Final = "the platform took the upload in ten minutes ago, and no value came of it"
-
-
-_NO_WORDS: Final = "the platform cancelled the import without a reason"
+_NO_WORDS: Final = "the import failed, and the platform gives no reason"
 
 
 def _failed_ticket(wait: Wait, seen: Seen) -> TicketSeen | None:
