@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Final
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from manifest_uploader.files.formats.segmentation import (
     SegmentationFlaw,
@@ -17,8 +15,8 @@ from manifest_uploader.files.formats.segmentation import (
 )
 from manifest_uploader.files.formats.slides import is_slide
 from manifest_uploader.files.looks import FileLook, Flaw, FlawKind, Format
-from manifest_uploader.plan.series import judge_series
-from manifest_uploader.plan.series_findings import SeriesFinding, SeriesKind, SeriesVerdict
+from manifest_uploader.plan.series import judge_folders
+from manifest_uploader.plan.series_findings import SeriesVerdict
 
 _KEPT: Final = 5
 """Flaws, and names of files, that are kept; of more there is only the count."""
@@ -214,25 +212,10 @@ def _segmentation_flaws(
 
 
 def _series(looks: Sequence[tuple[str, FileLook]]) -> SeriesVerdict | None:
-    """What comes of DICOM files; None if there are none.
-
-    The platform makes separate images of the slices in each folder of an archive.
-    """
-    folders: dict[str, list[tuple[str, FileLook]]] = {}
-    for name, look in looks:
-        folders.setdefault(posixpath.dirname(name), []).append((name, look))
-    judged = [
-        judge_series(files)
-        for files in folders.values()
-        if any(look.format is Format.DICOM for _, look in files)
-    ]
-    if not judged:
+    """What comes of DICOM files; None if there are none."""
+    if not any(look.format is Format.DICOM for _, look in looks):
         return None
-    main = max(judged, key=lambda one: one.slices or 0)
-    if len(judged) == 1:
-        return main
-    several = SeriesFinding(SeriesKind.SEVERAL_IMAGES, about="folder", found=len(judged))
-    return replace(main, problems=(several, *main.problems), images=len(judged))
+    return judge_folders(looks)
 
 
 def _flaws(
