@@ -122,7 +122,7 @@ def session(begin: Callable[..., Box], tmp_path: Path) -> RunSetup:
 
 
 def test_validating_and_planning_change_and_write_nothing(session: RunSetup) -> None:
-    assert [one.name for one in validate(session.options).manifest.cases] == ["a", "b"]
+    assert [one.name for one in validate(session.options)[0].cases] == ["a", "b"]
     found, facts = plan(session.options)
 
     assert [case.action for case in found.cases] == [Action.CREATE] * 2
