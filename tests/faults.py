@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -55,6 +55,19 @@ class Losing(Script):
     def on_files(self, item: str, slug: str, names: tuple[str, ...]) -> dict[str, bytes | None]:
         lost = (name for name in names if fnmatchcase(name.rpartition("/")[2], self.pattern))
         return dict.fromkeys(lost, b"" if self.empty else None)
+
+
+class Instead(Script):
+    """Lets imports find other contents than were sent, which no look at the local files shows."""
+
+    def __init__(self, files: Mapping[str, bytes | None]) -> None:
+        """Take the contents by the files' base names; None: the file is missing."""
+        super().__init__([])
+        self.files = dict(files)
+
+    def on_files(self, item: str, slug: str, names: tuple[str, ...]) -> dict[str, bytes | None]:
+        bases = {name: name.rpartition("/")[2] for name in names}
+        return {name: self.files[base] for name, base in bases.items() if base in self.files}
 
 
 class Chance:

@@ -1,4 +1,7 @@
-"""The token, signed addresses and a proxy's password appear nowhere, however a command ends."""
+"""The token, signed addresses, a proxy's password and patients appear nowhere.
+
+However a command ends.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.data import write
 from tests.entry import Ran, environment, platform, uploader
+from tests.files.dicom.samples import slice_bytes
 
 PASSWORD = "hush-proxy-5ecret"
+PATIENT, NUMBER = "Qwertzmann^Xaver", "4711-0815-77"
 WRONG_TOKEN = "0123456789abcdef" * 4
 FEWEST = 10
 """Characters in a row of a token that count as a leak."""
@@ -35,9 +41,17 @@ REFUSED = """\
   - name: refused by its schema
     sockets:
       score: 7
+  - name: lost by the import
+    sockets:
+      ct-image: {file: lost.mha}
+"""
+UNFIT = """\
   - name: no image
     sockets:
       ct-image: {file: text.mha}
+  - name: named
+    sockets:
+      ct-image: {files: "ct/*"}
 """
 
 
@@ -85,7 +99,7 @@ ENDS = {".log", ".jsonl", ".lock", ".html", ".csv"}
 
 def secrets(*tokens: str) -> Iterator[str]:
     """Every piece of a token that is long enough, and the other words; in lower case."""
-    yield from ("x-amz-", "signature=", PASSWORD)
+    yield from ("x-amz-", "signature=", PASSWORD, *PATIENT.lower().split("^"), NUMBER)
     yield base64.b64encode(f"reader:{PASSWORD}".encode()).decode().lower()
     for token in tokens:
         yield from (token[at : at + FEWEST] for at in range(len(token) - FEWEST + 1))
@@ -102,6 +116,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str,
     (folder / "schema.json").write_text('{"type": "number", "maximum": 1}')
     sockets = ("ct-image=Image", "report=PDF file", f"score=Float,schema={folder}/schema.json")
     options = [f"--socket={one}" for one in sockets] + [f"--reader-study={one}" for one in SLUGS]
+    options.append("--hook=tests.faults:losing:lost.mha/empty")
     with platform(folder / "sandbox", "--tls", *options) as ready:
         yield ready, list(SLUGS)
 
@@ -112,9 +127,13 @@ def place(served: tuple[dict[str, str], list[str]], tmp_path: Path) -> Place:
     place = Place(tmp_path, ready, unused.pop())
     place.write(MANIFEST)
     header = "NDims = 2\nDimSize = 2 2\nElementType = MET_UCHAR\nElementDataFile = LOCAL\n"
-    (tmp_path / "ct.mha").write_bytes(header.encode() + bytes(4))
+    for name in ("ct.mha", "lost.mha"):
+        (tmp_path / name).write_bytes(header.encode() + bytes(4))
     (tmp_path / "text.mha").write_text("no image at all")
     (tmp_path / "report.pdf").write_bytes(b"%PDF-1.4")
+    for number in range(1, 4):
+        slice_of_doe = slice_bytes(number, PatientName=PATIENT, PatientID=NUMBER)
+        write(tmp_path / "ct" / f"IM{number}", slice_of_doe)
     return place
 
 
@@ -152,6 +171,18 @@ def test_refused_values_and_images_tell_no_secret(place: Place) -> None:
     assert "is greater than the maximum of 1" in ended.err
     assert "1 file could not be imported" in ended.err
     place.assert_kept(ended, place.do("status"), place.do("plan"))
+
+
+@pytest.mark.parametrize("command", ["validate", "plan", "run"])
+def test_files_that_are_refused_tell_no_secret_and_no_patient(place: Place, command: str) -> None:
+    place.write(MANIFEST + UNFIT)
+
+    ended = place.do(command)
+
+    assert ended.code == 2, ended.err
+    assert "PatientID in 3 of 3 files, PatientName in 3 of 3 files" in ended.err
+    assert "'text.mha' is plain text, not an image" in ended.err
+    place.assert_kept(ended)
 
 
 @pytest.mark.parametrize("command", ["validate", "plan", "run"])

@@ -58,7 +58,7 @@ def box(tmp_path: Path, killer: Killer) -> Iterator[Box]:
     with served(tmp_path / "sandbox", hook=killer) as sandbox:
         box = Box(tmp_path, sandbox)
         box.write(mha("first"), "ct.mha")
-        box.write(b"%PDF first", "report.pdf")
+        box.write(b"%PDF-1.4 first", "report.pdf")
         box.add("a", {"ct-image": {"file": "ct.mha"}, "report": {"file": "report.pdf"}})
         box.save()
         box.run().expect(0)
@@ -80,10 +80,10 @@ def test_an_update_of_unknown_fate_is_settled_before_newer_files_are_sent(
     """An import that comes late is not taken for that of newer files."""
     killer.when = when
     box.write(mha("second"), "ct.mha")
-    box.write(b"%PDF second", "report.pdf")
+    box.write(b"%PDF-1.4 second", "report.pdf")
     killed_at_its_fill(box, killer)
     box.write(mha("third"), "ct.mha")
-    box.write(b"%PDF third", "report.pdf")
+    box.write(b"%PDF-1.4 third", "report.pdf")
 
     summary = box.run().expect(0).summary
 
@@ -96,7 +96,7 @@ def test_an_update_of_unknown_fate_is_settled_before_newer_files_are_sent(
 def test_an_update_of_unknown_fate_that_acted_is_not_uploaded_again(
     box: Box, killer: Killer
 ) -> None:
-    box.write(b"%PDF second", "report.pdf")
+    box.write(b"%PDF-1.4 second", "report.pdf")
     killed_at_its_fill(box, killer)
 
     summary = box.run().expect(0).summary
@@ -106,7 +106,7 @@ def test_an_update_of_unknown_fate_that_acted_is_not_uploaded_again(
 
 
 def test_a_plan_says_what_comes_and_sends_nothing(box: Box, killer: Killer) -> None:
-    box.write(b"%PDF second", "report.pdf")
+    box.write(b"%PDF-1.4 second", "report.pdf")
     killed_at_its_fill(box, killer)
     fills = len(killer.fills)
 

@@ -11,6 +11,7 @@ import pytest
 
 from manifest_uploader.sandbox import Fault, Seen
 from tests.crash.helpers import SOCKETS, Rich, platform, small_box
+from tests.e2e.data import PDF
 from tests.e2e.helpers import served_apart
 
 UNAUTHORIZED = Fault.answer(
@@ -105,7 +106,7 @@ def test_a_file_that_changes_while_it_is_sent_fails_its_case_alone(
 ) -> None:
     act, words = CHANGES[change]
     box = Rich(tmp_path, root=tmp_path / "data")
-    large = box.write(bytes(20 * 2**20), "large.pdf")
+    large = box.write(PDF + bytes(20 * 2**20), "large.pdf")
     box.add("patient-0", {"report": {"file": "large.pdf"}})
     for number in range(1, 4):
         box.write(b"%PDF-1.4", f"{number}.pdf")

@@ -8,28 +8,35 @@ import pytest
 
 from tests.crash.helpers import Rich, platform
 from tests.e2e.data import dicom_slice, mask, mha
+from tests.faults import Instead
 
 BROKEN, TWO_SERIES, BAD_MASK, BAD_JSON = "patient-03", "patient-07", "patient-11", "patient-15"
 MENDED = "patient-16"
+
+
+FOUND = {
+    f"{BROKEN}-ct.mha": b"this is no image",
+    f"{BAD_MASK}-airways.mha": mha("bad", values=(7, 9)),
+    **{f"IM{slice_}.dcm": dicom_slice(2, slice_, side=16) for slice_ in (2, 3)},
+}
+"""What the import finds, though other files were sent."""
 
 
 def twenty_cases(folder: Path) -> Rich:
     box = Rich(folder, root=folder / "data")
     for number in range(20):
         name = f"patient-{number:02}"
-        image: dict[str, Any] = {"file": f"{name}/ct.mha"}
+        image: dict[str, Any] = {"file": f"{name}/{name}-ct.mha"}
         if name == TWO_SERIES:
             image = {"files": f"{name}/ct/*.dcm"}
             for slice_ in range(4):
-                content = dicom_slice(1 + slice_ // 2, slice_, side=16)
-                box.write(content, name, "ct", f"IM{slice_}.dcm")
-        box.write(b"this is no image" if name == BROKEN else mha(name), name, "ct.mha")
-        values = (7, 9) if name == BAD_MASK else (0, 1)
-        box.write(mha(name, values=values), name, "airways.mha")
+                box.write(dicom_slice(1, slice_, side=16), name, "ct", f"IM{slice_}.dcm")
+        box.write(mha(name), name, f"{name}-ct.mha")
+        box.write(mask(name), name, f"{name}-airways.mha")
         box.write(json.dumps("seven" if name == BAD_JSON else 7), name, "age.json")
         sockets = {
             "ct-image": image,
-            "airway-segmentation": {"file": f"{name}/airways.mha"},
+            "airway-segmentation": {"file": f"{name}/{name}-airways.mha"},
             "age": {"file": f"{name}/age.json"},
             "some-score": number + 0.5,
         }
@@ -59,7 +66,8 @@ def test_imports_that_fail_are_named_and_only_what_is_mended_is_sent(
         *("ct-image=Image", "airway-segmentation=Segmentation,segments=0-1"),
         *("some-score=Float", f"age=Anything:file,schema={schema}"),
     )
-    with platform(tmp_path, sockets=sockets, import_delay_s=0.05) as box.served:
+    hook = Instead(FOUND)
+    with platform(tmp_path, sockets=sockets, import_delay_s=0.05, hook=hook) as box.served:
         first = box.go("--refused-after", "2").expect(1)
         failed = failures(first.err)
 
@@ -77,7 +85,8 @@ def test_imports_that_fail_are_named_and_only_what_is_mended_is_sent(
         assert set(failures(same.err)) == set(failed)
         assert (same.summary["uploads"], same.summary["bytes_sent"]) == (0, 0)
 
-        mended = box.write(mha("mended"), BROKEN, "ct.mha")
+        del hook.files[f"{BROKEN}-ct.mha"]
+        mended = box.write(mha("mended"), BROKEN, f"{BROKEN}-ct.mha")
         second = box.go("--refused-after", "2").expect(1)
         assert set(failures(second.err)) == {TWO_SERIES, BAD_MASK, BAD_JSON}
         assert second.summary["uploads"] == 1
@@ -88,10 +97,11 @@ def test_imports_that_fail_are_named_and_only_what_is_mended_is_sent(
         assert set(failures(third.err)) == {TWO_SERIES, BAD_MASK, BAD_JSON}
         assert third.ends["done"] == 17
 
+        hook.files.clear()
         box.write("8", BAD_JSON, "age.json")
-        box.write(mask("mended"), BAD_MASK, "airways.mha")
+        box.write(mask("mended"), BAD_MASK, f"{BAD_MASK}-airways.mha")
         for slice_ in range(4):
-            content = dicom_slice(1, slice_, side=16)
+            content = dicom_slice(3, slice_, side=16)
             box.write(content, TWO_SERIES, "ct", f"IM{slice_}.dcm")
         last = box.go("--refused-after", "2").expect(0)
         assert last.summary["uploads"] == 3

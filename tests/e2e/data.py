@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 SLICE = 1024 * 1024
+PDF = b"%PDF-1.7\n"
 
 
 def mha(seed: object, *, values: tuple[int, ...] = tuple(range(256)), side: int = 8) -> bytes:
@@ -35,12 +36,14 @@ def write(path: Path, content: bytes | str) -> Path:
 
 
 def write_large(path: Path, size: int, *, seed: int = 0) -> Path:
-    """Write a file of pseudo-random bytes, slice by slice."""
+    """Write a file that begins as a PDF file does; the rest are pseudo-random bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     chance = random.Random(seed)
     with path.open("wb") as file:
         for start in range(0, size, SLICE):
             file.write(chance.randbytes(min(SLICE, size - start)))
+        file.seek(0)
+        file.write(PDF[:size])
     return path
 
 

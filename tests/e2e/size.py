@@ -1,6 +1,6 @@
 """Large runs stay small in memory and keep their pace.
 
-python -m tests.e2e.size [--cases 2000] [--slices 2000] [--slice-kb 512]
+python -m tests.e2e.size [--cases 2000] [--slices 2000] [--side 512]
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 import psutil
 
-from tests.e2e.data import write
+from tests.e2e.data import PDF, write_series
 from tests.e2e.helpers import Box, Ran, served_apart, side_by_side
 
 KB = 1000
@@ -107,7 +107,7 @@ def many_cases(folder: Path, cases: int) -> Measured:
     chance = random.Random(1)
     for number in range(cases):
         name = f"case-{number:05}"
-        box.write(chance.randbytes(100 * KB), f"{name}.pdf")
+        box.write(PDF + chance.randbytes(100 * KB), f"{name}.pdf")
         box.add(name, {"some-score": number, "report": {"file": f"{name}.pdf"}})
     box.save()
     with served_apart(folder / "sandbox") as box.served:
@@ -117,20 +117,16 @@ def many_cases(folder: Path, cases: int) -> Measured:
     return found
 
 
-def large_bundle(folder: Path, slices: int, slice_bytes: int) -> Measured:
-    """Run one case of an image of many slices, which no reader would take for an image."""
+def large_bundle(folder: Path, slices: int, side: int) -> Measured:
+    """Run one case of an image of many slices; its import is not waited for."""
     box = Box(folder)
-    chance = random.Random(2)
-    half = chance.randbytes(slice_bytes // 2)
-    for number in range(slices):
-        content = chance.randbytes(64) + half + half[64:]
-        write(box.data / "ct" / f"slice-{number:05}.img", content)
+    write_series(box.data / "ct", 1, slices, side=side)
     box.add("large", {"ct-image": {"files": "ct"}})
     box.save()
-    with served_apart(folder / "sandbox") as box.served:
+    with served_apart(folder / "sandbox", "--import-delay=600") as box.served:
         found = measured(box, "--no-wait", seconds=1800)
     found.ran.expect(4)
-    assert found.ran.summary["bytes_sent"] > slices * len(content)
+    assert found.ran.summary["bytes_sent"] > slices * 2 * side * side
     return found
 
 
@@ -139,13 +135,13 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--cases", type=int, default=2000)
     parser.add_argument("--slices", type=int, default=2000)
-    parser.add_argument("--slice-kb", type=int, default=512)
+    parser.add_argument("--side", type=int, default=512)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         if given.cases:
             _tell_cases(many_cases(Path(folder) / "cases", given.cases))
         if given.slices:
-            found = large_bundle(Path(folder) / "bundle", given.slices, given.slice_kb * 1024)
+            found = large_bundle(Path(folder) / "bundle", given.slices, given.side)
             _tell_bundle(found, given.slices)
 
 

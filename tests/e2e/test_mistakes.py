@@ -121,8 +121,9 @@ def test_ten_mistakes_are_ten_json_lines(box: Box, seen: Script) -> None:
 
     lines = ran.lines
     assert {frozenset(line) for line in lines} == {
-        frozenset(("file", "line", "column", "message", "hint"))
+        frozenset(("file", "line", "column", "message", "hint", "severity"))
     }
+    assert {line["severity"] for line in lines} == {"problem"}
     assert {line["file"] for line in lines} == {"lung.yaml"}
     expect_all([(line["line"], line["column"], line["message"]) for line in lines])
     assert {line["hint"] for line in lines} >= HINTED

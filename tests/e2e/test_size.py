@@ -16,7 +16,7 @@ def test_many_cases_stay_small_in_memory(tmp_path: Path) -> None:
 
 
 def test_a_large_bundle_stays_small_in_memory(tmp_path: Path) -> None:
-    found = large_bundle(tmp_path, 2000 if FULL else 240, 512 * 1024)
+    found = large_bundle(tmp_path, 2000 if FULL else 240, 512)
 
     print(f"{found.memory / MB:.0f} MB")
     assert 20 * MB < found.memory < MEMORY

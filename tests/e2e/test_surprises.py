@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,13 +10,13 @@ import pytest
 
 from tests.e2e.data import dicom_slice, mask, mha, write_series
 from tests.e2e.helpers import Box, Served, served
-from tests.faults import Script
+from tests.faults import Instead
 
 EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 SOCKET_FAILED = "Image validation for socket {} failed with error: {}"
 SINGLE = SOCKET_FAILED.format("Ct Image", "Image imports should result in a single image.")
 WORDS = {
-    "text": SOCKET_FAILED.format("Ct Image", "1 file could not be imported."),
+    "empty": SOCKET_FAILED.format("Ct Image", "1 file could not be imported."),
     "two-series": SINGLE,
     "stray": SINGLE,
     "sevens": SOCKET_FAILED.format(
@@ -25,29 +26,37 @@ WORDS = {
 
 
 @pytest.fixture
-def seen() -> Script:
-    """Records every request."""
-    return Script(())
+def seen() -> Instead:
+    """Records every request; the import finds nothing else than was sent until it is told."""
+    return Instead({})
 
 
 @pytest.fixture(params=[True, False], ids=["titles", "no-titles-in-answers"])
-def sandbox(tmp_path: Path, seen: Script, request: pytest.FixtureRequest) -> Iterator[Served]:
+def sandbox(tmp_path: Path, seen: Instead, request: pytest.FixtureRequest) -> Iterator[Served]:
     with served(tmp_path / "sandbox", hook=seen, title_in_answers=request.param) as sandbox:
         yield sandbox
 
 
+FOUND = {
+    "empty.mha": b"",
+    **{f"2-{number}.dcm": dicom_slice(2, number) for number in (2, 3)},
+    "z.dcm": dicom_slice(4, 2),
+    "sevens.mha": mha("sevens", values=(0, 7)),
+}
+"""What the import finds, though other files were sent."""
+
+
 def surprising(box: Box) -> None:
-    """Four cases whose imports fail, and one of odd values that does not."""
-    box.write("this is no image\n", "text.mha")
-    box.add("text", {"ct-image": {"file": "text.mha"}})
-    for series in (1, 2):
-        for number in range(2):
-            box.write(dicom_slice(series, number), "two", f"{series}-{number}.dcm")
+    """Four cases whose files are as they should be, and one of odd values."""
+    box.write(mha("empty"), "empty.mha")
+    box.add("empty", {"ct-image": {"file": "empty.mha"}})
+    for number in range(4):
+        box.write(dicom_slice(1, number), "two", f"{1 + number // 2}-{number}.dcm")
     box.add("two-series", {"ct-image": {"files": "two/*.dcm"}})
     write_series(box.data / "stray", 3, 2)
-    box.write(dicom_slice(4, 0), "stray", "z.dcm")
+    box.write(dicom_slice(3, 2), "stray", "z.dcm")
     box.add("stray", {"ct-image": {"files": "stray"}})
-    box.write(mha("sevens", values=(0, 7)), "sevens.mha")
+    box.write(mask("sevens"), "sevens.mha")
     box.add("sevens", {"airway-segmentation": {"file": "sevens.mha"}, "some-score": 1.5})
     box.write(b"", "empty.csv")
     box.write(mha("odd"), "odd.mha")
@@ -57,10 +66,11 @@ def surprising(box: Box) -> None:
 
 
 def test_failed_imports_are_told_in_the_platforms_words_and_mended(
-    tmp_path: Path, sandbox: Served
+    tmp_path: Path, sandbox: Served, seen: Instead
 ) -> None:
     box = Box(tmp_path, sandbox)
     surprising(box)
+    seen.files = dict(FOUND)
 
     first = box.run("--verbose").expect(1)
 
@@ -81,15 +91,16 @@ def test_failed_imports_are_told_in_the_platforms_words_and_mended(
         assert f"failed: {name}: {failed[name]['socket']}: {words}" in again.err
     check_odd(box)
 
-    box.write(mha("text"), "text.mha")
-    for number in range(2):
+    seen.files.clear()
+    box.write(mha("mended"), "empty.mha")
+    for number in (2, 3):
         (box.data / "two" / f"2-{number}.dcm").unlink()
     (box.data / "stray" / "z.dcm").unlink()
-    box.write(mask("sevens"), "sevens.mha")
+    box.write(mask("mended"), "sevens.mha")
     mended = box.run().expect(0)
 
     assert {line["step"] for line in mended.events("opened")} == {
-        "text/ct-image",
+        "empty/ct-image",
         "two-series/ct-image",
         "stray/ct-image",
         "sevens/airway-segmentation",
@@ -112,8 +123,36 @@ def check_odd(box: Box) -> None:
     assert values["is-good"] == {"value": False}
 
 
+@pytest.mark.parametrize("command", ["validate", "plan", "run"])
+def test_files_of_which_no_image_would_come_are_problems_before_anything_is_sent(
+    tmp_path: Path, sandbox: Served, seen: Instead, command: str
+) -> None:
+    """The same files as above, but here they lie on the disk as the import found them."""
+    box = Box(tmp_path, sandbox)
+    surprising(box)
+    for name, data in FOUND.items():
+        [path] = box.data.rglob(name)
+        path.write_bytes(data)
+
+    ran = box(command).expect(2)
+
+    assert re.sub(r"(?m)^lung\.yaml:\d+:\d+: |^  hint: .*\n", "", ran.err) == (
+        "warning: odd/table: 'empty.csv' is empty; it is sent as it is\n"
+        "empty/ct-image: 'empty.mha' is empty\n"
+        "two-series/ct-image: these files are 2 images, of more than one study: '2-2.dcm', "
+        "'2-3.dcm' apart from the others\n"
+        "stray/ct-image: these files are 2 images, of more than one study: 'z.dcm' apart from "
+        "the others\n"
+        "sevens/airway-segmentation: the segmentation holds the voxel value 7; its socket allows "
+        "0, 1\n"
+        "4 problems; nothing was sent\n"
+    )
+    assert {request.method for request in seen.seen} == {"GET"}
+    assert box.items() == []
+
+
 def test_titles_of_someone_elses_items_are_problems_before_anything_is_sent(
-    tmp_path: Path, sandbox: Served, seen: Script
+    tmp_path: Path, sandbox: Served, seen: Instead
 ) -> None:
     titles = ["Patient 1", "Müller & Söhne", "a < b"]
     theirs = Box(tmp_path / "theirs", sandbox)

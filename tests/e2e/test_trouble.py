@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from manifest_uploader.sandbox import Fault, Seen
-from tests.e2e.data import write_large, write_series
+from tests.e2e.data import PDF, write_large, write_series
 from tests.e2e.helpers import FULL, Box, Ran, served, side_by_side
 from tests.faults import Script, Step
 
@@ -201,7 +201,7 @@ def test_an_address_that_storage_calls_expired_is_not_used_again(tmp_path: Path)
     faults = Faults(Step("part", Fault.expire()))
     with served(tmp_path / "sandbox", hook=faults) as sandbox:
         box = Box(tmp_path, sandbox)
-        box.write(b"%PDF", "a.pdf")
+        box.write(PDF, "a.pdf")
         box.add("one", {"report": {"file": "a.pdf"}})
         box.save()
 
@@ -255,7 +255,7 @@ def test_files_that_change_while_they_are_sent_fail_their_case_alone(
     box = Box(tmp_path)
     changing = write_large(box.data / "changing.pdf", 20 * MIB)
     write_series(box.data / "series", 1, 3)
-    box.write(b"%PDF", "still.pdf")
+    box.write(PDF, "still.pdf")
     box.add("changing", {"report": {"file": "changing.pdf"}})
     slices = [f"series/IM000{number}.dcm" for number in (1, 2, 3)]
     box.add("vanishing", {"ct-image": {"files": slices}})
@@ -264,6 +264,7 @@ def test_files_that_change_while_they_are_sent_fail_their_case_alone(
 
     def meddle() -> None:
         with changing.open("r+b") as file:
+            file.seek(MIB)
             file.write(b"changed")
         (box.data / "series" / "IM0002.dcm").unlink()
 
@@ -283,7 +284,7 @@ def test_files_that_change_while_they_are_sent_fail_their_case_alone(
 @pytest.mark.parametrize("left", [1, 2])
 def test_a_series_that_lost_slices_before_its_turn_is_not_sent(tmp_path: Path, left: int) -> None:
     box = Box(tmp_path)
-    box.write(b"%PDF", "still.pdf")
+    box.write(PDF, "still.pdf")
     box.add("still", {"report": {"file": "still.pdf"}})
     write_series(box.data / "series", 1, 3)
     box.add("vanishing", {"ct-image": {"files": "series"}})

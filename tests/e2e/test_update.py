@@ -15,13 +15,13 @@ import pytest
 
 from tests.e2e.data import mask, mha
 from tests.e2e.helpers import UPLOADER, Box, Entry, environment, held, served
-from tests.faults import Script
+from tests.faults import Instead
 
 
 @pytest.fixture
-def seen() -> Script:
+def seen() -> Instead:
     """Records every request."""
-    return Script(())
+    return Instead({})
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def box(template: Path, tmp_path: Path, seen: Script) -> Iterator[Box]:
+def box(template: Path, tmp_path: Path, seen: Instead) -> Iterator[Box]:
     """The thirty cases, and a platform that has them."""
     folder = tmp_path / "lung"
     shutil.copytree(template, folder)
@@ -60,7 +60,7 @@ def nothing_more(box: Box) -> None:
     assert summary["cases"]["unchanged"] == summary["cases"]["total"] == len(box.entries)
 
 
-def test_exactly_what_changed_is_planned_and_sent(box: Box, seen: Script) -> None:
+def test_exactly_what_changed_is_planned_and_sent(box: Box, seen: Instead) -> None:
     before = {title: item["pk"] for title, item in box.by_title().items()}
     box.entries[0]["sockets"]["some-score"] = 99.5
     segmentation = box.write(mask("another"), "case-1", "airways.mha")
@@ -113,7 +113,7 @@ def test_what_left_the_manifest_is_told_and_stays(box: Box) -> None:
     assert held(items["case-5"]) == box.wanted(gone)
 
 
-def test_a_renamed_case_of_the_same_title_is_the_same_case(box: Box, seen: Script) -> None:
+def test_a_renamed_case_of_the_same_title_is_the_same_case(box: Box, seen: Instead) -> None:
     before = box.by_title()
     box.entries[2] |= {"name": "renamed", "title": "case-2"}
     box.save()
@@ -153,13 +153,14 @@ def test_a_change_of_the_same_size_is_noticed_by_its_time_or_by_checksum(box: Bo
 
 
 def test_replaced_images_whose_import_fails_are_failed_though_the_old_ones_are_there(
-    box: Box,
+    box: Box, seen: Instead
 ) -> None:
     old = box.by_title()
     good = [box.data / "case-0" / "ct.mha", box.data / "case-1" / "airways.mha"]
     contents = [path.read_bytes() for path in good]
-    good[0].write_text("no image any more")
-    good[1].write_bytes(mha("sevens", values=(0, 7)))
+    good[0].write_bytes(mha("new"))
+    good[1].write_bytes(mask("new"))
+    seen.files = {"ct.mha": b"no image", "airways.mha": mha("sevens", values=(0, 7))}
 
     ran = box.run().expect(1)
 
@@ -177,6 +178,7 @@ def test_replaced_images_whose_import_fails_are_failed_though_the_old_ones_are_t
     assert {line["case"] for line in once_more.events("started")} == {"case-0", "case-1"}
     assert once_more.summary["bytes_sent"] == good[1].stat().st_size
 
+    seen.files = {}
     for path, content in zip(good, contents, strict=True):
         path.write_bytes(content)
     box.run().expect(0)
@@ -210,7 +212,7 @@ def test_a_deleted_item_is_told_and_made_anew_only_when_asked(box: Box) -> None:
 
 
 def test_without_its_state_titles_that_are_there_stop_everything_or_are_adopted(
-    box: Box, seen: Script
+    box: Box, seen: Instead
 ) -> None:
     before = box.items()
     box.state.unlink()
