@@ -28,7 +28,7 @@ class Request:
     base: str
     """The scheme and host that the client uses."""
     storage: str
-    """The scheme and host of storage."""
+    """The scheme and host from which files are downloaded."""
     user: int | None = None
     import_failure: str | None = None
     """The message with which the imports that this request queues fail; None if they do not."""

@@ -129,7 +129,7 @@ def _start(options: SandboxOptions, lock: FolderLock) -> Running:
     )
     tls, ca = _tls(options)
     server = _listen(options.port, tls)
-    storage = _listen_for_storage(store, tls)
+    storage = Server(0, tls, is_storage=True)
     context = ServerContext(
         routes=Routes(site, users(token, stranger), all_routes()),
         storage=Storage(store, site.signer),
@@ -215,13 +215,3 @@ def _listen(port: int, tls: ssl.SSLContext | None) -> Server:
         reason = getattr(error, "strerror", None) or error
         message = f"cannot listen on port {port}: {reason}"
         raise PortTaken(message) from error
-
-
-def _listen_for_storage(store: Store, tls: ssl.SSLContext | None) -> Server:
-    """Listen on the port of the last start if it is free, so that signed addresses stay valid."""
-    try:
-        server = Server(int(store.get_or_make("storage_port", lambda: "0")), tls, is_storage=True)
-    except OSError:
-        server = Server(0, tls, is_storage=True)
-    store.run("INSERT OR REPLACE INTO meta VALUES ('storage_port', ?)", str(server.server_port))
-    return server

@@ -55,9 +55,9 @@ class ConnectionDropped(Exception):
 
 
 class Server(ThreadingHTTPServer):
-    """Accepts connections to the API, or to storage, which has an origin of its own.
+    """Accepts connections; the TLS handshake takes place in the connection's thread.
 
-    The TLS handshake takes place in the connection's thread.
+    A server of the API takes parts, too. Downloads are from another server, which is storage alone.
     """
 
     daemon_threads = True
@@ -175,7 +175,7 @@ class Handler(BaseHTTPRequestHandler):
         """Log nothing."""
 
     def _act(self, path: str, query: str, fault: Fault | None) -> Answer:
-        if self.server.is_storage:
+        if self._is_for_storage():
             return self._store(path, query, fault)
         size = self._length() or 0
         if size > _MAX_BODY:
@@ -196,6 +196,9 @@ class Handler(BaseHTTPRequestHandler):
             import_failure=import_failure,
         )
         return context.routes.answer(request)
+
+    def _is_for_storage(self) -> bool:
+        return self.server.is_storage or self.path.startswith(_STORAGE)
 
     def _store(self, path: str, query: str, fault: Fault | None) -> Answer:
         size = self._length()
@@ -226,7 +229,7 @@ class Handler(BaseHTTPRequestHandler):
                 self.close_connection = True
                 return None
             self._unread = 0
-            return 0 if self.command != "PUT" or not self.server.is_storage else None
+            return 0 if self.command != "PUT" or not self._is_for_storage() else None
         self._unread = int(length)
         return self._unread
 

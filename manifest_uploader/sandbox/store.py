@@ -72,6 +72,7 @@ _MIGRATION = """
 DELETE FROM jobs WHERE session IS NOT NULL AND item IS NULL;
 UPDATE sessions SET status = 'Re-Queued'
     WHERE status = 'Queued' AND pk IN (SELECT session FROM jobs);
+PRAGMA user_version = 1;
 """
 """Earlier versions called every session "Queued" until its import began, and imported sessions
 without an item at once."""
@@ -101,8 +102,7 @@ class Store:
                 path.mkdir(parents=True, exist_ok=True)
             self._db = _connect(folder / "sandbox.sqlite3")
             self._db.executescript(_SCHEMA)
-            _add_columns(self._db)
-            self._db.executescript(_MIGRATION)
+            _migrate(self._db)
         except (OSError, sqlite3.Error) as error:
             raise _unusable(folder, error) from error
         self._lock = threading.RLock()
@@ -182,11 +182,15 @@ def _connect(path: Path) -> sqlite3.Connection:
     return db
 
 
-def _add_columns(db: sqlite3.Connection) -> None:
+def _migrate(db: sqlite3.Connection) -> None:
+    """Make a database of an earlier version one of this version."""
+    if db.execute("PRAGMA user_version").fetchone()[0] >= 1:
+        return
     for table, column, definition in _NEW_COLUMNS:
         known = {row["name"] for row in db.execute(f"PRAGMA table_info({table})")}
         if column not in known:
             db.execute(f"ALTER TABLE {table} ADD COLUMN {column} {definition}")
+    db.executescript(_MIGRATION)
 
 
 def _unusable(folder: Path, error: Exception) -> FolderUnusable:

@@ -80,7 +80,7 @@ def presign(site: Site, request: Request, pk: str, s3_id: str) -> Answer:
     path = UPLOADS + _key(row)
     signed = {
         str(number): site.signer.sign(
-            *("PUT", request.storage, path), {"uploadId": s3_id, "partNumber": str(number)}
+            *("PUT", request.base, path), {"uploadId": s3_id, "partNumber": str(number)}
         )
         for number in numbers
     }

@@ -298,6 +298,7 @@ def test_sessions_of_earlier_versions_are_no_tickets(
     client.running.close()
     with sqlite3.connect(tmp_path / "memory" / "sandbox.sqlite3") as db:
         db.execute("UPDATE sessions SET status = 'Queued'")
+        db.execute("PRAGMA user_version = 0")
     db.close()
 
     again = start_sandbox(import_delay_s=FOREVER)

@@ -96,6 +96,7 @@ def test_sockets_of_earlier_versions_count_as_guesses(start_sandbox: Start, tmp_
     with sqlite3.connect(tmp_path / "memory" / "sandbox.sqlite3") as db:
         db.execute("ALTER TABLE sockets DROP COLUMN guessed")
         db.execute("ALTER TABLE jobs DROP COLUMN slices")
+        db.execute("PRAGMA user_version = 0")
     db.close()
 
     client = start_sandbox(sockets=("ct-image=Image",), guessed_sockets=("a=String",))
