@@ -354,6 +354,12 @@ def test_slabs_with_running_numbers_are_uneven() -> None:
     ]
 
 
+def test_many_gaps_are_how_the_scan_was_planned() -> None:
+    files = [one(str(z), 10 * z, z) for z in (0, 1, 4, 5, 8, 9, 12)]
+
+    assert told(files) == [(SeriesKind.UNEVEN, ("1", "4"))]
+
+
 def test_two_densities_are_uneven_once() -> None:
     assert told(at(0, 5, 10, 15, 16, 17, 18, 19, 24, 29, 34)) == [(SeriesKind.UNEVEN, ("1", "2"))]
 
