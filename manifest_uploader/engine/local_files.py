@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from manifest_uploader.digests import json_digest, may_be_same
 from manifest_uploader.engine.looks.cache import Cache, value_key
 from manifest_uploader.engine.looks.pool import Pool
+from manifest_uploader.engine.progress import Looking
 from manifest_uploader.files.json_file import JsonUnreadable, read_json
 from manifest_uploader.files.local_file import FileChanged, Source
 from manifest_uploader.files.root import Root
@@ -27,15 +28,6 @@ from manifest_uploader.plan.value_look import ValueLook
 from manifest_uploader.platform.model import Entry, Socket
 from manifest_uploader.platform.sockets import takes_json, value_misfit
 from manifest_uploader.state.history import EMPTY, CaseHistory
-
-
-class Looking(Struct, frozen=True):
-    """How far the look into local files is."""
-
-    values: int
-    """Values whose files were looked into, or need no look."""
-    files: int
-    """Files of these values that were looked into, by this command."""
 
 
 class Found(Struct, frozen=True):

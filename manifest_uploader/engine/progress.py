@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Protocol, TypeAlias
 
 from msgspec import Struct
 
-from manifest_uploader.engine.local_files import Looking
 from manifest_uploader.engine.results import CaseEnd, Summary
 from manifest_uploader.manifest.problems import Problem
 from manifest_uploader.plan.steps import Plan
 from manifest_uploader.platform.model import Target
 from manifest_uploader.platform.traffic import Traffic
 from manifest_uploader.state.events import Event
+
+
+class Looking(Struct, frozen=True):
+    """How far the look into local files is."""
+
+    values: int
+    """Values whose files were looked into, or need no look."""
+    files: int
+    """Files of these values that were looked into, by this command."""
+
+
+Tell: TypeAlias = Callable[[Looking], None]
+
+
+def nobody(_: Looking) -> None:
+    """Do not tell how far the look is."""
 
 
 class Progress(Struct, frozen=True):

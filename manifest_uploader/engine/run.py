@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from manifest_uploader.engine.item_writer import ItemWriter
-from manifest_uploader.engine.local_files import Looking
 from manifest_uploader.engine.options import Options
 from manifest_uploader.engine.pool import Threads
-from manifest_uploader.engine.progress import Observer
+from manifest_uploader.engine.progress import Looking, Observer
 from manifest_uploader.engine.recovery import assume_not_sent, repeat_fills
 from manifest_uploader.engine.results import Summary
 from manifest_uploader.engine.scheduler import Scheduler
@@ -33,7 +32,6 @@ from manifest_uploader.engine.session import (
     temporary_title,
 )
 from manifest_uploader.engine.target import check_rights
-from manifest_uploader.files.importer import require_importer
 from manifest_uploader.manifest.model import Manifest
 from manifest_uploader.manifest.parser import without_collector
 from manifest_uploader.plan.cases import make_plan
@@ -63,6 +61,10 @@ def validate(options: Options, watching: Watching = UNWATCHED) -> tuple[Manifest
 
     """
     if options.import_check:
+        from manifest_uploader.files.importer import (  # noqa: PLC0415 - late: few ask for it
+            require_importer,
+        )
+
         require_importer()
     reading = read_manifest(options)
     if options.platform is None:

@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from manifest_uploader.engine.import_check import ImportCheck, verdict_cache
 from manifest_uploader.engine.options import Options
+from manifest_uploader.engine.progress import Tell, nobody
 from manifest_uploader.engine.recovery import recover
-from manifest_uploader.engine.survey import Scope, Tell, nobody, survey
 from manifest_uploader.engine.target import find_target
 from manifest_uploader.errors import CannotGoOn, UsageError
 from manifest_uploader.files.root import Root, find_root
@@ -179,11 +178,11 @@ def gather(options: Options, session: Session, watching: Watching = UNWATCHED) -
     """
     history = session.ledger.history
     with without_collector():
-        facts = survey(
+        facts = _survey(
+            options,
             session.manifest,
             history,
             root=session.root,
-            scope=_scope(options),
             client=session.client,
             target=session.target,
             tell=watching.looking,
@@ -194,12 +193,30 @@ def gather(options: Options, session: Session, watching: Watching = UNWATCHED) -
     return inputs
 
 
-def _scope(options: Options) -> Scope:
-    return Scope(
-        checksum=options.checksum,
-        adopt=options.choices.adopt,
+def _survey(
+    options: Options,
+    manifest: Manifest,
+    history: History,
+    *,
+    root: Root,
+    client: Client | None = None,
+    target: Target | None = None,
+    tell: Tell = nobody,
+) -> Facts:
+    """All facts that planning needs; without a client and target only the local ones."""
+    from manifest_uploader.engine.survey import (  # noqa: PLC0415 - late: 0.1 s, not for `status`
+        Scope,
+        survey,
+    )
+
+    scope = Scope(
+        checksum=options.checksum and target is not None,
+        adopt=options.choices.adopt and target is not None,
         quick=options.quick,
         looks=options.looks,
+    )
+    return survey(
+        manifest, history, root=root, scope=scope, client=client, target=target, tell=tell
     )
 
 
@@ -209,6 +226,11 @@ def _with_imports(
     """The facts with what the platform's importer says, if it is asked or has to have been."""
     if not options.import_check and not manifest.import_check:
         return facts
+    from manifest_uploader.engine.import_check import (  # noqa: PLC0415 - late: few ask for it
+        ImportCheck,
+        verdict_cache,
+    )
+
     cache = verdict_cache(options.verdicts)
     with closing(ImportCheck(manifest, facts, root, cache=cache)) as check:
         if not options.import_check:
@@ -251,8 +273,7 @@ def local_facts(options: Options, reading: Reading, watching: Watching = UNWATCH
         root = _root(options, reading)
     except ManifestInvalid as invalid:
         return Facts(values={}, problems=(*reading.problems, *invalid.problems))
-    scope = replace(_scope(options), checksum=False, adopt=False)
-    facts = survey(reading.manifest, History(), root=root, scope=scope, tell=watching.looking)
+    facts = _survey(options, reading.manifest, History(), root=root, tell=watching.looking)
     if options.import_check:
         facts = _with_imports(options, reading.manifest, facts, root, watching)
     return replace(facts, problems=(*reading.problems, *facts.problems))
@@ -287,11 +308,11 @@ def _platform_problems(options: Options, reading: Reading, client: Client) -> tu
     history = fold(state_file.stream(options.state).events)
     manifest = reading.manifest
     roots = _roots(options, reading)
-    facts = survey(
+    facts = _survey(
+        replace(options, checksum=False),
         manifest if roots else replace(manifest, cases=()),
         history,
         root=roots[0] if roots else Root(Path(), follow_links=False),
-        scope=replace(_scope(options), checksum=False),
         client=client,
         target=target,
     )

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from manifest_uploader.digests import Json, image_digest
-from manifest_uploader.engine.local_files import Found, LocalFiles, Looking
+from manifest_uploader.engine.local_files import Found, LocalFiles
 from manifest_uploader.engine.looks.looker import look_cache
 from manifest_uploader.engine.looks.pool import Pool
+from manifest_uploader.engine.progress import Tell, nobody
 from manifest_uploader.files.dicom.patient import KEYWORDS
 from manifest_uploader.files.root import Root
 from manifest_uploader.files.value_facts import ValueFacts
@@ -51,13 +52,6 @@ class Scope(Struct, frozen=True):
     """Look into one file of each value instead of all."""
     looks: Path | None = None
     """Where what was seen in files is remembered; None: nowhere."""
-
-
-Tell: TypeAlias = Callable[[Looking], None]
-
-
-def nobody(_: Looking) -> None:
-    """Do not tell how far the look is."""
 
 
 def survey(

@@ -6,8 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from manifest_uploader.engine.local_files import Looking
-from manifest_uploader.engine.progress import Progress
+from manifest_uploader.engine.progress import Looking, Progress
 from manifest_uploader.engine.results import CaseEnd, End, Summary
 from manifest_uploader.manifest.problems import Problem
 from manifest_uploader.output.run_lines import failures_text, request_count

@@ -8,8 +8,7 @@ from itertools import islice
 from typing import Final
 
 from manifest_uploader.engine.causes import explained, failure_text
-from manifest_uploader.engine.local_files import Looking
-from manifest_uploader.engine.progress import Progress
+from manifest_uploader.engine.progress import Looking, Progress
 from manifest_uploader.engine.results import CaseEnd, End, Summary
 from manifest_uploader.files.parts import part_count, part_size
 from manifest_uploader.output.formatting import cases_words, counted, size_words, time_words

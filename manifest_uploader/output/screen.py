@@ -7,8 +7,7 @@ import sys
 import time
 from typing import Final
 
-from manifest_uploader.engine.local_files import Looking
-from manifest_uploader.engine.progress import Progress
+from manifest_uploader.engine.progress import Looking, Progress
 from manifest_uploader.engine.results import CaseEnd, End, Summary
 from manifest_uploader.manifest.problems import Problem
 from manifest_uploader.output.formatting import warning_lines
