@@ -11,7 +11,6 @@ from typing import Final, TypeAlias
 
 from msgspec.structs import replace
 
-from manifest_uploader.files.dicom import naming as dicom
 from manifest_uploader.files.local_file import LocalFile
 
 NAME_LIMIT: Final = 128
@@ -39,15 +38,19 @@ def with_upload_names(files: Files) -> Files:
     some of several DICOM files have equal names, each gets its position as a prefix.
     """
     below = _below_slides(files)
-    if not _has_equal_names(below) or not all(
-        dicom.looks_dicom(file.path) for file in files.values()
-    ):
+    if not _has_equal_names(below) or not _are_dicom(files):
         return below
     width = max(4, len(str(len(below))))
     return {
         path: replace(file, name=f"{place:0{width}}-{posixpath.basename(path)}")
         for place, (path, file) in enumerate(below.items(), 1)
     }
+
+
+def _are_dicom(files: Files) -> bool:
+    from manifest_uploader.files.dicom import naming  # noqa: PLC0415 - late: rarely asked
+
+    return all(naming.looks_dicom(file.path) for file in files.values())
 
 
 def find_problems(files: Files) -> Iterator[Finding]:
