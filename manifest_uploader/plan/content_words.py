@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 Finding: TypeAlias = tuple[str, str | None]
 """A message and a hint."""
 
+_SHOWN: Final = 5
+"""Files that a message names."""
 _AGAIN: Final = "copy or export it again"
 _ONE_FILE: Final = "save the image as one file, .mha or .nii.gz"
 _READ: Final = "the platform reads DICOM, MHA, NIfTI, NRRD, TIFF, PNG, JPEG and whole slides"
@@ -46,7 +48,8 @@ def flaw_finding(one: FileFlaw) -> Finding:
         message, hint = _UNSUPPORTED.get(one.flaw.about, (_OTHERWISE, _AGAIN))
     else:
         message, hint = _FLAWS[one.flaw.kind]
-    message = message.format(file=f"'{one.file}'", about=one.flaw.about, size=_sizes(one.flaw))
+    about = one.flaw.about or About.HEADER  # only what cannot be read at all is about nothing
+    message = message.format(file=f"'{one.file}'", about=about, size=_sizes(one.flaw))
     return message, _FETCH.get(one.flaw.about, hint)  # type: ignore[call-overload]
 
 
@@ -210,7 +213,9 @@ def extras_finding(look: ValueLook) -> Finding | None:
     """Files that the importer leaves out; None if there are none."""
     if not look.extras:
         return None
-    names = ", ".join(f"'{name}'" for name in look.extras)
+    names = ", ".join(f"'{name}'" for name in look.extras[:_SHOWN])
+    more = len(look.extras) - _SHOWN
+    names += f" and {more:,} more" if more > 0 else ""
     return f"the platform leaves out {names}: no part of the image", None
 
 
@@ -320,8 +325,9 @@ def names_finding(question: Question, look: ValueLook) -> Finding | None:
     example = "" if first == counts else f", for example '{first}'"
     message = f"DICOM files{where} identify a patient: {counts}{example}"
     source = question.root or "."
-    allowed = ", ".join(one.keyword for one in found if " " not in one.keyword)
-    allow = f"identifiable: [{allowed}]" if allowed else "identifiable: allowed"
+    keywords = [one.keyword for one in found]
+    can_list = not any(" " in one for one in keywords)  # "private name" is no attribute's keyword
+    allow = f"identifiable: [{', '.join(keywords)}]" if can_list else "identifiable: allowed"
     remove = f"remove it:  uploader deidentify {source} DEIDENTIFIED  and write  root: DEIDENTIFIED"
     return message, f"{remove} ; or, if every reader may know it, write  {allow}  at the top"
 

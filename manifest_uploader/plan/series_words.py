@@ -37,7 +37,7 @@ def series_findings(found: Iterable[SeriesFinding]) -> Iterator[Finding]:
 
 
 def _finding(one: SeriesFinding) -> Finding:
-    message, hint = _WORDS[one.kind]
+    message, hint = _FOLDERS if one.about == "folder" else _WORDS[one.kind]
     counts = {"found": one.found or 0, "expected": one.expected or 0, "count": len(one.files)}
     words = message.format(
         files=_names(one.files),
@@ -54,6 +54,10 @@ def _finding(one: SeriesFinding) -> Finding:
     return words, hint
 
 
+_FOLDERS: Final = (
+    "these files are {found} images, one for each folder of the archive: {files}",
+    _ONE_SERIES,
+)
 _WORDS: Final[dict[SeriesKind, Finding]] = {
     SeriesKind.LEFT_OUT: (
         "the platform leaves out {files} of the slices",

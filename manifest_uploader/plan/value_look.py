@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Final
@@ -115,7 +116,10 @@ class ValueLook(Struct, frozen=True, omit_defaults=True):
     pages: int = 1
     """Of the only image, a TIFF: its pages as large as the first."""
     extras: tuple[str, ...] = ()
-    """Files that are no part of the images, and that the importer leaves out; the first few."""
+    """Files that are no part of the images, and that the importer leaves out.
+
+    Beside DICOM files in the same folder, the series tells of them.
+    """
     segmentation: tuple[SegmentationFlaw, ...] = ()
     """Why the only image cannot be a segmentation."""
     strays: Strays | None = None
@@ -181,7 +185,7 @@ def summarize(
         series=series,
         images=images if series is None else 0,
         pages=_pages(pictures),
-        extras=() if slides or series is not None else _extras(looks, data),
+        extras=() if slides else _extras(single, data),
         segmentation=() if slides else _segmentation_flaws(pictures, single),
         strays=strays,
     )
@@ -252,9 +256,12 @@ def _names(looks: Sequence[tuple[str, FileLook]]) -> tuple[NamedIn, ...]:
 
 
 def _extras(looks: Sequence[tuple[str, FileLook]], data: Collection[str]) -> tuple[str, ...]:
-    found = (
+    series = {posixpath.dirname(name) for name, look in looks if look.format is Format.DICOM}
+    return tuple(
         name
         for name, look in looks
-        if look.format not in _IMAGES and look.format is not Format.ZIP and name not in data
+        if look.format not in _IMAGES
+        and look.format is not Format.ZIP
+        and name not in data
+        and posixpath.dirname(name) not in series
     )
-    return tuple(found)[:_KEPT]
