@@ -54,7 +54,7 @@ class Cache(Generic[T]):
         self._decode = msgspec.json.Decoder(_Line[kind]).decode  # type: ignore[valid-type]
         self._lines: dict[str, _Line[T]] = {}
         self._file: IO[bytes] | None = None
-        self._is_new, self._stale = True, 0
+        self._is_new, self._is_torn, self._stale = True, False, 0
         if path is not None:
             self._read(path)
 
@@ -67,11 +67,14 @@ class Cache(Generic[T]):
         """Remember what was found; `changed`: when a file changed last, in seconds since 1970."""
         if self._path is None or time.time() - changed < _SETTLED_S:
             return
-        with contextlib.suppress(OSError):  # a folder that cannot be written has no cache
+        line = _Line(value, stat, found)
+        # A folder that cannot be written has no cache, nor has an archive's odd name a place in it.
+        with contextlib.suppress(OSError, UnicodeEncodeError):
+            text = _encode(line) + b"\n"
             if self._file is None:
                 self._file = self._open(self._path)
-            line = self._lines[value] = _Line(value, stat, found)
-            self._file.write(_encode(line) + b"\n")
+            self._file.write(text)
+            self._lines[value] = line
 
     def close(self) -> None:
         """Bring what was remembered to the disk."""
@@ -82,7 +85,10 @@ class Cache(Generic[T]):
     def _open(self, path: Path) -> IO[bytes]:
         """The file to append to; written anew if most of it is of no use."""
         if not self._is_new and self._stale < len(self._lines) + _STALE:
-            return path.open("ab")
+            file = path.open("ab")
+            if self._is_torn:
+                file.write(b"\n")
+            return file
         file = path.open("wb")
         file.write(_encode(self._rules) + b"\n")
         file.writelines(_encode(line) + b"\n" for line in self._lines.values())
@@ -95,6 +101,7 @@ class Cache(Generic[T]):
         except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
             return
         if not self._is_new:
+            self._is_torn = not lines or lines[-1] != b""
             for line in self._read_lines(lines):
                 self._stale += line.value in self._lines
                 self._lines[line.value] = line
