@@ -137,7 +137,9 @@ class LocalFiles:
         try:
             found = self._judged(one, histories.get(one.case, EMPTY))
         except FileChanged as error:
-            found = self._failed(one, Problem(str(error), one.value.place))
+            message = f"{one.case}/{one.value.socket}: {error}"
+            hint = "once it is complete, run the same command again"
+            found = self._failed(one, Problem(message, one.value.place, hint))
         self._tell(Looking(self._values, self._files))
         return found
 
@@ -145,7 +147,8 @@ class LocalFiles:
         if one.future is not None:
             one.look = one.future.result()
             self._files += one.look.looked
-            self._cache.put(one.key, one.facts.stat, one.look, changed=one.changed)
+            if not one.look.is_quick:  # else a later look would be content with one file, too
+                self._cache.put(one.key, one.facts.stat, one.look, changed=one.changed)
         judged = self._judge(one, one.look) if one.look is not None else Content()
         if judged.problems:
             return self._failed(one, *judged.problems, warnings=judged.warnings, look=one.look)

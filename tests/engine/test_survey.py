@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 
 from manifest_uploader.digests import content_digest, image_digest, json_digest
+from manifest_uploader.engine.local_files import Looking
+from manifest_uploader.engine.looks import pool
+from manifest_uploader.engine.looks.looker import look_at_value
 from manifest_uploader.engine.survey import Scope, survey
 from manifest_uploader.engine.target import check_rights, find_target
 from manifest_uploader.errors import PlatformRefused
@@ -19,13 +22,14 @@ from manifest_uploader.files.value_facts import ValueFacts, value_facts
 from manifest_uploader.manifest.model import Case, FileValue, Manifest, TargetKind
 from manifest_uploader.manifest.problems import ManifestInvalid
 from manifest_uploader.plan.inputs import Facts
+from manifest_uploader.plan.value_look import ValueLook
 from manifest_uploader.platform.client import Client
 from manifest_uploader.platform.model import Entry, Target
 from manifest_uploader.sandbox import Fault
 from manifest_uploader.state.events import Confirmed, Done, Event, Gone, Opened, Started
 from manifest_uploader.state.history import History
 from tests.box import Box, Faulty, mha
-from tests.e2e.data import write_series
+from tests.e2e.data import dicom_slice, write_series
 from tests.files.dicom.samples import slice_bytes
 from tests.helpers import (
     PLACE,
@@ -466,6 +470,99 @@ def test_patients_are_looked_for_in_whatever_is_sent(box: Box, tmp_path: Path, s
     assert "uploader deidentify data DEIDENTIFIED" in found.hint
     assert "identifiable: [PatientID]" in found.hint
     assert "12345" not in found.message + found.hint
+
+
+# ── what is remembered ──────────────────────────────────────────────────────────────────────
+
+
+def settled(folder: Path, name: str, data: bytes) -> Path:
+    """A file that has not changed for years."""
+    path = write(folder, name, data)
+    os.utime(path, ns=(10**18, 10**18))
+    return path
+
+
+def looked(folder: Path, *values: FileValue, **scope: Any) -> tuple[Facts, list[Looking]]:
+    """What a look without the platform finds, and how far it was each time it told."""
+    told: list[Looking] = []
+    facts = survey(
+        manifest(*(case(f"case {n}", value) for n, value in enumerate(values))),
+        History(),
+        root=Root(folder.resolve(), follow_links=False),
+        scope=Scope(looks=folder / "lung.looks.jsonl", **scope),
+        tell=told.append,
+    )
+    return facts, told
+
+
+def test_a_second_look_is_free_and_says_the_same(tmp_path: Path) -> None:
+    settled(tmp_path, "ct.mha", mha())
+    for number in range(3):
+        settled(tmp_path, f"bad/{number}.mha", mha()[:-number])
+
+    first, told = looked(tmp_path, CT, file_value("mr-image", "bad/1.mha"))
+    again, told_again = looked(tmp_path, CT, file_value("mr-image", "bad/1.mha"))
+
+    assert (told, told_again) == ([Looking(1, 1), Looking(2, 2)], [Looking(1, 0), Looking(2, 0)])
+    assert first == again
+    assert problems(again) == ["case 1/mr-image: '1.mha' is cut short: 124 of 125 bytes"]
+    assert (again.files, again.files_looked) == (2, 2), "they were looked into, by either command"
+
+
+def test_a_changed_file_is_looked_into_again(tmp_path: Path) -> None:
+    settled(tmp_path, "ct.mha", mha())
+    looked(tmp_path, CT)
+    settled(tmp_path, "ct.mha", mha()[:-1])
+
+    facts, told = looked(tmp_path, CT)
+
+    assert told == [Looking(1, 1)]
+    assert problems(facts) == ["case 0/ct-image: 'ct.mha' is cut short: 124 of 125 bytes"]
+
+
+def test_a_quick_look_is_not_taken_for_a_whole_one(tmp_path: Path) -> None:
+    for number in range(4):
+        settled(tmp_path, f"ct/IM{number}", dicom_slice(1, number, side=4) if number != 2 else b"")
+    value = file_value("ct-image", "ct/*")
+
+    quick, _ = looked(tmp_path, value, quick=True)
+    whole, told = looked(tmp_path, value)
+    later, free = looked(tmp_path, value, quick=True)
+
+    assert (problems(quick), quick.files, quick.files_looked) == ([], 4, 1)
+    assert problems(whole) == problems(later) == ["case 0/ct-image: 'IM2' is empty"]
+    assert (told, free) == ([Looking(1, 4)], [Looking(1, 0)])
+
+
+def test_a_file_that_changes_while_it_is_looked_into_is_a_problem_of_its_case(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settled(tmp_path, "ct.mha", mha())
+    settled(tmp_path, "mr.mha", mha())
+
+    def look(source: Source, allowed: Any, *, quick: bool) -> ValueLook:
+        settled(tmp_path, "ct.mha", mha() + b"more")
+        return look_at_value(source, allowed, quick=quick)
+
+    monkeypatch.setattr(pool, "look_at_value", look)
+    facts, _ = looked(tmp_path, CT, file_value("mr-image", "mr.mha"))
+
+    assert problems(facts) == ["case 0/ct-image: 'ct.mha' changed while it was looked into"]
+    assert list(facts.values) == [("case 1", "mr-image")]
+
+
+def test_what_is_wrong_is_told_in_the_order_of_the_manifest(tmp_path: Path) -> None:
+    values = [file_value("ct-image", f"{number}.mha") for number in range(120)]
+    for number in range(120):
+        settled(tmp_path, f"{number}.mha", mha()[:-1])
+
+    facts, told = looked(tmp_path, *values)
+
+    assert problems(facts) == [
+        f"case {number}/ct-image: '{number}.mha' is cut short: 124 of 125 bytes"
+        for number in range(120)
+    ]
+    assert told == [Looking(number, number) for number in range(1, 121)]
 
 
 def test_without_a_platform_the_local_part_is_known(tmp_path: Path) -> None:
