@@ -22,7 +22,8 @@ class SeriesKind(StrEnum):
     """None of the files holds pixels."""
     SEVERAL_IMAGES = "several-images"
     """`found` images come of the files; `about` says what differs: `study`, `series`, `stack`,
-    `SOP class`, `format`, `folder`. `files` are those outside the largest image; of folders, all of them."""
+    `SOP class`, `format`, `folder`. `files` are those outside the largest image; if it is the
+    folder, `files` are all folders."""
     DUPLICATE = "duplicate"
     """`files` are copies of `others`, by SOPInstanceUID, in the same order."""
     SIZES = "sizes"

@@ -151,8 +151,8 @@ def test_files_that_are_left_out_and_further_pages_are_warnings() -> None:
     ]
     assert warnings(replace(ONE_IMAGE, extras=names, pages=30)) == [
         (
-            "p1/ct-image: the platform leaves out '1.txt', '2.txt', '3.txt', '4.txt', '5.txt' and 3 "
-            "more: no part of the image"
+            "p1/ct-image: the platform leaves out '1.txt', '2.txt', '3.txt', '4.txt', '5.txt' and "
+            "3 more: no part of the image"
         ),
         "p1/ct-image: the TIFF has 30 pages of one size; the platform takes the first of them",
     ]

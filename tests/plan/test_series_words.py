@@ -168,12 +168,13 @@ def test_what_the_importer_does_not_read_is_told_apart() -> None:
 
 
 def test_a_cut_file_says_how_much_is_there() -> None:
-    def cut(*sizes: int, about: str = "") -> str:
-        return flaw_finding(FileFlaw("a", Flaw(FlawKind.CUT, *sizes, about=about)))[0]
+    sizes = [Flaw(FlawKind.CUT, 1000, 20), Flaw(FlawKind.CUT, 4, 2, "frames"), Flaw(FlawKind.CUT)]
 
-    assert cut(1000, 20) == "'a' is cut short: 20 of 1,000 bytes"
-    assert cut(4, 2, about="frames") == "'a' is cut short: 2 of 4 frames"
-    assert cut() == "'a' is cut short"
+    assert [flaw_finding(FileFlaw("a", one))[0] for one in sizes] == [
+        "'a' is cut short: 20 of 1,000 bytes",
+        "'a' is cut short: 2 of 4 frames",
+        "'a' is cut short",
+    ]
 
 
 # ── segmentations ───────────────────────────────────────────────────────────────────────────
