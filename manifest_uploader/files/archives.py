@@ -71,7 +71,7 @@ class _Locked(Exception):
 
 
 def is_archive(start: bytes) -> bool:
-    """Whether a file with these first 512 bytes, or fewer if it is shorter, is an archive."""
+    """Whether a file with these first bytes, 512 or more unless it is shorter, is an archive."""
     return start.startswith(_SEALED) or _kind_of(start) is not None
 
 
@@ -227,7 +227,7 @@ class _Inside:
 
 
 def _kind_of(start: bytes) -> str | None:
-    """Which kind of archive starts with these 512 bytes; None if none does."""
+    """Which kind of archive starts with these bytes; None if none does."""
     if start[:4] in (b"PK\3\4", b"PK\5\6"):
         return "zip"
     if start[:3] == b"\x1f\x8b\x08":
@@ -252,7 +252,7 @@ def _is_tar(start: bytes) -> bool:
     if len(start) < _START:
         return False
     try:
-        tarfile.TarInfo.frombuf(start, "utf-8", "surrogateescape")
+        tarfile.TarInfo.frombuf(start[:_START], "utf-8", "surrogateescape")
     except tarfile.HeaderError:
         return False
     return True
