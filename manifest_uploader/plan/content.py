@@ -72,7 +72,7 @@ def judge_content(question: Question, look: ValueLook) -> Content:
     """What has to be mended before anything is sent, and what should be known."""
     problems, warnings = _Findings(question), _Findings(question)
     problems.add(names_finding(question, look))
-    if _is_image(question, look):
+    if is_image(question.value, question.socket, files=look.files):
         _judge_image(question, look, problems, warnings)
     else:
         _judge_file(question, look, problems, warnings)
@@ -100,11 +100,11 @@ class _Findings:
         return tuple(self._found)
 
 
-def _is_image(question: Question, look: ValueLook) -> bool:
-    """Whether the files are for an image socket; without the platform, what they look like."""
-    if question.socket is not None:
-        return upload_into(question.socket).image
-    return look.files > 1 or not question.value.paths[0].lower().endswith(_FILE_ENDINGS)
+def is_image(value: FileValue, socket: Socket | None, *, files: int) -> bool:
+    """Whether a value is for an image socket; without the platform, what its files look like."""
+    if socket is not None:
+        return upload_into(socket).image
+    return files > 1 or not value.paths[0].lower().endswith(_FILE_ENDINGS)
 
 
 # ── images ──────────────────────────────────────────────────────────────────────────────────
