@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
+from msgspec.structs import replace
 
+from manifest_uploader.engine.local_files import Looking
 from manifest_uploader.engine.results import CaseEnd, End
+from manifest_uploader.manifest.problems import Place, Problem
 from manifest_uploader.output import screen
 from manifest_uploader.state.events import Confirmed, Done, Failed, ImportFailed, Noticed, Unsure
 from tests.helpers import STUDY, pk, plan_of, step_id
@@ -142,3 +146,72 @@ def test_only_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     kinds.append(type(screen.make_screen(verbose=False, quiet=False)))
 
     assert kinds == [screen.Lines, screen.Lines, screen.Live, screen.Lines, screen.Lines]
+
+
+# ── before anything is sent ─────────────────────────────────────────────────────────────────
+
+ODD = Problem("a/ct: 1 slice is probably missing", Place("lung.yaml", 4, 9), "look for it")
+
+
+def test_a_line_every_half_minute_says_how_far_the_look_is(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    observer, quiet = screen.Lines(), screen.Lines(quiet=True)
+    for second in range(100):
+        now = float(second)
+        for one in (observer, quiet):
+            one.looking(Looking(second, 300 * second))
+            one.importing(second)
+
+    assert written(capsys) == [
+        "looking into files: 30 values, 9000 files",
+        "looking into files: 60 values, 18000 files",
+        "looking into files: 90 values, 27000 files",
+    ]
+
+
+def test_after_the_look_the_importer_is_told_of(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    observer = screen.Lines()
+    for second in range(50):
+        now = float(second)
+        observer.importing(second)
+
+    assert written(capsys) == ["asking the platform's importer: 30 images"]
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_warnings_are_said_to_everybody(capsys: pytest.CaptureFixture[str], quiet: bool) -> None:
+    screen.Lines(quiet=quiet).warn((ODD, replace(ODD, hint=None)))
+
+    assert written(capsys) == [
+        "lung.yaml:4:9: warning: a/ct: 1 slice is probably missing",
+        "  hint: look for it",
+        "lung.yaml:4:9: warning: a/ct: 1 slice is probably missing",
+    ]
+
+
+@pytest.mark.usefixtures("terminal")
+def test_a_terminal_shows_how_far_the_look_is_and_removes_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    observer = screen.Live()
+    for step in range(10):
+        now = step / 10
+        observer.looking(Looking(step, 10 * step))
+    observer.importing(7)
+    observer.stop()
+
+    err = capsys.readouterr().err
+    shown = re.findall(r"(\d+) values?, (\d+) files", err)
+    assert shown[0] == ("2", "20"), "five times a second"
+    assert len(set(shown)) <= 5
+    assert "asking the platform's importer: 7 images" in err
+    assert err.rindex("\x1b[2K") > err.rindex("7 images")

@@ -20,10 +20,10 @@ from manifest_uploader.plan.series_findings import SeriesFinding, SeriesKind
 from manifest_uploader.plan.series_words import series_findings
 from manifest_uploader.plan.value_look import FileFlaw
 
-POINTERS = {About.GIT_LFS, About.GIT_ANNEX, About.DVC}
-UNREADABLE = {About.COMPRESSED_DATA, About.HEADER}
+POINTERS = (About.GIT_LFS, About.GIT_ANNEX, About.DVC)
+UNREADABLE = (About.COMPRESSED_DATA, About.HEADER)
 UNSUPPORTED = [
-    *(about for about in About if about not in POINTERS | UNREADABLE),
+    *(about for about in About if about not in POINTERS + UNREADABLE),
     *(SINGLE_FRAME_COLOUR, BIG_ENDIAN_PIXELS, "TransferSyntaxUID", "WindowCenter"),
 ]
 
