@@ -130,16 +130,16 @@ def test_a_tiff_image_without_a_resolution_is_told(tmp_path: Path, judged: Judge
     assert judged(bundle(whole)).spacing == (0.05, 0.05)
 
 
-@pytest.mark.parametrize(
-    ("name", "more"), [("a.svs", {}), ("a.tif", {"software": "Philips DP v1.0"})]
-)
 def test_a_slide_is_not_judged_without_the_libraries_for_slides(
-    tmp_path: Path, judged: Judge, monkeypatch: pytest.MonkeyPatch, name: str, more: Any
+    tmp_path: Path, judged: Judge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(import_worker, "_SLIDE_LIBRARIES", ("no_library_for_slides",))
-    slide = write_tiff(tmp_path / name, **more)
+    philips = write_tiff(tmp_path / "a.tif", software="Philips DP v1.0")
+    aperio = tmp_path / "a.svs"
+    aperio.write_bytes(b"what only a library for slides could read")
 
-    assert judged(bundle(slide)).failure is Failure.NO_LIBRARY
+    assert judged(bundle(philips)).failure is Failure.NO_LIBRARY
+    assert judged(bundle(aperio)).failure is Failure.NO_LIBRARY
 
 
 # ── archives ────────────────────────────────────────────────────────────────────────────────
