@@ -44,9 +44,10 @@ def killed_often(folder: Path, *, cases: int, kills: int, seed: int) -> str:
 
 
 def _lines_between(cases: int, kills: int, seed: int) -> list[int]:
-    """How many lines to let pass before each kill."""
+    """How many lines to let pass before each kill: one kill in each part of the whole run."""
     chance = random.Random(seed)
-    cuts = sorted(chance.randrange(int(LINES_A_CASE * cases * 0.8)) for _ in range(kills))
+    part = int(LINES_A_CASE * cases * 0.8) // kills
+    cuts = [chance.randrange(number * part, (number + 1) * part) for number in range(kills)]
     return [1 + after - before for before, after in zip([0, *cuts], cuts, strict=False)]
 
 
