@@ -22,11 +22,11 @@ from manifest_uploader.files.search import resolve
 from manifest_uploader.files.value_facts import ValueFacts, content, value_facts
 from manifest_uploader.manifest.model import FileValue, Identifiable
 from manifest_uploader.manifest.problems import Problem
-from manifest_uploader.plan.content import SEGMENTATION, Content, Question, judge_content
+from manifest_uploader.plan.content import Content, Question, judge_content
 from manifest_uploader.plan.delivery import AsJson, delivery_of
 from manifest_uploader.plan.value_look import ValueLook
 from manifest_uploader.platform.model import Entry, Socket
-from manifest_uploader.platform.sockets import takes_json, value_misfit
+from manifest_uploader.platform.sockets import SEGMENTATION, takes_json, value_misfit
 from manifest_uploader.state.history import EMPTY, CaseHistory
 
 

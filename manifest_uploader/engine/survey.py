@@ -211,11 +211,15 @@ def _socket(entry: Json) -> Socket | None:
 
 
 def _segments(listed: Json) -> tuple[int, ...]:
-    """The voxel values that a segmentation may hold, in order; empty if any may be."""
+    """The voxel values that a segmentation may hold, in order; empty if any may be.
+
+    The platform always allows 0 beside those that a socket names.
+    """
     if not isinstance(listed, list):
         return ()
     values = (one.get("voxel_value") for one in listed if isinstance(one, dict))
-    return tuple(sorted({value for value in values if type(value) is int}))
+    named = {value for value in values if type(value) is int}
+    return tuple(sorted(named | {0})) if named else ()
 
 
 def _highest_order(

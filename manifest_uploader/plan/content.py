@@ -31,8 +31,8 @@ from manifest_uploader.plan.delivery import upload_into
 from manifest_uploader.plan.series_words import series_findings
 from manifest_uploader.plan.value_look import ValueLook
 from manifest_uploader.platform.model import Socket
+from manifest_uploader.platform.sockets import SEGMENTATION
 
-SEGMENTATION: Final = "Segmentation"
 _FILE_ENDINGS: Final = (".pdf", ".csv", ".tsv", ".txt", ".json", ".mp4", ".obj", ".zip")
 """Of files that are for no image socket, as far as can be told without asking the platform."""
 _FORMATS: Final = {

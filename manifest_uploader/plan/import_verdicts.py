@@ -9,9 +9,9 @@ from typing import Final
 from msgspec import Struct
 
 from manifest_uploader.files.import_verdict import Failure, Reason, Verdict
+from manifest_uploader.platform.sockets import SEGMENTATION
 from manifest_uploader.text import quoted
 
-SEGMENTATION: Final = "Segmentation"
 DISPLACEMENT_FIELD: Final = "Displacement field"
 _FIELD_DEPTH: Final = 3
 """A displacement field is four-dimensional, with the three directions as its first dimension."""

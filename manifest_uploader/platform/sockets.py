@@ -11,6 +11,7 @@ from manifest_uploader.manifest.near_json import looks_like
 from manifest_uploader.platform.model import Socket
 
 DICOM_SET: Final = "DICOM Image Set"
+SEGMENTATION: Final = "Segmentation"
 _SUPER_KINDS: Final = {"Image", "Value", "File"}
 
 
