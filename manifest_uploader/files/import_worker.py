@@ -8,6 +8,7 @@ an image takes far longer than reading it.
 from __future__ import annotations
 
 import errno
+import gc
 import itertools
 import os
 import re
@@ -53,6 +54,7 @@ def start(_: object, scratch: str) -> Callable[[Any], Any]:
     """Import panimg; return the function that judges `{"files": [[path, name], …]}`."""
     _panimg()
     _write_less()
+    gc.freeze()  # what stays need not be gone through after each image
     folders = (Path(scratch, str(number)) for number in itertools.count())
 
     def judge(request: Any) -> Any:
@@ -61,6 +63,7 @@ def start(_: object, scratch: str) -> Callable[[Any], Any]:
         try:
             return msgspec.to_builtins(_judge(request["files"], folder))
         finally:
+            gc.collect()  # panimg leaves files open, which Windows does not remove
             shutil.rmtree(folder, ignore_errors=True)
 
     return judge

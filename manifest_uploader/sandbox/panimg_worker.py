@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import gc
 import json
 import logging
 import math
@@ -33,8 +34,10 @@ def main() -> None:
     warnings.simplefilter("ignore")
     with contextlib.suppress(ImportError):  # then every answer says so
         import panimg  # noqa: F401, PLC0415 - it takes a second, which passes before a question comes
+    gc.freeze()  # what stays need not be gone through after each image
     while True:
         answer = _judge(**json.loads(lines.get()))
+        gc.collect()  # panimg leaves files open, which Windows does not remove
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -15,6 +17,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import psutil
 import pytest
 
 from manifest_uploader.errors import CannotGoOn, ExtraMissing
@@ -40,6 +43,7 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Judge]:
     answer = import_worker.start(None, str(tmp_path_factory.mktemp("scratch").resolve()))
     yield lambda one: msgspec.convert(answer({"files": one.files}), Verdict)
     models.WriteImage, models.shutil = before
+    gc.unfreeze()
 
 
 def test_a_series_becomes_one_image(tmp_path: Path) -> None:
@@ -128,6 +132,29 @@ def test_a_tiff_image_without_a_resolution_is_told(tmp_path: Path, judged: Judge
     assert judged(bundle(bare)).reasons == (Reason.RESOLUTION,)
     assert judged(bundle(bare)).failure is None
     assert judged(bundle(whole)).spacing == (0.05, 0.05)
+
+
+def test_nothing_stays_open_and_nothing_is_left(
+    tmp_path: Path, judged: Judge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    removed: list[str] = []
+    remove = shutil.rmtree
+
+    def noting(folder: Path, **more: Any) -> None:
+        removed.append(str(folder))
+        assert not [one.path for one in psutil.Process().open_files() if str(folder) in one.path]
+        remove(folder, **more)
+
+    monkeypatch.setattr(shutil, "rmtree", noting)
+    slide = bundle(write_tiff(tmp_path / "a.tif"))
+    gc.disable()
+    try:
+        judged(slide)
+    finally:
+        gc.enable()
+
+    assert removed
+    assert not any(Path(folder).exists() for folder in removed)
 
 
 def test_a_slide_is_not_judged_without_the_libraries_for_slides(
