@@ -291,7 +291,7 @@ def bundle(folder: Path, size: Size) -> Iterator[Row]:
 
 def trouble(folder: Path, size: Size) -> Iterator[Row]:
     """Small cases; every tenth request is answered 503 for 10 s in the middle."""
-    data.two_files(folder, size.of(1000))
+    data.two_files(folder, size.of(1400))  # so many that some are left 48 s after the trouble
     calm, notes = ("--latency-ms", "20"), folder / "requests"
     begin_s = 15.0
     pairs = [
