@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -22,9 +23,13 @@ _FIRST: Final = ("test_readme.py", "crash", "e2e", "test_secrets.py", "test_exam
 
 
 def pytest_configure() -> None:
-    """Let Ctrl-C reach what the tests start: shells let background jobs ignore it."""
+    """Let Ctrl-C reach what the tests start, and let it be compiled once."""
+    # shells let background jobs ignore it
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    # hundreds of processes would each compile the whole package
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
