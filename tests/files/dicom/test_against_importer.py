@@ -7,6 +7,7 @@ import logging
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,10 @@ from manifest_uploader.plan.series_findings import SeriesKind, SeriesVerdict
 from tests.files.archive_samples import zip_of
 from tests.files.dicom import folders
 
-panimg = pytest.importorskip("panimg")
+
+@pytest.fixture(scope="module")
+def panimg() -> Any:
+    return pytest.importorskip("panimg")
 
 
 def look_at(name: str, file: bytes) -> FileLook:
@@ -40,7 +44,9 @@ def verdict_on(folder: Mapping[str, bytes]) -> SeriesVerdict:
     return judge_series([(name, look_at(name, file)) for name, file in folder.items()])
 
 
-def imported(folder: Mapping[str, bytes], path: Path) -> tuple[int, set[str], int, int]:
+def imported(
+    panimg: Any, folder: Mapping[str, bytes], path: Path
+) -> tuple[int, set[str], int, int]:
     """The importer's: number of images, files left out, slices and time points of one image."""
     for name, file in folder.items():
         (path / "in" / Path(name).parent).mkdir(parents=True, exist_ok=True)
@@ -67,49 +73,55 @@ def ignored(verdict: SeriesVerdict) -> set[str]:
     return {name for note in verdict.notes for name in note.files}
 
 
-@pytest.mark.parametrize("name", folders.good() | folders.with_strangers() | folders.warned())
-def test_what_the_importer_takes_whole_is_no_problem(name: str, tmp_path: Path) -> None:
-    folder = (folders.good() | folders.with_strangers() | folders.warned())[name]
-
-    verdict = verdict_on(folder)
-    images, left, slices, times = imported(folder, tmp_path)
-
-    assert (images, left) == (1, ignored(verdict))
-    assert verdict.problems == ()
-    assert (verdict.slices, verdict.timepoints) == (slices, times)
+# ``folders`` takes seconds to write: its names are not asked for while tests are collected.
 
 
-@pytest.mark.parametrize("name", folders.refused())
-def test_what_the_importer_refuses_or_leaves_out_is_a_problem(name: str, tmp_path: Path) -> None:
-    folder = folders.refused()[name]
+def test_what_the_importer_takes_whole_is_no_problem(
+    panimg: Any, tmp_path: Path, subtests: pytest.Subtests
+) -> None:
+    for name, folder in (folders.good() | folders.with_strangers() | folders.warned()).items():
+        with subtests.test(name):
+            verdict = verdict_on(folder)
+            images, left, slices, times = imported(panimg, folder, tmp_path / name)
 
-    verdict = verdict_on(folder)
-    images, left, _, _ = imported(folder, tmp_path)
-
-    assert images != 1 or left - ignored(verdict)
-    assert verdict.problems
-    told = {file for problem in verdict.problems for file in problem.files}
-    assert images != 1 or left <= told | ignored(verdict)
-
-
-@pytest.mark.parametrize("name", folders.wrong())
-def test_what_the_importer_takes_and_nobody_meant_is_a_problem(name: str, tmp_path: Path) -> None:
-    folder = folders.wrong()[name]
-
-    assert verdict_on(folder).problems
+            assert (images, left) == (1, ignored(verdict))
+            assert verdict.problems == ()
+            assert (verdict.slices, verdict.timepoints) == (slices, times)
 
 
-@pytest.mark.parametrize("name", folders.warned())
-def test_what_somebody_should_look_at_is_a_warning(name: str) -> None:
-    assert verdict_on(folders.warned()[name]).warnings
+def test_what_the_importer_refuses_or_leaves_out_is_a_problem(
+    panimg: Any, tmp_path: Path, subtests: pytest.Subtests
+) -> None:
+    for name, folder in folders.refused().items():
+        with subtests.test(name):
+            verdict = verdict_on(folder)
+            images, left, _, _ = imported(panimg, folder, tmp_path / name)
+
+            assert images != 1 or left - ignored(verdict)
+            assert verdict.problems
+            told = {file for problem in verdict.problems for file in problem.files}
+            assert images != 1 or left <= told | ignored(verdict)
 
 
-@pytest.mark.parametrize("name", folders.good() | folders.with_strangers())
-def test_nothing_is_said_of_good_folders(name: str) -> None:
-    verdict = verdict_on((folders.good() | folders.with_strangers())[name])
+def test_what_the_importer_takes_and_nobody_meant_is_a_problem(subtests: pytest.Subtests) -> None:
+    for name, folder in folders.wrong().items():
+        with subtests.test(name):
+            assert verdict_on(folder).problems
 
-    assert verdict.warnings == ()
-    assert {note.kind for note in verdict.notes} <= {SeriesKind.IGNORED}
+
+def test_what_somebody_should_look_at_is_a_warning(subtests: pytest.Subtests) -> None:
+    for name, folder in folders.warned().items():
+        with subtests.test(name):
+            assert verdict_on(folder).warnings
+
+
+def test_nothing_is_said_of_good_folders(subtests: pytest.Subtests) -> None:
+    for name, folder in (folders.good() | folders.with_strangers()).items():
+        with subtests.test(name):
+            verdict = verdict_on(folder)
+
+            assert verdict.warnings == ()
+            assert {note.kind for note in verdict.notes} <= {SeriesKind.IGNORED}
 
 
 def test_a_zip_is_judged_by_its_folders() -> None:
