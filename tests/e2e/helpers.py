@@ -22,6 +22,7 @@ from manifest_uploader.sandbox.store import Store
 from manifest_uploader.state.file import read
 from manifest_uploader.state.history import fold
 from manifest_uploader.state.standing import standing_of
+from tests import forked
 from tests.e2e.data import json_lines, mask, mha, sha256, write
 from tests.judging import shared_judge
 
@@ -271,9 +272,13 @@ class Box:
         return subprocess.Popen(words, **{**given, **popen})
 
     def __call__(self, command: str, *arguments: str, seconds: float = 60, **popen: Any) -> Ran:
-        """What comes of a command for the manifest."""
-        process = self.spawn(command, *arguments, **popen)
-        return ended(process, seconds=seconds)
+        """What comes of a command for the manifest: with `popen`, in a new interpreter."""
+        if popen.keys() - {"env"}:
+            return ended(self.spawn(command, *arguments, **popen), seconds=seconds)
+        words = [command, self.manifest.name, *arguments]
+        given = popen.get("env", self.environment())
+        found = forked.run(words, cwd=self.folder, environment=given, seconds=seconds)
+        return Ran(found.code, found.out, found.err)
 
     def run(self, *arguments: str, **more: Any) -> Ran:
         """What comes of `run --json`."""
