@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -90,7 +91,7 @@ def test_only_delivery_and_sockets_know_what_a_socket_takes() -> None:
     readers = {
         path.relative_to(PACKAGE).as_posix()
         for path in MODULES
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in _nodes_of(path)
         if isinstance(node, ast.Attribute) and node.attr == "super_kind"
         if path.relative_to(PACKAGE).parts[0] != "sandbox"
     }
@@ -102,7 +103,7 @@ def test_only_their_own_modules_know_the_kinds_of_targets() -> None:
     readers = {
         path.relative_to(PACKAGE).as_posix()
         for path in MODULES
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in _nodes_of(path)
         if isinstance(node, ast.Attribute) and node.attr in {"READER_STUDY", "ARCHIVE"}
         if path.relative_to(PACKAGE).parts[0] in {"plan", "engine", "platform", "output", "report"}
     }
@@ -110,9 +111,15 @@ def test_only_their_own_modules_know_the_kinds_of_targets() -> None:
     assert readers == {"platform/targets/reader_study.py", "platform/targets/archive.py"}
 
 
+@cache
+def _nodes_of(path: Path) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
+@cache
 def _imports_of(path: Path) -> set[str]:
     found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in _nodes_of(path):
         if isinstance(node, ast.ImportFrom) and node.module:
             found |= {f"{node.module}.{one.name}" for one in node.names}
     return found

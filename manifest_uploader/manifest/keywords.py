@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from functools import cache
 from typing import Any, Final
 
 _TAG: Final = re.compile(r"\(?([0-9A-Fa-f]{4})[, ]?([0-9A-Fa-f]{4})\)?")
@@ -29,10 +30,16 @@ def keyword_like(text: str) -> str | None:
     plain = _plain(text)[:_LONGEST]
     if not plain:
         return None
-    by_plain = {_plain(keyword): keyword for keyword in _dictionary().keyword_dict if keyword}
+    by_plain = _keywords()
     patients = [one for one in by_plain if one.startswith("patient")]
     close = [plain] if plain in by_plain else _close(plain, patients) or _close(plain, by_plain)
     return by_plain[close[0]] if close else None
+
+
+@cache
+def _keywords() -> dict[str, str]:
+    """All of DICOM's, by their plain forms."""
+    return {_plain(keyword): keyword for keyword in _dictionary().keyword_dict if keyword}
 
 
 def _close(plain: str, among: Any) -> list[str]:

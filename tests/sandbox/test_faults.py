@@ -12,7 +12,7 @@ import pytest
 from manifest_uploader.sandbox import Fault, Seen, Unread
 from tests.faults import Chance, Script, Step, by_chance, losing
 from tests.sandbox.contents import series
-from tests.sandbox.helpers import Client, mha, wait_for_imports, zipped
+from tests.sandbox.helpers import PLAIN, Client, mha, wait_for_imports, zipped
 
 SETS = "reader-studies/display-sets/"
 
@@ -76,8 +76,8 @@ def test_a_signed_address_can_be_made_to_look_expired(start_sandbox: Callable[..
     row = client.open_upload()
     address = client.sign(row)
 
-    first = httpx.put(address, content=b"x", trust_env=False)
-    second = httpx.put(address, content=b"x", trust_env=False)
+    first = httpx.put(address, content=b"x", **PLAIN)
+    second = httpx.put(address, content=b"x", **PLAIN)
 
     assert (first.status_code, "Request has expired" in first.text) == (403, True)
     assert second.status_code == 200

@@ -11,11 +11,11 @@ import httpx
 import pytest
 
 from manifest_uploader.sandbox import storage
-from tests.sandbox.helpers import Client, wait_for_imports
+from tests.sandbox.helpers import PLAIN, Client, wait_for_imports
 
 
 def put(address: str, content: bytes | Iterator[bytes] = b"x", **headers: str) -> httpx.Response:
-    return httpx.put(address, content=content, headers=headers, trust_env=False)
+    return httpx.put(address, content=content, headers=headers, **PLAIN)
 
 
 def test_the_answer_to_a_part_has_its_md5(client: Client) -> None:
@@ -151,8 +151,8 @@ def test_downloads_have_an_origin_of_their_own(kept: tuple[Client, str, str]) ->
     location = client.get(file).headers["Location"]
     api, storage = origin(client.running.url), origin(location)
 
-    elsewhere = httpx.get(location.replace(storage, api), trust_env=False)
-    astray = httpx.get(client.running.url.replace(api, storage), trust_env=False)
+    elsewhere = httpx.get(location.replace(storage, api), **PLAIN)
+    astray = httpx.get(client.running.url.replace(api, storage), **PLAIN)
 
     assert api != storage
     assert (elsewhere.status_code, astray.status_code) == (403, 403)
@@ -168,8 +168,8 @@ def test_a_download_is_redirected_to_storage_which_needs_no_token(
         assert redirect.status_code == 302
         location = redirect.headers["Location"]
         assert origin(location) != origin(address)
-        contents.append(httpx.get(location, trust_env=False).content)
-        with_token = httpx.get(location, headers={"Authorization": "Bearer x"}, trust_env=False)
+        contents.append(httpx.get(location, **PLAIN).content)
+        with_token = httpx.get(location, headers={"Authorization": "Bearer x"}, **PLAIN)
         assert with_token.status_code == 400
 
     assert file.endswith("/a_b.pdf")
@@ -182,16 +182,15 @@ def test_a_part_of_a_download_tells_the_size_of_the_whole(kept: tuple[Client, st
     location = client.get(file).headers["Location"]
 
     first, rest = (
-        httpx.get(location, headers={"Range": f"bytes={span}"}, trust_env=False)
-        for span in ("0-0", "4-")
+        httpx.get(location, headers={"Range": f"bytes={span}"}, **PLAIN) for span in ("0-0", "4-")
     )
 
     assert (first.status_code, first.content) == (206, b"c")
     assert first.headers["Content-Range"] == "bytes 0-0/7"
     assert (rest.content, rest.headers["Content-Range"]) == (b"ent", "bytes 4-6/7")
-    beyond = httpx.get(location, headers={"Range": "bytes=7-"}, trust_env=False)
+    beyond = httpx.get(location, headers={"Range": "bytes=7-"}, **PLAIN)
     assert (beyond.status_code, "InvalidRange" in beyond.text) == (416, True)
-    assert httpx.head(location, trust_env=False).status_code == 403  # it is signed for GET
+    assert httpx.head(location, **PLAIN).status_code == 403  # it is signed for GET
 
 
 def test_who_may_not_see_a_file_gets_a_page(kept: tuple[Client, str, str]) -> None:
@@ -202,7 +201,7 @@ def test_who_may_not_see_a_file_gets_a_page(kept: tuple[Client, str, str]) -> No
     ]
 
     for headers in strangers:
-        answers = [httpx.get(one, headers=headers, trust_env=False) for one in (file, image)]
+        answers = [httpx.get(one, headers=headers, **PLAIN) for one in (file, image)]
         assert [answer.status_code for answer in answers] == [404, 403]
         assert all("<html" in answer.text for answer in answers)
 
@@ -213,6 +212,6 @@ def test_bytes_that_were_not_kept_are_not_found(client: Client, tmp_path: Path) 
     wait_for_imports(tmp_path)
     [image] = client.get(client.values(item)["ct-image"]["image"]).json()["files"]
 
-    found = httpx.get(client.get(image["file"]).headers["Location"], trust_env=False)
+    found = httpx.get(client.get(image["file"]).headers["Location"], **PLAIN)
 
     assert (found.status_code, "<Code>NoSuchKey</Code>" in found.text) == (404, True)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from tests.sandbox.helpers import Client, wait_for
+from tests.sandbox.helpers import PLAIN, Client, wait_for
 
 MIB = 1024**2
 TOO_MANY = {"non_field_errors": ["You have created too many uploads. Please try again later."]}
@@ -74,7 +74,7 @@ def test_old_rows_are_removed(start_sandbox: Callable[..., Client]) -> None:
     wait_for(lambda: client.get(row["api_url"]).status_code == 404)
 
     assert client.get("uploads/").json()["count"] == 0
-    answer = httpx.put(address, content=b"x", trust_env=False)
+    answer = httpx.put(address, content=b"x", **PLAIN)
     assert (answer.status_code, "NoSuchUpload" in answer.text) == (404, True)
 
 
