@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import sys
@@ -18,8 +19,8 @@ from tests.box import Box
 from tests.helpers import TOKEN
 from tests.judging import shared_judge
 
-_FIRST: Final = ("test_readme.py", "crash", "e2e", "test_secrets.py", "test_examples.py", "report")
-"""The longest: begun last, one of them would keep the others' processes waiting."""
+_WAITING: Final = ("test_readme.py", "crash", "e2e", "test_secrets.py", "test_examples.py")
+"""What waits for processes most of its time, the longest first."""
 
 
 def pytest_configure() -> None:
@@ -33,13 +34,19 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take longest."""
-    items.sort(key=lambda item: _rank(item.path))
+    """Begin with the files that take longest, each beside one that computes while it waits."""
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    waiting = sorted((file for file in files if _rank(file) is not None), key=_rank)
+    computing = [file for file in files if _rank(file) is None]
+    pairs = itertools.zip_longest(waiting, computing)
+    items[:] = [item for pair in pairs for file in pair if file for item in files[file]]
 
 
-def _rank(path: Path) -> int:
+def _rank(path: Path) -> int | None:
     inside = path.relative_to(Path(__file__).parent).parts[0]
-    return _FIRST.index(inside) if inside in _FIRST else len(_FIRST)
+    return _WAITING.index(inside) if inside in _WAITING else None
 
 
 QUICK = Patience(stall_s=5, give_up_s=5, first_pause_s=0.001)

@@ -52,6 +52,13 @@ class WorkerBug(Exception):
     """A worker raised what its task does not expect; the message says what and where."""
 
 
+def usable_cores() -> int:
+    """How many cores this process may use; containers and batch systems often allow fewer."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def answers(
     task: str, requests: Iterable[tuple[T, Json]], *, processes: int, setup: Json = None
 ) -> Generator[tuple[T, Json], None, None]:

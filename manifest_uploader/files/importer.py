@@ -7,7 +7,6 @@ of CPU, once for all the images that it judges.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from importlib.util import find_spec
@@ -17,7 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from manifest_uploader.errors import CannotGoOn, ExtraMissing
-from manifest_uploader.files.crew import CannotStart, answers
+from manifest_uploader.files.crew import CannotStart, answers, usable_cores
 from manifest_uploader.files.import_verdict import Failure, Verdict
 
 _TASK: Final = "manifest_uploader.files.import_worker:start"
@@ -68,13 +67,6 @@ def import_check(
                 "the platform's importer, panimg, is installed but does not start",
                 hint="install it again: pip install --force-reinstall panimg",
             ) from None
-
-
-def usable_cores() -> int:
-    """How many cores this process may use; containers and batch systems often allow fewer."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _verdict(key: str, answer: object) -> Verdict:

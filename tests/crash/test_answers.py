@@ -14,27 +14,17 @@ def test_answers_lost_twice_in_a_row_leave_every_case_once(tmp_path: Path) -> No
         for trial in trials(tmp_path, each_kind=False, times=(2,))
         if trial.road != "update" and trial.loss in {"502, never seen", "acted, then reset"}
     ]
-
-    report = try_all(found)
-
-    print(report)
-    assert (report.trials, report.wrong) == (6, ())
-    assert report.lost > 6 * 15
-
-
-def test_answers_lost_by_a_platform_without_upload_sessions_leave_every_case_once(
-    tmp_path: Path,
-) -> None:
-    found = [
+    without_sessions = [
         trial
-        for trial in trials(tmp_path, each_kind=False, times=(2,), has_sessions=False)
+        for trial in trials(tmp_path / "old", each_kind=False, times=(2,), has_sessions=False)
         if trial.road in {"first", "slow update"} and trial.loss == "acted, then reset"
     ]
 
-    report = try_all(found)
+    report = try_all([*found, *without_sessions], at_once=8)
 
     print(report)
-    assert (report.trials, report.wrong) == (2, ())
+    assert (report.trials, report.wrong) == (6 + 2, ())
+    assert report.lost > 8 * 15
 
 
 def test_a_fill_refused_because_it_has_acted_before_is_done(tmp_path: Path) -> None:

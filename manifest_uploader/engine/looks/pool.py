@@ -13,8 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from manifest_uploader.engine.looks.looker import look_at_value
-from manifest_uploader.files.crew import CannotStart, Crew, WorkerBug
-from manifest_uploader.files.importer import usable_cores
+from manifest_uploader.files.crew import CannotStart, Crew, WorkerBug, usable_cores
 from manifest_uploader.files.local_file import FileChanged, Source
 from manifest_uploader.plan.value_look import ValueLook
 
