@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any, Final
 
 import pytest
 
+from manifest_uploader.files.crew import usable_cores
 from manifest_uploader.platform.address import Patience, parse_platform
 from manifest_uploader.platform.client import Client
 from manifest_uploader.sandbox import Judge, SandboxOptions, start
@@ -23,7 +25,7 @@ _WAITING: Final = ("test_readme.py", "crash", "e2e", "test_secrets.py", "test_ex
 """What waits for processes most of its time, the longest first."""
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Let Ctrl-C reach what the tests start, and let it be compiled once."""
     # shells let background jobs ignore it
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -31,6 +33,24 @@ def pytest_configure() -> None:
     # hundreds of processes would each compile the whole package
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
+    if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
+        _prepare_modules()
+
+
+def _prepare_modules() -> None:
+    """Let pytest rewrite the tests' modules once: each of its processes would do it for itself."""
+    here = Path(__file__).parent
+    if any(here.glob("*/__pycache__/test_*-pytest-*.pyc")):
+        return
+    modules = sorted(map(str, here.rglob("test_*.py")))
+    collect = [sys.executable, "-m", "pytest", "-n0", "--collect-only", "-q"]
+    cores = usable_cores()
+    started = [
+        subprocess.Popen([*collect, *modules[first::cores]], stdout=subprocess.DEVNULL)
+        for first in range(cores)
+    ]
+    for process in started:
+        process.wait()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

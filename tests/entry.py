@@ -1,4 +1,4 @@
-"""Runs any command through the real entry point, warnings being errors, in any folder."""
+"""Runs any command through its entry point, warnings being errors, in any folder."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import contextlib
 import json
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from tests import forked
 from tests.e2e.helpers import Ran, ended, environment, items_of
 
 ENTRY = (sys.executable, "-W", "error", "-m", "manifest_uploader")
@@ -23,17 +25,35 @@ def uploader(
     given: Mapping[str, str] | None = None,
     entry: tuple[str, ...] = ENTRY,
 ) -> Ran:
-    """What comes of one command; `given` is its environment."""
+    """What comes of one command; `given` is its environment.
+
+    With another entry, or variables for Python, it is run by a new interpreter.
+    """
+    words = list(map(str, arguments))
+    variables = environment() if given is None else dict(given)
+    if entry is ENTRY and _for_python(variables) == _for_python(environment()):
+        found = forked.run(
+            words, cwd=cwd, environment=variables, seconds=120, prepare=_turn_warnings_into_errors
+        )
+        return Ran(found.code, found.out, found.err)
     process = subprocess.Popen(
-        [*entry, *map(str, arguments)],
+        [*entry, *words],
         cwd=cwd,
-        env=environment() if given is None else dict(given),
+        env=variables,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         encoding="utf-8",
     )
     return ended(process, seconds=120)
+
+
+def _for_python(variables: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in variables.items() if name.startswith("PYTHON")}
+
+
+def _turn_warnings_into_errors(_: Path) -> None:
+    warnings.simplefilter("error")
 
 
 @contextlib.contextmanager
