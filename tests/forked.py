@@ -18,10 +18,13 @@ from multiprocessing.context import BaseContext
 from pathlib import Path
 
 _PRELOAD = (
-    *("manifest_uploader.__main__", "manifest_uploader.engine.execution"),
+    *("manifest_uploader.__main__", "manifest_uploader.cli", "manifest_uploader.commands.guard"),
+    *("manifest_uploader.engine.execution", "manifest_uploader.engine.survey"),
+    "manifest_uploader.platform.client",
     *(f"manifest_uploader.commands.{name}" for name in ("plan", "run", "status", "validate")),
-    *("manifest_uploader.sandbox", "psutil", "pydicom", __name__),
+    *("manifest_uploader.sandbox", "psutil", "pydicom", "truststore", __name__),
 )
+"""What commands import, much of it only when they need it."""
 
 
 @dataclass(frozen=True)
