@@ -32,11 +32,11 @@ def image_digest(pk: str) -> str:
 
 def stat_digest(entries: Iterable[tuple[str, int, int]]) -> str:
     """`stat:`, the total size, and the SHA-256 of all names, sizes in bytes and times in ns."""
-    digest = hashlib.sha256()
-    total_size = 0
+    lines, total_size = [], 0
     for name, size, mtime_ns in entries:
         total_size += size
-        digest.update(f"{size} {mtime_ns} {name}\n".encode(errors="surrogateescape"))
+        lines.append(f"{size} {mtime_ns} {name}\n")
+    digest = hashlib.sha256("".join(lines).encode(errors="surrogateescape"))
     return f"stat:{total_size}:{digest.hexdigest()}"
 
 

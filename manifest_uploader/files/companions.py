@@ -126,8 +126,10 @@ def _printable(path: str) -> str:
 
 
 def _below_slides(files: Files) -> Files:
-    slides = [path[: -len(_MRXS)] for path in files if path[-len(_MRXS) :].lower() == _MRXS]
     below = dict(files)
+    if _MRXS not in "\n".join(files).lower():
+        return below
+    slides = [path[: -len(_MRXS)] for path in files if path[-len(_MRXS) :].lower() == _MRXS]
     for slide in slides:
         start = len(posixpath.dirname(slide) + "/") if "/" in slide else 0
         for path, file in files.items():

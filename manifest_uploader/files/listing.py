@@ -10,7 +10,7 @@ import threading
 import time
 from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Final, TypeVar
 
@@ -85,9 +85,9 @@ def _list(path: str) -> Folder:
     with os.scandir(path) as entries:
         for entry in entries:
             name = entry.name
-            if is_ignored(name):
+            if name[0] == "." or name.lower() in _IGNORED:  # `is_ignored`, without its call
                 continue
-            if not leads_to_folder(entry):
+            if entry.is_file(follow_symlinks=False) or not leads_to_folder(entry):
                 files.append(name)
                 continue
             folders.append(name)
@@ -122,7 +122,8 @@ def in_natural_order(paths: Iterable[str]) -> list[str]:
     they are in alphabetical order; that takes a tenth of the time.
     """
     found = set(paths)
-    if len({path.translate(_AS_DIGIT) for path in found}) == 1:
+    text = "\0".join(found).translate(_AS_DIGIT)  # one call, not one for each path
+    if len(set(text.split("\0"))) == 1:
         return sorted(found)
     return sorted(found, key=natural)
 
@@ -150,19 +151,18 @@ def is_magic(path: str) -> bool:
     return "*" in path or "?" in path or "[" in path
 
 
-def matching(names: Sequence[str], pattern: str) -> Iterator[str]:
-    """Yield those of the sorted names that match one part of a glob.
+def matching(names: Sequence[str], pattern: str) -> list[str]:
+    """Those of the sorted names that match one part of a glob.
 
     Only names with the fixed prefix of the pattern are tested, so that a pattern for each of fifty
     thousand files in one folder stays cheap.
     """
     prefix, matches = _matcher(pattern)
-    for place in range(bisect_left(names, prefix), len(names)):
-        name = names[place]
-        if not name.startswith(prefix):
-            return
-        if matches(name):
-            yield name
+    first, end = 0, len(names)
+    if prefix:
+        first = bisect_left(names, prefix)
+        end = bisect_left(names, 1, lo=first, key=lambda name: not name.startswith(prefix))
+    return [name for name in names[first:end] if matches(name)]
 
 
 @lru_cache(maxsize=256)
@@ -182,9 +182,12 @@ def _suffix_test(least: int, suffix: str) -> Callable[[str], bool]:
     """The test for `PREFIX*SUFFIX`, made in a hundredth of the time of a regular expression."""
     dot = suffix.find(".") if "." in suffix else len(suffix)
     exact, ending, length = suffix[:dot], suffix[dot:].lower(), len(suffix)
+    shortest = least + length
+    if not exact:
+        return lambda name: len(name) >= shortest and name[len(name) - length :].lower() == ending
 
     def matches(name: str) -> bool:
-        tail = name[max(least, len(name) - length) :] if length else ""
+        tail = name[max(least, len(name) - length) :]
         return len(tail) == length and tail[dot:].lower() == ending and tail[:dot] == exact
 
     return matches

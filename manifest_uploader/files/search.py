@@ -11,7 +11,7 @@ import os
 import posixpath
 import stat
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from manifest_uploader.files.companions import find_problems, with_upload_names
@@ -34,6 +34,7 @@ _SHOWN: Final = 5
 _LONGEST_PATH: Final = 4096
 """Characters, as on Linux. The time to parse a glob grows with the square of its length."""
 _READABLE_BY_ALL: Final = 0o444
+_FOLDS_CASE: Final = os.path.normcase("A/") != "A/"
 _PLAIN_FILE: Final = stat.S_IFREG | _READABLE_BY_ALL
 
 
@@ -52,6 +53,11 @@ def resolve(value: FileValue, root: Root) -> Source | tuple[Problem, ...]:
         return tuple(search.problems)
     bundle = len(files) > 1
     return Source(files, f"{value.socket}.zip" if bundle else files[0].name, bundle)
+
+
+def _begin_with(start: str, paths: list[str]) -> bool:
+    """Whether all of these paths do: if the first and last in alphabetical order do."""
+    return bool(paths) and min(paths).startswith(start) and max(paths).startswith(start)
 
 
 class _Search:
@@ -131,20 +137,20 @@ class _Search:
 
     def _take_folder(self, written: str, path: str) -> None:
         inside = "" if path == "." else f"{path}/"
-        if not self._take_all(self._matches(inside, ["**", "*"], frozenset())):
+        if not self._take_all(inside, ["**", "*"]):
             self._report(f"folder '{written}' holds no files")
 
     def _take_matches(self, written: str, path: str) -> None:
         parts = _glob_parts(path)
         if not is_magic(path):
             self._report(f"file '{written}' does not exist", self._hint(parts))
-        elif not self._take_all(self._matches("", parts, frozenset())):
+        elif not self._take_all("", parts):
             self._report(f"no file matches '{written}'", self._hint(parts))
 
-    def _take_all(self, paths: Iterable[str]) -> bool:
-        """Add files in natural order; False if there are none and no problem was reported."""
+    def _take_all(self, inside: str, parts: list[str]) -> bool:
+        """Add what matches, in natural order; False if nothing does and no problem was reported."""
         before = len(self.problems)
-        ordered = in_natural_order(paths)
+        ordered = in_natural_order(self._matches(inside, parts, frozenset()))
         for path in self._take_plain(ordered):
             self._take_file(path, self._lstat(path))
         return bool(ordered) or len(self.problems) > before
@@ -157,15 +163,11 @@ class _Search:
         folder = ordered[0].rpartition("/")[0] if ordered else ""
         inside = f"{folder}/" if folder else ""
         real, start = self._real(folder), len(inside)
+        if real is None or self._found or not _begin_with(inside, ordered):
+            return ordered
         names = [path[start:] for path in ordered]
-        if (
-            real is None
-            or self._found
-            or not all(
-                path.startswith(inside) and name.isascii() and "/" not in name
-                for path, name in zip(ordered, names, strict=True)
-            )
-        ):
+        text = "/".join(names)
+        if not text.isascii() or text.count("/") >= len(names):
             return ordered
         taken: dict[str, LocalFile] = {}
         for path, name in zip(ordered, names, strict=True):
@@ -177,7 +179,9 @@ class _Search:
             if facts.st_mode & _PLAIN_FILE != _PLAIN_FILE or not stat.S_ISREG(facts.st_mode):
                 return ordered
             taken[path] = LocalFile(full, name, facts.st_size, facts.st_mtime_ns, facts.st_ino)
-        keys = {os.path.normcase(f"{real}/{name}") for name in names}
+        keys = {f"{real}/{name}" for name in names}
+        if _FOLDS_CASE:
+            keys = set(map(os.path.normcase, keys))
         if len(keys) < len(names) or not keys.isdisjoint(self._seen):
             return ordered
         self._seen |= keys
@@ -241,22 +245,24 @@ class _Search:
 
     # -- globs --
 
-    def _matches(self, inside: str, parts: list[str], trail: frozenset[str]) -> Iterator[str]:
-        """Yield the files below the folder `inside` ("", or ending with `/`) that match.
+    def _matches(self, inside: str, parts: list[str], trail: frozenset[str]) -> list[str]:
+        """The files below the folder `inside` ("", or ending with `/`) that match.
 
         `trail` holds the targets of the links that were followed, so that circles end.
         """
         head, *rest = parts
+        found: list[str] = []
         if head == "**":
-            yield from self._matches(inside, rest, trail)
+            found = self._matches(inside, rest, trail)
             rest = parts
         elif not rest:
             names = self._list(inside).files
-            found = (head,) if holds(names, head) else matching(names, head)
-            yield from (inside + name for name in found)
-            return
+            return [
+                inside + name for name in ((head,) if holds(names, head) else matching(names, head))
+            ]
         for folder, onward in self._folders(inside, head, trail):
-            yield from self._matches(f"{folder}/", rest, onward)
+            found += self._matches(f"{folder}/", rest, onward)
+        return found
 
     def _folders(
         self, inside: str, pattern: str, trail: frozenset[str]
@@ -301,7 +307,7 @@ class _Search:
                 return self._nearest(inside, part, self._list(inside).folders)
             inside += f"{part}/"
         listed = self._list(inside)
-        folders = len(list(matching(listed.folders, parts[-1]))) if is_magic(parts[-1]) else 0
+        folders = len(matching(listed.folders, parts[-1])) if is_magic(parts[-1]) else 0
         if folders:
             return f"it matches {folders} folders; their files are '{inside}{parts[-1]}/*'"
         return self._nearest(inside, parts[-1], [*listed.files, *listed.folders])

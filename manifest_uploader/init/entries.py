@@ -361,7 +361,7 @@ def _simple_pattern(group: Group, case_files: CaseFiles) -> str | None:
     start = _common_prefix(names)
     end = _common_prefix([name[len(start) :][::-1] for name in names])[::-1]
     pattern = f"{start}*{end}"
-    if is_magic(start + end) or list(matching(case_files.list_own(folder).files, pattern)) != names:
+    if is_magic(start + end) or matching(case_files.list_own(folder).files, pattern) != names:
         return None
     return f"{folder}/{pattern}".lstrip("/")
 
