@@ -15,8 +15,8 @@ _KIB: Final = 1024
 
 
 def counted(count: int, noun: str) -> str:
-    """`1 upload`, `3 uploads`."""
-    return f"{count} {noun}{'s' * (count != 1)}"
+    """`1 upload`, `3,000 uploads`."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
 def cases_words(count: int) -> str:

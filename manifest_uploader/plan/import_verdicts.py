@@ -118,11 +118,10 @@ def _unfit(verdict: Verdict, kind: str, segments: frozenset[int]) -> tuple[Impor
         return ()
     if verdict.segments is None:
         return (ImportProblem(Misgiving.NO_SEGMENTS),)
-    allowed = segments | {0}
-    stray = tuple(value for value in verdict.segments if value not in allowed)
+    stray = tuple(value for value in verdict.segments if value not in segments)
     if not stray:
         return ()
-    return (ImportProblem(Misgiving.STRAY_VALUES, values=stray, allowed=tuple(sorted(allowed))),)
+    return (ImportProblem(Misgiving.STRAY_VALUES, values=stray, allowed=tuple(sorted(segments))),)
 
 
 # ── words ───────────────────────────────────────────────────────────────────────────────────

@@ -166,9 +166,9 @@ def test_a_line_every_half_minute_says_how_far_the_look_is(
             one.importing(second)
 
     assert written(capsys) == [
-        "looking into files: 30 values, 9000 files",
-        "looking into files: 60 values, 18000 files",
-        "looking into files: 90 values, 27000 files",
+        "looking into files: 30 values, 9,000 files",
+        "looking into files: 60 values, 18,000 files",
+        "looking into files: 90 values, 27,000 files",
     ]
 
 

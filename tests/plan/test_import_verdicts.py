@@ -92,10 +92,10 @@ def test_a_missing_slice_is_said_with_both_numbers():
 def test_a_segmentation_needs_values_of_the_socket():
     mask = Verdict("a", 1, depth=6, channels=1, segments=(0, 1, 7))
 
-    assert kinds(mask, SEGMENTATION, segments={1, 7}) == []
+    assert kinds(mask, SEGMENTATION, segments={0, 1, 7}) == []
     assert kinds(mask, SEGMENTATION) == kinds(mask, SEGMENTATION, segments=set()) == []
-    assert kinds(mask, "Image", segments={1}) == []
-    assert words(mask, SEGMENTATION, segments={1}) == (
+    assert kinds(mask, "Image", segments={0, 1}) == []
+    assert words(mask, SEGMENTATION, segments={0, 1}) == (
         "the segmentation has voxels of 7, and the socket takes 0 and 1",
         "change the voxels, or the socket's overlay segments",
     )
