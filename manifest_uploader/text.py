@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
+import shlex
 from collections.abc import Iterable
 from typing import Final
 
@@ -96,3 +98,12 @@ def _shortened(line: str) -> str:
 def _escape(match: re.Match[str]) -> str:
     code = ord(match[0])
     return f"\\x{code:02x}" if code <= ord("\xff") else f"\\u{code:04x}"
+
+
+def for_shell(words: Iterable[str]) -> str:
+    """A command line for this system's shell."""
+    if os.name == "nt":
+        import subprocess  # noqa: PLC0415 - late: only Windows needs it
+
+        return subprocess.list2cmdline(words)
+    return shlex.join(words)

@@ -11,7 +11,7 @@ from manifest_uploader.commands.signals import stopping_on_signals
 from manifest_uploader.engine import run as engine
 from manifest_uploader.engine.progress import Observer
 from manifest_uploader.engine.results import End, Summary
-from manifest_uploader.errors import UploaderError
+from manifest_uploader.errors import UploaderError, UsageError
 from manifest_uploader.output.formatting import error_lines
 from manifest_uploader.output.json_lines import JsonLines
 from manifest_uploader.output.screen import make_screen
@@ -23,6 +23,11 @@ add_arguments = add_run_arguments
 
 def run(given: argparse.Namespace) -> int:
     """Run, and return the code of the worst end of a case."""
+    if given.quick:
+        raise UsageError(
+            "--quick is for 'validate' and 'plan': 'run' looks into every file that it sends",
+            hint="leave it out; what was looked into before is not looked into again",
+        )
     screen = make_screen(verbose=given.verbose, quiet=given.quiet)
     json_lines: list[Observer] = [JsonLines()] if given.json else []
     observers = [*json_lines, screen]

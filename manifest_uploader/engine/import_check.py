@@ -11,7 +11,8 @@ from pathlib import Path
 from msgspec import Struct
 
 from manifest_uploader.engine.looks.cache import Cache, value_key
-from manifest_uploader.files.import_verdict import Verdict
+from manifest_uploader.errors import ExtraMissing
+from manifest_uploader.files.import_verdict import Failure, Verdict
 from manifest_uploader.files.importer import Bundle, import_check, require_importer
 from manifest_uploader.files.local_file import Source
 from manifest_uploader.files.root import Root
@@ -24,6 +25,8 @@ from manifest_uploader.plan.import_verdicts import sentence, verdict_problems
 from manifest_uploader.plan.inputs import Facts
 from manifest_uploader.platform.model import Socket
 
+_ABOUT_FILES = frozenset({None, Failure.UNEXPECTED, Failure.BAD_ARCHIVE})
+"""What a verdict fails of if it is about the files; anything else may be otherwise next time."""
 _NOT_ASKED = (
     "the platform's importer was not asked about these files, as 'import-check: required' demands"
 )
@@ -35,7 +38,7 @@ class Checked(Struct, frozen=True):
     problems: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
     images: int = 0
-    """How many it was asked about, now or before."""
+    """How many it judged, now or before."""
 
 
 class _Image(Struct, frozen=True):
@@ -66,7 +69,7 @@ class ImportCheck:
         self, manifest: Manifest, facts: Facts, root: Root, *, cache: Cache[Verdict]
     ) -> None:
         self._manifest, self._facts, self._root, self._cache = manifest, facts, root, cache
-        self._asked: dict[str, _Image] = {}
+        self._asked: dict[str, list[_Image]] = {}
         self._known: list[tuple[_Image, Verdict]] = []
 
     def ask(self, tell: Callable[[int], None]) -> Checked:
@@ -81,9 +84,9 @@ class ImportCheck:
         verdicts: list[tuple[_Image, Verdict]] = []
         with closing(import_check(self._bundles(), progress=tell)) as found:  # type: ignore[type-var]
             for verdict in found:
-                image = self._asked.pop(verdict.key)
-                self._cache.put(image.key, image.facts.stat, verdict, changed=image.changed)
-                verdicts.append((image, verdict))
+                same = self._asked.pop(verdict.key)
+                self._remember(same[0], verdict)
+                verdicts += [(image, verdict) for image in same]
         return _judged([*self._known, *verdicts])
 
     def close(self) -> None:
@@ -95,23 +98,34 @@ class ImportCheck:
         found: list[Problem] = []
         known: list[tuple[_Image, Verdict]] = []
         for image, _ in self._images():
-            verdict = self._cache.get(image.key, image.facts.stat)
+            verdict = self._remembered(image)
             if verdict is None:
-                hint = "run  uploader validate --import  first, with the same manifest"
+                hint = _how_to_ask()
                 message = f"{image.case}/{image.value.socket}: {_NOT_ASKED}"
                 found.append(Problem(message, image.value.place, hint))
             else:
                 known.append((image, verdict))
         return (*found, *_judged(known).problems)
 
+    def _remember(self, image: _Image, verdict: Verdict) -> None:
+        if verdict.failure in _ABOUT_FILES:
+            self._cache.put(image.key, image.facts.stat, verdict, changed=image.changed)
+
+    def _remembered(self, image: _Image) -> Verdict | None:
+        found = self._cache.get(image.key, image.facts.stat)
+        return found if found is not None and found.failure in _ABOUT_FILES else None
+
     def _bundles(self) -> Iterator[Bundle]:
         """The images without a verdict, one after the other, as workers get free."""
         for image, source in self._images():
-            verdict = self._cache.get(image.key, image.facts.stat)
+            verdict = self._remembered(image)
             if verdict is not None:
                 self._known.append((image, verdict))
                 continue
-            self._asked[image.key] = image
+            if image.key in self._asked:
+                self._asked[image.key].append(image)
+                continue
+            self._asked[image.key] = [image]
             yield Bundle(image.key, tuple((file.full, file.name) for file in source.files))
 
     def _images(self) -> Iterator[tuple[_Image, Source]]:
@@ -125,7 +139,7 @@ class ImportCheck:
                     continue
                 source = resolve(value, self._root)
                 if isinstance(source, Source):
-                    key = value_key(os.fspath(self._root.path), (case.name, *value.paths))
+                    key = value_key(os.fspath(self._root.path), value.paths)
                     changed = max(file.mtime_ns for file in source.files) / 1e9
                     yield _Image(key, case.name, value, socket, facts, changed), source
 
@@ -145,4 +159,16 @@ def _judged(verdicts: list[tuple[_Image, Verdict]]) -> Checked:
             where = f"{image.case}/{image.value.socket}"
             problem = Problem(f"{where}: {message}", image.value.place, hint)
             (warnings if one.is_note else problems).append(problem)
-    return Checked(tuple(problems), tuple(warnings), len(verdicts))
+    images = sum(verdict.failure in _ABOUT_FILES for _, verdict in verdicts)
+    return Checked(tuple(problems), tuple(warnings), images)
+
+
+def _how_to_ask() -> str:
+    try:
+        require_importer()
+    except ExtraMissing as missing:
+        return f"{missing.message}; then run  uploader validate --import"
+    return (
+        "run  uploader validate --import  first, with the same manifest "
+        "(it does not remember files that changed within its last two seconds)"
+    )

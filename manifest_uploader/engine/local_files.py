@@ -7,6 +7,7 @@ import posixpath
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
+from pathlib import Path, PurePosixPath
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -22,12 +23,13 @@ from manifest_uploader.files.search import resolve
 from manifest_uploader.files.value_facts import ValueFacts, content, value_facts
 from manifest_uploader.manifest.model import FileValue, Identifiable
 from manifest_uploader.manifest.problems import Problem
-from manifest_uploader.plan.content import Content, Question, judge_content
+from manifest_uploader.plan.content import Content, Question, Remedy, judge_content
 from manifest_uploader.plan.delivery import AsJson, delivery_of
 from manifest_uploader.plan.value_look import ValueLook
 from manifest_uploader.platform.model import Entry, Socket
 from manifest_uploader.platform.sockets import SEGMENTATION, takes_json, value_misfit
 from manifest_uploader.state.history import EMPTY, CaseHistory
+from manifest_uploader.text import for_shell
 
 
 class Found(Struct, frozen=True):
@@ -90,6 +92,7 @@ class LocalFiles:
         """
         self._root, self._sockets, self._online = root, sockets, online
         self._identifiable, self._checksum = identifiable, checksum
+        self._remedy = remedy(root)
         self._cache, self._pool, self._tell = cache, pool, tell
         self._values = self._files = 0
 
@@ -174,7 +177,7 @@ class LocalFiles:
             one.value,
             self._sockets.get(one.value.socket),
             _folder(one.source, os.fspath(self._root.path)) if look.names else "",
-            self._root.shown.removeprefix("in "),
+            self._remedy,
             self._identifiable,
         )
         return judge_content(question, look)
@@ -210,6 +213,22 @@ class LocalFiles:
         if not self._checksum and not _is_worth_reading(one.facts, past, one.value.socket):
             return one.facts
         return replace(one.facts, content=content(one.source))
+
+
+def remedy(root: Root) -> Remedy:
+    """How to de-identify the files below the root, as a person would type it here."""
+    copies = root.path.with_name(f"{root.path.name}-deidentified")
+    words = ["uploader", "deidentify", _from_here(root.path), _from_here(copies)]
+    if root.written is not None and PurePosixPath(root.written).name:
+        beside = (PurePosixPath(root.written).parent / copies.name).as_posix()
+        return Remedy(for_shell(words), f"write  root: {beside}")
+    return Remedy(for_shell(words), f"give  {for_shell(['--root', words[-1]])}")
+
+
+def _from_here(path: Path) -> str:
+    """A path as a person would type it."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) and path != here else str(path)
 
 
 def _is_ready(one: _Pending | Found) -> bool:

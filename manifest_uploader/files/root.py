@@ -25,6 +25,8 @@ class Root(Struct, frozen=True):
     """Whether symbolic links may lead out of it."""
     shown: str = ""
     """How messages name it, such as `in data`."""
+    written: str | None = None
+    """How the manifest names it; None if it does not."""
     listing: Listing = field(default_factory=Listing)
 
 
@@ -54,7 +56,8 @@ def find_root(manifest: Manifest, *, root: str | None, follow_links: bool) -> Ro
         hint = f"{FOLLOW_HINT}; or say where the files are with --root"
         _refuse(manifest, f"root '{written}' is a link out of the manifest's folder", hint)
     shown = "in the manifest's folder" if manifest.root is None else f"in {manifest.root}"
-    return _checked(Root(path, follow_links, shown), manifest, "--root says where the files are")
+    found = Root(path, follow_links, shown, manifest.root)
+    return _checked(found, manifest, "--root says where the files are")
 
 
 def _checked(root: Root, manifest: Manifest, hint: str) -> Root:

@@ -24,7 +24,7 @@ class ValueFacts(Struct, frozen=True):
     Of a JSON file for a value socket, the digest of its value.
     """
     slices: int | None = None
-    """Slices that the image on the platform must have: DICOM slices, times the frames of each.
+    """Slices, of all time points, that the image on the platform must have.
 
     None: unknown, or the format is not imported slice by slice (whole slides).
     """

@@ -7,7 +7,6 @@ import contextlib
 import io
 import os
 import shlex
-import subprocess
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from manifest_uploader.manifest.model import Manifest
 from manifest_uploader.manifest.parser import parse
 from manifest_uploader.output.formatting import counted
 from manifest_uploader.output.streams import say
-from manifest_uploader.text import block, quoted
+from manifest_uploader.text import block, for_shell, quoted
 
 
 def init(given: argparse.Namespace) -> int:
@@ -191,7 +190,7 @@ def _completed(options: Options, there: Paths) -> Options:
 def command_line(options: Options, *, update: bool = False, force: bool = False) -> str:
     """The command that does this without asking, for this system's shell."""
     words = [*words_of(options), *["--update"] * update, *["--force"] * force]
-    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
+    return for_shell(words)
 
 
 # ── writing ─────────────────────────────────────────────────────────────────────────────────

@@ -51,11 +51,8 @@ def _of_look(look: ValueLook) -> Iterator[Remark]:
     if look.names:
         yield Remark(_PATIENTS, names_words(look.names, look))
     yield from (Remark(_REFUSED, flaw_finding(one)[0]) for one in look.flaws)
-    if look.series is not None:
-        problems = series_findings(look.series.problems)
-        yield from (Remark(_REFUSED, message) for message, _ in problems)
-        odd = series_findings((*look.series.warnings, *look.series.notes))
-        yield from (Remark(_ODD, message) for message, _ in odd)
+    yield from (Remark(_REFUSED, text) for text, _ in series_findings(look.series_problems))
+    yield from (Remark(_ODD, text) for text, _ in series_findings(look.series_remarks))
 
 
 def _source(paths: Iterable[str]) -> Source:

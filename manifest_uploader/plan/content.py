@@ -54,6 +54,15 @@ class Content(Struct, frozen=True):
     warnings: tuple[Problem, ...] = ()
 
 
+class Remedy(Struct, frozen=True):
+    """How to de-identify the files below the root."""
+
+    command: str
+    """For this system's shell."""
+    then: str
+    """How to make the copies the root."""
+
+
 class Question(Struct, frozen=True):
     """What is asked about the files of a value."""
 
@@ -63,8 +72,7 @@ class Question(Struct, frozen=True):
     """None: the platform was not asked."""
     folder: str
     """The folder of the files below the root; empty for the root itself."""
-    root: str
-    """The root, as the manifest or the user wrote it; empty for the manifest's folder."""
+    remedy: Remedy
     identifiable: Identifiable
 
 
@@ -114,9 +122,8 @@ def _judge_image(
     question: Question, look: ValueLook, problems: _Findings, warnings: _Findings
 ) -> None:
     problems.add(*(flaw_finding(one) for one in look.flaws), more_flaws(look))
-    if look.series is not None:
-        problems.add(*series_findings(look.series.problems))
-        warnings.add(*series_findings((*look.series.warnings, *look.series.notes)))
+    problems.add(*series_findings(look.series_problems))
+    warnings.add(*series_findings(look.series_remarks))
     if look.is_quick:
         return
     if not look.images and look.series is None:

@@ -324,12 +324,14 @@ def names_finding(question: Question, look: ValueLook) -> Finding | None:
     first = found[0].first
     example = "" if first == counts else f", for example '{first}'"
     message = f"DICOM files{where} identify a patient: {counts}{example}"
-    source = question.root or "."
-    keywords = [one.keyword for one in found]
+    remedy = question.remedy
+    keywords = sorted({*(one.keyword for one in found), *question.identifiable.keywords})
     can_list = not any(" " in one for one in keywords)  # "private name" is no attribute's keyword
     allow = f"identifiable: [{', '.join(keywords)}]" if can_list else "identifiable: allowed"
-    remove = f"remove it:  uploader deidentify {source} DEIDENTIFIED  and write  root: DEIDENTIFIED"
-    return message, f"{remove} ; or, if every reader may know it, write  {allow}  at the top"
+    return message, (
+        f"remove it:  {remedy.command}  and {remedy.then} ; "
+        f"or, if every reader may know it, write  {allow}  at the top"
+    )
 
 
 def names_words(found: Iterable[NamedIn], look: ValueLook) -> str:

@@ -95,5 +95,5 @@ class SeriesVerdict(Struct, frozen=True, omit_defaults=True):
     images: int = 0
     """How many the importer makes, unless it refuses them; the platform wants one."""
     slices: int | None = None
-    """How many the image must have on the platform, its `depth`; None if it is not of slices."""
+    """How many each time point has, the image's `depth`; None if it is not of slices."""
     timepoints: int = 1

@@ -17,7 +17,7 @@ from manifest_uploader.files.formats.segmentation import (
 from manifest_uploader.files.formats.slides import is_slide
 from manifest_uploader.files.looks import FileLook, Flaw, FlawKind, Format
 from manifest_uploader.plan.series import judge_folders
-from manifest_uploader.plan.series_findings import SeriesVerdict
+from manifest_uploader.plan.series_findings import SeriesFinding, SeriesKind, SeriesVerdict
 
 _KEPT: Final = 5
 """Flaws, and names of files, that are kept; of more there is only the count."""
@@ -36,6 +36,7 @@ _IMAGES: Final = frozenset(
     )
 )
 """Formats of which each file is an image of its own."""
+_OF_ONE_FILE: Final = frozenset({SeriesKind.LEFT_OUT, SeriesKind.REFUSED})
 
 
 class Member(Struct, frozen=True):
@@ -136,11 +137,26 @@ class ValueLook(Struct, frozen=True, omit_defaults=True):
         return (*self.extras, *(file for note in notes for file in note.files))
 
     @property
-    def slices(self) -> int | None:
-        """How many slices the image has to have on the platform; None: that is not known."""
+    def series_problems(self) -> tuple[SeriesFinding, ...]:
+        """What is wrong with the series; of a quick look, only the flaws of the file it saw."""
+        problems = self.series.problems if self.series is not None else ()
+        if self.is_quick:
+            return tuple(one for one in problems if one.kind in _OF_ONE_FILE)
+        return problems
+
+    @property
+    def series_remarks(self) -> tuple[SeriesFinding, ...]:
+        """What should be known of the series; a quick look shows nothing of it."""
         if self.series is None or self.is_quick:
+            return ()
+        return (*self.series.warnings, *self.series.notes)
+
+    @property
+    def slices(self) -> int | None:
+        """Slices, of all time points, that the image has to have on the platform; None: unknown."""
+        if self.series is None or self.series.slices is None or self.is_quick:
             return None
-        return self.series.slices
+        return self.series.slices * self.series.timepoints
 
 
 def summarize(
@@ -148,6 +164,7 @@ def summarize(
     members: Sequence[Member],
     *,
     files: int,
+    names: Collection[str] | None = None,
     data_flaws: Iterable[FileFlaw] = (),
     strays: Strays | None = None,
 ) -> ValueLook:
@@ -157,6 +174,7 @@ def summarize(
         looks: what looks into its files showed, by their names inside the upload.
         members: what is inside those that are archives.
         files: how many files the value has.
+        names: those of all its files, if not all were looked into.
         data_flaws: what is wrong with separate files that hold voxels.
         strays: voxel values that its socket does not name.
 
@@ -171,7 +189,8 @@ def summarize(
         if look.format in _IMAGES and name not in data
     ]
     images = len(slides) if slides else len(pictures)
-    own = [*_flaws(looks, inside, data), *data_flaws]
+    known = names if names is not None else {name for name, _ in looks}
+    own = [*_flaws(looks, inside, data, known), *data_flaws]
     flaws = [one for one in own if series is None or one.flaw.kind is FlawKind.LOCKED]
     single = [*looks, *inside] if not members else [*_no_archives(looks), *inside]
     return ValueLook(
@@ -226,8 +245,8 @@ def _flaws(
     looks: Sequence[tuple[str, FileLook]],
     inside: Sequence[tuple[str, FileLook]],
     data: Collection[str],
+    names: Collection[str],
 ) -> Iterator[FileFlaw]:
-    names = {name for name, _ in looks}
     for name, look in chain(looks, inside):
         if name in data:
             continue  # judged with its header

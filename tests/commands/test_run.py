@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from manifest_uploader.commands import sandbox
@@ -7,6 +9,7 @@ from manifest_uploader.commands.run import exit_code
 from manifest_uploader.engine.results import CaseEnd, End, Summary
 from manifest_uploader.platform.traffic import Traffic
 from manifest_uploader.sandbox.judge import Judge, Panimg, Unread
+from tests.entry import uploader
 
 
 @pytest.mark.parametrize(
@@ -34,3 +37,12 @@ def test_a_rehearsal_says_that_images_were_not_read(
 
     assert len(notes) == count
     assert all("without reading them" in note for note in notes)
+
+
+def test_a_run_looks_into_every_file(tmp_path: Path) -> None:
+    (tmp_path / "m.yaml").write_text("version: 1\n")
+
+    ran = uploader("run", "--sandbox", "--quick", "m.yaml", cwd=tmp_path)
+
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("uploader: --quick is for 'validate' and 'plan'")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from manifest_uploader.digests import content_digest, image_digest, json_digest
-from manifest_uploader.engine.local_files import Looking
+from manifest_uploader.engine.local_files import Looking, remedy
 from manifest_uploader.engine.looks import pool
 from manifest_uploader.engine.looks.looker import look_at_value
 from manifest_uploader.engine.survey import Scope, _segments, survey
@@ -467,9 +467,45 @@ def test_patients_are_looked_for_in_whatever_is_sent(box: Box, tmp_path: Path, s
         f"a/{slug}: DICOM files identify a patient: PatientID, for example 'scan.json'"
     )
     assert found.hint is not None
-    assert "uploader deidentify data DEIDENTIFIED" in found.hint
+    root, copies = tmp_path.resolve(), f"{tmp_path.resolve()}-deidentified"
+    assert f"uploader deidentify {root} {copies}  and give  --root {copies} ;" in found.hint
     assert "identifiable: [PatientID]" in found.hint
     assert "12345" not in found.message + found.hint
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("data", "uploader deidentify data data-deidentified  and write  root: data-deidentified"),
+        (
+            "./my x/",
+            "uploader deidentify 'my x' 'my x-deidentified'  and write  root: my x-deidentified",
+        ),
+    ],
+)
+def test_the_hint_is_a_command_that_can_be_typed_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str, expected: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(written).mkdir()
+    root = Root(Path(written).resolve(), follow_links=False, written=written)
+
+    found = remedy(root)
+
+    assert f"{found.command}  and {found.then}" == expected
+
+
+def test_copies_of_the_manifests_own_folder_lie_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path.resolve() / "study"
+    home.mkdir()
+    monkeypatch.chdir(home)
+
+    found = remedy(Root(home, follow_links=False))
+
+    assert found.command == f"uploader deidentify {home} {home}-deidentified"
+    assert found.then == f"give  --root {home}-deidentified"
 
 
 # ── what is remembered ──────────────────────────────────────────────────────────────────────

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from manifest_uploader.files.formats.segmentation import SegmentationFlaw, SegmentationFlawKind
 from manifest_uploader.files.looks import Flaw, FlawKind, Format
 from manifest_uploader.manifest.model import Identifiable
-from manifest_uploader.plan.content import Content, Question, judge_content
+from manifest_uploader.plan.content import Content, Question, Remedy, judge_content
 from manifest_uploader.plan.series_findings import SeriesFinding, SeriesKind, SeriesVerdict
 from manifest_uploader.plan.value_look import FileFlaw, FormatSeen, NamedIn, Strays, ValueLook
 from tests.helpers import PLACE, SOCKETS, file_value, socket
@@ -34,13 +34,14 @@ OTHER_SOCKETS = {
         socket("newick", "Newick tree", "File"),
     )
 }
+REMEDY = Remedy("uploader deidentify data copies", "write  root: copies")
 ALL_SOCKETS = SOCKETS | OTHER_SOCKETS
 
 
 def judged(
     look: ValueLook, slug: str = "ct-image", *paths: str, online: bool = True, **more: Any
 ) -> Content:
-    given: dict[str, Any] = {"folder": "p1/ct", "root": "data", "identifiable": Identifiable()}
+    given: dict[str, Any] = {"folder": "p1/ct", "remedy": REMEDY, "identifiable": Identifiable()}
     found = ALL_SOCKETS[slug] if online else None
     return judge_content(Question("p1", file_value(slug, *paths), found, **given | more), look)
 
@@ -313,7 +314,7 @@ def test_files_that_identify_a_patient_are_a_problem_of_every_socket(slug: str) 
         "PatientName in 214 of 240 files, for example 'IM1'"
     )
     assert found.hint == (
-        "remove it:  uploader deidentify data DEIDENTIFIED  and write  root: DEIDENTIFIED ; "
+        "remove it:  uploader deidentify data copies  and write  root: copies ; "
         "or, if every reader may know it, write  identifiable: [PatientID, PatientName]  at the top"
     )
 
@@ -322,9 +323,10 @@ def test_the_manifest_may_allow_all_of_it_or_some() -> None:
     some = Identifiable(keywords=frozenset(("PatientID",)))
 
     assert judged(NAMED, identifiable=Identifiable(everything=True)) == Content()
-    [message] = problems(NAMED, identifiable=some)
-    assert "PatientName in 214 of 240 files, for example 'IM9'" in message
-    assert "PatientID" not in message
+    [found] = judged(NAMED, identifiable=some).problems
+    assert "PatientName in 214 of 240 files, for example 'IM9'" in found.message
+    assert "PatientID" not in found.message
+    assert "write  identifiable: [PatientID, PatientName]  at the top" in (found.hint or "")
 
 
 def test_one_file_is_named_and_not_counted() -> None:
@@ -338,8 +340,7 @@ def test_one_file_is_named_and_not_counted() -> None:
 def test_what_has_no_keyword_can_only_be_allowed_with_everything_else() -> None:
     look = replace(NAMED, names=(*NAMES, NamedIn("private name", 1, "IM1")))
 
-    hint = judged(look, root="").problems[0].hint
+    hint = judged(look).problems[0].hint
 
     assert hint is not None
-    assert hint.startswith("remove it:  uploader deidentify . DEIDENTIFIED")
     assert hint.endswith("write  identifiable: allowed  at the top")

@@ -16,7 +16,7 @@ from manifest_uploader.files.looks import (
     Format,
     ImageHeader,
 )
-from manifest_uploader.plan.series_findings import SeriesKind
+from manifest_uploader.plan.series_findings import SeriesFinding, SeriesKind, SeriesVerdict
 from manifest_uploader.plan.value_look import (
     FileFlaw,
     FormatSeen,
@@ -164,6 +164,31 @@ def test_the_slices_of_a_series_are_counted() -> None:
     found = taken(*slices(1, 2, 3))
 
     assert (found.slices, found.images) == (3, 0)
+
+
+def test_the_slices_of_all_time_points_are_counted() -> None:
+    series = SeriesVerdict(images=1, slices=4, timepoints=3)
+
+    assert ValueLook(12, 12, series=series).slices == 12
+    assert ValueLook(1, 1, series=replace(series, slices=None)).slices is None
+
+
+def test_a_quick_look_tells_only_what_is_wrong_with_the_file_that_it_saw() -> None:
+    flaws = SeriesFinding(SeriesKind.LEFT_OUT, ("IM1",))
+    whole = SeriesFinding(SeriesKind.NO_IMAGE, ("IM1",))
+    series = SeriesVerdict((flaws, whole), notes=(whole,), images=1, slices=1)
+
+    quick, all_of_it = ValueLook(3, 1, series=series), ValueLook(3, 3, series=series)
+
+    assert (quick.series_problems, quick.series_remarks) == ((flaws,), ())
+    assert (all_of_it.series_problems, all_of_it.series_remarks) == ((flaws, whole), (whole,))
+
+
+def test_a_quick_look_misses_no_file_that_is_there() -> None:
+    header = ("a.mhd", FileLook(Format.METAIMAGE, data_file="a.raw"))
+
+    assert summarize([header], (), files=2, names=("a.mhd", "a.raw")).flaws == ()
+    assert summarize([header], (), files=2, names=("a.mhd", "b.raw")).flaws != ()
 
 
 def test_a_quick_look_counts_nothing() -> None:

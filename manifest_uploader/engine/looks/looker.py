@@ -41,7 +41,9 @@ def look_at_value(source: Source, allowed: tuple[int, ...] | None, *, quick: boo
     by_name = {file.name: file for file in source.files}
     data = list(_data_flaws(looks, by_name)) if not quick else []
     strays = _strays(looks, by_name, allowed) if allowed is not None else None
-    return summarize(looks, members, files=len(source.files), data_flaws=data, strays=strays)
+    return summarize(
+        *(looks, members), files=len(source.files), names=by_name, data_flaws=data, strays=strays
+    )
 
 
 def _data_flaws(
