@@ -16,7 +16,7 @@ from msgspec import Struct
 from manifest_uploader.files.formats import inflate
 from manifest_uploader.files.formats.about import About
 from manifest_uploader.files.formats.shared import MOST_PIXELS, cut, unreadable, unsupported
-from manifest_uploader.files.formats.voxels import DAMAGED, SMALL
+from manifest_uploader.files.formats.voxels import DAMAGED
 from manifest_uploader.files.looks import FileLook, Flaw, FlawKind, Format, ImageHeader
 
 _MARK: Final = 8
@@ -86,14 +86,9 @@ def _png_refused(image: ImageHeader, colour: int, depth: int) -> tuple[Flaw, ...
 
 
 def _pixel_flaws(stream: BinaryIO, size: int, needed: int) -> tuple[Flaw, ...]:
-    """What is wrong with the chunks of pixels; `needed` is what the rows unpack to.
-
-    The rows are counted where the last chunk is missing, and in a small picture.
-    """
+    """What is wrong with the chunks of pixels; `needed` is what the rows unpack to."""
     chunks = list(_chunks(stream, size))
     has_end = bool(chunks) and chunks[-1].type == b"IEND"
-    if has_end and needed > SMALL:
-        return ()
     parts = _Parts(stream, [chunk for chunk in chunks if chunk.type == b"IDAT"])
     try:
         found = inflate.measure(parts, members=False, limit=needed).length

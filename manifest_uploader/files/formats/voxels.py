@@ -12,17 +12,12 @@ from manifest_uploader.files.looks import FileLook, Flaw, FlawKind, VoxelData
 
 TEXTS: Final = ("ascii", "hex")
 """Packings in which the voxels are text."""
-SMALL: Final = 256 * 2**10
-"""Bytes that are unpacked in less than a millisecond: so few are, and damage is found, too."""
 DAMAGED: Final = unreadable(About.COMPRESSED_DATA)
 
 _BLANKS: Final = b" \t\r\n\v\f"
 _COMMA_IS_BLANK: Final = bytes.maketrans(b",", b" ")
 _MORE: Final = 2**26
 """Bytes that are unpacked beyond those needed, to see the check at the end of the data."""
-_ZLIB_CHECK: Final = 31
-_TRAILER: Final = 8
-"""Bytes at the end of a gzip member: CRC, and the unpacked length modulo 2**32."""
 
 
 def voxel_flaws(stream: BinaryIO, size: int, voxels: VoxelData) -> tuple[Flaw, ...]:
@@ -42,10 +37,7 @@ def voxel_flaws(stream: BinaryIO, size: int, voxels: VoxelData) -> tuple[Flaw, .
     known = voxels.packed if voxels.packing else voxels.length
     if known is not None and voxels.start + known > size:
         return (cut(voxels.start + known, size),)
-    small = voxels.skip + voxels.length <= SMALL
-    if not voxels.packing or (not small and _looks_whole(stream, size, voxels)):
-        return ()
-    return _unpacked_flaws(stream, size, voxels)
+    return _unpacked_flaws(stream, size, voxels) if voxels.packing else ()
 
 
 def data_flaws(header: FileLook, data: BinaryIO, size: int) -> tuple[Flaw, ...]:
@@ -125,31 +117,3 @@ def _text_flaws(stream: BinaryIO, voxels: VoxelData) -> tuple[Flaw, ...]:
         found += len(words) - (goes_on and bool(words))
         ended = piece[-1:].isspace() or piece.endswith(b",")
     return (Flaw(FlawKind.CUT),) if found < needed else ()
-
-
-def _looks_whole(stream: BinaryIO, size: int, voxels: VoxelData) -> bool:
-    """Whether the end of the file proves that nothing is missing, without unpacking.
-
-    gzip: one member ends with the unpacked length, and a cut or padded file does not end with
-    exactly this one. zlib: the stream ends where the header says, and not in the zeros that a copy
-    broken off leaves in a file whose space was reserved.
-    """
-    if voxels.packing == "gzip":
-        if size - voxels.start < _TRAILER:
-            return False
-        stream.seek(size - 4)
-        ends = int.from_bytes(stream.read(4), "little")
-        return ends == (voxels.skip + voxels.length) % 2**32
-    if voxels.packed is None or voxels.start + voxels.packed != size or voxels.packed < _TRAILER:
-        return False
-    stream.seek(voxels.start)
-    begins = stream.read(2)
-    stream.seek(size - _TRAILER)
-    return _is_zlib(begins) and stream.read(_TRAILER) != bytes(_TRAILER)
-
-
-def _is_zlib(begins: bytes) -> bool:
-    """RFC 1950: deflate with the usual window, and a check of these two bytes; or gzip."""
-    if begins == inflate.GZIP_MARK:
-        return True
-    return begins[:1] == b"\x78" and int.from_bytes(begins) % _ZLIB_CHECK == 0

@@ -66,12 +66,14 @@ def test_a_cut_file_says_how_many_bytes_it_lacks(missing: int) -> None:
     assert shown.flaws == (Flaw(FlawKind.CUT, expected=392, found=392 - missing),)
 
 
-def test_the_trailer_of_a_large_compressed_file_is_enough() -> None:
+def test_damage_inside_a_compressed_file_is_found() -> None:
+    """The importer would make an image of zeros from there on, and say nothing."""
     damaged = PACKED[:1000] + b"damaged!" + PACKED[1008:]
+    one_bit = PACKED[:1000] + bytes([PACKED[1000] ^ 1]) + PACKED[1001:]
 
     assert look(PACKED, "a.nii.gz").flaws == ()
-    # so damage inside is left to the importer
-    assert look(damaged, "a.nii.gz").flaws == ()
+    assert abouts(damaged, "a.nii.gz") == [About.COMPRESSED_DATA]
+    assert abouts(one_bit, "a.nii.gz") == [About.COMPRESSED_DATA]
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.99])

@@ -93,11 +93,11 @@ def test_a_damaged_png_is_unreadable() -> None:
     assert kinds(whole[:43] + b"\xff\xff\xff" + whole[46:]) == [FlawKind.UNREADABLE]
 
 
-@pytest.mark.parametrize(("width", "expected"), [(13_377, []), (13_378, [About.PIXELS])])
-def test_too_many_pixels_are_an_attack(width: int, expected: list[str]) -> None:
-    whole = png(width, 13_377, rows=b"")
+@pytest.mark.parametrize(("width", "are_many"), [(13_377, False), (13_378, True)])
+def test_too_many_pixels_are_an_attack(width: int, *, are_many: bool) -> None:
+    empty = png(width, 13_377, rows=b"")
 
-    assert abouts(whole) == expected
+    assert (About.PIXELS in abouts(empty)) is are_many
 
 
 def test_a_jpeg_is_read() -> None:
