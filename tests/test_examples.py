@@ -85,7 +85,6 @@ def test_git_overlooks_what_a_rehearsal_leaves(example: Path) -> None:
         "manifest.sandbox/x",
         "manifest.sandbox.state.jsonl",
         "manifest.sandbox.state.jsonl.lock",
-        "manifest.sandbox.looks.jsonl",
         "manifest.looks.jsonl",
         "manifest.imports.jsonl",
     ]

@@ -186,7 +186,9 @@ def receipts_path(given: argparse.Namespace) -> Path:
 
 
 def _beside_state(given: argparse.Namespace, ending: str) -> Path:
-    """A file beside the state, with its name and another ending."""
+    """A file beside the state with its name and another ending; a rehearsal shares it."""
+    if not given.state:
+        return beside(given, ending)  # what files hold does not depend on the platform
     state = state_path(given)
     name = state.name.removesuffix(".jsonl").removesuffix(".state")
     return state.with_name(name + ending)

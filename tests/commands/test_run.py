@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from manifest_uploader.commands import sandbox
@@ -10,6 +12,7 @@ from manifest_uploader.engine.results import CaseEnd, End, Summary
 from manifest_uploader.platform.traffic import Traffic
 from manifest_uploader.sandbox.judge import Judge, Panimg, Unread
 from tests.entry import uploader
+from tests.files.importing import write_image
 
 
 @pytest.mark.parametrize(
@@ -46,3 +49,17 @@ def test_a_run_looks_into_every_file(tmp_path: Path) -> None:
 
     assert (ran.code, ran.out) == (2, "")
     assert ran.err.startswith("uploader: --quick is for 'validate' and 'plan'")
+
+
+def test_what_was_asked_counts_for_a_rehearsal_too(tmp_path: Path) -> None:
+    write_image(tmp_path / "a.mha", np.zeros((2, 3, 4), np.int16))
+    os.utime(tmp_path / "a.mha", (1e9, 1e9))
+    (tmp_path / "m.yaml").write_text(
+        "version: 1\ntarget: {kind: reader-study, slug: s}\nimport-check: required\n"
+        "cases:\n- {name: a, sockets: {ct: {file: a.mha}}}\n"
+    )
+    assert uploader("run", "--sandbox", "m.yaml", cwd=tmp_path).code == 2
+
+    assert uploader("validate", "--import", "--offline", "m.yaml", cwd=tmp_path).code == 0
+
+    assert uploader("run", "--sandbox", "m.yaml", cwd=tmp_path).code == 0
