@@ -148,6 +148,8 @@ def _judge_file(
         match one.flaw.kind:
             case FlawKind.EMPTY if _is_table(question):
                 warnings.add(empty_table(one.file))
+            case FlawKind.LOCKED if question.identifiable.everything:
+                pass
             case FlawKind.EMPTY | FlawKind.POINTER | FlawKind.LOCKED:
                 problems.add(flaw_finding(one))
             case _:

@@ -69,7 +69,10 @@ _FLAWS: Final[dict[FlawKind, Finding]] = {
         "{file} has no {about}; the platform leaves such DICOM files out",
         "export the series again",
     ),
-    FlawKind.NO_PIXELS: ("{file} is DICOM without an image", "leave it out"),
+    FlawKind.NO_PIXELS: (
+        "{file} is DICOM without an image",
+        "if it is a slice, it was cut off: copy or export it again; else leave it out",
+    ),
     FlawKind.SEPARATE_DATA: (
         "{file} has its data in another file, '{about}'; the platform reads no such pair",
         _ONE_FILE,
@@ -80,7 +83,7 @@ _FLAWS: Final[dict[FlawKind, Finding]] = {
     ),
     FlawKind.LOCKED: (
         "{file} cannot be looked into, so nobody knows whether it names a patient",
-        "unpack it, and name the files themselves",
+        "if it was cut short, copy it again; else unpack it, and name the files themselves",
     ),
 }
 _OTHERWISE: Final = "{file}: the platform cannot read it, because of its {about}"

@@ -60,13 +60,21 @@ class SeriesKind(StrEnum):
     """All slices are at one position: a time series becomes a stack."""
     PROJECTIONS = "projections"
     """Several radiographs in one image; nothing tells their views apart."""
+    UNPLACED = "unplaced"
+    """No slice has a position, so the importer takes them to be 1 mm apart."""
     # Notes: the image is complete without these.
     IGNORED = "ignored"
     """The importer leaves `files` out; they are no slices."""
 
 
 WARNINGS: Final = frozenset(
-    {SeriesKind.GAP, SeriesKind.UNEVEN, SeriesKind.ONE_POSITION, SeriesKind.PROJECTIONS}
+    {
+        SeriesKind.GAP,
+        SeriesKind.UNEVEN,
+        SeriesKind.ONE_POSITION,
+        SeriesKind.PROJECTIONS,
+        SeriesKind.UNPLACED,
+    }
 )
 
 

@@ -19,6 +19,7 @@ Slices = Sequence[tuple[str, DicomHeader]]
 Directions = tuple[float, float, float, float, float, float]
 
 _RADIOGRAPHS: Final = frozenset({"CR", "DX", "MG", "IO", "PX", "RG"})
+_VOLUMES: Final = frozenset({"CT", "MR", "PT", "NM"})
 _AXIAL: Final = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 """What the importer takes for a missing orientation."""
 _SAME_PLANE: Final = 0.02
@@ -109,10 +110,12 @@ def _without(
 
 def _projections(slices: Slices) -> list[SeriesFinding]:
     """Images without positions: several projections are no volume."""
-    views = _odd_ones(SeriesKind.VIEWS, slices, lambda header: header.view)
-    if views or not all(header.modality in _RADIOGRAPHS for _, header in slices):
+    if views := _odd_ones(SeriesKind.VIEWS, slices, lambda header: header.view):
         return views
-    return [SeriesFinding(SeriesKind.PROJECTIONS, tuple(name for name, _ in slices))]
+    modalities, names = {header.modality for _, header in slices}, tuple(name for name, _ in slices)
+    if modalities <= _RADIOGRAPHS:
+        return [SeriesFinding(SeriesKind.PROJECTIONS, names)]
+    return [SeriesFinding(SeriesKind.UNPLACED, names)] if modalities <= _VOLUMES else []
 
 
 def _turned(slices: Slices) -> list[SeriesFinding]:

@@ -125,7 +125,6 @@ def good() -> dict[str, Folder]:
         ),
         "numbers with gaps": stack(*({"InstanceNumber": 10 * n} for n in range(1, 5))),
         "one slice without number": series(1, InstanceNumber=None),
-        "no position at all": series(3, ImagePositionPatient=None, ImageOrientationPatient=None),
         "no SOP instance": series(3, SOPInstanceUID=""),
         "empty UIDs": series(2, StudyInstanceUID="", SeriesInstanceUID=""),
         "endings .img": {f"{n}.img": slice_bytes(n) for n in range(1, 4)},
@@ -315,6 +314,7 @@ def warned() -> dict[str, Folder]:
         "slabs": at(0, 1, 2, 3, 13, 14, 15, 16),
         "denser in the middle": at(0, 5, 10, 15, 17, 19, 21, 23, 28, 33, 38),
         "cine by files": stack(*[{}] * 5, ImagePositionPatient=[0, 0, 0]),
+        "no position at all": series(3, ImagePositionPatient=None, ImageOrientationPatient=None),
         "radiographs": series(2, Modality="CR", ImagePositionPatient=None),
     }
 
