@@ -469,6 +469,18 @@ def test_what_is_done_is_not_done_again(folders: tuple[Path, Path]) -> None:
     assert (target / "IM1").stat() == before
 
 
+def test_what_a_person_has_to_know_is_told_again(folders: tuple[Path, Path]) -> None:
+    """An earlier run may have been stopped before it said anything."""
+    source, _ = folders
+    write(a_slice(1, PatientName=NAME, BurnedInAnnotation="YES"), source / "MUSTERMANN")
+    deidentify(folders)
+
+    [one] = deidentify(folders).files
+
+    assert one.outcome is Outcome.ALREADY_DONE
+    assert (one.burned_in, one.path_names_patient) == (True, True)
+
+
 def test_an_original_that_changed_is_done_again(folders: tuple[Path, Path]) -> None:
     source, target = folders
     write(a_slice(1), source / "IM1")
