@@ -32,6 +32,7 @@ class Pool:
         self._threads: ThreadPoolExecutor | None = None
         self._former: list[ThreadPoolExecutor] = []
         self._crew: Crew | None = None
+        self._crew_is_of_use = True
         self._submitted = 0
 
     def submit(self, source: Source, allowed: tuple[int, ...] | None) -> Future[ValueLook]:
@@ -54,12 +55,27 @@ class Pool:
     def _look(
         self, source: Source, allowed: tuple[int, ...] | None, crew: Crew | None
     ) -> ValueLook:
-        answer = None if crew is None else _answer(crew, [source, allowed, self._quick])
+        answer = None if crew is None else self._answer(crew, [source, allowed, self._quick])
         if answer is None:
             return look_at_value(source, allowed, quick=self._quick)
         if "changed" in answer:
             raise FileChanged(answer["changed"])
         return msgspec.convert(answer["look"], ValueLook)
+
+    def _answer(self, crew: Crew, request: list[Any]) -> Any:
+        """A process's answer; None if it has none, because it was killed or does not start.
+
+        Memory may have been short. What does not start once is not tried again.
+        """
+        if not self._crew_is_of_use:
+            return None
+        try:
+            return crew.ask(msgspec.to_builtins(request))
+        except WorkerBug:
+            return None
+        except (CannotStart, OSError):
+            self._crew_is_of_use = False
+            return None
 
     @property
     def width(self) -> int:
@@ -77,14 +93,6 @@ class Pool:
 
 def _processes() -> int:
     return min(_MOST_PROCESSES, usable_cores())
-
-
-def _answer(crew: Crew, request: list[Any]) -> Any:
-    """A process's answer; None if it has none: it was killed, perhaps because memory was short."""
-    try:
-        return crew.ask(msgspec.to_builtins(request))
-    except (CannotStart, WorkerBug):
-        return None
 
 
 def start(_setup: None, _scratch: str) -> Any:

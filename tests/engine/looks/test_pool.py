@@ -20,6 +20,7 @@ import pytest
 from manifest_uploader.engine.looks import pool as module
 from manifest_uploader.engine.looks.looker import look_at_value
 from manifest_uploader.engine.looks.pool import Pool
+from manifest_uploader.files.crew import CannotStart, Crew
 from manifest_uploader.files.local_file import FileChanged, Source
 from manifest_uploader.files.root import Root
 from manifest_uploader.files.search import resolve
@@ -171,6 +172,29 @@ def test_a_process_that_is_killed_costs_nothing(values: list[tuple[Source, Any]]
         found = [future.result() for future in [pool.submit(*one) for one in values * 3]]
 
     assert found == [look_at_value(*one, quick=False) for one in values * 3]
+
+
+@pytest.mark.usefixtures("processes")
+@pytest.mark.parametrize("error", [CannotStart("ImportError"), OSError(24, "Too many open files")])
+def test_without_processes_this_one_looks_and_tries_no_more(
+    values: list[tuple[Source, Any]],
+    here: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+) -> None:
+    asked: list[Any] = []
+
+    def ask(_: Crew, request: Any) -> Any:
+        asked.append(request)
+        raise error
+
+    monkeypatch.setattr(Crew, "ask", ask)
+
+    with closing(Pool(quick=False)) as pool:
+        found = [pool.submit(*one).result() for one in values]
+
+    assert found == [look_at_value(*one, quick=False) for one in values]
+    assert (len(here), len(asked)) == (len(values), 1)
 
 
 @pytest.mark.usefixtures("processes")
