@@ -7,7 +7,7 @@ over, each with an interpreter of its own.
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from typing import Any, Final
 
 import msgspec
@@ -33,6 +33,7 @@ class Pool:
         self._former: list[ThreadPoolExecutor] = []
         self._crew: Crew | None = None
         self._crew_is_of_use = True
+        self._closed = False
         self._submitted = 0
 
     def submit(self, source: Source, allowed: tuple[int, ...] | None) -> Future[ValueLook]:
@@ -57,6 +58,8 @@ class Pool:
     ) -> ValueLook:
         answer = None if crew is None else self._answer(crew, [source, allowed, self._quick])
         if answer is None:
+            if self._closed:
+                raise CancelledError
             return look_at_value(source, allowed, quick=self._quick)
         if "changed" in answer:
             raise FileChanged(answer["changed"])
@@ -84,6 +87,7 @@ class Pool:
 
     def close(self) -> None:
         """Begin no more looks, and end those that processes have begun."""
+        self._closed = True
         for threads in (*self._former, self._threads):
             if threads is not None:
                 threads.shutdown(wait=False, cancel_futures=True)

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import CancelledError
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -230,6 +231,32 @@ def test_a_closed_pool_begins_no_more_looks(
 
     assert futures[0].result() == look_at_value(*values[0], quick=False)
     assert all(future.cancelled() for future in futures[1:])
+
+
+@pytest.mark.usefixtures("processes")
+def test_what_a_closed_pools_processes_leave_is_not_begun_again_here(
+    values: list[tuple[Source, Any]], here: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, ended = threading.Semaphore(0), threading.Event()
+
+    def ask(_: Crew, __: Any) -> None:
+        asked.release()
+        ended.wait(10)
+
+    monkeypatch.setattr(Crew, "ask", ask)
+    monkeypatch.setattr(Crew, "end", lambda _, kill: ended.set())
+    pool = Pool(quick=False)
+    pool.submit(*values[0]).result()
+    futures = [pool.submit(*one) for one in values[1:]]
+    for _ in range(2):
+        asked.acquire()
+
+    pool.close()
+
+    for future in futures:
+        with pytest.raises(CancelledError):
+            future.result(10)
+    assert here == [values[0][0].name]
 
 
 # ── Ctrl-C ──────────────────────────────────────────────────────────────────────────────────
