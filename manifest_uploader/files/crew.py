@@ -38,6 +38,8 @@ _ONE_THREAD: Final = dict.fromkeys(
     "1",
 )
 """There is a process for each core already."""
+_NO_WINDOW: Final = getattr(subprocess, "CREATE_NO_WINDOW", 0)
+"""Windows would open a console."""
 _LOOK_S: Final = 0.5
 """On Windows, Ctrl-C is noticed only between two waits."""
 _END_S: Final = 5.0
@@ -192,6 +194,7 @@ class _Worker:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 env={**os.environ, **_ONE_THREAD},
+                creationflags=_NO_WINDOW,
             )
         except OSError:
             shutil.rmtree(self._scratch, ignore_errors=True)

@@ -128,6 +128,15 @@ def test_a_worker_that_the_system_does_not_start_leaves_no_folder(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_worker_opens_no_console_on_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    pipes = Popens(monkeypatch)
+
+    ask("echo", 1)
+
+    flags = [given.get("creationflags") for given in pipes.given]
+    assert flags == [getattr(subprocess, "CREATE_NO_WINDOW", 0)]
+
+
 class Popens:
     """The processes that are begun, and with what."""
 
