@@ -116,14 +116,14 @@ def status(options: Options) -> Iterator[CaseStanding]:
 # ── run ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def _watching(observers: Sequence[Observer]) -> Watching:
-    """Tells all observers how far the look into the files is."""
+def _watching(observers: Sequence[Observer], stop: threading.Event) -> Watching:
+    """Tells all observers how far the look into the files is, until it is to stop."""
 
     def looking(how_far: Looking) -> None:
         for observer in observers:
             observer.looking(how_far)
 
-    return Watching(looking)
+    return Watching(looking, stopping=stop.is_set)
 
 
 def run(options: Options, observers: Sequence[Observer], stop: threading.Event) -> Summary:
@@ -132,6 +132,7 @@ def run(options: Options, observers: Sequence[Observer], stop: threading.Event) 
     Raises:
         ManifestInvalid: with every problem; nothing was sent.
         CannotGoOn: the same command continues once the cause is removed.
+        Interrupted: it was stopped before it sent anything.
 
     """
     from manifest_uploader.engine.execution import (  # noqa: PLC0415 - only a run executes
@@ -157,7 +158,7 @@ def run(options: Options, observers: Sequence[Observer], stop: threading.Event) 
             with _gathering():
                 session = open_session(options, reading, client)
                 recovered = recover_session(session)
-                inputs = gather(options, session, _watching(observers))
+                inputs = gather(options, session, _watching(observers, stop))
                 check_rights(session.target, client)
             with closing(session.ledger) as ledger:
                 ledger.open(options.state, session.binding, is_new=session.is_new)

@@ -154,11 +154,13 @@ def recover_session(session: Session) -> list[Event]:
 
 
 class Watching(Struct, frozen=True):
-    """Who is told how far the look at the local files is."""
+    """Who is told how far the look at the local files is, and who stops it."""
 
     looking: Tell = nobody
     importing: Callable[[int], None] = lambda _: None
     """Is told how many images the importer has judged."""
+    stopping: Callable[[], bool] = lambda: False
+    """Whether the command is being stopped."""
 
 
 UNWATCHED: Final = Watching()
@@ -174,6 +176,7 @@ def gather(options: Options, session: Session, watching: Watching = UNWATCHED) -
 
     Raises:
         ManifestInvalid: with every problem.
+        Interrupted: the command is being stopped.
 
     """
     history = session.ledger.history
@@ -185,7 +188,7 @@ def gather(options: Options, session: Session, watching: Watching = UNWATCHED) -
             root=session.root,
             client=session.client,
             target=session.target,
-            tell=watching.looking,
+            watching=watching,
         )
     facts = _with_imports(options, session.manifest, facts, session.root, watching)
     inputs = _plan_inputs(options, session.reading, facts, history, session.target)
@@ -201,7 +204,7 @@ def _survey(
     root: Root,
     client: Client | None = None,
     target: Target | None = None,
-    tell: Tell = nobody,
+    watching: Watching = UNWATCHED,
 ) -> Facts:
     """All facts that planning needs; without a client and target only the local ones."""
     from manifest_uploader.engine.survey import (  # noqa: PLC0415 - late: 0.1 s, not for `status`
@@ -216,7 +219,14 @@ def _survey(
         looks=options.looks,
     )
     return survey(
-        manifest, history, root=root, scope=scope, client=client, target=target, tell=tell
+        manifest,
+        history,
+        root=root,
+        scope=scope,
+        client=client,
+        target=target,
+        tell=watching.looking,
+        stopping=watching.stopping,
     )
 
 
@@ -273,7 +283,7 @@ def local_facts(options: Options, reading: Reading, watching: Watching = UNWATCH
         root = _root(options, reading)
     except ManifestInvalid as invalid:
         return Facts(values={}, problems=(*reading.problems, *invalid.problems))
-    facts = _survey(options, reading.manifest, History(), root=root, tell=watching.looking)
+    facts = _survey(options, reading.manifest, History(), root=root, watching=watching)
     if options.import_check:
         facts = _with_imports(options, reading.manifest, facts, root, watching)
     return replace(facts, problems=(*reading.problems, *facts.problems))

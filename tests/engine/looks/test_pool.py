@@ -26,7 +26,7 @@ from manifest_uploader.files.local_file import FileChanged, Source
 from manifest_uploader.files.root import Root
 from manifest_uploader.files.search import resolve
 from manifest_uploader.plan.value_look import ValueLook
-from tests.box import mha
+from tests.box import Box, mha, wait_for
 from tests.e2e.data import dicom_slice, write
 from tests.files.dicom.samples import slice_bytes
 from tests.helpers import file_value
@@ -324,3 +324,73 @@ def test_ctrl_c_leaves_no_process_and_no_folder(
         time.sleep(0.02)
     assert not any(map(psutil.pid_exists, pids))
     assert list((tmp_path / "scratch").iterdir()) == []
+
+
+HANGING = """
+import sys, time
+from manifest_uploader import cli
+from manifest_uploader.engine.looks import pool
+
+def look(*_, **__):
+    open("looking", "x").close()
+    time.sleep(600)
+
+by, *command = sys.argv[1:]
+if by == "threads":
+    pool._THREADS = 1
+    pool.look_at_value = look
+else:
+    pool._WORTH_PROCESSES = 0
+    pool.usable_cores = lambda: 2
+    pool._TASK = "tests.files.crew_tasks:hanging"
+sys.exit(cli.command(command))
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows sends Ctrl-C to the whole console")
+@pytest.mark.parametrize(
+    ("command", "by", "number"),
+    [
+        ("run", "threads", signal.SIGINT),
+        ("run", "threads", signal.SIGTERM),
+        ("run", "processes", signal.SIGINT),
+        ("plan", "threads", signal.SIGINT),
+        ("validate", "processes", signal.SIGINT),
+        ("validate", "threads", signal.SIGINT),
+    ],
+)
+def test_a_signal_ends_a_look_that_takes_long(
+    tmp_path: Path, box: Box, command: str, by: str, number: int
+) -> None:
+    lines = ["version: 1", "target: {kind: reader-study, slug: lung}", "cases:"]
+    for case in range(4):
+        write(tmp_path / f"{case}.mha", mha())
+        lines.append(f"- {{name: c{case}, sockets: {{ct-image: {{file: {case}.mha}}}}}}")
+    write(tmp_path / "m.yaml", "\n".join(lines))
+    variables = {
+        "GRAND_CHALLENGE_API_URL": box.running.url,
+        "GRAND_CHALLENGE_AUTHORIZATION": box.running.token,
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-c", HANGING, by, command, "m.yaml"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **variables},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        wait_for(lambda: process.poll() is not None or (tmp_path / "looking").exists(), 60)
+        process.send_signal(number)
+        _, err = process.communicate(timeout=15)
+    finally:
+        process.kill()
+
+    assert process.returncode == 128 + number, err
+    assert "Traceback" not in err
+    assert "bug" not in err
+    if command == "run":
+        assert "stopping: what is under way ends" in err
+        assert "stopped; the same command goes on where this ended" in err
+    assert not list(tmp_path.glob("*.lock"))
+    assert box.sql("SELECT COUNT(*) FROM items") == [(0,)]
