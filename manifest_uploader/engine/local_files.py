@@ -6,8 +6,9 @@ import os
 import posixpath
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from pathlib import Path, PurePosixPath
+from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -27,9 +28,13 @@ from manifest_uploader.plan.content import Content, Question, Remedy, judge_cont
 from manifest_uploader.plan.delivery import AsJson, delivery_of
 from manifest_uploader.plan.value_look import ValueLook
 from manifest_uploader.platform.model import Entry, Socket
+from manifest_uploader.platform.responses import Interrupted
 from manifest_uploader.platform.sockets import SEGMENTATION, takes_json, value_misfit
 from manifest_uploader.state.history import EMPTY, CaseHistory
 from manifest_uploader.text import for_shell
+
+_SLICE_S: Final = 0.5
+"""Longest single wait for a look, so that stopping soon ends it."""
 
 
 class Found(Struct, frozen=True):
@@ -76,6 +81,7 @@ class LocalFiles:
         pool: Pool,
         checksum: bool,
         tell: Callable[[Looking], None],
+        stopping: Callable[[], bool],
     ) -> None:
         """Prepare to inspect.
 
@@ -88,25 +94,37 @@ class LocalFiles:
             pool: looks into files.
             checksum: hash every file instead of trusting size and time.
             tell: is told how far this is, after each value.
+            stopping: whether the command is being stopped.
 
         """
         self._root, self._sockets, self._online = root, sockets, online
         self._identifiable, self._checksum = identifiable, checksum
         self._remedy = remedy(root)
         self._cache, self._pool, self._tell = cache, pool, tell
+        self._stopping = stopping
         self._values = self._files = 0
 
     def inspect(
         self, values: Iterable[tuple[str, FileValue]], histories: Mapping[str, CaseHistory]
     ) -> Iterator[Found]:
-        """What is known of each value's files, in the order given."""
+        """What is known of each value's files, in the order given.
+
+        Raises:
+            Interrupted: the command is being stopped.
+
+        """
         pending: deque[_Pending | Found] = deque()
         for case, value in values:
+            self._heed_stopping()
             pending.append(self._begin(case, value, histories.get(case, EMPTY)))
             while pending and (len(pending) > self._pool.width or _is_ready(pending[0])):
                 yield self._end(pending.popleft(), histories)
         while pending:
             yield self._end(pending.popleft(), histories)
+
+    def _heed_stopping(self) -> None:
+        if self._stopping():
+            raise Interrupted
 
     # -- beginning --
 
@@ -134,6 +152,7 @@ class LocalFiles:
     # -- ending --
 
     def _end(self, one: _Pending | Found, histories: Mapping[str, CaseHistory]) -> Found:
+        self._heed_stopping()
         self._values += 1
         if isinstance(one, Found):
             return one
@@ -148,7 +167,7 @@ class LocalFiles:
 
     def _judged(self, one: _Pending, past: CaseHistory) -> Found:
         if one.future is not None:
-            one.look = one.future.result()
+            one.look = self._result(one.future)
             self._files += one.look.looked
             if not one.look.is_quick:  # else a later look would be content with one file, too
                 self._cache.put(one.key, one.facts.stat, one.look, changed=one.changed)
@@ -161,6 +180,13 @@ class LocalFiles:
         if isinstance(checked, Problem):
             return self._failed(one, checked, warnings=judged.warnings, look=one.look)
         return Found(one.case, one.value.socket, checked, warnings=judged.warnings, look=one.look)
+
+    def _result(self, future: Future[ValueLook]) -> ValueLook:
+        """What a look shows, once it has ended."""
+        while not future.done():
+            self._heed_stopping()
+            wait((future,), timeout=_SLICE_S)
+        return future.result()
 
     def _failed(
         self,

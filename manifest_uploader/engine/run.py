@@ -89,7 +89,7 @@ def _plan(options: Options, reading: Reading, watching: Watching) -> tuple[Plan,
     assert options.platform is not None
     found = Client(options.platform, patience=options.patience)
     with closing(found) as client, _gathering():
-        session = open_session(options, reading, client)
+        session = open_session(options, reading, client, watching)
         recover_session(session)
         session.ledger.record(list(assume_not_sent(session.ledger.history)))
         inputs = gather(options, session, watching)
@@ -116,14 +116,14 @@ def status(options: Options) -> Iterator[CaseStanding]:
 # ── run ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def _watching(observers: Sequence[Observer]) -> Watching:
-    """Tells all observers how far the look into the files is."""
+def _watching(observers: Sequence[Observer], stop: threading.Event) -> Watching:
+    """Tells all observers how far the look into the files is, until it is to stop."""
 
     def looking(how_far: Looking) -> None:
         for observer in observers:
             observer.looking(how_far)
 
-    return Watching(looking)
+    return Watching(looking, stopping=stop.is_set)
 
 
 def run(options: Options, observers: Sequence[Observer], stop: threading.Event) -> Summary:
@@ -132,6 +132,7 @@ def run(options: Options, observers: Sequence[Observer], stop: threading.Event) 
     Raises:
         ManifestInvalid: with every problem; nothing was sent.
         CannotGoOn: the same command continues once the cause is removed.
+        Interrupted: it was stopped before it sent anything.
 
     """
     from manifest_uploader.engine.execution import (  # noqa: PLC0415 - only a run executes
@@ -142,6 +143,7 @@ def run(options: Options, observers: Sequence[Observer], stop: threading.Event) 
 
     assert options.platform is not None
     started = time.monotonic()
+    watching = _watching(observers, stop)
     with _gathering():
         reading = read_manifest(options)
     with lock.held(options.state, take_over=options.take_over, command=options.command):
@@ -155,9 +157,9 @@ def run(options: Options, observers: Sequence[Observer], stop: threading.Event) 
         )
         with closing(client):
             with _gathering():
-                session = open_session(options, reading, client)
+                session = open_session(options, reading, client, watching)
                 recovered = recover_session(session)
-                inputs = gather(options, session, _watching(observers))
+                inputs = gather(options, session, watching)
                 check_rights(session.target, client)
             with closing(session.ledger) as ledger:
                 ledger.open(options.state, session.binding, is_new=session.is_new)

@@ -81,6 +81,19 @@ def _text(path: str) -> bytes:
         raise UsageError(f"'{path}' cannot be read: {error.strerror}") from None
 
 
+class Watching(Struct, frozen=True):
+    """Who is told how far the look at the local files is, and who stops it."""
+
+    looking: Tell = nobody
+    importing: Callable[[int], None] = lambda _: None
+    """Is told how many images the importer has judged."""
+    stopping: Callable[[], bool] = lambda: False
+    """Whether the command is being stopped."""
+
+
+UNWATCHED: Final = Watching()
+
+
 # ── the platform ────────────────────────────────────────────────────────────────────────────
 
 
@@ -102,22 +115,31 @@ class Session(Struct):
         return self.reading.manifest
 
 
-def open_session(options: Options, reading: Reading, client: Client) -> Session:
+def open_session(
+    options: Options, reading: Reading, client: Client, watching: Watching = UNWATCHED
+) -> Session:
     """Find the files' root and the target, and read what earlier runs did.
+
+    Args:
+        options: of the command.
+        reading: the manifest.
+        client: connects to the platform.
+        watching: is told how far the look at the files of an invalid manifest is.
 
     Raises:
         ManifestInvalid: with every problem there is.
         CannotGoOn: the platform cannot be used, or the state file belongs to another target.
+        Interrupted: the command is being stopped.
 
     """
     if reading.problems:
-        raise _all_problems(options, reading, client)
+        raise _all_problems(options, reading, client, watching)
     try:
         root = _root(options, reading)
         name = client.ahead(lambda: _platform_name(options, client))
         target = find_target(reading.manifest, client)
     except ManifestInvalid:
-        raise _all_problems(options, reading, client) from None
+        raise _all_problems(options, reading, client, watching) from None
     binding = Binding(name(), target.kind, target.slug, target.pk)
     stored = state_file.stream(options.state)
     state_file.check(stored, binding, options.state)
@@ -153,17 +175,6 @@ def recover_session(session: Session) -> list[Event]:
     return session.ledger.record(found)
 
 
-class Watching(Struct, frozen=True):
-    """Who is told how far the look at the local files is."""
-
-    looking: Tell = nobody
-    importing: Callable[[int], None] = lambda _: None
-    """Is told how many images the importer has judged."""
-
-
-UNWATCHED: Final = Watching()
-
-
 def gather(options: Options, session: Session, watching: Watching = UNWATCHED) -> PlanInputs:
     """Gather and check everything that can be known before planning.
 
@@ -174,6 +185,7 @@ def gather(options: Options, session: Session, watching: Watching = UNWATCHED) -
 
     Raises:
         ManifestInvalid: with every problem.
+        Interrupted: the command is being stopped.
 
     """
     history = session.ledger.history
@@ -185,7 +197,7 @@ def gather(options: Options, session: Session, watching: Watching = UNWATCHED) -
             root=session.root,
             client=session.client,
             target=session.target,
-            tell=watching.looking,
+            watching=watching,
         )
     facts = _with_imports(options, session.manifest, facts, session.root, watching)
     inputs = _plan_inputs(options, session.reading, facts, history, session.target)
@@ -201,7 +213,7 @@ def _survey(
     root: Root,
     client: Client | None = None,
     target: Target | None = None,
-    tell: Tell = nobody,
+    watching: Watching = UNWATCHED,
 ) -> Facts:
     """All facts that planning needs; without a client and target only the local ones."""
     from manifest_uploader.engine.survey import (  # noqa: PLC0415 - late: 0.1 s, not for `status`
@@ -216,7 +228,14 @@ def _survey(
         looks=options.looks,
     )
     return survey(
-        manifest, history, root=root, scope=scope, client=client, target=target, tell=tell
+        manifest,
+        history,
+        root=root,
+        scope=scope,
+        client=client,
+        target=target,
+        tell=watching.looking,
+        stopping=watching.stopping,
     )
 
 
@@ -273,15 +292,16 @@ def local_facts(options: Options, reading: Reading, watching: Watching = UNWATCH
         root = _root(options, reading)
     except ManifestInvalid as invalid:
         return Facts(values={}, problems=(*reading.problems, *invalid.problems))
-    facts = _survey(options, reading.manifest, History(), root=root, tell=watching.looking)
+    facts = _survey(options, reading.manifest, History(), root=root, watching=watching)
     if options.import_check:
         facts = _with_imports(options, reading.manifest, facts, root, watching)
     return replace(facts, problems=(*reading.problems, *facts.problems))
 
 
-def _all_problems(options: Options, reading: Reading, client: Client) -> ManifestInvalid:
+def _all_problems(
+    options: Options, reading: Reading, client: Client, watching: Watching
+) -> ManifestInvalid:
     """Every problem, including those that the platform shows if it answers soon."""
-    local = local_facts(options, reading).problems
     patience = options.patience
     soon = client.with_patience(
         replace(
@@ -291,19 +311,21 @@ def _all_problems(options: Options, reading: Reading, client: Client) -> Manifes
         )
     )
     try:
-        problems = _platform_problems(options, reading, soon)
+        problems = _platform_problems(options, reading, soon, watching)
     except ManifestInvalid as invalid:
-        problems = (*local, *invalid.problems)
+        problems = (*local_facts(options, reading, watching).problems, *invalid.problems)
     except CannotGoOn:
-        problems = local
+        problems = local_facts(options, reading, watching).problems
     finally:
         soon.close()
     return ManifestInvalid(in_file_order((*reading.problems, *problems)))
 
 
-def _platform_problems(options: Options, reading: Reading, client: Client) -> tuple[Problem, ...]:
+def _platform_problems(
+    options: Options, reading: Reading, client: Client, watching: Watching
+) -> tuple[Problem, ...]:
     if not reading.manifest.slug:
-        return local_facts(options, reading).problems
+        return local_facts(options, reading, watching).problems
     target = find_target(reading.manifest, client)
     history = fold(state_file.stream(options.state).events)
     manifest = reading.manifest
@@ -315,9 +337,10 @@ def _platform_problems(options: Options, reading: Reading, client: Client) -> tu
         root=roots[0] if roots else Root(Path(), follow_links=False),
         client=client,
         target=target,
+        watching=watching,
     )
     inputs = _plan_inputs(options, reading, facts, history, target)
-    local = () if roots else local_facts(options, reading).problems
+    local = () if roots else local_facts(options, reading, watching).problems
     return (*local, *facts.problems, *misfits(inputs))
 
 

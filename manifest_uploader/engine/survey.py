@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -63,8 +63,14 @@ def survey(
     client: Client | None = None,
     target: Target | None = None,
     tell: Tell = nobody,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> Facts:
-    """All facts that planning needs; without a client and target only the local ones."""
+    """All facts that planning needs; without a client and target only the local ones.
+
+    Raises:
+        Interrupted: the command is being stopped.
+
+    """
     facts = Facts(values={})
     if client is not None and target is not None:
         facts = _platform_facts(manifest, history, client, target, adopt=scope.adopt)
@@ -78,6 +84,7 @@ def survey(
             pool=pool,
             checksum=scope.checksum,
             tell=tell,
+            stopping=stopping,
         )
         found = _with_files(facts, local.inspect(_file_values(manifest), history.cases))
     idle = idle_keywords(manifest, KEYWORDS.values())

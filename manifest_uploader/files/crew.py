@@ -38,6 +38,8 @@ _ONE_THREAD: Final = dict.fromkeys(
     "1",
 )
 """There is a process for each core already."""
+_NO_WINDOW: Final = getattr(subprocess, "CREATE_NO_WINDOW", 0)
+"""Windows would open a console."""
 _LOOK_S: Final = 0.5
 """On Windows, Ctrl-C is noticed only between two waits."""
 _END_S: Final = 5.0
@@ -140,6 +142,7 @@ class Crew:
 
         Raises:
             CannotStart: the task cannot be loaded.
+            OSError: the system does not start a process.
             WorkerBug: the task raised an exception.
 
         """
@@ -148,10 +151,7 @@ class Crew:
             return None
         answer = worker.ask(request)
         if answer is None or answer.get("last"):
-            worker.say_goodbye(kill=answer is None)
-            worker.clear_up()
-            with self._lock:
-                self._all.discard(worker)
+            self._dismiss(worker, kill=answer is None)
         else:
             with self._lock:
                 self._idle.append(worker)
@@ -168,8 +168,18 @@ class Crew:
                 return self._idle.pop()
             worker = _Worker()
             self._all.add(worker)
-        worker.get_ready(self._task)
+        try:
+            worker.get_ready(self._task)
+        except BaseException:
+            self._dismiss(worker, kill=True)
+            raise
         return worker
+
+    def _dismiss(self, worker: _Worker, *, kill: bool) -> None:
+        worker.say_goodbye(kill=kill)
+        worker.clear_up()
+        with self._lock:
+            self._all.discard(worker)
 
 
 class _Worker:
@@ -177,13 +187,18 @@ class _Worker:
 
     def __init__(self) -> None:
         self._scratch = os.path.realpath(tempfile.mkdtemp(prefix="uploader-"))
-        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter
-            [sys.executable, "-P", "-W", "ignore", "-c", _START, json.dumps(sys.path)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, **_ONE_THREAD},
-        )
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter
+                [sys.executable, "-P", "-W", "ignore", "-c", _START, json.dumps(sys.path)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env={**os.environ, **_ONE_THREAD},
+                creationflags=_NO_WINDOW,
+            )
+        except OSError:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+            raise
 
     def get_ready(self, task: Json) -> None:
         """Wait until the task is loaded; raise CannotStart."""

@@ -7,9 +7,11 @@ under its name only when it is whole; the same key gives the same bytes.
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
+from unicodedata import normalize
 
 import msgspec
 from msgspec import Struct
@@ -67,10 +69,10 @@ def open_folders(source: str, target: str, key_file: str | None) -> Folders:
 
 
 def find_files(folders: Folders) -> tuple[list[str], list[FileResult]]:
-    """The names of all files, relative to the source, and the folders that are not entered.
+    """The names of all files, relative to the source, and what cannot be copied.
 
     Links to folders are entered, except those that lead into the target or back to a folder that
-    they are in.
+    they are in. A file is left out if its copy would take the place of another one's.
     """
     names: list[str] = []
     skipped: list[FileResult] = []
@@ -92,7 +94,37 @@ def find_files(folders: Folders) -> tuple[list[str], list[FileResult]]:
                 skipped.append(FileResult(name, Outcome.LOOP))
             else:
                 waiting.append((name, (*above, real)))
-    return sorted(names, key=natural), skipped
+    names, twins = _without_twins(sorted(names, key=natural), folders.target)
+    return names, [*skipped, *twins]
+
+
+def _without_twins(names: list[str], target: Path) -> tuple[list[str], list[FileResult]]:
+    """The names, and apart from them those that the target takes for the same as an earlier one."""
+    first: dict[str, str] = {}
+    for name in names:
+        first.setdefault(_folded(name), name)
+    if len(first) == len(names) or not _ignores_case(target):
+        return names, []
+    twins = [(name, one) for name in names if (one := first[_folded(name)]) != name]
+    about = "DST takes its name for that of '{}'"
+    return list(first.values()), [
+        FileResult(name, Outcome.UNWRITABLE, about=about.format(one)) for name, one in twins
+    ]
+
+
+def _folded(name: str) -> str:
+    """The same for all names that a file system which ignores case may take for the same."""
+    return normalize("NFC", normalize("NFD", name).casefold())
+
+
+def _ignores_case(folder: Path) -> bool:
+    """Whether a folder, or the one that it would be in, takes `a` and `A` for the same name."""
+    there = next(one for one in (folder, *folder.parents) if one.is_dir())
+    try:
+        with tempfile.NamedTemporaryFile(prefix=".uploader-a", dir=there) as file:
+            return Path(file.name).with_name(Path(file.name).name.upper()).exists()
+    except OSError:
+        return False  # nothing can be written there, which is told later
 
 
 def deidentify(folders: Folders, names: Sequence[str], *, processes: int) -> Iterator[Batch]:

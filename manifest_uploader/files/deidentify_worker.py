@@ -186,7 +186,11 @@ class Deidentifier:
 
     def _copy(self, name: str, stream: BinaryIO, data: Any) -> FileResult:
         target = self._target / name
+        burned_in = data.get("BurnedInAnnotation") == "YES"
+        names_patient = _names_patient(name, str(data.get("PatientName") or ""))
         known = self._known(target, self._source / name, data)
+        if known is Outcome.ALREADY_DONE:
+            return FileResult(name, known, burned_in=burned_in, path_names_patient=names_patient)
         if known is not None:
             return FileResult(name, known)
         cut: CutOff | None = None
@@ -196,8 +200,6 @@ class Deidentifier:
         except CutOff as error:
             cut = error  # of a file that is rejected anyway, that does not matter
         sop_class = self._pydicom.uid.UID(str(data.SOPClassUID)).name
-        burned_in = data.get("BurnedInAnnotation") == "YES"
-        names_patient = _names_patient(name, str(data.get("PatientName") or ""))
         before = dict(_filled(data))
         if "DeidentificationMethod" in data and not data.DeidentificationMethod:
             del data.DeidentificationMethod  # the procedure fails on an empty one

@@ -138,7 +138,7 @@ _WORDS: Final[dict[SeriesKind, Finding]] = {
         "if they are single pictures, give each a socket of its own",
     ),
     SeriesKind.UNPLACED: (
-        "all {count} slices lack a position (ImagePositionPatient); the platform puts them 1 mm apart",
+        "all {count} slices lack their position in space; the platform puts them 1 mm apart",
         "measures along the stack will be wrong unless that is right",
     ),
     SeriesKind.IGNORED: ("the platform leaves out {files}: no part of the image", None),

@@ -8,8 +8,10 @@ import pytest
 from msgspec.structs import replace
 
 from manifest_uploader.engine.options import Options
+from manifest_uploader.engine.progress import Looking
 from manifest_uploader.engine.session import (
     Session,
+    Watching,
     gather,
     open_session,
     read_manifest,
@@ -19,6 +21,8 @@ from manifest_uploader.engine.session import (
 from manifest_uploader.errors import StateMismatch, UsageError
 from manifest_uploader.manifest.problems import ManifestInvalid
 from manifest_uploader.platform.address import parse_platform
+from manifest_uploader.platform.client import Client
+from manifest_uploader.platform.responses import Interrupted
 from manifest_uploader.state.events import Done, Event, Failed, Started
 from manifest_uploader.state.file import Binding
 from manifest_uploader.state.writer import Writer
@@ -126,6 +130,38 @@ def test_problems_of_text_files_and_platform_are_told_together(options: Options,
     assert "unknown key 'titel'" in found[0]
     assert any("none.mha" in message for message in found)
     assert any("no socket 'some-scor'" in message for message in found)
+
+
+@pytest.mark.parametrize("platform", ["answers", "has no such target", "refuses"])
+def test_files_of_an_invalid_manifest_are_looked_into_once_and_that_is_watched(
+    options: Options, box: Box, connect: Callable[..., Client], platform: str
+) -> None:
+    (Path(options.manifest).parent / "a.mha").write_bytes(mha()[:-1])
+    head = HEAD.replace("lung", "lungs") if platform == "has no such target" else HEAD
+    rewrite(options, head + "- {name: a, titel: T, sockets: {ct-image: {file: a.mha}}}\n")
+    client = box.client
+    if platform == "refuses":
+        client = connect(box.running.url, token=box.running.token_without_rights)
+    told: list[Looking] = []
+
+    with pytest.raises(ManifestInvalid) as caught:
+        open_session(options, read_manifest(options), client, Watching(told.append))
+
+    assert told == [Looking(1, 1)]
+    found = [problem.message for problem in caught.value.problems]
+    assert [("titel" in one, "cut short" in one) for one in found[-2:]] == [
+        (True, False),
+        (False, True),
+    ]
+    assert ("no reader study 'lungs'" in found[0]) is (platform == "has no such target")
+
+
+def test_a_look_at_an_invalid_manifest_can_be_stopped(options: Options, box: Box) -> None:
+    (Path(options.manifest).parent / "a.mha").write_bytes(mha())
+    rewrite(options, HEAD + "- {name: a, titel: T, sockets: {ct-image: {file: a.mha}}}\n")
+
+    with pytest.raises(Interrupted):
+        open_session(options, read_manifest(options), box.client, Watching(stopping=lambda: True))
 
 
 def test_problems_are_gathered_before_rights_are_asked_for(

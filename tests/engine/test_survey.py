@@ -25,6 +25,7 @@ from manifest_uploader.plan.inputs import Facts
 from manifest_uploader.plan.value_look import ValueLook
 from manifest_uploader.platform.client import Client
 from manifest_uploader.platform.model import Entry, Target
+from manifest_uploader.platform.responses import Interrupted
 from manifest_uploader.sandbox import Fault
 from manifest_uploader.state.events import Confirmed, Done, Event, Gone, Opened, Started
 from manifest_uploader.state.history import History
@@ -616,6 +617,24 @@ def test_without_a_platform_the_local_part_is_known(tmp_path: Path) -> None:
     assert facts.target is None
     assert list(facts.values) == [("a", "ct-image")]
     assert len(facts.problems) == 1
+
+
+def test_a_look_ends_between_two_values_once_the_command_is_stopped(tmp_path: Path) -> None:
+    for number in range(3):
+        write(tmp_path, f"{number}.mha", mha())
+    told: list[Looking] = []
+
+    with pytest.raises(Interrupted):
+        survey(
+            manifest(*(case(str(n), file_value("ct-image", f"{n}.mha")) for n in range(3))),
+            History(),
+            root=Root(tmp_path.resolve(), follow_links=False),
+            scope=Scope(),
+            tell=told.append,
+            stopping=lambda: bool(told),
+        )
+
+    assert told == [Looking(1, 1)]
 
 
 @pytest.mark.parametrize(("named", "allowed"), [([], ()), ([2, 1], (0, 1, 2)), ([0, 1], (0, 1))])

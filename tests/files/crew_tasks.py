@@ -69,3 +69,14 @@ def endless(setup: Any, scratch: str) -> Answer:
             time.sleep(60)
 
     return answer
+
+
+def hanging(setup: Any, scratch: str) -> Answer:
+    """Makes the file `looking` in the current folder, and never answers."""
+
+    def answer(request: Any) -> Any:
+        Path("looking").touch()
+        while True:
+            time.sleep(60)
+
+    return answer

@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
-from manifest_uploader.files.crew import CannotStart, WorkerBug, answers
+from manifest_uploader.files.crew import CannotStart, Crew, WorkerBug, answers
 
 TASKS = "tests.files.crew_tasks"
 ROOT = Path(__file__).parents[2]
@@ -92,6 +92,64 @@ def test_a_bug_is_told_without_the_words_of_its_exception() -> None:
 def test_a_task_that_cannot_be_loaded_is_told_once() -> None:
     with pytest.raises(CannotStart, match=r"^ImportError at crew_tasks.py:\d+$"):
         ask("broken", 1, 2, 3)
+
+
+def test_a_worker_that_does_not_get_ready_leaves_nothing_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    pipes = Popens(monkeypatch)
+
+    with Crew(f"{TASKS}:broken", None) as crew:
+        for _ in range(2):
+            with pytest.raises(CannotStart):
+                crew.ask(1)
+
+        assert len(pipes.begun) == 2
+        for process in pipes.begun:
+            assert process.returncode is not None
+            assert process.stdin.closed
+            assert process.stdout.closed
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_a_worker_that_the_system_does_not_start_leaves_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise OSError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+
+    with Crew(f"{TASKS}:echo", None) as crew, pytest.raises(OSError, match="unavailable"):
+        crew.ask(1)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_worker_opens_no_console_on_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    pipes = Popens(monkeypatch)
+
+    ask("echo", 1)
+
+    flags = [given.get("creationflags") for given in pipes.given]
+    assert flags == [getattr(subprocess, "CREATE_NO_WINDOW", 0)]
+
+
+class Popens:
+    """The processes that are begun, and with what."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.begun: list[Any] = []
+        self.given: list[dict[str, Any]] = []
+        self._begin = subprocess.Popen
+        monkeypatch.setattr(subprocess, "Popen", self._popen)
+
+    def _popen(self, command: list[str], **given: Any) -> Any:
+        self.given.append(given)
+        self.begun.append(self._begin(command, **given))
+        return self.begun[-1]
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from pydicom.uid import (
 )
 
 from manifest_uploader.errors import UsageError
+from manifest_uploader.files import deidentify as module
 from manifest_uploader.files.deidentify import find_files, open_folders
 from manifest_uploader.files.deidentify_worker import Batch, Deidentifier, Outcome, Setup
 from manifest_uploader.files.dicom_pixels import expected_bytes
@@ -469,6 +470,18 @@ def test_what_is_done_is_not_done_again(folders: tuple[Path, Path]) -> None:
     assert (target / "IM1").stat() == before
 
 
+def test_what_a_person_has_to_know_is_told_again(folders: tuple[Path, Path]) -> None:
+    """An earlier run may have been stopped before it said anything."""
+    source, _ = folders
+    write(a_slice(1, PatientName=NAME, BurnedInAnnotation="YES"), source / "MUSTERMANN")
+    deidentify(folders)
+
+    [one] = deidentify(folders).files
+
+    assert one.outcome is Outcome.ALREADY_DONE
+    assert (one.burned_in, one.path_names_patient) == (True, True)
+
+
 def test_an_original_that_changed_is_done_again(folders: tuple[Path, Path]) -> None:
     source, target = folders
     write(a_slice(1), source / "IM1")
@@ -576,6 +589,62 @@ def test_a_link_into_the_target_is_not_entered(tmp_path: Path) -> None:
 
     assert names == []
     assert [one.outcome for one in skipped] == [Outcome.LOOP]
+
+
+@pytest.fixture
+def twins(tmp_path: Path) -> Path:
+    """A folder whose files' names differ only in case, or in how an accent is written."""
+    source = tmp_path / "in"
+    names = ["IM1", "im1", "a/IM2", "A/im2", "e\u0301", "\u00e9", "IM3"]
+    for name in names:
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / name).write_bytes(b"x")
+    if len([path for path in source.rglob("*") if path.is_file()]) < len(names):
+        pytest.skip("this file system takes some of the names for the same")
+    return source
+
+
+def test_names_that_the_target_takes_for_the_same_are_told(
+    twins: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_ignores_case", lambda _: True)
+
+    names, skipped = find_files(open_folders(str(twins), str(tmp_path / "out"), None))
+
+    assert len(names) == 4
+    assert [one.outcome for one in skipped] == [Outcome.UNWRITABLE] * 3
+    both = {(one.name, one.about) for one in skipped}
+    assert ("im1", "DST takes its name for that of 'IM1'") in both
+    assert {*names, *(one.name for one in skipped)} == {
+        *("IM1", "im1", "a/IM2", "A/im2", "e\u0301", "\u00e9", "IM3")
+    }
+
+
+def test_names_that_the_target_keeps_apart_are_all_found(twins: Path, tmp_path: Path) -> None:
+    target = tmp_path / "new" / "out"
+
+    names, skipped = find_files(open_folders(str(twins), str(target), None))
+
+    assert (len(names), skipped) == (7, [])
+    assert list(tmp_path.iterdir()) == [twins], "nothing is left of the question"
+
+
+@pytest.mark.parametrize("ignores", [False, True])
+def test_the_target_is_asked_whether_it_ignores_case(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ignores: bool
+) -> None:
+    exists_so = Path.exists
+
+    def exists(path: Path) -> bool:
+        return exists_so(path) or (ignores and exists_so(path.with_name(path.name.lower())))
+
+    (tmp_path / "a").touch()
+    if (tmp_path / "A").exists():
+        pytest.skip("this file system ignores case whatever is asked")
+    monkeypatch.setattr(Path, "exists", exists)
+
+    assert module._ignores_case(tmp_path / "new" / "out") is ignores
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
 def test_a_key_is_made_once_and_only_for_its_user(tmp_path: Path) -> None:

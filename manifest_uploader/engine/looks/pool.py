@@ -7,8 +7,13 @@ over, each with an interpreter of its own.
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Final
+import threading
+from collections.abc import Callable
+from concurrent.futures import CancelledError, Future
+from contextlib import suppress
+from functools import partial
+from queue import Empty, SimpleQueue
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
@@ -29,9 +34,11 @@ class Pool:
 
     def __init__(self, *, quick: bool) -> None:
         self._quick = quick
-        self._threads: ThreadPoolExecutor | None = None
-        self._former: list[ThreadPoolExecutor] = []
+        self._threads: _Threads | None = None
+        self._former: list[_Threads] = []
         self._crew: Crew | None = None
+        self._crew_is_of_use = True
+        self._closed = False
         self._submitted = 0
 
     def submit(self, source: Source, allowed: tuple[int, ...] | None) -> Future[ValueLook]:
@@ -44,22 +51,39 @@ class Pool:
         """
         self._submitted += 1 if self._quick else len(source.files)
         if self._threads is None:
-            self._threads = ThreadPoolExecutor(_THREADS, "look")
+            self._threads = _Threads(_THREADS)
         elif self._submitted > _WORTH_PROCESSES and self._crew is None and _processes() > 1:
             self._crew = Crew(_TASK, None)
             self._former.append(self._threads)
-            self._threads = ThreadPoolExecutor(_processes(), "look")
-        return self._threads.submit(self._look, source, allowed, self._crew)
+            self._threads = _Threads(_processes())
+        return self._threads.submit(partial(self._look, source, allowed, self._crew))
 
     def _look(
         self, source: Source, allowed: tuple[int, ...] | None, crew: Crew | None
     ) -> ValueLook:
-        answer = None if crew is None else _answer(crew, [source, allowed, self._quick])
+        answer = None if crew is None else self._answer(crew, [source, allowed, self._quick])
         if answer is None:
+            if self._closed:
+                raise CancelledError
             return look_at_value(source, allowed, quick=self._quick)
         if "changed" in answer:
             raise FileChanged(answer["changed"])
         return msgspec.convert(answer["look"], ValueLook)
+
+    def _answer(self, crew: Crew, request: list[Any]) -> Any:
+        """A process's answer; None if it has none, because it was killed or does not start.
+
+        Memory may have been short. What does not start once is not tried again.
+        """
+        if not self._crew_is_of_use:
+            return None
+        try:
+            return crew.ask(msgspec.to_builtins(request))
+        except WorkerBug:
+            return None
+        except (CannotStart, OSError):
+            self._crew_is_of_use = False
+            return None
 
     @property
     def width(self) -> int:
@@ -68,23 +92,57 @@ class Pool:
 
     def close(self) -> None:
         """Begin no more looks, and end those that processes have begun."""
+        self._closed = True
         for threads in (*self._former, self._threads):
             if threads is not None:
-                threads.shutdown(wait=False, cancel_futures=True)
+                threads.close()
         if self._crew is not None:
             self._crew.end(kill=True)
 
 
+_Look: TypeAlias = Callable[[], ValueLook]
+
+
+class _Threads:
+    """Threads that do not keep the process alive, whatever they wait for."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._begun = 0
+        self._waiting: SimpleQueue[tuple[Future[ValueLook], _Look] | None] = SimpleQueue()
+
+    def submit(self, look: _Look) -> Future[ValueLook]:
+        """Begin a look as soon as a thread is free."""
+        future: Future[ValueLook] = Future()
+        self._waiting.put((future, look))
+        if self._begun < self._most:
+            self._begun += 1
+            threading.Thread(target=self._work, name=f"look-{self._begun}", daemon=True).start()
+        return future
+
+    def close(self) -> None:
+        """Cancel what was not begun, and tell the threads to end."""
+        with suppress(Empty):
+            while (waiting := self._waiting.get_nowait()) is not None:
+                waiting[0].cancel()
+        for _ in range(self._begun):
+            self._waiting.put(None)
+
+    def _work(self) -> None:
+        while (given := self._waiting.get()) is not None:
+            future, look = given
+            if not future.set_running_or_notify_cancel():
+                continue
+            try:
+                found = look()
+            except BaseException as error:  # noqa: BLE001 - raised by the future
+                future.set_exception(error)
+            else:
+                future.set_result(found)
+
+
 def _processes() -> int:
     return min(_MOST_PROCESSES, usable_cores())
-
-
-def _answer(crew: Crew, request: list[Any]) -> Any:
-    """A process's answer; None if it has none: it was killed, perhaps because memory was short."""
-    try:
-        return crew.ask(msgspec.to_builtins(request))
-    except (CannotStart, WorkerBug):
-        return None
 
 
 def start(_setup: None, _scratch: str) -> Any:

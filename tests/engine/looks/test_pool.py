@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import CancelledError
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,12 @@ import pytest
 from manifest_uploader.engine.looks import pool as module
 from manifest_uploader.engine.looks.looker import look_at_value
 from manifest_uploader.engine.looks.pool import Pool
+from manifest_uploader.files.crew import CannotStart, Crew
 from manifest_uploader.files.local_file import FileChanged, Source
 from manifest_uploader.files.root import Root
 from manifest_uploader.files.search import resolve
 from manifest_uploader.plan.value_look import ValueLook
-from tests.box import mha
+from tests.box import Box, mha, wait_for
 from tests.e2e.data import dicom_slice, write
 from tests.files.dicom.samples import slice_bytes
 from tests.helpers import file_value
@@ -174,6 +176,29 @@ def test_a_process_that_is_killed_costs_nothing(values: list[tuple[Source, Any]]
 
 
 @pytest.mark.usefixtures("processes")
+@pytest.mark.parametrize("error", [CannotStart("ImportError"), OSError(24, "Too many open files")])
+def test_without_processes_this_one_looks_and_tries_no_more(
+    values: list[tuple[Source, Any]],
+    here: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+) -> None:
+    asked: list[Any] = []
+
+    def ask(_: Crew, request: Any) -> Any:
+        asked.append(request)
+        raise error
+
+    monkeypatch.setattr(Crew, "ask", ask)
+
+    with closing(Pool(quick=False)) as pool:
+        found = [pool.submit(*one).result() for one in values]
+
+    assert found == [look_at_value(*one, quick=False) for one in values]
+    assert (len(here), len(asked)) == (len(values), 1)
+
+
+@pytest.mark.usefixtures("processes")
 def test_no_process_outlives_its_pool(values: list[tuple[Source, Any]]) -> None:
     with closing(Pool(quick=False)) as pool:
         for future in [pool.submit(*one) for one in values]:
@@ -206,6 +231,32 @@ def test_a_closed_pool_begins_no_more_looks(
 
     assert futures[0].result() == look_at_value(*values[0], quick=False)
     assert all(future.cancelled() for future in futures[1:])
+
+
+@pytest.mark.usefixtures("processes")
+def test_what_a_closed_pools_processes_leave_is_not_begun_again_here(
+    values: list[tuple[Source, Any]], here: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, ended = threading.Semaphore(0), threading.Event()
+
+    def ask(_: Crew, __: Any) -> None:
+        asked.release()
+        ended.wait(10)
+
+    monkeypatch.setattr(Crew, "ask", ask)
+    monkeypatch.setattr(Crew, "end", lambda _, kill: ended.set())
+    pool = Pool(quick=False)
+    pool.submit(*values[0]).result()
+    futures = [pool.submit(*one) for one in values[1:]]
+    for _ in range(2):
+        asked.acquire()
+
+    pool.close()
+
+    for future in futures:
+        with pytest.raises(CancelledError):
+            future.result(10)
+    assert here == [values[0][0].name]
 
 
 # ── Ctrl-C ──────────────────────────────────────────────────────────────────────────────────
@@ -273,3 +324,73 @@ def test_ctrl_c_leaves_no_process_and_no_folder(
         time.sleep(0.02)
     assert not any(map(psutil.pid_exists, pids))
     assert list((tmp_path / "scratch").iterdir()) == []
+
+
+HANGING = """
+import sys, time
+from manifest_uploader import cli
+from manifest_uploader.engine.looks import pool
+
+def look(*_, **__):
+    open("looking", "x").close()
+    time.sleep(600)
+
+by, *command = sys.argv[1:]
+if by == "threads":
+    pool._THREADS = 1
+    pool.look_at_value = look
+else:
+    pool._WORTH_PROCESSES = 0
+    pool.usable_cores = lambda: 2
+    pool._TASK = "tests.files.crew_tasks:hanging"
+sys.exit(cli.command(command))
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows sends Ctrl-C to the whole console")
+@pytest.mark.parametrize(
+    ("command", "by", "number"),
+    [
+        ("run", "threads", signal.SIGINT),
+        ("run", "threads", signal.SIGTERM),
+        ("run", "processes", signal.SIGINT),
+        ("plan", "threads", signal.SIGINT),
+        ("validate", "processes", signal.SIGINT),
+        ("validate", "threads", signal.SIGINT),
+    ],
+)
+def test_a_signal_ends_a_look_that_takes_long(
+    tmp_path: Path, box: Box, command: str, by: str, number: int
+) -> None:
+    lines = ["version: 1", "target: {kind: reader-study, slug: lung}", "cases:"]
+    for case in range(4):
+        write(tmp_path / f"{case}.mha", mha())
+        lines.append(f"- {{name: c{case}, sockets: {{ct-image: {{file: {case}.mha}}}}}}")
+    write(tmp_path / "m.yaml", "\n".join(lines))
+    variables = {
+        "GRAND_CHALLENGE_API_URL": box.running.url,
+        "GRAND_CHALLENGE_AUTHORIZATION": box.running.token,
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-c", HANGING, by, command, "m.yaml"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **variables},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        wait_for(lambda: process.poll() is not None or (tmp_path / "looking").exists(), 60)
+        process.send_signal(number)
+        _, err = process.communicate(timeout=15)
+    finally:
+        process.kill()
+
+    assert process.returncode == 128 + number, err
+    assert "Traceback" not in err
+    assert "bug" not in err
+    if command == "run":
+        assert "stopping: what is under way ends" in err
+        assert "stopped; the same command goes on where this ended" in err
+    assert not list(tmp_path.glob("*.lock"))
+    assert box.sql("SELECT COUNT(*) FROM items") == [(0,)]
