@@ -23,7 +23,8 @@ from manifest_uploader.output.json_lines import write_json
 from manifest_uploader.output.live_area import LiveArea
 from manifest_uploader.output.streams import print_out, say
 
-_FINE: Final = {Outcome.DONE, Outcome.ALREADY_DONE, Outcome.IGNORED, Outcome.LOOP}
+_FINE: Final = {Outcome.DONE, Outcome.ALREADY_DONE, Outcome.COPIED, Outcome.IGNORED, Outcome.LOOP}
+_COPIES: Final = {Outcome.DONE, Outcome.ALREADY_DONE, Outcome.COPIED}
 _SHOWN: Final = 20
 """Files of one outcome that are named without `--verbose`."""
 _LINE_EVERY_S: Final = 30.0
@@ -31,7 +32,8 @@ _REDRAWN_EVERY_S: Final = 0.1
 _DETAILS: Final = """\
 PatientName, dates, private attributes and so on are removed or replaced, and UIDs are made anew,
 the same ones each time. Folders and files keep their names, which may name patients, too: look at
-them. SRC is not changed. DST is a new folder; the same command continues an earlier run. The key
+them. SRC is not changed. Files that are not DICOM are left out, or copied without being
+looked into (--with-others). DST is a new folder; the same command continues an earlier run. The key
 that makes the UIDs is kept in DST.key: do not publish it.
 
 example: uploader deidentify scans scans-without-names
@@ -46,6 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("source", metavar="SRC", help="the folder with the originals")
     add("target", metavar="DST", help="a new folder for the copies, or an earlier result")
     add("--key", metavar="FILE", help="holds the key for new UIDs; default: DST.key")
+    add("--with-others", action="store_true",
+        help="also copy files that are not DICOM, as they are")  # fmt: skip
     add("--jobs", metavar="N", type=count, help="files at a time (one for each core)")
     add("--json", action="store_true", help="JSON lines on standard output")
     add("--verbose", action="store_true", help="name every file that was left out")
@@ -63,7 +67,10 @@ def run(given: argparse.Namespace) -> int:
     exit_on_sigterm()
     try:
         with _progress(quiet=given.quiet or given.json) as progress:
-            for batch in deidentify(folders, names, processes=given.jobs or usable_cores()):
+            found = deidentify(
+                *(folders, names), processes=given.jobs or usable_cores(), others=given.with_others
+            )
+            for batch in found:
                 total.add(batch)
                 progress.tell(f"{total.files:,} of {counted(len(names), 'file')}")
     except KeyboardInterrupt:
@@ -119,7 +126,7 @@ class Total:
         self.with_names += one.path_names_patient
         if one.burned_in:
             self.burned_in.append(one.name)
-        if one.outcome not in {Outcome.DONE, Outcome.ALREADY_DONE}:
+        if one.outcome not in _COPIES:
             self.others.append(one)
 
 
@@ -129,10 +136,12 @@ class Total:
 def _summary(total: Total) -> Iterator[str]:
     """How many files, and which attributes in how many of them."""
     done, before = total.outcomes[Outcome.DONE], total.outcomes[Outcome.ALREADY_DONE]
-    left = total.files - done - before
+    copied = total.outcomes[Outcome.COPIED]
+    as_they_are = f"{copied:,} copied as they are, " if copied else ""
+    left = total.files - done - before - copied
     yield (
         f"{counted(total.files, 'file')}: {done:,} de-identified, {before:,} already done, "
-        f"{left:,} left out"
+        f"{as_they_are}{left:,} left out"
     )
     for what, found in (
         ("removed", total.removed),
@@ -197,6 +206,8 @@ def _cut_off(one: FileResult) -> str:
 
 def _notes(total: Total, folders: Folders) -> Iterator[str]:
     """What a person has to look at, or to keep."""
+    if total.outcomes[Outcome.NOT_DICOM]:
+        yield "note: --with-others also copies files that are not DICOM, as they are"
     if total.burned_in:
         first = ", ".join(f"'{name}'" for name in total.burned_in[:3])
         yield (

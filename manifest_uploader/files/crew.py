@@ -166,7 +166,10 @@ class Crew:
                 return None
             if self._idle:
                 return self._idle.pop()
-            worker = _Worker()
+            try:
+                worker = _Worker()
+            except OSError as error:
+                raise CannotStart(type(error).__name__) from None
             self._all.add(worker)
         try:
             worker.get_ready(self._task)

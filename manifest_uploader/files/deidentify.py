@@ -127,8 +127,12 @@ def _ignores_case(folder: Path) -> bool:
         return False  # nothing can be written there, which is told later
 
 
-def deidentify(folders: Folders, names: Sequence[str], *, processes: int) -> Iterator[Batch]:
+def deidentify(
+    folders: Folders, names: Sequence[str], *, processes: int, others: bool = False
+) -> Iterator[Batch]:
     """De-identify files, in worker processes; yield what became of some of them at a time.
+
+    With `others`, files that are not DICOM are copied as they are.
 
     The key is made first if there is none.
 
@@ -137,7 +141,10 @@ def deidentify(folders: Folders, names: Sequence[str], *, processes: int) -> Ite
         CannotGoOn: the platform's procedure is not installed, or does not start.
     """
     setup = Setup(
-        str(folders.source), str(folders.target), folders.key or make_key(folders.key_file)
+        str(folders.source),
+        str(folders.target),
+        folders.key or make_key(folders.key_file),
+        others,
     )
     batches = [list(names[at : at + _BATCH]) for at in range(0, len(names), _BATCH)]
     died: list[str] = []

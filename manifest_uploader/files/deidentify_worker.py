@@ -13,10 +13,12 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from enum import StrEnum
+from filecmp import cmp
 from hashlib import sha256
 from importlib import import_module
 from io import BytesIO
 from pathlib import Path
+from shutil import copyfileobj
 from typing import Any, BinaryIO, Final, TypeAlias
 
 import msgspec
@@ -60,6 +62,8 @@ class Outcome(StrEnum):
     IGNORED = "ignored"
     """Not DICOM, hidden or a system's own, or a DICOMDIR: no upload would take it."""
     NOT_DICOM = "not-dicom"
+    COPIED = "copied"
+    """Not DICOM, and copied as it is."""
     REJECTED = "rejected"
     """The procedure does not cover its SOP class, which `about` names."""
     CUT_OFF = "cut-off"
@@ -111,6 +115,8 @@ class Setup(Struct, frozen=True):
     target: str
     key: str
     """In hex."""
+    others: bool = False
+    """Files that are not DICOM are copied as they are."""
 
 
 def start(setup: Any, _: str) -> Callable[[Any], Any]:
@@ -131,6 +137,7 @@ class Deidentifier:
         self._uids = self._procedure.uid_map = KeyedUids(setup.key)
         self._method = f"{_METHOD}{self._procedure.procedure.get('version', 'unknown')}"
         self._source, self._target = Path(setup.source), Path(setup.target)
+        self._others = setup.others
         self._changes: tuple[Counter[str], ...] = ()
 
     def batch(self, names: list[str]) -> Batch:
@@ -142,7 +149,9 @@ class Deidentifier:
     def _one(self, name: str) -> FileResult:
         try:
             with (self._source / name).open("rb") as stream:
-                return self._file(name, stream)
+                found = self._file(name, stream)
+                is_other = found.outcome is Outcome.NOT_DICOM
+                return self._copy_as_it_is(name, stream) if is_other and self._others else found
         except OSError as error:
             return FileResult(name, Outcome.UNREADABLE, about=error.strerror or "")
 
@@ -209,16 +218,45 @@ class Deidentifier:
             return FileResult(name, Outcome.REJECTED, about=sop_class)
         if cut is not None:
             raise cut
-        parts = [self._header(data)]
-        if pixels is not None:
-            implicit, little = self._encoding(data)
-            parts.append(pixels.head(implicit=implicit, little=little))
         try:
-            self._write(target, b"".join(parts), stream, pixels)
+            self._write(target, self._content(stream, data, pixels))
         except OSError as error:
             return FileResult(name, Outcome.UNWRITABLE, about=error.strerror or "")
         self._count(before, dict(_filled(data)))
         return FileResult(name, Outcome.DONE, burned_in=burned_in, path_names_patient=names_patient)
+
+    def _content(
+        self, stream: BinaryIO, data: Any, pixels: Pixels | None
+    ) -> Callable[[BinaryIO], None]:
+        """What writes the copy: its header now, its pixels from the original."""
+        head = self._header(data)
+        if pixels is not None:
+            implicit, little = self._encoding(data)
+            head += pixels.head(implicit=implicit, little=little)
+
+        def write(copy: BinaryIO) -> None:
+            copy.write(head)
+            if pixels is not None:
+                _copy_bytes(stream, copy, pixels)
+
+        return write
+
+    def _copy_as_it_is(self, name: str, stream: BinaryIO) -> FileResult:
+        """Copy a file that is not DICOM, unless its copy is there."""
+        target = self._target / name
+        if os.path.lexists(target):
+            is_there = not target.is_symlink() and cmp(self._source / name, target, shallow=False)
+            return FileResult(name, Outcome.COPIED if is_there else Outcome.NOT_OURS)
+
+        def fill(copy: BinaryIO) -> None:
+            stream.seek(0)
+            copyfileobj(stream, copy, 2**20)
+
+        try:
+            self._write(target, fill)
+        except OSError as error:
+            return FileResult(name, Outcome.UNWRITABLE, about=error.strerror or "")
+        return FileResult(name, Outcome.COPIED)
 
     def _known(self, target: Path, source: Path, data: Any) -> Outcome | None:
         """What is in the place of the copy: an earlier result, something else, or nothing."""
@@ -280,7 +318,7 @@ class Deidentifier:
             return bool(implicit), bool(little)
         return bool(syntax.is_implicit_VR), bool(syntax.is_little_endian)
 
-    def _write(self, target: Path, header: bytes, stream: BinaryIO, pixels: Pixels | None) -> None:
+    def _write(self, target: Path, fill: Callable[[BinaryIO], None]) -> None:
         """Write under a temporary name, which is the same in each run, then rename."""
         if not Path(os.path.realpath(target.parent)).is_relative_to(self._target):
             raise OSError(0, "its folder is a link that leads out")
@@ -288,9 +326,7 @@ class Deidentifier:
         temporary = target.with_name(f".{sha256(os.fsencode(target.name)).hexdigest()[:32]}.part")
         try:
             with temporary.open("wb") as copy:
-                copy.write(header)
-                if pixels is not None:
-                    _copy_bytes(stream, copy, pixels)
+                fill(copy)
             temporary.replace(target)
         except BaseException:
             temporary.unlink(missing_ok=True)

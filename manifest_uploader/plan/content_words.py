@@ -332,9 +332,17 @@ def names_finding(question: Question, look: ValueLook) -> Finding | None:
     can_list = not any(" " in one for one in keywords)  # "private name" is no attribute's keyword
     allow = f"identifiable: [{', '.join(keywords)}]" if can_list else "identifiable: allowed"
     return message, (
-        f"remove it:  {remedy.command}  and {remedy.then} ; "
+        f"{_unpack_first(look)}remove it:  {remedy.command}  and {remedy.then} ; "
         f"or, if every reader may know it, write  {allow}  at the top"
     )
+
+
+def _unpack_first(look: ValueLook) -> str:
+    """What to do before de-identification, which does not reach into archives."""
+    has_archive = any(one.format in {Format.ZIP, Format.GZIP} for one in look.formats)
+    if not has_archive and look.counted <= look.looked:
+        return ""
+    return "unpack the archives, and name their files in the manifest; then "
 
 
 def names_words(found: Iterable[NamedIn], look: ValueLook) -> str:

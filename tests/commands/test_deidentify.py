@@ -272,6 +272,35 @@ def test_after_an_interruption_the_same_command_goes_on(
     assert len({zlib.crc32(one) for one in names.values()}) == 1
 
 
+def test_other_files_are_copied_if_asked(source: Path, tmp_path: Path) -> None:
+    (source / "p1" / "notes.csv").write_text("a,b\n")
+    words = ("deidentify", "scans", "clean", "--with-others")
+
+    without = uploader(*words[:-1], cwd=tmp_path)
+    first = uploader(*words, cwd=tmp_path)
+    again = uploader(*words, cwd=tmp_path)
+
+    assert without.code == 1
+    assert "note: --with-others also copies files that are not DICOM" in without.err
+    assert (first.code, again.code) == (0, 0)
+    summary = "7 files: 0 de-identified, 6 already done, 1 copied as they are, 0 left out"
+    assert first.out.splitlines()[0] == again.out.splitlines()[0] == summary
+    assert (tmp_path / "clean" / "p1" / "notes.csv").read_text() == "a,b\n"
+
+
+def test_what_was_changed_in_its_place_stays(source: Path, tmp_path: Path) -> None:
+    (source / "notes.csv").write_text("a,b\n")
+    words = ("deidentify", "scans", "clean", "--with-others")
+    assert uploader(*words, cwd=tmp_path).code == 0
+    (tmp_path / "clean" / "notes.csv").write_text("by hand")
+
+    again = uploader(*words, cwd=tmp_path)
+
+    assert again.code == 1
+    assert "'notes.csv': what is in its place in DST is no earlier result, and stays" in again.err
+    assert (tmp_path / "clean" / "notes.csv").read_text() == "by hand"
+
+
 def test_a_missing_procedure_is_told(source: Path, tmp_path: Path) -> None:
     (tmp_path / "broken" / "grand_challenge_dicom_de_identifier").mkdir(parents=True)
     (tmp_path / "broken" / "grand_challenge_dicom_de_identifier" / "__init__.py").touch()

@@ -469,31 +469,28 @@ def test_patients_are_looked_for_in_whatever_is_sent(box: Box, tmp_path: Path, s
     )
     assert found.hint is not None
     root, copies = tmp_path.resolve(), f"{tmp_path.resolve()}-deidentified"
-    assert f"uploader deidentify {root} {copies}  and give  --root {copies} ;" in found.hint
+    assert (
+        f"uploader deidentify --with-others {root} {copies}  and give  --root {copies} ;"
+        in found.hint
+    )
     assert "identifiable: [PatientID]" in found.hint
     assert "12345" not in found.message + found.hint
 
 
-@pytest.mark.parametrize(
-    ("written", "expected"),
-    [
-        ("data", "uploader deidentify data data-deidentified  and write  root: data-deidentified"),
-        (
-            "./my x/",
-            "uploader deidentify 'my x' 'my x-deidentified'  and write  root: my x-deidentified",
-        ),
-    ],
-)
 def test_the_hint_is_a_command_that_can_be_typed_here(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str, expected: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path(written).mkdir()
-    root = Root(Path(written).resolve(), follow_links=False, written=written)
+    for folder in ("data", "my x"):
+        Path(folder).mkdir()
 
-    found = remedy(root)
+    plain = remedy(Root(Path("data").resolve(), follow_links=False, written="data"))
+    spaced = remedy(Root(Path("my x").resolve(), follow_links=False, written="./my x/"))
 
-    assert f"{found.command}  and {found.then}" == expected
+    assert plain.command == "uploader deidentify --with-others data data-deidentified"
+    assert plain.then == "write  root: data-deidentified"
+    assert spaced.command == "uploader deidentify --with-others 'my x' 'my x-deidentified'"
+    assert spaced.then == "write  root: my x-deidentified"
 
 
 def test_copies_of_the_manifests_own_folder_lie_beside_it(
@@ -505,7 +502,7 @@ def test_copies_of_the_manifests_own_folder_lie_beside_it(
 
     found = remedy(Root(home, follow_links=False))
 
-    assert found.command == f"uploader deidentify {home} {home}-deidentified"
+    assert found.command == f"uploader deidentify --with-others {home} {home}-deidentified"
     assert found.then == f"give  --root {home}-deidentified"
 
 

@@ -122,7 +122,7 @@ def test_a_worker_that_the_system_does_not_start_leaves_no_folder(
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setattr(subprocess, "Popen", refuse)
 
-    with Crew(f"{TASKS}:echo", None) as crew, pytest.raises(OSError, match="unavailable"):
+    with Crew(f"{TASKS}:echo", None) as crew, pytest.raises(CannotStart):
         crew.ask(1)
 
     assert list(tmp_path.iterdir()) == []

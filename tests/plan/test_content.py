@@ -329,6 +329,16 @@ def test_the_manifest_may_allow_all_of_it_or_some() -> None:
     assert "write  identifiable: [PatientID, PatientName]  at the top" in (found.hint or "")
 
 
+def test_archives_have_to_be_unpacked_first() -> None:
+    zipped = replace(NAMED, files=1, looked=1, formats=(FormatSeen(Format.ZIP, 1, "ct.zip"),))
+
+    hint = judged(zipped).problems[0].hint or ""
+
+    assert hint.startswith(
+        "unpack the archives, and name their files in the manifest; then remove it:  uploader"
+    )
+
+
 def test_one_file_is_named_and_not_counted() -> None:
     look = replace(NAMED, names=(NamedIn("PatientID", 1, "IM1"),), counted=1)
 

@@ -81,7 +81,7 @@ class Pool:
             return crew.ask(msgspec.to_builtins(request))
         except WorkerBug:
             return None
-        except (CannotStart, OSError):
+        except CannotStart:
             self._crew_is_of_use = False
             return None
 
