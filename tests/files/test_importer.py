@@ -327,6 +327,28 @@ def test_a_header_with_its_data_in_another_file_is_never_a_symbolic_link(
     assert not any(path.is_symlink() for path in folder.shown)
 
 
+@pytest.mark.parametrize("links", ["hard", "symbolic", "none"])
+def test_an_original_is_never_written_to_where_names_are_the_same(
+    tmp_path: Path, judged: Judge, monkeypatch: pytest.MonkeyPatch, links: str
+) -> None:
+    """As where file systems ignore case."""
+
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    for method in {"hard": [], "symbolic": ["hardlink_to"], "none": ["hardlink_to", "symlink_to"]}[
+        links
+    ]:
+        monkeypatch.setattr(Path, method, refuse)
+    paths = write_series(tmp_path, [1, 2])
+    before = [as_it_is(path) for path in paths]
+
+    verdict = judged(Bundle("a", tuple((str(path), "IM.dcm") for path in paths)))
+
+    assert verdict == Verdict("", failure=Failure.UNREADABLE)
+    assert [as_it_is(path) for path in paths] == before
+
+
 def test_a_file_that_is_gone_is_told(tmp_path: Path, judged: Judge) -> None:
     assert judged(bundle(tmp_path / "gone.mha")) == Verdict("", failure=Failure.UNREADABLE)
 
