@@ -1,5 +1,7 @@
 """Looks into archives, so that nothing travels unseen in them: ZIP, tar, gzip, bzip2 and xz.
 
+A ZIP archive is known by its end, too, as readers know it: a program may come before it.
+
 Archives inside archives are opened, too. What cannot be looked into (an encrypted or damaged
 member, a format that Python does not read, a bomb) is a flaw and never skipped in silence. Memory
 is constant; an archive inside another one is unpacked to a temporary file.
@@ -23,12 +25,17 @@ from typing import IO, BinaryIO, Final, cast
 from msgspec import Struct
 
 from manifest_uploader.files.dicom.look import look_dicom
+from manifest_uploader.files.formats.sniff import ENOUGH, sniff
 from manifest_uploader.files.looks import FileLook, Flaw, FlawKind, Format
 
 _START: Final = 512
 _CHUNK: Final = 1024 * 1024
 _IN_MEMORY: Final = 16 * 1024 * 1024
 """Bytes; larger members are read from the archive as they are needed."""
+_ZIP_END: Final = 2**16 + 22
+"""Bytes at the end of a ZIP archive in which its directory is told: a record and a comment."""
+_UNMARKED: Final = frozenset((Format.TEXT, Format.OTHER, Format.POINTER, Format.ZIP))
+"""Formats of files that may be ZIP archives with something before them."""
 _NIFTI_STARTS: Final = tuple(
     size.to_bytes(4, order) for size in (348, 540) for order in ("little", "big")
 )
@@ -75,6 +82,21 @@ def is_archive(start: bytes) -> bool:
     return start.startswith(_SEALED) or _kind_of(start) is not None
 
 
+def ends_as_zip(stream: BinaryIO, size: int) -> bool:
+    """Whether a file with no other mark is a ZIP archive that begins with something else."""
+    stream.seek(0)
+    if sniff(stream.read(ENOUGH), "") not in _UNMARKED:
+        return False
+    stream.seek(max(0, size - _ZIP_END))
+    if b"PK\5\6" not in stream.read(_ZIP_END):
+        return False
+    try:
+        with zipfile.ZipFile(stream):
+            return True
+    except _DAMAGE:
+        return False
+
+
 def look_archive(
     stream: BinaryIO,
     format: Format,  # noqa: A002  the field's word
@@ -116,8 +138,7 @@ class _Inside:
     def open_archive(self, stream: BinaryIO, name: str, depth: int) -> None:
         """Look at all members of an archive; `name` is empty for the outermost."""
         with self._locking(name):
-            stream.seek(0)
-            kind = _kind_of(stream.read(_START))
+            kind = _kind_of_file(stream, stream.seek(0, io.SEEK_END))
             stream.seek(0)
             if depth > self._limits.depth:
                 raise _Locked
@@ -176,10 +197,9 @@ class _Inside:
         stream = cast(BinaryIO, content)
         if size <= _IN_MEMORY:
             stream = io.BytesIO(content.read())  # reads to the end, which compares the checksum
-        start = stream.read(_START)
-        if start.startswith(_SEALED):
+        if stream.read(_START).startswith(_SEALED):
             raise _Locked
-        if _kind_of(start) is None:
+        if _kind_of_file(stream, size) is None:
             stream.seek(0)
             self.members.append((name, self._look(stream, size, name)))
         elif stream is not content:
@@ -224,6 +244,13 @@ class _Inside:
             if error.errno is not None:  # the disk's; bz2 and gzip raise theirs without a number
                 raise
             self.locked.append(name)
+
+
+def _kind_of_file(stream: BinaryIO, size: int) -> str | None:
+    """Which kind of archive a file is; None if it is none."""
+    stream.seek(0)
+    kind = _kind_of(stream.read(_START))
+    return "zip" if kind is None and ends_as_zip(stream, size) else kind
 
 
 def _kind_of(start: bytes) -> str | None:

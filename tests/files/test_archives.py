@@ -16,7 +16,13 @@ from typing import BinaryIO
 import pytest
 
 from manifest_uploader.files import archives
-from manifest_uploader.files.archives import ArchiveLook, Limits, is_archive, look_archive
+from manifest_uploader.files.archives import (
+    ArchiveLook,
+    Limits,
+    ends_as_zip,
+    is_archive,
+    look_archive,
+)
 from manifest_uploader.files.looks import FileLook, Flaw, FlawKind, Format
 from tests.files.archive_samples import tar_of, zip_of
 from tests.files.dicom.samples import ROOT, slice_bytes
@@ -86,6 +92,29 @@ def test_a_large_member_is_looked_at_too(monkeypatch: pytest.MonkeyPatch) -> Non
     for file in (zip_of(files), tar_of(files), tar_of(files, "w:gz")):
         assert [name for name, _ in looked(file).members] == ["a", "b/c", "d/d"]
         assert looked(file).look.names == ("PatientName",)
+
+
+@pytest.mark.parametrize("start", [b"PK\7\x08", b"MZ\x90\0", b"#!/bin/sh\nexit\n", b"x" * 70_000])
+@pytest.mark.parametrize("in_memory", [100, 10**6])
+def test_a_zip_that_begins_with_something_else_is_opened(
+    monkeypatch: pytest.MonkeyPatch, start: bytes, in_memory: int
+) -> None:
+    """Readers look for the directory, which is at the end."""
+    monkeypatch.setattr(archives, "_IN_MEMORY", in_memory)
+    file = start + zip_of({"a": NAMED})
+
+    assert ends_as_zip(io.BytesIO(file), len(file))
+    assert looked(file) == looked(zip_of({"a": NAMED}))
+    assert [name for name, _ in looked(zip_of({"in": file})).members] == ["in/a"]
+    assert looked(zip_of({"in": file})).look.names == ("PatientName",)
+
+
+@pytest.mark.parametrize("end", [b"", b"PK\5\6", b"PK\5\6" + bytes(range(18))])
+def test_a_file_that_only_ends_like_a_zip_is_none(end: bytes) -> None:
+    file = b"x" * 600 + end
+
+    assert not ends_as_zip(io.BytesIO(file), len(file))
+    assert [name for name, _ in looked(zip_of({"in": file})).members] == ["in"]
 
 
 def test_inner_names_start_with_the_inner_archives() -> None:

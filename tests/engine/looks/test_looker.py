@@ -146,6 +146,18 @@ def test_archives_are_looked_through(tmp_path: Path, pack: Callable[..., bytes])
     assert found.formats[0].files == 1
 
 
+@pytest.mark.parametrize("start", [b"PK\7\x08", b"MZ\x90\0", b"#!/bin/sh\nexit\n"])
+def test_a_zip_that_begins_with_something_else_is_looked_through(
+    tmp_path: Path, start: bytes
+) -> None:
+    write(tmp_path / "a.exe", start + zip_of({"IM1": slice_bytes(1, PatientID="4711")}))
+
+    found = look(tmp_path, "a.exe")
+
+    assert found.formats == (FormatSeen(Format.ZIP, 1, "a.exe"),)
+    assert found.names == (NamedIn("PatientID", 1, "a.exe/IM1"),)
+
+
 def test_a_zip_in_a_file_socket_is_a_zip(tmp_path: Path) -> None:
     write(tmp_path / "a.zip", zip_of({"a.csv": b"1,2"}))
 
