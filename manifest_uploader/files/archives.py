@@ -41,11 +41,6 @@ _NIFTI_STARTS: Final = tuple(
 )
 _SEALED: Final = (b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"\x28\xb5\x2f\xfd", b"MSCF", b"\x1f\x9d")
 """7-Zip, RAR, Zstandard, Cabinet and compress, which Python does not read."""
-_DAMAGE: Final = (
-    *(zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, lzma.LZMAError),
-    *(EOFError, NotImplementedError, RuntimeError, ValueError, OverflowError),
-)
-"""What the readers raise on a broken file, and RuntimeError on an encrypted one."""
 
 LookAt = Callable[[BinaryIO, int, str], FileLook]
 """Looks into one member: a stream that can seek, its size in bytes, and its name."""
@@ -93,7 +88,9 @@ def ends_as_zip(stream: BinaryIO, size: int) -> bool:
     try:
         with zipfile.ZipFile(stream):
             return True
-    except _DAMAGE:
+    except Exception as error:
+        if _is_of_the_disk(error):
+            raise
         return False
 
 
@@ -153,7 +150,7 @@ class _Inside:
 
     def _open_zip(self, stream: BinaryIO, name: str, depth: int) -> None:
         with zipfile.ZipFile(stream) as archive:
-            files = [info for info in archive.infolist() if not info.is_dir()]
+            files = [info for info in archive.infolist() if not info.filename.endswith("/")]
             self._count(len(files), sum(info.file_size for info in files))
             for info in files:
                 member = _join(name, info.filename)
@@ -238,12 +235,15 @@ class _Inside:
         """Note that `name` cannot be looked into if a reader says so; its disk's errors pass."""
         try:
             yield
-        except (_Locked, *_DAMAGE):
-            self.locked.append(name)
-        except OSError as error:
-            if error.errno is not None:  # the disk's; bz2 and gzip raise theirs without a number
+        except Exception as error:
+            if _is_of_the_disk(error):
                 raise
             self.locked.append(name)
+
+
+def _is_of_the_disk(error: Exception) -> bool:
+    """Whether the disk fails; readers raise any other exception on a broken or encrypted file."""
+    return isinstance(error, OSError) and error.errno is not None  # bz2 and gzip give no number
 
 
 def _kind_of_file(stream: BinaryIO, size: int) -> str | None:

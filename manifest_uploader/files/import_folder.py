@@ -128,7 +128,7 @@ def _members(archive: zipfile.ZipFile) -> list[tuple[str, str]]:
     names = [
         one.filename
         for one in archive.infolist()
-        if not one.is_dir() and not _SYSTEM_FILES.search(one.filename)
+        if not one.filename.endswith("/") and not _SYSTEM_FILES.search(one.filename)
     ]
     if not names:
         return []

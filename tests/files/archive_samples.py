@@ -14,7 +14,9 @@ def zip_of(files: Mapping[str, bytes], *, compressed: bool = True) -> bytes:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", kind) as archive:
         for name, data in files.items():
-            archive.writestr(name, data)
+            info = zipfile.ZipInfo(name)  # takes an empty name, too
+            info.compress_type = kind
+            archive.writestr(info, data)
     return stream.getvalue()
 
 

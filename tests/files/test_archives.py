@@ -209,6 +209,27 @@ def test_archives_too_deep_are_told() -> None:
     assert locked(file, Limits(depth=4)) == []
 
 
+def test_a_member_without_a_name_is_looked_at() -> None:
+    file = zip_of({"": NAMED, "b": CLEAN})
+
+    assert [name for name, _ in looked(file).members] == ["", "b"]
+    assert looked(zip_of({"in": file})).look.names == ("PatientName",)
+    assert locked(file) == []
+
+
+@pytest.mark.parametrize("error", [IndexError, struct.error])
+def test_whatever_a_reader_raises_on_a_member_is_damage(error: type[Exception]) -> None:
+    def look(stream: BinaryIO, size: int, name: str) -> FileLook:
+        if name == "a":
+            raise error
+        return FileLook(Format.TEXT)
+
+    found = look_archive(io.BytesIO(zip_of({"a": b"1", "b": b"2"})), Format.ZIP, look=look)
+
+    assert found.look.flaws == (Flaw(FlawKind.LOCKED, about="a"),)
+    assert [name for name, _ in found.members] == ["b"]
+
+
 def test_too_many_members_are_told() -> None:
     file = zip_of({"a": CLEAN, "b": NAMED, "c": CLEAN})
 

@@ -25,6 +25,7 @@ from manifest_uploader.files import import_worker, importer
 from manifest_uploader.files.import_folder import ImportFolder
 from manifest_uploader.files.import_verdict import Failure, Reason, Verdict
 from manifest_uploader.files.importer import Bundle, import_check
+from tests.files.archive_samples import zip_of
 from tests.files.importing import a_slice, bundle, write, write_image, write_series
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # as in a worker, where nobody sees them
@@ -231,6 +232,15 @@ def test_an_archive_that_leads_out_of_its_folder_fails(
     path = packed(tmp_path / "ct.zip", {name: one, "b/IM": one})
 
     assert judged(bundle(path)).failure is Failure.BAD_ARCHIVE
+
+
+def test_an_archive_with_a_member_without_a_name_is_left_as_it_is(
+    tmp_path: Path, judged: Judge
+) -> None:
+    path = tmp_path / "ct.zip"
+    path.write_bytes(zip_of({"": b"1", "b/IM": slices_as_bytes(1)[0]}))
+
+    assert judged(bundle(path)).dropped == ("ct.zip",)
 
 
 def test_an_encrypted_archive_fails(tmp_path: Path, judged: Judge) -> None:
