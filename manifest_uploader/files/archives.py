@@ -13,6 +13,7 @@ import bz2
 import gzip
 import io
 import lzma
+import shutil
 import tarfile
 import zipfile
 import zlib
@@ -41,6 +42,9 @@ _NIFTI_STARTS: Final = tuple(
 )
 _SEALED: Final = (b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"\x28\xb5\x2f\xfd", b"MSCF", b"\x1f\x9d")
 """7-Zip, RAR, Zstandard, Cabinet and compress, which Python does not read."""
+
+_IN_STEPS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""How a member of a ZIP archive may be compressed; of others, zipfile unpacks too much at once."""
 
 LookAt = Callable[[BinaryIO, int, str], FileLook]
 """Looks into one member: a stream that can seek, its size in bytes, and its name."""
@@ -155,6 +159,8 @@ class _Inside:
             for info in files:
                 member = _join(name, info.filename)
                 with self._locking(member):
+                    if info.compress_type not in _IN_STEPS:
+                        raise _Locked
                     with archive.open(info) as content:
                         self._look_at(content, info.file_size, member, depth)
                     if info.file_size > _IN_MEMORY:
@@ -193,7 +199,10 @@ class _Inside:
         """Look at a member, which may be an archive."""
         stream = cast(BinaryIO, content)
         if size <= _IN_MEMORY:
-            stream = io.BytesIO(content.read())  # reads to the end, which compares the checksum
+            stream = io.BytesIO()
+            shutil.copyfileobj(content, stream, _CHUNK)  # to the end, which compares the checksum
+            size = stream.tell()
+            stream.seek(0)
         if stream.read(_START).startswith(_SEALED):
             raise _Locked
         if _kind_of_file(stream, size) is None:

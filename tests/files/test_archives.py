@@ -285,6 +285,32 @@ def test_memory_does_not_grow_with_members(monkeypatch: pytest.MonkeyPatch) -> N
     assert peak < 8_000_000
 
 
+METHODS = [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
+
+
+@pytest.mark.parametrize("method", METHODS, ids=["deflate", "bzip2", "lzma"])
+def test_a_member_that_claims_to_be_small_does_not_fill_the_memory(method: int) -> None:
+    file = bytearray(zip_of({"a": bytes(80_000_000)}, method=method))
+    at = file.rindex(b"PK\1\2")
+    file[at + 24 : at + 28] = (1000).to_bytes(4, "little")
+
+    tracemalloc.start()
+    found = locked(bytes(file))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert found == ["a"]
+    assert peak < 8_000_000
+
+
+@pytest.mark.parametrize("method", METHODS[1:], ids=["bzip2", "lzma"])
+def test_a_member_that_only_unpacks_at_once_is_told(method: int) -> None:
+    file = zip_of({"a": CLEAN}, method=method)
+
+    assert locked(file) == ["a"]
+    assert locked(zip_of({"in": file, "b": NAMED})) == ["in/a"]
+
+
 def test_a_disk_error_is_raised() -> None:
     class Broken(io.BytesIO):
         def read(self, count: int | None = -1) -> bytes:
