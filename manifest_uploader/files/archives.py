@@ -4,7 +4,7 @@ A ZIP archive is known by its end, too, as readers know it: a program may come b
 
 Archives inside archives are opened, too. What cannot be looked into (an encrypted or damaged
 member, a format that Python does not read, a bomb) is a flaw and never skipped in silence. Memory
-is constant; an archive inside another one is unpacked to a temporary file.
+is constant; an archive inside another one, and a compressed tar, are unpacked to temporary files.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Limits(Struct, frozen=True):
     total: int = 128 * 1024**3
     """Bytes of all members together, unpacked; a user of the platform may store as many."""
     unpacked: int = 4 * 1024**3
-    """Bytes of one archive within another, unpacked to a temporary file."""
+    """Bytes of one archive within another, or in a compressed tar, in a temporary file."""
 
 
 class ArchiveLook(Struct, frozen=True):
@@ -168,6 +168,7 @@ class _Inside:
                             self._read_through(content)
 
     def _open_tar(self, stream: BinaryIO, name: str, depth: int) -> None:
+        stream.seek(0)
         with tarfile.open(fileobj=stream, mode="r:") as archive:
             for info in archive:
                 if not info.isfile():
@@ -183,17 +184,14 @@ class _Inside:
                 raise _Locked  # tarfile takes a damaged header for the end
 
     def _open_compressed(self, stream: BinaryIO, kind: str, name: str, depth: int) -> None:
-        with _decompressor(stream, kind) as content:
-            if _kind_of(content.read(_START)) == "tar":
-                content.seek(0)
-                self._open_tar(content, name, depth)
-                self._read_through(content)
+        with _decompressor(stream, kind) as content, self._unpacked(content) as (inner, size):
+            if _kind_of(inner.read(_START)) == "tar":
+                self._open_tar(inner, name, depth)
                 return
-            content.seek(0)
-            with self._unpacked(content) as (inner, size):
-                self._count(1, size)
-                member = _join(name, PurePosixPath(name).stem or "content")
-                self._look_at(inner, size, member, depth)
+            inner.seek(0)
+            self._count(1, size)
+            member = _join(name, PurePosixPath(name).stem or "content")
+            self._look_at(inner, size, member, depth)
 
     def _look_at(self, content: IO[bytes], size: int, name: str, depth: int) -> None:
         """Look at a member, which may be an archive."""

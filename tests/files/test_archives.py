@@ -285,6 +285,34 @@ def test_memory_does_not_grow_with_members(monkeypatch: pytest.MonkeyPatch) -> N
     assert peak < 8_000_000
 
 
+@pytest.mark.parametrize("mode", ["w:gz", "w:bz2", "w:xz"])
+def test_a_compressed_tar_is_unpacked_once(monkeypatch: pytest.MonkeyPatch, mode: str) -> None:
+    class Counting(io.BytesIO):
+        count = 0
+
+        def read(self, size: int | None = -1) -> bytes:
+            data = super().read(size)
+            self.count += len(data)
+            return data
+
+    def look(stream: BinaryIO, size: int, name: str) -> FileLook:
+        for _ in range(5):
+            stream.seek(size - 1)
+            stream.read(1)
+            stream.seek(0)
+            stream.read(1)
+        return FileLook(Format.OTHER)
+
+    monkeypatch.setattr(archives, "_IN_MEMORY", 100)
+    noise = {str(one): random.Random(one).randbytes(100_000) for one in range(10)}
+    stream = Counting(tar_of(noise, mode))
+
+    found = look_archive(stream, Format.OTHER, look=look)
+
+    assert found.look == FileLook(Format.OTHER, members=10)
+    assert stream.count < 1_500_000
+
+
 METHODS = [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
 
 
