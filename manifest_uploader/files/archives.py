@@ -17,7 +17,7 @@ import shutil
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import PurePosixPath
 from tempfile import SpooledTemporaryFile
@@ -69,7 +69,11 @@ class ArchiveLook(Struct, frozen=True):
     """Of the archive: LOCKED flaws, the names in all members, and how many members there are."""
     members: tuple[tuple[str, FileLook], ...]
     """The files inside by name, in the archive's order; the names of those in inner archives start
-    with the inner archive's. `/` separates folders, of which the importer makes separate images."""
+    with the inner archive's. `/` separates folders, of which the importer makes separate images.
+
+    An inner archive of another kind than ZIP, which the platform does not unpack, comes before its
+    own files; its look has `members`.
+    """
 
 
 class _Locked(Exception):
@@ -114,7 +118,7 @@ def look_archive(
     inside.open_archive(stream, "", 1)
     names = sorted({name for _, member in inside.members for name in member.names})
     flaws = tuple(Flaw(FlawKind.LOCKED, about=name) for name in dict.fromkeys(inside.locked))
-    whole = FileLook(format, flaws, names=tuple(names), members=len(inside.members))
+    whole = FileLook(format, flaws, names=tuple(names), members=_files(inside.members))
     return ArchiveLook(whole, tuple(inside.members))
 
 
@@ -123,6 +127,11 @@ def look_member(stream: BinaryIO, size: int, name: str) -> FileLook:
     if not size:
         return FileLook(Format.EMPTY, (Flaw(FlawKind.EMPTY),))
     return look_dicom(stream, size, name) or FileLook(Format.OTHER)
+
+
+def _files(members: Iterable[tuple[str, FileLook]]) -> int:
+    """How many members are no archives."""
+    return sum(not look.members for _, look in members)
 
 
 class _Inside:
@@ -203,15 +212,22 @@ class _Inside:
             stream.seek(0)
         if stream.read(_START).startswith(_SEALED):
             raise _Locked
-        if _kind_of_file(stream, size) is None:
+        kind = _kind_of_file(stream, size)
+        if kind is None:
             stream.seek(0)
             self.members.append((name, self._look(stream, size, name)))
-        elif stream is not content:
+            return
+        at = len(self.members)
+        if stream is not content:
             self.open_archive(stream, name, depth + 1)
         else:
             stream.seek(0)
             with self._unpacked(stream) as (inner, _):
                 self.open_archive(inner, name, depth + 1)
+        if kind != "zip":
+            format_ = Format.GZIP if kind == "gzip" else Format.OTHER
+            look = FileLook(format_, members=_files(self.members[at:]))
+            self.members.insert(at, (name, look))
 
     def _read_through(self, content: IO[bytes]) -> None:
         """Read to the end, where readers compare the checksum."""

@@ -18,8 +18,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-_SYSTEM_FILES: Final = re.compile(r"__MACOSX|\.DS_Store|desktop.ini")
-"""As the platform searches members' names for them."""
+from manifest_uploader.files.formats.system_files import is_system_file
+
 _DEEPEST: Final = 10
 """Archives within archives."""
 _SPARE: Final = 2**28
@@ -128,7 +128,7 @@ def _members(archive: zipfile.ZipFile) -> list[tuple[str, str]]:
     names = [
         one.filename
         for one in archive.infolist()
-        if not one.filename.endswith("/") and not _SYSTEM_FILES.search(one.filename)
+        if not one.filename.endswith("/") and not is_system_file(one.filename)
     ]
     if not names:
         return []

@@ -78,7 +78,8 @@ def _look_into(stream: BinaryIO, size: int, name: str) -> Seen:
     start = stream.read(ENOUGH)
     kind = sniff(start, name)
     if is_archive(start) and kind not in {Format.NIFTI, Format.NIFTI2, Format.ANALYZE}:
-        return _look_into_archive(stream, kind)
+        known = kind in {Format.ZIP, Format.GZIP}  # what seems an image is in a tar
+        return _look_into_archive(stream, kind if known else Format.OTHER)
     if ends_as_zip(stream, size):
         return _look_into_archive(stream, Format.ZIP)
     return Seen(look_image(stream, size, start, name, kind))

@@ -90,7 +90,7 @@ def test_a_large_member_is_looked_at_too(monkeypatch: pytest.MonkeyPatch) -> Non
     files = {"a": CLEAN, "b": zip_of({"c": NAMED}), "d": gzip.compress(CLEAN)}
 
     for file in (zip_of(files), tar_of(files), tar_of(files, "w:gz")):
-        assert [name for name, _ in looked(file).members] == ["a", "b/c", "d/d"]
+        assert [name for name, _ in looked(file).members] == ["a", "b/c", "d", "d/d"]
         assert looked(file).look.names == ("PatientName",)
 
 
@@ -120,7 +120,22 @@ def test_a_file_that_only_ends_like_a_zip_is_none(end: bytes) -> None:
 def test_inner_names_start_with_the_inner_archives() -> None:
     file = zip_of({"a/in.zip": zip_of({"b/1": CLEAN}), "c.gz": gzip.compress(CLEAN)})
 
-    assert [name for name, _ in looked(file).members] == ["a/in.zip/b/1", "c.gz/c"]
+    assert [name for name, _ in looked(file).members] == ["a/in.zip/b/1", "c.gz", "c.gz/c"]
+
+
+def test_inner_archives_of_other_kinds_than_zip_are_members_too() -> None:
+    inner = tar_of({"x": CLEAN, "y.gz": gzip.compress(NAMED)})
+
+    found = looked(zip_of({"a.tar": inner, "b": CLEAN}))
+
+    assert [(name, look.format, look.members) for name, look in found.members] == [
+        ("a.tar", Format.OTHER, 2),
+        ("a.tar/x", Format.DICOM, 0),
+        ("a.tar/y.gz", Format.GZIP, 1),
+        ("a.tar/y.gz/y", Format.DICOM, 0),
+        ("b", Format.DICOM, 0),
+    ]
+    assert found.look.members == 3
 
 
 def test_a_compressed_nifti_image_is_a_member_not_an_archive() -> None:
