@@ -1,8 +1,10 @@
 """Looks into archives, so that nothing travels unseen in them: ZIP, tar, gzip, bzip2 and xz.
 
+A ZIP archive is known by its end, too, as readers know it: a program may come before it.
+
 Archives inside archives are opened, too. What cannot be looked into (an encrypted or damaged
 member, a format that Python does not read, a bomb) is a flaw and never skipped in silence. Memory
-is constant; an archive inside another one is unpacked to a temporary file.
+is constant; an archive inside another one, and a compressed tar, are unpacked to temporary files.
 """
 
 from __future__ import annotations
@@ -11,10 +13,11 @@ import bz2
 import gzip
 import io
 import lzma
+import shutil
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import PurePosixPath
 from tempfile import SpooledTemporaryFile
@@ -23,22 +26,25 @@ from typing import IO, BinaryIO, Final, cast
 from msgspec import Struct
 
 from manifest_uploader.files.dicom.look import look_dicom
+from manifest_uploader.files.formats.sniff import ENOUGH, sniff
 from manifest_uploader.files.looks import FileLook, Flaw, FlawKind, Format
 
 _START: Final = 512
 _CHUNK: Final = 1024 * 1024
 _IN_MEMORY: Final = 16 * 1024 * 1024
 """Bytes; larger members are read from the archive as they are needed."""
+_ZIP_END: Final = 2**16 + 22
+"""Bytes at the end of a ZIP archive in which its directory is told: a record and a comment."""
+_UNMARKED: Final = frozenset((Format.TEXT, Format.OTHER, Format.POINTER, Format.ZIP))
+"""Formats of files that may be ZIP archives with something before them."""
 _NIFTI_STARTS: Final = tuple(
     size.to_bytes(4, order) for size in (348, 540) for order in ("little", "big")
 )
 _SEALED: Final = (b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"\x28\xb5\x2f\xfd", b"MSCF", b"\x1f\x9d")
 """7-Zip, RAR, Zstandard, Cabinet and compress, which Python does not read."""
-_DAMAGE: Final = (
-    *(zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, lzma.LZMAError),
-    *(EOFError, NotImplementedError, RuntimeError, ValueError, OverflowError),
-)
-"""What the readers raise on a broken file, and RuntimeError on an encrypted one."""
+
+_IN_STEPS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""How a member of a ZIP archive may be compressed; of others, zipfile unpacks too much at once."""
 
 LookAt = Callable[[BinaryIO, int, str], FileLook]
 """Looks into one member: a stream that can seek, its size in bytes, and its name."""
@@ -53,7 +59,7 @@ class Limits(Struct, frozen=True):
     total: int = 128 * 1024**3
     """Bytes of all members together, unpacked; a user of the platform may store as many."""
     unpacked: int = 4 * 1024**3
-    """Bytes of one archive within another, unpacked to a temporary file."""
+    """Bytes of one archive within another, or in a compressed tar, in a temporary file."""
 
 
 class ArchiveLook(Struct, frozen=True):
@@ -63,7 +69,11 @@ class ArchiveLook(Struct, frozen=True):
     """Of the archive: LOCKED flaws, the names in all members, and how many members there are."""
     members: tuple[tuple[str, FileLook], ...]
     """The files inside by name, in the archive's order; the names of those in inner archives start
-    with the inner archive's. `/` separates folders, of which the importer makes separate images."""
+    with the inner archive's. `/` separates folders, of which the importer makes separate images.
+
+    An inner archive of another kind than ZIP, which the platform does not unpack, comes before its
+    own files; its look has `members`.
+    """
 
 
 class _Locked(Exception):
@@ -73,6 +83,23 @@ class _Locked(Exception):
 def is_archive(start: bytes) -> bool:
     """Whether a file with these first bytes, 512 or more unless it is shorter, is an archive."""
     return start.startswith(_SEALED) or _kind_of(start) is not None
+
+
+def ends_as_zip(stream: BinaryIO, size: int) -> bool:
+    """Whether a file with no other mark is a ZIP archive that begins with something else."""
+    stream.seek(0)
+    if sniff(stream.read(ENOUGH), "") not in _UNMARKED:
+        return False
+    stream.seek(max(0, size - _ZIP_END))
+    if b"PK\5\6" not in stream.read(_ZIP_END):
+        return False
+    try:
+        with zipfile.ZipFile(stream):
+            return True
+    except Exception as error:
+        if _is_of_the_disk(error):
+            raise
+        return False
 
 
 def look_archive(
@@ -91,7 +118,7 @@ def look_archive(
     inside.open_archive(stream, "", 1)
     names = sorted({name for _, member in inside.members for name in member.names})
     flaws = tuple(Flaw(FlawKind.LOCKED, about=name) for name in dict.fromkeys(inside.locked))
-    whole = FileLook(format, flaws, names=tuple(names), members=len(inside.members))
+    whole = FileLook(format, flaws, names=tuple(names), members=_files(inside.members))
     return ArchiveLook(whole, tuple(inside.members))
 
 
@@ -100,6 +127,11 @@ def look_member(stream: BinaryIO, size: int, name: str) -> FileLook:
     if not size:
         return FileLook(Format.EMPTY, (Flaw(FlawKind.EMPTY),))
     return look_dicom(stream, size, name) or FileLook(Format.OTHER)
+
+
+def _files(members: Iterable[tuple[str, FileLook]]) -> int:
+    """How many members are no archives."""
+    return sum(not look.members for _, look in members)
 
 
 class _Inside:
@@ -116,8 +148,7 @@ class _Inside:
     def open_archive(self, stream: BinaryIO, name: str, depth: int) -> None:
         """Look at all members of an archive; `name` is empty for the outermost."""
         with self._locking(name):
-            stream.seek(0)
-            kind = _kind_of(stream.read(_START))
+            kind = _kind_of_file(stream, stream.seek(0, io.SEEK_END))
             stream.seek(0)
             if depth > self._limits.depth:
                 raise _Locked
@@ -132,11 +163,13 @@ class _Inside:
 
     def _open_zip(self, stream: BinaryIO, name: str, depth: int) -> None:
         with zipfile.ZipFile(stream) as archive:
-            files = [info for info in archive.infolist() if not info.is_dir()]
+            files = [info for info in archive.infolist() if not info.filename.endswith("/")]
             self._count(len(files), sum(info.file_size for info in files))
             for info in files:
                 member = _join(name, info.filename)
                 with self._locking(member):
+                    if info.compress_type not in _IN_STEPS:
+                        raise _Locked
                     with archive.open(info) as content:
                         self._look_at(content, info.file_size, member, depth)
                     if info.file_size > _IN_MEMORY:
@@ -144,6 +177,7 @@ class _Inside:
                             self._read_through(content)
 
     def _open_tar(self, stream: BinaryIO, name: str, depth: int) -> None:
+        stream.seek(0)
         with tarfile.open(fileobj=stream, mode="r:") as archive:
             for info in archive:
                 if not info.isfile():
@@ -159,35 +193,41 @@ class _Inside:
                 raise _Locked  # tarfile takes a damaged header for the end
 
     def _open_compressed(self, stream: BinaryIO, kind: str, name: str, depth: int) -> None:
-        with _decompressor(stream, kind) as content:
-            if _kind_of(content.read(_START)) == "tar":
-                content.seek(0)
-                self._open_tar(content, name, depth)
-                self._read_through(content)
+        with _decompressor(stream, kind) as content, self._unpacked(content) as (inner, size):
+            if _kind_of(inner.read(_START)) == "tar":
+                self._open_tar(inner, name, depth)
                 return
-            content.seek(0)
-            with self._unpacked(content) as (inner, size):
-                self._count(1, size)
-                member = _join(name, PurePosixPath(name).stem or "content")
-                self._look_at(inner, size, member, depth)
+            inner.seek(0)
+            self._count(1, size)
+            member = _join(name, PurePosixPath(name).stem or "content")
+            self._look_at(inner, size, member, depth)
 
     def _look_at(self, content: IO[bytes], size: int, name: str, depth: int) -> None:
         """Look at a member, which may be an archive."""
         stream = cast(BinaryIO, content)
         if size <= _IN_MEMORY:
-            stream = io.BytesIO(content.read())  # reads to the end, which compares the checksum
-        start = stream.read(_START)
-        if start.startswith(_SEALED):
+            stream = io.BytesIO()
+            shutil.copyfileobj(content, stream, _CHUNK)  # to the end, which compares the checksum
+            size = stream.tell()
+            stream.seek(0)
+        if stream.read(_START).startswith(_SEALED):
             raise _Locked
-        if _kind_of(start) is None:
+        kind = _kind_of_file(stream, size)
+        if kind is None:
             stream.seek(0)
             self.members.append((name, self._look(stream, size, name)))
-        elif stream is not content:
+            return
+        at = len(self.members)
+        if stream is not content:
             self.open_archive(stream, name, depth + 1)
         else:
             stream.seek(0)
             with self._unpacked(stream) as (inner, _):
                 self.open_archive(inner, name, depth + 1)
+        if kind != "zip":
+            format_ = Format.GZIP if kind == "gzip" else Format.OTHER
+            look = FileLook(format_, members=_files(self.members[at:]))
+            self.members.insert(at, (name, look))
 
     def _read_through(self, content: IO[bytes]) -> None:
         """Read to the end, where readers compare the checksum."""
@@ -218,12 +258,22 @@ class _Inside:
         """Note that `name` cannot be looked into if a reader says so; its disk's errors pass."""
         try:
             yield
-        except (_Locked, *_DAMAGE):
-            self.locked.append(name)
-        except OSError as error:
-            if error.errno is not None:  # the disk's; bz2 and gzip raise theirs without a number
+        except Exception as error:
+            if _is_of_the_disk(error):
                 raise
             self.locked.append(name)
+
+
+def _is_of_the_disk(error: Exception) -> bool:
+    """Whether the disk fails; readers raise any other exception on a broken or encrypted file."""
+    return isinstance(error, OSError) and error.errno is not None  # bz2 and gzip give no number
+
+
+def _kind_of_file(stream: BinaryIO, size: int) -> str | None:
+    """Which kind of archive a file is; None if it is none."""
+    stream.seek(0)
+    kind = _kind_of(stream.read(_START))
+    return "zip" if kind is None and ends_as_zip(stream, size) else kind
 
 
 def _kind_of(start: bytes) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -35,7 +35,8 @@ def with_upload_names(files: Files) -> Files:
     """The files with the names they get inside their upload.
 
     They lie in one folder, except that files below the folder of an `.mrxs` slide stay below it. If
-    some of several DICOM files have equal names, each gets its position as a prefix.
+    some of several DICOM files have equal names, each gets its position as a prefix. Names that
+    differ only in case are equal: some file systems ignore it.
     """
     below = _below_slides(files)
     if not _has_equal_names(below) or not _are_dicom(files):
@@ -56,7 +57,7 @@ def _are_dicom(files: Files) -> bool:
 def find_problems(files: Files) -> Iterator[Finding]:
     """Yield what would make an upload of these files fail or be read as something else."""
     names = {file.name for file in files.values()}
-    if len(names) < len(files):
+    if _has_equal_names(files):
         yield from _find_equal_names(files)
     if _are_plain(names):
         return
@@ -87,16 +88,28 @@ def _are_plain(names: set[str]) -> bool:
 
 
 def _has_equal_names(files: Files) -> bool:
-    return len({file.name for file in files.values()}) < len(files)
+    return len(set(_folded(file.name for file in files.values()))) < len(files)
+
+
+def _folded(names: Iterable[str]) -> list[str]:
+    """The names without what some file systems ignore; folds all of them at once."""
+    text = "\0".join(names)
+    if not text.isascii():
+        text = unicodedata.normalize("NFD", text)
+    return unicodedata.normalize("NFD", text.casefold()).split("\0")
 
 
 def _find_equal_names(files: Files) -> Iterator[Finding]:
     first: dict[str, str] = {}
-    for path, file in files.items():
-        other = first.setdefault(file.name, path)
-        if other != path:
-            message = f"'{other}' and '{path}' have the same name and go into one upload"
-            yield message, "rename one of them: the files of one image go side by side"
+    names = _folded(file.name for file in files.values())
+    for name, path in zip(names, files, strict=True):
+        other = first.setdefault(name, path)
+        if other == path:
+            continue
+        same = files[other].name == files[path].name
+        what = "the same name" if same else "names that differ only in case"
+        message = f"'{other}' and '{path}' have {what} and go into one upload"
+        yield message, "rename one of them: the files of one image go side by side"
 
 
 def _name_flaw(name: str, *, alone: bool) -> str | None:

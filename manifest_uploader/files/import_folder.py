@@ -18,8 +18,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-_SYSTEM_FILES: Final = re.compile(r"__MACOSX|\.DS_Store|desktop.ini")
-"""As the platform searches members' names for them."""
+from manifest_uploader.files.formats.system_files import is_system_file
+
 _DEEPEST: Final = 10
 """Archives within archives."""
 _SPARE: Final = 2**28
@@ -105,7 +105,7 @@ def _has_separate_data(path: Path) -> bool:
 
 
 def _place(path: Path, target: Path, *, may_link: bool) -> None:
-    """Link the file, or copy it.
+    """Link the file, or copy it; raise FileExistsError if something is there, maybe a link.
 
     The importer resolves the path of a MetaImage header's data, so that a symbolic link to that
     file would seem to lead out of the upload. On Windows, a hard link to a read-only file could
@@ -119,7 +119,8 @@ def _place(path: Path, target: Path, *, may_link: bool) -> None:
         with suppress(OSError):
             target.symlink_to(path)
             return
-    shutil.copyfile(path, target)
+    with path.open("rb") as original, target.open("xb") as copy:
+        shutil.copyfileobj(original, copy, 2**20)
 
 
 def _members(archive: zipfile.ZipFile) -> list[tuple[str, str]]:
@@ -127,7 +128,7 @@ def _members(archive: zipfile.ZipFile) -> list[tuple[str, str]]:
     names = [
         one.filename
         for one in archive.infolist()
-        if not one.is_dir() and not _SYSTEM_FILES.search(one.filename)
+        if not one.filename.endswith("/") and not is_system_file(one.filename)
     ]
     if not names:
         return []

@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from msgspec import Struct
 
-from manifest_uploader.files.archives import is_archive, look_archive
+from manifest_uploader.files.archives import ends_as_zip, is_archive, look_archive
 from manifest_uploader.files.dicom.look import look_dicom
 from manifest_uploader.files.formats.look import look_image
 from manifest_uploader.files.formats.segmentation import StrayValues, stray_values
@@ -78,9 +78,16 @@ def _look_into(stream: BinaryIO, size: int, name: str) -> Seen:
     start = stream.read(ENOUGH)
     kind = sniff(start, name)
     if is_archive(start) and kind not in {Format.NIFTI, Format.NIFTI2, Format.ANALYZE}:
-        archive = look_archive(stream, kind, look=_look_at_member)
-        return Seen(archive.look, archive.members)
+        known = kind in {Format.ZIP, Format.GZIP}  # what seems an image is in a tar
+        return _look_into_archive(stream, kind if known else Format.OTHER)
+    if ends_as_zip(stream, size):
+        return _look_into_archive(stream, Format.ZIP)
     return Seen(look_image(stream, size, start, name, kind))
+
+
+def _look_into_archive(stream: BinaryIO, kind: Format) -> Seen:
+    archive = look_archive(stream, kind, look=_look_at_member)
+    return Seen(archive.look, archive.members)
 
 
 def _look_at_member(stream: BinaryIO, size: int, name: str) -> FileLook:

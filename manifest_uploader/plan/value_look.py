@@ -15,6 +15,7 @@ from manifest_uploader.files.formats.segmentation import (
     segmentation_flaws,
 )
 from manifest_uploader.files.formats.slides import is_slide
+from manifest_uploader.files.formats.system_files import is_system_file
 from manifest_uploader.files.looks import FileLook, Flaw, FlawKind, Format
 from manifest_uploader.plan.series import judge_folders
 from manifest_uploader.plan.series_findings import SeriesFinding, SeriesKind, SeriesVerdict
@@ -121,6 +122,8 @@ class ValueLook(Struct, frozen=True, omit_defaults=True):
 
     Beside DICOM files in the same folder, the series tells of them.
     """
+    packed: tuple[str, ...] = ()
+    """Archives that the platform does not unpack: of any kind but ZIP."""
     segmentation: tuple[SegmentationFlaw, ...] = ()
     """Why the only image cannot be a segmentation."""
     strays: Strays | None = None
@@ -180,19 +183,16 @@ def summarize(
 
     """
     slides = [name for name, _ in looks if is_slide(name)]
-    inside = [(one.shown, one.look) for one in members]
-    series = _series([*looks, *inside])
+    unpacked = _unpacked(looks, members)
+    seen = [*looks, *unpacked]
+    series = _series(seen)
     data = {look.data_file for _, look in looks if look.data_file is not None}
-    pictures = [
-        (name, look)
-        for name, look in (*looks, *inside)
-        if look.format in _IMAGES and name not in data
-    ]
+    pictures = [(name, look) for name, look in seen if look.format in _IMAGES and name not in data]
     images = len(slides) if slides else len(pictures)
     known = names if names is not None else {name for name, _ in looks}
-    own = [*_flaws(looks, inside, data, known), *data_flaws]
+    own = [*_flaws(looks, unpacked, data, known), *data_flaws]
     flaws = [one for one in own if series is None or one.flaw.kind is FlawKind.LOCKED]
-    single = [*looks, *inside] if not members else [*_no_archives(looks), *inside]
+    single = _no_archives([*looks, *((one.shown, one.look) for one in members)])
     return ValueLook(
         files,
         len(looks),
@@ -204,10 +204,32 @@ def summarize(
         series=series,
         images=images if series is None else 0,
         pages=_pages(pictures),
-        extras=() if slides else _extras(single, data),
-        segmentation=() if slides else _segmentation_flaws(pictures, single),
+        extras=() if slides else _extras(seen, data),
+        packed=tuple(name for name, look in seen if _stays_packed(look)),
+        segmentation=() if slides else _segmentation_flaws(pictures, seen),
         strays=strays,
     )
+
+
+def _unpacked(
+    looks: Sequence[tuple[str, FileLook]], members: Sequence[Member]
+) -> list[tuple[str, FileLook]]:
+    """The members that the platform unpacks: in ZIP archives only, and not what systems add."""
+    packed = {name for name, look in looks if _stays_packed(look)}
+    found: list[tuple[str, FileLook]] = []
+    inner: str | None = None
+    for one in members:
+        if one.archive in packed or (inner is not None and one.shown.startswith(inner)):
+            continue
+        inner = f"{one.shown}/" if _stays_packed(one.look) else None
+        if not is_system_file(one.name):
+            found.append((one.shown, one.look))
+    return found
+
+
+def _stays_packed(look: FileLook) -> bool:
+    """Whether a file is an archive that the platform does not unpack."""
+    return look.members > 0 and look.format is not Format.ZIP
 
 
 def _pages(pictures: Sequence[tuple[str, FileLook]]) -> int:

@@ -25,7 +25,7 @@ from manifest_uploader.state.events import Checked, Failure, OpenUpload
 from manifest_uploader.state.history import CaseHistory, SocketHistory, UploadHistory
 from manifest_uploader.state.steps import StepId
 
-_ARCHIVES: Final = (".zip", ".tar", ".tgz", ".tar.gz")
+_ARCHIVES: Final = (".zip",)
 
 
 class ValuePlan(Struct, frozen=True):

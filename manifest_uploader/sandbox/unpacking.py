@@ -165,7 +165,7 @@ def _extract(archive: zipfile.ZipFile, folder: Path) -> dict[str, Path]:
     names = [
         entry.filename
         for entry in archive.infolist()
-        if not entry.is_dir() and not _NOT_UNPACKED.search(entry.filename)
+        if not entry.filename.endswith("/") and not _NOT_UNPACKED.search(entry.filename)
     ]
     shared = str(PurePosixPath(names[0]).parent) if len(names) == 1 else commonpath(names)
     skipped = len(shared) + 1 if shared not in ("", ".") else 0

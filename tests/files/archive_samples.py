@@ -8,13 +8,17 @@ import zipfile
 from collections.abc import Mapping
 
 
-def zip_of(files: Mapping[str, bytes], *, compressed: bool = True) -> bytes:
-    """A ZIP archive of files."""
-    kind = zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED
+def zip_of(
+    files: Mapping[str, bytes], *, compressed: bool = True, method: int = zipfile.ZIP_DEFLATED
+) -> bytes:
+    """A ZIP archive of files; `method` is how they are compressed."""
+    kind = method if compressed else zipfile.ZIP_STORED
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", kind) as archive:
         for name, data in files.items():
-            archive.writestr(name, data)
+            info = zipfile.ZipInfo(name)  # takes an empty name, too
+            info.compress_type = kind
+            archive.writestr(info, data)
     return stream.getvalue()
 
 

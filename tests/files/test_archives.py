@@ -16,7 +16,13 @@ from typing import BinaryIO
 import pytest
 
 from manifest_uploader.files import archives
-from manifest_uploader.files.archives import ArchiveLook, Limits, is_archive, look_archive
+from manifest_uploader.files.archives import (
+    ArchiveLook,
+    Limits,
+    ends_as_zip,
+    is_archive,
+    look_archive,
+)
 from manifest_uploader.files.looks import FileLook, Flaw, FlawKind, Format
 from tests.files.archive_samples import tar_of, zip_of
 from tests.files.dicom.samples import ROOT, slice_bytes
@@ -84,14 +90,52 @@ def test_a_large_member_is_looked_at_too(monkeypatch: pytest.MonkeyPatch) -> Non
     files = {"a": CLEAN, "b": zip_of({"c": NAMED}), "d": gzip.compress(CLEAN)}
 
     for file in (zip_of(files), tar_of(files), tar_of(files, "w:gz")):
-        assert [name for name, _ in looked(file).members] == ["a", "b/c", "d/d"]
+        assert [name for name, _ in looked(file).members] == ["a", "b/c", "d", "d/d"]
         assert looked(file).look.names == ("PatientName",)
+
+
+@pytest.mark.parametrize("start", [b"PK\7\x08", b"MZ\x90\0", b"#!/bin/sh\nexit\n", b"x" * 70_000])
+@pytest.mark.parametrize("in_memory", [100, 10**6])
+def test_a_zip_that_begins_with_something_else_is_opened(
+    monkeypatch: pytest.MonkeyPatch, start: bytes, in_memory: int
+) -> None:
+    """Readers look for the directory, which is at the end."""
+    monkeypatch.setattr(archives, "_IN_MEMORY", in_memory)
+    file = start + zip_of({"a": NAMED})
+
+    assert ends_as_zip(io.BytesIO(file), len(file))
+    assert looked(file) == looked(zip_of({"a": NAMED}))
+    assert [name for name, _ in looked(zip_of({"in": file})).members] == ["in/a"]
+    assert looked(zip_of({"in": file})).look.names == ("PatientName",)
+
+
+@pytest.mark.parametrize("end", [b"", b"PK\5\6", b"PK\5\6" + bytes(range(18))])
+def test_a_file_that_only_ends_like_a_zip_is_none(end: bytes) -> None:
+    file = b"x" * 600 + end
+
+    assert not ends_as_zip(io.BytesIO(file), len(file))
+    assert [name for name, _ in looked(zip_of({"in": file})).members] == ["in"]
 
 
 def test_inner_names_start_with_the_inner_archives() -> None:
     file = zip_of({"a/in.zip": zip_of({"b/1": CLEAN}), "c.gz": gzip.compress(CLEAN)})
 
-    assert [name for name, _ in looked(file).members] == ["a/in.zip/b/1", "c.gz/c"]
+    assert [name for name, _ in looked(file).members] == ["a/in.zip/b/1", "c.gz", "c.gz/c"]
+
+
+def test_inner_archives_of_other_kinds_than_zip_are_members_too() -> None:
+    inner = tar_of({"x": CLEAN, "y.gz": gzip.compress(NAMED)})
+
+    found = looked(zip_of({"a.tar": inner, "b": CLEAN}))
+
+    assert [(name, look.format, look.members) for name, look in found.members] == [
+        ("a.tar", Format.OTHER, 2),
+        ("a.tar/x", Format.DICOM, 0),
+        ("a.tar/y.gz", Format.GZIP, 1),
+        ("a.tar/y.gz/y", Format.DICOM, 0),
+        ("b", Format.DICOM, 0),
+    ]
+    assert found.look.members == 3
 
 
 def test_a_compressed_nifti_image_is_a_member_not_an_archive() -> None:
@@ -180,6 +224,27 @@ def test_archives_too_deep_are_told() -> None:
     assert locked(file, Limits(depth=4)) == []
 
 
+def test_a_member_without_a_name_is_looked_at() -> None:
+    file = zip_of({"": NAMED, "b": CLEAN})
+
+    assert [name for name, _ in looked(file).members] == ["", "b"]
+    assert looked(zip_of({"in": file})).look.names == ("PatientName",)
+    assert locked(file) == []
+
+
+@pytest.mark.parametrize("error", [IndexError, struct.error])
+def test_whatever_a_reader_raises_on_a_member_is_damage(error: type[Exception]) -> None:
+    def look(stream: BinaryIO, size: int, name: str) -> FileLook:
+        if name == "a":
+            raise error
+        return FileLook(Format.TEXT)
+
+    found = look_archive(io.BytesIO(zip_of({"a": b"1", "b": b"2"})), Format.ZIP, look=look)
+
+    assert found.look.flaws == (Flaw(FlawKind.LOCKED, about="a"),)
+    assert [name for name, _ in found.members] == ["b"]
+
+
 def test_too_many_members_are_told() -> None:
     file = zip_of({"a": CLEAN, "b": NAMED, "c": CLEAN})
 
@@ -233,6 +298,60 @@ def test_memory_does_not_grow_with_members(monkeypatch: pytest.MonkeyPatch) -> N
 
     assert found.look.names == ("PatientName",)
     assert peak < 8_000_000
+
+
+@pytest.mark.parametrize("mode", ["w:gz", "w:bz2", "w:xz"])
+def test_a_compressed_tar_is_unpacked_once(monkeypatch: pytest.MonkeyPatch, mode: str) -> None:
+    class Counting(io.BytesIO):
+        count = 0
+
+        def read(self, size: int | None = -1) -> bytes:
+            data = super().read(size)
+            self.count += len(data)
+            return data
+
+    def look(stream: BinaryIO, size: int, name: str) -> FileLook:
+        for _ in range(5):
+            stream.seek(size - 1)
+            stream.read(1)
+            stream.seek(0)
+            stream.read(1)
+        return FileLook(Format.OTHER)
+
+    monkeypatch.setattr(archives, "_IN_MEMORY", 100)
+    noise = {str(one): random.Random(one).randbytes(100_000) for one in range(10)}
+    stream = Counting(tar_of(noise, mode))
+
+    found = look_archive(stream, Format.OTHER, look=look)
+
+    assert found.look == FileLook(Format.OTHER, members=10)
+    assert stream.count < 1_500_000
+
+
+METHODS = [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
+
+
+@pytest.mark.parametrize("method", METHODS, ids=["deflate", "bzip2", "lzma"])
+def test_a_member_that_claims_to_be_small_does_not_fill_the_memory(method: int) -> None:
+    file = bytearray(zip_of({"a": bytes(80_000_000)}, method=method))
+    at = file.rindex(b"PK\1\2")
+    file[at + 24 : at + 28] = (1000).to_bytes(4, "little")
+
+    tracemalloc.start()
+    found = locked(bytes(file))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert found == ["a"]
+    assert peak < 8_000_000
+
+
+@pytest.mark.parametrize("method", METHODS[1:], ids=["bzip2", "lzma"])
+def test_a_member_that_only_unpacks_at_once_is_told(method: int) -> None:
+    file = zip_of({"a": CLEAN}, method=method)
+
+    assert locked(file) == ["a"]
+    assert locked(zip_of({"in": file, "b": NAMED})) == ["in/a"]
 
 
 def test_a_disk_error_is_raised() -> None:

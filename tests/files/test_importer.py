@@ -25,6 +25,7 @@ from manifest_uploader.files import import_worker, importer
 from manifest_uploader.files.import_folder import ImportFolder
 from manifest_uploader.files.import_verdict import Failure, Reason, Verdict
 from manifest_uploader.files.importer import Bundle, import_check
+from tests.files.archive_samples import zip_of
 from tests.files.importing import a_slice, bundle, write, write_image, write_series
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # as in a worker, where nobody sees them
@@ -233,6 +234,15 @@ def test_an_archive_that_leads_out_of_its_folder_fails(
     assert judged(bundle(path)).failure is Failure.BAD_ARCHIVE
 
 
+def test_an_archive_with_a_member_without_a_name_is_left_as_it_is(
+    tmp_path: Path, judged: Judge
+) -> None:
+    path = tmp_path / "ct.zip"
+    path.write_bytes(zip_of({"": b"1", "b/IM": slices_as_bytes(1)[0]}))
+
+    assert judged(bundle(path)).dropped == ("ct.zip",)
+
+
 def test_an_encrypted_archive_fails(tmp_path: Path, judged: Judge) -> None:
     path = packed(tmp_path / "ct.zip", {"IM1": slices_as_bytes(1)[0]})
     content = bytearray(path.read_bytes())
@@ -325,6 +335,28 @@ def test_a_header_with_its_data_in_another_file_is_never_a_symbolic_link(
     folder.place([(str(header), "a.mhd"), (str(tmp_path / "a.raw"), "a.raw")])
 
     assert not any(path.is_symlink() for path in folder.shown)
+
+
+@pytest.mark.parametrize("links", ["hard", "symbolic", "none"])
+def test_an_original_is_never_written_to_where_names_are_the_same(
+    tmp_path: Path, judged: Judge, monkeypatch: pytest.MonkeyPatch, links: str
+) -> None:
+    """As where file systems ignore case."""
+
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    for method in {"hard": [], "symbolic": ["hardlink_to"], "none": ["hardlink_to", "symlink_to"]}[
+        links
+    ]:
+        monkeypatch.setattr(Path, method, refuse)
+    paths = write_series(tmp_path, [1, 2])
+    before = [as_it_is(path) for path in paths]
+
+    verdict = judged(Bundle("a", tuple((str(path), "IM.dcm") for path in paths)))
+
+    assert verdict == Verdict("", failure=Failure.UNREADABLE)
+    assert [as_it_is(path) for path in paths] == before
 
 
 def test_a_file_that_is_gone_is_told(tmp_path: Path, judged: Judge) -> None:

@@ -493,6 +493,18 @@ def test_other_files_with_equal_names_are_a_problem_that_names_both(tmp_path: Pa
     assert hint is not None
 
 
+def test_names_that_differ_only_in_case_are_equal(tmp_path: Path) -> None:
+    make_files(tmp_path, ["s1/IM1.dcm", "s2/im1.dcm", "t1/Übersicht.png", "t2/übersicht.PNG"])
+
+    message, hint = find_problem(tmp_path, "t*/*")
+
+    assert upload_names(tmp_path, "s*/*") == ["0001-IM1.dcm", "0002-im1.dcm"]
+    assert (
+        "'t1/Übersicht.png' and 't2/übersicht.PNG' have names that differ only in case" in message
+    )
+    assert hint is not None
+
+
 @needs_posix
 @pytest.mark.parametrize(
     ("name", "words"),

@@ -234,6 +234,39 @@ def test_a_flaw_inside_an_archive_names_it() -> None:
     assert found.flaws == (FileFlaw("a.zip/x/scan", Flaw(FlawKind.CUT, 9, 1)),)
 
 
+def test_only_what_is_in_zip_archives_is_part_of_the_image() -> None:
+    """The platform unpacks no others."""
+    gz, tar = FileLook(Format.GZIP, members=1), FileLook(Format.OTHER, members=3)
+    inside = [Member("a.tar.gz", "IM1", ct(1, "PatientID")), Member("a.tar.gz", "b.mha", MHA)]
+
+    outer = taken(("a.tar.gz", gz), members=inside)
+    inner = archive(**{"x.tar": tar, "x.tar__1": ct(1, "PatientID"), "x.tar__2.gz": gz,
+                       "x.tar__2.gz__2": MHA, "y.mha": MHA})  # fmt: skip
+
+    assert (outer.series, outer.images, outer.flaws) == (None, 0, ())
+    assert (outer.packed, outer.extras) == (("a.tar.gz",), ("a.tar.gz",))
+    assert outer.names == (NamedIn("PatientID", 1, "a.tar.gz/IM1"),)
+    assert (inner.series, inner.images) == (None, 1)
+    assert (inner.packed, inner.extras) == (("a.zip/x.tar",), ("a.zip/x.tar",))
+    assert inner.names == (NamedIn("PatientID", 1, "a.zip/x.tar/1"),)
+    assert (outer.counted, inner.counted) == (2, 3)
+
+
+def test_what_systems_add_to_an_archive_is_no_part_of_the_image() -> None:
+    flawed = replace(MHA, flaws=(Flaw(FlawKind.CUT, 9, 1),))
+    files = {"ct/IM1": ct(1), "ct/IM2": ct(2), "__MACOSX/ct/._IM1": ct(3, "PatientName")}
+    more = {"ct/.DS_Store": OTHER, "b/desktop.ini": TEXT, "__MACOSX/b.mha": flawed}
+    inside = [Member("a.zip", name, look) for name, look in {**files, **more}.items()]
+
+    found = taken(("a.zip", FileLook(Format.ZIP, members=6)), members=inside)
+
+    assert found.series is not None
+    assert (found.series.problems, found.slices, found.left_out) == ((), 2, ())
+    assert found.flaws == ()
+    assert found.names == (NamedIn("PatientName", 1, "a.zip/__MACOSX/ct/._IM1"),)
+    assert found.counted == 6
+
+
 # ── patients ────────────────────────────────────────────────────────────────────────────────
 
 

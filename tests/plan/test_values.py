@@ -82,7 +82,7 @@ def facts_of_files(files: int, name: str, slices: int | None = None) -> ValueFac
         (facts_of_files(2, "scan.zip"), None, True),
         (facts_of_files(2, "scan.zip", 0), None, True),
         (facts_of_files(1, "scan.ZIP"), None, True),
-        (facts_of_files(1, "scan.tar.gz"), None, True),
+        (facts_of_files(1, "scan.tar.gz"), None, False),
         (facts_of_files(1, "scan.nii.gz"), None, False),
         (facts_of_files(1, "enhanced.dcm", 40), 40, False),
     ],

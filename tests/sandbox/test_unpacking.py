@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from manifest_uploader.sandbox.unpacking import Upload, Workplace, replace_files
+from tests.files.archive_samples import zip_of
 from tests.sandbox.helpers import zipped
 
 
@@ -93,7 +94,7 @@ def test_a_compressed_zip_file_is_unpacked(tmp_path: Path, work: Workplace) -> N
 
 def test_a_damaged_zip_file_stays_a_file(tmp_path: Path, work: Workplace) -> None:
     whole = zipped({"a": b"1", "b": b"2"})
-    for damaged in (whole[:-9], whole.replace(b"b2", b"b3", 1)):
+    for damaged in (whole[:-9], whole.replace(b"b2", b"b3", 1), zip_of({"": b"1"})):
         with work.unpacked([upload(tmp_path, "z", damaged)]) as files:
             assert listed(files.given) == {"z": damaged}
 

@@ -6,4 +6,5 @@
 - `segmentation`: `segmentation_flaws`, `stray_values` — whether an image can be a segmentation
 - `about`: `About` — the words that a flaw's `about` can be
 - `slides`: `is_slide` — names of whole-slide images
+- `system_files`: `is_system_file` — names of what systems add to archives
 """

@@ -132,10 +132,9 @@ def test_the_voxels_of_what_is_no_segmentation_are_not_read(
 # ── archives ────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("pack", [zip_of, tar_of, targz_of], ids=["zip", "tar", "tar.gz"])
-def test_archives_are_looked_through(tmp_path: Path, pack: Callable[..., bytes]) -> None:
+def test_a_zip_archive_is_looked_through(tmp_path: Path) -> None:
     slices = {f"ct/IM{number}": slice_bytes(number, PatientID="4711") for number in range(3)}
-    write(tmp_path / "a.zip", pack({**slices, "notes.txt": b"a note"}))
+    write(tmp_path / "a.zip", zip_of({**slices, "notes.txt": b"a note"}))
 
     found = look(tmp_path, "a.zip")
 
@@ -144,6 +143,34 @@ def test_archives_are_looked_through(tmp_path: Path, pack: Callable[..., bytes])
     assert found.left_out == ("a.zip/notes.txt",)
     assert found.formats[0].first == "a.zip"
     assert found.formats[0].files == 1
+
+
+@pytest.mark.parametrize("pack", [tar_of, targz_of], ids=["tar", "tar.gz"])
+def test_of_other_archives_only_the_names_of_patients_count(
+    tmp_path: Path, pack: Callable[..., bytes]
+) -> None:
+    files = {"a.mha": mha(MASK), "ct/IM0": slice_bytes(1, PatientID="4711")}
+    write(tmp_path / "a.tar", pack(files))
+    write(tmp_path / "b.zip", zip_of({"a.tar": pack(files)}))
+
+    outer, inner = look(tmp_path, "a.tar"), look(tmp_path, "b.zip")
+
+    assert (outer.series, outer.images, outer.packed) == (None, 0, ("a.tar",))
+    assert (inner.series, inner.images, inner.packed) == (None, 0, ("b.zip/a.tar",))
+    assert outer.names == (NamedIn("PatientID", 1, "a.tar/ct/IM0"),)
+    assert inner.names == (NamedIn("PatientID", 1, "b.zip/a.tar/ct/IM0"),)
+
+
+@pytest.mark.parametrize("start", [b"PK\7\x08", b"MZ\x90\0", b"#!/bin/sh\nexit\n"])
+def test_a_zip_that_begins_with_something_else_is_looked_through(
+    tmp_path: Path, start: bytes
+) -> None:
+    write(tmp_path / "a.exe", start + zip_of({"IM1": slice_bytes(1, PatientID="4711")}))
+
+    found = look(tmp_path, "a.exe")
+
+    assert found.formats == (FormatSeen(Format.ZIP, 1, "a.exe"),)
+    assert found.names == (NamedIn("PatientID", 1, "a.exe/IM1"),)
 
 
 def test_a_zip_in_a_file_socket_is_a_zip(tmp_path: Path) -> None:
