@@ -186,6 +186,9 @@ def _sizes(flaw: Flaw) -> str:
 
 def no_image(question: Question, look: ValueLook) -> Finding:
     """The files hold no image that the platform reads."""
+    if look.packed:
+        message = f"'{look.packed[0]}' stays packed: the platform unpacks only ZIP archives"
+        return message, "unpack it and name its files, or pack them into a ZIP archive"
     seen = look.formats[0]
     if look.files > 1:
         message = f"none of the {look.files:,} files is an image; '{seen.first}' is {_what(seen)}"

@@ -125,6 +125,14 @@ def test_files_without_an_image_are_a_problem() -> None:
     ]
 
 
+def test_an_archive_that_stays_packed_is_a_problem() -> None:
+    look = replace(of_format(Format.GZIP, "ct.tar.gz"), packed=("ct.tar.gz",))
+
+    assert problems(look) == [
+        "p1/ct-image: 'ct.tar.gz' stays packed: the platform unpacks only ZIP archives"
+    ]
+
+
 def test_a_flaw_that_explains_why_there_is_no_image_is_all_that_is_said() -> None:
     empty = FileFlaw("a.mha", Flaw(FlawKind.EMPTY))
 
