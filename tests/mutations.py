@@ -126,10 +126,10 @@ MUTATIONS: Final = {
         "platform/test_items.py",
     ),
     "DICOM files are checked for patients' names before they are sent": Mutation(
-        "engine/worker.py",
-        "            self._refuse_patients(source)",
-        "            pass",
-        "engine/test_worker.py",
+        "plan/content.py",
+        "    problems.add(names_finding(question, look))",
+        "    pass",
+        "plan/test_content.py",
     ),
     "a file goes into a value socket as JSON": Mutation(
         "plan/delivery.py",

@@ -16,7 +16,7 @@ from manifest_uploader.commands.signals import exit_on_sigterm
 from manifest_uploader.errors import UsageError
 from manifest_uploader.files.crew import usable_cores
 from manifest_uploader.files.deidentify import Folders, deidentify, find_files, open_folders
-from manifest_uploader.files.deidentify_worker import Batch, FileResult, Outcome
+from manifest_uploader.files.deidentify_results import Batch, FileResult, Outcome
 from manifest_uploader.files.listing import natural
 from manifest_uploader.output.formatting import counted
 from manifest_uploader.output.json_lines import write_json

@@ -15,7 +15,7 @@ For other packages:
 - `importer`: `import_check` — what the platform's own importer makes of images
 - `import_verdict`: `Verdict`, `Failure`, `Reason` — what it says, as data
 - `deidentify`: `open_folders`, `find_files`, `deidentify` — copies of DICOM files without names
-- `deidentify_worker`: what became of each file
+- `deidentify_results`: what became of each file
 - `crew`: `answers`, `usable_cores` — work in processes that end with this one
 - `listing`: folders, natural order and globs, for `init`
 - `companions`: `element_data_file`, for `init`

@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from manifest_uploader.errors import CannotGoOn, UsageError
 from manifest_uploader.files.crew import CannotStart, answers
-from manifest_uploader.files.deidentify_worker import Batch, FileResult, Outcome, Setup
+from manifest_uploader.files.deidentify_results import Batch, FileResult, Outcome, Setup
 from manifest_uploader.files.listing import natural
 from manifest_uploader.files.uid_key import make_key, read_key
 

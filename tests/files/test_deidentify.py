@@ -26,7 +26,8 @@ from pydicom.uid import (
 from manifest_uploader.errors import UsageError
 from manifest_uploader.files import deidentify as module
 from manifest_uploader.files.deidentify import find_files, open_folders
-from manifest_uploader.files.deidentify_worker import Batch, Deidentifier, Outcome, Setup
+from manifest_uploader.files.deidentify_results import Batch, Outcome, Setup
+from manifest_uploader.files.deidentify_worker import Deidentifier
 from manifest_uploader.files.dicom_pixels import expected_bytes
 from manifest_uploader.files.uid_key import ROOT, KeyedUids, make_key, read_key
 from tests.files.helpers import make_link

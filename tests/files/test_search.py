@@ -575,6 +575,15 @@ def test_a_header_without_its_data_says_to_list_both(tmp_path: Path) -> None:
     )
 
 
+def test_data_that_is_not_there_cannot_be_listed(tmp_path: Path) -> None:
+    make_files(tmp_path, {"p/x.mhd": b"ElementDataFile = x.raw", "p/y.raw": b"1"})
+
+    assert find_problem(tmp_path, "p/x.mhd", single=True) == (
+        "'p/x.mhd' has its data in 'x.raw', which is not there (in data)",
+        "copy it there; if it has another name, let ElementDataFile name that",
+    )
+
+
 def test_a_header_that_names_a_folder_is_a_problem(tmp_path: Path) -> None:
     make_files(tmp_path, {"x.mhd": b"ElementDataFile = data/x.raw", "data/x.raw": b"1"})
 
