@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import Final
 
 from manifest_uploader.manifest.model import FileValue, ImageValue, JsonValue, Manifest, Value
@@ -50,5 +51,7 @@ def _kind(values: list[Value]) -> str:
         )
     if paths and all(path.lower().endswith(".json") for path in paths):
         return "Anything:file"
-    endings = {ending for path in paths for ending in _BY_ENDING if path.lower().endswith(ending)}
-    return _BY_ENDING[endings.pop()] if len(endings) == 1 else "Image"
+    if any(isinstance(value, ImageValue) for value in values):
+        return "Image"
+    kinds = {_BY_ENDING.get(PurePosixPath(path).suffix.lower(), "Image") for path in paths}
+    return kinds.pop() if len(kinds) == 1 else "Image"

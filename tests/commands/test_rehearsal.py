@@ -44,6 +44,8 @@ def test_files_tell_their_kind_by_their_ending(paths: str, kind: str) -> None:
     [
         ([file_value("x", "a.pdf"), file_value("x", "b.csv")], "Image"),
         ([file_value("x", "a.json"), json_value("x", 1)], "Anything"),
+        ([file_value("x", "a.zip"), file_value("x", "ct/*.dcm")], "Image"),
+        ([image_value("x"), file_value("x", "a.zip")], "Image"),
         ([image_value("x")], "Image"),
         ([image_value("x"), file_value("x", "a.mha")], "Image"),
     ],
