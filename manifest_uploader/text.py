@@ -6,7 +6,7 @@ import difflib
 import os
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 CUT: Final = 60
@@ -98,6 +98,13 @@ def _shortened(line: str) -> str:
 def _escape(match: re.Match[str]) -> str:
     code = ord(match[0])
     return f"\\x{code:02x}" if code <= ord("\xff") else f"\\u{code:04x}"
+
+
+def some_names(names: Sequence[str], most: int = 3) -> str:
+    """`'IM1', 'IM2', 'IM3' and 4 more`."""
+    shown = ", ".join(f"'{name}'" for name in names[:most])
+    more = len(names) - most
+    return f"{shown} and {more:,} more" if more > 0 else shown
 
 
 def for_shell(words: Iterable[str]) -> str:

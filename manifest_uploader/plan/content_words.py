@@ -20,6 +20,7 @@ from manifest_uploader.files.looks import (
 )
 from manifest_uploader.plan.value_look import FileFlaw, FormatSeen, NamedIn, ValueLook
 from manifest_uploader.platform.model import Socket
+from manifest_uploader.text import some_names
 
 if TYPE_CHECKING:
     from manifest_uploader.plan.content import Question
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 Finding: TypeAlias = tuple[str, str | None]
 """A message and a hint."""
 
-_SHOWN: Final = 5
-"""Files that a message names."""
 _AGAIN: Final = "copy or export it again"
 _ONE_FILE: Final = "save the image as one file, .mha or .nii.gz"
 _READ: Final = "the platform reads DICOM, MHA, NIfTI, NRRD, TIFF, PNG, JPEG and whole slides"
@@ -219,10 +218,7 @@ def extras_finding(look: ValueLook) -> Finding | None:
     """Files that the importer leaves out; None if there are none."""
     if not look.extras:
         return None
-    names = ", ".join(f"'{name}'" for name in look.extras[:_SHOWN])
-    more = len(look.extras) - _SHOWN
-    names += f" and {more:,} more" if more > 0 else ""
-    return f"the platform leaves out {names}: no part of the image", None
+    return f"the platform leaves out {some_names(look.extras, 5)}: no part of the image", None
 
 
 def wrong_format(socket: Socket, seen: FormatSeen) -> Finding:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from enum import StrEnum
 from typing import Final
 
@@ -10,12 +10,11 @@ from msgspec import Struct
 
 from manifest_uploader.files.import_verdict import Failure, Reason, Verdict
 from manifest_uploader.platform.sockets import SEGMENTATION
-from manifest_uploader.text import quoted
+from manifest_uploader.text import some_names
 
 DISPLACEMENT_FIELD: Final = "Displacement field"
 _FIELD_DEPTH: Final = 3
 """A displacement field is four-dimensional, with the three directions as its first dimension."""
-_SHOWN: Final = 3
 _SHOWN_VALUES: Final = 8
 
 
@@ -203,20 +202,13 @@ def sentence(problem: ImportProblem) -> tuple[str, str | None]:
         return _BY_FAILURE[problem.failure]
     message, hint = _BY_KIND[problem.kind]
     words = message.format(
-        files=_names(problem.files) or "anything in this archive",
+        files=some_names(problem.files) or "anything in this archive",
         found=problem.found,
         expected=problem.expected,
         values=_numbers(problem.values),
         allowed=_numbers(problem.allowed),
     )
     return words, next((_BY_REASON[reason] for reason in problem.reasons), hint)
-
-
-def _names(files: Iterable[str]) -> str:
-    """`'IM1', 'IM2', 'IM3' and 4 more`."""
-    names = [quoted(name) for name in files]
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
 
 
 def _numbers(values: tuple[int, ...]) -> str:

@@ -8,12 +8,11 @@ from typing import Final, TypeAlias
 from manifest_uploader.plan.content_words import flaw_finding
 from manifest_uploader.plan.series_findings import SeriesFinding, SeriesKind
 from manifest_uploader.plan.value_look import FileFlaw
+from manifest_uploader.text import some_names
 
 Finding: TypeAlias = tuple[str, str | None]
 """A message and a hint."""
 
-_SHOWN: Final = 3
-"""Files that a message names."""
 _AGAIN: Final = "export the series again"
 _ONE_SERIES: Final = (
     "name the files of one series: give the others a socket, or a case, of their own"
@@ -32,7 +31,7 @@ def series_findings(found: Iterable[SeriesFinding]) -> Iterator[Finding]:
         elif not told.issuperset(one.files):
             told.update(one.files)
             message, hint = flaw_finding(FileFlaw(one.files[0], one.flaw))
-            others = f"; also {_names(one.files[1:])}" if len(one.files) > 1 else ""
+            others = f"; also {some_names(one.files[1:])}" if len(one.files) > 1 else ""
             yield message + others, hint
 
 
@@ -40,8 +39,8 @@ def _finding(one: SeriesFinding) -> Finding:
     message, hint = _FOLDERS if one.about == "folder" else _WORDS[one.kind]
     counts = {"found": one.found or 0, "expected": one.expected or 0, "count": len(one.files)}
     words = message.format(
-        files=_names(one.files),
-        others=_names(one.others),
+        files=some_names(one.files),
+        others=some_names(one.others),
         first=_quoted(one.files, 0),
         second=_quoted(one.files, 1),
         other=_quoted(one.others, 0),
@@ -143,13 +142,6 @@ _WORDS: Final[dict[SeriesKind, Finding]] = {
     ),
     SeriesKind.IGNORED: ("the platform leaves out {files}: no part of the image", None),
 }
-
-
-def _names(files: tuple[str, ...]) -> str:
-    """`'IM1', 'IM2', 'IM3' and 4 more`."""
-    shown = ", ".join(f"'{name}'" for name in files[:_SHOWN])
-    more = len(files) - _SHOWN
-    return f"{shown} and {more:,} more" if more > 0 else shown
 
 
 def _quoted(files: tuple[str, ...], at: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import BinaryIO, Final
+from typing import BinaryIO
 
 from manifest_uploader.files.formats.about import About
 from manifest_uploader.files.formats.jpeg import look_jpeg
@@ -15,22 +15,6 @@ from manifest_uploader.files.formats.slides import is_slide
 from manifest_uploader.files.formats.sniff import pointer_of
 from manifest_uploader.files.formats.tiff import look_tiff
 from manifest_uploader.files.looks import FileLook, Flaw, FlawKind, Format
-
-_IMAGES: Final = frozenset(
-    (
-        *(Format.DICOM, Format.METAIMAGE, Format.NIFTI, Format.NRRD, Format.TIFF, Format.OCT),
-        *(Format.PNG, Format.JPEG),
-    )
-)
-
-
-def may_be_image(format_: Format, name: str) -> bool:
-    """Whether the importer makes images of files of this format, or of slides with such a name.
-
-    A file of any other format can still belong to one: the data of a MetaImage header, what lies
-    beside a slide. And a ZIP archive is unpacked first.
-    """
-    return format_ in _IMAGES or is_slide(name)
 
 
 def look_image(stream: BinaryIO, size: int, start: bytes, name: str, format_: Format) -> FileLook:

@@ -7,7 +7,6 @@ import struct
 import pytest
 
 from manifest_uploader.files.formats.about import About
-from manifest_uploader.files.formats.look import may_be_image
 from manifest_uploader.files.formats.slides import is_slide
 from manifest_uploader.files.formats.sniff import pointer_of, sniff
 from manifest_uploader.files.looks import Flaw, FlawKind, Format
@@ -126,18 +125,3 @@ def test_what_lies_under_a_slides_name_is_not_judged() -> None:
     assert look(jpeg, "a.mrxs").flaws == ()
     assert look(jpeg, "a.jpg").flaws != ()
     assert look(b"GIF89a", "a.vms").flaws == ()
-
-
-@pytest.mark.parametrize(
-    ("format_", "name", "expected"),
-    [
-        (Format.NRRD, "a.txt", True),
-        (Format.OCT, "a.fds", True),
-        (Format.TEXT, "a.vms", True),
-        (Format.TEXT, "a.nii", False),
-        (Format.PDF, "a.png", False),
-        (Format.NIFTI2, "a.nii", False),
-    ],
-)
-def test_what_the_importer_makes_images_of(format_: Format, name: str, *, expected: bool) -> None:
-    assert may_be_image(format_, name) is expected
