@@ -243,7 +243,7 @@ class LocalFiles:
 
 def remedy(root: Root) -> Remedy:
     """How to de-identify the files below the root, as a person would type it here."""
-    copies = root.path.with_name(f"{root.path.name}-deidentified")
+    copies = root.path.parent / f"{root.path.name or 'files'}-deidentified"
     words = ["uploader", "deidentify", "--with-others", _from_here(root.path), _from_here(copies)]
     if root.written is not None and PurePosixPath(root.written).name:
         beside = (PurePosixPath(root.written).parent / copies.name).as_posix()

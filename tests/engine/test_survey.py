@@ -493,6 +493,12 @@ def test_the_hint_is_a_command_that_can_be_typed_here(
     assert spaced.then == "write  root: my x-deidentified"
 
 
+def test_copies_of_a_disk_lie_on_it() -> None:
+    found = remedy(Root(Path("/"), follow_links=False))
+
+    assert found.command.endswith("uploader deidentify --with-others / /files-deidentified")
+
+
 def test_copies_of_the_manifests_own_folder_lie_beside_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
