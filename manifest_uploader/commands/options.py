@@ -180,6 +180,19 @@ def state_path(given: argparse.Namespace) -> Path:
     return beside(given, ".sandbox.state.jsonl" if given.sandbox else ".state.jsonl")
 
 
+def written_state_path(given: argparse.Namespace) -> Path:
+    """The state file to read.
+
+    Raises:
+        UsageError: the one that was named does not exist.
+
+    """
+    path = state_path(given)
+    if given.state and not path.is_file():
+        raise UsageError(f"there is no state file '{path}'", hint="is its name spelt right?")
+    return path
+
+
 def receipts_path(given: argparse.Namespace) -> Path:
     """The file of receipts beside the manifest."""
     return beside(given, ".receipts.jsonl")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from manifest_uploader.commands.options import beside, receipts_path, state_path
+from manifest_uploader.commands.options import beside, receipts_path, written_state_path
 from manifest_uploader.engine.options import Options
 from manifest_uploader.output.streams import say
 from manifest_uploader.report.command import Wanted, report
@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Write the page and the tables."""
-    options = Options(given.manifest, state_path(given), receipts=receipts_path(given))
+    options = Options(given.manifest, written_state_path(given), receipts=receipts_path(given))
     wanted = Wanted(
         given.output or str(beside(given, ".report.html")),
         page_is_asked_for=given.output is not None or not (given.csv or given.json),

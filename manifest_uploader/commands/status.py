@@ -6,7 +6,11 @@ import argparse
 from collections import Counter
 
 from manifest_uploader.commands import watch
-from manifest_uploader.commands.options import add_manifest_arguments, state_path
+from manifest_uploader.commands.options import (
+    add_manifest_arguments,
+    state_path,
+    written_state_path,
+)
 from manifest_uploader.commands.signals import exit_on_sigterm
 from manifest_uploader.engine import run as engine
 from manifest_uploader.engine.options import Options
@@ -25,7 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Show where the cases stand; the code is 1 if one has failed, is gone or is unsure."""
-    options = Options(given.manifest, state_path(given))
+    # a run that is watched may be about to begin
+    state = state_path(given) if given.watch else written_state_path(given)
+    options = Options(given.manifest, state)
     if given.watch:
         manifest = read_manifest(options).manifest
         exit_on_sigterm()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import re
 import socket
@@ -28,6 +29,9 @@ _SERVER_ERROR_TRIES: Final = 6
 """Tries of a request that gets 500; unlike with 503, waiting longer seldom helps."""
 _LONGEST_PAUSE_S: Final = 30.0
 _LONGEST_RETRY_AFTER_S: Final = 600.0
+_AT_FIRST_S: Final = 4.0
+"""After this there is no other try to connect if nothing was ever answered: the address is wrong,
+or the network is down, and whoever typed the command is still there."""
 _SLICE_S: Final = 0.5
 """Longest single sleep, so that stopping soon ends a pause."""
 
@@ -40,6 +44,7 @@ class Trouble(Exception):
         why: str,
         *,
         uncertain: bool = True,
+        unreachable: bool = False,
         after_s: float | None = None,
         answer: Response | None = None,
     ) -> None:
@@ -47,6 +52,8 @@ class Trouble(Exception):
         self.why = why
         self.uncertain = uncertain
         """The request may have taken effect."""
+        self.unreachable = unreachable
+        """There was no connection at all."""
         self.after_s = after_s
         """The pause that the server asked for, in seconds."""
         self.answer = answer
@@ -60,6 +67,7 @@ class Retries:
         self._patience = patience
         self._meter = meter
         self._stopping = stopping
+        self._has_answered = False
         self._by_repeat = {
             repeat: tenacity.Retrying(
                 retry=partial(self._should_retry, repeat=repeat),
@@ -83,16 +91,23 @@ class Retries:
 
         """
         try:
-            return self._by_repeat[repeat](exchange)
+            answer = self._by_repeat[repeat](exchange)
         except Trouble as trouble:
             if trouble.uncertain and not repeat:
                 raise ResponseLost(trouble.why) from None
             if trouble.answer is not None:
                 return trouble.answer
             raise PlatformUnreachable(
-                f"{trouble.why}; gave up after {self._patience.give_up_s:g} s",
+                f"{trouble.why}; gave up after {self._longest_s(trouble):g} s",
                 hint="check the network (and HTTPS_PROXY), then run the same command: it goes on",
             ) from None
+        self._has_answered = True
+        return answer
+
+    def _longest_s(self, trouble: Trouble) -> float:
+        """How long to try again after such a failure."""
+        at_first = trouble.unreachable and not self._has_answered
+        return min(self._patience.give_up_s, _AT_FIRST_S if at_first else math.inf)
 
     def sleep(self, seconds: float) -> None:
         """Sleep for some seconds.
@@ -129,7 +144,8 @@ class Retries:
         trouble = _trouble_of(state)
         if trouble is not None and trouble.answer is not None:
             return state.attempt_number >= _SERVER_ERROR_TRIES
-        return (state.seconds_since_start or 0.0) >= self._patience.give_up_s
+        longest_s = self._patience.give_up_s if trouble is None else self._longest_s(trouble)
+        return (state.seconds_since_start or 0.0) >= longest_s
 
 
 def _trouble_of(state: tenacity.RetryCallState) -> Trouble | None:
@@ -188,7 +204,8 @@ def trouble_of_failure(broken: Broken, *, stall_s: float) -> Trouble:
                 hint="put them into HTTPS_PROXY: http://user:password@proxy.example.org:3128",
             ) from None
         case FailureKind.UNREACHABLE:
-            return Trouble(f"no connection ({_reason(cause)})", uncertain=False)
+            why = f"no connection ({_reason(cause)})"
+            return Trouble(why, uncertain=False, unreachable=True)
         case FailureKind.SILENT:
             return Trouble(f"no byte for {stall_s:g} s")
         case FailureKind.CUT:

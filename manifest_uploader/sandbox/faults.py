@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 FaultKind = Literal[
-    "reset", "stall", "delay", "truncate", "answer", "expire", "lose_part", "fail_import"
+    "reset", "stall", "delay", "late", "truncate", "answer", "expire", "lose_part", "fail_import"
 ]
 
 
@@ -53,6 +53,14 @@ class Fault:
     def delay(cls, seconds: float) -> Fault:
         """Wait for a time, then continue normally."""
         return cls("delay", seconds=seconds)
+
+    @classmethod
+    def late(cls, seconds: float) -> Fault:
+        """Read the request, drop the connection, and act after a time all the same.
+
+        Storage drops the connection, and does not act.
+        """
+        return cls("late", seconds=seconds)
 
     @classmethod
     def truncate(cls) -> Fault:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import unquote
 
 from manifest_uploader.sandbox.answers import Answer, too_large
@@ -195,7 +195,18 @@ class Handler(BaseHTTPRequestHandler):
             storage=f"{context.scheme}://{name}:{context.storage_port}",
             import_failure=import_failure,
         )
+        if fault and fault.kind == "late":
+            self._act_late(request, fault.seconds)
         return context.routes.answer(request)
+
+    def _act_late(self, request: Request, seconds: float) -> NoReturn:
+        """Let the client go, and act later; not once the sandbox ends."""
+        context = self.server.context
+        self._reset()
+        self.wfile.close()  # the last that keeps the socket open
+        if not context.closing.wait(seconds):
+            context.routes.answer(request)
+        raise ConnectionDropped
 
     def _is_for_storage(self) -> bool:
         return self.server.is_storage or self.path.startswith(_STORAGE)
@@ -261,6 +272,8 @@ class Handler(BaseHTTPRequestHandler):
     def _fail_before(self, fault: Fault | None) -> Answer | None:
         """Cause a fault instead of acting; return its answer, or None to act normally."""
         if fault is None or fault.kind in ("lose_part", "fail_import"):
+            return None
+        if fault.kind == "late" and not self._is_for_storage():
             return None
         if fault.kind == "truncate":
             self._drain()

@@ -16,11 +16,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from manifest_uploader.errors import PlatformRefused, PlatformUnreachable, TokenRefused, UsageError
-from manifest_uploader.platform import transport
+from manifest_uploader.platform import retries, transport
 from manifest_uploader.platform.address import Patience
 from manifest_uploader.platform.client import Client
-from manifest_uploader.platform.responses import Interrupted, ResponseLost
+from manifest_uploader.platform.responses import Interrupted, Response, ResponseLost
 from manifest_uploader.platform.retries import Retries, retry_after_s
+from manifest_uploader.platform.traffic import Meter
 from manifest_uploader.sandbox import Fault
 from tests.box import Box
 from tests.faults import Script, Step
@@ -235,6 +236,30 @@ def test_a_closed_port_cannot_have_acted(connect: Connect) -> None:
         client.call("PATCH", "x/", json={}, repeat=False)
 
     assert client.meter.traffic().retries > 0
+
+
+def test_a_host_that_never_answered_is_given_up_soon(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retries, "_AT_FIRST_S", 0.05)
+    with scripted() as server:
+        url = server.url
+
+    with pytest.raises(PlatformUnreachable, match=r"refused\); gave up after 0\.05 s"):
+        connect(url, patience=quick(give_up_s=5)).get("x/")
+
+
+def test_a_host_that_answered_before_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retries, "_AT_FIRST_S", 0.01)
+    waiting = Retries(quick(give_up_s=0.3), meter=Meter(), stopping=lambda: False)
+
+    def refuse() -> Response:
+        raise retries.Trouble("no connection (refused)", uncertain=False, unreachable=True)
+
+    waiting.run(lambda: Response(200, None, {}), repeat=True)
+
+    with pytest.raises(PlatformUnreachable, match=r"gave up after 0\.3 s"):
+        waiting.run(refuse, repeat=True)
 
 
 def test_an_unknown_name_is_told_as_such(connect: Connect) -> None:

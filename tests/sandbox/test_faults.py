@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from manifest_uploader.sandbox import Fault, Seen, Unread
+from tests.box import wait_for
 from tests.faults import Chance, Script, Step, by_chance, losing
 from tests.sandbox.contents import series
 from tests.sandbox.helpers import PLAIN, Client, mha, wait_for_imports, zipped
@@ -69,6 +70,27 @@ def test_an_answer_can_be_delayed(start_sandbox: Callable[..., Client]) -> None:
     assert client.get("gcapi/").is_success
 
     assert time.monotonic() - started > 0.09
+
+
+def test_a_request_can_act_after_its_sender_has_gone(start_sandbox: Callable[..., Client]) -> None:
+    client = start_with_fault(start_sandbox, "item-create", Fault.late(0.2))
+
+    with pytest.raises(httpx.ReadError):
+        create_item(client)
+
+    assert client.get(SETS).json()["count"] == 0
+    wait_for(lambda: client.get(SETS).json()["count"] == 1)
+
+
+def test_a_sandbox_that_ends_forgets_what_would_act_later(
+    start_sandbox: Callable[..., Client],
+) -> None:
+    client = start_with_fault(start_sandbox, "item-create", Fault.late(3600))
+
+    with pytest.raises(httpx.ReadError):
+        create_item(client)
+
+    client.running.close()
 
 
 def test_a_signed_address_can_be_made_to_look_expired(start_sandbox: Callable[..., Client]) -> None:
