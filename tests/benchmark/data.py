@@ -10,6 +10,7 @@ from typing import Any
 
 from tests.benchmark.places import STUDY
 
+_PDF = b"%PDF-1.4\n"
 Case = tuple[str, Mapping[str, Any]]
 """Title, and by socket: a list of files for an image, a file, or a number."""
 
@@ -40,7 +41,7 @@ def many_small(folder: Path, count: int) -> None:
     )
     for number in range(count):
         (folder / f"i{number}.mha").write_bytes(header.encode() + pixels)
-        (folder / f"r{number}.pdf").write_bytes(b"%PDF-1.4\n" + pixels[:200_000])
+        (folder / f"r{number}.pdf").write_bytes(_PDF + pixels[:200_000])
     write_cases(
         folder,
         (
@@ -102,7 +103,8 @@ def series(folder: Path, count: int, slices: int, *, side: int = 160) -> None:
 def huge(folder: Path, mib: int) -> None:
     """One file."""
     with (folder / "a.pdf").open("wb") as file:
-        for _ in range(mib):
+        file.write(_PDF.ljust(2**20))
+        for _ in range(mib - 1):
             file.write(os.urandom(2**20))
     write_cases(folder, [("case", {"report": "a.pdf"})])
 
@@ -110,7 +112,7 @@ def huge(folder: Path, mib: int) -> None:
 def two_files(folder: Path, count: int) -> None:
     """Cases of two tiny files and a number."""
     for number in range(count):
-        (folder / f"a{number}.pdf").write_bytes(b"%PDF")
+        (folder / f"a{number}.pdf").write_bytes(_PDF)
         (folder / f"b{number}.csv").write_bytes(b"a,b\n")
     write_cases(
         folder,
@@ -122,6 +124,16 @@ def two_files(folder: Path, count: int) -> None:
             for number in range(count)
         ),
     )
+
+
+def same_series(folder: Path, count: int, slices: int) -> None:
+    """Cases of one small DICOM series each: the same files, by hard links."""
+    series(folder, 1, slices, side=16)
+    for case in range(1, count):
+        (folder / f"s{case}").mkdir()
+        for path in (folder / "s0").iterdir():
+            (folder / f"s{case}" / path.name).hardlink_to(path)
+    _name_folders(folder, count)
 
 
 def _name_folders(folder: Path, count: int) -> None:
