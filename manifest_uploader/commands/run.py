@@ -59,6 +59,6 @@ def _say_stopped(caught: list[int]) -> int:
 def exit_code(summary: Summary) -> int:
     """The code of the worst end of a case."""
     ends = {one.end for one in summary.ends}
-    if ends & {End.FAILED, End.UNSURE, End.PENDING}:
+    if ends & {End.FAILED, End.UNSURE, End.PENDING} or summary.late_items:
         return 1
     return 4 if End.WAITING in ends else 0

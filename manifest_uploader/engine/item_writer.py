@@ -115,14 +115,15 @@ class ItemWriter:
                 yield Unsure(task.case, task.step, "no answer to the creation came back")
                 return
             if response.ok and is_pk(pk := response.fields.get("pk")):
-                yield from self._done(task, pk, self._type.read_item(response.json))
+                item = self._type.read_item(response.json)
+                yield from self._done(task, pk, item, again=response.again)
                 return
             if not (title_is_ours and refusals.is_title_taken(response.json)):
                 yield _refused(task, response)
                 return
             found = find_by_title(self._client, self._target, frozenset((task.title,)))
             if task.title in found:
-                yield Done(task.case, task.step, pk=found[task.title])
+                yield Done(task.case, task.step, pk=found[task.title], again=response.again)
                 return
         yield Unsure(task.case, task.step, "the platform neither makes the item nor shows it")
 
@@ -185,9 +186,11 @@ class ItemWriter:
 
     # -- both --
 
-    def _done(self, task: Create | Fill, pk: str, item: ItemSeen | None) -> Iterator[Event]:
+    def _done(
+        self, task: Create | Fill, pk: str, item: ItemSeen | None, *, again: bool = False
+    ) -> Iterator[Event]:
         """The events of a step that took effect, with values that the item already shows."""
-        yield Done(task.case, task.step, pk=pk)
+        yield Done(task.case, task.step, pk=pk, again=again)
         for entry in task.entries:
             held = holds(entry, item) if item is not None and entry.digest is not None else None
             if held is not None:

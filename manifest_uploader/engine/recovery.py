@@ -72,6 +72,19 @@ def assume_not_sent(history: History) -> Iterator[Event]:
             yield _had_no_effect(name)
 
 
+def late_items(history: History, client: Client, target: Target) -> tuple[str, ...]:
+    """The pks of empty items that creations made which took effect after they were sent again.
+
+    The items are listed only if a creation was sent more than once.
+    """
+    titles = {title for past in history.cases.values() for title in past.twice}
+    if not titles:
+        return ()
+    own = {past.item for past in history.cases.values()}
+    found = find_by_title(client, target, frozenset(titles))
+    return tuple(sorted(pk for pk in found.values() if pk not in own))
+
+
 def _repetition(was: Started, item: str, sockets: Mapping[str, Socket], target: Target) -> Fill:
     values = tuple(
         upload_slot_json(sockets[entry.socket], entry.upload)
@@ -104,7 +117,7 @@ def _creations(cases: Mapping[str, CaseHistory], client: Client, target: Target)
         return
     for title, pk in find_by_title(client, target, frozenset(unsure)).items():
         name = unsure[title]
-        yield Done(name, StepId.create(name), pk=pk)
+        yield Done(name, StepId.create(name), pk=pk, again=True)  # perhaps: its sender is gone
 
 
 def _fill(name: str, pk: str, filling: Started, client: Client, target: Target) -> Iterator[Event]:

@@ -41,3 +41,5 @@ class Summary(Struct, frozen=True):
     leftovers: tuple[tuple[str, str], ...] = ()
     """(case, item pk) of items that still have a temporary title."""
     notes: tuple[str, ...] = ()
+    late_items: tuple[str, ...] = ()
+    """Pages of empty items that nobody wants: requests that took effect late made them."""

@@ -15,7 +15,7 @@ from manifest_uploader.engine.item_writer import ItemWriter
 from manifest_uploader.engine.options import Options
 from manifest_uploader.engine.pool import Threads
 from manifest_uploader.engine.progress import Looking, Observer
-from manifest_uploader.engine.recovery import assume_not_sent, repeat_fills
+from manifest_uploader.engine.recovery import assume_not_sent, late_items, repeat_fills
 from manifest_uploader.engine.results import Summary
 from manifest_uploader.engine.scheduler import Scheduler
 from manifest_uploader.engine.session import (
@@ -32,12 +32,14 @@ from manifest_uploader.engine.session import (
     temporary_title,
 )
 from manifest_uploader.engine.target import check_rights
+from manifest_uploader.errors import PlatformUnreachable
 from manifest_uploader.manifest.model import Manifest
 from manifest_uploader.manifest.parser import without_collector
 from manifest_uploader.plan.cases import make_plan
 from manifest_uploader.plan.inputs import Facts, PlanInputs
 from manifest_uploader.plan.steps import Plan
 from manifest_uploader.platform.responses import Interrupted
+from manifest_uploader.platform.targets import type_of
 from manifest_uploader.platform.traffic import Meter
 from manifest_uploader.state import file as state_file
 from manifest_uploader.state import lock
@@ -173,7 +175,8 @@ def run(options: Options, observers: Sequence[Observer], stop: threading.Event) 
                 scheduler = _scheduler(options, plan, inputs.facts)
                 execution = Execution(options, session, plan, threads, journal, started)
                 execution.run(scheduler, inputs.facts)
-                return _summary(scheduler, journal, plan, meter, time.monotonic() - started)
+                summary = _summary(scheduler, journal, plan, meter, time.monotonic() - started)
+                return replace(summary, late_items=_late_items(session))
 
 
 def _repeat_fills(session: Session, inputs: PlanInputs, journal: Journal) -> None:
@@ -186,6 +189,15 @@ def _repeat_fills(session: Session, inputs: PlanInputs, journal: Journal) -> Non
             journal.record([event])
             if isinstance(event, Started):
                 session.ledger.sync()
+
+
+def _late_items(session: Session) -> tuple[str, ...]:
+    """The pages of items that late requests made; none if the run has to end."""
+    url_of, api = type_of(session.target.kind).item_url, session.client.platform.url
+    with suppress(Interrupted, PlatformUnreachable):
+        found = late_items(session.ledger.history, session.client, session.target)
+        return tuple(url_of(api, session.target, pk) for pk in found)
+    return ()
 
 
 def _scheduler(options: Options, plan: Plan, facts: Facts) -> Scheduler:

@@ -222,6 +222,11 @@ def summary_lines(summary: Summary) -> Block:
         found = [f"{name} ({item})" for name, item in summary.leftovers]
         noun = "an item without its title" if len(found) == 1 else "items without their titles"
         lines.append(f"left over: {noun}, which the next run fills: {_shortened(found)}")
+    lines += [
+        f"an empty item was made by a request that took effect late; nobody wants it: "
+        f"delete it at {page}"
+        for page in summary.late_items
+    ]
     lines += [f"note: {note}" for note in summary.notes]
     done = by_end[End.DONE]
     total = cases_words(len(summary.ends))

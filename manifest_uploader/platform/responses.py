@@ -35,6 +35,8 @@ class Response(Struct, frozen=True):
     headers: Mapping[str, str] = field(default_factory=dict)
     text: str = ""
     """The start of storage's XML; empty for answers of the API."""
+    again: bool = False
+    """The request was sent before without an answer, and that one may still take effect."""
 
     @property
     def ok(self) -> bool:

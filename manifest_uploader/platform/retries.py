@@ -16,6 +16,7 @@ from functools import partial
 from typing import Final
 
 import tenacity
+from msgspec.structs import replace
 
 from manifest_uploader.errors import PlatformRefused, PlatformUnreachable
 from manifest_uploader.platform.address import Patience
@@ -90,8 +91,18 @@ class Retries:
             Interrupted: the run is being stopped.
 
         """
+        again = False
+
+        def noting() -> Response:
+            nonlocal again
+            try:
+                return exchange()
+            except Trouble as trouble:
+                again = again or trouble.uncertain
+                raise
+
         try:
-            answer = self._by_repeat[repeat](exchange)
+            answer = self._by_repeat[repeat](noting)
         except Trouble as trouble:
             if trouble.uncertain and not repeat:
                 raise ResponseLost(trouble.why) from None
@@ -102,7 +113,7 @@ class Retries:
                 hint="check the network (and HTTPS_PROXY), then run the same command: it goes on",
             ) from None
         self._has_answered = True
-        return answer
+        return replace(answer, again=True) if again else answer
 
     def _longest_s(self, trouble: Trouble) -> float:
         """How long to try again after such a failure."""

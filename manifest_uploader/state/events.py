@@ -108,6 +108,8 @@ class Done(CaseEvent, frozen=True, tag="done"):
     size: Count | None = None
     """Bytes sent as one stream, of an upload."""
     files: Count | None = None
+    again: bool = False
+    """Of a creation: it may have been sent more than once, so another may take effect later."""
 
 
 class Failed(CaseEvent, frozen=True, kw_only=True, tag="failed"):

@@ -66,6 +66,8 @@ class CaseHistory(Struct):
     """The latest order that a creation or a fill set."""
     title: str | None = None
     """The latest title that was set together with values; None: no such title was set yet."""
+    twice: tuple[str, ...] = ()
+    """Temporary titles under which a creation may have been sent more than once."""
     creating: Started | None = None
     """A creation with values whose outcome is unknown."""
     filling: Started | None = None
@@ -142,6 +144,8 @@ def after(past: CaseHistory, event: Adopted | Gone) -> CaseHistory:
 def _started(past: CaseHistory, event: Started) -> None:
     past.reason = None
     if event.step.kind is StepKind.CREATE:
+        if past.item is None and past.temporary == event.title and not event.entries:
+            _note_twice(past)
         past.temporary = event.title
         past.order = event.order
         past.creating = event if event.entries else None
@@ -159,6 +163,8 @@ def _opened(past: CaseHistory, event: Opened) -> None:
 
 def _done(past: CaseHistory, event: Done) -> None:
     if event.step.kind is StepKind.CREATE:
+        if event.again and past.creating is None:
+            _note_twice(past)
         past.item = event.pk
         past.unsure = False
         past.reason = None
@@ -174,6 +180,11 @@ def _done(past: CaseHistory, event: Done) -> None:
             past.repeated = False
     else:
         _uploaded(past, event)
+
+
+def _note_twice(past: CaseHistory) -> None:
+    if past.temporary is not None and past.temporary not in past.twice:
+        past.twice = (*past.twice, past.temporary)
 
 
 def _uploaded(past: CaseHistory, event: Done) -> None:
@@ -247,9 +258,9 @@ def _replaced(past: CaseHistory, event: Adopted | Gone) -> CaseHistory:
         sockets = {
             entry.socket: SocketHistory(entry, event.time, "confirmed") for entry in event.entries
         }
-        return CaseHistory(item=event.item, title=event.title, sockets=sockets)
+        return CaseHistory(item=event.item, title=event.title, sockets=sockets, twice=past.twice)
     if event.anew:
-        return CaseHistory()
+        return CaseHistory(twice=past.twice)
     past.gone = True
     return past
 

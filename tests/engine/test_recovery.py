@@ -50,7 +50,7 @@ def test_a_creation_that_acted_is_found_by_its_title(box: Box) -> None:
 
     found = settled(box, Started("a", step_id("a:create"), title="uploading-1"))
 
-    assert found == [Done("a", step_id("a:create"), pk=item)]
+    assert found == [Done("a", step_id("a:create"), pk=item, again=True)]
 
 
 def test_a_creation_that_did_not_act_is_left_to_be_sent_again(box: Box) -> None:

@@ -277,7 +277,11 @@ def test_what_recovery_finds_out_is_kept_for_the_next_run(session: RunSetup) -> 
     assert session.run()["a"].end is End.FAILED
 
     found = state_file.read(session.options.state).events
-    created = [one for one in found if one == Done("a", StepId.create("a"), pk=item, time=one.time)]
+    created = [
+        one
+        for one in found
+        if one == Done("a", StepId.create("a"), pk=item, again=True, time=one.time)
+    ]
     assert len(created) == 1
     assert sorted(session.items()) == ["b", title]
 

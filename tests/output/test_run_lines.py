@@ -198,6 +198,16 @@ def test_leftovers_and_notes_are_told() -> None:
     assert "note: case 'z' is no longer in the manifest" in found
 
 
+def test_items_of_late_requests_are_told_with_their_pages() -> None:
+    found = summary_lines(CaseEnd("a", End.DONE), late_items=("https://x/1/", "https://x/2/"))
+
+    assert [line for line in found if "late" in line] == [
+        "an empty item was made by a request that took effect late; nobody wants it: "
+        f"delete it at https://x/{number}/"
+        for number in (1, 2)
+    ]
+
+
 def test_retries_are_told_only_if_there_were_any() -> None:
     found = summary_lines(CaseEnd("a", End.DONE), traffic=Traffic(7, 1, 0), uploads=1)
 

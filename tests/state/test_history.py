@@ -443,3 +443,26 @@ def test_every_kind_of_event_is_folded_or_known_to_change_nothing() -> None:
     changes_nothing = {Paused}
 
     assert set(_CHANGES) | folded_elsewhere | changes_nothing == set(AnyEvent.__args__)
+
+
+# ── creations that may have been sent twice ─────────────────────────────────────────────────
+
+
+def test_a_creation_that_may_have_been_sent_twice_is_remembered_for_good() -> None:
+    begun, done = created()
+    told = replace(done, again=True)
+    gone = Gone("a", step_id("a"), pk(1), anew=True)
+
+    assert past(begun, done).twice == ()
+    assert past(begun, told).twice == ("uploading-a",)
+    assert past(begun, begun, done).twice == ("uploading-a",)
+    assert past(begun, begun, told, *filled("a", SCORE)).twice == ("uploading-a",)
+    assert past(begun, told, gone).twice == ("uploading-a",)
+    assert past(begun, told, Adopted("a", step_id("a"), pk(2), "A")).twice == ("uploading-a",)
+
+
+def test_a_creation_with_values_bears_a_title_that_others_may_have() -> None:
+    begun = Started("a", step_id("a:create"), title="A", entries=(SCORE,))
+    done = Done("a", step_id("a:create"), pk=pk(1), again=True)
+
+    assert past(begun, begun, done).twice == ()

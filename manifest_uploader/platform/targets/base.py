@@ -43,6 +43,11 @@ class TargetType(ABC):
     The creation waits for the case's uploads, and the item is found again by the case's title.
     """
 
+    def item_url(self, api: str, target: Target, pk: str) -> str:
+        """The web page of an item, on the platform with this API address."""
+        page = self.page.format(slug=target.slug)
+        return f"{api.removesuffix('api/v1/')}{page}{self.item_page}{pk}/"
+
     # -- the target --
 
     def read_target(self, answer: Json) -> Target | None:
