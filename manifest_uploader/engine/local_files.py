@@ -135,10 +135,12 @@ class LocalFiles:
         facts = value_facts(source)
         known = None if self._checksum else _known_content(facts, past, value.socket)
         one = _Pending(case, value, source, replace(facts, content=known))
+        if known is not None and _is_confirmed(past, value.socket):
+            return one  # it is on the platform as it is here
         allowed = self._allowed(value)
         one.key = value_key(os.fspath(self._root.path), (*value.paths, *map(str, allowed or ())))
         one.look = self._cache.get(one.key, facts.stat)
-        if one.look is None and not (known is not None and _is_confirmed(past, value.socket)):
+        if one.look is None:
             one.future = self._pool.submit(source, allowed)
         return one
 
