@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Final
 
 from msgspec import Struct
 
@@ -25,8 +26,8 @@ from manifest_uploader.plan.import_verdicts import sentence, verdict_problems
 from manifest_uploader.plan.inputs import Facts
 from manifest_uploader.platform.model import Socket
 
-_ABOUT_FILES = frozenset({None, Failure.UNEXPECTED, Failure.BAD_ARCHIVE})
-"""What a verdict fails of if it is about the files; anything else may be otherwise next time."""
+_ABOUT_FILES: Final = frozenset({None, Failure.UNEXPECTED, Failure.BAD_ARCHIVE})
+"""The failures that say something about the files; any other may be gone the next time."""
 _NOT_ASKED = (
     "the platform's importer was not asked about these files, as 'import-check: required' demands"
 )

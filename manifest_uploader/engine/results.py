@@ -42,4 +42,4 @@ class Summary(Struct, frozen=True):
     """(case, item pk) of items that still have a temporary title."""
     notes: tuple[str, ...] = ()
     late_items: tuple[str, ...] = ()
-    """Pages of empty items that nobody wants: requests that took effect late made them."""
+    """Pages of empty items that belong to no case: requests that took effect late made them."""

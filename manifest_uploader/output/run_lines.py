@@ -223,7 +223,7 @@ def summary_lines(summary: Summary) -> Block:
         noun = "an item without its title" if len(found) == 1 else "items without their titles"
         lines.append(f"left over: {noun}, which the next run fills: {_shortened(found)}")
     lines += [
-        f"an empty item was made by a request that took effect late; nobody wants it: "
+        f"a request that took effect late made an empty item, which belongs to no case; "
         f"delete it at {page}"
         for page in summary.late_items
     ]

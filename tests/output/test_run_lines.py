@@ -202,7 +202,7 @@ def test_items_of_late_requests_are_told_with_their_pages() -> None:
     found = summary_lines(CaseEnd("a", End.DONE), late_items=("https://x/1/", "https://x/2/"))
 
     assert [line for line in found if "late" in line] == [
-        "an empty item was made by a request that took effect late; nobody wants it: "
+        "a request that took effect late made an empty item, which belongs to no case; "
         f"delete it at https://x/{number}/"
         for number in (1, 2)
     ]
