@@ -46,6 +46,10 @@ class Facts(Struct, frozen=True):
     """How many upload rows the account holds now."""
     looked: Mapping[str, ItemSeen] = field(default_factory=dict)
     """By case: items of the same title that can be adopted (`--adopt`)."""
+    seen: Mapping[str, ItemSeen] = field(default_factory=dict)
+    """By case: items that were read again, because they may not hold what was sent."""
+    leftovers: tuple[ItemSeen, ...] = ()
+    """Empty items that late creations of ours made, and that no case has."""
     missing_images: frozenset[str] = frozenset()
     """Pks of images that the manifest names and the platform does not show."""
 
