@@ -113,7 +113,7 @@ class Lateness:
             if self.killing is not None:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(int(self.killing.read_text()), signal.SIGKILL)
-            return Fault.hold(self.held)
+            return Fault.late(held=self.held)
 
     def after(self, request: Seen, status: int) -> Fault | None:
         return None
@@ -207,9 +207,9 @@ def act(folder: Path, one: Try) -> bool:
         assert second.code in {0, 1, 4}, second.err
         hook.let_go()
         third = _run(box)
-        left = _strays(box)
+        left = strays(box)
         if left:
-            _check_told(box, third, left)
+            check_told(box, third, left)
             third = _run(box)
         third.expect(0)
         box.check()
@@ -237,22 +237,22 @@ def _prepare(pid: Path | None, _: Path) -> None:
         pid.write_text(str(os.getpid()))
 
 
-def _strays(box: Box) -> list[str]:
+def strays(box: Box) -> list[str]:
     """The pks of empty items that no case has."""
     own = {entry["name"] for entry in box.entries}
-    strays = [item for item in box.items() if item["title"] not in own]
-    assert all(one["title"].startswith("uploading-") and not one["values"] for one in strays)
-    return [str(one["pk"]) for one in strays]
+    found = [item for item in box.items() if item["title"] not in own]
+    assert all(one["title"].startswith("uploading-") and not one["values"] for one in found)
+    return [str(one["pk"]) for one in found]
 
 
-def _check_told(box: Box, ran: Ran, strays: list[str]) -> None:
+def check_told(box: Box, ran: Ran, left: list[str]) -> None:
     """Every empty item is told with its address until it is gone; delete them."""
     assert ran.code == 1, ran.err
-    assert all(f"display-sets/{pk}/" in ran.err for pk in strays), ran.err
+    assert all(f"display-sets/{pk}/" in ran.err for pk in left), ran.err
     assert box.served is not None
     store = Store(box.served.dir)
     try:
-        assert all(map(functools.partial(delete_object, store), strays))
+        assert all(map(functools.partial(delete_object, store), left))
     finally:
         store.close()
 

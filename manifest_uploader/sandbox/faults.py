@@ -79,17 +79,12 @@ class Fault:
         return cls("delay", seconds=seconds)
 
     @classmethod
-    def late(cls, seconds: float) -> Fault:
-        """Read the request, drop the connection, and act after a time all the same.
+    def late(cls, seconds: float = 3600.0, held: Held | None = None) -> Fault:
+        """Read the request, drop the connection, and act after a time or once let go.
 
         Storage drops the connection, and does not act.
         """
-        return cls("late", seconds=seconds)
-
-    @classmethod
-    def hold(cls, held: Held) -> Fault:
-        """Read the request, drop the connection, and act once it is let go; see `late`."""
-        return cls("late", seconds=3600, held=held)
+        return cls("late", seconds=seconds, held=held)
 
     @classmethod
     def truncate(cls) -> Fault:
