@@ -7,6 +7,7 @@ that kept their temporary titles their own.
 from __future__ import annotations
 
 import contextlib
+import time
 from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
@@ -35,6 +36,7 @@ def look_again(session: Session, inputs: PlanInputs, names: frozenset[str]) -> P
     facts = replace(
         inputs.facts,
         seen={name: item for name, pk in pks.items() if (item := seen.get(pk)) is not None},
+        seen_at=time.time(),
         gone=inputs.facts.gone | {pk for pk, item in seen.items() if item is None},
         leftovers=(),
     )

@@ -26,7 +26,7 @@ from manifest_uploader.state.events import (
     Settled,
     Started,
 )
-from manifest_uploader.state.history import EMPTY, CaseHistory, after, with_events
+from manifest_uploader.state.history import EMPTY, LATE_FOR_S, CaseHistory, after, with_events
 from manifest_uploader.state.standing import Standing, standing_of
 from manifest_uploader.state.steps import StepId
 
@@ -87,7 +87,9 @@ def _past(
         return with_events(past, taken), (*found, *taken)
     seen = inputs.facts.seen.get(case.name)
     if seen is not None:
-        return as_seen(past, seen), (*found, Settled(case.name, StepId.whole(case.name)))
+        if past.doubt_since is not None and inputs.facts.seen_at - past.doubt_since > LATE_FOR_S:
+            found = (*found, Settled(case.name, StepId.whole(case.name)))
+        return as_seen(past, seen), found
     return past, found
 
 

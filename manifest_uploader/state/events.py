@@ -204,7 +204,7 @@ class Adopted(CaseEvent, frozen=True, tag="adopted"):
 
 
 class Settled(CaseEvent, frozen=True, tag="settled"):
-    """The item was compared with what it should hold, because a late duplicate may change it."""
+    """The item was compared so long after a fill in doubt that no duplicate of it is expected."""
 
 
 class Renamed(CaseEvent, frozen=True, tag="renamed"):

@@ -212,9 +212,8 @@ def _has_tickets(fill: Started) -> bool:
     return any(entry.ticket is not None for entry in fill.entries)
 
 
-def _settled(past: CaseHistory, event: Settled) -> None:
-    if past.doubt_since is not None and event.time - past.doubt_since > LATE_FOR_S:
-        past.doubt_since = None
+def _settled(past: CaseHistory, _: Settled) -> None:
+    past.doubt_since = None
 
 
 def _uploaded(past: CaseHistory, event: Done) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.e2e.helpers import Box, served, side_by_side
-from tests.late import Lateness, Try, act, strays
+from tests.late import CASES, Lateness, Try, act, strays
 
 LATE = {
     "a creation, told": Try("item-create", 1, False, "after", 1, False, (), True),
@@ -16,7 +16,10 @@ LATE = {
     "an image that was replaced": Try(
         "item-fill", 1, True, "between", 3, True, ("all-kinds",), True
     ),
-    "a first fill": Try("item-fill", 1, True, "before", 1, False, ("all-kinds",), True),
+    "a first fill": Try("item-fill", 1, True, "between", 8, False, CASES, True),
+    "a first fill with values": Try(
+        "item-fill", 1, True, "after", 1, False, ("only-values", "only-files"), False
+    ),
     "a ticket": Try("session-create", 1, True, "between", 3, False, ("all-kinds",), True),
     "files of a run that was killed": Try(
         "item-fill", 3, True, "between", 2, True, ("only-files",), False
