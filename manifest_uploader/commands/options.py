@@ -76,6 +76,13 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
         help="write NAME.receipts.jsonl: the SHA-256 of every file sent")  # fmt: skip
 
 
+def add_verify_arguments(parser: argparse.ArgumentParser, *, does: str) -> None:
+    """Add those that compare the target first."""
+    add = parser.add_argument
+    add("--verify", action="store_true", help=f"compare the target first, and {does}")
+    add("--content", action="store_true", help="with --verify: download files and compare them")
+
+
 def add_platform_argument(parser: argparse.ArgumentParser) -> None:
     """Add `--platform`."""
     parser.add_argument(
@@ -143,6 +150,8 @@ def options_of(given: argparse.Namespace) -> Options:
         looks=_beside_state(given, ".looks.jsonl"),
         import_check=getattr(given, "import_check", False),
         verdicts=_beside_state(given, ".imports.jsonl"),
+        verify=getattr(given, "verify", False),
+        content=getattr(given, "content", False),
         choices=Choices(
             adopt=given.adopt,
             recreate=given.recreate,

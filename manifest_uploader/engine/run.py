@@ -223,4 +223,5 @@ def _summary(
     stuck = scheduler.stuck_reason()
     notes = (*plan.notes, *scheduler.notes, *((stuck,) if stuck else ()))
     ends, traffic = scheduler.ends(), meter.traffic()
-    return Summary(ends, journal.uploads, traffic, elapsed_s, leftovers, notes)
+    lasting = tuple(one for one in plan.differences if one.lasts)
+    return Summary(ends, journal.uploads, traffic, elapsed_s, leftovers, notes, lasting=lasting)

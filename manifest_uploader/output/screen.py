@@ -23,6 +23,7 @@ from manifest_uploader.output.run_lines import (
     trouble_line,
 )
 from manifest_uploader.output.streams import say
+from manifest_uploader.output.verify_lines import difference_lines
 from manifest_uploader.plan.steps import Plan
 from manifest_uploader.platform.model import Target
 from manifest_uploader.state.events import CaseEvent, Event
@@ -66,7 +67,9 @@ class Lines:
         self.say(block(*warning_lines(warnings)))
 
     def begins(self, plan: Plan, target: Target) -> None:
-        """Say what the run is about to do."""
+        """Say what differs, and what the run is about to do."""
+        if plan.differences:
+            self.say(difference_lines(plan.differences, target))
         if not self._quiet:
             self.say(begin_line(plan, target))
 

@@ -16,5 +16,6 @@ For other packages:
 - `identifiable`: `idle_keywords`, which let nothing through
 - `series`: `judge_series`, `judge_folders`, what the importer makes of DICOM files
 - `series_findings`: `SeriesVerdict` and its parts
+- `differences`: `compare`, how a target differs from what it should hold, and `restore_of`
 - `values`: `wait_for`, the wait for a value that was sent
 """

@@ -38,7 +38,7 @@ def make_plan(inputs: PlanInputs, *, temporary: Callable[[], str]) -> Plan:
     """
     ordered = zip(inputs.manifest.cases, _auto_orders(inputs), strict=True)
     cases = tuple(_plan_case(case, inputs, order, temporary) for case, order in ordered)
-    return Plan(cases, _proven(cases, inputs), _notes(inputs))
+    return Plan(cases, _proven(cases, inputs), _notes(inputs), inputs.facts.differences)
 
 
 # ── the history of a case ───────────────────────────────────────────────────────────────────
@@ -201,9 +201,13 @@ def _fill(
     target_type = type_of(inputs.target.kind)
     if target_type.created_with_values:
         return None
-    title = None if past.title == case.title else case.title
+    restore = inputs.facts.restore
+    keeps_title = past.title == case.title and case.name not in restore.titles
+    title = None if keeps_title else case.title
     given = create.order if create is not None else past.order
     order = case.order if case.order != given and target_type.has_orders else None
+    if case.name in restore.orders:
+        order = case.order if case.order is not None else past.order
     if title is None and order is None and not sent:
         return None
     return Fill(

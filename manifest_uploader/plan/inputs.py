@@ -9,6 +9,7 @@ from msgspec import Struct, field
 from manifest_uploader.files.value_facts import ValueFacts
 from manifest_uploader.manifest.model import Case, Manifest, Value
 from manifest_uploader.manifest.problems import Problem
+from manifest_uploader.plan.differences import NOTHING, Difference, Restore
 from manifest_uploader.platform.model import ItemSeen, Socket, Target
 from manifest_uploader.state.history import EMPTY, CaseHistory, History
 
@@ -48,6 +49,12 @@ class Facts(Struct, frozen=True):
     """By case: items of the same title that can be adopted (`--adopt`)."""
     missing_images: frozenset[str] = frozenset()
     """Pks of images that the manifest names and the platform does not show."""
+    listed: Mapping[str, ItemSeen] = field(default_factory=dict)
+    """All items by pk, if the target is to be compared (`--verify`)."""
+    differences: tuple[Difference, ...] = ()
+    """How the target differs from what it should hold, if it was compared."""
+    restore: Restore = NOTHING
+    """What a run puts back."""
 
 
 class Choices(Struct, frozen=True):
