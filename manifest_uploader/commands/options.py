@@ -56,6 +56,8 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     add("--checksum", action="store_true", help="hash every file")
     add("--quick", action="store_true", help="look into one file of each value instead of all")
     add("--adopt", action="store_true", help="adopt existing items that have a case's title")
+    add("--resend-unchecked", action="store_true",
+        help="send adopted values again whose content was not checked")  # fmt: skip
     add("--recreate", action="store_true", help="make deleted items anew")
     add("--retry-failed", action="store_true", help="send failed imports again")
     add("--new", action="store_true", help="untitled cases are new")
@@ -157,6 +159,7 @@ def options_of(given: argparse.Namespace) -> Options:
             recreate=given.recreate,
             retry_failed=given.retry_failed,
             new=given.new,
+            resend_unchecked=given.resend_unchecked,
             upload_limit=given.upload_limit,
         ),
         policy=Policy(wait=not given.no_wait, wait_timeout_s=given.wait_timeout),

@@ -25,7 +25,7 @@ from manifest_uploader.manifest.problems import Problem
 from manifest_uploader.plan.inputs import Facts
 from manifest_uploader.plan.steps import Create, Fill, Plan, Task, total_size
 from manifest_uploader.platform.model import Target
-from manifest_uploader.state.events import Done, Event
+from manifest_uploader.state.events import Adopted, Done, Event
 from manifest_uploader.state.history import History
 from manifest_uploader.state.ledger import Ledger
 from manifest_uploader.state.receipts import Receipts
@@ -133,6 +133,9 @@ class Execution:
             try:
                 for events in execute(scheduler, self._threads):
                     self._journal.record(events)
+                    for event in events:
+                        if isinstance(event, Adopted):
+                            receipts.add_adopted(event)
                     self._tick(scheduler)
             finally:
                 self._threads.close()

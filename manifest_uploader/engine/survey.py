@@ -11,6 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from manifest_uploader.digests import Json, image_digest
+from manifest_uploader.engine.adoption import look_into_items
 from manifest_uploader.engine.local_files import Found, LocalFiles
 from manifest_uploader.engine.looks.looker import look_cache
 from manifest_uploader.engine.looks.pool import Pool
@@ -89,6 +90,8 @@ def survey(
             stopping=stopping,
         )
         found = _with_files(facts, local.inspect(_file_values(manifest), history.cases))
+    if client is not None and target is not None and found.looked:
+        found = look_into_items(manifest, found, client=client, target=target, root=root)
     idle = idle_keywords(manifest, KEYWORDS.values())
     return replace(found, problems=(*idle, *found.problems))
 

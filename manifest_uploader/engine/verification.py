@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Final
@@ -19,6 +18,7 @@ from manifest_uploader.engine.session import (
     recover_session,
     refuse,
 )
+from manifest_uploader.engine.stored_files import read_files
 from manifest_uploader.engine.survey import all_items
 from manifest_uploader.files.local_file import FileChanged, Source, sha256
 from manifest_uploader.files.root import Root, find_root
@@ -31,14 +31,12 @@ from manifest_uploader.plan.inputs import renamed_cases
 from manifest_uploader.platform.client import Client
 from manifest_uploader.platform.endpoints import ItemHidden, get_item
 from manifest_uploader.platform.model import ItemSeen, Target
-from manifest_uploader.platform.stored_files import FileSeen, read_file
+from manifest_uploader.platform.stored_files import FileSeen
 from manifest_uploader.platform.targets import type_of
 from manifest_uploader.state.history import EMPTY, CaseHistory
 
 _ASKED_FOR: Final = 5
 """Missing items that are asked for one by one: one may be in another target."""
-_AT_ONCE: Final = 4
-"""Files that are downloaded at the same time."""
 
 
 class Verification(Struct, frozen=True):
@@ -152,29 +150,6 @@ def _files(
         if held.file is not None and slug in past.sockets
     }
     return read_files(client, addresses, tell)
-
-
-def read_files(
-    client: Client,
-    addresses: Mapping[tuple[str, str], str],
-    tell: Callable[[int], None] = lambda _: None,
-) -> dict[tuple[str, str], FileSeen]:
-    """What files on the platform hold, without those that it does not give.
-
-    Args:
-        client: sends the requests.
-        addresses: of the files, by (case, socket).
-        tell: is told how many were read.
-
-    """
-    found: dict[tuple[str, str], FileSeen] = {}
-    with ThreadPoolExecutor(_AT_ONCE, "download") as pool:
-        read = pool.map(lambda address: read_file(client, address), addresses.values())
-        for number, (key, seen) in enumerate(zip(addresses, read, strict=True), start=1):
-            if seen is not None:
-                found[key] = seen
-            tell(number)
-    return found
 
 
 def _local_files(session: Session, pasts: Mapping[str, CaseHistory]) -> dict[tuple[str, str], str]:

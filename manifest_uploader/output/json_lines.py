@@ -60,6 +60,7 @@ def plan_json(case: CasePlan, *, calls: bool) -> dict[str, Any]:
         "sockets": list(case.sockets),
         "names": [upload.name for upload in case.uploads],
         "words": failures_text(case),
+        "unchecked": list(case.unchecked),
     }
     return found | ({"calls": _call_lines(case)} if calls else {})
 
@@ -98,6 +99,7 @@ def stand_json(stand: CaseStanding) -> dict[str, Any]:
         "action": None,  # only a plan knows
         "item": stand.item,
         "words": failures_text(stand),
+        "unchecked": list(stand.unchecked),
     }
 
 

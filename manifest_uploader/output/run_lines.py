@@ -292,7 +292,9 @@ def stand_line(stand: CaseStanding) -> str:
     """Where one case stands."""
     words = failures_text(stand)
     item = f" ({stand.item})" if stand.item else ""
-    return f"{stand.case}: {stand.standing}{f': {words}' if words else ''}{item}"
+    doubt = f"; adopted, content not checked: {', '.join(stand.unchecked)}"
+    said = (f": {words}" if words else "") + (doubt if stand.unchecked else "")
+    return f"{stand.case}: {stand.standing}{said}{item}"
 
 
 def status_line(counts: Mapping[str, int]) -> str:

@@ -4,6 +4,7 @@ For other packages:
 
 - `inputs`: `PlanInputs`, `Facts`, `Choices` and `renamed_cases`, what the planner decides from
 - `checks`: `misfits`, which have to be solved before planning
+- `adoption`: `adopt`, what of an existing item is the case's
 - `cases`: `make_plan`
 - `steps`: `Plan`, `CasePlan`, `Action` and the tasks of a run: `Upload`, `Create`, `Fill`, `Look`,
   `Watch`, and `Wait`; also `total_size` and `DELETED`

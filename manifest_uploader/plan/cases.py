@@ -10,11 +10,12 @@ from msgspec.structs import replace
 
 from manifest_uploader.digests import Json
 from manifest_uploader.manifest.model import Case, Value
+from manifest_uploader.plan.adoption import adopt
 from manifest_uploader.plan.delivery import AsUpload, delivery_of, slot_json
 from manifest_uploader.plan.inputs import PlanInputs, recorded, socket_of
 from manifest_uploader.plan.steps import DELETED, Action, CasePlan, Create, Fill, Plan
-from manifest_uploader.plan.values import ValuePlan, plan_value, wanted_entry
-from manifest_uploader.platform.model import Entry, ItemSeen
+from manifest_uploader.plan.values import ValuePlan, plan_value
+from manifest_uploader.platform.model import Entry
 from manifest_uploader.platform.targets import type_of
 from manifest_uploader.state.events import Adopted, Failed, Gone, Renamed
 from manifest_uploader.state.history import EMPTY, CaseHistory, after
@@ -24,6 +25,8 @@ from manifest_uploader.state.steps import StepId
 HIGHEST_ORDER: Final = 2**31 - 1
 """Grand Challenge: the largest order number."""
 
+_NAMED: Final = 20
+"""Values that one note names."""
 _UNSURE: Final = "what became of its last change is not known; the next run asks again"
 _FIXED: Final = "it was created with other values, which cannot be changed on the platform"
 
@@ -38,7 +41,8 @@ def make_plan(inputs: PlanInputs, *, temporary: Callable[[], str]) -> Plan:
     """
     ordered = zip(inputs.manifest.cases, _auto_orders(inputs), strict=True)
     cases = tuple(_plan_case(case, inputs, order, temporary) for case, order in ordered)
-    return Plan(cases, _proven(cases, inputs), _notes(inputs), inputs.facts.differences)
+    notes = (*_unchecked_notes(cases), *_notes(inputs))
+    return Plan(cases, _proven(cases, inputs), notes, inputs.facts.differences)
 
 
 # ── the history of a case ───────────────────────────────────────────────────────────────────
@@ -57,24 +61,13 @@ def _past(
         gone = Gone(case.name, StepId.whole(case.name), past.item, anew=inputs.choices.recreate)
         return after(past, gone), (*found, gone)
     if past.item is None and inputs.choices.adopt and case.name in inputs.facts.looked:
-        adopted = _adopted(case, inputs, inputs.facts.looked[case.name])
+        adopted = adopt(case, inputs, inputs.facts.looked[case.name])
         return after(past, adopted), (*found, adopted)
     return past, found
 
 
 def _is_gone(past: CaseHistory, inputs: PlanInputs) -> bool:
     return past.gone or past.item in inputs.facts.gone
-
-
-def _adopted(case: Case, inputs: PlanInputs, item: ItemSeen) -> Adopted:
-    """Adopt an item with the values that match the manifest; uploads are not compared."""
-    entries = []
-    for value in case.values:
-        held = item.sockets.get(value.socket)
-        wanted = wanted_entry(case, value, inputs)
-        if held is not None and (wanted.digest is None or wanted.digest == held.digest):
-            entries.append(replace(wanted, content=None, before=held.mark))
-    return Adopted(case.name, StepId.whole(case.name), item.pk, case.title, tuple(entries))
 
 
 # ── one case ────────────────────────────────────────────────────────────────────────────────
@@ -115,6 +108,7 @@ def _plan_case(
         tickets=_shared(tuple(entry.socket for value, entry in sent if _by_ticket(value, inputs))),
         values=case.values,
         found=(*found, *settled, *(one.found for one in value_plans if one.found is not None)),
+        unchecked=_unchecked(past, value_plans),
     )
 
 
@@ -130,6 +124,12 @@ def _forget_failures(case: Case, past: CaseHistory) -> tuple[CaseHistory, tuple[
         else ()
     )
     return replace(past, sockets=sockets, reason=None), settled
+
+
+def _unchecked(past: CaseHistory, value_plans: tuple[ValuePlan, ...]) -> tuple[str, ...]:
+    """The sockets of adopted values that stay as they are and whose content nobody knows."""
+    kept = [one.value.socket for one in value_plans if one.entry is None]
+    return tuple(slug for slug in kept if slug in past.sockets and past.sockets[slug].is_unchecked)
 
 
 def _untouched(
@@ -273,6 +273,16 @@ def _proven(cases: tuple[CasePlan, ...], inputs: PlanInputs) -> frozenset[tuple[
         for plan, case in zip(cases, inputs.manifest.cases, strict=True)
         if recorded(case, inputs).title is not None
     )
+
+
+def _unchecked_notes(cases: tuple[CasePlan, ...]) -> list[str]:
+    """Which adopted values are taken for the manifest's although nobody compared them."""
+    names = [f"{case.case}/{socket}" for case in cases for socket in case.unchecked]
+    if not names:
+        return []
+    more = len(names) - _NAMED
+    shown = ", ".join(names[:_NAMED]) + (f" and {more:,} more" if more > 0 else "")
+    return [f"adopted, content not checked: {shown}; --resend-unchecked sends them again"]
 
 
 def _notes(inputs: PlanInputs) -> tuple[str, ...]:

@@ -175,6 +175,8 @@ class CasePlan(Struct, frozen=True):
     """The case's values in the manifest."""
     found: tuple[Adopted | Checked | Failed | Gone | Renamed, ...] = ()
     """Events found while planning, which a run records before it begins the case."""
+    unchecked: tuple[str, ...] = ()
+    """The sockets of adopted values whose content nobody compared with the files."""
 
 
 class Plan(Struct, frozen=True):

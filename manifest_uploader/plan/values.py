@@ -51,7 +51,8 @@ def plan_value(case: Case, value: Value, past: CaseHistory, inputs: PlanInputs) 
         return _sending(case, value, wanted, past, inputs)
     waiting = _wait(case, past, was, inputs) if was.standing == "waiting" else None
     is_lost = was.standing == "lost" or (case.name, value.socket) in inputs.facts.restore.values
-    if is_lost or not _is_same(was.entry, wanted):
+    is_doubted = was.is_unchecked and inputs.choices.resend_unchecked
+    if is_lost or is_doubted or not _is_same(was.entry, wanted):
         return replace(_sending(case, value, wanted, past, inputs), wait=waiting)
     if was.standing == "failed" and inputs.choices.retry_failed:
         return _again(case, value, wanted, past, was, inputs)
