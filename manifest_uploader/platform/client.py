@@ -194,7 +194,7 @@ class Client:
             PlatformUnreachable, Interrupted: as for `call`.
 
         """
-        url = urljoin(self.platform.url, urlsplit(address).path)
+        url = _stored_at(self.platform.url, _path_of(address))
         return self._retries.run(lambda: self._download_once(url, receive()), repeat=True)
 
     def ahead(self, ask: Callable[[], _T]) -> Callable[[], _T]:
@@ -248,9 +248,7 @@ class Client:
         headers = {**_HEADERS, "Authorization": f"Bearer {self.platform.token}"}
         reply = self._exchange(Request("GET", url, headers), receive)
         if reply.status in _REDIRECTS:
-            stored = urljoin(url, reply.headers.get("location", ""))
-            if not is_safe_address(stored):
-                raise _unsafe_storage("nothing was asked there")
+            stored = _stored_at(url, reply.headers.get("location", ""))
             reply = self._exchange(Request("GET", stored, _HEADERS), receive)
         _log.debug("GET file -> %d", reply.status)
         return self._checked(Response(reply.status, None, reply.headers), expects_json=False)
@@ -322,6 +320,25 @@ class Client:
             )
             self._transports.append(made)
             return made
+
+
+def _path_of(address: str) -> str:
+    """The path of an address, with one slash before it: two would begin the name of a host."""
+    try:
+        return "/" + urlsplit(address).path.lstrip("/")
+    except ValueError:
+        raise _unsafe_storage("nothing was asked there") from None
+
+
+def _stored_at(base: str, address: str) -> str:
+    """The address of a file, which may be relative; raises PlatformRefused if it is not safe."""
+    try:
+        found = urljoin(base, address)
+    except ValueError:
+        found = ""
+    if not is_safe_address(found):
+        raise _unsafe_storage("nothing was asked there")
+    return found
 
 
 def _unsafe_storage(safe: str) -> PlatformRefused:
