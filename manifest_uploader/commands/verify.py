@@ -6,6 +6,7 @@ import argparse
 
 from manifest_uploader.commands.options import add_run_arguments, open_options
 from manifest_uploader.output.json_lines import write_json
+from manifest_uploader.output.screen import make_screen
 from manifest_uploader.output.streams import print_out, say
 from manifest_uploader.output.verify_lines import (
     difference_json,
@@ -26,8 +27,12 @@ def run(given: argparse.Namespace) -> int:
     """Show the differences; the code is 1 if there are any."""
     from manifest_uploader.engine.verification import verify  # noqa: PLC0415 - late: 0.1 s of CPU
 
+    screen = make_screen(verbose=given.verbose, quiet=given.quiet)
     with open_options(given) as options:
-        found = verify(options)
+        try:
+            found = verify(options, screen.downloading)
+        finally:
+            screen.stop()
     if given.json:
         for one in found.found.differences:
             write_json(difference_json(one))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Final
 
 from manifest_uploader.platform.stored_files import FileSeen, read_file
@@ -13,6 +13,8 @@ if TYPE_CHECKING:  # importing it takes 0.1 s of CPU, which commands without a n
 
 _AT_ONCE: Final = 4
 """Files that are downloaded at the same time."""
+_SLICE_S: Final = 0.5
+"""Longest single wait; Windows handles Ctrl-C only between waits."""
 
 
 def read_files(
@@ -29,10 +31,19 @@ def read_files(
 
     """
     found: dict[tuple[str, str], FileSeen] = {}
-    with ThreadPoolExecutor(_AT_ONCE, "download") as pool:
-        read = pool.map(lambda address: read_file(client, address), addresses.values())
-        for number, (key, seen) in enumerate(zip(addresses, read, strict=True), start=1):
+    pool = ThreadPoolExecutor(_AT_ONCE, "download")
+    try:
+        reading = {
+            key: pool.submit(read_file, client, address) for key, address in addresses.items()
+        }
+        for number, (key, future) in enumerate(reading.items(), start=1):
+            while not wait([future], timeout=_SLICE_S).done:
+                pass
+            seen = future.result()
             if seen is not None:
                 found[key] = seen
             tell(number)
+    finally:
+        # do not wait: after Ctrl-C or an error, closing the client ends the downloads
+        pool.shutdown(wait=False, cancel_futures=True)
     return found

@@ -46,11 +46,15 @@ class Verification(Struct, frozen=True):
     found: Comparison
 
 
-def verify(options: Options, *, tell: Callable[[int], None] = lambda _: None) -> Verification:
+def verify(options: Options, tell: Callable[[int], None] = lambda _: None) -> Verification:
     """Compare the target with the manifest and the state.
 
     The local files may be gone by now: only those are read whose SHA-256 the state does not have,
     and only with `content`.
+
+    Args:
+        options: of the command.
+        tell: is told how many files were downloaded.
 
     Raises:
         ManifestInvalid: the manifest cannot be read.

@@ -68,6 +68,11 @@ def difference_lines(differences: Iterable[Difference], target: Target) -> Block
     return block(*(f"differs: {difference_line(one, target)}" for one in differences))
 
 
+def downloading_line(files: int) -> str:
+    """How far the download of files is."""
+    return f"comparing the content of files: {counted(files, 'file')}"
+
+
 def verification_lines(found: Verification) -> Block:
     """Every difference, and what else there is."""
     comparison, target = found.found, found.target
