@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from manifest_uploader.engine.verification import Verification
@@ -15,6 +15,8 @@ from manifest_uploader.text import Block, block, quoted
 
 _NAMED: Final = 5
 """Items of others, and values, that one line names."""
+_SHOWN: Final = 50
+"""Differences that a plan or a run names."""
 _WORDS: Final = {
     DifferenceKind.NOT_SENT: "was not sent yet",
     DifferenceKind.NOT_CONFIRMED: "was sent, and the item does not hold it",
@@ -53,6 +55,8 @@ def difference_line(one: Difference, target: Target) -> str:
     )
     where = "" if one.case is None else one.case + (f"/{one.socket}" if one.socket else "") + ": "
     reason = f": {one.reason}" if one.reason else ""
+    if one.kind is DifferenceKind.NOT_SENT and one.item is None and one.url:
+        reason += f"; 'run --adopt' takes the item of its title as its own: {one.url}"
     page = f" ({one.url})" if one.kind in _WITH_PAGE and one.url else ""
     return f"{where}{words}{reason}{page}"
 
@@ -63,9 +67,11 @@ def _shown(text: str | None, otherwise: str, *, is_text: bool) -> str:
     return quoted(text) if is_text else text
 
 
-def difference_lines(differences: Iterable[Difference], target: Target) -> Block:
-    """Every difference, marked as one."""
-    return block(*(f"differs: {difference_line(one, target)}" for one in differences))
+def difference_lines(differences: Sequence[Difference], target: Target) -> Block:
+    """The differences, marked as such; of very many only the first."""
+    lines = [f"differs: {difference_line(one, target)}" for one in differences[:_SHOWN]]
+    more = len(differences) - _SHOWN
+    return block(*lines, *([f"differs: {more:,} more; 'verify' names all"] if more > 0 else []))
 
 
 def downloading_line(files: int) -> str:

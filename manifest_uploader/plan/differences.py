@@ -68,7 +68,7 @@ class Difference(Struct, frozen=True):
     item: str | None = None
     """The item's pk; None: it was never created."""
     url: str | None = None
-    """The item's page."""
+    """The item's page; if it was never created, that of another's item with the same title."""
     wanted: str | None = None
     """What it should be, if that is short."""
     found: str | None = None
@@ -141,15 +141,16 @@ def compare(
         content: the files in `shown` were read; those of others are told as unread.
 
     """
+    ours = {past.item for past in history.cases.values()}
+    others = [item for pk, item in shown.items.items() if pk not in ours]
+    titles = {item.title: item.pk for item in others if item.title}
     differences: list[Difference] = []
     unread: list[tuple[str, str]] = []
     for case in manifest.cases:
         past = history.cases.get(renamed.get(case.name, case.name), EMPTY)
-        one = _CaseComparison(case, past, shown, url_of, content=content)
+        one = _CaseComparison(case, past, shown, titles, url_of, content=content)
         differences += one.differences()
         unread += one.unread
-    ours = {past.item for past in history.cases.values()}
-    others = [item for pk, item in shown.items.items() if pk not in ours]
     waited_for = {past.temporary for past in history.cases.values() if past.item is None}
     left = [item for item in others if _is_temporary(item) and item.title not in waited_for]
     differences += [
@@ -189,18 +190,24 @@ class _CaseComparison:
         case: Case,
         past: CaseHistory,
         shown: Shown,
+        titles: Mapping[str, str],
         url_of: Callable[[str], str],
         *,
         content: bool,
     ) -> None:
         self._case, self._past, self._shown = case, past, shown
+        self._titles = titles
+        """Title → pk of items of others."""
         self._url_of, self._content = url_of, content
         self.unread: list[tuple[str, str]] = []
 
     def differences(self) -> Iterator[Difference]:
         past = self._past
         if past.item is None:
-            yield self._difference(DifferenceKind.NOT_SENT, reason=past.reason)
+            namesake = self._titles.get(self._case.title)
+            url = None if namesake is None else self._url_of(namesake)
+            kind = DifferenceKind.NOT_SENT
+            yield Difference(kind, self._case.name, url=url, reason=past.reason)
             return
         item = self._shown.items.get(past.item)
         if item is None or past.gone:

@@ -278,3 +278,12 @@ def test_a_failed_step_says_why_a_case_was_not_sent() -> None:
     [one] = compared(history=past_of_events(failed)).differences
 
     assert (one.kind, one.reason) == (DifferenceKind.NOT_SENT, "too large")
+
+
+def test_a_case_that_was_not_sent_knows_the_item_that_bears_its_title() -> None:
+    [one] = compared(item(), history=History()).differences
+
+    assert (one.kind, one.item, one.url) == (
+        *(DifferenceKind.NOT_SENT, None),
+        f"https://host/{pk(1)}/",
+    )
