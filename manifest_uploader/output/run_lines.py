@@ -233,7 +233,8 @@ def summary_lines(summary: Summary) -> Block:
     ]
     if summary.lasting:
         count = counted(len(summary.lasting), "difference")
-        lines.append(f"left as it is: {count} that no run can put right; 'verify' names them")
+        them = "it" if len(summary.lasting) == 1 else "them"
+        lines.append(f"{count} no run can put right: 'verify' names {them}")
     lines += [f"note: {note}" for note in summary.notes]
     done = by_end[End.DONE]
     total = cases_words(len(summary.ends))
