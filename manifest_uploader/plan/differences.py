@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
@@ -284,7 +285,9 @@ class _CaseComparison:
 
 
 def _is_title(seen: str, wanted: str) -> bool:
-    return seen in {wanted, _TAG.sub("", wanted), _TAG.sub("", wanted).strip()}
+    """Whether the platform shows this title, perhaps without its tags and character references."""
+    safe = html.unescape(_TAG.sub("", wanted))
+    return seen in {wanted, safe, safe.strip()}
 
 
 def _was_replaced(value: Value, was: SocketHistory) -> bool:
