@@ -32,6 +32,7 @@ from manifest_uploader.engine.session import (
     temporary_title,
 )
 from manifest_uploader.engine.target import check_rights
+from manifest_uploader.engine.title_swaps import free_titles
 from manifest_uploader.errors import PlatformUnreachable
 from manifest_uploader.manifest.model import Manifest
 from manifest_uploader.manifest.parser import without_collector
@@ -169,6 +170,7 @@ def run(options: Options, observers: Sequence[Observer], stop: threading.Event) 
                 journal.warn(inputs.facts.warnings)
                 journal.tell(recovered)
                 _repeat_fills(session, inputs, journal)
+                _free_titles(session, inputs, journal)
                 with _gathering():
                     plan = make_plan(inputs, temporary=temporary_title)
                 journal.begin(plan, session.target)
@@ -186,6 +188,18 @@ def _repeat_fills(session: Session, inputs: PlanInputs, journal: Journal) -> Non
     sockets, history = inputs.facts.sockets, session.ledger.history
     with suppress(Interrupted):
         for event in repeat_fills(history, names, sockets, session.target, writer.fill):
+            journal.record([event])
+            if isinstance(event, Started):
+                session.ledger.sync()
+
+
+def _free_titles(session: Session, inputs: PlanInputs, journal: Journal) -> None:
+    """Give temporary titles to items that bear each other's, and record what happens."""
+    send, target = ItemWriter(session.client, session.target, session.root).fill, session.target
+    known = [one for one in inputs.facts.differences if one.case in inputs.history.cases]
+    freed = free_titles(known, target, send=send, temporary=temporary_title)
+    with suppress(Interrupted):
+        for event in freed:
             journal.record([event])
             if isinstance(event, Started):
                 session.ledger.sync()

@@ -127,6 +127,8 @@ def study(folder: Path, sandbox: Served, somebody: Somebody) -> Box:
         box.add_score(name)
     for name in ("title-emptied", "order-changed", "deleted", "moved", "two-changes"):
         box.add_score(name)
+    for name in ("swapped-1", "swapped-2"):
+        box.add_score(name)
     box.add("order-given", {"some-score": 2}, order=990)
     box.add("bool-for-number", {"findings": {"value": 7}})
     box.add("nested", {"findings": {"value": {"nodules": [{"size": 1.5}]}}})
@@ -156,6 +158,8 @@ def change_everything(box: Box, somebody: Somebody) -> None:
     somebody.put_value(at["value-added"], "is-good", value=True)
     somebody.change(at["title-changed"], title="Patient X")
     somebody.change(at["title-emptied"], title="")
+    for name, title in (("1", "for now"), ("2", "swapped-1"), ("1", "swapped-2")):
+        somebody.change(at[f"swapped-{name}"], title=title)
     somebody.change(at["order-changed"], order=3)
     somebody.change(at["order-given"], order=991)
     somebody.delete_on_the_page(box.by_title()["deleted"]["pk"])
@@ -182,6 +186,8 @@ FOUND = {
     ("value-added", "is-good", "value-added"),
     ("title-changed", None, "title-changed"),
     ("title-emptied", None, "title-changed"),
+    ("swapped-1", None, "title-changed"),
+    ("swapped-2", None, "title-changed"),
     ("order-changed", None, "order-changed"),
     ("order-given", None, "order-changed"),
     ("deleted", None, "item-missing"),
