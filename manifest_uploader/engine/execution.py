@@ -25,7 +25,7 @@ from manifest_uploader.manifest.problems import Problem
 from manifest_uploader.plan.inputs import Facts
 from manifest_uploader.plan.steps import Create, Fill, Plan, Task, total_size
 from manifest_uploader.platform.model import Target
-from manifest_uploader.state.events import Done, Event
+from manifest_uploader.state.events import Adopted, Done, Event
 from manifest_uploader.state.history import History
 from manifest_uploader.state.ledger import Ledger
 from manifest_uploader.state.receipts import Receipts
@@ -147,19 +147,22 @@ class Execution:
 
             self._threads.start(perform)
             try:
-                self._execute(scheduler)
+                self._execute(scheduler, receipts)
                 following = None if self._threads.stopping else then(scheduler)
                 if following is not None:
-                    self._execute(following)
+                    self._execute(following, receipts)
                 return following or scheduler
             finally:
                 self._threads.close()
                 if self._threads.gave_up:  # a thread that waits for a silent server is woken
                     self._session.client.close()
 
-    def _execute(self, scheduler: Scheduler) -> None:
+    def _execute(self, scheduler: Scheduler, receipts: Receipts) -> None:
         for events in execute(scheduler, self._threads):
             self._journal.record(events)
+            for event in events:
+                if isinstance(event, Adopted):
+                    receipts.add_adopted(event)
             self._tick(scheduler)
 
     def _watcher(self, facts: Facts) -> Watcher:

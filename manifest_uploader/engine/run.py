@@ -33,6 +33,7 @@ from manifest_uploader.engine.session import (
     temporary_title,
 )
 from manifest_uploader.engine.target import check_rights
+from manifest_uploader.engine.title_swaps import free_titles
 from manifest_uploader.errors import PlatformUnreachable
 from manifest_uploader.manifest.model import Manifest
 from manifest_uploader.manifest.parser import without_collector
@@ -171,6 +172,7 @@ def run(options: Options, observers: Sequence[Observer], stop: threading.Event) 
                 journal.warn(inputs.facts.warnings)
                 journal.tell(recovered)
                 _repeat_fills(session, inputs, journal)
+                _free_titles(session, inputs, journal)
                 with _gathering():
                     plan = make_plan(inputs, temporary=temporary_title)
                 journal.begin(plan, session.target)
@@ -198,6 +200,18 @@ def _repeat_fills(session: Session, inputs: PlanInputs, journal: Journal) -> Non
             send=writer.fill,
             is_gone=lambda upload: is_row_gone(session.client, upload),
         ):
+            journal.record([event])
+            if isinstance(event, Started):
+                session.ledger.sync()
+
+
+def _free_titles(session: Session, inputs: PlanInputs, journal: Journal) -> None:
+    """Give temporary titles to items that bear each other's, and record what happens."""
+    send, target = ItemWriter(session.client, session.target, session.root).fill, session.target
+    known = [one for one in inputs.facts.differences if one.case in inputs.history.cases]
+    freed = free_titles(known, target, send=send, temporary=temporary_title)
+    with suppress(Interrupted):
+        for event in freed:
             journal.record([event])
             if isinstance(event, Started):
                 session.ledger.sync()
@@ -255,8 +269,13 @@ def _summary(
     )
     stuck = (one.stuck_reason() for one in schedulers)
     told = (note for one in schedulers for note in one.notes)
-    notes = (*plan.notes, *dict.fromkeys(told), *dict.fromkeys(filter(None, stuck)))
     ends = {end.case: end for one in schedulers for end in one.ends()}
     return Summary(
-        tuple(ends.values()), journal.uploads, meter.traffic(), elapsed_s, leftovers, notes
+        tuple(ends.values()),
+        journal.uploads,
+        meter.traffic(),
+        elapsed_s,
+        leftovers,
+        (*plan.notes, *dict.fromkeys(told), *dict.fromkeys(filter(None, stuck))),
+        lasting=tuple(one for one in plan.differences if one.lasts),
     )

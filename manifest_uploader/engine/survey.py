@@ -11,6 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from manifest_uploader.digests import Json, image_digest
+from manifest_uploader.engine.adoption import look_into_items
 from manifest_uploader.engine.local_files import Found, LocalFiles
 from manifest_uploader.engine.looks.looker import look_cache
 from manifest_uploader.engine.looks.pool import Pool
@@ -49,6 +50,8 @@ class Scope(Struct, frozen=True):
     checksum: bool = False
     """Hash every file instead of trusting size and time."""
     adopt: bool = False
+    verify: bool = False
+    """List all items, to compare them."""
     quick: bool = False
     """Look into one file of each value instead of all."""
     looks: Path | None = None
@@ -74,7 +77,7 @@ def survey(
     """
     facts = Facts(values={})
     if client is not None and target is not None:
-        facts = _platform_facts(manifest, history, client, target, adopt=scope.adopt)
+        facts = _platform_facts(manifest, history, client, target, scope=scope)
     with closing(look_cache(scope.looks)) as cache, closing(Pool(quick=scope.quick)) as pool:
         local = LocalFiles(
             root,
@@ -88,6 +91,8 @@ def survey(
             stopping=stopping,
         )
         found = _with_files(facts, local.inspect(_file_values(manifest), history.cases))
+    if client is not None and target is not None and found.looked:
+        found = look_into_items(manifest, found, client=client, target=target, root=root)
     idle = idle_keywords(manifest, KEYWORDS.values())
     return replace(found, problems=(*idle, *found.problems))
 
@@ -131,18 +136,18 @@ def _platform_facts(
     client: Client,
     target: Target,
     *,
-    adopt: bool,
+    scope: Scope,
 ) -> Facts:
     ours = {past.item for past in history.cases.values() if past.item is not None and not past.gone}
     sockets = client.ahead(lambda: _sockets(client))
     rows_used = client.ahead(lambda: count_rows(client))
     missing = client.ahead(lambda: missing_images(client, _unseen_images(manifest, history)))
     count = count_items(client, target)
-    looks = count != len(ours) or count <= _FEW_ITEMS
-    listed = _listed(client, target) if looks and count + len(ours) else {}
+    looks = scope.verify or count != len(ours) or count <= _FEW_ITEMS
+    listed = all_items(client, target) if looks and count + len(ours) else {}
 
     def every() -> Iterable[ItemSeen]:
-        return (listed or _listed(client, target)).values()
+        return (listed or all_items(client, target)).values()
 
     others = {pk: item for pk, item in listed.items() if pk not in ours}
     by_title = {item.title: item for item in others.values() if item.title}
@@ -161,10 +166,11 @@ def _platform_facts(
         looked={
             case.name: by_title[case.title]
             for case in manifest.cases
-            if adopt and case.title in by_title
+            if scope.adopt and case.title in by_title
         },
         missing_images=missing(),
         leftovers=tuple(item for item in late_items(history, every) if not item.sockets),
+        listed=listed if scope.verify else {},
     )
 
 
@@ -184,7 +190,7 @@ def _unseen_images(manifest: Manifest, history: History) -> set[str]:
     }
 
 
-def _listed(client: Client, target: Target) -> dict[str, ItemSeen]:
+def all_items(client: Client, target: Target) -> dict[str, ItemSeen]:
     """All items; listed again while some are missing, as items may move between pages."""
     found: dict[str, ItemSeen] = {}
     for _ in range(5):

@@ -10,15 +10,14 @@ from msgspec.structs import replace
 
 from manifest_uploader.digests import Json
 from manifest_uploader.manifest.model import Case, Value
+from manifest_uploader.plan.adoption import adopt
 from manifest_uploader.plan.delivery import AsUpload, delivery_of, slot_json
-from manifest_uploader.plan.doubts import as_seen
 from manifest_uploader.plan.inputs import PlanInputs, recorded, socket_of
 from manifest_uploader.plan.steps import DELETED, Action, CasePlan, Create, Fill, Found, Plan
-from manifest_uploader.plan.values import ValuePlan, plan_value, wanted_entry
+from manifest_uploader.plan.values import ValuePlan, plan_value
 from manifest_uploader.platform.model import Entry, ItemSeen
 from manifest_uploader.platform.targets import type_of
 from manifest_uploader.state.events import (
-    Adopted,
     Done,
     Failed,
     Gone,
@@ -26,13 +25,15 @@ from manifest_uploader.state.events import (
     Settled,
     Started,
 )
-from manifest_uploader.state.history import EMPTY, LATE_FOR_S, CaseHistory, after, with_events
+from manifest_uploader.state.history import EMPTY, CaseHistory, after, with_events
 from manifest_uploader.state.standing import Standing, standing_of
 from manifest_uploader.state.steps import StepId
 
 HIGHEST_ORDER: Final = 2**31 - 1
 """Grand Challenge: the largest order number."""
 
+_NAMED: Final = 20
+"""Values that one note names."""
 _UNSURE: Final = "what became of its last change is not known; the next run asks again"
 _FIXED: Final = "it was created with other values, which cannot be changed on the platform"
 
@@ -51,7 +52,8 @@ def make_plan(inputs: PlanInputs, *, temporary: Callable[[], str]) -> Plan:
         _plan_case(case, inputs, order, temporary, leftovers.get(case.name))
         for case, order in ordered
     )
-    return Plan(cases, _proven(cases, inputs), _notes(inputs))
+    notes = (*_unchecked_notes(cases), *_notes(inputs))
+    return Plan(cases, _proven(cases, inputs), notes, inputs.facts.differences)
 
 
 # ── the history of a case ───────────────────────────────────────────────────────────────────
@@ -80,32 +82,18 @@ def _past(
         gone = Gone(case.name, StepId.whole(case.name), past.item, anew=inputs.choices.recreate)
         return after(past, gone), (*found, gone)
     if past.item is None and inputs.choices.adopt and case.name in inputs.facts.looked:
-        adopted = _adopted(case, inputs, inputs.facts.looked[case.name])
+        adopted = adopt(case, inputs, inputs.facts.looked[case.name])
         return after(past, adopted), (*found, adopted)
     if leftover is not None:
         taken = _taken(case, leftover)
         return with_events(past, taken), (*found, *taken)
-    seen = inputs.facts.seen.get(case.name)
-    if seen is not None:
-        if past.doubt_since is not None and inputs.facts.seen_at - past.doubt_since > LATE_FOR_S:
-            found = (*found, Settled(case.name, StepId.whole(case.name)))
-        return as_seen(past, seen), found
+    if case.name in inputs.facts.settled:
+        found = (*found, Settled(case.name, StepId.whole(case.name)))
     return past, found
 
 
 def _is_gone(past: CaseHistory, inputs: PlanInputs) -> bool:
     return past.gone or past.item in inputs.facts.gone
-
-
-def _adopted(case: Case, inputs: PlanInputs, item: ItemSeen) -> Adopted:
-    """Adopt an item with the values that match the manifest; uploads are not compared."""
-    entries = []
-    for value in case.values:
-        held = item.sockets.get(value.socket)
-        wanted = wanted_entry(case, value, inputs)
-        if held is not None and (wanted.digest is None or wanted.digest == held.digest):
-            entries.append(replace(wanted, content=None, before=held.mark))
-    return Adopted(case.name, StepId.whole(case.name), item.pk, case.title, tuple(entries))
 
 
 def _taken(case: Case, leftover: ItemSeen) -> tuple[Started, Done]:
@@ -163,6 +151,7 @@ def _plan_case(
         found=(*found, *settled, *(one.found for one in value_plans if one.found is not None)),
         keeps_title=fill is not None and fill.title is not None and _may_be_doubled(past),
         doubtful=past.doubt_since is not None,
+        unchecked=_unchecked(past, value_plans),
     )
 
 
@@ -184,6 +173,12 @@ def _forget_failures(case: Case, past: CaseHistory) -> tuple[CaseHistory, tuple[
         else ()
     )
     return replace(past, sockets=sockets, reason=None), settled
+
+
+def _unchecked(past: CaseHistory, value_plans: tuple[ValuePlan, ...]) -> tuple[str, ...]:
+    """The sockets of adopted values that stay as they are and whose content nobody knows."""
+    kept = [one.value.socket for one in value_plans if one.entry is None]
+    return tuple(slug for slug in kept if slug in past.sockets and past.sockets[slug].is_unchecked)
 
 
 def _untouched(
@@ -256,9 +251,13 @@ def _fill(
     target_type = type_of(inputs.target.kind)
     if target_type.created_with_values:
         return None
-    title = None if past.title == case.title else case.title
+    restore = inputs.facts.restore
+    keeps_title = past.title == case.title and case.name not in restore.titles
+    title = None if keeps_title else case.title
     given = create.order if create is not None else past.order
     order = order if order != given and target_type.has_orders else None
+    if case.name in restore.orders:
+        order = case.order if case.order is not None else past.order
     if title is None and order is None and not sent:
         return None
     return Fill(
@@ -324,6 +323,16 @@ def _proven(cases: tuple[CasePlan, ...], inputs: PlanInputs) -> frozenset[tuple[
         for plan, case in zip(cases, inputs.manifest.cases, strict=True)
         if recorded(case, inputs).title is not None
     )
+
+
+def _unchecked_notes(cases: tuple[CasePlan, ...]) -> list[str]:
+    """Which adopted values are taken for the manifest's although nobody compared them."""
+    names = [f"{case.case}/{socket}" for case in cases for socket in case.unchecked]
+    if not names:
+        return []
+    more = len(names) - _NAMED
+    shown = ", ".join(names[:_NAMED]) + (f" and {more:,} more" if more > 0 else "")
+    return [f"adopted, content not checked: {shown}; --resend-unchecked sends them again"]
 
 
 def _notes(inputs: PlanInputs) -> tuple[str, ...]:

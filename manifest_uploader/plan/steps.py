@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 from msgspec import Struct
 
 from manifest_uploader.manifest.model import FileValue, JsonValue, Value
+from manifest_uploader.plan.differences import Difference
 from manifest_uploader.platform.model import Entry
 from manifest_uploader.platform.requests import Call
 from manifest_uploader.state.events import (
@@ -185,6 +186,8 @@ class CasePlan(Struct, frozen=True):
     still arrive, and is refused as long as the title is taken."""
     doubtful: bool = False
     """The item is compared at the end of the run: a duplicate of a fill may still arrive."""
+    unchecked: tuple[str, ...] = ()
+    """The sockets of adopted values whose content nobody compared with the files."""
 
 
 class Plan(Struct, frozen=True):
@@ -196,6 +199,8 @@ class Plan(Struct, frozen=True):
     """The kinds with a case that was filled before; they need no pilot."""
     notes: tuple[str, ...] = ()
     """Facts for the user that cause no step."""
+    differences: tuple[Difference, ...] = ()
+    """How the target differs from what it should hold, if it was compared."""
 
 
 def total_size(plan: Plan) -> int:

@@ -11,6 +11,7 @@ For other packages:
 - `client`: `Client`, which sends requests with retries; import it late, it takes 0.1 s of CPU
 - `endpoints`: items, titles and upload rows, over a client
 - `sessions`: upload sessions: `TicketSeen`, `FailedImport`, and the requests for them
+- `stored_files`: `FileSeen` and `read_file`, what a file on the platform holds
 - `images`: `ImageSeen`, `images_of` and `missing_images`
 - `requests`: `Call`, a request as data, and its placeholders
 - `responses`: `Response`, `results_of`, `ResponseLost` and `Interrupted`

@@ -64,7 +64,8 @@ def get_item(client: Client, target: Target, pk: str) -> ItemSeen | None:
 def list_items(client: Client, target: Target) -> Iterator[ItemSeen]:
     """All items of the target, page by page."""
     target_type = type_of(target.kind)
-    for page in client.pages(target_type.items_path, **target_type.list_query(target)):
+    query = {**target_type.list_query(target), "limit": target_type.page_size}
+    for page in client.pages(target_type.items_path, **query):
         for entry in page:
             if (item := target_type.read_item(entry)) is not None:
                 yield item

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import html
+import json
 import re
 from typing import Final, TypeGuard
 from urllib.parse import urlsplit
@@ -12,6 +13,8 @@ from manifest_uploader.digests import Json, image_digest, json_digest
 from manifest_uploader.platform.model import UUID, Entry, ItemSeen, SocketSeen
 
 _UUID: Final = re.compile(UUID)
+_BRIEF: Final = 60
+"""Longest JSON value that is kept as text, in characters."""
 
 
 def is_pk(value: Json) -> TypeGuard[str]:
@@ -63,11 +66,21 @@ def _socket_seen(value: dict[str, Json]) -> SocketSeen | None:
         image_pk = found[-1].lower() if found else str(image)
         return SocketSeen(str(pk or image_pk), image_digest(image_pk), image_pk)
     if file:
-        return SocketSeen(str(pk or _file_mark(str(file))), None)
+        return SocketSeen(str(pk or _file_mark(str(file))), None, file=str(file))
     if value.get("value") is None:
         return None
     digest = json_digest(value["value"])
-    return SocketSeen(str(pk or digest), digest)
+    return SocketSeen(str(pk or digest), digest, brief=brief_json(value["value"]))
+
+
+def brief_json(value: Json) -> str | None:
+    """A number, a boolean or a short text as JSON; None for anything else."""
+    if not isinstance(value, bool | int | float | str):
+        return None
+    if isinstance(value, str) and len(value) > _BRIEF:
+        return None
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _BRIEF else None
 
 
 def _file_mark(address: str) -> str:

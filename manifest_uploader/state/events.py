@@ -200,7 +200,10 @@ class Adopted(CaseEvent, frozen=True, tag="adopted"):
     item: Pk
     title: str
     entries: tuple[Entry, ...] = ()
-    """The values that it holds as the manifest wants; the content of uploads is not checked."""
+    """The values that it holds as the manifest wants, as far as that can be told.
+
+    Uploads without `content` were not compared.
+    """
 
 
 class Settled(CaseEvent, frozen=True, tag="settled"):

@@ -47,6 +47,8 @@ class UploadHistory(Struct, frozen=True):
     done: bool
     content: str | None = None
     time: float = 0.0
+    sha256: str | None = None
+    """Of a single file's bytes."""
 
 
 class SocketHistory(Struct, frozen=True):
@@ -58,7 +60,19 @@ class SocketHistory(Struct, frozen=True):
     standing: Literal["waiting", "confirmed", "failed", "lost"]
     failure: Failure | None = None
     pk: str | None = None
+    """As the platform last showed it: the image's pk, else the mark of the value.
+
+    None for an adopted value, whose entry has its mark in `before`.
+    """
     repeated: bool = False
+    sha256: str | None = None
+    """Of the bytes of a single file, if we sent them, or compared them when we adopted the item."""
+
+    @property
+    def is_unchecked(self) -> bool:
+        """Whether it is an upload of an adopted item, of which nobody knows what it holds."""
+        entry = self.entry
+        return entry.stat is not None and entry.digest is entry.upload is entry.content is None
 
 
 class CaseHistory(Struct):
@@ -223,19 +237,30 @@ def _uploaded(past: CaseHistory, event: Done) -> None:
     was = before.row if before is not None else OpenUpload("", "", 0, "")
     row = OpenUpload(event.pk, was.storage_id, was.part_size, event.stat or was.stat)
     past.uploads[event.socket] = UploadHistory(
-        row, done=True, content=event.content, time=event.time
+        row, done=True, content=event.content, time=event.time, sha256=event.sha256
     )
 
 
 def _put(past: CaseHistory, started: Started, since: float) -> None:
     """The item was given these values; their imports have not ended."""
     for entry in started.entries:
+        sha256 = _sha256(past, entry)
         past.sockets[entry.socket] = SocketHistory(
-            entry, since, "waiting", repeated=started.repeated
+            entry, since, "waiting", repeated=started.repeated, sha256=sha256
         )
         past.uploads.pop(entry.socket, None)
     past.title = past.title if started.title is None else started.title
     past.order = past.order if started.order is None else started.order
+
+
+def _sha256(past: CaseHistory, entry: Entry) -> str | None:
+    """The SHA-256 of the upload that an entry names, perhaps for the second time."""
+    upload, before = past.uploads.get(entry.socket), past.sockets.get(entry.socket)
+    if upload is not None and upload.row.pk == entry.upload:
+        return upload.sha256
+    if before is not None and entry.upload is not None and before.entry.upload == entry.upload:
+        return before.sha256
+    return None
 
 
 def _failed(past: CaseHistory, event: Failed) -> None:
@@ -258,20 +283,13 @@ def _unsure(past: CaseHistory, event: Unsure) -> None:
 
 def _confirmed(past: CaseHistory, event: Confirmed) -> None:
     was = _socket(past, event)
-    past.sockets[event.socket] = SocketHistory(
-        was.entry, was.since, "confirmed", None, event.pk, was.repeated
-    )
+    past.sockets[event.socket] = replace(was, standing="confirmed", failure=None, pk=event.pk)
 
 
 def _import_failed(past: CaseHistory, event: ImportFailed) -> None:
     was = _socket(past, event)
-    past.sockets[event.socket] = SocketHistory(
-        was.entry,
-        was.since,
-        "lost" if event.lost else "failed",
-        event.failure,
-        was.pk,
-        was.repeated,
+    past.sockets[event.socket] = replace(
+        was, standing="lost" if event.lost else "failed", failure=event.failure
     )
 
 
@@ -287,7 +305,8 @@ def _checked(past: CaseHistory, event: Checked) -> None:
 def _replaced(past: CaseHistory, event: Adopted | Gone) -> CaseHistory:
     if isinstance(event, Adopted):
         sockets = {
-            entry.socket: SocketHistory(entry, event.time, "confirmed") for entry in event.entries
+            entry.socket: SocketHistory(entry, event.time, "confirmed", sha256=entry.sha256)
+            for entry in event.entries
         }
         return CaseHistory(item=event.item, title=event.title, sockets=sockets, twice=past.twice)
     if event.anew:

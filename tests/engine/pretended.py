@@ -304,7 +304,7 @@ class Pretended:
 
     def _seen(self, item: str) -> ItemSeen | None:
         held = self.items.get(item)
-        return None if held is None else ItemSeen(item, held.title, 10, dict(held.sockets))
+        return None if held is None else ItemSeen(item, held.title, None, dict(held.sockets))
 
     def _watch(self, task: Watch) -> Iterator[Outcome]:
         over = []

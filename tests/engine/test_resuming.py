@@ -15,6 +15,7 @@ from manifest_uploader.engine.recovery import repeat_fills
 from manifest_uploader.engine.results import End
 from manifest_uploader.files.value_facts import ValueFacts
 from manifest_uploader.manifest.model import Case, FileValue, JsonValue, Value
+from manifest_uploader.plan.differences import Shown, compare, restore_of
 from manifest_uploader.plan.steps import Plan
 from manifest_uploader.platform.items import took_effect
 from manifest_uploader.state.events import Done, Event, Failed, Started
@@ -27,6 +28,7 @@ from tests.helpers import (
     facts_of,
     few_examples,
     file_value,
+    inputs,
     json_value,
     past_of_events,
     plan_of,
@@ -111,9 +113,10 @@ class Story:
         """The second plan of a run, with the items of these cases as they are now."""
         history = past_of_events(*self.written)
         cases = [one for one in self.cases if one.name in held]
-        items = {one.name: history.cases[one.name].item for one in cases}
-        seen = {name: self.pool._seen(item) for name, item in items.items() if item}
-        return self._plan(*cases, seen=seen)
+        seen = {pk: item for pk in self.pool.items if (item := self.pool._seen(pk)) is not None}
+        manifest = inputs(*cases).manifest
+        found = compare(manifest, history, Shown(seen), renamed={}, url_of=lambda pk: pk)
+        return self._plan(*cases, restore=restore_of(found.differences))
 
     def strays(self) -> set[str]:
         """The titles of empty items that late creations may have made."""
