@@ -35,7 +35,7 @@ def run(given: argparse.Namespace) -> int:
         if facts.warnings:
             screen.warn(facts.warnings)
         if given.json:
-            for one in plan.differences:
+            for one in (*plan.differences, *plan.changed):
                 write_json(difference_json(one))
             for case in plan.cases:
                 write_json(plan_json(case, calls=given.verbose))

@@ -42,7 +42,6 @@ from manifest_uploader.plan.inputs import Facts, PlanInputs
 from manifest_uploader.plan.steps import Plan
 from manifest_uploader.platform.endpoints import is_row_gone, list_items
 from manifest_uploader.platform.responses import Interrupted
-from manifest_uploader.platform.targets import type_of
 from manifest_uploader.platform.traffic import Meter
 from manifest_uploader.state import file as state_file
 from manifest_uploader.state import lock
@@ -219,12 +218,11 @@ def _free_titles(session: Session, inputs: PlanInputs, journal: Journal) -> None
 
 def _late_items(session: Session) -> tuple[str, ...]:
     """The pages of items that late requests made; none if the run has to end."""
-    url_of, api = type_of(session.target.kind).item_url, session.client.platform.url
     with suppress(Interrupted, PlatformUnreachable):
         found = late_items(
             session.ledger.history, lambda: list_items(session.client, session.target)
         )
-        return tuple(url_of(api, session.target, item.pk) for item in found)
+        return tuple(session.item_url(item.pk) for item in found)
     return ()
 
 

@@ -26,9 +26,10 @@ from manifest_uploader.manifest.parser import parse, without_collector
 from manifest_uploader.manifest.problems import ManifestInvalid, Problem, in_file_order
 from manifest_uploader.manifest.selection import select
 from manifest_uploader.plan.checks import misfits
-from manifest_uploader.plan.differences import restore_of
+from manifest_uploader.plan.differences import Shown, changed_by_others, compare, restore_of
 from manifest_uploader.plan.inputs import Facts, PlanInputs, renamed_cases
 from manifest_uploader.platform.model import Target
+from manifest_uploader.platform.targets import type_of
 from manifest_uploader.state import file as state_file
 from manifest_uploader.state.events import Event
 from manifest_uploader.state.file import Binding
@@ -114,6 +115,10 @@ class Session(Struct):
     def manifest(self) -> Manifest:
         """The chosen cases."""
         return self.reading.manifest
+
+    def item_url(self, pk: str) -> str:
+        """The page of an item of the target."""
+        return type_of(self.target.kind).item_url(self.client.platform.url, self.target, pk)
 
 
 def open_session(
@@ -214,7 +219,22 @@ def gather(options: Options, session: Session, watching: Watching = UNWATCHED) -
     facts = _with_imports(options, session.manifest, facts, session.root, watching)
     inputs = _plan_inputs(options, session.reading, facts, history, session.target)
     refuse((*facts.problems, *misfits(inputs)), facts.warnings)
-    return _compared(options, session, inputs) if options.verify else inputs
+    return _compared(options, session, inputs) if options.verify else _noticed(session, inputs)
+
+
+def _noticed(session: Session, inputs: PlanInputs) -> PlanInputs:
+    """The inputs with what others changed in our items, if the items were listed anyway."""
+    if not inputs.facts.listed:
+        return inputs
+    found = compare(
+        inputs.manifest,
+        inputs.history,
+        Shown(inputs.facts.listed),
+        renamed=inputs.renamed,
+        url_of=session.item_url,
+    ).differences
+    changed = changed_by_others(found, inputs.manifest, inputs.history, renamed=inputs.renamed)
+    return replace(inputs, facts=replace(inputs.facts, listed={}, changed=changed))
 
 
 def _compared(options: Options, session: Session, inputs: PlanInputs) -> PlanInputs:

@@ -170,7 +170,7 @@ def _platform_facts(
         },
         missing_images=missing(),
         leftovers=tuple(item for item in late_items(history, every) if not item.sockets),
-        listed=listed if scope.verify else {},
+        listed=listed,
     )
 
 

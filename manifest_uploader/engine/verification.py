@@ -32,7 +32,6 @@ from manifest_uploader.platform.client import Client
 from manifest_uploader.platform.endpoints import ItemHidden, get_item
 from manifest_uploader.platform.model import ItemSeen, Target
 from manifest_uploader.platform.stored_files import FileSeen
-from manifest_uploader.platform.targets import type_of
 from manifest_uploader.state.history import EMPTY, CaseHistory
 
 _ASKED_FOR: Final = 5
@@ -103,7 +102,6 @@ def compared(
         case.name: history.cases.get(renamed.get(case.name, case.name), EMPTY)
         for case in manifest.cases
     }
-    url_of, api = type_of(session.target.kind).item_url, session.client.platform.url
     return compare(
         manifest,
         history,
@@ -114,7 +112,7 @@ def compared(
             _local_files(session, pasts) if content else {},
         ),
         renamed=renamed,
-        url_of=lambda pk: url_of(api, session.target, pk),
+        url_of=session.item_url,
         content=content,
     )
 

@@ -122,7 +122,7 @@ class JsonLines:
 
     def begins(self, plan: Plan, target: Target) -> None:  # noqa: ARG002 - as for every observer
         """Write what differs from what the target should hold, if it was compared."""
-        for one in plan.differences:
+        for one in (*plan.differences, *plan.changed):
             write_json(difference_json(one))
 
     def event(self, event: Event) -> None:

@@ -12,7 +12,7 @@ from manifest_uploader.engine.progress import Looking, Progress
 from manifest_uploader.engine.results import CaseEnd, End, Summary
 from manifest_uploader.files.parts import part_count, part_size
 from manifest_uploader.output.formatting import cases_words, counted, size_words, time_words
-from manifest_uploader.output.verify_lines import difference_lines
+from manifest_uploader.output.verify_lines import changed_lines, difference_lines
 from manifest_uploader.plan.inputs import Facts
 from manifest_uploader.plan.steps import Action, CasePlan, Plan, total_size
 from manifest_uploader.platform.model import Target
@@ -106,6 +106,8 @@ def plan_lines(plan: Plan, facts: Facts, limit: int) -> Block:
         for case in plan.cases
         if case.action is Action.NOTHING and failures_text(case)
     ]
+    if facts.target is not None:
+        lines += changed_lines(plan.changed, facts.target)
     lines += [f"note: {note}" for note in plan.notes]
     if facts.target is not None:
         lines.append(begin_line(plan, facts.target))

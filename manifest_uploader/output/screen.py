@@ -23,7 +23,7 @@ from manifest_uploader.output.run_lines import (
     trouble_line,
 )
 from manifest_uploader.output.streams import say
-from manifest_uploader.output.verify_lines import difference_lines, downloading_line
+from manifest_uploader.output.verify_lines import changed_lines, difference_lines, downloading_line
 from manifest_uploader.plan.steps import Plan
 from manifest_uploader.platform.model import Target
 from manifest_uploader.state.events import CaseEvent, Event
@@ -76,6 +76,8 @@ class Lines:
         """Say what differs, and what the run is about to do."""
         if plan.differences:
             self.say(difference_lines(plan.differences, target))
+        if plan.changed:
+            self.say(block(*changed_lines(plan.changed, target)))
         if not self._quiet:
             self.say(begin_line(plan, target))
 

@@ -74,6 +74,19 @@ def difference_lines(differences: Sequence[Difference], target: Target) -> Block
     return block(*lines, *([f"differs: {more:,} more; 'verify' names all"] if more > 0 else []))
 
 
+def changed_lines(changed: Sequence[Difference], target: Target) -> list[str]:
+    """What others changed, and what to do about it; of very many only the first."""
+    if not changed:
+        return []
+    lines = [
+        f"note: changed on the platform: {difference_line(one, target)}" for one in changed[:_NAMED]
+    ]
+    more = len(changed) - _NAMED
+    if more > 0:
+        lines.append(f"note: {counted(more, 'more value')} changed on the platform")
+    return [*lines, "note: 'run --verify' puts back what others changed; 'verify' names all of it"]
+
+
 def downloading_line(files: int) -> str:
     """How far the download of files is."""
     return f"comparing the content of files: {counted(files, 'file')}"

@@ -53,7 +53,8 @@ def make_plan(inputs: PlanInputs, *, temporary: Callable[[], str]) -> Plan:
         for case, order in ordered
     )
     notes = (*_unchecked_notes(cases), *_notes(inputs))
-    return Plan(cases, _proven(cases, inputs), notes, inputs.facts.differences)
+    differences, changed = inputs.facts.differences, inputs.facts.changed
+    return Plan(cases, _proven(cases, inputs), notes, differences, changed)
 
 
 # ── the history of a case ───────────────────────────────────────────────────────────────────

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import Final
 
@@ -56,6 +56,7 @@ _RESTORED_VALUES: Final = frozenset(
         DifferenceKind.CONTENT,
     }
 )
+_RESTORED: Final = _RESTORED_VALUES | {DifferenceKind.TITLE, DifferenceKind.ORDER}
 _LASTING: Final = frozenset({DifferenceKind.VALUE_ADDED, DifferenceKind.LEFTOVER})
 
 
@@ -173,6 +174,28 @@ def restore_of(differences: tuple[Difference, ...]) -> Restore:
         _cases_with(DifferenceKind.TITLE, differences),
         _cases_with(DifferenceKind.ORDER, differences),
     )
+
+
+def changed_by_others(
+    differences: Iterable[Difference],
+    manifest: Manifest,
+    history: History,
+    *,
+    renamed: Mapping[str, str],
+) -> tuple[Difference, ...]:
+    """The differences that are not changes of the manifest, and that this run does not settle."""
+    cases = {case.name: case for case in manifest.cases}
+    found = []
+    for one in differences:
+        if one.case is None or one.kind not in _RESTORED:
+            continue
+        case, past = cases[one.case], history.cases[renamed.get(one.case, one.case)]
+        is_ours = (one.kind is DifferenceKind.TITLE and past.title != case.title) or (
+            one.kind is DifferenceKind.ORDER and case.order not in {None, past.order}
+        )
+        if not is_ours and past.doubt_since is None:
+            found.append(one)
+    return tuple(found)
 
 
 def _cases_with(kind: DifferenceKind, differences: tuple[Difference, ...]) -> frozenset[str]:

@@ -63,9 +63,11 @@ class Facts(Struct, frozen=True):
     missing_images: frozenset[str] = frozenset()
     """Pks of images that the manifest names and the platform does not show."""
     listed: Mapping[str, ItemSeen] = field(default_factory=dict)
-    """All items by pk, if the target is to be compared (`--verify`)."""
+    """All items by pk; empty if there was no need to list them, or once they were compared."""
     differences: tuple[Difference, ...] = ()
     """How the target differs from what it should hold, if it was compared."""
+    changed: tuple[Difference, ...] = ()
+    """What others changed in our items, as far as a list shows it that was read anyway."""
     restore: Restore = NOTHING
     """What a run puts back."""
 

@@ -201,6 +201,8 @@ class Plan(Struct, frozen=True):
     """Facts for the user that cause no step."""
     differences: tuple[Difference, ...] = ()
     """How the target differs from what it should hold, if it was compared."""
+    changed: tuple[Difference, ...] = ()
+    """What others changed in our items; it stays as it is."""
 
 
 def total_size(plan: Plan) -> int:

@@ -359,3 +359,31 @@ def store_cases(box: Box, sandbox: Served, kind: TargetKind) -> None:
     ledger.open(box.state, binding, is_new=True)
     ledger.record(events)
     ledger.close()
+
+
+def test_a_run_tells_what_others_changed_and_leaves_it(
+    tmp_path: Path, sandbox: Served, somebody: Somebody
+) -> None:
+    """It lists the items anyway; the change may be meant."""
+    box = Box(tmp_path, sandbox, slug=OTHER_STUDY)
+    box.add_score("a", 1.5)
+    box.add_score("b", 2.5)
+    box.save()
+    box.run().expect(0)
+    somebody.put_value(somebody.path(box, "a"), "some-score", value=9)
+    somebody.change(somebody.path(box, "b"), order=77)
+
+    planned, ran = box("plan").expect(0), box("run").expect(0)
+
+    for told in (planned.out + planned.err, ran.err):
+        assert "note: changed on the platform: a/some-score: holds 9 instead of 1.5" in told
+        assert "note: changed on the platform: b: its order is 77 instead of" in told
+        assert "'run --verify' puts back what others changed" in told
+    assert {line["case"] for line in box.run().expect(0).events("difference")} == {"a", "b"}
+
+    box.entries[0]["sockets"] = {"some-score": 3}
+    box.entries[1]["order"] = 80
+    box.save()
+
+    assert "changed on the platform" not in box("run").expect(0).err, "the manifest changed"
+    box.check()
