@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Final
 
@@ -20,6 +19,7 @@ from manifest_uploader.engine.scheduler import Scheduler
 from manifest_uploader.engine.session import Session
 from manifest_uploader.engine.upload import Tools
 from manifest_uploader.engine.worker import Worker
+from manifest_uploader.files.daemons import Daemons
 from manifest_uploader.files.parts import Buffers
 from manifest_uploader.manifest.problems import Problem
 from manifest_uploader.plan.inputs import Facts
@@ -108,7 +108,7 @@ class Execution:
         """Execute the plan."""
         jobs = self._options.jobs
         receipts = Receipts(self._options.receipts)
-        with ThreadPoolExecutor(jobs, "part") as senders, closing(receipts):
+        with Daemons(jobs, "part") as senders, closing(receipts):
             watcher = self._watcher(facts)
             resources = Resources(
                 senders,

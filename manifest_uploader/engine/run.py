@@ -7,10 +7,11 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
+from manifest_uploader.engine.attended import LeftBehind, attended
 from manifest_uploader.engine.item_writer import ItemWriter
 from manifest_uploader.engine.options import Options
 from manifest_uploader.engine.pool import Threads
@@ -49,6 +50,11 @@ from manifest_uploader.state.standing import CaseStanding, case_standing
 
 if TYPE_CHECKING:
     from manifest_uploader.engine.execution import Journal
+    from manifest_uploader.platform.client import Client
+    from manifest_uploader.state.events import Event
+
+_LET_LOOK_END_S: Final = 2.0
+"""How long a look may take to end once the run is being stopped; nothing depends on it."""
 
 
 # ── validate, plan, status ──────────────────────────────────────────────────────────────────
@@ -89,7 +95,7 @@ def _plan(options: Options, reading: Reading, watching: Watching) -> tuple[Plan,
     from manifest_uploader.platform.client import Client  # noqa: PLC0415 - late: 0.1 s of CPU
 
     assert options.platform is not None
-    found = Client(options.platform, patience=options.patience)
+    found = Client(options.platform, patience=options.patience, stopping=watching.stopping)
     with closing(found) as client, _gathering():
         session = open_session(options, reading, client, watching)
         recover_session(session)
@@ -158,11 +164,7 @@ def run(options: Options, observers: Sequence[Observer], stop: threading.Event) 
             stopping=lambda: threads.stopping,
         )
         with closing(client):
-            with _gathering():
-                session = open_session(options, reading, client, watching)
-                recovered = recover_session(session)
-                inputs = gather(options, session, watching)
-                check_rights(session.target, client)
+            session, recovered, inputs = _look(options, reading, client, watching)
             with closing(session.ledger) as ledger:
                 ledger.open(options.state, session.binding, is_new=session.is_new)
                 journal = Journal(ledger, observers)
@@ -176,7 +178,27 @@ def run(options: Options, observers: Sequence[Observer], stop: threading.Event) 
                 execution = Execution(options, session, plan, threads, journal, started)
                 execution.run(scheduler, inputs.facts)
                 summary = _summary(scheduler, journal, plan, meter, time.monotonic() - started)
-                return replace(summary, late_items=_late_items(session))
+                late = () if stop.is_set() else _late_items(session)
+                return replace(summary, late_items=late)
+
+
+def _look(
+    options: Options, reading: Reading, client: Client, watching: Watching
+) -> tuple[Session, list[Event], PlanInputs]:
+    """Look at everything before anything is written or sent; raises Interrupted."""
+
+    def look() -> tuple[Session, list[Event], PlanInputs]:
+        with _gathering():
+            session = open_session(options, reading, client, watching)
+            recovered = recover_session(session)
+            inputs = gather(options, session, watching)
+            check_rights(session.target, client)
+            return session, recovered, inputs
+
+    try:
+        return attended(look, stopping=watching.stopping, let_end_s=_LET_LOOK_END_S)
+    except LeftBehind:
+        raise Interrupted from None
 
 
 def _repeat_fills(session: Session, inputs: PlanInputs, journal: Journal) -> None:

@@ -32,6 +32,11 @@ class LiveArea:
         """The terminal's width in characters."""
         return self._console.width
 
+    @property
+    def is_shown(self) -> bool:
+        """Whether it has been started and not been stopped."""
+        return self._live.is_started
+
     def start(self) -> None:
         """Show the area."""
         self._live.start()

@@ -119,6 +119,11 @@ class Lines:
         """Whether the screen says by itself that the run is being stopped."""
         return False
 
+    @property
+    def hides_cursor(self) -> bool:
+        """Whether the terminal's cursor is hidden, and has to be shown again at the end."""
+        return False
+
     def say(self, text: str) -> None:
         """Write a line, or a block of lines, to standard error."""
         say(text)
@@ -158,6 +163,11 @@ class Live(Lines):
     def tells_stopping(self) -> bool:
         """True as soon as the bar moves: the lines below it say so."""
         return self.progress is not None
+
+    @property
+    def hides_cursor(self) -> bool:
+        """True while the bar is shown."""
+        return self._area.is_shown
 
     def say(self, text: str) -> None:
         """Write a line, or a block of lines, above the bar."""
