@@ -44,6 +44,8 @@ class CaseFlow:
         self._has_tickets = True
         """Whether the platform makes upload sessions, as far as is known."""
         self._unchanged = {case.case for case in plan.cases if case.action is Action.NOTHING}
+        self.bytes_dropped = 0
+        """Of uploads that are not sent because their case has ended."""
         self.progress_at = clock()
         """When the run last made progress, by the given clock."""
 
@@ -101,6 +103,8 @@ class CaseFlow:
         if live is None:
             return
         self.queue.drop(case)
+        lacking = (one for one in live.plan.uploads if one.socket in live.missing)
+        self.bytes_dropped += sum(upload.size for upload in lacking)
         following = self.pilots.failed(live.plan.kind, case, self.live)
         if following is not None:
             self.create_or_fill(self.live[following])

@@ -17,6 +17,7 @@ from manifest_uploader.engine.progress import Observer, Progress
 from manifest_uploader.engine.results import CaseEnd
 from manifest_uploader.engine.scheduler import Scheduler
 from manifest_uploader.engine.session import Session
+from manifest_uploader.engine.tally import Pace, Tally
 from manifest_uploader.engine.upload import Tools
 from manifest_uploader.engine.worker import Worker
 from manifest_uploader.files.daemons import Daemons
@@ -94,13 +95,11 @@ class Execution:
         plan: Plan,
         threads: Threads,
         journal: Journal,
-        started: float,
     ) -> None:
         self._options, self._session, self._threads = options, session, threads
         self._plan, self._journal = plan, journal
-        self._started = started
-        """When the run started, by the monotonic clock."""
         self._bytes = total_size(plan)
+        self._tally, self._pace = Tally(), Pace()
         self._notes: list[str] = []
         self._noted: set[str] = set()
 
@@ -119,7 +118,7 @@ class Execution:
             worker = Worker(
                 self._session.target,
                 self._session.root,
-                Tools(self._session.client, resources, self._threads.emit, self._warn),
+                Tools(self._session.client, resources, self._threads.emit, self._warn, self._tally),
                 watcher,
                 receive=receipts.add,
             )
@@ -155,17 +154,17 @@ class Execution:
 
     def _tick(self, scheduler: Scheduler) -> None:
         now, meter = time.monotonic(), self._session.client.meter
-        paused = scheduler.paused
         notes, self._notes = self._notes, []
+        self._pace.note(self._tally.sent, now)
         progress = Progress(
             len(self._plan.cases),
             scheduler.ended,
             scheduler.waiting,
-            self._bytes,
-            meter.traffic(),
-            now - self._started,
-            paused=paused[0] if paused else None,
-            paused_s=now - paused[1] if paused else 0.0,
+            max(0, self._bytes - self._tally.spared - scheduler.bytes_dropped),
+            self._tally.sent,
+            self._pace.speed(now),
+            is_sending=scheduler.is_sending,
+            paused=scheduler.paused[0] if scheduler.paused else None,
             trouble=meter.trouble,
             eased=self._threads.eased,
             stopping=self._threads.stopping,

@@ -11,7 +11,6 @@ from manifest_uploader.engine.results import CaseEnd, Summary
 from manifest_uploader.manifest.problems import Problem
 from manifest_uploader.plan.steps import Plan
 from manifest_uploader.platform.model import Target
-from manifest_uploader.platform.traffic import Traffic
 from manifest_uploader.state.events import Event
 
 
@@ -39,10 +38,14 @@ class Progress(Struct, frozen=True):
     waiting: int
     """Cases that were filled but not yet seen on the platform."""
     total_bytes: int
-    traffic: Traffic
-    elapsed_s: float
+    """What this run has to send: parts that storage holds from earlier runs do not count."""
+    sent_bytes: int
+    speed: float | None = None
+    """Bytes a second, lately; None: nothing is being sent."""
+    is_sending: bool = True
+    """Something is being sent, or will be without waiting for an import."""
     paused: str | None = None
-    paused_s: float = 0.0
+    """Why new uploads wait for room on the platform."""
     trouble: str | None = None
     eased: bool = False
     stopping: bool = False

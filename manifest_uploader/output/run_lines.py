@@ -137,14 +137,17 @@ def request_count(case: CasePlan) -> int:
 # ── during a run ────────────────────────────────────────────────────────────────────────────
 
 
-def live_lines(progress: Progress, width: int) -> list[str]:
-    """How far a run is, as a bar for a terminal of this width and the lines below it."""
+def live_lines(progress: Progress, width: int, pause: str | None = None) -> list[str]:
+    """How far a run is, as a bar for a terminal of this width and the lines below it.
+
+    `pause` is the line about a pause, if there is one.
+    """
     cases, *more = _progress_parts(progress)
     lines = [f"{bar(share_done(progress), width)} {cases}"]
     if more:
         lines.append(", ".join(more))
-    if progress.paused:
-        lines.append(pause_line(progress))
+    if pause:
+        lines.append(pause)
     if progress.trouble:
         lines.append(f"trouble: {progress.trouble}; trying again")
     if progress.stopping:
@@ -164,7 +167,7 @@ def share_done(progress: Progress) -> float:
     ended = progress.ended / progress.cases if progress.cases else 1.0
     if not progress.total_bytes:
         return ended
-    return (ended + min(1.0, progress.traffic.bytes_sent / progress.total_bytes)) / 2
+    return (ended + min(1.0, progress.sent_bytes / progress.total_bytes)) / 2
 
 
 def progress_line(progress: Progress) -> str:
@@ -174,29 +177,34 @@ def progress_line(progress: Progress) -> str:
 
 def _progress_parts(progress: Progress) -> list[str]:
     """First the cases; then what there is to say of bytes, speed, time left and imports."""
-    sent = progress.traffic.bytes_sent
-    speed = sent / progress.elapsed_s if progress.elapsed_s else 0.0
     parts = [f"{progress.ended} of {cases_words(progress.cases)} finished"]
     if progress.total_bytes:
-        shown = min(sent, progress.total_bytes)
-        parts.append(f"{size_words(shown)} of {size_words(progress.total_bytes)}")
-        parts.append(f"{size_words(round(speed))}/s")
-        left = (progress.total_bytes - shown) / speed if speed else 0.0
-        if left > 1:
-            parts.append(f"{time_words(left)} left")
+        parts += _bytes_parts(progress)
+    if not progress.is_sending:
+        parts.append("nothing to send now")
     if progress.waiting:
-        parts.append(f"{progress.waiting} being imported")
+        parts.append(f"{progress.waiting} importing")
     if progress.eased:
         parts.append("slower: the platform is busy")
     return parts
 
 
-def pause_line(progress: Progress) -> str:
-    """Why no new upload starts, and since when."""
-    if progress.paused is None:
+def _bytes_parts(progress: Progress) -> list[str]:
+    shown, speed = min(progress.sent_bytes, progress.total_bytes), progress.speed
+    parts = [f"{size_words(shown)} of {size_words(progress.total_bytes)}"]
+    if not speed:
+        return parts
+    parts.append(f"{size_words(round(speed))}/s")
+    left_s = (progress.total_bytes - shown) / speed
+    return [*parts, f"{time_words(left_s)} left"] if left_s > 1 else parts
+
+
+def pause_line(why: str | None, since_s: float) -> str:
+    """Why no new upload starts, and since when; or that they go on."""
+    if why is None:
         return "uploads go on"
     return (
-        f"uploads pause since {time_words(progress.paused_s)}: {progress.paused} "
+        f"uploads pause since {time_words(since_s)}: {why} "
         "(what is sent is filled and imported meanwhile; it goes on by itself)"
     )
 

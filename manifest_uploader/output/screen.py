@@ -12,6 +12,7 @@ from manifest_uploader.engine.results import CaseEnd, End, Summary
 from manifest_uploader.manifest.problems import Problem
 from manifest_uploader.output.formatting import warning_lines
 from manifest_uploader.output.live_area import LiveArea
+from manifest_uploader.output.pauses import Pauses
 from manifest_uploader.output.run_lines import (
     begin_line,
     importing_line,
@@ -45,7 +46,7 @@ class Lines:
     def __init__(self, *, verbose: bool = False, quiet: bool = False) -> None:
         self._verbose, self._quiet = verbose, quiet
         self._last = time.monotonic()
-        self._paused: str | None = None
+        self._pauses = Pauses()
         self._trouble: str | None = None
         self.progress: Progress | None = None
 
@@ -84,11 +85,11 @@ class Lines:
             self.say(f"{end.case}: done")
 
     def tick(self, progress: Progress) -> None:
-        """Say at once that uploads pause or go on; say how far the run is every 30 s."""
+        """Say that uploads pause or go on; say how far the run is every 30 s."""
         self.progress = progress
-        if progress.paused != self._paused:
-            self._paused = progress.paused
-            self.say(pause_line(progress))
+        now = time.monotonic()
+        if self._pauses.see(progress.paused, now):
+            self.say(pause_line(self._pauses.told, self._pauses.lasts_s(now)))
         if progress.trouble != self._trouble and (progress.trouble or self._trouble):
             self._tell_trouble(progress)
         if not self._quiet and time.monotonic() - self._last >= _LINE_EVERY_S:
@@ -157,7 +158,11 @@ class Live(Lines):
     def tick(self, progress: Progress) -> None:
         """Move the bar."""
         self.progress = progress
-        self._area.show(live_lines(progress, self._area.width))
+        now = time.monotonic()
+        self._pauses.see(progress.paused, now)
+        why = self._pauses.told
+        pause = pause_line(why, self._pauses.lasts_s(now)) if why else None
+        self._area.show(live_lines(progress, self._area.width, pause))
 
     @property
     def tells_stopping(self) -> bool:

@@ -65,21 +65,21 @@ def test_a_plan_for_people_ends_with_that_nothing_was_sent() -> None:
     ("more", "line"),
     [
         ({}, "4 of 10 cases finished"),
-        ({"elapsed_s": 0.0}, "4 of 10 cases finished"),
         ({"cases": 1, "ended": 0}, "0 of 1 case finished"),
-        ({"waiting": 3}, "4 of 10 cases finished, 3 being imported"),
+        ({"waiting": 3}, "4 of 10 cases finished, 3 importing"),
         ({"eased": True}, "4 of 10 cases finished, slower: the platform is busy"),
         (
-            {"total_bytes": 100 * 2**20, "traffic": Traffic(bytes_sent=20 * 2**20)},
+            {"total_bytes": 100 * 2**20, "sent_bytes": 20 * 2**20, "speed": 2.0 * 2**20},
             "4 of 10 cases finished, 20.0 MiB of 100.0 MiB, 2.0 MiB/s, 40 s left",
         ),
         (
-            {"total_bytes": 1024, "traffic": Traffic(bytes_sent=4096)},
+            {"total_bytes": 1024, "sent_bytes": 4096, "speed": 409.6},
             "4 of 10 cases finished, 1.0 KiB of 1.0 KiB, 410 B/s",
         ),
+        ({"total_bytes": 1024}, "4 of 10 cases finished, 0 B of 1.0 KiB"),
         (
-            {"total_bytes": 1024, "elapsed_s": 0.0},
-            "4 of 10 cases finished, 0 B of 1.0 KiB, 0 B/s",
+            {"total_bytes": 1024, "sent_bytes": 1024, "is_sending": False, "waiting": 3},
+            "4 of 10 cases finished, 1.0 KiB of 1.0 KiB, nothing to send now, 3 importing",
         ),
     ],
 )
@@ -88,17 +88,19 @@ def test_where_a_run_is_in_one_line(more: dict[str, Any], line: str) -> None:
 
 
 def test_why_uploads_pause_and_since_when() -> None:
-    paused = run_lines.pause_line(progress_of(paused="too many uploads", paused_s=90.0))
+    paused = run_lines.pause_line("too many uploads", 90.0)
 
     assert paused.startswith("uploads pause since 2 min: too many uploads")
     assert "it goes on by itself" in paused
-    assert run_lines.pause_line(progress_of()) == "uploads go on"
+    assert run_lines.pause_line(None, 0.0) == "uploads go on"
 
 
 @pytest.mark.parametrize("width", [20, 60, 80, 200])
 def test_the_live_lines_tell_everything(width: int) -> None:
     found = run_lines.live_lines(
-        progress_of(paused="too many uploads", trouble="no connection", stopping=True), width
+        progress_of(trouble="no connection", stopping=True),
+        width,
+        run_lines.pause_line("too many uploads", 1.0),
     )
 
     assert found[0].startswith("[")
@@ -112,9 +114,7 @@ def test_the_live_lines_tell_everything(width: int) -> None:
 def test_the_share_that_is_done_lies_between_none_and_all(
     ended: int, sent: int, total: int
 ) -> None:
-    found = run_lines.share_done(
-        progress_of(ended=ended, total_bytes=total, traffic=Traffic(bytes_sent=sent))
-    )
+    found = run_lines.share_done(progress_of(ended=ended, total_bytes=total, sent_bytes=sent))
 
     assert 0.0 <= found <= 1.0
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from manifest_uploader.engine.local_files import Looking
 from manifest_uploader.engine.results import CaseEnd, End
 from manifest_uploader.manifest.problems import Place, Problem
-from manifest_uploader.output import screen
+from manifest_uploader.output import pauses, screen
 from manifest_uploader.state.events import Confirmed, Done, Failed, ImportFailed, Noticed, Unsure
 from tests.helpers import STUDY, pk, plan_of, step_id
 from tests.output.records import progress_of, summary_of
@@ -70,12 +70,13 @@ def test_a_line_every_half_minute_and_one_for_every_pause(
     observer = screen.Lines()
     for second in range(100):
         now = float(second)
-        observer.tick(progress_of(paused="too many uploads" if 40 <= second < 50 else None))
+        paused = 40 <= second < 50 and second % 2 == 0
+        observer.tick(progress_of(paused="too many uploads" if paused else None))
 
     found = written(capsys)
     assert [line.split(":")[0] for line in found] == [
         "4 of 10 cases finished",
-        "uploads pause since 0.0 s",
+        "uploads pause since 4.0 s",
         "uploads go on",
         "4 of 10 cases finished",
         "4 of 10 cases finished",
@@ -122,7 +123,10 @@ def test_a_terminal_shows_a_bar_below_the_lines_and_removes_it_at_the_end(
 
 
 @pytest.mark.usefixtures("terminal")
-def test_words_of_the_platform_cannot_move_the_bar(capsys: pytest.CaptureFixture[str]) -> None:
+def test_words_of_the_platform_cannot_move_the_bar(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pauses, "_TELL_AFTER_S", 0.0)
     words = "too many\x1b[2J\nuploads"
     observer = screen.Live()
     observer.begins(plan_of(), STUDY)
