@@ -61,9 +61,17 @@ class Running:
         os.kill(self.process.pid, number)
 
     @property
+    def out(self) -> str:
+        """What it has written to standard output so far."""
+        return self._written("out")
+
+    @property
     def err(self) -> str:
         """What it has written to standard error so far."""
-        path = self.left / "err"
+        return self._written("err")
+
+    def _written(self, name: str) -> str:
+        path = self.left / name
         return path.read_text("utf-8") if path.exists() else ""
 
     def end(self, seconds: float) -> Ended:

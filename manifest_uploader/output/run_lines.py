@@ -289,14 +289,19 @@ def _next_step(by_end: Mapping[End, list[CaseEnd]]) -> str | None:
 # ── status ──────────────────────────────────────────────────────────────────────────────────
 
 
+def words_of(standing: Standing) -> str:
+    """Where a case stands, for people."""
+    return "importing" if standing is Standing.FILLED else standing.value
+
+
 def stand_line(stand: CaseStanding) -> str:
     """Where one case stands."""
     words = failures_text(stand)
     item = f" ({stand.item})" if stand.item else ""
-    return f"{stand.case}: {stand.standing}{f': {words}' if words else ''}{item}"
+    return f"{stand.case}: {words_of(stand.standing)}{f': {words}' if words else ''}{item}"
 
 
-def status_line(counts: Mapping[str, int]) -> str:
+def status_line(counts: Mapping[Standing, int]) -> str:
     """How many cases there are, and how many of them stand where."""
-    parts = ", ".join(f"{count} {standing}" for standing, count in counts.items())
+    parts = ", ".join(f"{count} {words_of(standing)}" for standing, count in counts.items())
     return f"{cases_words(sum(counts.values()))}: {parts}"

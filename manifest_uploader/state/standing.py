@@ -35,12 +35,15 @@ class CaseStanding(Struct, frozen=True):
     """Of the imports, or else of the last step."""
 
 
-def standing_of(past: CaseHistory) -> Standing:
-    """Where a case stands, from its history alone."""
+def standing_of(past: CaseHistory, *, at_work: bool = False) -> Standing:
+    """Where a case stands, from its history alone.
+
+    A fill without an outcome is unsure, unless a run is `at_work` on it.
+    """
     if past.gone:
         return Standing.GONE
     if past.unsure or past.filling is not None:
-        return Standing.UNSURE
+        return Standing.FILLED if at_work and not past.unsure else Standing.UNSURE
     imports = {socket.standing for socket in past.sockets.values()}
     if past.reason is not None or imports & {"failed", "lost"}:
         return Standing.FAILED
@@ -51,9 +54,14 @@ def standing_of(past: CaseHistory) -> Standing:
     return Standing.UPLOADING if past.uploads else Standing.NEW
 
 
-def case_standing(case: str, title: str, past: CaseHistory) -> CaseStanding:
-    """Where a case of the manifest stands, and why, from its history alone."""
+def case_standing(
+    case: str, title: str, past: CaseHistory, *, at_work: bool = False
+) -> CaseStanding:
+    """Where a case of the manifest stands, and why, from its history alone.
+
+    `at_work` is as for `standing_of`.
+    """
     failed = tuple(socket.failure for socket in past.sockets.values() if socket.failure is not None)
     if not failed and past.reason is not None:
         failed = (Failure(None, past.reason),)
-    return CaseStanding(case, title, standing_of(past), past.item, failed)
+    return CaseStanding(case, title, standing_of(past, at_work=at_work), past.item, failed)
