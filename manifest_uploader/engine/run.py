@@ -102,7 +102,8 @@ def _plan(options: Options, reading: Reading, watching: Watching) -> tuple[Plan,
         session.ledger.record(list(assume_not_sent(session.ledger.history)))
         inputs = gather(options, session, watching)
         check_rights(session.target, client)
-        return make_plan(inputs, temporary=temporary_title), inputs.facts
+        facts = replace(inputs.facts, requests=client.meter.traffic().requests)
+        return make_plan(inputs, temporary=temporary_title), facts
 
 
 @contextmanager

@@ -10,8 +10,8 @@ from typing import Final
 from manifest_uploader.engine.causes import explained, failure_text
 from manifest_uploader.engine.progress import Looking, Progress
 from manifest_uploader.engine.results import CaseEnd, End, Summary
-from manifest_uploader.files.parts import part_count, part_size
 from manifest_uploader.output.formatting import cases_words, counted, size_words, time_words
+from manifest_uploader.plan.estimate import total_requests
 from manifest_uploader.plan.inputs import Facts
 from manifest_uploader.plan.steps import Action, CasePlan, Plan, total_size
 from manifest_uploader.platform.model import Target
@@ -106,10 +106,11 @@ def plan_lines(plan: Plan, facts: Facts, limit: int) -> Block:
     if facts.target is not None:
         lines.append(begin_line(plan, facts.target))
     uploads = sum(len(case.uploads) for case in plan.cases)
-    requests = sum(request_count(case) for case in plan.cases)
+    requests = total_requests(plan, facts.requests)
+    slow = " (more if imports take long)" if uploads else ""
     lines.append(
         f"{counted(uploads, 'upload')}, {size_words(total_size(plan))}, "
-        f"about {counted(requests, 'request')}; "
+        f"about {counted(requests, 'request')}{slow}; "
         f"upload rows: {facts.rows_used} of {limit} in use, {uploads} needed "
         "(they free themselves as imports end)"
     )
@@ -125,13 +126,6 @@ def _plan_line(case: CasePlan) -> str:
     parts += [socket for socket in case.sockets if socket not in uploaded]
     parts += [f"waiting for {wait.socket}" for wait in case.waits]
     return f"{case.case}: {case.action}{title}: {', '.join(parts) or 'title or order'}"
-
-
-def request_count(case: CasePlan) -> int:
-    """About how many requests a case takes, without those that wait for its imports."""
-    per_upload = [3 + part_count(one.size, part_size(one.size)) for one in case.uploads]
-    fill = (1 + case.fill.look_first) if case.fill is not None else 0
-    return sum(per_upload) + len(case.tickets) + (case.create is not None) + fill
 
 
 # ── during a run ────────────────────────────────────────────────────────────────────────────

@@ -48,6 +48,8 @@ class Facts(Struct, frozen=True):
     """By case: items of the same title that can be adopted (`--adopt`)."""
     missing_images: frozenset[str] = frozenset()
     """Pks of images that the manifest names and the platform does not show."""
+    requests: int = 0
+    """How many requests it took to find this out; only known to `plan`."""
 
 
 class Choices(Struct, frozen=True):
