@@ -20,9 +20,11 @@ def run(given: argparse.Namespace) -> int:
     """Show the plan; the code is 1 if a case is gone or has failed."""
     screen = make_screen(verbose=given.verbose, quiet=given.quiet)
     with open_options(given) as options, stopping_on_signals(screen, sends=False) as stop:
-        watching = Watching(screen.looking, stopping=stop.event.is_set)
+        watching = Watching(screen.looking, stopping=stop.event.is_set, doing=screen.doing)
         try:
-            found = interruptible(lambda: engine.plan(options, watching), stop, screen)
+            found = interruptible(
+                lambda: engine.plan(options, watching), stop, screen, attend=watching.attend
+            )
         finally:
             screen.stop()
         if found is None:

@@ -77,10 +77,17 @@ def stopping_on_signals(screen: Lines, *, sends: bool = True) -> Iterator[Stop]:
         yield stop
 
 
-def interruptible(work: Callable[[], _T], stop: Stop, screen: Lines) -> _T | None:
+def interruptible(
+    work: Callable[[], _T],
+    stop: Stop,
+    screen: Lines,
+    *,
+    attend: Callable[[], None] = lambda: None,
+) -> _T | None:
     """What comes of some work; None if it was stopped, which has been said then.
 
-    The process ends here if the work does not end in time.
+    The process ends here if the work does not end in time. `attend` is called several times a
+    second.
 
     Raises:
         UploaderError: as the work does, unless it was stopped.
@@ -88,7 +95,7 @@ def interruptible(work: Callable[[], _T], stop: Stop, screen: Lines) -> _T | Non
     """
     let_end_s = _LET_END_S if stop.sends else _LET_LOOK_END_S
     try:
-        return attended(work, stopping=stop.event.is_set, let_end_s=let_end_s)
+        return attended(work, attend=attend, stopping=stop.event.is_set, let_end_s=let_end_s)
     except LeftBehind:
         screen.stop()
         say(_AT_ONCE if stop.sends else _NOTHING_SENT)

@@ -44,8 +44,12 @@ def run(given: argparse.Namespace) -> int:
             open_options(given, offline=offline) as options,
             stopping_on_signals(screen, sends=False) as stop,
         ):
-            watching = Watching(screen.looking, screen.importing, stopping=stop.event.is_set)
-            found = interruptible(lambda: engine.validate(options, watching), stop, screen)
+            watching = Watching(
+                screen.looking, screen.importing, stop.event.is_set, doing=screen.doing
+            )
+            found = interruptible(
+                lambda: engine.validate(options, watching), stop, screen, attend=watching.attend
+            )
             if found is None:
                 return stop.code
             manifest, facts = found

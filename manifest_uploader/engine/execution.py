@@ -166,6 +166,7 @@ class Execution:
             is_sending=scheduler.is_sending,
             paused=scheduler.paused[0] if scheduler.paused else None,
             trouble=meter.trouble,
+            silent_s=meter.silent_s(),
             eased=self._threads.eased,
             stopping=self._threads.stopping,
         )

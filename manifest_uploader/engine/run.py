@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
+from manifest_uploader.engine.activity import Doing, Stage
 from manifest_uploader.engine.attended import LeftBehind, attended
 from manifest_uploader.engine.item_writer import ItemWriter
 from manifest_uploader.engine.options import Options
@@ -85,10 +86,14 @@ def validate(options: Options, watching: Watching = UNWATCHED) -> tuple[Manifest
 
 def plan(options: Options, watching: Watching = UNWATCHED) -> tuple[Plan, Facts]:
     """What a run would do now; changes and writes nothing."""
-    with _gathering():
-        reading = read_manifest(options)
+    reading = _read(options)
     found, facts = _plan(options, reading, watching)
     return found, replace(facts, values={})  # the plan has what it needs of them
+
+
+def _read(options: Options) -> Reading:
+    with _gathering():
+        return read_manifest(options)
 
 
 def _plan(options: Options, reading: Reading, watching: Watching) -> tuple[Plan, Facts]:
@@ -132,7 +137,11 @@ def _watching(observers: Sequence[Observer], stop: threading.Event) -> Watching:
         for observer in observers:
             observer.looking(how_far)
 
-    return Watching(looking, stopping=stop.is_set)
+    def doing(now: Doing) -> None:
+        for observer in observers:
+            observer.doing(now)
+
+    return Watching(looking, stopping=stop.is_set, doing=doing)
 
 
 def run(options: Options, observers: Sequence[Observer], stop: threading.Event) -> Summary:
@@ -153,8 +162,7 @@ def run(options: Options, observers: Sequence[Observer], stop: threading.Event) 
     assert options.platform is not None
     started = time.monotonic()
     watching = _watching(observers, stop)
-    with _gathering():
-        reading = read_manifest(options)
+    reading = attended(lambda: _read(options), attend=watching.attend)
     with lock.held(options.state, take_over=options.take_over, command=options.command):
         meter = Meter()
         threads = Threads(options.jobs, stop=stop, pressure=meter.take_pressure)
@@ -171,15 +179,21 @@ def run(options: Options, observers: Sequence[Observer], stop: threading.Event) 
                 journal = Journal(ledger, observers)
                 journal.warn(inputs.facts.warnings)
                 journal.tell(recovered)
-                _repeat_fills(session, inputs, journal)
-                with _gathering():
-                    plan = make_plan(inputs, temporary=temporary_title)
+                watching.activity.stage = Stage.PLATFORM
+                attended(lambda: _repeat_fills(session, inputs, journal), attend=watching.attend)
+                watching.activity.stage = Stage.PLAN
+                plan = attended(lambda: _planned(inputs), attend=watching.attend)
                 journal.begin(plan, session.target)
                 scheduler = _scheduler(options, plan, inputs.facts)
                 execution = Execution(options, session, plan, threads, journal)
                 execution.run(scheduler, inputs.facts)
                 summary = _summary(scheduler, journal, plan, meter, time.monotonic() - started)
-                late = () if stop.is_set() else _late_items(session)
+                watching.activity.stage = Stage.PLATFORM
+                late = (
+                    ()
+                    if stop.is_set()
+                    else attended(lambda: _late_items(session), attend=watching.attend)
+                )
                 return replace(summary, late_items=late)
 
 
@@ -197,9 +211,19 @@ def _look(
             return session, recovered, inputs
 
     try:
-        return attended(look, stopping=watching.stopping, let_end_s=_LET_LOOK_END_S)
+        return attended(
+            look,
+            attend=watching.attend,
+            stopping=watching.stopping,
+            let_end_s=_LET_LOOK_END_S,
+        )
     except LeftBehind:
         raise Interrupted from None
+
+
+def _planned(inputs: PlanInputs) -> Plan:
+    with _gathering():
+        return make_plan(inputs, temporary=temporary_title)
 
 
 def _repeat_fills(session: Session, inputs: PlanInputs, journal: Journal) -> None:

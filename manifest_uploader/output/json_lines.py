@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from manifest_uploader.engine.activity import Doing
 from manifest_uploader.engine.progress import Looking, Progress
 from manifest_uploader.engine.results import CaseEnd, End, Summary
 from manifest_uploader.manifest.problems import Problem
@@ -114,6 +115,9 @@ class JsonLines:
 
     def looking(self, looking: Looking) -> None:
         """Write nothing: nothing has happened yet."""
+
+    def doing(self, doing: Doing) -> None:
+        """Write nothing: progress is for people."""
 
     def warn(self, warnings: tuple[Problem, ...]) -> None:
         """Write nothing: warnings are for people, and `validate --json` has them."""

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from itertools import islice
 from typing import Final
 
+from manifest_uploader.engine.activity import Doing, Stage
 from manifest_uploader.engine.causes import explained, failure_text
 from manifest_uploader.engine.progress import Looking, Progress
 from manifest_uploader.engine.results import CaseEnd, End, Summary
@@ -21,6 +22,8 @@ from manifest_uploader.state.standing import CaseStanding, Standing
 from manifest_uploader.text import Block, block
 
 STOPPING: Final = "stopping: what is under way ends; once more stops at once"
+SILENCE_S: Final = 3.0
+"""Longest time in which a person sees nothing."""
 _CASES_EXPLAINED: Final = 20
 """Cases whose failure a summary explains, for each way to end."""
 _CASES_NAMED: Final = 3
@@ -67,12 +70,42 @@ _LEFT_ALONE_COUNTS: Final = {
 def looking_line(looking: Looking) -> str:
     """How far the look into the local files is."""
     values, files = counted(looking.values, "value"), counted(looking.files, "file")
-    return f"looking into files: {values}, {files}"
+    if looking.hashing is None:
+        return f"looking into files: {values}, {files}"
+    name, size = looking.hashing
+    return f"looking into files: {values}, {files}; hashing '{name}' ({size_words(size)})"
 
 
 def importing_line(images: int) -> str:
     """How far the platform's importer is with the images."""
     return f"asking the platform's importer: {counted(images, 'image')}"
+
+
+def doing_line(doing: Doing) -> str:
+    """What a command does before it sends anything."""
+    if doing.trouble:
+        return trouble_words(doing.trouble)
+    if doing.silent_s >= SILENCE_S:
+        return f"waiting for the platform to answer ({time_words(doing.silent_s)})"
+    if doing.stage is Stage.PLATFORM and (found := doing.listing) is not None:
+        return f"listing {found.what}: {found.read:,} of {found.total:,}"
+    if doing.stage is Stage.IMPORTER:
+        return importing_line(doing.images)
+    if doing.stage is Stage.FILES:
+        return looking_line(doing.looking or Looking(0, 0))
+    return _STAGES[doing.stage]
+
+
+_STAGES: Final = {
+    Stage.MANIFEST: "reading the manifest",
+    Stage.PLATFORM: "looking at the platform",
+    Stage.PLAN: "planning",
+}
+
+
+def trouble_words(trouble: str) -> str:
+    """Why a request is being repeated."""
+    return f"trouble: {trouble}; trying again"
 
 
 def begin_line(plan: Plan, target: Target) -> str:
@@ -143,7 +176,7 @@ def live_lines(progress: Progress, width: int, pause: str | None = None) -> list
     if pause:
         lines.append(pause)
     if progress.trouble:
-        lines.append(f"trouble: {progress.trouble}; trying again")
+        lines.append(trouble_words(progress.trouble))
     if progress.stopping:
         lines.append(STOPPING)
     return lines
@@ -178,6 +211,8 @@ def _progress_parts(progress: Progress) -> list[str]:
         parts.append("nothing to send now")
     if progress.waiting:
         parts.append(f"{progress.waiting} importing")
+    if progress.silent_s >= SILENCE_S:
+        parts.append(f"waiting for an answer ({time_words(progress.silent_s)})")
     if progress.eased:
         parts.append("slower: the platform is busy")
     return parts

@@ -7,6 +7,7 @@ import sys
 import time
 from typing import Final
 
+from manifest_uploader.engine.activity import Doing, Stage
 from manifest_uploader.engine.progress import Looking, Progress
 from manifest_uploader.engine.results import CaseEnd, End, Summary
 from manifest_uploader.manifest.problems import Problem
@@ -14,7 +15,9 @@ from manifest_uploader.output.formatting import warning_lines
 from manifest_uploader.output.live_area import LiveArea
 from manifest_uploader.output.pauses import Pauses
 from manifest_uploader.output.run_lines import (
+    SILENCE_S,
     begin_line,
+    doing_line,
     importing_line,
     live_lines,
     looking_line,
@@ -22,6 +25,7 @@ from manifest_uploader.output.run_lines import (
     progress_line,
     summary_lines,
     trouble_line,
+    trouble_words,
 )
 from manifest_uploader.output.streams import say
 from manifest_uploader.plan.steps import Plan
@@ -30,7 +34,10 @@ from manifest_uploader.state.events import CaseEvent, Event
 from manifest_uploader.text import block
 
 _LINE_EVERY_S: Final = 30.0
+_TROUBLE_EVERY_S: Final = 10.0
 _REDRAWN_EVERY_S: Final = 0.2
+_TROUBLE: Final = "trouble"
+"""The kind of line that even the quiet hear."""
 
 
 def make_screen(*, verbose: bool, quiet: bool) -> Lines:
@@ -46,21 +53,39 @@ class Lines:
     def __init__(self, *, verbose: bool = False, quiet: bool = False) -> None:
         self._verbose, self._quiet = verbose, quiet
         self._last = time.monotonic()
+        """When something was said or shown."""
+        self._progress_at = self._last
+        """When a line said how far the run is."""
+        self._said: dict[str, float] = {}
+        """Kind of a line → when one was said."""
         self._pauses = Pauses()
-        self._trouble: str | None = None
         self.progress: Progress | None = None
 
     def looking(self, looking: Looking) -> None:
-        """Say every 30 s how far the look into the files is."""
-        if not self._quiet and time.monotonic() - self._last >= _LINE_EVERY_S:
-            self._last = time.monotonic()
-            self.say(looking_line(looking))
+        """Say now and then how far the look into the files is."""
+        self._say_seldom("files", looking_line(looking))
 
     def importing(self, images: int) -> None:
-        """Say every 30 s how many images the platform's importer has judged."""
-        if not self._quiet and time.monotonic() - self._last >= _LINE_EVERY_S:
-            self._last = time.monotonic()
-            self.say(importing_line(images))
+        """Say now and then how many images the platform's importer has judged."""
+        self._say_seldom("importer", importing_line(images))
+
+    def doing(self, doing: Doing) -> None:
+        """Say now and then what the command does."""
+        self._say_seldom(_kind_of(doing), doing_line(doing))
+
+    def _say_seldom(self, kind: str, line: str, *, every_s: float = _LINE_EVERY_S) -> bool:
+        """Say a line after three seconds of silence, and one of its kind every so often.
+
+        The quiet hear of trouble only. Returns whether it was said.
+        """
+        now = time.monotonic()
+        is_due = now - self._said.get(kind, float("-inf")) >= every_s
+        is_wanted = not self._quiet or kind == _TROUBLE
+        if not is_due or not is_wanted or now - self._last < SILENCE_S:
+            return False
+        self._said[kind] = now
+        self.say(line)
+        return True
 
     def warn(self, warnings: tuple[Problem, ...]) -> None:
         """Say them."""
@@ -85,24 +110,19 @@ class Lines:
             self.say(f"{end.case}: done")
 
     def tick(self, progress: Progress) -> None:
-        """Say that uploads pause or go on; say how far the run is every 30 s."""
+        """Say that uploads pause or go on; say how far the run is, every 30 s at least."""
         self.progress = progress
         now = time.monotonic()
         if self._pauses.see(progress.paused, now):
             self.say(pause_line(self._pauses.told, self._pauses.lasts_s(now)))
-        if progress.trouble != self._trouble and (progress.trouble or self._trouble):
-            self._tell_trouble(progress)
-        if not self._quiet and time.monotonic() - self._last >= _LINE_EVERY_S:
-            self._last = time.monotonic()
-            self.say(progress_line(progress))
-
-    def _tell_trouble(self, progress: Progress) -> None:
-        """Say that the platform is in trouble, every 10 s at most unless verbose."""
-        if time.monotonic() - self._last >= _LINE_EVERY_S / 3 or self._verbose:
-            self._last = time.monotonic()
-            self._trouble = progress.trouble
-            if progress.trouble:
-                self.say(f"trouble: {progress.trouble}; trying again")
+        if progress.trouble:
+            self._say_seldom(_TROUBLE, trouble_words(progress.trouble), every_s=_TROUBLE_EVERY_S)
+        line = progress_line(progress)
+        if self._say_seldom(_situation_of(progress), line):
+            self._progress_at = now
+        elif now - self._progress_at >= _LINE_EVERY_S and not self._quiet:
+            self._progress_at = now
+            self.say(line)
 
     def note(self, text: str) -> None:
         """Say it."""
@@ -127,7 +147,25 @@ class Lines:
 
     def say(self, text: str) -> None:
         """Write a line, or a block of lines, to standard error."""
+        self._last = time.monotonic()
         say(text)
+
+
+def _kind_of(doing: Doing) -> str:
+    """The kind of what a command does: every kind is worth a line."""
+    if doing.trouble:
+        return _TROUBLE
+    if doing.silent_s >= SILENCE_S:
+        return "silence"
+    if doing.stage is Stage.PLATFORM and doing.listing is not None:
+        return doing.listing.what
+    return {Stage.FILES: "files", Stage.IMPORTER: "importer"}.get(doing.stage, doing.stage.name)
+
+
+def _situation_of(progress: Progress) -> str:
+    """What a run waits for: every change is worth a line."""
+    is_silent = progress.silent_s >= SILENCE_S
+    return f"sending {progress.is_sending}, importing {progress.waiting > 0}, silent {is_silent}"
 
 
 class Live(Lines):
@@ -144,6 +182,11 @@ class Live(Lines):
             self._last = time.monotonic()
             self._area.start()
             self._area.show([looking_line(looking)])
+
+    def doing(self, doing: Doing) -> None:
+        """Show what the command does."""
+        self._area.start()
+        self._area.show([doing_line(doing)])
 
     def importing(self, images: int) -> None:
         """Show how many images the platform's importer has judged."""

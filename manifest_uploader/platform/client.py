@@ -41,7 +41,7 @@ from manifest_uploader.platform.retries import (
     trouble_of_answer,
     trouble_of_failure,
 )
-from manifest_uploader.platform.traffic import Meter
+from manifest_uploader.platform.traffic import Listing, Meter
 from manifest_uploader.platform.transport import (
     Broken,
     Proxies,
@@ -145,8 +145,10 @@ class Client:
             )
         return answer
 
-    def pages(self, path: str, **params: str | int) -> Iterator[list[Json]]:
+    def pages(self, path: str, what: str = "", **params: str | int) -> Iterator[list[Json]]:
         """Yield the pages of a list, without following its `next` address.
+
+        `what` is the word for its entries, in the plural.
 
         Raises:
             PlatformRefused: the answer is not a list.
@@ -157,6 +159,7 @@ class Client:
             query = {**params, "limit": PAGE} | ({"offset": offset} if offset else {})
             answer = self.call("GET", path, params=query)
             results = results_of(answer, path)
+            self.meter.listing = _listing(what, offset + len(results), answer.json)
             yield results
             offset += len(results)
             if not answer.json.get("next") or not results:
@@ -246,9 +249,9 @@ class Client:
         return self._checked(Response(reply.status, None, reply.headers, text), expects_json=False)
 
     def _exchange(self, request: Request) -> Reply:
-        self.meter.count(requests=1)
         try:
-            return self._transport(request.url).exchange(request)
+            with self.meter.exchange():
+                return self._transport(request.url).exchange(request)
         except Broken as broken:
             trouble = trouble_of_failure(broken, stall_s=self._patience.stall_s)
             self.meter.answered(busy=False, trouble=trouble.why)
@@ -296,6 +299,14 @@ class Client:
             )
             self._transports.append(made)
             return made
+
+
+def _listing(what: str, read: int, answer: Json) -> Listing | None:
+    """How far a list is read; None if it is read to its end, or short."""
+    count = answer.get("count")
+    if not answer.get("next") or not isinstance(count, int):
+        return None
+    return Listing(what, read, count)
 
 
 def _wait_for(future: Future[_T]) -> _T:

@@ -11,6 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from manifest_uploader.engine import upload as upload_module
+from manifest_uploader.engine.activity import Doing
 from manifest_uploader.engine.imports import outstanding
 from manifest_uploader.engine.local_files import Looking
 from manifest_uploader.engine.options import Options
@@ -43,10 +44,14 @@ class Watching:
     """An observer that notes what it is told."""
 
     told: list[Any] = field(default_factory=list)
+    doings: list[Doing] = field(default_factory=list)
     on_event: Callable[[Event], None] = lambda _: None
 
     def looking(self, looking: Looking) -> None:
         self.told.append(looking)
+
+    def doing(self, doing: Doing) -> None:
+        self.doings.append(doing)
 
     def warn(self, warnings: tuple[Problem, ...]) -> None:
         self.told += warnings
