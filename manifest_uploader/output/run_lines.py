@@ -85,10 +85,13 @@ def doing_line(doing: Doing) -> str:
     """What a command does before it sends anything."""
     if doing.trouble:
         return trouble_words(doing.trouble)
-    if doing.silent_s >= SILENCE_S:
-        return f"waiting for the platform to answer ({time_words(doing.silent_s)})"
+    silence = f"waiting for the platform to answer ({time_words(doing.silent_s)})"
+    is_silent = doing.silent_s >= SILENCE_S
     if doing.stage is Stage.PLATFORM and (found := doing.listing) is not None:
-        return f"listing {found.what}: {found.read:,} of {found.total:,}"
+        line = f"listing {found.what}: {found.read:,} of {found.total:,}"
+        return f"{line}; {silence}" if is_silent else line
+    if is_silent:
+        return silence
     if doing.stage is Stage.IMPORTER:
         return importing_line(doing.images)
     if doing.stage is Stage.FILES:

@@ -155,10 +155,10 @@ def _kind_of(doing: Doing) -> str:
     """The kind of what a command does: every kind is worth a line."""
     if doing.trouble:
         return _TROUBLE
-    if doing.silent_s >= SILENCE_S:
-        return "silence"
     if doing.stage is Stage.PLATFORM and doing.listing is not None:
         return doing.listing.what
+    if doing.silent_s >= SILENCE_S:
+        return "silence"
     return {Stage.FILES: "files", Stage.IMPORTER: "importer"}.get(doing.stage, doing.stage.name)
 
 

@@ -41,7 +41,7 @@ from manifest_uploader.platform.retries import (
     trouble_of_answer,
     trouble_of_failure,
 )
-from manifest_uploader.platform.traffic import Listing, Meter
+from manifest_uploader.platform.traffic import Meter
 from manifest_uploader.platform.transport import (
     Broken,
     Proxies,
@@ -155,15 +155,16 @@ class Client:
 
         """
         offset = 0
-        while True:
-            query = {**params, "limit": PAGE} | ({"offset": offset} if offset else {})
-            answer = self.call("GET", path, params=query)
-            results = results_of(answer, path)
-            self.meter.listing = _listing(what, offset + len(results), answer.json)
-            yield results
-            offset += len(results)
-            if not answer.json.get("next") or not results:
-                return
+        with self.meter.listing_of(what) as note:
+            while True:
+                query = {**params, "limit": PAGE} | ({"offset": offset} if offset else {})
+                answer = self.call("GET", path, params=query)
+                results = results_of(answer, path)
+                offset += len(results)
+                note(offset, answer.fields.get("count"))
+                yield results
+                if not answer.json.get("next") or not results:
+                    return
 
     def put_part(self, url: str, *, length: int, body: Callable[[], Slices]) -> Response:
         """PUT one part of `length` bytes to storage, without the token.
@@ -299,14 +300,6 @@ class Client:
             )
             self._transports.append(made)
             return made
-
-
-def _listing(what: str, read: int, answer: Json) -> Listing | None:
-    """How far a list is read; None if it is read to its end, or short."""
-    count = answer.get("count")
-    if not answer.get("next") or not isinstance(count, int):
-        return None
-    return Listing(what, read, count)
 
 
 def _wait_for(future: Future[_T]) -> _T:

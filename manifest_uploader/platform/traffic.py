@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from msgspec import Struct
@@ -37,8 +37,8 @@ class Meter:
         self._good = self._bad = 0
         self.trouble: str | None = None
         """What went wrong with the latest exchange; None if it succeeded."""
-        self.listing: Listing | None = None
-        """The latest list that is being read."""
+        self._listings: dict[str, Listing] = {}
+        """By what they list: the lists that are being read."""
         self._under_way = 0
         self._heard_at = 0.0
         """When the latest byte moved or answer came, or the only request began."""
@@ -73,6 +73,28 @@ class Meter:
         finally:
             with self._lock:
                 self._under_way -= 1
+
+    @contextmanager
+    def listing_of(self, what: str) -> Iterator[Callable[[int, object], None]]:
+        """Note that a list is read within the `with` statement; yields what notes how far it is."""
+
+        def note(read: int, total: object) -> None:
+            if isinstance(total, int) and total > read:
+                with self._lock:
+                    self._listings[what] = Listing(what, read, total)
+
+        try:
+            yield note
+        finally:
+            with self._lock:
+                self._listings.pop(what, None)
+
+    @property
+    def listing(self) -> Listing | None:
+        """The list that is being read, the one with most left if there are several."""
+        with self._lock:
+            found = self._listings.values()
+            return max(found, key=lambda one: one.total - one.read, default=None)
 
     def silent_s(self) -> float:
         """How long requests have been under way without an answer and without a byte sent."""
