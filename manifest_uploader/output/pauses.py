@@ -30,6 +30,10 @@ class Pauses:
         """How long the pause has lasted."""
         return 0.0 if self._since is None else now - self._since
 
+    def end(self) -> None:
+        """Note that nothing is left to be sent."""
+        self._since = self._told = None
+
     def see(self, why: str | None, now: float) -> bool:
         """Note whether uploads pause now, and why; return whether `told` has changed."""
         if why is not None:

@@ -172,7 +172,7 @@ def live_lines(progress: Progress, width: int, pause: str | None = None) -> list
 
     `pause` is the line about a pause, if there is one.
     """
-    cases, *more = _progress_parts(progress)
+    cases, *more = _progress_parts(progress, is_paused=pause is not None)
     lines = [f"{bar(share_done(progress), width)} {cases}"]
     if more:
         lines.append(", ".join(more))
@@ -200,16 +200,16 @@ def share_done(progress: Progress) -> float:
     return (ended + min(1.0, progress.sent_bytes / progress.total_bytes)) / 2
 
 
-def progress_line(progress: Progress) -> str:
+def progress_line(progress: Progress, *, is_paused: bool = False) -> str:
     """How far a run is, in one line."""
-    return ", ".join(_progress_parts(progress))
+    return ", ".join(_progress_parts(progress, is_paused=is_paused))
 
 
-def _progress_parts(progress: Progress) -> list[str]:
+def _progress_parts(progress: Progress, *, is_paused: bool) -> list[str]:
     """First the cases; then what there is to say of bytes, speed, time left and imports."""
     parts = [f"{progress.ended} of {cases_words(progress.cases)} finished"]
     if progress.total_bytes:
-        parts += _bytes_parts(progress)
+        parts += _bytes_parts(progress, is_paused=is_paused)
     if not progress.is_sending:
         parts.append("nothing to send now")
     if progress.waiting:
@@ -221,14 +221,15 @@ def _progress_parts(progress: Progress) -> list[str]:
     return parts
 
 
-def _bytes_parts(progress: Progress) -> list[str]:
+def _bytes_parts(progress: Progress, *, is_paused: bool) -> list[str]:
+    """Bytes, and while they are being sent their speed; the time that a pause takes is unknown."""
     shown, speed = min(progress.sent_bytes, progress.total_bytes), progress.speed
     parts = [f"{size_words(shown)} of {size_words(progress.total_bytes)}"]
-    if not speed:
+    if not speed or not progress.is_sending:
         return parts
     parts.append(f"{size_words(round(speed))}/s")
     left_s = (progress.total_bytes - shown) / speed
-    return [*parts, f"{time_words(left_s)} left"] if left_s > 1 else parts
+    return [*parts, f"{time_words(left_s)} left"] if left_s > 1 and not is_paused else parts
 
 
 def pause_line(why: str | None, since_s: float) -> str:

@@ -113,11 +113,13 @@ class Lines:
         """Say that uploads pause or go on; say how far the run is, every 30 s at least."""
         self.progress = progress
         now = time.monotonic()
-        if self._pauses.see(progress.paused, now):
+        if not progress.is_sending:
+            self._pauses.end()
+        elif self._pauses.see(progress.paused, now):
             self.say(pause_line(self._pauses.told, self._pauses.lasts_s(now)))
         if progress.trouble:
             self._say_seldom(_TROUBLE, trouble_words(progress.trouble), every_s=_TROUBLE_EVERY_S)
-        line = progress_line(progress)
+        line = progress_line(progress, is_paused=self._pauses.told is not None)
         if self._say_seldom(_situation_of(progress), line):
             self._progress_at = now
         elif now - self._progress_at >= _LINE_EVERY_S and not self._quiet:
@@ -202,7 +204,10 @@ class Live(Lines):
         """Move the bar."""
         self.progress = progress
         now = time.monotonic()
-        self._pauses.see(progress.paused, now)
+        if progress.is_sending:
+            self._pauses.see(progress.paused, now)
+        else:
+            self._pauses.end()
         why = self._pauses.told
         pause = pause_line(why, self._pauses.lasts_s(now)) if why else None
         self._area.show(live_lines(progress, self._area.width, pause))

@@ -25,5 +25,15 @@ def test_a_short_pause_is_not_worth_a_line() -> None:
     assert news("too many", "too many", *[None] * 10) == []
 
 
+def test_a_pause_is_no_longer_told_once_nothing_is_left_to_send() -> None:
+    pauses = Pauses()
+    for second in range(5):
+        pauses.see("too many", second)
+
+    pauses.end()
+
+    assert (pauses.told, pauses.see(None, 99)) == (None, False)
+
+
 def test_a_pause_for_another_reason_is_told() -> None:
     assert news(*["rows"] * 5, *["bytes"] * 5) == [(3, "rows"), (5, "bytes")]

@@ -78,13 +78,33 @@ def test_a_plan_for_people_ends_with_that_nothing_was_sent() -> None:
         ),
         ({"total_bytes": 1024}, "4 of 10 cases finished, 0 B of 1.0 KiB"),
         (
-            {"total_bytes": 1024, "sent_bytes": 1024, "is_sending": False, "waiting": 3},
+            {
+                "total_bytes": 1024,
+                "sent_bytes": 1024,
+                "speed": 99.0,
+                "is_sending": False,
+                "waiting": 3,
+            },
             "4 of 10 cases finished, 1.0 KiB of 1.0 KiB, nothing to send now, 3 importing",
         ),
     ],
 )
 def test_where_a_run_is_in_one_line(more: dict[str, Any], line: str) -> None:
     assert run_lines.progress_line(progress_of(**more)) == line
+
+
+def test_nobody_knows_how_long_a_pause_takes() -> None:
+    progress = progress_of(total_bytes=1024, speed=1.0)
+
+    assert "17 min left" in run_lines.progress_line(progress)
+    assert "left" not in run_lines.progress_line(progress, is_paused=True)
+
+
+def test_an_answer_that_is_waited_for_is_told_after_three_seconds() -> None:
+    assert "answer" not in run_lines.progress_line(progress_of(silent_s=2.0))
+    assert run_lines.progress_line(progress_of(silent_s=12.0)).endswith(
+        "waiting for an answer (12 s)"
+    )
 
 
 def test_why_uploads_pause_and_since_when() -> None:
