@@ -125,7 +125,9 @@ def begin_line(plan: Plan, target: Target) -> str:
         if counts[words]
     ]
     size = total_size(plan)
-    sent = f"; {size_words(size)} to send" if size else ""
+    # how much of an upload that was begun is there is known once its parts are listed
+    most = "at most " if any(one.row for case in plan.cases for one in case.uploads) else ""
+    sent = f"; {most}{size_words(size)} to send" if size else ""
     noun = type_of(target.kind).noun
     return f"{noun} {target.slug}: {cases_words(len(plan.cases))}: {', '.join(parts)}{sent}"
 
@@ -210,7 +212,7 @@ def _progress_parts(progress: Progress, *, is_paused: bool) -> list[str]:
     parts = [f"{progress.ended} of {cases_words(progress.cases)} finished"]
     if progress.total_bytes:
         parts += _bytes_parts(progress, is_paused=is_paused)
-    if not progress.is_sending:
+    if not progress.is_sending and not progress.stopping:
         parts.append("nothing to send now")
     if progress.waiting:
         parts.append(f"{progress.waiting} importing")

@@ -166,6 +166,8 @@ def _kind_of(doing: Doing) -> str:
 
 def _situation_of(progress: Progress) -> str:
     """What a run waits for: every change is worth a line."""
+    if progress.stopping:
+        return "stopping"
     is_silent = progress.silent_s >= SILENCE_S
     return f"sending {progress.is_sending}, importing {progress.waiting > 0}, silent {is_silent}"
 

@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from manifest_uploader.engine.results import CaseEnd, End
 from manifest_uploader.output import run_lines
 from manifest_uploader.platform.traffic import Traffic
-from manifest_uploader.state.events import Failure
+from manifest_uploader.state.events import Failure, OpenUpload
 from manifest_uploader.state.standing import CaseStanding, Standing
 from tests.helpers import (
     STUDY,
@@ -45,6 +46,17 @@ def test_what_a_run_is_about_to_do() -> None:
     assert found == (
         "reader study lung: 3 cases: 1 to make, 1 to update, 1 needs nothing; 3.0 MiB to send"
     )
+
+
+def test_of_an_upload_that_was_begun_some_may_be_there() -> None:
+    plan = plan_of(case("a", file_value("ct-image")))
+    [one] = plan.cases
+    row = OpenUpload(pk(1), "sid", 8 * 2**20, "stat:1")
+    begun = replace(one, uploads=tuple(replace(upload, row=row) for upload in one.uploads))
+
+    found = run_lines.begin_line(replace(plan, cases=(begun,)), STUDY)
+
+    assert found.endswith("; at most 100 B to send")
 
 
 def test_a_plan_for_people_ends_with_that_nothing_was_sent() -> None:
