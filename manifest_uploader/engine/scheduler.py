@@ -82,6 +82,7 @@ class Scheduler:
         clock: Callable[[], float],
         now: Callable[[], float],
         rows_free: int = 0,
+        after: Scheduler | None = None,
     ) -> None:
         """Prepare to execute a plan.
 
@@ -92,6 +93,7 @@ class Scheduler:
             clock: monotonic, in seconds.
             now: seconds since 1970.
             rows_free: how many more upload rows the account may hold.
+            after: what the plan before came to; this plan is for the cases that it held.
 
         """
         self.error: BaseException | None = None
@@ -99,7 +101,14 @@ class Scheduler:
         self._remarks = Remarks()
         self._policy, self._clock, self._now = policy, clock, now
         self._not_begun = deque(plan.cases)
-        self._flow = CaseFlow(plan, sockets=sockets, clock=clock, now=now, rows_free=rows_free)
+        self._flow: CaseFlow = CaseFlow(
+            plan,
+            sockets=sockets,
+            clock=clock,
+            now=now,
+            rows_free=rows_free,
+            after=None if after is None else after._flow,
+        )
         self._queue, self._imports = self._flow.queue, self._flow.imports
         self._limits = self._queue.limits
         self._under_way = 0
@@ -157,9 +166,20 @@ class Scheduler:
 
     def ends(self) -> tuple[CaseEnd, ...]:
         """How every case stands, in no particular order; final once the loop has ended."""
-        pending = [*self._flow.live, *(case.case for case in self._not_begun)]
+        not_begun = (case.case for case in self._not_begun)
+        pending = [*self._flow.live, *not_begun, *self._flow.held]
         waiting = [case for case in self._imports.open_cases() if case not in self._flow.live]
         return self._flow.ends.all(pending=pending, waiting=waiting)
+
+    def held(self) -> frozenset[str]:
+        """The cases that have been sent, and end only after another look at their items."""
+        return frozenset(
+            case
+            for case in self._flow.held
+            if case not in self._flow.live
+            and not self._flow.ends.is_deleted(case)
+            and not self._flow.ends.is_unsure(case)
+        )
 
     def take_ended(self) -> list[CaseEnd]:
         """The cases that ended since the last call."""
@@ -267,13 +287,9 @@ class Scheduler:
             return
         match event.step.kind:
             case StepKind.FILL:
-                self._flow.on_given(live)
+                self._flow.on_filled(live, event)
             case StepKind.CREATE:
-                live.item = event.pk
-                if live.fill is None:
-                    self._flow.on_given(live)
-                else:
-                    self._flow.prepare_fill(live)
+                self._flow.on_created(live, event)
             case StepKind.UPLOAD:
                 if self._limits.found(event.step, complete=True):
                     self._flow.note_progress()

@@ -16,6 +16,7 @@ from manifest_uploader.engine.local_files import Found, LocalFiles
 from manifest_uploader.engine.looks.looker import look_cache
 from manifest_uploader.engine.looks.pool import Pool
 from manifest_uploader.engine.progress import Tell, nobody
+from manifest_uploader.engine.recovery import late_items
 from manifest_uploader.files.dicom.patient import KEYWORDS
 from manifest_uploader.files.root import Root
 from manifest_uploader.files.value_facts import ValueFacts
@@ -143,6 +144,10 @@ def _platform_facts(
     count = count_items(client, target)
     looks = count != len(ours) or count <= _FEW_ITEMS
     listed = _listed(client, target) if looks and count + len(ours) else {}
+
+    def every() -> Iterable[ItemSeen]:
+        return (listed or _listed(client, target)).values()
+
     others = {pk: item for pk, item in listed.items() if pk not in ours}
     by_title = {item.title: item for item in others.values() if item.title}
     return Facts(
@@ -163,6 +168,7 @@ def _platform_facts(
             if adopt and case.title in by_title
         },
         missing_images=missing(),
+        leftovers=tuple(item for item in late_items(history, every) if not item.sockets),
     )
 
 

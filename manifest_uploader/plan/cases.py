@@ -11,13 +11,22 @@ from msgspec.structs import replace
 from manifest_uploader.digests import Json
 from manifest_uploader.manifest.model import Case, Value
 from manifest_uploader.plan.delivery import AsUpload, delivery_of, slot_json
+from manifest_uploader.plan.doubts import as_seen
 from manifest_uploader.plan.inputs import PlanInputs, recorded, socket_of
-from manifest_uploader.plan.steps import DELETED, Action, CasePlan, Create, Fill, Plan
+from manifest_uploader.plan.steps import DELETED, Action, CasePlan, Create, Fill, Found, Plan
 from manifest_uploader.plan.values import ValuePlan, plan_value, wanted_entry
 from manifest_uploader.platform.model import Entry, ItemSeen
 from manifest_uploader.platform.targets import type_of
-from manifest_uploader.state.events import Adopted, Failed, Gone, Renamed
-from manifest_uploader.state.history import EMPTY, CaseHistory, after
+from manifest_uploader.state.events import (
+    Adopted,
+    Done,
+    Failed,
+    Gone,
+    Renamed,
+    Settled,
+    Started,
+)
+from manifest_uploader.state.history import EMPTY, LATE_FOR_S, CaseHistory, after, with_events
 from manifest_uploader.state.standing import Standing, standing_of
 from manifest_uploader.state.steps import StepId
 
@@ -36,21 +45,35 @@ def make_plan(inputs: PlanInputs, *, temporary: Callable[[], str]) -> Plan:
         temporary: returns a new title that no other item has.
 
     """
+    leftovers = _leftovers(inputs)
     ordered = zip(inputs.manifest.cases, _auto_orders(inputs), strict=True)
-    cases = tuple(_plan_case(case, inputs, order, temporary) for case, order in ordered)
+    cases = tuple(
+        _plan_case(case, inputs, order, temporary, leftovers.get(case.name))
+        for case, order in ordered
+    )
     return Plan(cases, _proven(cases, inputs), _notes(inputs))
 
 
 # ── the history of a case ───────────────────────────────────────────────────────────────────
 
 
+def _leftovers(inputs: PlanInputs) -> dict[str, ItemSeen]:
+    """Case → an empty item that a late creation made: the first cases without items take them."""
+    new = (case.name for case in inputs.manifest.cases if _is_new(recorded(case, inputs)))
+    return dict(zip(new, inputs.facts.leftovers, strict=False))
+
+
+def _is_new(past: CaseHistory) -> bool:
+    return past.item is None and past.temporary is None
+
+
 def _past(
-    case: Case, inputs: PlanInputs
-) -> tuple[CaseHistory, tuple[Adopted | Gone | Renamed, ...]]:
+    case: Case, inputs: PlanInputs, leftover: ItemSeen | None
+) -> tuple[CaseHistory, tuple[Found, ...]]:
     """The history of a case, and the events that this look at the platform adds to it."""
     was = inputs.renamed.get(case.name)
     past = recorded(case, inputs)
-    found: tuple[Adopted | Gone | Renamed, ...] = ()
+    found: tuple[Found, ...] = ()
     if was is not None:
         found = (Renamed(case.name, StepId.whole(case.name), was),)
     if past.item is not None and _is_gone(past, inputs):
@@ -59,6 +82,14 @@ def _past(
     if past.item is None and inputs.choices.adopt and case.name in inputs.facts.looked:
         adopted = _adopted(case, inputs, inputs.facts.looked[case.name])
         return after(past, adopted), (*found, adopted)
+    if leftover is not None:
+        taken = _taken(case, leftover)
+        return with_events(past, taken), (*found, *taken)
+    seen = inputs.facts.seen.get(case.name)
+    if seen is not None:
+        if past.doubt_since is not None and inputs.facts.seen_at - past.doubt_since > LATE_FOR_S:
+            found = (*found, Settled(case.name, StepId.whole(case.name)))
+        return as_seen(past, seen), found
     return past, found
 
 
@@ -77,13 +108,27 @@ def _adopted(case: Case, inputs: PlanInputs, item: ItemSeen) -> Adopted:
     return Adopted(case.name, StepId.whole(case.name), item.pk, case.title, tuple(entries))
 
 
+def _taken(case: Case, leftover: ItemSeen) -> tuple[Started, Done]:
+    """Take an empty item of ours for a case, as if it had been created for it."""
+    step = StepId.create(case.name)
+    title, order = leftover.title, leftover.order
+    return (
+        Started(case.name, step, title=title, order=order),
+        Done(case.name, step, pk=leftover.pk, again=True),
+    )
+
+
 # ── one case ────────────────────────────────────────────────────────────────────────────────
 
 
 def _plan_case(
-    case: Case, inputs: PlanInputs, order: int | None, temporary: Callable[[], str]
+    case: Case,
+    inputs: PlanInputs,
+    order: int | None,
+    temporary: Callable[[], str],
+    leftover: ItemSeen | None,
 ) -> CasePlan:
-    past, found = _past(case, inputs)
+    past, found = _past(case, inputs, leftover)
     if past.gone:
         return _untouched(case, past, found, Standing.GONE, DELETED)
     if past.filling is not None:
@@ -93,7 +138,8 @@ def _plan_case(
     if sent and past.item is not None and type_of(inputs.target.kind).created_with_values:
         return _untouched(case, past, found, Standing.FAILED, _FIXED)
     create = _create(case, past, inputs, order, temporary, sent)
-    fill = _fill(case, past, inputs, value_plans, create, sent)
+    chosen = case.order if leftover is None else order
+    fill = _fill(case, past, inputs, value_plans, create, sent, chosen)
     settled: tuple[Failed, ...] = ()
     if fill is None and create is None:
         past, settled = _forget_failures(case, past)
@@ -115,7 +161,15 @@ def _plan_case(
         tickets=_shared(tuple(entry.socket for value, entry in sent if _by_ticket(value, inputs))),
         values=case.values,
         found=(*found, *settled, *(one.found for one in value_plans if one.found is not None)),
+        keeps_title=fill is not None and fill.title is not None and _may_be_doubled(past),
+        doubtful=past.doubt_since is not None,
     )
+
+
+def _may_be_doubled(past: CaseHistory) -> bool:
+    """Whether a duplicate of the creation may still arrive: it was sent, or is sent, again."""
+    is_sent_again = past.item is None and past.temporary is not None
+    return past.title is None and (is_sent_again or past.temporary in past.twice)
 
 
 def _forget_failures(case: Case, past: CaseHistory) -> tuple[CaseHistory, tuple[Failed, ...]]:
@@ -135,7 +189,7 @@ def _forget_failures(case: Case, past: CaseHistory) -> tuple[CaseHistory, tuple[
 def _untouched(
     case: Case,
     past: CaseHistory,
-    found: tuple[Adopted | Gone | Renamed, ...],
+    found: tuple[Found, ...],
     standing: Standing,
     reason: str,
 ) -> CasePlan:
@@ -197,13 +251,14 @@ def _fill(
     value_plans: tuple[ValuePlan, ...],
     create: Create | None,
     sent: list[tuple[Value, Entry]],
+    order: int | None,
 ) -> Fill | None:
     target_type = type_of(inputs.target.kind)
     if target_type.created_with_values:
         return None
     title = None if past.title == case.title else case.title
     given = create.order if create is not None else past.order
-    order = case.order if case.order != given and target_type.has_orders else None
+    order = order if order != given and target_type.has_orders else None
     if title is None and order is None and not sent:
         return None
     return Fill(

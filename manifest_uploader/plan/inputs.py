@@ -46,6 +46,12 @@ class Facts(Struct, frozen=True):
     """How many upload rows the account holds now."""
     looked: Mapping[str, ItemSeen] = field(default_factory=dict)
     """By case: items of the same title that can be adopted (`--adopt`)."""
+    seen: Mapping[str, ItemSeen] = field(default_factory=dict)
+    """By case: items that were read again, because they may not hold what was sent."""
+    seen_at: float = 0.0
+    """When they were read, in seconds since 1970."""
+    leftovers: tuple[ItemSeen, ...] = ()
+    """Empty items that late creations of ours made, and that no case has."""
     missing_images: frozenset[str] = frozenset()
     """Pks of images that the manifest names and the platform does not show."""
     requests: int = 0

@@ -13,11 +13,14 @@ from manifest_uploader.platform.requests import Call
 from manifest_uploader.state.events import (
     Adopted,
     Checked,
+    Done,
     Failed,
     Failure,
     Gone,
     OpenUpload,
     Renamed,
+    Settled,
+    Started,
 )
 from manifest_uploader.state.standing import Standing
 from manifest_uploader.state.steps import StepId
@@ -147,6 +150,9 @@ class Action(StrEnum):
     NOTHING = "nothing"
 
 
+Found: TypeAlias = Adopted | Checked | Done | Failed | Gone | Renamed | Settled | Started
+
+
 class CasePlan(Struct, frozen=True):
     """What a run does for one case."""
 
@@ -172,8 +178,13 @@ class CasePlan(Struct, frozen=True):
     """Those whose uploads need an upload session."""
     values: tuple[Value, ...] = ()
     """The case's values in the manifest."""
-    found: tuple[Adopted | Checked | Failed | Gone | Renamed, ...] = ()
+    found: tuple[Found, ...] = ()
     """Events found while planning, which a run records before it begins the case."""
+    keeps_title: bool = False
+    """The item keeps its temporary title until the end of the run: a duplicate of its creation may
+    still arrive, and is refused as long as the title is taken."""
+    doubtful: bool = False
+    """The item is compared at the end of the run: a duplicate of a fill may still arrive."""
 
 
 class Plan(Struct, frozen=True):

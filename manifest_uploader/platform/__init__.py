@@ -5,7 +5,7 @@ For other packages:
 - `model`: `Socket`, `Target`, `ItemSeen`, `SocketSeen`, `Entry`, `Pk`, what the platform holds
 - `targets`: `type_of`, what is special about a kind of target
 - `sockets`: `misfit`, `value_misfit` and `takes_json`, which values fit which socket
-- `items`: `holds`, `took_effect`, `shows_at_once` and `is_pk`
+- `items`: `holds`, `took_effect` and `is_pk`
 - `address`: `Platform`, `Patience` and `parse_platform`
 - `credentials`: finds, stores and removes the token
 - `client`: `Client`, which sends requests with retries; import it late, it takes 0.1 s of CPU

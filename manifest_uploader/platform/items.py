@@ -114,26 +114,6 @@ def took_effect(
     return any(entry.upload in gone or _is_new(entry, item) for entry in entries)
 
 
-def shows_at_once(
-    item: ItemSeen, *, entries: tuple[Entry, ...], title: str | None, temporary: str | None
-) -> bool:
-    """Whether the item would show at once that the fill took effect.
-
-    It would if the fill sets a title, JSON values or existing images. Uploads show only after
-    their import, which may take hours. Arguments as for `took_effect`.
-    """
-    has_title = item.title is not None and (temporary is not None or title is not None)
-    return has_title or any(
-        entry.digest is not None and not _was_there(entry, item) for entry in entries
-    )
-
-
 def _is_new(entry: Entry, item: ItemSeen) -> bool:
     held = holds(entry, item)
     return held is not None and held.mark != entry.before
-
-
-def _was_there(entry: Entry, item: ItemSeen) -> bool:
-    """Whether the socket held the value before the fill, which therefore left it out."""
-    held = holds(entry, item)
-    return held is not None and held.mark == entry.before

@@ -109,7 +109,7 @@ class Done(CaseEvent, frozen=True, tag="done"):
     """Bytes sent as one stream, of an upload."""
     files: Count | None = None
     again: bool = False
-    """Of a creation: it may have been sent more than once, so another may take effect later."""
+    """Of a creation or a fill: a duplicate of it may take effect later."""
 
 
 class Failed(CaseEvent, frozen=True, kw_only=True, tag="failed"):
@@ -203,6 +203,10 @@ class Adopted(CaseEvent, frozen=True, tag="adopted"):
     """The values that it holds as the manifest wants; the content of uploads is not checked."""
 
 
+class Settled(CaseEvent, frozen=True, tag="settled"):
+    """The item was compared so long after a fill in doubt that no duplicate of it is expected."""
+
+
 class Renamed(CaseEvent, frozen=True, tag="renamed"):
     """The case had another name in the manifest."""
 
@@ -221,6 +225,7 @@ AnyEvent: TypeAlias = (
     | Checked
     | Gone
     | Adopted
+    | Settled
     | Renamed
     | Noticed
 )

@@ -29,10 +29,15 @@ from manifest_uploader.state.events import (
     Opened,
     OpenUpload,
     Renamed,
+    Settled,
     Started,
     Unsure,
 )
 from manifest_uploader.state.steps import StepKind
+
+LATE_FOR_S: Final = 86_400.0
+"""How long after a fill a duplicate of it is expected. Grand Challenge names no limit; seen were
+minutes."""
 
 
 class UploadHistory(Struct, frozen=True):
@@ -73,6 +78,9 @@ class CaseHistory(Struct):
     filling: Started | None = None
     """A fill whose outcome is unknown."""
     filling_since: float = 0.0
+    doubt_since: float | None = None
+    """When a fill without tickets was last in doubt: a duplicate of it may still change values,
+    title and order. None: there was none, or the item was compared long after it."""
     sockets: dict[str, SocketHistory] = field(default_factory=dict)
     uploads: dict[str, UploadHistory] = field(default_factory=dict)
     reason: str | None = None
@@ -138,6 +146,14 @@ def after(past: CaseHistory, event: Adopted | Gone) -> CaseHistory:
     return _replaced(copy, event)
 
 
+def with_events(past: CaseHistory, events: Iterable[AnyEvent]) -> CaseHistory:
+    """The history of a case after more events about its steps; `past` stays as it is."""
+    copy = replace(past, sockets=dict(past.sockets), uploads=dict(past.uploads))
+    for event in events:
+        _CHANGES[type(event)](copy, event)
+    return copy
+
+
 # ── one change for each kind of event ───────────────────────────────────────────────────────
 
 
@@ -152,6 +168,8 @@ def _started(past: CaseHistory, event: Started) -> None:
         past.unsure = False
         past.gone = False
     elif event.step.kind is StepKind.FILL:
+        if event.repeated and past.filling is not None and not _has_tickets(past.filling):
+            past.doubt_since = event.time
         past.filling = event
         past.filling_since = event.time
         past.unsure = False
@@ -174,6 +192,8 @@ def _done(past: CaseHistory, event: Done) -> None:
     elif event.step.kind is StepKind.FILL:
         past.unsure = False
         past.reason = None
+        if event.again:
+            past.doubt_since = event.time
         if past.filling is not None:
             _put(past, past.filling, past.filling_since or event.time)
             past.filling = None
@@ -185,6 +205,15 @@ def _done(past: CaseHistory, event: Done) -> None:
 def _note_twice(past: CaseHistory) -> None:
     if past.temporary is not None and past.temporary not in past.twice:
         past.twice = (*past.twice, past.temporary)
+
+
+def _has_tickets(fill: Started) -> bool:
+    """Whether a late duplicate of the fill is refused once another one took effect."""
+    return any(entry.ticket is not None for entry in fill.entries)
+
+
+def _settled(past: CaseHistory, _: Settled) -> None:
+    past.doubt_since = None
 
 
 def _uploaded(past: CaseHistory, event: Done) -> None:
@@ -213,6 +242,8 @@ def _failed(past: CaseHistory, event: Failed) -> None:
     """Without a message, the step had no effect, as a look at the platform showed."""
     past.reason = event.words or None
     if event.step.kind is StepKind.FILL:
+        if not event.words and past.filling is not None:
+            past.doubt_since = event.time  # whatever it names: its uploads cannot be used up now
         past.filling = None
         past.unsure = False
         past.repeated = past.repeated or not event.words
@@ -279,5 +310,6 @@ _CHANGES: Final[dict[type[Event], Callable[[CaseHistory, Any], None]]] = {
     Confirmed: _confirmed,
     ImportFailed: _import_failed,
     Checked: _checked,
+    Settled: _settled,
 }
 """Looked up by type: a `match` over all events takes half as long again."""

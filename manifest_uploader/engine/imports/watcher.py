@@ -142,6 +142,7 @@ class Watcher:
             self._memory.latest_file,
             self._memory.tickets,
             images,
+            rows=rows or (),
         )
         ended = {wait: end for wait, end in self._judged(task, seen) if end is not None}
         yield from ended.values()
