@@ -151,7 +151,7 @@ def work_that_hangs(_: Path) -> None:
     from manifest_uploader.engine import execution
 
     vars(signals)["_LET_END_S"] = 0.5
-    execution.Execution.run = lambda *_: time.sleep(STALLS_S)  # type: ignore[method-assign]
+    execution.Execution.run = lambda *_, **__: time.sleep(STALLS_S)  # type: ignore[method-assign]
 
 
 def test_a_run_that_hangs_itself_is_left_behind(tmp_path: Path) -> None:
