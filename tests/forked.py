@@ -7,14 +7,16 @@ has no fork it is a new interpreter after all.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import multiprocessing
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.context import BaseContext
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 _PRELOAD = (
@@ -46,15 +48,56 @@ def _context() -> BaseContext:
     return context
 
 
-def run(
+@dataclass
+class Running:
+    """A process that was started, and the folder of what it leaves."""
+
+    process: BaseProcess
+    left: Path
+
+    def send(self, number: int) -> None:
+        """Send it a signal."""
+        assert self.process.pid is not None
+        os.kill(self.process.pid, number)
+
+    @property
+    def out(self) -> str:
+        """What it has written to standard output so far."""
+        return self._written("out")
+
+    @property
+    def err(self) -> str:
+        """What it has written to standard error so far."""
+        return self._written("err")
+
+    def _written(self, name: str) -> str:
+        path = self.left / name
+        return path.read_text("utf-8") if path.exists() else ""
+
+    def end(self, seconds: float) -> Ended:
+        """Wait for its end; raise AssertionError if it takes longer."""
+        self.process.join(seconds)
+        late = self.process.is_alive()
+        if late:
+            self.process.kill()
+            self.process.join()
+        out, err = ((self.left / name).read_text("utf-8") for name in ("out", "err"))
+        assert not late, f"it did not end within {seconds} s\n{err}\n{out}"
+        code = self.left / "code"
+        ended = int(code.read_text()) if code.exists() else self.process.exitcode
+        assert ended is not None
+        return Ended(ended, out, err)
+
+
+@contextlib.contextmanager
+def begun(
     arguments: Sequence[str],
     *,
     cwd: Path,
     environment: Mapping[str, str],
-    seconds: float,
     prepare: Callable[[Path], None] | None = None,
-) -> Ended:
-    """Run a command; raise AssertionError if it takes longer.
+) -> Iterator[Running]:
+    """Start a command, and end it after the `with` statement if it still runs then.
 
     `prepare` is called first, in the process. A process that kills itself may write the exit code
     into the file that it is given: multiprocessing's own can be lost among several threads.
@@ -65,17 +108,24 @@ def run(
             target=_command, args=(list(arguments), str(cwd), dict(environment), left, prepare)
         )
         process.start()
-        process.join(seconds)
-        late = process.is_alive()
-        if late:
+        try:
+            yield Running(process, left)
+        finally:
             process.kill()
             process.join()
-        out, err = ((left / name).read_text("utf-8") for name in ("out", "err"))
-        assert not late, f"it did not end within {seconds} s\n{err}\n{out}"
-        code = left / "code"
-        ended = int(code.read_text()) if code.exists() else process.exitcode
-        assert ended is not None
-        return Ended(ended, out, err)
+
+
+def run(
+    arguments: Sequence[str],
+    *,
+    cwd: Path,
+    environment: Mapping[str, str],
+    seconds: float,
+    prepare: Callable[[Path], None] | None = None,
+) -> Ended:
+    """Run a command; raise AssertionError if it takes longer. `prepare` is as for `begun`."""
+    with begun(arguments, cwd=cwd, environment=environment, prepare=prepare) as running:
+        return running.end(seconds)
 
 
 def _command(
@@ -90,6 +140,7 @@ def _command(
     os.environ.update(environment)
     sys.stdout = (left / "out").open("w", encoding="utf-8")
     sys.stderr = (left / "err").open("w", encoding="utf-8", buffering=1)
+    _say_as_much_as_on_fast_machines()
     if prepare is not None:
         prepare(left / "code")
     from manifest_uploader.__main__ import main
@@ -101,3 +152,11 @@ def _command(
         sys.stdout.flush()
         (left / "code").write_text(str(end.code))
         raise
+
+
+def _say_as_much_as_on_fast_machines() -> None:
+    """Explain no silence: how long it lasts depends on what else the machine does."""
+    from manifest_uploader.output import screen
+
+    assert "SILENCE_S" in vars(screen), "what is changed in the program has to be there"
+    vars(screen)["SILENCE_S"] = float("inf")

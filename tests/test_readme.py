@@ -41,6 +41,7 @@ VOLATILE = (
     (r'"(requests|elapsed_s)": [\d.]+', r'"\1": N'),
     (r"held by .* since [\d: -]+ ", "held by SOMEBODY "),
     (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
+    (r"(?m)^(\d+ of \d+ cases? finished|looking (at|into)|listing|waiting for|planning).*\n", ""),
 )
 """What differs from run to run, and what stands for it in a comparison."""
 

@@ -9,6 +9,7 @@ from manifest_uploader.commands.options import (
     add_verify_arguments,
     open_options,
 )
+from manifest_uploader.commands.signals import interruptible, stopping_on_signals
 from manifest_uploader.engine import run as engine
 from manifest_uploader.engine.session import Watching
 from manifest_uploader.output.json_lines import plan_json, plan_summary_json, write_json
@@ -27,11 +28,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace) -> int:
     """Show the plan; the code is 1 if a case is gone or has failed, or if anything differs."""
     screen = make_screen(verbose=given.verbose, quiet=given.quiet)
-    with open_options(given) as options:
+    with open_options(given) as options, stopping_on_signals(screen, sends=False) as stop:
+        watching = Watching(screen.looking, stopping=stop.event.is_set, doing=screen.doing)
         try:
-            plan, facts = engine.plan(options, Watching(screen.looking))
+            found = interruptible(
+                lambda: engine.plan(options, watching), stop, screen, attend=watching.attend
+            )
         finally:
             screen.stop()
+        if found is None:
+            return stop.code
+        plan, facts = found
         if facts.warnings:
             screen.warn(facts.warnings)
         if given.json:

@@ -11,16 +11,13 @@ from manifest_uploader.commands.options import (
     add_verify_arguments,
     open_options,
 )
-from manifest_uploader.commands.signals import stopping_on_signals
+from manifest_uploader.commands.signals import interruptible, stopping_on_signals
 from manifest_uploader.engine import run as engine
 from manifest_uploader.engine.progress import Observer
 from manifest_uploader.engine.results import End, Summary
-from manifest_uploader.errors import UploaderError, UsageError
-from manifest_uploader.output.formatting import error_lines
+from manifest_uploader.errors import UsageError
 from manifest_uploader.output.json_lines import JsonLines
 from manifest_uploader.output.screen import make_screen
-from manifest_uploader.output.streams import say
-from manifest_uploader.platform.responses import Interrupted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,29 +36,22 @@ def run(given: argparse.Namespace) -> int:
     screen = make_screen(verbose=given.verbose, quiet=given.quiet)
     json_lines: list[Observer] = [JsonLines()] if given.json else []
     observers = [*json_lines, screen]
-    with open_options(given) as options, stopping_on_signals(screen) as (stop, caught):
+    with open_options(given) as options, stopping_on_signals(screen) as stop:
         try:
-            summary = engine.run(options, observers, stop)
-        except (UploaderError, Interrupted) as error:
-            if not caught:
-                raise
-            if isinstance(error, UploaderError):
-                say(error_lines(error))
-            return _say_stopped(caught)
+            summary = interruptible(
+                lambda: engine.run(options, observers, stop.event), stop, screen
+            )
         finally:
             screen.stop()
+        if summary is None:
+            return stop.code
         if given.sandbox:
             from manifest_uploader.commands import sandbox  # noqa: PLC0415 - a server; few need it
 
             summary = replace(summary, notes=summary.notes + sandbox.rehearsal_notes(summary))
         for observer in observers:
             observer.ends(summary)
-        return _say_stopped(caught) if caught else exit_code(summary)
-
-
-def _say_stopped(caught: list[int]) -> int:
-    say("stopped; the same command goes on where this ended")
-    return 128 + caught[0]
+        return stop.say() if stop.caught else exit_code(summary)
 
 
 def exit_code(summary: Summary) -> int:

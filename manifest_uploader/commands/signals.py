@@ -6,40 +6,116 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import NoReturn
+from typing import Final, NoReturn, TypeVar
 
+from msgspec import Struct, field
+
+from manifest_uploader.engine.attended import LeftBehind, attended
+from manifest_uploader.errors import UploaderError
+from manifest_uploader.output.formatting import error_lines
 from manifest_uploader.output.run_lines import STOPPING
 from manifest_uploader.output.screen import Lines
+from manifest_uploader.output.streams import say
+from manifest_uploader.platform.responses import Interrupted
+
+_T = TypeVar("_T")
+
+_LET_END_S: Final = 18.0
+"""How long a run may take to end; it gives up what is under way after 15 s."""
+_LET_LOOK_END_S: Final = 2.0
+"""The same for a command that sends nothing: it only removes its temporary files."""
+_SHOW_CURSOR: Final = b"\x1b[?25h"
+
+_GOES_ON: Final = "the same command goes on where this ended"
+_ENDED: Final = f"stopped; {_GOES_ON}"
+_AT_ONCE: Final = (
+    f"stopped at once; {_GOES_ON}, and finds out what became of requests that were under way"
+)
+_NOTHING_SENT: Final = "stopped; nothing was sent"
+
+
+class Stop(Struct):
+    """Whether a command is being stopped, and by which signals."""
+
+    sends: bool
+    event: threading.Event = field(default_factory=threading.Event)
+    caught: list[int] = field(default_factory=list)
+
+    @property
+    def code(self) -> int:
+        """The exit code of a command that was stopped."""
+        return 128 + self.caught[0]
+
+    def say(self) -> int:
+        """Say how to go on; return the exit code."""
+        say(_ENDED if self.sends else _NOTHING_SENT)
+        return self.code
 
 
 @contextmanager
-def stopping_on_signals(screen: Lines) -> Iterator[tuple[threading.Event, list[int]]]:
+def stopping_on_signals(screen: Lines, *, sends: bool = True) -> Iterator[Stop]:
     """Let the first signal set the event; the second ends the process at once.
 
-    Yields the event, and the list of the signals that were caught.
+    `sends`: the command sends something, so what is under way is worth waiting for.
     """
-    stop = threading.Event()
-    caught: list[int] = []
+    stop = Stop(sends)
 
     def on_signal(number: int, _: object) -> None:
-        if caught:
-            os._exit(128 + number)
-        caught.append(number)
-        stop.set()
-        if not screen.tells_stopping:
-            with suppress(OSError, ValueError):  # a signal handler must not use a buffered stream
-                os.write(sys.stderr.fileno(), b"\n%s\n" % STOPPING.encode())
+        if stop.caught:
+            _write(
+                _SHOW_CURSOR if screen.hides_cursor else b"", _AT_ONCE if sends else _NOTHING_SENT
+            )
+            os._exit(stop.code)
+        stop.caught.append(number)
+        stop.event.set()
+        if sends and not screen.tells_stopping:
+            _write(b"", STOPPING)
 
-    names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
-    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
-    before = {number: signal.signal(number, on_signal) for number in numbers}
+    with _handling(on_signal):
+        yield stop
+
+
+def interruptible(
+    work: Callable[[], _T],
+    stop: Stop,
+    screen: Lines,
+    *,
+    attend: Callable[[], None] = lambda: None,
+) -> _T | None:
+    """What comes of some work; None if it was stopped, which has been said then.
+
+    The process ends here if the work does not end in time. `attend` is called several times a
+    second.
+
+    Raises:
+        UploaderError: as the work does, unless it was stopped.
+
+    """
+    let_end_s = _LET_END_S if stop.sends else _LET_LOOK_END_S
     try:
-        yield stop, caught
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        return attended(work, attend=attend, stopping=stop.event.is_set, let_end_s=let_end_s)
+    except LeftBehind:
+        screen.stop()
+        say(_AT_ONCE if stop.sends else _NOTHING_SENT)
+        leave(stop.code)
+    except (UploaderError, Interrupted) as error:
+        if not stop.caught:
+            raise
+        screen.stop()
+        if isinstance(error, UploaderError):
+            say(error_lines(error))
+        stop.say()
+        return None
+
+
+def leave(code: int) -> NoReturn:
+    """End the process, whatever its other threads wait for."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
 
 
 def exit_on_sigterm() -> None:
@@ -49,3 +125,30 @@ def exit_on_sigterm() -> None:
         sys.exit(128 + number)
 
     signal.signal(signal.SIGTERM, on_signal)
+
+
+def _write(first: bytes, line: str) -> None:
+    """Write a line to standard error: a signal handler must not use a buffered stream."""
+    with suppress(OSError, ValueError):
+        os.write(sys.stderr.fileno(), first + b"\n%s\n" % line.encode())
+
+
+@contextmanager
+def _handling(on_signal: Callable[[int, object], None]) -> Iterator[None]:
+    """Handle the signals that ask a command to end, except for SIGHUP where `nohup` ignores it.
+
+    Only the main thread of a program may do so; in any other, nothing changes.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+    numbers = {name: getattr(signal, name) for name in names if hasattr(signal, name)}
+    if "SIGHUP" in numbers and signal.getsignal(numbers["SIGHUP"]) is signal.SIG_IGN:
+        del numbers["SIGHUP"]
+    before = {number: signal.signal(number, on_signal) for number in numbers.values()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
+from collections.abc import Mapping
 
 from manifest_uploader.commands import watch
 from manifest_uploader.commands.options import (
@@ -19,12 +20,13 @@ from manifest_uploader.output.json_lines import stand_json, status_summary_json,
 from manifest_uploader.output.run_lines import stand_line, status_line
 from manifest_uploader.output.streams import print_out
 from manifest_uploader.output.watch_screen import open_screen
+from manifest_uploader.state.standing import Standing
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `status`."""
     add_manifest_arguments(parser)
-    parser.add_argument("--watch", action="store_true", help="follow a run until Ctrl-C")
+    parser.add_argument("--watch", action="store_true", help="follow a run until it ends")
 
 
 def run(given: argparse.Namespace) -> int:
@@ -36,16 +38,25 @@ def run(given: argparse.Namespace) -> int:
         manifest = read_manifest(options).manifest
         exit_on_sigterm()
         with open_screen(json=given.json) as screen:
-            watch.watch(manifest, options.state, screen)
+            return _code(watch.watch(manifest, options.state, screen))
     stands = list(engine.status(options))
     for stand in stands:
         if given.json:
             write_json(stand_json(stand))
         else:
             print_out(stand_line(stand))
-    counts = Counter(stand.standing.value for stand in stands)
+    counts = Counter(stand.standing for stand in stands)
     if given.json:
-        write_json(status_summary_json(counts))
+        write_json(status_summary_json({one.value: count for one, count in counts.items()}))
     else:
         print_out(status_line(counts))
-    return 1 if counts.keys() & {"failed", "gone", "unsure"} else 0
+    return _code(counts)
+
+
+def _code(counts: Mapping[Standing, int]) -> int:
+    """1 if a case has failed, is gone or is unsure."""
+    return (
+        1
+        if any(counts.get(one) for one in (Standing.FAILED, Standing.GONE, Standing.UNSURE))
+        else 0
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from manifest_uploader.commands.options import add_run_arguments, has_token, open_options
+from manifest_uploader.commands.signals import interruptible, stopping_on_signals
 from manifest_uploader.engine import run as engine
 from manifest_uploader.engine.session import Watching
 from manifest_uploader.manifest.model import Manifest
@@ -39,9 +40,19 @@ def run(given: argparse.Namespace) -> int:
     offline = given.offline or not (given.sandbox or has_token(given))
     screen = make_screen(verbose=given.verbose, quiet=given.quiet)
     try:
-        with open_options(given, offline=offline) as options:
-            watching = Watching(screen.looking, screen.importing)
-            manifest, facts = engine.validate(options, watching)
+        with (
+            open_options(given, offline=offline) as options,
+            stopping_on_signals(screen, sends=False) as stop,
+        ):
+            watching = Watching(
+                screen.looking, screen.importing, stop.event.is_set, doing=screen.doing
+            )
+            found = interruptible(
+                lambda: engine.validate(options, watching), stop, screen, attend=watching.attend
+            )
+            if found is None:
+                return stop.code
+            manifest, facts = found
     except ManifestInvalid as invalid:
         _write(given, invalid.problems, invalid.warnings)
         raise

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 
 from manifest_uploader.commands.options import add_run_arguments, open_options
+from manifest_uploader.commands.signals import interruptible, stopping_on_signals
+from manifest_uploader.engine.session import Watching
 from manifest_uploader.output.json_lines import write_json
 from manifest_uploader.output.screen import make_screen
 from manifest_uploader.output.streams import print_out, say
@@ -28,11 +30,19 @@ def run(given: argparse.Namespace) -> int:
     from manifest_uploader.engine.verification import verify  # noqa: PLC0415 - late: 0.1 s of CPU
 
     screen = make_screen(verbose=given.verbose, quiet=given.quiet)
-    with open_options(given) as options:
+    with open_options(given) as options, stopping_on_signals(screen, sends=False) as stop:
+        watching = Watching(stopping=stop.event.is_set, doing=screen.doing)
         try:
-            found = verify(options, screen.downloading)
+            found = interruptible(
+                lambda: verify(options, watching, screen.downloading),
+                stop,
+                screen,
+                attend=watching.attend,
+            )
         finally:
             screen.stop()
+        if found is None:
+            return stop.code
     if given.json:
         for one in found.found.differences:
             write_json(difference_json(one))

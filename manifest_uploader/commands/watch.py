@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from manifest_uploader.manifest.model import Manifest
 from manifest_uploader.output.watch_screen import Screen, View
@@ -21,24 +24,49 @@ LOOK_EVERY_S: Final = 1.0
 """Network file systems show appended lines no sooner."""
 _PAUSE_SHOWN_S: Final = 120.0
 """A run counts as paused for so long after a step had to wait for room, unless it sends again."""
+_SENDS_AGAIN_S: Final = 5.0
+"""A pause is over once uploads have gone on for so long."""
 
 
 def watch(
     manifest: Manifest, path: Path, screen: Screen, *, sleep: Callable[[float], None] = time.sleep
-) -> NoReturn:
-    """Show what a state file says, and what is added to it, until Ctrl-C.
+) -> Mapping[Standing, int]:
+    """Show what a state file says, and what is added to it, until the run ends.
+
+    If no run is at work, one is waited for, unless every case has ended. Returns how many cases
+    stand where.
 
     Raises:
         StateDamaged: a line is not one that we wrote.
 
     """
     tail, follower = Tail(path), Follower(manifest)
+    was_at_work = False
     while True:
+        holder = lock.holder_of(path)  # first: a run has written everything when it lets go
         grown = tail.look()
-        changed = follower.take(grown.events, anew=grown.replaced)
-        holder = lock.holder_of(path)
-        screen.show(follower.view(changed, now=time.time(), holder=holder))
+        changed = follower.take(grown.events, anew=grown.replaced, at_work=holder is not None)
+        view = follower.view(changed, now=time.time(), holder=holder)
+        is_over = holder is None and (was_at_work or view.over)
+        screen.show(replace(view, is_last=is_over))
+        if is_over:
+            return view.counts
+        was_at_work = holder is not None
         sleep(LOOK_EVERY_S)
+
+
+class _Pause(Struct):
+    """Steps had to wait for room; times in seconds since 1970."""
+
+    why: str
+    last: float
+    """When a step last had to wait."""
+    sends_again: bool = False
+    """An upload was completed since."""
+
+    def is_over(self, now: float) -> bool:
+        """Whether the run no longer waits: while rows drain, it sends and waits in turns."""
+        return now - self.last >= (_SENDS_AGAIN_S if self.sends_again else _PAUSE_SHOWN_S)
 
 
 class Follower:
@@ -52,39 +80,55 @@ class Follower:
         self._folding = Folding()
         self._standings = dict.fromkeys(self._titles, Standing.NEW)
         self._bytes_done = 0
-        self._pause: tuple[float, str] | None = None
+        self._pause: _Pause | None = None
         self._first = True
+        self._at_work = False
 
-    def take(self, events: tuple[AnyEvent, ...], *, anew: bool) -> tuple[CaseStanding, ...]:
-        """Add events, of another file if `anew`; return the cases whose standing has changed."""
+    def take(
+        self, events: tuple[AnyEvent, ...], *, anew: bool, at_work: bool = False
+    ) -> tuple[CaseStanding, ...]:
+        """Add events, of another file if `anew`; return the cases whose standing has changed.
+
+        `at_work`: a run adds them, which knows what it has begun.
+        """
         if anew:
             self._forget()
         touched: dict[str, None] = {}  # in the order of the events
+        if at_work != self._at_work:
+            self._at_work = at_work
+            touched |= dict.fromkeys(self._open_fills())
         for event in events:
             self._folding.add(event)
             match event:
                 case Paused(why=why):
-                    self._pause = (event.time, why)
+                    self._pause = _Pause(why, event.time)
                 case Done(size=int() as size):
                     self._bytes_done += size
-                    self._pause = None
+                    if self._pause is not None:
+                        self._pause.sends_again = True
             for key in ("case", "was"):  # a renamed case has both
                 name = getattr(event, key, None)
                 if name in self._titles:
                     touched[name] = None
         past = self._folding.history.cases
         stands = [
-            case_standing(name, self._titles[name], past.get(name, EMPTY)) for name in touched
+            case_standing(name, self._titles[name], past.get(name, EMPTY), at_work=at_work)
+            for name in touched
         ]
         changed = tuple(one for one in stands if one.standing is not self._standings[one.case])
         self._standings.update((one.case, one.standing) for one in changed)
         return changed
 
+    def _open_fills(self) -> list[str]:
+        """The cases of a fill without an outcome."""
+        past = self._folding.history.cases
+        return [name for name in self._titles if past.get(name, EMPTY).filling is not None]
+
     def view(self, changed: tuple[CaseStanding, ...], *, now: float, holder: Holder | None) -> View:
         """How far the run is at a time in seconds since 1970."""
         paused = None
-        if self._pause is not None and now - self._pause[0] < _PAUSE_SHOWN_S:
-            paused = self._pause[1]
+        if self._pause is not None and not self._pause.is_over(now):
+            paused = self._pause.why
         first, self._first = self._first, False
         counts = Counter(self._standings.values())
         held_by = f"{holder.user} on {holder.host} since {holder.since}" if holder else None

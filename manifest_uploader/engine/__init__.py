@@ -10,5 +10,7 @@ For other packages:
 - `looks`: looks into the files of a value, for `init`
 - `progress`: `Observer`, which is told what happens, and `Progress`
 - `results`: `Summary`, `CaseEnd` and `End`, how a run and its cases ended
+- `activity`: `Doing`, what a command does before it sends anything
+- `attended`: `attended`, which keeps the main thread free for signals
 - `causes`: `explained` and `failure_text`, failures as text for people
 """

@@ -61,6 +61,8 @@ class CaseFlow:
         self._may_hold = after is None
         self.held: set[str] = set()
         """Cases that end after this plan only, because a late duplicate may change their items."""
+        self.bytes_dropped = 0
+        """Of uploads that are not sent because their case has ended."""
         self.progress_at = clock()
         """When the run last made progress, by the given clock."""
 
@@ -134,6 +136,8 @@ class CaseFlow:
         if live is None:
             return
         self.queue.drop(case)
+        lacking = (one for one in live.plan.uploads if one.socket in live.missing)
+        self.bytes_dropped += sum(upload.size for upload in lacking)
         following = self.pilots.failed(live.plan.kind, case, self.live)
         if following is not None:
             self.create_or_fill(self.live[following])

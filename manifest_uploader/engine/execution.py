@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Final
 
@@ -18,8 +17,10 @@ from manifest_uploader.engine.progress import Observer, Progress
 from manifest_uploader.engine.results import CaseEnd
 from manifest_uploader.engine.scheduler import Scheduler
 from manifest_uploader.engine.session import Session
+from manifest_uploader.engine.tally import Pace, Tally
 from manifest_uploader.engine.upload import Tools
 from manifest_uploader.engine.worker import Worker
+from manifest_uploader.files.daemons import Daemons
 from manifest_uploader.files.parts import Buffers
 from manifest_uploader.manifest.problems import Problem
 from manifest_uploader.plan.inputs import Facts
@@ -94,13 +95,11 @@ class Execution:
         plan: Plan,
         threads: Threads,
         journal: Journal,
-        started: float,
     ) -> None:
         self._options, self._session, self._threads = options, session, threads
         self._plan, self._journal = plan, journal
-        self._started = started
-        """When the run started, by the monotonic clock."""
         self._bytes = total_size(plan)
+        self._tally, self._pace = Tally(), Pace()
         self._notes: list[str] = []
         self._noted: set[str] = set()
 
@@ -124,7 +123,7 @@ class Execution:
         """
         jobs = self._options.jobs
         receipts = Receipts(self._options.receipts)
-        with ThreadPoolExecutor(jobs, "part") as senders, closing(receipts):
+        with Daemons(jobs, "part") as senders, closing(receipts):
             watcher = self._watcher(facts)
             resources = Resources(
                 senders,
@@ -135,7 +134,7 @@ class Execution:
             worker = Worker(
                 self._session.target,
                 self._session.root,
-                Tools(self._session.client, resources, self._threads.emit, self._warn),
+                Tools(self._session.client, resources, self._threads.emit, self._warn, self._tally),
                 watcher,
                 receive=receipts.add,
             )
@@ -181,18 +180,19 @@ class Execution:
 
     def _tick(self, scheduler: Scheduler) -> None:
         now, meter = time.monotonic(), self._session.client.meter
-        paused = scheduler.paused
         notes, self._notes = self._notes, []
+        self._pace.note(self._tally.sent, now)
         progress = Progress(
             len(self._plan.cases),
             scheduler.ended,
             scheduler.waiting,
-            self._bytes,
-            meter.traffic(),
-            now - self._started,
-            paused=paused[0] if paused else None,
-            paused_s=now - paused[1] if paused else 0.0,
+            max(0, self._bytes - self._tally.spared - scheduler.bytes_dropped),
+            self._tally.sent,
+            self._pace.speed(now),
+            is_sending=scheduler.is_sending,
+            paused=scheduler.paused[0] if scheduler.paused else None,
             trouble=meter.trouble,
+            silent_s=meter.silent_s(),
             eased=self._threads.eased,
             stopping=self._threads.stopping,
         )

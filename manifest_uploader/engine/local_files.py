@@ -36,6 +36,9 @@ from manifest_uploader.text import for_shell
 _SLICE_S: Final = 0.5
 """Longest single wait for a look, so that stopping soon ends it."""
 
+_LARGE: Final = 2**28
+"""Bytes whose hashing may take longer than a person likes to wait without a word."""
+
 
 class Found(Struct, frozen=True):
     """What is known of the files of one value."""
@@ -240,6 +243,8 @@ class LocalFiles:
         """The facts with the content's digest, if the files may hold what was sent before."""
         if not self._checksum and not _is_worth_reading(one.facts, past, one.value.socket):
             return one.facts
+        if one.facts.size >= _LARGE:
+            self._tell(Looking(self._values, self._files, (one.facts.name, one.facts.size)))
         return replace(one.facts, content=content(one.source))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from msgspec import Struct
 
@@ -11,8 +11,10 @@ from manifest_uploader.engine.results import CaseEnd, Summary
 from manifest_uploader.manifest.problems import Problem
 from manifest_uploader.plan.steps import Plan
 from manifest_uploader.platform.model import Target
-from manifest_uploader.platform.traffic import Traffic
 from manifest_uploader.state.events import Event
+
+if TYPE_CHECKING:
+    from manifest_uploader.engine.activity import Doing
 
 
 class Looking(Struct, frozen=True):
@@ -22,6 +24,8 @@ class Looking(Struct, frozen=True):
     """Values whose files were looked into, or need no look."""
     files: int
     """Files of these values that were looked into, by this command."""
+    hashing: tuple[str, int] | None = None
+    """Name and size in bytes of what is read now, if that takes long."""
 
 
 Tell: TypeAlias = Callable[[Looking], None]
@@ -39,11 +43,17 @@ class Progress(Struct, frozen=True):
     waiting: int
     """Cases that were filled but not yet seen on the platform."""
     total_bytes: int
-    traffic: Traffic
-    elapsed_s: float
+    """What this run has to send: parts that storage holds from earlier runs do not count."""
+    sent_bytes: int
+    speed: float | None = None
+    """Bytes a second, lately; None: nothing is being sent."""
+    is_sending: bool = True
+    """Something is being sent, or will be without waiting for an import."""
     paused: str | None = None
-    paused_s: float = 0.0
+    """Why new uploads wait for room on the platform."""
     trouble: str | None = None
+    silent_s: float = 0.0
+    """How long no request was answered and no byte sent, though requests are under way."""
     eased: bool = False
     stopping: bool = False
 
@@ -53,6 +63,9 @@ class Observer(Protocol):
 
     def looking(self, looking: Looking) -> None:
         """The local files are being looked into, before anything is sent."""
+
+    def doing(self, doing: Doing) -> None:
+        """Called several times a second before anything is sent."""
 
     def warn(self, warnings: tuple[Problem, ...]) -> None:
         """Something is odd about the local files; nothing is sent yet."""

@@ -7,10 +7,12 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
+from manifest_uploader.engine.activity import Doing, Stage
+from manifest_uploader.engine.attended import LeftBehind, attended
 from manifest_uploader.engine.item_writer import ItemWriter
 from manifest_uploader.engine.options import Options
 from manifest_uploader.engine.pool import Threads
@@ -51,6 +53,11 @@ from manifest_uploader.state.standing import CaseStanding, case_standing
 
 if TYPE_CHECKING:
     from manifest_uploader.engine.execution import Journal
+    from manifest_uploader.platform.client import Client
+    from manifest_uploader.state.events import Event
+
+_LET_LOOK_END_S: Final = 2.0
+"""How long a look may take to end once the run is being stopped; nothing depends on it."""
 
 
 # ── validate, plan, status ──────────────────────────────────────────────────────────────────
@@ -81,24 +88,29 @@ def validate(options: Options, watching: Watching = UNWATCHED) -> tuple[Manifest
 
 def plan(options: Options, watching: Watching = UNWATCHED) -> tuple[Plan, Facts]:
     """What a run would do now; changes and writes nothing."""
-    with _gathering():
-        reading = read_manifest(options)
+    reading = _read(options)
     found, facts = _plan(options, reading, watching)
     return found, replace(facts, values={})  # the plan has what it needs of them
+
+
+def _read(options: Options) -> Reading:
+    with _gathering():
+        return read_manifest(options)
 
 
 def _plan(options: Options, reading: Reading, watching: Watching) -> tuple[Plan, Facts]:
     from manifest_uploader.platform.client import Client  # noqa: PLC0415 - late: 0.1 s of CPU
 
     assert options.platform is not None
-    found = Client(options.platform, patience=options.patience)
+    found = Client(options.platform, patience=options.patience, stopping=watching.stopping)
     with closing(found) as client, _gathering():
         session = open_session(options, reading, client, watching)
         recover_session(session)
         session.ledger.record(list(assume_not_sent(session.ledger.history)))
         inputs = gather(options, session, watching)
         check_rights(session.target, client)
-        return make_plan(inputs, temporary=temporary_title), inputs.facts
+        facts = replace(inputs.facts, requests=client.meter.traffic().requests)
+        return make_plan(inputs, temporary=temporary_title), facts
 
 
 @contextmanager
@@ -127,7 +139,11 @@ def _watching(observers: Sequence[Observer], stop: threading.Event) -> Watching:
         for observer in observers:
             observer.looking(how_far)
 
-    return Watching(looking, stopping=stop.is_set)
+    def doing(now: Doing) -> None:
+        for observer in observers:
+            observer.doing(now)
+
+    return Watching(looking, stopping=stop.is_set, doing=doing)
 
 
 def run(options: Options, observers: Sequence[Observer], stop: threading.Event) -> Summary:
@@ -148,8 +164,7 @@ def run(options: Options, observers: Sequence[Observer], stop: threading.Event) 
     assert options.platform is not None
     started = time.monotonic()
     watching = _watching(observers, stop)
-    with _gathering():
-        reading = read_manifest(options)
+    reading = attended(lambda: _read(options), attend=watching.attend)
     with lock.held(options.state, take_over=options.take_over, command=options.command):
         meter = Meter()
         threads = Threads(options.jobs, stop=stop, pressure=meter.take_pressure)
@@ -160,29 +175,65 @@ def run(options: Options, observers: Sequence[Observer], stop: threading.Event) 
             stopping=lambda: threads.stopping,
         )
         with closing(client):
-            with _gathering():
-                session = open_session(options, reading, client, watching)
-                recovered = recover_session(session)
-                inputs = gather(options, session, watching)
-                check_rights(session.target, client)
+            session, recovered, inputs = _look(options, reading, client, watching)
             with closing(session.ledger) as ledger:
                 ledger.open(options.state, session.binding, is_new=session.is_new)
                 journal = Journal(ledger, observers)
                 journal.warn(inputs.facts.warnings)
                 journal.tell(recovered)
-                _repeat_fills(session, inputs, journal)
-                _free_titles(session, inputs, journal)
-                with _gathering():
-                    plan = make_plan(inputs, temporary=temporary_title)
+                watching.activity.stage = Stage.PLATFORM
+                attended(lambda: _repeat_fills(session, inputs, journal), attend=watching.attend)
+                attended(lambda: _free_titles(session, inputs, journal), attend=watching.attend)
+                watching.activity.stage = Stage.PLAN
+                plan = attended(lambda: _planned(inputs), attend=watching.attend)
                 journal.begin(plan, session.target)
                 first = _scheduler(options, plan, inputs.facts)
-                execution = Execution(options, session, plan, threads, journal, started)
+                execution = Execution(options, session, plan, threads, journal)
                 last = execution.run(
-                    first, inputs.facts, then=lambda one: _second(options, session, inputs, one)
+                    first,
+                    inputs.facts,
+                    then=lambda one: attended(
+                        lambda: _second(options, session, inputs, one), attend=watching.attend
+                    ),
                 )
                 elapsed_s = time.monotonic() - started
                 summary = _summary((first, last), journal, plan, meter, elapsed_s)
-                return replace(summary, late_items=_late_items(session))
+                watching.activity.stage = Stage.PLATFORM
+                late = (
+                    ()
+                    if stop.is_set()
+                    else attended(lambda: _late_items(session), attend=watching.attend)
+                )
+                return replace(summary, late_items=late)
+
+
+def _look(
+    options: Options, reading: Reading, client: Client, watching: Watching
+) -> tuple[Session, list[Event], PlanInputs]:
+    """Look at everything before anything is written or sent; raises Interrupted."""
+
+    def look() -> tuple[Session, list[Event], PlanInputs]:
+        with _gathering():
+            session = open_session(options, reading, client, watching)
+            recovered = recover_session(session)
+            inputs = gather(options, session, watching)
+            check_rights(session.target, client)
+            return session, recovered, inputs
+
+    try:
+        return attended(
+            look,
+            attend=watching.attend,
+            stopping=watching.stopping,
+            let_end_s=_LET_LOOK_END_S,
+        )
+    except LeftBehind:
+        raise Interrupted from None
+
+
+def _planned(inputs: PlanInputs) -> Plan:
+    with _gathering():
+        return make_plan(inputs, temporary=temporary_title)
 
 
 def _repeat_fills(session: Session, inputs: PlanInputs, journal: Journal) -> None:

@@ -196,6 +196,11 @@ class Scheduler:
         return len(self._imports)
 
     @property
+    def bytes_dropped(self) -> int:
+        """Bytes of uploads that are not sent because their cases have ended."""
+        return self._flow.bytes_dropped
+
+    @property
     def notes(self) -> list[str]:
         """What the user should know about the run as a whole."""
         return [*self._notes, *self._remarks.notes()]
@@ -204,6 +209,12 @@ class Scheduler:
     def paused(self) -> tuple[str, float] | None:
         """Why new uploads wait, and since when by the given clock."""
         return None if self._limits.reason is None else (self._limits.reason, self._limits.since)
+
+    @property
+    def is_sending(self) -> bool:
+        """Whether something is being sent, or will be without waiting for an import."""
+        under_way = self._under_way - self._imports.is_watching
+        return bool(under_way or self._queue or self._not_begun)
 
     # -- beginning --
 

@@ -12,11 +12,12 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
+from manifest_uploader.engine.activity import Activity, Doing, Stage
 from manifest_uploader.engine.options import Options
-from manifest_uploader.engine.progress import Tell, nobody
+from manifest_uploader.engine.progress import Looking, Tell, nobody
 from manifest_uploader.engine.recovery import recover
 from manifest_uploader.engine.target import find_target
 from manifest_uploader.errors import CannotGoOn, UsageError
@@ -91,6 +92,23 @@ class Watching(Struct, frozen=True):
     """Is told how many images the importer has judged."""
     stopping: Callable[[], bool] = lambda: False
     """Whether the command is being stopped."""
+    doing: Callable[[Doing], None] = lambda _: None
+    """Is told what the command does, while somebody attends to it."""
+    activity: Activity = field(default_factory=Activity)
+
+    def attend(self) -> None:
+        """Tell what the command does now."""
+        self.doing(self.activity.now())
+
+    def look(self, looking: Looking) -> None:
+        """Note and tell how far the look at the files is."""
+        self.activity.looking = looking
+        self.looking(looking)
+
+    def judged(self, images: int) -> None:
+        """Note and tell how many images the importer has judged."""
+        self.activity.images = images
+        self.importing(images)
 
 
 UNWATCHED: Final = Watching()
@@ -138,6 +156,7 @@ def open_session(
         Interrupted: the command is being stopped.
 
     """
+    watching.activity.stage, watching.activity.meter = Stage.PLATFORM, client.meter
     if reading.problems:
         raise _all_problems(options, reading, client, watching)
     try:
@@ -279,8 +298,9 @@ def _survey(
         scope=scope,
         client=client,
         target=target,
-        tell=watching.looking,
+        tell=watching.look,
         stopping=watching.stopping,
+        activity=watching.activity,
     )
 
 
@@ -299,7 +319,8 @@ def _with_imports(
     with closing(ImportCheck(manifest, facts, root, cache=cache)) as check:
         if not options.import_check:
             return replace(facts, problems=(*facts.problems, *check.missing()))
-        found = check.ask(watching.importing)
+        watching.activity.stage = Stage.IMPORTER
+        found = check.ask(watching.judged)
     return replace(
         facts,
         problems=(*facts.problems, *found.problems),

@@ -11,6 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from manifest_uploader.digests import Json, image_digest
+from manifest_uploader.engine.activity import Activity, Stage
 from manifest_uploader.engine.adoption import look_into_items
 from manifest_uploader.engine.local_files import Found, LocalFiles
 from manifest_uploader.engine.looks.looker import look_cache
@@ -68,6 +69,7 @@ def survey(
     target: Target | None = None,
     tell: Tell = nobody,
     stopping: Callable[[], bool] = lambda: False,
+    activity: Activity | None = None,
 ) -> Facts:
     """All facts that planning needs; without a client and target only the local ones.
 
@@ -78,6 +80,8 @@ def survey(
     facts = Facts(values={})
     if client is not None and target is not None:
         facts = _platform_facts(manifest, history, client, target, scope=scope)
+    if activity is not None:
+        activity.stage = Stage.FILES
     with closing(look_cache(scope.looks)) as cache, closing(Pool(quick=scope.quick)) as pool:
         local = LocalFiles(
             root,
@@ -210,7 +214,7 @@ def _gone(client: Client, target: Target, missing: set[str], *, listed_all: bool
 def _sockets(client: Client) -> dict[str, Socket]:
     return {
         socket.slug: socket
-        for page in client.pages("components/interfaces/")
+        for page in client.pages("components/interfaces/", "sockets")
         for entry in page
         if (socket := _socket(entry)) is not None
     }

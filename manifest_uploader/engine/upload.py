@@ -10,11 +10,11 @@ that with 500.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Final, assert_never
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from manifest_uploader.engine.data_task import (
     DataTask,
@@ -25,6 +25,7 @@ from manifest_uploader.engine.data_task import (
     StoredPart,
     send_parts,
 )
+from manifest_uploader.engine.tally import Tally, Tries
 from manifest_uploader.files.local_file import FileChanged
 from manifest_uploader.files.parts import (
     Content,
@@ -36,7 +37,7 @@ from manifest_uploader.files.parts import (
 from manifest_uploader.plan.steps import Upload
 from manifest_uploader.platform import refusals
 from manifest_uploader.platform.items import is_pk
-from manifest_uploader.platform.responses import Interrupted, ResponseLost
+from manifest_uploader.platform.responses import Interrupted, Response, ResponseLost
 from manifest_uploader.state.events import Done, Opened, OpenUpload
 
 if TYPE_CHECKING:  # importing it takes 0.1 s of CPU, which commands without a network save
@@ -82,6 +83,7 @@ class Tools(Struct, frozen=True):
     """What the data tasks share."""
     emit: Callable[[Opened], None]
     warn: Callable[[str], None]
+    tally: Tally = field(default_factory=Tally)
 
 
 class Uploaded(Struct, frozen=True):
@@ -108,6 +110,7 @@ def send(upload: Upload, content: Content, tools: Tools) -> Uploaded:
         try:
             return _Attempt(upload, content, size, tools).run(row)
         except _UploadLost:
+            tools.tally.forget(upload.step)
             row = None
     raise UploadRefused("storage lost this upload several times", final=False)
 
@@ -126,9 +129,11 @@ class _Attempt:
         if row is None:
             row = self._open()
         elif self._is_complete(row):  # an earlier run was killed before it recorded the hashes
+            self._tools.tally.holds(self._upload.step, self._size)
             return self._uploaded(row, self._send_parts(row, (), stored={}))
         else:
             stored = self._list_parts(row)
+            self._tools.tally.holds(self._upload.step, self._length(stored))
         lacking = [number for number in self._numbers if number not in stored]
         sent = self._send_parts(row, lacking, stored=stored)
         etags, encrypted = dict(sent.etags), sent.encrypted
@@ -138,6 +143,7 @@ class _Attempt:
             if self._complete(row, etags):
                 return self._uploaded(row, sent)
             if lacking := self._find_lost(row, etags):
+                self._tools.tally.add(self._upload.step, -self._length(lacking))
                 again = self._send_parts(row, lacking, stored={})
                 etags |= again.etags
                 encrypted = encrypted or again.encrypted
@@ -215,7 +221,7 @@ class _Attempt:
             urls=self._sign(row, lacking[0]) if lacking else {},
         )
         result = send_parts(
-            task, self._tools.resources, put=self._client.put_part, sign=partial(self._sign, row)
+            task, self._tools.resources, put=self._put, sign=partial(self._sign, row)
         )
         if isinstance(result, PartsNotSent):
             match result.reason:
@@ -232,6 +238,24 @@ class _Attempt:
         if result.encrypted:
             self._tools.warn("storage encrypts with KMS: parts are compared by size, not by MD5")
         return result
+
+    def _put(
+        self, url: str, *, length: int, body: Callable[[], Iterator[bytes | memoryview]]
+    ) -> Response:
+        """PUT a part, and count its bytes unless it fails."""
+        tries = Tries(self._tools.tally, self._upload.step)
+        is_there = False
+        try:
+            answer = self._client.put_part(url, length=length, body=lambda: tries.counted(body()))
+            is_there = answer.ok
+        finally:
+            if not is_there:
+                tries.take_back()
+        return answer
+
+    def _length(self, numbers: Iterable[int]) -> int:
+        """The bytes of some parts."""
+        return sum(part_length(self._size, self._part_size, number) for number in numbers)
 
     def _sign(self, row: OpenUpload, number: int) -> dict[int, str]:
         """Presigned URLs for a part, those that may still be in flight, and those that follow.

@@ -9,10 +9,13 @@ from typing import Final
 
 from msgspec import Struct
 
+from manifest_uploader.engine.activity import Stage
 from manifest_uploader.engine.options import Options
 from manifest_uploader.engine.recovery import assume_not_sent
 from manifest_uploader.engine.session import (
+    UNWATCHED,
     Session,
+    Watching,
     open_state,
     read_manifest,
     recover_session,
@@ -45,7 +48,11 @@ class Verification(Struct, frozen=True):
     found: Comparison
 
 
-def verify(options: Options, tell: Callable[[int], None] = lambda _: None) -> Verification:
+def verify(
+    options: Options,
+    watching: Watching = UNWATCHED,
+    tell: Callable[[int], None] = lambda _: None,
+) -> Verification:
     """Compare the target with the manifest and the state.
 
     The local files may be gone by now: only those are read whose SHA-256 the state does not have,
@@ -53,6 +60,7 @@ def verify(options: Options, tell: Callable[[int], None] = lambda _: None) -> Ve
 
     Args:
         options: of the command.
+        watching: stops it, and is told what it does.
         tell: is told how many files were downloaded.
 
     Raises:
@@ -63,13 +71,15 @@ def verify(options: Options, tell: Callable[[int], None] = lambda _: None) -> Ve
     assert options.platform is not None
     reading = read_manifest(options)
     refuse(reading.problems)
-    with closing(Client(options.platform, patience=options.patience)) as client:
+    found = Client(options.platform, patience=options.patience, stopping=watching.stopping)
+    with closing(found) as client:
+        watching.activity.stage, watching.activity.meter = Stage.PLATFORM, client.meter
         session = open_state(options, reading, client, root=_root(options, reading.manifest))
         items = client.ahead(lambda: all_items(client, session.target))
         recover_session(session)
         session.ledger.record(list(assume_not_sent(session.ledger.history)))
-        found = compared(session, items(), content=options.content, tell=tell)
-        return Verification(session.target, found)
+        comparison = compared(session, items(), content=options.content, tell=tell)
+        return Verification(session.target, comparison)
 
 
 def _root(options: Options, manifest: Manifest) -> Root:

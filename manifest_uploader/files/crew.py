@@ -19,9 +19,11 @@ import sys
 import tempfile
 import threading
 from collections.abc import Generator, Iterable
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from types import TracebackType
 from typing import Any, Final, Self, TypeAlias, TypeVar
+
+from manifest_uploader.files.daemons import Daemons
 
 Json: TypeAlias = Any
 T = TypeVar("T")
@@ -77,7 +79,7 @@ def answers(
         CannotStart: the task cannot be loaded.
         WorkerBug: the task raised an exception on a request.
     """
-    with ThreadPoolExecutor(processes) as threads, Crew(task, setup) as crew:
+    with Daemons(processes, "crew") as threads, Crew(task, setup) as crew:
         died: list[tuple[T, Json]] = []
         waiting: dict[Future[Json], tuple[T, Json]] = {}
         more = iter(requests)

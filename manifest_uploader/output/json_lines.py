@@ -6,12 +6,14 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from manifest_uploader.engine.activity import Doing
 from manifest_uploader.engine.progress import Looking, Progress
 from manifest_uploader.engine.results import CaseEnd, End, Summary
 from manifest_uploader.manifest.problems import Problem
-from manifest_uploader.output.run_lines import failures_text, request_count
+from manifest_uploader.output.run_lines import failures_text
 from manifest_uploader.output.streams import write_out
 from manifest_uploader.output.verify_lines import difference_json
+from manifest_uploader.plan.estimate import request_count, total_requests
 from manifest_uploader.plan.inputs import Facts
 from manifest_uploader.plan.steps import CasePlan, Plan, total_size
 from manifest_uploader.platform.model import Target
@@ -84,7 +86,7 @@ def plan_summary_json(plan: Plan, facts: Facts) -> dict[str, Any]:
         "cases": {"total": len(plan.cases), **counts},
         "uploads": sum(len(case.uploads) for case in plan.cases),
         "bytes": total_size(plan),
-        "requests": sum(request_count(case) for case in plan.cases),
+        "requests": total_requests(plan, facts.requests),
         "rows_used": facts.rows_used,
         "notes": list(plan.notes),
     }
@@ -116,6 +118,9 @@ class JsonLines:
 
     def looking(self, looking: Looking) -> None:
         """Write nothing: nothing has happened yet."""
+
+    def doing(self, doing: Doing) -> None:
+        """Write nothing: progress is for people."""
 
     def warn(self, warnings: tuple[Problem, ...]) -> None:
         """Write nothing: warnings are for people, and `validate --json` has them."""

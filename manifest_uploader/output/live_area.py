@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
+from manifest_uploader.output.streams import silence
 from manifest_uploader.text import lines_of, printable
 
 if TYPE_CHECKING:
@@ -12,7 +15,10 @@ if TYPE_CHECKING:
 
 
 class LiveArea:
-    """The lines at the bottom of a terminal; other text is printed above them."""
+    """The lines at the bottom of a terminal; other text is printed above them.
+
+    Once the terminal has gone away, nothing more is shown: what it was told of goes on.
+    """
 
     def __init__(self, *, stderr: bool, transient: bool = False, wrap: bool = True) -> None:
         """`transient` removes the lines at the end; without `wrap`, long ones are cut with `…`."""
@@ -26,28 +32,44 @@ class LiveArea:
         )
         self._text = Text
         self._wrap = wrap
+        self._is_lost = False
 
     @property
     def width(self) -> int:
         """The terminal's width in characters."""
         return self._console.width
 
+    @property
+    def is_shown(self) -> bool:
+        """Whether it has been started and not been stopped."""
+        return self._live.is_started
+
     def start(self) -> None:
         """Show the area."""
-        self._live.start()
+        self._write(self._live.start)
 
     def stop(self) -> None:
         """Leave the terminal to others; may be called again."""
-        self._live.stop()
+        self._write(self._live.stop)
 
     def show(self, lines: Iterable[str]) -> None:
         """Replace the lines; characters that a terminal would obey are escaped."""
         text = "\n".join(printable(line) for line in lines)
         overflow: OverflowMethod | None = None if self._wrap else "ellipsis"
         shown = self._text(text, no_wrap=not self._wrap, overflow=overflow)
-        self._live.update(shown, refresh=True)
+        self._write(lambda: self._live.update(shown, refresh=True))
 
     def print(self, text: str) -> None:
         """Print a line, or a block of lines, above the area."""
         for line in lines_of(text):
-            self._console.print(line)
+            self._write(partial(self._console.print, line))
+
+    def _write(self, act: Callable[[], object]) -> None:
+        """Write something, unless the terminal is not there any more."""
+        if self._is_lost:
+            return
+        try:
+            act()
+        except OSError:
+            self._is_lost = True
+            silence(sys.stderr if self._console.stderr else sys.stdout)

@@ -7,12 +7,13 @@ from collections.abc import Collection, Mapping
 from itertools import islice
 from typing import Final
 
+from manifest_uploader.engine.activity import Doing, Stage
 from manifest_uploader.engine.causes import explained, failure_text
 from manifest_uploader.engine.progress import Looking, Progress
 from manifest_uploader.engine.results import CaseEnd, End, Summary
-from manifest_uploader.files.parts import part_count, part_size
 from manifest_uploader.output.formatting import cases_words, counted, size_words, time_words
 from manifest_uploader.output.verify_lines import changed_lines, difference_lines
+from manifest_uploader.plan.estimate import total_requests
 from manifest_uploader.plan.inputs import Facts
 from manifest_uploader.plan.steps import Action, CasePlan, Plan, total_size
 from manifest_uploader.platform.model import Target
@@ -22,6 +23,8 @@ from manifest_uploader.state.standing import CaseStanding, Standing
 from manifest_uploader.text import Block, block
 
 STOPPING: Final = "stopping: what is under way ends; once more stops at once"
+SILENCE_S: Final = 3.0
+"""Longest time in which a person sees nothing."""
 _CASES_EXPLAINED: Final = 20
 """Cases whose failure a summary explains, for each way to end."""
 _CASES_NAMED: Final = 3
@@ -68,12 +71,45 @@ _LEFT_ALONE_COUNTS: Final = {
 def looking_line(looking: Looking) -> str:
     """How far the look into the local files is."""
     values, files = counted(looking.values, "value"), counted(looking.files, "file")
-    return f"looking into files: {values}, {files}"
+    if looking.hashing is None:
+        return f"looking into files: {values}, {files}"
+    name, size = looking.hashing
+    return f"looking into files: {values}, {files}; hashing '{name}' ({size_words(size)})"
 
 
 def importing_line(images: int) -> str:
     """How far the platform's importer is with the images."""
     return f"asking the platform's importer: {counted(images, 'image')}"
+
+
+def doing_line(doing: Doing) -> str:
+    """What a command does before it sends anything."""
+    if doing.trouble:
+        return trouble_words(doing.trouble)
+    silence = f"waiting for the platform to answer ({time_words(doing.silent_s)})"
+    is_silent = doing.silent_s >= SILENCE_S
+    if doing.stage is Stage.PLATFORM and (found := doing.listing) is not None:
+        line = f"listing {found.what}: {found.read:,} of {found.total:,}"
+        return f"{line}; {silence}" if is_silent else line
+    if is_silent:
+        return silence
+    if doing.stage is Stage.IMPORTER:
+        return importing_line(doing.images)
+    if doing.stage is Stage.FILES:
+        return looking_line(doing.looking or Looking(0, 0))
+    return _STAGES[doing.stage]
+
+
+_STAGES: Final = {
+    Stage.MANIFEST: "reading the manifest",
+    Stage.PLATFORM: "looking at the platform",
+    Stage.PLAN: "planning",
+}
+
+
+def trouble_words(trouble: str) -> str:
+    """Why a request is being repeated."""
+    return f"trouble: {trouble}; trying again"
 
 
 def begin_line(plan: Plan, target: Target) -> str:
@@ -90,7 +126,9 @@ def begin_line(plan: Plan, target: Target) -> str:
         if counts[words]
     ]
     size = total_size(plan)
-    sent = f"; {size_words(size)} to send" if size else ""
+    # how much of an upload that was begun is there is known once its parts are listed
+    most = "at most " if any(one.row for case in plan.cases for one in case.uploads) else ""
+    sent = f"; {most}{size_words(size)} to send" if size else ""
     noun = type_of(target.kind).noun
     return f"{noun} {target.slug}: {cases_words(len(plan.cases))}: {', '.join(parts)}{sent}"
 
@@ -112,10 +150,11 @@ def plan_lines(plan: Plan, facts: Facts, limit: int) -> Block:
     if facts.target is not None:
         lines.append(begin_line(plan, facts.target))
     uploads = sum(len(case.uploads) for case in plan.cases)
-    requests = sum(request_count(case) for case in plan.cases)
+    requests = total_requests(plan, facts.requests)
+    slow = " (more if imports take long)" if uploads else ""
     lines.append(
         f"{counted(uploads, 'upload')}, {size_words(total_size(plan))}, "
-        f"about {counted(requests, 'request')}; "
+        f"about {counted(requests, 'request')}{slow}; "
         f"upload rows: {facts.rows_used} of {limit} in use, {uploads} needed "
         "(they free themselves as imports end)"
     )
@@ -133,26 +172,22 @@ def _plan_line(case: CasePlan) -> str:
     return f"{case.case}: {case.action}{title}: {', '.join(parts) or 'title or order'}"
 
 
-def request_count(case: CasePlan) -> int:
-    """About how many requests a case takes, without those that wait for its imports."""
-    per_upload = [3 + part_count(one.size, part_size(one.size)) for one in case.uploads]
-    fill = (1 + case.fill.look_first) if case.fill is not None else 0
-    return sum(per_upload) + len(case.tickets) + (case.create is not None) + fill
-
-
 # ── during a run ────────────────────────────────────────────────────────────────────────────
 
 
-def live_lines(progress: Progress, width: int) -> list[str]:
-    """How far a run is, as a bar for a terminal of this width and the lines below it."""
-    cases, *more = _progress_parts(progress)
+def live_lines(progress: Progress, width: int, pause: str | None = None) -> list[str]:
+    """How far a run is, as a bar for a terminal of this width and the lines below it.
+
+    `pause` is the line about a pause, if there is one.
+    """
+    cases, *more = _progress_parts(progress, is_paused=pause is not None)
     lines = [f"{bar(share_done(progress), width)} {cases}"]
     if more:
         lines.append(", ".join(more))
-    if progress.paused:
-        lines.append(pause_line(progress))
+    if pause:
+        lines.append(pause)
     if progress.trouble:
-        lines.append(f"trouble: {progress.trouble}; trying again")
+        lines.append(trouble_words(progress.trouble))
     if progress.stopping:
         lines.append(STOPPING)
     return lines
@@ -170,39 +205,47 @@ def share_done(progress: Progress) -> float:
     ended = progress.ended / progress.cases if progress.cases else 1.0
     if not progress.total_bytes:
         return ended
-    return (ended + min(1.0, progress.traffic.bytes_sent / progress.total_bytes)) / 2
+    return (ended + min(1.0, progress.sent_bytes / progress.total_bytes)) / 2
 
 
-def progress_line(progress: Progress) -> str:
+def progress_line(progress: Progress, *, is_paused: bool = False) -> str:
     """How far a run is, in one line."""
-    return ", ".join(_progress_parts(progress))
+    return ", ".join(_progress_parts(progress, is_paused=is_paused))
 
 
-def _progress_parts(progress: Progress) -> list[str]:
+def _progress_parts(progress: Progress, *, is_paused: bool) -> list[str]:
     """First the cases; then what there is to say of bytes, speed, time left and imports."""
-    sent = progress.traffic.bytes_sent
-    speed = sent / progress.elapsed_s if progress.elapsed_s else 0.0
     parts = [f"{progress.ended} of {cases_words(progress.cases)} finished"]
     if progress.total_bytes:
-        shown = min(sent, progress.total_bytes)
-        parts.append(f"{size_words(shown)} of {size_words(progress.total_bytes)}")
-        parts.append(f"{size_words(round(speed))}/s")
-        left = (progress.total_bytes - shown) / speed if speed else 0.0
-        if left > 1:
-            parts.append(f"{time_words(left)} left")
+        parts += _bytes_parts(progress, is_paused=is_paused)
+    if not progress.is_sending and not progress.stopping:
+        parts.append("nothing to send now")
     if progress.waiting:
-        parts.append(f"{progress.waiting} being imported")
+        parts.append(f"{progress.waiting} importing")
+    if progress.silent_s >= SILENCE_S:
+        parts.append(f"waiting for an answer ({time_words(progress.silent_s)})")
     if progress.eased:
         parts.append("slower: the platform is busy")
     return parts
 
 
-def pause_line(progress: Progress) -> str:
-    """Why no new upload starts, and since when."""
-    if progress.paused is None:
+def _bytes_parts(progress: Progress, *, is_paused: bool) -> list[str]:
+    """Bytes, and while they are being sent their speed; the time that a pause takes is unknown."""
+    shown, speed = min(progress.sent_bytes, progress.total_bytes), progress.speed
+    parts = [f"{size_words(shown)} of {size_words(progress.total_bytes)}"]
+    if not speed or not progress.is_sending:
+        return parts
+    parts.append(f"{size_words(round(speed))}/s")
+    left_s = (progress.total_bytes - shown) / speed
+    return [*parts, f"{time_words(left_s)} left"] if left_s > 1 and not is_paused else parts
+
+
+def pause_line(why: str | None, since_s: float) -> str:
+    """Why no new upload starts, and since when; or that they go on."""
+    if why is None:
         return "uploads go on"
     return (
-        f"uploads pause since {time_words(progress.paused_s)}: {progress.paused} "
+        f"uploads pause since {time_words(since_s)}: {why} "
         "(what is sent is filled and imported meanwhile; it goes on by itself)"
     )
 
@@ -291,16 +334,21 @@ def _next_step(by_end: Mapping[End, list[CaseEnd]]) -> str | None:
 # ── status ──────────────────────────────────────────────────────────────────────────────────
 
 
+def words_of(standing: Standing) -> str:
+    """Where a case stands, for people."""
+    return "importing" if standing is Standing.FILLED else standing.value
+
+
 def stand_line(stand: CaseStanding) -> str:
     """Where one case stands."""
     words = failures_text(stand)
     item = f" ({stand.item})" if stand.item else ""
     doubt = f"; adopted, content not checked: {', '.join(stand.unchecked)}"
     said = (f": {words}" if words else "") + (doubt if stand.unchecked else "")
-    return f"{stand.case}: {stand.standing}{said}{item}"
+    return f"{stand.case}: {words_of(stand.standing)}{said}{item}"
 
 
-def status_line(counts: Mapping[str, int]) -> str:
+def status_line(counts: Mapping[Standing, int]) -> str:
     """How many cases there are, and how many of them stand where."""
-    parts = ", ".join(f"{count} {standing}" for standing, count in counts.items())
+    parts = ", ".join(f"{count} {words_of(standing)}" for standing, count in counts.items())
     return f"{cases_words(sum(counts.values()))}: {parts}"

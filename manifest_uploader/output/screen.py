@@ -7,13 +7,17 @@ import sys
 import time
 from typing import Final
 
+from manifest_uploader.engine.activity import Doing, Stage
 from manifest_uploader.engine.progress import Looking, Progress
 from manifest_uploader.engine.results import CaseEnd, End, Summary
 from manifest_uploader.manifest.problems import Problem
 from manifest_uploader.output.formatting import warning_lines
 from manifest_uploader.output.live_area import LiveArea
+from manifest_uploader.output.pauses import Pauses
 from manifest_uploader.output.run_lines import (
+    SILENCE_S,
     begin_line,
+    doing_line,
     importing_line,
     live_lines,
     looking_line,
@@ -21,6 +25,7 @@ from manifest_uploader.output.run_lines import (
     progress_line,
     summary_lines,
     trouble_line,
+    trouble_words,
 )
 from manifest_uploader.output.streams import say
 from manifest_uploader.output.verify_lines import changed_lines, difference_lines, downloading_line
@@ -30,7 +35,10 @@ from manifest_uploader.state.events import CaseEvent, Event
 from manifest_uploader.text import block
 
 _LINE_EVERY_S: Final = 30.0
+_TROUBLE_EVERY_S: Final = 10.0
 _REDRAWN_EVERY_S: Final = 0.2
+_TROUBLE: Final = "trouble"
+"""The kind of line that even the quiet hear."""
 
 
 def make_screen(*, verbose: bool, quiet: bool) -> Lines:
@@ -46,21 +54,39 @@ class Lines:
     def __init__(self, *, verbose: bool = False, quiet: bool = False) -> None:
         self._verbose, self._quiet = verbose, quiet
         self._last = time.monotonic()
-        self._paused: str | None = None
-        self._trouble: str | None = None
+        """When something was said or shown."""
+        self._progress_at = self._last
+        """When a line said how far the run is."""
+        self._said: dict[str, float] = {}
+        """Kind of a line → when one was said."""
+        self._pauses = Pauses()
         self.progress: Progress | None = None
 
     def looking(self, looking: Looking) -> None:
-        """Say every 30 s how far the look into the files is."""
-        if not self._quiet and time.monotonic() - self._last >= _LINE_EVERY_S:
-            self._last = time.monotonic()
-            self.say(looking_line(looking))
+        """Say now and then how far the look into the files is."""
+        self._say_seldom("files", looking_line(looking))
 
     def importing(self, images: int) -> None:
-        """Say every 30 s how many images the platform's importer has judged."""
-        if not self._quiet and time.monotonic() - self._last >= _LINE_EVERY_S:
-            self._last = time.monotonic()
-            self.say(importing_line(images))
+        """Say now and then how many images the platform's importer has judged."""
+        self._say_seldom("importer", importing_line(images))
+
+    def doing(self, doing: Doing) -> None:
+        """Say now and then what the command does."""
+        self._say_seldom(_kind_of(doing), doing_line(doing))
+
+    def _say_seldom(self, kind: str, line: str, *, every_s: float = _LINE_EVERY_S) -> bool:
+        """Say a line after three seconds of silence, and one of its kind every so often.
+
+        The quiet hear of trouble only. Returns whether it was said.
+        """
+        now = time.monotonic()
+        is_due = now - self._said.get(kind, float("-inf")) >= every_s
+        is_wanted = not self._quiet or kind == _TROUBLE
+        if not is_due or not is_wanted or now - self._last < SILENCE_S:
+            return False
+        self._said[kind] = now
+        self.say(line)
+        return True
 
     def downloading(self, files: int) -> None:
         """Say every 30 s how many files were downloaded to compare them."""
@@ -95,24 +121,21 @@ class Lines:
             self.say(f"{end.case}: done")
 
     def tick(self, progress: Progress) -> None:
-        """Say at once that uploads pause or go on; say how far the run is every 30 s."""
+        """Say that uploads pause or go on; say how far the run is, every 30 s at least."""
         self.progress = progress
-        if progress.paused != self._paused:
-            self._paused = progress.paused
-            self.say(pause_line(progress))
-        if progress.trouble != self._trouble and (progress.trouble or self._trouble):
-            self._tell_trouble(progress)
-        if not self._quiet and time.monotonic() - self._last >= _LINE_EVERY_S:
-            self._last = time.monotonic()
-            self.say(progress_line(progress))
-
-    def _tell_trouble(self, progress: Progress) -> None:
-        """Say that the platform is in trouble, every 10 s at most unless verbose."""
-        if time.monotonic() - self._last >= _LINE_EVERY_S / 3 or self._verbose:
-            self._last = time.monotonic()
-            self._trouble = progress.trouble
-            if progress.trouble:
-                self.say(f"trouble: {progress.trouble}; trying again")
+        now = time.monotonic()
+        if not progress.is_sending:
+            self._pauses.end()
+        elif self._pauses.see(progress.paused, now):
+            self.say(pause_line(self._pauses.told, self._pauses.lasts_s(now)))
+        if progress.trouble:
+            self._say_seldom(_TROUBLE, trouble_words(progress.trouble), every_s=_TROUBLE_EVERY_S)
+        line = progress_line(progress, is_paused=self._pauses.told is not None)
+        if self._say_seldom(_situation_of(progress), line):
+            self._progress_at = now
+        elif now - self._progress_at >= _LINE_EVERY_S and not self._quiet:
+            self._progress_at = now
+            self.say(line)
 
     def note(self, text: str) -> None:
         """Say it."""
@@ -130,9 +153,34 @@ class Lines:
         """Whether the screen says by itself that the run is being stopped."""
         return False
 
+    @property
+    def hides_cursor(self) -> bool:
+        """Whether the terminal's cursor is hidden, and has to be shown again at the end."""
+        return False
+
     def say(self, text: str) -> None:
         """Write a line, or a block of lines, to standard error."""
+        self._last = time.monotonic()
         say(text)
+
+
+def _kind_of(doing: Doing) -> str:
+    """The kind of what a command does: every kind is worth a line."""
+    if doing.trouble:
+        return _TROUBLE
+    if doing.stage is Stage.PLATFORM and doing.listing is not None:
+        return doing.listing.what
+    if doing.silent_s >= SILENCE_S:
+        return "silence"
+    return {Stage.FILES: "files", Stage.IMPORTER: "importer"}.get(doing.stage, doing.stage.name)
+
+
+def _situation_of(progress: Progress) -> str:
+    """What a run waits for: every change is worth a line."""
+    if progress.stopping:
+        return "stopping"
+    is_silent = progress.silent_s >= SILENCE_S
+    return f"sending {progress.is_sending}, importing {progress.waiting > 0}, silent {is_silent}"
 
 
 class Live(Lines):
@@ -149,6 +197,11 @@ class Live(Lines):
             self._last = time.monotonic()
             self._area.start()
             self._area.show([looking_line(looking)])
+
+    def doing(self, doing: Doing) -> None:
+        """Show what the command does."""
+        self._area.start()
+        self._area.show([doing_line(doing)])
 
     def importing(self, images: int) -> None:
         """Show how many images the platform's importer has judged."""
@@ -168,12 +221,24 @@ class Live(Lines):
     def tick(self, progress: Progress) -> None:
         """Move the bar."""
         self.progress = progress
-        self._area.show(live_lines(progress, self._area.width))
+        now = time.monotonic()
+        if progress.is_sending:
+            self._pauses.see(progress.paused, now)
+        else:
+            self._pauses.end()
+        why = self._pauses.told
+        pause = pause_line(why, self._pauses.lasts_s(now)) if why else None
+        self._area.show(live_lines(progress, self._area.width, pause))
 
     @property
     def tells_stopping(self) -> bool:
         """True as soon as the bar moves: the lines below it say so."""
         return self.progress is not None
+
+    @property
+    def hides_cursor(self) -> bool:
+        """True while the bar is shown."""
+        return self._area.is_shown
 
     def say(self, text: str) -> None:
         """Write a line, or a block of lines, above the bar."""

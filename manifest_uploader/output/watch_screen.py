@@ -12,7 +12,7 @@ from msgspec import Struct
 from manifest_uploader.output.formatting import cases_words, size_words
 from manifest_uploader.output.json_lines import stand_json, status_summary_json, write_json
 from manifest_uploader.output.live_area import LiveArea
-from manifest_uploader.output.run_lines import bar, stand_line
+from manifest_uploader.output.run_lines import bar, stand_line, words_of
 from manifest_uploader.output.streams import print_out
 from manifest_uploader.state.standing import CaseStanding, Standing
 
@@ -35,6 +35,8 @@ class View(Struct, frozen=True):
     """Who runs it now."""
     first: bool = False
     """Nothing is known of the time before: what is in `changed` may have changed long ago."""
+    is_last: bool = False
+    """The run has ended, and nothing more is watched."""
 
     @property
     def total(self) -> int:
@@ -82,7 +84,6 @@ class Lines:
     def __init__(self, write: Callable[[str], None] = print_out) -> None:
         self._write = write
         self._last: tuple[object, ...] = ()
-        self._over = False
 
     def show(self, view: View) -> None:
         """Write what is new."""
@@ -92,9 +93,8 @@ class Lines:
         if news != self._last:
             self._last = news
             self._write("; ".join(view_parts(view)))
-        if view.over and not self._over:
+        if view.is_last:
             self._write(over_line(view))
-        self._over = view.over
 
 
 class JsonLines:
@@ -134,21 +134,24 @@ def live_lines(view: View, width: int, ended: list[CaseStanding]) -> list[str]:
     """A bar for a terminal of this width, the counts, and these cases."""
     count, *parts = view_parts(view)
     share = view.ended / view.total if view.total else 1.0
-    last = over_line(view) if view.over else "Ctrl-C leaves; the run goes on"
+    last = "Ctrl-C leaves; the run goes on" if view.holder else "Ctrl-C leaves"
+    last = over_line(view) if view.is_last else last
     return [f"{bar(share, width)} {count}", *parts, *map(stand_line, ended), last]
 
 
 def view_parts(view: View) -> list[str]:
     """How many cases have ended, where all stand, whether the run is paused, and who runs it."""
-    counts = [f"{view.counts[one]} {one}" for one in Standing if view.counts.get(one)]
+    counts = [f"{view.counts[one]} {words_of(one)}" for one in Standing if view.counts.get(one)]
     size = f", {size_words(view.bytes_done)} sent" if view.bytes_done else ""
     parts = [f"{view.ended} of {cases_words(view.total)} ended", ", ".join(counts) + size]
     if view.paused:
         parts.append(f"waiting for room: {view.paused}")
-    return [*parts, f"run by {view.holder}" if view.holder else "no run is at work"]
+    nobody = "no run is at work" + ("" if view.is_last else "; waiting for one")
+    return [*parts, f"run by {view.holder}" if view.holder else nobody]
 
 
 def over_line(view: View) -> str:
-    """What to say when every case has ended."""
+    """What to say at the end of a run."""
     done = view.counts.get(Standing.DONE, 0)
-    return f"over: {done} of {cases_words(view.total)} done; Ctrl-C leaves"
+    goes_on = "" if view.over else "; the same command goes on where it ended"
+    return f"the run is over: {done} of {cases_words(view.total)} done{goes_on}"

@@ -8,6 +8,7 @@ For other packages:
 - `cases`: `make_plan`
 - `steps`: `Plan`, `CasePlan`, `Action` and the tasks of a run: `Upload`, `Create`, `Fill`, `Look`,
   `Watch`, and `Wait`; also `total_size` and `DELETED`
+- `estimate`: how many requests a run needs
 - `requests`: prepares creations and fills for sending
 - `delivery`: how a value travels into its socket
 - `value_look`: `ValueLook` and `summarize`, what looks into the files of a value show together

@@ -70,6 +70,8 @@ class Facts(Struct, frozen=True):
     """What others changed in our items, as far as a list shows it that was read anyway."""
     restore: Restore = NOTHING
     """What a run puts back."""
+    requests: int = 0
+    """How many requests it took to find this out; only known to `plan`."""
 
 
 class Choices(Struct, frozen=True):

@@ -147,23 +147,27 @@ class Client:
             )
         return answer
 
-    def pages(self, path: str, **params: str | int) -> Iterator[list[Json]]:
+    def pages(self, path: str, what: str = "", **params: str | int) -> Iterator[list[Json]]:
         """Yield the pages of a list, without following its `next` address.
+
+        `what` is the word for its entries, in the plural.
 
         Raises:
             PlatformRefused: the answer is not a list.
 
         """
         offset = 0
-        while True:
-            query = {**params, "limit": params.get("limit", PAGE)}
-            query |= {"offset": offset} if offset else {}
-            answer = self.call("GET", path, params=query)
-            results = results_of(answer, path)
-            yield results
-            offset += len(results)
-            if not answer.json.get("next") or not results:
-                return
+        with self.meter.listing_of(what) as note:
+            while True:
+                query = {**params, "limit": params.get("limit", PAGE)}
+                query |= {"offset": offset} if offset else {}
+                answer = self.call("GET", path, params=query)
+                results = results_of(answer, path)
+                offset += len(results)
+                note(offset, answer.fields.get("count"))
+                yield results
+                if not answer.json.get("next") or not results:
+                    return
 
     def put_part(self, url: str, *, length: int, body: Callable[[], Slices]) -> Response:
         """PUT one part of `length` bytes to storage, without the token.
@@ -270,9 +274,9 @@ class Client:
         return self._checked(Response(reply.status, None, reply.headers, text), expects_json=False)
 
     def _exchange(self, request: Request, receive: Receive | None = None) -> Reply:
-        self.meter.count(requests=1)
         try:
-            return self._transport(request.url).exchange(request, receive)
+            with self.meter.exchange():
+                return self._transport(request.url).exchange(request, receive)
         except Broken as broken:
             trouble = trouble_of_failure(broken, stall_s=self._patience.stall_s)
             self.meter.answered(busy=False, trouble=trouble.why)

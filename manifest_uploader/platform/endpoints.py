@@ -65,7 +65,7 @@ def list_items(client: Client, target: Target) -> Iterator[ItemSeen]:
     """All items of the target, page by page."""
     target_type = type_of(target.kind)
     query = {**target_type.list_query(target), "limit": target_type.page_size}
-    for page in client.pages(target_type.items_path, **query):
+    for page in client.pages(target_type.items_path, f"{target_type.item_noun}s", **query):
         for entry in page:
             if (item := target_type.read_item(entry)) is not None:
                 yield item
@@ -99,7 +99,7 @@ def list_rows(client: Client) -> dict[str, str]:
     """
     return {
         entry["pk"]: str(entry.get("status"))
-        for page in client.pages("uploads/")
+        for page in client.pages("uploads/", "upload rows")
         for entry in page
         if isinstance(entry, dict) and is_pk(entry.get("pk"))
     }

@@ -37,12 +37,15 @@ class CaseStanding(Struct, frozen=True):
     """The sockets of adopted values whose content nobody compared with the files."""
 
 
-def standing_of(past: CaseHistory) -> Standing:
-    """Where a case stands, from its history alone."""
+def standing_of(past: CaseHistory, *, at_work: bool = False) -> Standing:
+    """Where a case stands, from its history alone.
+
+    A fill without an outcome is unsure, unless a run is `at_work` on it.
+    """
     if past.gone:
         return Standing.GONE
     if past.unsure or past.filling is not None:
-        return Standing.UNSURE
+        return Standing.FILLED if at_work and not past.unsure else Standing.UNSURE
     imports = {socket.standing for socket in past.sockets.values()}
     if past.reason is not None or imports & {"failed", "lost"}:
         return Standing.FAILED
@@ -53,10 +56,16 @@ def standing_of(past: CaseHistory) -> Standing:
     return Standing.UPLOADING if past.uploads else Standing.NEW
 
 
-def case_standing(case: str, title: str, past: CaseHistory) -> CaseStanding:
-    """Where a case of the manifest stands, and why, from its history alone."""
+def case_standing(
+    case: str, title: str, past: CaseHistory, *, at_work: bool = False
+) -> CaseStanding:
+    """Where a case of the manifest stands, and why, from its history alone.
+
+    `at_work` is as for `standing_of`.
+    """
     failed = tuple(socket.failure for socket in past.sockets.values() if socket.failure is not None)
     if not failed and past.reason is not None:
         failed = (Failure(None, past.reason),)
     unchecked = tuple(slug for slug, one in past.sockets.items() if one.is_unchecked)
-    return CaseStanding(case, title, standing_of(past), past.item, failed, unchecked)
+    standing = standing_of(past, at_work=at_work)
+    return CaseStanding(case, title, standing, past.item, failed, unchecked)

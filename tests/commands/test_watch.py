@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from manifest_uploader.errors import StateDamaged, StateUnwritable
 from manifest_uploader.manifest.model import Manifest
 from manifest_uploader.manifest.parser import parse
 from manifest_uploader.output import watch_screen
+from manifest_uploader.state import lock
 from manifest_uploader.state.file import Tail
 from manifest_uploader.state.standing import Standing
 from tests.entry import ENTRY, environment
@@ -157,18 +159,17 @@ def test_lines_tell_what_changed_and_when_all_is_over(tmp_path: Path) -> None:
     )
 
     assert [line.split(" (")[0] for line in said] == [
-        "0 of 2 cases ended; 2 new; no run is at work",
+        "0 of 2 cases ended; 2 new; no run is at work; waiting for one",
         "--",
-        "0 of 2 cases ended; 1 new, 1 uploading, 1.0 KiB sent; no run is at work",
+        "0 of 2 cases ended; 1 new, 1 uploading, 1.0 KiB sent; no run is at work; waiting for one",
         "--",
         "a: done",
-        "1 of 2 cases ended; 1 new, 1 done, 1.0 KiB sent; no run is at work",
+        "1 of 2 cases ended; 1 new, 1 done, 1.0 KiB sent; no run is at work; waiting for one",
         "--",
         "--",
         "b: failed: ct-image: no image",
         "2 of 2 cases ended; 1 done, 1 failed, 2.0 KiB sent; no run is at work",
-        "over: 1 of 2 cases done; Ctrl-C leaves",
-        "--",
+        "the run is over: 1 of 2 cases done",
     ]
 
 
@@ -177,7 +178,63 @@ def test_what_was_done_before_is_one_line(tmp_path: Path) -> None:
 
     said = lines_shown(manifest_of(tmp_path, "a", "b"), path)
 
-    assert said == ["1 of 2 cases ended; 1 new, 1 done, 1.0 KiB sent; no run is at work", "--"]
+    waiting = "no run is at work; waiting for one"
+    assert said == [f"1 of 2 cases ended; 1 new, 1 done, 1.0 KiB sent; {waiting}", "--"]
+
+
+def held(path: Path) -> AbstractContextManager[None]:
+    """A lock of this process, as a run takes it."""
+    return lock.held(path, take_over=False, command="")
+
+
+def test_it_ends_with_the_run(tmp_path: Path) -> None:
+    path = write_state(tmp_path / "s.jsonl", whole_case("a", NOON)[:2])
+    with ExitStack() as run:
+        run.enter_context(held(path))
+        said = lines_shown(
+            manifest_of(tmp_path, "a", "b"),
+            path,
+            lambda: append(path, whole_case("a", NOON)[2:]),
+            run.close,
+        )
+
+    assert [line.split("; run by")[0].split(" (")[0] for line in said] == [
+        "0 of 2 cases ended; 1 new, 1 uploading, 1.0 KiB sent",
+        "--",
+        "a: done",
+        "1 of 2 cases ended; 1 new, 1 done, 1.0 KiB sent",
+        "--",
+        "1 of 2 cases ended; 1 new, 1 done, 1.0 KiB sent; no run is at work",
+        "the run is over: 1 of 2 cases done; the same command goes on where it ended",
+    ]
+
+
+def test_what_has_ended_before_is_not_waited_for(tmp_path: Path) -> None:
+    path = write_state(tmp_path / "s.jsonl", whole_case("a", NOON))
+
+    said = lines_shown(manifest_of(tmp_path, "a"), path)
+
+    assert said == [
+        "1 of 1 case ended; 1 done, 1.0 KiB sent; no run is at work",
+        "the run is over: 1 of 1 case done",
+    ]
+
+
+def test_a_fill_under_way_is_importing_and_unsure_only_without_its_run(tmp_path: Path) -> None:
+    lines = whole_case("a", NOON)
+    filling = next(n for n, line in enumerate(lines, 1) if "entries" in line)
+    path = write_state(tmp_path / "s.jsonl", lines[:filling])
+    with ExitStack() as run:
+        run.enter_context(held(path))
+        said = lines_shown(manifest_of(tmp_path, "a"), path, run.close)
+
+    assert [line.split("; run by")[0].split(" (")[0] for line in said] == [
+        "0 of 1 case ended; 1 importing, 1.0 KiB sent",
+        "--",
+        "a: unsure",
+        "1 of 1 case ended; 1 unsure, 1.0 KiB sent; no run is at work",
+        "the run is over: 0 of 1 case done",
+    ]
 
 
 def test_a_pause_is_told_as_long_as_it_is_one(tmp_path: Path) -> None:
@@ -190,6 +247,19 @@ def test_a_pause_is_told_as_long_as_it_is_one(tmp_path: Path) -> None:
 
     assert follower.view((), now=NOON + 10, holder=None).paused == "too many uploads"
     assert follower.view((), now=NOON + 999, holder=None).paused is None
+
+
+def test_a_pause_between_two_uploads_does_not_flicker(tmp_path: Path) -> None:
+    follower = watch.Follower(manifest_of(tmp_path, "a"))
+    paused = {"time": NOON, "event": "paused", "case": "a", "step": "a/ct-image",
+              "socket": "ct-image", "why": "too many uploads"}  # fmt: skip
+    sent = [line | {"time": NOON + 1} for line in whole_case("a", NOON)[:2]]
+    path = write_state(tmp_path / "s.jsonl", [paused, *sent])
+
+    follower.take(Tail(path).look().events, anew=False)
+
+    assert follower.view((), now=NOON + 4, holder=None).paused == "too many uploads"
+    assert follower.view((), now=NOON + 6, holder=None).paused is None
 
 
 def test_the_live_view_fits_and_names_who_runs_it(tmp_path: Path) -> None:
@@ -236,17 +306,17 @@ def next_line(process: subprocess.Popen[str]) -> str:
 def test_it_follows_a_run_through_the_state_file_until_it_is_stopped(
     tmp_path: Path, stop: signal.Signals, code: int
 ) -> None:
-    manifest_of(tmp_path, "a")
+    manifest_of(tmp_path, "a", "b")
     with status_watch(tmp_path) as process:
         before = next_line(process)
         write_state(tmp_path / "m.state.jsonl", whole_case("a", NOON))
-        after = [next_line(process), next_line(process), next_line(process)]
+        after = [next_line(process), next_line(process)]
         process.send_signal(stop)
         assert code == process.wait(timeout=30)
 
-    assert before == "0 of 1 case ended; 1 new; no run is at work"
+    assert before == "0 of 2 cases ended; 2 new; no run is at work; waiting for one"
     assert after[0].startswith("a: done (")
-    assert after[2] == "over: 1 of 1 case done; Ctrl-C leaves"
+    assert after[1].startswith("1 of 2 cases ended; 1 new, 1 done")
 
 
 def test_it_is_idle_between_two_looks(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from manifest_uploader.engine import upload as upload_module
+from manifest_uploader.engine.activity import Doing
 from manifest_uploader.engine.imports import outstanding
 from manifest_uploader.engine.local_files import Looking
 from manifest_uploader.engine.options import Options
@@ -24,6 +26,7 @@ from manifest_uploader.plan.steps import Action, Create, Plan, total_size
 from manifest_uploader.platform.address import Patience, parse_platform
 from manifest_uploader.platform.model import Target
 from manifest_uploader.sandbox import Fault
+from manifest_uploader.sandbox import uploads as sandbox_uploads
 from manifest_uploader.state import file as state_file
 from manifest_uploader.state.events import Done, Event, Started
 from manifest_uploader.state.standing import Standing
@@ -41,10 +44,14 @@ class Watching:
     """An observer that notes what it is told."""
 
     told: list[Any] = field(default_factory=list)
+    doings: list[Doing] = field(default_factory=list)
     on_event: Callable[[Event], None] = lambda _: None
 
     def looking(self, looking: Looking) -> None:
         self.told.append(looking)
+
+    def doing(self, doing: Doing) -> None:
+        self.doings.append(doing)
 
     def warn(self, warnings: tuple[Problem, ...]) -> None:
         self.told += warnings
@@ -298,6 +305,37 @@ def test_a_run_that_is_stopped_is_gone_on_with(session: RunSetup) -> None:
     assert {end.end for end in session.run().values()} == {End.DONE}
     assert session.items() == ["a", "b", "c", "d"]
     assert session.summary.leftovers == ()
+
+
+def test_after_a_resume_only_what_is_left_counts(
+    session: RunSetup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upload_module, "part_size", lambda _: 64 * 1024)
+    monkeypatch.setattr(sandbox_uploads, "_SMALLEST_PART", 1)
+    stop, image = threading.Event(), mha(bytes(256 * 1024), size="64 64 64")
+    session.write("a")
+    (session.folder / "a.mha").write_bytes(image)
+    session.hook.after_it = lambda seen: stop.set() if seen.kind == "part" else None
+    session.run(stop=stop, jobs=1)
+    sent = session.summary.traffic.bytes_sent
+    session.hook.after_it = lambda _: None
+
+    session.run()
+
+    first, last = (session.watching.all_of(Progress)[number] for number in (0, -1))
+    assert 0 < sent < len(image) == first.total_bytes
+    assert last.total_bytes == last.sent_bytes == session.summary.traffic.bytes_sent
+    assert last.total_bytes <= len(image) - sent + 64 * 1024
+    assert not last.is_sending
+
+
+def test_what_a_failed_case_does_not_send_is_not_waited_for(session: RunSetup) -> None:
+    refused = Fault.answer(400, (), b'["No."]', "application/json")
+    session.hook.before_it = lambda seen: refused if seen.kind == "upload-create" else None
+
+    session.run()
+
+    assert session.watching.all_of(Progress)[-1].total_bytes == 0
 
 
 def test_a_token_that_is_refused_in_the_middle_ends_the_run_and_loses_nothing(

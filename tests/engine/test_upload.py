@@ -19,6 +19,7 @@ from manifest_uploader.digests import content_digest
 from manifest_uploader.engine import data_task
 from manifest_uploader.engine import upload as module
 from manifest_uploader.engine.data_task import DataTask, Resources
+from manifest_uploader.engine.tally import Tally
 from manifest_uploader.engine.upload import Tools, UploadLimitReached, UploadRefused, send
 from manifest_uploader.files.local_file import FileChanged, LocalFile, Source
 from manifest_uploader.files.parts import Buffers
@@ -49,6 +50,7 @@ class Uploads:
     opened: list[Opened] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     stopping: Callable[[], bool] = lambda: False
+    tally: Tally = field(default_factory=Tally)
 
     def file(self, data: bytes = DATA) -> LocalFile:
         path = self.folder / "a.mha"
@@ -73,7 +75,7 @@ class Uploads:
             lambda: self.stopping(),  # noqa: PLW0108 - it changes meanwhile
         )
         client = client or self.box.client
-        return Tools(client, resources, self.opened.append, self.warnings.append)
+        return Tools(client, resources, self.opened.append, self.warnings.append, self.tally)
 
     def send(self, data: bytes = DATA, *, begun: OpenUpload | None = None) -> Done:
         return self.send_file(self.file(data), begun=begun)
@@ -605,6 +607,50 @@ def test_parts_that_a_stopped_run_has_sent_are_not_sent_again(uploads: Uploads) 
     uploads.check(uploads.send(begun=uploads.begun))
 
     assert uploads.hook.kinds().count("part") <= COUNT - sent + 1
+
+
+# ── counted ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("parts", [(), (1, 4), (1, 2, 3, 4)])
+def test_parts_that_storage_holds_are_not_counted_as_sent(
+    uploads: Uploads, parts: tuple[int, ...]
+) -> None:
+    begun = interrupted(uploads, *parts)
+    uploads.tally = Tally()
+
+    uploads.send(begun=begun)
+
+    spared = sum(min(PART, len(DATA) - (number - 1) * PART) for number in parts)
+    assert (uploads.tally.sent, uploads.tally.spared) == (len(DATA) - spared, spared)
+
+
+def test_a_complete_upload_is_counted_as_held(uploads: Uploads) -> None:
+    uploads.send()
+    uploads.tally = Tally()
+
+    uploads.send(begun=uploads.begun)
+
+    assert (uploads.tally.sent, uploads.tally.spared) == (0, len(DATA))
+
+
+def test_an_upload_that_begins_anew_is_counted_once(uploads: Uploads) -> None:
+    begun = interrupted(uploads, 1, 2)
+    uploads.box.sql("UPDATE parts SET etag = 'ffff' WHERE number = 2")
+    uploads.tally = Tally()
+
+    uploads.send(begun=begun)
+
+    assert (uploads.tally.sent, uploads.tally.spared) == (len(DATA), 0)
+
+
+@pytest.mark.parametrize("fault", [Fault.answer(503), Fault.expire(), Fault.lose_part()], ids=str)
+def test_a_part_that_is_sent_again_is_counted_once(uploads: Uploads, fault: Fault) -> None:
+    uploads.hook.before_it = at("part", fault, 2)
+
+    uploads.send()
+
+    assert uploads.tally.sent == len(DATA)
 
 
 # ── answers that cannot be used ───────────────────────────────────────────────────────────────────

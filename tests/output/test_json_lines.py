@@ -84,7 +84,7 @@ def test_a_plan_ends_with_its_totals() -> None:
     assert found["event"] == "summary"
     assert found["cases"] == {"total": 2, "create": 2}
     assert (found["uploads"], found["bytes"], found["rows_used"]) == (2, 200, 7)
-    assert found["requests"] == 2 * (3 + 1 + 1 + 1 + 1)
+    assert found["requests"] == 2 * (3 + 1 + 1 + 1 + 1) + 4 + 1, "it waits for two imports"
 
 
 def test_where_a_case_stands() -> None:

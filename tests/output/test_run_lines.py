@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from manifest_uploader.engine.results import CaseEnd, End
 from manifest_uploader.output import run_lines
 from manifest_uploader.platform.traffic import Traffic
-from manifest_uploader.state.events import Failure
+from manifest_uploader.state.events import Failure, OpenUpload
 from manifest_uploader.state.standing import CaseStanding, Standing
 from tests.helpers import (
     STUDY,
@@ -47,6 +48,17 @@ def test_what_a_run_is_about_to_do() -> None:
     )
 
 
+def test_of_an_upload_that_was_begun_some_may_be_there() -> None:
+    plan = plan_of(case("a", file_value("ct-image")))
+    [one] = plan.cases
+    row = OpenUpload(pk(1), "sid", 8 * 2**20, "stat:1")
+    begun = replace(one, uploads=tuple(replace(upload, row=row) for upload in one.uploads))
+
+    found = run_lines.begin_line(replace(plan, cases=(begun,)), STUDY)
+
+    assert found.endswith("; at most 100 B to send")
+
+
 def test_a_plan_for_people_ends_with_that_nothing_was_sent() -> None:
     one = case("a", file_value("ct-image"), title="")
     before = inputs(one, rows_used=7)
@@ -65,21 +77,27 @@ def test_a_plan_for_people_ends_with_that_nothing_was_sent() -> None:
     ("more", "line"),
     [
         ({}, "4 of 10 cases finished"),
-        ({"elapsed_s": 0.0}, "4 of 10 cases finished"),
         ({"cases": 1, "ended": 0}, "0 of 1 case finished"),
-        ({"waiting": 3}, "4 of 10 cases finished, 3 being imported"),
+        ({"waiting": 3}, "4 of 10 cases finished, 3 importing"),
         ({"eased": True}, "4 of 10 cases finished, slower: the platform is busy"),
         (
-            {"total_bytes": 100 * 2**20, "traffic": Traffic(bytes_sent=20 * 2**20)},
+            {"total_bytes": 100 * 2**20, "sent_bytes": 20 * 2**20, "speed": 2.0 * 2**20},
             "4 of 10 cases finished, 20.0 MiB of 100.0 MiB, 2.0 MiB/s, 40 s left",
         ),
         (
-            {"total_bytes": 1024, "traffic": Traffic(bytes_sent=4096)},
+            {"total_bytes": 1024, "sent_bytes": 4096, "speed": 409.6},
             "4 of 10 cases finished, 1.0 KiB of 1.0 KiB, 410 B/s",
         ),
+        ({"total_bytes": 1024}, "4 of 10 cases finished, 0 B of 1.0 KiB"),
         (
-            {"total_bytes": 1024, "elapsed_s": 0.0},
-            "4 of 10 cases finished, 0 B of 1.0 KiB, 0 B/s",
+            {
+                "total_bytes": 1024,
+                "sent_bytes": 1024,
+                "speed": 99.0,
+                "is_sending": False,
+                "waiting": 3,
+            },
+            "4 of 10 cases finished, 1.0 KiB of 1.0 KiB, nothing to send now, 3 importing",
         ),
     ],
 )
@@ -87,18 +105,34 @@ def test_where_a_run_is_in_one_line(more: dict[str, Any], line: str) -> None:
     assert run_lines.progress_line(progress_of(**more)) == line
 
 
+def test_nobody_knows_how_long_a_pause_takes() -> None:
+    progress = progress_of(total_bytes=1024, speed=1.0)
+
+    assert "17 min left" in run_lines.progress_line(progress)
+    assert "left" not in run_lines.progress_line(progress, is_paused=True)
+
+
+def test_an_answer_that_is_waited_for_is_told_after_three_seconds() -> None:
+    assert "answer" not in run_lines.progress_line(progress_of(silent_s=2.0))
+    assert run_lines.progress_line(progress_of(silent_s=12.0)).endswith(
+        "waiting for an answer (12 s)"
+    )
+
+
 def test_why_uploads_pause_and_since_when() -> None:
-    paused = run_lines.pause_line(progress_of(paused="too many uploads", paused_s=90.0))
+    paused = run_lines.pause_line("too many uploads", 90.0)
 
     assert paused.startswith("uploads pause since 2 min: too many uploads")
     assert "it goes on by itself" in paused
-    assert run_lines.pause_line(progress_of()) == "uploads go on"
+    assert run_lines.pause_line(None, 0.0) == "uploads go on"
 
 
 @pytest.mark.parametrize("width", [20, 60, 80, 200])
 def test_the_live_lines_tell_everything(width: int) -> None:
     found = run_lines.live_lines(
-        progress_of(paused="too many uploads", trouble="no connection", stopping=True), width
+        progress_of(trouble="no connection", stopping=True),
+        width,
+        run_lines.pause_line("too many uploads", 1.0),
     )
 
     assert found[0].startswith("[")
@@ -112,9 +146,7 @@ def test_the_live_lines_tell_everything(width: int) -> None:
 def test_the_share_that_is_done_lies_between_none_and_all(
     ended: int, sent: int, total: int
 ) -> None:
-    found = run_lines.share_done(
-        progress_of(ended=ended, total_bytes=total, traffic=Traffic(bytes_sent=sent))
-    )
+    found = run_lines.share_done(progress_of(ended=ended, total_bytes=total, sent_bytes=sent))
 
     assert 0.0 <= found <= 1.0
 
@@ -223,4 +255,5 @@ def test_where_a_case_stands() -> None:
 
     assert run_lines.stand_line(failed) == f"a: failed: No image. ({pk(1)})"
     assert run_lines.stand_line(new) == "b: new"
-    assert run_lines.status_line({"failed": 1, "new": 2}) == "3 cases: 1 failed, 2 new"
+    counts = {Standing.FAILED: 1, Standing.FILLED: 4, Standing.NEW: 2}
+    assert run_lines.status_line(counts) == "7 cases: 1 failed, 4 importing, 2 new"

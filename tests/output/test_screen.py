@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from manifest_uploader.engine.local_files import Looking
 from manifest_uploader.engine.results import CaseEnd, End
 from manifest_uploader.manifest.problems import Place, Problem
-from manifest_uploader.output import screen
+from manifest_uploader.output import pauses, screen
 from manifest_uploader.state.events import Confirmed, Done, Failed, ImportFailed, Noticed, Unsure
 from tests.helpers import STUDY, pk, plan_of, step_id
 from tests.output.records import progress_of, summary_of
@@ -62,7 +62,7 @@ def test_the_verbose_hear_every_step(capsys: pytest.CaptureFixture[str]) -> None
     assert written(capsys) == ["a:create: done"]
 
 
-def test_a_line_every_half_minute_and_one_for_every_pause(
+def test_a_line_after_three_seconds_every_half_minute_and_for_every_pause(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 0.0
@@ -70,12 +70,14 @@ def test_a_line_every_half_minute_and_one_for_every_pause(
     observer = screen.Lines()
     for second in range(100):
         now = float(second)
-        observer.tick(progress_of(paused="too many uploads" if 40 <= second < 50 else None))
+        paused = 40 <= second < 50 and second % 2 == 0
+        observer.tick(progress_of(paused="too many uploads" if paused else None))
 
     found = written(capsys)
     assert [line.split(":")[0] for line in found] == [
         "4 of 10 cases finished",
-        "uploads pause since 0.0 s",
+        "4 of 10 cases finished",
+        "uploads pause since 4.0 s",
         "uploads go on",
         "4 of 10 cases finished",
         "4 of 10 cases finished",
@@ -122,7 +124,10 @@ def test_a_terminal_shows_a_bar_below_the_lines_and_removes_it_at_the_end(
 
 
 @pytest.mark.usefixtures("terminal")
-def test_words_of_the_platform_cannot_move_the_bar(capsys: pytest.CaptureFixture[str]) -> None:
+def test_words_of_the_platform_cannot_move_the_bar(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pauses, "_TELL_AFTER_S", 0.0)
     words = "too many\x1b[2J\nuploads"
     observer = screen.Live()
     observer.begins(plan_of(), STUDY)
@@ -153,7 +158,7 @@ def test_only_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
 ODD = Problem("a/ct: 1 slice is probably missing", Place("lung.yaml", 4, 9), "look for it")
 
 
-def test_a_line_every_half_minute_says_how_far_the_look_is(
+def test_a_line_after_three_seconds_and_every_half_minute_says_how_far_the_look_is(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 0.0
@@ -166,9 +171,14 @@ def test_a_line_every_half_minute_says_how_far_the_look_is(
             one.importing(second)
 
     assert written(capsys) == [
-        "looking into files: 30 values, 9,000 files",
-        "looking into files: 60 values, 18,000 files",
-        "looking into files: 90 values, 27,000 files",
+        "looking into files: 3 values, 900 files",
+        "asking the platform's importer: 6 images",
+        "looking into files: 33 values, 9,900 files",
+        "asking the platform's importer: 36 images",
+        "looking into files: 63 values, 18,900 files",
+        "asking the platform's importer: 66 images",
+        "looking into files: 93 values, 27,900 files",
+        "asking the platform's importer: 96 images",
     ]
 
 
@@ -182,7 +192,10 @@ def test_after_the_look_the_importer_is_told_of(
         now = float(second)
         observer.importing(second)
 
-    assert written(capsys) == ["asking the platform's importer: 30 images"]
+    assert written(capsys) == [
+        "asking the platform's importer: 3 images",
+        "asking the platform's importer: 33 images",
+    ]
 
 
 @pytest.mark.parametrize("quiet", [False, True])

@@ -7,18 +7,14 @@ over, each with an interpreter of its own.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
-from contextlib import suppress
-from functools import partial
-from queue import Empty, SimpleQueue
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import msgspec
 
 from manifest_uploader.engine.looks.looker import look_at_value
 from manifest_uploader.files.crew import CannotStart, Crew, WorkerBug, usable_cores
+from manifest_uploader.files.daemons import Daemons
 from manifest_uploader.files.local_file import FileChanged, Source
 from manifest_uploader.plan.value_look import ValueLook
 
@@ -34,8 +30,8 @@ class Pool:
 
     def __init__(self, *, quick: bool) -> None:
         self._quick = quick
-        self._threads: _Threads | None = None
-        self._former: list[_Threads] = []
+        self._threads: Daemons | None = None
+        self._former: list[Daemons] = []
         self._crew: Crew | None = None
         self._crew_is_of_use = True
         self._closed = False
@@ -51,12 +47,12 @@ class Pool:
         """
         self._submitted += 1 if self._quick else len(source.files)
         if self._threads is None:
-            self._threads = _Threads(_THREADS)
+            self._threads = Daemons(_THREADS, "look")
         elif self._submitted > _WORTH_PROCESSES and self._crew is None and _processes() > 1:
             self._crew = Crew(_TASK, None)
             self._former.append(self._threads)
-            self._threads = _Threads(_processes())
-        return self._threads.submit(partial(self._look, source, allowed, self._crew))
+            self._threads = Daemons(_processes(), "look")
+        return self._threads.submit(self._look, source, allowed, self._crew)
 
     def _look(
         self, source: Source, allowed: tuple[int, ...] | None, crew: Crew | None
@@ -95,50 +91,9 @@ class Pool:
         self._closed = True
         for threads in (*self._former, self._threads):
             if threads is not None:
-                threads.close()
+                threads.shutdown()
         if self._crew is not None:
             self._crew.end(kill=True)
-
-
-_Look: TypeAlias = Callable[[], ValueLook]
-
-
-class _Threads:
-    """Threads that do not keep the process alive, whatever they wait for."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._begun = 0
-        self._waiting: SimpleQueue[tuple[Future[ValueLook], _Look] | None] = SimpleQueue()
-
-    def submit(self, look: _Look) -> Future[ValueLook]:
-        """Begin a look as soon as a thread is free."""
-        future: Future[ValueLook] = Future()
-        self._waiting.put((future, look))
-        if self._begun < self._most:
-            self._begun += 1
-            threading.Thread(target=self._work, name=f"look-{self._begun}", daemon=True).start()
-        return future
-
-    def close(self) -> None:
-        """Cancel what was not begun, and tell the threads to end."""
-        with suppress(Empty):
-            while (waiting := self._waiting.get_nowait()) is not None:
-                waiting[0].cancel()
-        for _ in range(self._begun):
-            self._waiting.put(None)
-
-    def _work(self) -> None:
-        while (given := self._waiting.get()) is not None:
-            future, look = given
-            if not future.set_running_or_notify_cancel():
-                continue
-            try:
-                found = look()
-            except BaseException as error:  # noqa: BLE001 - raised by the future
-                future.set_exception(error)
-            else:
-                future.set_result(found)
 
 
 def _processes() -> int:
