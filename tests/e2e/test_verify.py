@@ -25,6 +25,7 @@ from tests.helpers import step_id
 from tests.sandbox.helpers import Client
 
 OTHER_STUDY = "other-study"
+THIRD_STUDY = "third-study"
 SETS, ITEMS = "reader-studies/display-sets/", "archives/items/"
 PDF = b"%PDF-1.7\n"
 LEFTOVER = "uploading-0123456789ab"
@@ -94,7 +95,7 @@ class Somebody(Client):
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A platform that keeps the bytes of files."""
     folder = tmp_path_factory.mktemp("platform")
-    studies = (STUDY, OTHER_STUDY)
+    studies = (STUDY, OTHER_STUDY, THIRD_STUDY)
     with served(folder, keep_bytes=True, reader_studies=studies) as found:
         yield found
 
@@ -365,7 +366,7 @@ def test_a_run_tells_what_others_changed_and_leaves_it(
     tmp_path: Path, sandbox: Served, somebody: Somebody
 ) -> None:
     """It lists the items anyway; the change may be meant."""
-    box = Box(tmp_path, sandbox, slug=OTHER_STUDY)
+    box = Box(tmp_path, sandbox, slug=THIRD_STUDY)
     box.add_score("a", 1.5)
     box.add_score("b", 2.5)
     box.save()
