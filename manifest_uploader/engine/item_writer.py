@@ -217,8 +217,13 @@ class ItemWriter:
         return value | {"value": found}
 
 
-def _refused(task: Create | Fill, response: Response) -> Failed:
-    """The failure with the platform's message about each socket, where it names sockets."""
+def _refused(task: Create | Fill, response: Response) -> Done | Failed:
+    """The failure with the platform's message about each socket, where it names sockets.
+
+    An item that cannot be moved in the worklist, because it has answers, is no failure.
+    """
+    if isinstance(task, Fill) and task.only_moves and refusals.is_answered(response.json):
+        return Done(task.case, task.step, pk=task.call.pk, kept=True)
     sockets = tuple(value["interface"] for value in task.call.json.get("values", ()))
     by_socket = refusals.by_socket(response.json, sockets)
     failures = tuple(Failure(socket, text) for socket, text in by_socket.items())

@@ -256,6 +256,8 @@ class Scheduler:
             return
         match event.step.kind:
             case StepKind.FILL:
+                if event.kept:
+                    self._remarks.add_kept(event)
                 self._flow.on_given(live)
             case StepKind.CREATE:
                 live.item = event.pk

@@ -86,6 +86,8 @@ class Fill(Struct, frozen=True):
     """The same fill may have been sent before, so old import sessions may name its uploads."""
     temporary: str | None = None
     """The item's title until this fill takes effect; any other title proves that it did."""
+    only_moves: bool = False
+    """It sets nothing but an order that the manifest does not give."""
 
 
 class Wait(Struct, frozen=True):

@@ -110,6 +110,8 @@ class Done(CaseEvent, frozen=True, tag="done"):
     files: Count | None = None
     again: bool = False
     """Of a creation: it may have been sent more than once, so another may take effect later."""
+    kept: bool = False
+    """Of a fill with nothing but an order: the item keeps its order, because it has answers."""
 
 
 class Failed(CaseEvent, frozen=True, kw_only=True, tag="failed"):
@@ -201,6 +203,7 @@ class Adopted(CaseEvent, frozen=True, tag="adopted"):
     title: str
     entries: tuple[Entry, ...] = ()
     """The values that it holds as the manifest wants; the content of uploads is not checked."""
+    order: Count | None = None
 
 
 class Renamed(CaseEvent, frozen=True, tag="renamed"):
