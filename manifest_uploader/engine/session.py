@@ -21,7 +21,7 @@ from manifest_uploader.engine.recovery import recover
 from manifest_uploader.engine.target import find_target
 from manifest_uploader.errors import CannotGoOn, UsageError
 from manifest_uploader.files.root import Root, find_root
-from manifest_uploader.manifest.model import Manifest
+from manifest_uploader.manifest.model import Case, Manifest
 from manifest_uploader.manifest.parser import parse, without_collector
 from manifest_uploader.manifest.problems import ManifestInvalid, Problem, in_file_order
 from manifest_uploader.manifest.selection import select
@@ -46,6 +46,8 @@ class Reading(Struct, frozen=True):
 
     manifest: Manifest
     """The chosen cases; if there are problems, all cases that could be read."""
+    whole: tuple[Case, ...]
+    """All cases, chosen or not."""
     names: frozenset[str]
     """The names of all cases."""
     problems: tuple[Problem, ...] = ()
@@ -68,8 +70,8 @@ def read_manifest(options: Options) -> Reading:
         whole, problems = invalid.rest, invalid.problems
     names = frozenset(case.name for case in whole.cases)
     if problems:
-        return Reading(whole, names, problems)
-    return Reading(select(whole, only=options.only, first=options.first), names)
+        return Reading(whole, whole.cases, names, problems)
+    return Reading(select(whole, only=options.only, first=options.first), whole.cases, names)
 
 
 def _text(path: str) -> bytes:
@@ -268,7 +270,14 @@ def _plan_inputs(
 ) -> PlanInputs:
     renamed = renamed_cases(reading.manifest, history, reading.names)
     return PlanInputs(
-        reading.manifest, facts, history, options.choices, target, reading.names, renamed
+        reading.manifest,
+        facts,
+        history,
+        options.choices,
+        target,
+        reading.whole,
+        reading.names,
+        renamed,
     )
 
 

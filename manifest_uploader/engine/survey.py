@@ -151,6 +151,7 @@ def _platform_facts(
         if looks
         else frozenset(),
         highest_order=_highest_order(client, target, count, listed),
+        other_orders=tuple(item.order for item in others.values() if item.order),
         rows=rows_of(client, _open_uploads(history)),
         rows_used=rows_used(),
         looked={

@@ -14,15 +14,13 @@ from manifest_uploader.plan.delivery import AsUpload, delivery_of, slot_json
 from manifest_uploader.plan.inputs import PlanInputs, recorded, socket_of
 from manifest_uploader.plan.steps import DELETED, Action, CasePlan, Create, Fill, Plan
 from manifest_uploader.plan.values import ValuePlan, plan_value, wanted_entry
+from manifest_uploader.plan.worklist import make_worklist
 from manifest_uploader.platform.model import Entry, ItemSeen
 from manifest_uploader.platform.targets import type_of
 from manifest_uploader.state.events import Adopted, Failed, Gone, Renamed
 from manifest_uploader.state.history import EMPTY, CaseHistory, after
 from manifest_uploader.state.standing import Standing, standing_of
 from manifest_uploader.state.steps import StepId
-
-HIGHEST_ORDER: Final = 2**31 - 1
-"""Grand Challenge: the largest order number."""
 
 _UNSURE: Final = "what became of its last change is not known; the next run asks again"
 _FIXED: Final = "it was created with other values, which cannot be changed on the platform"
@@ -36,9 +34,12 @@ def make_plan(inputs: PlanInputs, *, temporary: Callable[[], str]) -> Plan:
         temporary: returns a new title that no other item has.
 
     """
-    ordered = zip(inputs.manifest.cases, _auto_orders(inputs), strict=True)
-    cases = tuple(_plan_case(case, inputs, order, temporary) for case, order in ordered)
-    return Plan(cases, _proven(cases, inputs), _notes(inputs))
+    worklist = make_worklist(inputs)
+    cases = tuple(
+        _plan_case(case, inputs, worklist.orders.get(case.name), temporary)
+        for case in inputs.manifest.cases
+    )
+    return Plan(cases, _proven(cases, inputs), (*worklist.notes, *_notes(inputs)))
 
 
 # ── the history of a case ───────────────────────────────────────────────────────────────────
@@ -74,7 +75,8 @@ def _adopted(case: Case, inputs: PlanInputs, item: ItemSeen) -> Adopted:
         wanted = wanted_entry(case, value, inputs)
         if held is not None and (wanted.digest is None or wanted.digest == held.digest):
             entries.append(replace(wanted, content=None, before=held.mark))
-    return Adopted(case.name, StepId.whole(case.name), item.pk, case.title, tuple(entries))
+    step = StepId.whole(case.name)
+    return Adopted(case.name, step, item.pk, case.title, tuple(entries), item.order)
 
 
 # ── one case ────────────────────────────────────────────────────────────────────────────────
@@ -93,7 +95,7 @@ def _plan_case(
     if sent and past.item is not None and type_of(inputs.target.kind).created_with_values:
         return _untouched(case, past, found, Standing.FAILED, _FIXED)
     create = _create(case, past, inputs, order, temporary, sent)
-    fill = _fill(case, past, inputs, value_plans, create, sent)
+    fill = _fill(case, past, inputs, order, value_plans, create, sent)
     settled: tuple[Failed, ...] = ()
     if fill is None and create is None:
         past, settled = _forget_failures(case, past)
@@ -177,6 +179,8 @@ def _create(
         values = _slots(sent, inputs)
     else:
         title, entries, values = past.temporary or temporary(), (), ()
+        if past.temporary is not None:  # it may be there, with the order of the first creation
+            order = past.order
     call = target_type.create(inputs.target, title=title, order=order, values=values)
     return Create(StepId.create(case.name), case.name, title, order, call, entries)
 
@@ -194,6 +198,7 @@ def _fill(
     case: Case,
     past: CaseHistory,
     inputs: PlanInputs,
+    order: int | None,
     value_plans: tuple[ValuePlan, ...],
     create: Create | None,
     sent: list[tuple[Value, Entry]],
@@ -202,8 +207,8 @@ def _fill(
     if target_type.created_with_values:
         return None
     title = None if past.title == case.title else case.title
-    given = create.order if create is not None else past.order
-    order = case.order if case.order != given and target_type.has_orders else None
+    now = create.order if create is not None else past.order
+    order = order if order != now else None
     if title is None and order is None and not sent:
         return None
     return Fill(
@@ -213,9 +218,10 @@ def _fill(
         title,
         order,
         tuple(entry for _, entry in sent),
-        look_first=past.item is not None,
+        look_first=past.item is not None and (title is not None or bool(sent)),
         repeated=past.repeated or any(one.repeated for one in value_plans),
         temporary=_temporary_now(past, create),
+        only_moves=title is None and not sent and case.order is None,
     )
 
 
@@ -240,27 +246,7 @@ def _action(
     return Action.CREATE if past == EMPTY else Action.CONTINUE
 
 
-# ── orders, pilots, notes ───────────────────────────────────────────────────────────────────
-
-
-def _auto_orders(inputs: PlanInputs) -> list[int | None]:
-    """The order of every case whose item may be created: its own, or one after all others.
-
-    The platform's numbering may give the same number to items that are created at the same time.
-    """
-    if not type_of(inputs.target.kind).has_orders:
-        return [None] * len(inputs.manifest.cases)
-    known = [past.order for past in inputs.history.cases.values() if past.order is not None]
-    given = [case.order for case in inputs.manifest.cases if case.order is not None]
-    last = max([inputs.facts.highest_order, *known, *given])
-    orders: list[int | None] = []
-    for case in inputs.manifest.cases:
-        past = recorded(case, inputs)
-        chosen = case.order if case.order is not None else past.order
-        if chosen is None and (past.item is None or _is_gone(past, inputs)):
-            last = chosen = min(last // 10 * 10 + 10, HIGHEST_ORDER)
-        orders.append(chosen)
-    return orders
+# ── pilots, notes ───────────────────────────────────────────────────────────────────
 
 
 def _proven(cases: tuple[CasePlan, ...], inputs: PlanInputs) -> frozenset[tuple[str, ...]]:
