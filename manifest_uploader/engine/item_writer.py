@@ -55,6 +55,10 @@ if TYPE_CHECKING:  # importing it takes 0.1 s of CPU, which commands without a n
 _ATTEMPTS: Final = 5
 """Attempts of a step with an unknown outcome, until it is recorded as unsure."""
 _SERVER_ERROR: Final = 500
+_IGNORES: Final = (
+    "the platform takes true for 1 and false for 0 and ignores the change, and it refuses a value "
+    "in between that would show it the change; give the socket another value first"
+)
 
 
 def source_of(value: FileValue, root: Root) -> Source:
@@ -231,6 +235,8 @@ def _refused(task: Create | Fill, response: Response) -> Done | Failed:
         one.message if one.socket is None else f"{one.socket}: {one.message}" for one in failures
     )
     message = message or refusals.refusal_message(response.status, response.json)
+    if isinstance(task, Fill) and task.in_between:
+        message, failures = f"{_IGNORES} ({message})", ()
     if isinstance(task, Fill) and task.title is not None and refusals.is_title_taken(response.json):
         message = f"the title '{task.title}' is taken by another item ({message})"
         failures = ()

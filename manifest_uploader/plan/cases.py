@@ -176,7 +176,7 @@ def _create(
     target_type = type_of(inputs.target.kind)
     if target_type.created_with_values:
         title, entries = case.title, tuple(entry for _, entry in sent)
-        values = _slots(sent, inputs)
+        values = _slots(case, sent, inputs)
     else:
         title, entries, values = past.temporary or temporary(), (), ()
         if past.temporary is not None:  # it may be there, with the order of the first creation
@@ -190,8 +190,16 @@ def _by_ticket(value: Value, inputs: PlanInputs) -> bool:
     return isinstance(delivery, AsUpload) and delivery.ticket
 
 
-def _slots(sent: list[tuple[Value, Entry]], inputs: PlanInputs) -> tuple[Json, ...]:
-    return tuple(slot_json(value, socket_of(value, inputs), entry) for value, entry in sent)
+def _slots(case: Case, sent: list[tuple[Value, Entry]], inputs: PlanInputs) -> tuple[Json, ...]:
+    return tuple(
+        slot_json(value, socket_of(value, inputs), entry, loose=_loose(case, value, inputs))
+        for value, entry in sent
+    )
+
+
+def _loose(case: Case, value: Value, inputs: PlanInputs) -> str | None:
+    facts = inputs.facts.values.get((case.name, value.socket))
+    return facts.loose if facts is not None else None
 
 
 def _fill(
@@ -214,7 +222,9 @@ def _fill(
     return Fill(
         StepId.fill(case.name),
         case.name,
-        target_type.fill(item=past.item, title=title, order=order, values=_slots(sent, inputs)),
+        target_type.fill(
+            item=past.item, title=title, order=order, values=_slots(case, sent, inputs)
+        ),
         title,
         order,
         tuple(entry for _, entry in sent),

@@ -47,6 +47,8 @@ class SocketSeen(Struct, frozen=True):
     """Of a JSON value or an existing image, to compare with `Entry.digest`; None for a file."""
     image: str | None = None
     """The pk of the image, if the value is an image."""
+    loose: str | None = None
+    """The loose digest of a JSON value; None: it is `digest`, because there are no booleans."""
 
     @property
     def shown(self) -> str:
