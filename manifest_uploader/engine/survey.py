@@ -11,6 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from manifest_uploader.digests import Json, image_digest
+from manifest_uploader.engine.listing import Listing
 from manifest_uploader.engine.local_files import Found, LocalFiles
 from manifest_uploader.engine.looks.looker import look_cache
 from manifest_uploader.engine.looks.pool import Pool
@@ -23,10 +24,8 @@ from manifest_uploader.manifest.problems import Problem
 from manifest_uploader.plan.identifiable import idle_keywords
 from manifest_uploader.plan.inputs import Facts
 from manifest_uploader.platform.endpoints import (
-    count_items,
     count_rows,
     get_item,
-    list_items,
     rows_of,
 )
 from manifest_uploader.platform.images import missing_images
@@ -62,6 +61,7 @@ def survey(
     scope: Scope,
     client: Client | None = None,
     target: Target | None = None,
+    listing: Listing | None = None,
     tell: Tell = nobody,
     stopping: Callable[[], bool] = lambda: False,
 ) -> Facts:
@@ -73,7 +73,8 @@ def survey(
     """
     facts = Facts(values={})
     if client is not None and target is not None:
-        facts = _platform_facts(manifest, history, client, target, adopt=scope.adopt)
+        listing = listing or Listing(client, target)
+        facts = _platform_facts(manifest, history, client, target, listing, adopt=scope.adopt)
     with closing(look_cache(scope.looks)) as cache, closing(Pool(quick=scope.quick)) as pool:
         local = LocalFiles(
             root,
@@ -129,6 +130,7 @@ def _platform_facts(
     history: History,
     client: Client,
     target: Target,
+    listing: Listing,
     *,
     adopt: bool,
 ) -> Facts:
@@ -136,9 +138,10 @@ def _platform_facts(
     sockets = client.ahead(lambda: _sockets(client))
     rows_used = client.ahead(lambda: count_rows(client))
     missing = client.ahead(lambda: missing_images(client, _unseen_images(manifest, history)))
-    count = count_items(client, target)
+    rows = client.ahead(lambda: rows_of(client, _open_uploads(history)))
+    count = listing.count()
     looks = count != len(ours) or count <= _FEW_ITEMS
-    listed = _listed(client, target) if looks and count + len(ours) else {}
+    listed = listing.items() if looks else {}
     others = {pk: item for pk, item in listed.items() if pk not in ours}
     by_title = {item.title: item for item in others.values() if item.title}
     return Facts(
@@ -147,12 +150,12 @@ def _platform_facts(
         sockets=sockets(),
         items=count,
         titles={title: item.pk for title, item in by_title.items()},
-        gone=_gone(client, target, ours - listed.keys(), listed_all=len(listed) >= count)
+        gone=_gone(client, target, ours - listed.keys(), listed_all=listing.is_complete)
         if looks
         else frozenset(),
         highest_order=_highest_order(client, target, count, listed),
         other_orders=tuple(item.order for item in others.values() if item.order),
-        rows=rows_of(client, _open_uploads(history)),
+        rows=rows(),
         rows_used=rows_used(),
         looked={
             case.name: by_title[case.title]
@@ -177,16 +180,6 @@ def _unseen_images(manifest: Manifest, history: History) -> set[str]:
         for value in case.values
         if isinstance(value, ImageValue) and image_digest(value.pk) not in seen
     }
-
-
-def _listed(client: Client, target: Target) -> dict[str, ItemSeen]:
-    """All items; listed again while some are missing, as items may move between pages."""
-    found: dict[str, ItemSeen] = {}
-    for _ in range(5):
-        found |= {item.pk: item for item in list_items(client, target)}
-        if len(found) >= count_items(client, target):
-            break
-    return found
 
 
 def _gone(client: Client, target: Target, missing: set[str], *, listed_all: bool) -> frozenset[str]:
