@@ -189,6 +189,7 @@ def _repeat_fills(session: Session, inputs: PlanInputs, journal: Journal) -> Non
             journal.record([event])
             if isinstance(event, Started):
                 session.ledger.sync()
+                session.listing.forget()
 
 
 def _late_items(session: Session) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from manifest_uploader.engine.listing import Listing
 from manifest_uploader.engine.options import Options
 from manifest_uploader.engine.progress import Tell, nobody
 from manifest_uploader.engine.recovery import recover
@@ -110,6 +111,8 @@ class Session(Struct):
     is_new: bool
     """There is no state file yet."""
     ledger: Ledger
+    listing: Listing
+    """What the target held before anything was sent."""
 
     @property
     def manifest(self) -> Manifest:
@@ -147,7 +150,8 @@ def open_session(
     state_file.check(stored, binding, options.state)
     with without_collector():
         ledger = Ledger(stored.events)
-    return Session(reading, root, client, target, binding, stored.binding is None, ledger)
+    is_new, listing = stored.binding is None, Listing(client, target)
+    return Session(reading, root, client, target, binding, is_new, ledger, listing)
 
 
 def _root(options: Options, reading: Reading) -> Root:
@@ -173,7 +177,8 @@ def recover_session(session: Session) -> list[Event]:
     history = session.ledger.history
     chosen = [case.name for case in session.manifest.cases]
     left = [name for name in history.cases if name not in session.reading.names]
-    found = list(recover(history, [*chosen, *left], session.client, session.target))
+    names, client, target = [*chosen, *left], session.client, session.target
+    found = list(recover(history, names, client, target, session.listing))
     return session.ledger.record(found)
 
 
@@ -199,6 +204,7 @@ def gather(options: Options, session: Session, watching: Watching = UNWATCHED) -
             root=session.root,
             client=session.client,
             target=session.target,
+            listing=session.listing,
             watching=watching,
         )
     facts = _with_imports(options, session.manifest, facts, session.root, watching)
@@ -215,6 +221,7 @@ def _survey(
     root: Root,
     client: Client | None = None,
     target: Target | None = None,
+    listing: Listing | None = None,
     watching: Watching = UNWATCHED,
 ) -> Facts:
     """All facts that planning needs; without a client and target only the local ones."""
@@ -236,6 +243,7 @@ def _survey(
         scope=scope,
         client=client,
         target=target,
+        listing=listing,
         tell=watching.looking,
         stopping=watching.stopping,
     )
