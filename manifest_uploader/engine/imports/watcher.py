@@ -98,6 +98,7 @@ class Watcher:
         sessions: Mapping[str, float],
         refused_after_s: float,
         target_size: int = 0,
+        listed: Mapping[str, ItemSeen] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._client, self._target, self._clock = client, target, clock
@@ -105,6 +106,8 @@ class Watcher:
         self._memory = _Memory()
         self._failed = FailedSessions(client, sessions, clock)
         self._size = target_size
+        self._listed = listed or {}
+        """Items that were listed just before the first look."""
         self._lock = threading.Lock()
 
     def notice_old(self) -> list[Noticed]:
@@ -206,9 +209,13 @@ class Watcher:
 
         A list takes one request for up to 1,000 items.
         """
-        found: dict[str, ItemSeen | None] = {}
-        if len(pks) > 1 + self._size / _LISTED_FOR_ONE:
-            found = {item.pk: item for item in list_items(self._client, self._target)}
+        found: dict[str, ItemSeen | None] = dict(self._listed)
+        self._listed = {}
+        if len(pks - found.keys()) > 1 + self._size / _LISTED_FOR_ONE:
+            found = {
+                item.pk: item
+                for item in list_items(self._client, self._target, expected=self._size)
+            }
             self._size = len(found)
         for pk in pks - found.keys():
             with contextlib.suppress(ItemHidden):
