@@ -43,7 +43,7 @@ from manifest_uploader.platform.targets import type_of
 from manifest_uploader.platform.traffic import Meter
 from manifest_uploader.state import file as state_file
 from manifest_uploader.state import lock
-from manifest_uploader.state.events import Started
+from manifest_uploader.state.events import Event, Started
 from manifest_uploader.state.history import EMPTY, fold
 from manifest_uploader.state.standing import CaseStanding, case_standing
 
@@ -95,8 +95,18 @@ def _plan(options: Options, reading: Reading, watching: Watching) -> tuple[Plan,
         recover_session(session)
         session.ledger.record(list(assume_not_sent(session.ledger.history)))
         inputs = gather(options, session, watching)
+        session.ledger.record(_lost_imports(options, session, inputs))
         check_rights(session.target, client)
         return make_plan(inputs, temporary=temporary_title), inputs.facts
+
+
+def _lost_imports(options: Options, session: Session, inputs: PlanInputs) -> list[Event]:
+    """What a look shows about old imports, if those that failed are sent again."""
+    if not options.choices.retry_failed:
+        return []
+    from manifest_uploader.engine.imports.lost import find_lost  # noqa: PLC0415 - few need it
+
+    return find_lost(session, inputs, refused_after_s=options.refused_after_s)
 
 
 @contextmanager
@@ -169,6 +179,7 @@ def run(options: Options, observers: Sequence[Observer], stop: threading.Event) 
                 journal.warn(inputs.facts.warnings)
                 journal.tell(recovered)
                 _repeat_fills(session, inputs, journal)
+                journal.record(_lost_imports(options, session, inputs))
                 with _gathering():
                     plan = make_plan(inputs, temporary=temporary_title)
                 journal.begin(plan, session.target)

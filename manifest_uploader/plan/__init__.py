@@ -16,5 +16,5 @@ For other packages:
 - `identifiable`: `idle_keywords`, which let nothing through
 - `series`: `judge_series`, `judge_folders`, what the importer makes of DICOM files
 - `series_findings`: `SeriesVerdict` and its parts
-- `values`: `wait_for`, the wait for a value that was sent
+- `values`: `wait_for`, the wait for a value that was sent, and `waits_of`, those of earlier runs
 """
