@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import Final
 
 from manifest_uploader.state.events import Confirmed, Done
+from manifest_uploader.text import some_of
 
-_NAMED: Final = 3
-"""Values or cases that one note names."""
 _KEPT: Final = (
     "not moved to its place in the worklist: the platform changes nothing of what readers have "
     "answered questions about"
@@ -33,10 +31,5 @@ class Remarks:
 
     def notes(self) -> list[str]:
         """A note for each remark."""
-        found = [f"{_named(values)}: {remark}" for remark, values in self._values.items()]
-        return [*found, *([f"{_named(self._kept)}: {_KEPT}"] if self._kept else [])]
-
-
-def _named(values: dict[str, None]) -> str:
-    more = len(values) - _NAMED
-    return ", ".join(islice(values, _NAMED)) + (f" and {more} more" if more > 0 else "")
+        found = [f"{some_of(values)}: {remark}" for remark, values in self._values.items()]
+        return [*found, *([f"{some_of(self._kept)}: {_KEPT}"] if self._kept else [])]

@@ -45,6 +45,7 @@ from manifest_uploader.state.events import (
     Unsure,
 )
 from manifest_uploader.state.steps import StepKind
+from manifest_uploader.text import some_of
 
 _TOO_MANY_BYTES: Final = (
     "the account may not hold as many bytes, and nothing is left that would make room "
@@ -105,6 +106,9 @@ class Scheduler:
         self._under_way = 0
         self._rows: int | None = None
         self._halted = False
+        self._in_look: frozenset[str] = frozenset()
+        self._looked: frozenset[str] = frozenset()
+        """Cases whose fills wait for earlier imports, and still did after a look at these."""
 
     # -- for the loop --
 
@@ -116,14 +120,14 @@ class Scheduler:
             return True
         if self._not_begun or self._queue:
             return False
-        return not self._imports or not (self._policy.wait or self._flow.after_imports)
+        return not self._imports or not (self._policy.wait or self._not_looked)
 
     def begin(self, limit: int, *, stopping: bool) -> Beginning:
         """What to begin now, with at most `limit` tasks under way."""
         beginning = Beginning()
         if stopping or self._halted or self.error is not None:
             return beginning
-        window = max(self._policy.window, limit)
+        window = max(self._policy.window, limit) + len(self._held)
         while self._not_begun and len(self._flow.live) < window and len(self._queue) < limit:
             case = self._not_begun.popleft()
             beginning.events.extend(case.found)
@@ -153,12 +157,15 @@ class Scheduler:
                 case _:
                     events.append(outcome)
                     self._on_event(outcome, events)
+        self._looked &= self._flow.after_imports
         return events
 
     def ends(self) -> tuple[CaseEnd, ...]:
         """How every case stands, in no particular order; final once the loop has ended."""
-        pending = [*self._flow.live, *(case.case for case in self._not_begun)]
-        waiting = [case for case in self._imports.open_cases() if case not in self._flow.live]
+        held = self._held
+        live = self._flow.live.keys() - held
+        pending = [*live, *(case.case for case in self._not_begun)]
+        waiting = [case for case in self._imports.open_cases() if case not in live]
         return self._flow.ends.all(pending=pending, waiting=waiting)
 
     def take_ended(self) -> list[CaseEnd]:
@@ -178,12 +185,23 @@ class Scheduler:
     @property
     def notes(self) -> list[str]:
         """What the user should know about the run as a whole."""
-        return [*self._notes, *self._remarks.notes()]
+        held = sorted(self._held)
+        return [*self._notes, *self._remarks.notes(), *([_held_note(held)] if held else [])]
 
     @property
     def paused(self) -> tuple[str, float] | None:
         """Why new uploads wait, and since when by the given clock."""
         return None if self._limits.reason is None else (self._limits.reason, self._limits.since)
+
+    @property
+    def _held(self) -> frozenset[str]:
+        """The cases that are not filled, because the run does not wait for an earlier import."""
+        return frozenset() if self._policy.wait else self._looked
+
+    @property
+    def _not_looked(self) -> bool:
+        """Whether a fill waits for an earlier import that may have ended."""
+        return not self._flow.after_imports <= self._looked
 
     # -- beginning --
 
@@ -201,12 +219,14 @@ class Scheduler:
     def _begin_watch(self, beginning: Beginning) -> None:
         hurried = self._flow.after_imports or self._limits.is_paused
         busy = bool(self._flow.live or self._not_begun) and not hurried
-        if not self._imports.is_due(self._clock(), busy=busy):
+        is_due = self._imports.is_due(self._clock(), busy=busy)
+        if not self._policy.wait and self._not_looked:
+            is_due = not self._imports.is_watching  # one look, at once
+        if not is_due or not (self._limits.is_paused or self._imports):
             return
-        if not self._limits.is_paused and not self._imports:
+        if not self._policy.wait and not self._not_looked and not self._queue.has_uploads:
             return
-        if not self._policy.wait and not self._flow.after_imports and not self._queue.has_uploads:
-            return
+        self._in_look = frozenset(self._flow.after_imports)
         self._imports.begin_watch()
         beginning.tasks.append(Watch(self._imports.all(), count=self._limits.is_paused))
 
@@ -217,6 +237,7 @@ class Scheduler:
         match finished.task:
             case Watch():
                 self._imports.end_watch(self._clock())
+                self._looked = self._in_look & self._flow.after_imports
             case Upload(step=step):
                 self._queue.note_end(step)
         if finished.error is not None and self.error is None:
@@ -345,3 +366,11 @@ class Scheduler:
             return None
         rows = "" if self._rows is None else f"; the account holds {self._rows} upload rows"
         return f"{self._limits.reason}{rows} and none drained"
+
+
+def _held_note(cases: list[str]) -> str:
+    """Why a run that does not wait left cases as they are."""
+    return (
+        f"{some_of(cases)}: the import of an earlier value has not ended, and a new one must not "
+        "overtake it; a later run sends what changed (without --no-wait, the run waits for it)"
+    )

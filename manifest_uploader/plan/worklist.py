@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
 
 from msgspec import Struct
 
@@ -11,9 +10,7 @@ from manifest_uploader.manifest.model import Case
 from manifest_uploader.plan.inputs import PlanInputs, recorded
 from manifest_uploader.plan.orders import Slot, numbers
 from manifest_uploader.platform.targets import type_of
-
-_NAMED: Final = 3
-"""Cases that one note names."""
+from manifest_uploader.text import some_of
 
 
 class Worklist(Struct, frozen=True):
@@ -80,16 +77,11 @@ def _notes(moved: Sequence[str], stuck: Sequence[str], noun: str) -> tuple[str, 
         what = f"1 {noun} gets" if len(moved) == 1 else f"{len(moved):,} {noun}s get"
         found.append(
             f"{what} another order number, so that the worklist follows the manifest: "
-            f"{_shortened(moved)}"
+            f"{some_of(moved)}"
         )
     if stuck:
         found.append(
-            f"{_shortened(stuck)}: not moved to its place in the worklist: the platform changes "
+            f"{some_of(stuck)}: not moved to its place in the worklist: the platform changes "
             "nothing of what readers have answered questions about"
         )
     return tuple(found)
-
-
-def _shortened(names: Sequence[str]) -> str:
-    more = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {more:,} more" if more > 0 else "")
