@@ -235,7 +235,7 @@ def _refused(task: Create | Fill, response: Response) -> Done | Failed:
         one.message if one.socket is None else f"{one.socket}: {one.message}" for one in failures
     )
     message = message or refusals.refusal_message(response.status, response.json)
-    if isinstance(task, Fill) and task.in_between:
+    if isinstance(task, Fill) and task.in_between and not refusals.is_answered(response.json):
         message, failures = f"{_IGNORES} ({message})", ()
     if isinstance(task, Fill) and task.title is not None and refusals.is_title_taken(response.json):
         message = f"the title '{task.title}' is taken by another item ({message})"
