@@ -53,8 +53,9 @@ def numbers(slots: Sequence[Slot], *, others: Collection[int] = ()) -> list[int]
     for end in [*kept, len(slots)]:
         is_last = end == len(slots)
         high = HIGHEST_ORDER + 1 if is_last else slots[end].now or 0
-        gap = _Gap(low, high, is_first=not kept or end == kept[0], is_last=is_last)
-        found += _between(slots[len(found) : end], gap, others, taken)
+        if len(found) < end:
+            gap = _Gap(low, high, is_first=not kept or end == kept[0], is_last=is_last)
+            found += _between(slots[len(found) : end], gap, others, taken)
         if not is_last:
             found.append(high)
             low = high
