@@ -67,12 +67,17 @@ def test_a_case_that_is_moved_in_the_manifest_is_moved_in_the_worklist(
     move(box, "d", 1)
 
     plan = box("plan").expect(0)
+    found = box("plan", "--json").expect(0).plan
     before = len(seen.seen)
     ran = box("run").expect(0)
     sent = [one for one in seen.seen[before:] if one.kind == "item-fill"]
     again = box.run().expect(0)
 
     note = "1 display set gets another order number, so that the worklist follows the manifest: d"
+    assert {name: line["order"] for name, line in found.items()} == {
+        **dict.fromkeys("abc"),
+        "d": 1500,
+    }
     assert f"note: {note}" in said(plan)
     assert "d: update titled 'd': order number 1500" in said(plan)
     assert f"note: {note}" in said(ran)
