@@ -54,6 +54,11 @@ COMMANDS: Final = {
         "manifest_uploader.commands.run",
         sends=True,
     ),
+    "verify": Command(
+        "compare the platform with the manifest and the state file; change nothing",
+        "uploader verify lung.yaml",
+        "manifest_uploader.commands.verify",
+    ),
     "status": Command(
         "show where each case stands, from the state file alone",
         "uploader status lung.yaml",

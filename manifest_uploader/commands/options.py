@@ -56,6 +56,8 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     add("--checksum", action="store_true", help="hash every file")
     add("--quick", action="store_true", help="look into one file of each value instead of all")
     add("--adopt", action="store_true", help="adopt existing items that have a case's title")
+    add("--resend-unchecked", action="store_true",
+        help="send adopted values again whose content was not checked")  # fmt: skip
     add("--recreate", action="store_true", help="make deleted items anew")
     add("--retry-failed", action="store_true", help="send failed imports again")
     add("--new", action="store_true", help="untitled cases are new")
@@ -74,6 +76,13 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     add("--take-over", action="store_true", help="break another run's lock")
     add("--receipts", action="store_true",
         help="write NAME.receipts.jsonl: the SHA-256 of every file sent")  # fmt: skip
+
+
+def add_verify_arguments(parser: argparse.ArgumentParser, *, does: str) -> None:
+    """Add those that compare the target first."""
+    add = parser.add_argument
+    add("--verify", action="store_true", help=f"compare the target first, and {does}")
+    add("--content", action="store_true", help="with --verify: download files and compare them")
 
 
 def add_platform_argument(parser: argparse.ArgumentParser) -> None:
@@ -143,11 +152,14 @@ def options_of(given: argparse.Namespace) -> Options:
         looks=_beside_state(given, ".looks.jsonl"),
         import_check=getattr(given, "import_check", False),
         verdicts=_beside_state(given, ".imports.jsonl"),
+        verify=getattr(given, "verify", False),
+        content=getattr(given, "content", False),
         choices=Choices(
             adopt=given.adopt,
             recreate=given.recreate,
             retry_failed=given.retry_failed,
             new=given.new,
+            resend_unchecked=given.resend_unchecked,
             upload_limit=given.upload_limit,
         ),
         policy=Policy(wait=not given.no_wait, wait_timeout_s=given.wait_timeout),

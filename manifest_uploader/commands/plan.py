@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import argparse
 
-from manifest_uploader.commands.options import add_run_arguments, open_options
+from manifest_uploader.commands.options import (
+    add_run_arguments,
+    add_verify_arguments,
+    open_options,
+)
 from manifest_uploader.engine import run as engine
 from manifest_uploader.engine.session import Watching
 from manifest_uploader.output.json_lines import plan_json, plan_summary_json, write_json
 from manifest_uploader.output.run_lines import plan_lines
 from manifest_uploader.output.screen import make_screen
 from manifest_uploader.output.streams import say
+from manifest_uploader.output.verify_lines import difference_json
 
-add_arguments = add_run_arguments
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `plan`."""
+    add_run_arguments(parser)
+    add_verify_arguments(parser, does="show what a run would put back")
 
 
 def run(given: argparse.Namespace) -> int:
-    """Show the plan; the code is 1 if a case is gone or has failed."""
+    """Show the plan; the code is 1 if a case is gone or has failed, or if anything differs."""
     screen = make_screen(verbose=given.verbose, quiet=given.quiet)
     with open_options(given) as options:
         try:
@@ -26,8 +35,11 @@ def run(given: argparse.Namespace) -> int:
         if facts.warnings:
             screen.warn(facts.warnings)
         if given.json:
+            for one in plan.differences:
+                write_json(difference_json(one))
             for case in plan.cases:
                 write_json(plan_json(case, calls=given.verbose))
             write_json(plan_summary_json(plan, facts))
         say(plan_lines(plan, facts, given.upload_limit))
-    return 1 if any(case.standing in {"gone", "failed"} for case in plan.cases) else 0
+    is_wrong = any(case.standing in {"gone", "failed"} for case in plan.cases)
+    return 1 if is_wrong or plan.differences else 0

@@ -6,7 +6,11 @@ import argparse
 
 from msgspec.structs import replace
 
-from manifest_uploader.commands.options import add_run_arguments, open_options
+from manifest_uploader.commands.options import (
+    add_run_arguments,
+    add_verify_arguments,
+    open_options,
+)
 from manifest_uploader.commands.signals import stopping_on_signals
 from manifest_uploader.engine import run as engine
 from manifest_uploader.engine.progress import Observer
@@ -18,7 +22,11 @@ from manifest_uploader.output.screen import make_screen
 from manifest_uploader.output.streams import say
 from manifest_uploader.platform.responses import Interrupted
 
-add_arguments = add_run_arguments
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `run`."""
+    add_run_arguments(parser)
+    add_verify_arguments(parser, does="put back what others changed")
 
 
 def run(given: argparse.Namespace) -> int:
@@ -59,6 +67,7 @@ def _say_stopped(caught: list[int]) -> int:
 def exit_code(summary: Summary) -> int:
     """The code of the worst end of a case."""
     ends = {one.end for one in summary.ends}
-    if ends & {End.FAILED, End.UNSURE, End.PENDING} or summary.late_items:
+    is_left = bool(summary.late_items or summary.lasting)
+    if ends & {End.FAILED, End.UNSURE, End.PENDING} or is_left:
         return 1
     return 4 if End.WAITING in ends else 0

@@ -3,6 +3,7 @@
 For other packages:
 
 - `run`: `validate`, `plan`, `status` and `run`, what the commands do
+- `verification`: `verify`, which compares the target with what it should hold
 - `options`: `Options`, and `scheduler`: `Policy`, their settings
 - `session`: `read_manifest`
 - `local_files`: `Looking`, how far the look into the files is

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from manifest_uploader.engine.case_ends import CaseEnds
@@ -13,7 +13,7 @@ from manifest_uploader.engine.pilots import Pilots
 from manifest_uploader.engine.results import End
 from manifest_uploader.engine.task_queue import TaskQueue
 from manifest_uploader.plan.requests import confirmations, has_something_to_send, started
-from manifest_uploader.plan.steps import DELETED, Action, CasePlan, Fill, Look, Plan
+from manifest_uploader.plan.steps import DELETED, Action, CasePlan, Fill, Look, Plan, Wait
 from manifest_uploader.plan.values import wait_for
 from manifest_uploader.platform.model import ItemSeen, Socket
 from manifest_uploader.state.events import Done, Event, Failure, Gone
@@ -32,18 +32,35 @@ class CaseFlow:
         clock: Callable[[], float],
         now: Callable[[], float],
         rows_free: int,
+        after: CaseFlow | None = None,
     ) -> None:
+        """Prepare the cases of a plan.
+
+        Args:
+            plan: what to do.
+            sockets: by slug.
+            clock: monotonic, in seconds.
+            now: seconds since 1970.
+            rows_free: how many more upload rows the account may hold.
+            after: how the cases stood at the end of the plan before; this one is the last.
+
+        """
         self._sockets, self._clock, self._now = sockets, clock, now
         self.live: dict[str, LiveCase] = {}
         self.queue: Final = TaskQueue(plan, self.live, clock=clock, rows_free=rows_free)
         self.imports: Final = ImportWaits()
-        self.ends: Final = CaseEnds()
+        self.ends: CaseEnds = CaseEnds() if after is None else after.ends
         self.pilots: Final = Pilots(plan.proven)
         self.after_imports: set[str] = set()
         """Cases whose fill waits for an earlier import into the same socket."""
         self._has_tickets = True
         """Whether the platform makes upload sessions, as far as is known."""
         self._unchanged = {case.case for case in plan.cases if case.action is Action.NOTHING}
+        if after is not None:
+            self._unchanged &= after._unchanged
+        self._may_hold = after is None
+        self.held: set[str] = set()
+        """Cases that end after this plan only, because a late duplicate may change their items."""
         self.progress_at = clock()
         """When the run last made progress, by the given clock."""
 
@@ -53,30 +70,46 @@ class CaseFlow:
 
     def begin(self, case: CasePlan) -> None:
         """Begin a case; one with nothing to send ends, or waits for its imports."""
-        if case.waits:
-            self.imports.add(case.case, case.waits)
+        live = LiveCase.begin(case)
+        if case.keeps_title or case.doubtful:
+            self.hold(live, keep_title=case.keeps_title)
+        self._add_waits(case.case, case.waits)
         if case.failures:
             self.ends.add_failure(case.case, *case.failures)
-        if case.fill is None and case.create is None:
+        if live.is_idle:
             self._end_idle(case)
             return
-        live = self.live[case.case] = LiveCase.begin(case)
+        self.live[case.case] = live
         self.queue.add_uploads(case.uploads)
         if not live.missing:
             self.on_uploads_complete(live)
+
+    def hold(self, live: LiveCase, *, keep_title: bool) -> None:
+        """Let a case end after this plan only; its item may keep its title until then."""
+        if self._may_hold:
+            self.held.add(live.name)
+            if keep_title:
+                live.keep_title()
+
+    def _add_waits(self, case: str, waits: Iterable[Wait]) -> None:
+        """Wait for values; those of a held case that are not uploads are compared at its end."""
+        is_held = case in self.held
+        expected = [wait for wait in waits if wait.upload is not None or not is_held]
+        if expected:
+            self.imports.add(case, expected)
 
     def _end_idle(self, case: CasePlan) -> None:
         """End a case with nothing to send, unless it waits for imports."""
         if case.standing is Standing.GONE:
             self.ends.close_deleted(case.case, Failure(None, case.reason or ""))
-        elif any(not wait.last_look for wait in case.waits):
+        elif any(not wait.last_look for wait in case.waits) and self.imports.has(case.case):
             pass
         elif case.standing in {Standing.FAILED, Standing.UNSURE}:
             if not case.failures:
                 self.ends.add_failure(case.case, Failure(None, case.reason or "it failed before"))
             is_unsure = case.standing is Standing.UNSURE
             self.ends.close(case.case, End.UNSURE if is_unsure else End.FAILED)
-        else:
+        elif case.case not in self.held:
             self.ends.close(case.case, End.DONE, unchanged=True)
 
     def on_gone(self, event: Gone) -> None:
@@ -135,6 +168,22 @@ class CaseFlow:
             live.tickets |= ticketed.tickets or {}
             self.create_or_fill(live)
 
+    def on_created(self, live: LiveCase, event: Done) -> None:
+        """Fill the item, or wait for the values it was created with."""
+        live.item = event.pk
+        if event.again and live.fill is not None:
+            self.hold(live, keep_title=True)
+        if live.is_filled:
+            self.on_given(live)
+        else:
+            self.prepare_fill(live)
+
+    def on_filled(self, live: LiveCase, event: Done) -> None:
+        """Wait for the values that the fill gave the item."""
+        if event.again:
+            self.hold(live, keep_title=False)
+        self.on_given(live)
+
     def prepare_fill(self, live: LiveCase) -> None:
         """Fill the item: after earlier imports, and after a look if it may hold something."""
         assert live.fill is not None
@@ -187,7 +236,7 @@ class CaseFlow:
             )
             for entry in live.entries
         ]
-        self.imports.add(live.name, waits)
+        self._add_waits(live.name, waits)
         self.imports.hurry()
         if not live.next_fill():
             del self.live[live.name]
@@ -229,4 +278,6 @@ class CaseFlow:
             self.prepare_fill(self.live[case])
         elif case not in self.live and not self.ends.is_unsure(case):
             end = End.FAILED if self.ends.failures(case) else End.DONE
+            if end is End.DONE and case in self.held:
+                return
             self.ends.close(case, end, unchanged=case in self._unchanged and end is End.DONE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Final
@@ -25,7 +25,7 @@ from manifest_uploader.manifest.problems import Problem
 from manifest_uploader.plan.inputs import Facts
 from manifest_uploader.plan.steps import Create, Fill, Plan, Task, total_size
 from manifest_uploader.platform.model import Target
-from manifest_uploader.state.events import Done, Event
+from manifest_uploader.state.events import Adopted, Done, Event
 from manifest_uploader.state.history import History
 from manifest_uploader.state.ledger import Ledger
 from manifest_uploader.state.receipts import Receipts
@@ -104,8 +104,24 @@ class Execution:
         self._notes: list[str] = []
         self._noted: set[str] = set()
 
-    def run(self, scheduler: Scheduler, facts: Facts) -> None:
-        """Execute the plan."""
+    def run(
+        self,
+        scheduler: Scheduler,
+        facts: Facts,
+        *,
+        then: Callable[[Scheduler], Scheduler | None] = lambda _: None,
+    ) -> Scheduler:
+        """Execute the plan, and the one that follows it, if any.
+
+        Args:
+            scheduler: of the plan.
+            facts: what the platform showed.
+            then: the scheduler of the plan that follows; called once the first has ended.
+
+        Returns:
+            The last scheduler.
+
+        """
         jobs = self._options.jobs
         receipts = Receipts(self._options.receipts)
         with ThreadPoolExecutor(jobs, "part") as senders, closing(receipts):
@@ -131,13 +147,23 @@ class Execution:
 
             self._threads.start(perform)
             try:
-                for events in execute(scheduler, self._threads):
-                    self._journal.record(events)
-                    self._tick(scheduler)
+                self._execute(scheduler, receipts)
+                following = None if self._threads.stopping else then(scheduler)
+                if following is not None:
+                    self._execute(following, receipts)
+                return following or scheduler
             finally:
                 self._threads.close()
                 if self._threads.gave_up:  # a thread that waits for a silent server is woken
                     self._session.client.close()
+
+    def _execute(self, scheduler: Scheduler, receipts: Receipts) -> None:
+        for events in execute(scheduler, self._threads):
+            self._journal.record(events)
+            for event in events:
+                if isinstance(event, Adopted):
+                    receipts.add_adopted(event)
+            self._tick(scheduler)
 
     def _watcher(self, facts: Facts) -> Watcher:
         listing = self._session.listing

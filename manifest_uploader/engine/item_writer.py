@@ -140,10 +140,12 @@ class ItemWriter:
         except FileChanged as changed:
             yield Failed(task.case, task.step, words=str(changed), final=False)
             return
+        uses_tickets = bool(tickets_of(task.entries))
         for attempt in range(_ATTEMPTS):
-            response = self._try(call)
+            response, again = self._try(call), attempt > 0 and not uses_tickets
             if response is not None and response.ok:
-                yield from self._done(task, _pk(call), self._type.read_item(response.json))
+                item = self._type.read_item(response.json)
+                yield from self._done(task, _pk(call), item, again=again)
                 return
             if response is not None and attempt == 0 and not _may_have_taken_effect(task, response):
                 yield _refused(task, response)
@@ -154,7 +156,7 @@ class ItemWriter:
                 yield Unsure(task.case, task.step, hidden.message)
                 return
             if has_acted:
-                yield from self._done(task, _pk(call), item)
+                yield from self._done(task, _pk(call), item, again=again)
                 return
             if response is not None:
                 yield _refused(task, response)

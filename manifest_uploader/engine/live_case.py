@@ -5,7 +5,14 @@ from __future__ import annotations
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from manifest_uploader.plan.requests import fill_in_between, for_item, split, with_uploads
+from manifest_uploader.plan.requests import (
+    fill_in_between,
+    for_item,
+    has_something_to_send,
+    split,
+    with_uploads,
+    without_title,
+)
 from manifest_uploader.plan.steps import CasePlan, Create, Fill, MakeTickets
 from manifest_uploader.platform.model import Entry, ItemSeen
 from manifest_uploader.state.events import Done, Opened, OpenUpload
@@ -43,6 +50,16 @@ class LiveCase(Struct):
     def name(self) -> str:
         """The case's name."""
         return self.plan.case
+
+    @property
+    def is_filled(self) -> bool:
+        """Whether its item has everything, once it exists."""
+        return self.fill is None or not has_something_to_send(self.fill)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is nothing to send."""
+        return self.create is None and self.is_filled
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -103,6 +120,13 @@ class LiveCase(Struct):
         """Reduce the next fill to the complete uploads; the rest follows it."""
         assert self.fill is not None
         self.fill, self.rest = split(self.fill, self.uploads.keys())
+
+    def keep_title(self) -> None:
+        """Leave the title to a later fill, after the end of this plan."""
+        if self.fill is not None:
+            self.fill = without_title(self.fill)
+        if self.rest is not None:
+            self.rest = without_title(self.rest)
 
     def next_fill(self) -> bool:
         """Go on to the rest of a split fill; return False if there is none."""

@@ -37,6 +37,10 @@ class Options(Struct, frozen=True):
     policy: Policy = field(default_factory=Policy)
     patience: Patience = field(default_factory=Patience)
     refused_after_s: float = 1800.0
+    verify: bool = False
+    """Compare the target with the manifest and the state before planning."""
+    content: bool = False
+    """Download files to compare what is in them."""
     take_over: bool = False
     receipts: Path | None = None
     command: str = "uploader run MANIFEST --take-over"

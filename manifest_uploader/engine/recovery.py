@@ -1,12 +1,13 @@
 """Finds out whether creations and fills with unknown outcomes took effect.
 
 A fill with tickets took effect exactly if one of them was used. Other fills are settled by what
-their items show, except for fills of nothing but uploads, which leave no trace until they are
-imported.
+their items show.
 
-A fill that may still take effect is sent again unchanged before anything else happens for its case,
-if it can be: if it puts nothing but uploads into sockets, and they are still there. If it counted
-as not sent, its import could finish after the import of newer files and pass for theirs.
+A fill that did not take effect may still do so, however long ago it was sent. If its tickets or
+uploads are still there, they are sent again before anything else happens for its case. That uses
+them up, and the late fill is refused as a whole: otherwise its import could finish after the import
+of newer files and pass for theirs. The fill's title and its other values follow in the next fill. A
+fill that names nothing that can be used up counts as not sent, and the history keeps the doubt.
 """
 
 from __future__ import annotations
@@ -19,9 +20,8 @@ from manifest_uploader.engine.listing import Listing
 from manifest_uploader.plan.delivery import ticket_slot_json, upload_slot_json
 from manifest_uploader.plan.requests import started
 from manifest_uploader.plan.steps import Fill
-from manifest_uploader.platform.endpoints import find_by_title, get_item, is_row_gone
-from manifest_uploader.platform.items import shows_at_once
-from manifest_uploader.platform.model import Socket, Target
+from manifest_uploader.platform.endpoints import get_item, is_row_gone
+from manifest_uploader.platform.model import Entry, ItemSeen, Socket, Target
 from manifest_uploader.platform.sessions import any_was_used
 from manifest_uploader.platform.targets import type_of
 from manifest_uploader.state.events import Done, Event, Failed, Gone, Started
@@ -56,16 +56,35 @@ def repeat_fills(
     names: Iterable[str],
     sockets: Mapping[str, Socket],
     target: Target,
+    *,
     send: Callable[[Fill], Iterator[Event]],
+    is_gone: Callable[[str], bool],
 ) -> Iterator[Event]:
-    """Send the fills again that `recover` could not settle; yield the events to record.
+    """Send the uploads of the fills again that `recover` left open; yield the events to record.
 
     The caller must bring each `Started` to the disk before it asks for the next event.
+
+    Args:
+        history: what earlier runs did.
+        names: the cases.
+        sockets: by slug.
+        target: where the items are.
+        send: sends a fill.
+        is_gone: whether the row of an upload no longer exists.
+
     """
     for name in names:
         past = history.cases.get(name)
-        if past is not None and past.filling is not None and past.item is not None:
-            fill = _repetition(past.filling, past.item, sockets, target)
+        if past is None or past.filling is None or past.item is None:
+            continue
+        left = _left_uploads(past.filling, is_gone)
+        entries = tuple(entry for entry in left if entry.socket in sockets)
+        if not left:  # used up since the look
+            yield Done(name, StepId.fill(name), pk=past.item, again=True)
+        elif not entries:  # the platform no longer has these sockets
+            yield _had_no_effect(name)
+        else:
+            fill = _repetition(past.filling, past.item, entries, sockets, target)
             yield started(fill)
             yield from send(fill)
 
@@ -77,39 +96,34 @@ def assume_not_sent(history: History) -> Iterator[Event]:
             yield _had_no_effect(name)
 
 
-def late_items(history: History, client: Client, target: Target) -> tuple[str, ...]:
-    """The pks of empty items that creations made which took effect after they were sent again.
+def late_items(history: History, items: Callable[[], Iterable[ItemSeen]]) -> tuple[ItemSeen, ...]:
+    """The empty items that creations made which took effect after they were sent again.
 
-    The items are listed only if a creation was sent more than once.
+    `items` lists the target; it is called only if a creation was sent more than once.
     """
     titles = {title for past in history.cases.values() for title in past.twice}
     if not titles:
         return ()
     own = {past.item for past in history.cases.values()}
-    found = find_by_title(client, target, frozenset(titles))
-    return tuple(sorted(pk for pk in found.values() if pk not in own))
+    found = (item for item in items() if item.title in titles and item.pk not in own)
+    return tuple(sorted(found, key=lambda item: item.order or 0))
 
 
-def _repetition(was: Started, item: str, sockets: Mapping[str, Socket], target: Target) -> Fill:
+def _repetition(
+    was: Started,
+    item: str,
+    entries: tuple[Entry, ...],
+    sockets: Mapping[str, Socket],
+    target: Target,
+) -> Fill:
     values = tuple(
-        upload_slot_json(sockets[entry.socket], entry.upload)
+        upload_slot_json(sockets[entry.socket], entry.upload or "")
         if entry.ticket is None
         else ticket_slot_json(entry.socket, entry.ticket)
-        for entry in was.entries
-        if entry.upload is not None and entry.socket in sockets
+        for entry in entries
     )
-    call = type_of(target.kind).fill(item=item, title=was.title, order=was.order, values=values)
-    return Fill(
-        was.step,
-        was.case,
-        call,
-        was.title,
-        was.order,
-        was.entries,
-        look_first=False,
-        repeated=True,
-        temporary=was.temporary,
-    )
+    call = type_of(target.kind).fill(item=item, title=None, order=None, values=values)
+    return Fill(was.step, was.case, call, None, None, entries, look_first=False, repeated=True)
 
 
 def _creations(cases: Mapping[str, CaseHistory], listing: Listing) -> Iterator[Event]:
@@ -130,26 +144,19 @@ def _fill(name: str, pk: str, filling: Started, client: Client, target: Target) 
     if was_used:
         yield Done(name, StepId.fill(name), pk=pk)
         return
-    if was_used is False:
-        if not _can_be_repeated(filling, client):
-            yield _had_no_effect(name)
-        return
-    item = get_item(client, target, pk)
-    if item is None:
+    item = get_item(client, target, pk) if was_used is None else None
+    if was_used is None and item is None:
         yield Gone(name, StepId.fill(name), pk)
-    elif left_traces(client, item, filling):
-        yield Done(name, StepId.fill(name), pk=pk)
-    elif shows_at_once(
-        item, entries=filling.entries, title=filling.title, temporary=filling.temporary
-    ):
+    elif item is not None and left_traces(client, item, filling):
+        yield Done(name, StepId.fill(name), pk=pk, again=True)  # perhaps: its sender is gone
+    elif not _left_uploads(filling, lambda upload: is_row_gone(client, upload)):
         yield _had_no_effect(name)
 
 
-def _can_be_repeated(filling: Started, client: Client) -> bool:
-    """Whether the fill's values are known and there: uploads whose rows the platform still has."""
-    return all(
-        entry.upload is not None and not is_row_gone(client, entry.upload)
-        for entry in filling.entries
+def _left_uploads(filling: Started, is_gone: Callable[[str], bool]) -> tuple[Entry, ...]:
+    """What the fill puts into sockets and has to be used up: uploads the platform still has."""
+    return tuple(
+        entry for entry in filling.entries if entry.upload is not None and not is_gone(entry.upload)
     )
 
 

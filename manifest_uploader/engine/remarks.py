@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 from manifest_uploader.state.events import Confirmed, Done
@@ -33,3 +34,11 @@ class Remarks:
         """A note for each remark."""
         found = [f"{some_of(values)}: {remark}" for remark, values in self._values.items()]
         return [*found, *([f"{some_of(self._kept)}: {_KEPT}"] if self._kept else [])]
+
+
+def put_off_note(cases: Collection[str]) -> str:
+    """Why a run that does not wait left cases as they are."""
+    return (
+        f"{some_of(cases)}: the import of an earlier value has not ended, and a new one must not "
+        "overtake it; a later run sends what changed (without --no-wait, the run waits for it)"
+    )

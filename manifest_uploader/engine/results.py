@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from manifest_uploader.plan.differences import Difference
 from manifest_uploader.platform.traffic import Traffic
 from manifest_uploader.state.events import Failure
 
@@ -43,3 +44,5 @@ class Summary(Struct, frozen=True):
     notes: tuple[str, ...] = ()
     late_items: tuple[str, ...] = ()
     """Pages of empty items that belong to no case: requests that took effect late made them."""
+    lasting: tuple[Difference, ...] = ()
+    """Differences from what the target should hold that a run cannot put right."""

@@ -18,6 +18,7 @@ from manifest_uploader.engine.progress import Looking, Observer
 from manifest_uploader.engine.recovery import assume_not_sent, late_items, repeat_fills
 from manifest_uploader.engine.results import Summary
 from manifest_uploader.engine.scheduler import Scheduler
+from manifest_uploader.engine.second_look import look_again
 from manifest_uploader.engine.session import (
     UNWATCHED,
     Reading,
@@ -32,12 +33,14 @@ from manifest_uploader.engine.session import (
     temporary_title,
 )
 from manifest_uploader.engine.target import check_rights
+from manifest_uploader.engine.title_swaps import free_titles
 from manifest_uploader.errors import PlatformUnreachable
 from manifest_uploader.manifest.model import Manifest
 from manifest_uploader.manifest.parser import without_collector
 from manifest_uploader.plan.cases import make_plan
 from manifest_uploader.plan.inputs import Facts, PlanInputs
 from manifest_uploader.plan.steps import Plan
+from manifest_uploader.platform.endpoints import is_row_gone, list_items
 from manifest_uploader.platform.responses import Interrupted
 from manifest_uploader.platform.targets import type_of
 from manifest_uploader.platform.traffic import Meter
@@ -180,13 +183,17 @@ def run(options: Options, observers: Sequence[Observer], stop: threading.Event) 
                 journal.tell(recovered)
                 _repeat_fills(session, inputs, journal)
                 journal.record(_lost_imports(options, session, inputs))
+                _free_titles(session, inputs, journal)
                 with _gathering():
                     plan = make_plan(inputs, temporary=temporary_title)
                 journal.begin(plan, session.target)
-                scheduler = _scheduler(options, plan, inputs.facts)
+                first = _scheduler(options, plan, inputs.facts)
                 execution = Execution(options, session, plan, threads, journal, started)
-                execution.run(scheduler, inputs.facts)
-                summary = _summary(scheduler, journal, plan, meter, time.monotonic() - started)
+                last = execution.run(
+                    first, inputs.facts, then=lambda one: _second(options, session, inputs, one)
+                )
+                elapsed_s = time.monotonic() - started
+                summary = _summary((first, last), journal, plan, meter, elapsed_s)
                 return replace(summary, late_items=_late_items(session))
 
 
@@ -196,7 +203,26 @@ def _repeat_fills(session: Session, inputs: PlanInputs, journal: Journal) -> Non
     names = [inputs.renamed.get(case.name, case.name) for case in session.manifest.cases]
     sockets, history = inputs.facts.sockets, session.ledger.history
     with suppress(Interrupted):
-        for event in repeat_fills(history, names, sockets, session.target, writer.fill):
+        for event in repeat_fills(
+            history,
+            names,
+            sockets,
+            session.target,
+            send=writer.fill,
+            is_gone=lambda upload: is_row_gone(session.client, upload),
+        ):
+            journal.record([event])
+            if isinstance(event, Started):
+                session.ledger.sync()
+
+
+def _free_titles(session: Session, inputs: PlanInputs, journal: Journal) -> None:
+    """Give temporary titles to items that bear each other's, and record what happens."""
+    send, target = ItemWriter(session.client, session.target, session.root).fill, session.target
+    known = [one for one in inputs.facts.differences if one.case in inputs.history.cases]
+    freed = free_titles(known, target, send=send, temporary=temporary_title)
+    with suppress(Interrupted):
+        for event in freed:
             journal.record([event])
             if isinstance(event, Started):
                 session.ledger.sync()
@@ -207,12 +233,16 @@ def _late_items(session: Session) -> tuple[str, ...]:
     """The pages of items that late requests made; none if the run has to end."""
     url_of, api = type_of(session.target.kind).item_url, session.client.platform.url
     with suppress(Interrupted, PlatformUnreachable):
-        found = late_items(session.ledger.history, session.client, session.target)
-        return tuple(url_of(api, session.target, pk) for pk in found)
+        found = late_items(
+            session.ledger.history, lambda: list_items(session.client, session.target)
+        )
+        return tuple(url_of(api, session.target, item.pk) for item in found)
     return ()
 
 
-def _scheduler(options: Options, plan: Plan, facts: Facts) -> Scheduler:
+def _scheduler(
+    options: Options, plan: Plan, facts: Facts, *, after: Scheduler | None = None
+) -> Scheduler:
     policy = replace(options.policy, window=max(options.policy.window, 4 * options.jobs))
     return Scheduler(
         plan,
@@ -221,18 +251,43 @@ def _scheduler(options: Options, plan: Plan, facts: Facts) -> Scheduler:
         clock=time.monotonic,
         now=time.time,
         rows_free=options.choices.upload_limit - facts.rows_used,
+        after=after,
     )
 
 
+def _second(
+    options: Options, session: Session, inputs: PlanInputs, first: Scheduler
+) -> Scheduler | None:
+    """The scheduler for the cases that late duplicates may have changed; None if there are none."""
+    held = first.held()
+    if not held:
+        return None
+    inputs = look_again(session, inputs, held)
+    plan = make_plan(inputs, temporary=temporary_title)
+    return _scheduler(options, plan, inputs.facts, after=first)
+
+
 def _summary(
-    scheduler: Scheduler, journal: Journal, plan: Plan, meter: Meter, elapsed_s: float
+    schedulers: tuple[Scheduler, Scheduler],
+    journal: Journal,
+    plan: Plan,
+    meter: Meter,
+    elapsed_s: float,
 ) -> Summary:
     leftovers = tuple(
         (name, past.item)
         for name, past in journal.history.cases.items()
         if past.item is not None and past.title is None and not past.gone
     )
-    stuck = scheduler.stuck_reason()
-    notes = (*plan.notes, *scheduler.notes, *((stuck,) if stuck else ()))
-    ends, traffic = scheduler.ends(), meter.traffic()
-    return Summary(ends, journal.uploads, traffic, elapsed_s, leftovers, notes)
+    stuck = (one.stuck_reason() for one in schedulers)
+    told = (note for one in schedulers for note in one.notes)
+    ends = {end.case: end for one in schedulers for end in one.ends()}
+    return Summary(
+        tuple(ends.values()),
+        journal.uploads,
+        meter.traffic(),
+        elapsed_s,
+        leftovers,
+        (*plan.notes, *dict.fromkeys(told), *dict.fromkeys(filter(None, stuck))),
+        lasting=tuple(one for one in plan.differences if one.lasts),
+    )

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from manifest_uploader.engine.case_flow import CaseFlow
 from manifest_uploader.engine.outcomes import Finished, Looked, Outcome, Ticketed, Watched
 from manifest_uploader.engine.pilots import ALIKE
-from manifest_uploader.engine.remarks import Remarks
+from manifest_uploader.engine.remarks import Remarks, put_off_note
 from manifest_uploader.engine.results import CaseEnd, End
 from manifest_uploader.plan.requests import started
 from manifest_uploader.plan.steps import (
@@ -45,7 +45,6 @@ from manifest_uploader.state.events import (
     Unsure,
 )
 from manifest_uploader.state.steps import StepKind
-from manifest_uploader.text import some_of
 
 _TOO_MANY_BYTES: Final = (
     "the account may not hold as many bytes, and nothing is left that would make room "
@@ -83,6 +82,7 @@ class Scheduler:
         clock: Callable[[], float],
         now: Callable[[], float],
         rows_free: int = 0,
+        after: Scheduler | None = None,
     ) -> None:
         """Prepare to execute a plan.
 
@@ -93,6 +93,7 @@ class Scheduler:
             clock: monotonic, in seconds.
             now: seconds since 1970.
             rows_free: how many more upload rows the account may hold.
+            after: what the plan before came to; this plan is for the cases that it held.
 
         """
         self.error: BaseException | None = None
@@ -100,7 +101,14 @@ class Scheduler:
         self._remarks = Remarks()
         self._policy, self._clock, self._now = policy, clock, now
         self._not_begun = deque(plan.cases)
-        self._flow = CaseFlow(plan, sockets=sockets, clock=clock, now=now, rows_free=rows_free)
+        self._flow: CaseFlow = CaseFlow(
+            plan,
+            sockets=sockets,
+            clock=clock,
+            now=now,
+            rows_free=rows_free,
+            after=None if after is None else after._flow,
+        )
         self._queue, self._imports = self._flow.queue, self._flow.imports
         self._limits = self._queue.limits
         self._under_way = 0
@@ -127,7 +135,7 @@ class Scheduler:
         beginning = Beginning()
         if stopping or self._halted or self.error is not None:
             return beginning
-        window = max(self._policy.window, limit) + len(self._held)
+        window = max(self._policy.window, limit) + len(self._put_off)
         while self._not_begun and len(self._flow.live) < window and len(self._queue) < limit:
             case = self._not_begun.popleft()
             beginning.events.extend(case.found)
@@ -162,11 +170,22 @@ class Scheduler:
 
     def ends(self) -> tuple[CaseEnd, ...]:
         """How every case stands, in no particular order; final once the loop has ended."""
-        held = self._held
-        live = self._flow.live.keys() - held
-        pending = [*live, *(case.case for case in self._not_begun)]
+        put_off = self._put_off
+        live = self._flow.live.keys() - put_off
+        not_begun = (case.case for case in self._not_begun)
+        pending = [*live, *not_begun, *self._flow.held]
         waiting = [case for case in self._imports.open_cases() if case not in live]
         return self._flow.ends.all(pending=pending, waiting=waiting)
+
+    def held(self) -> frozenset[str]:
+        """The cases that have been sent, and end only after another look at their items."""
+        return frozenset(
+            case
+            for case in self._flow.held
+            if case not in self._flow.live
+            and not self._flow.ends.is_deleted(case)
+            and not self._flow.ends.is_unsure(case)
+        )
 
     def take_ended(self) -> list[CaseEnd]:
         """The cases that ended since the last call."""
@@ -185,8 +204,12 @@ class Scheduler:
     @property
     def notes(self) -> list[str]:
         """What the user should know about the run as a whole."""
-        held = sorted(self._held)
-        return [*self._notes, *self._remarks.notes(), *([_held_note(held)] if held else [])]
+        put_off = sorted(self._put_off)
+        return [
+            *self._notes,
+            *self._remarks.notes(),
+            *([put_off_note(put_off)] if put_off else []),
+        ]
 
     @property
     def paused(self) -> tuple[str, float] | None:
@@ -194,7 +217,7 @@ class Scheduler:
         return None if self._limits.reason is None else (self._limits.reason, self._limits.since)
 
     @property
-    def _held(self) -> frozenset[str]:
+    def _put_off(self) -> frozenset[str]:
         """The cases that are not filled, because the run does not wait for an earlier import."""
         return frozenset() if self._policy.wait else self._looked
 
@@ -279,13 +302,9 @@ class Scheduler:
             case StepKind.FILL:
                 if event.kept:
                     self._remarks.add_kept(event)
-                self._flow.on_given(live)
+                self._flow.on_filled(live, event)
             case StepKind.CREATE:
-                live.item = event.pk
-                if live.fill is None:
-                    self._flow.on_given(live)
-                else:
-                    self._flow.prepare_fill(live)
+                self._flow.on_created(live, event)
             case StepKind.UPLOAD:
                 if self._limits.found(event.step, complete=True):
                     self._flow.note_progress()
@@ -366,11 +385,3 @@ class Scheduler:
             return None
         rows = "" if self._rows is None else f"; the account holds {self._rows} upload rows"
         return f"{self._limits.reason}{rows} and none drained"
-
-
-def _held_note(cases: list[str]) -> str:
-    """Why a run that does not wait left cases as they are."""
-    return (
-        f"{some_of(cases)}: the import of an earlier value has not ended, and a new one must not "
-        "overtake it; a later run sends what changed (without --no-wait, the run waits for it)"
-    )

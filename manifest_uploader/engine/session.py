@@ -27,6 +27,7 @@ from manifest_uploader.manifest.parser import parse, without_collector
 from manifest_uploader.manifest.problems import ManifestInvalid, Problem, in_file_order
 from manifest_uploader.manifest.selection import select
 from manifest_uploader.plan.checks import misfits
+from manifest_uploader.plan.differences import restore_of
 from manifest_uploader.plan.inputs import Facts, PlanInputs, renamed_cases
 from manifest_uploader.platform.model import Target
 from manifest_uploader.state import file as state_file
@@ -141,10 +142,21 @@ def open_session(
         raise _all_problems(options, reading, client, watching)
     try:
         root = _root(options, reading)
-        name = client.ahead(lambda: _platform_name(options, client))
-        target = find_target(reading.manifest, client)
+        return open_state(options, reading, client, root=root)
     except ManifestInvalid:
         raise _all_problems(options, reading, client, watching) from None
+
+
+def open_state(options: Options, reading: Reading, client: Client, *, root: Root) -> Session:
+    """Find the target, and read what earlier runs did.
+
+    Raises:
+        ManifestInvalid: there is no such target.
+        CannotGoOn: the platform cannot be used, or the state file belongs to another target.
+
+    """
+    name = client.ahead(lambda: _platform_name(options, client))
+    target = find_target(reading.manifest, client)
     binding = Binding(name(), target.kind, target.slug, target.pk)
     stored = state_file.stream(options.state)
     state_file.check(stored, binding, options.state)
@@ -210,7 +222,19 @@ def gather(options: Options, session: Session, watching: Watching = UNWATCHED) -
     facts = _with_imports(options, session.manifest, facts, session.root, watching)
     inputs = _plan_inputs(options, session.reading, facts, history, session.target)
     refuse((*facts.problems, *misfits(inputs)), facts.warnings)
-    return inputs
+    return _compared(options, session, inputs) if options.verify else inputs
+
+
+def _compared(options: Options, session: Session, inputs: PlanInputs) -> PlanInputs:
+    """The inputs with the differences between the target and what it should hold."""
+    from manifest_uploader.engine.verification import (  # noqa: PLC0415 - late: few ask for it
+        compared,
+    )
+
+    items = inputs.facts.listed
+    found = compared(session, items, content=options.content).differences
+    facts = replace(inputs.facts, listed={}, differences=found, restore=restore_of(found))
+    return replace(inputs, facts=facts)
 
 
 def _survey(
@@ -233,6 +257,7 @@ def _survey(
     scope = Scope(
         checksum=options.checksum and target is not None,
         adopt=options.choices.adopt and target is not None,
+        verify=options.verify and target is not None,
         quick=options.quick,
         looks=options.looks,
     )

@@ -11,11 +11,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from manifest_uploader.digests import Json, image_digest
+from manifest_uploader.engine.adoption import look_into_items
 from manifest_uploader.engine.listing import Listing
 from manifest_uploader.engine.local_files import Found, LocalFiles
 from manifest_uploader.engine.looks.looker import look_cache
 from manifest_uploader.engine.looks.pool import Pool
 from manifest_uploader.engine.progress import Tell, nobody
+from manifest_uploader.engine.recovery import late_items
 from manifest_uploader.files.dicom.patient import KEYWORDS
 from manifest_uploader.files.root import Root
 from manifest_uploader.files.value_facts import ValueFacts
@@ -47,6 +49,8 @@ class Scope(Struct, frozen=True):
     checksum: bool = False
     """Hash every file instead of trusting size and time."""
     adopt: bool = False
+    verify: bool = False
+    """List all items, to compare them."""
     quick: bool = False
     """Look into one file of each value instead of all."""
     looks: Path | None = None
@@ -74,7 +78,7 @@ def survey(
     facts = Facts(values={})
     if client is not None and target is not None:
         listing = listing or Listing(client, target)
-        facts = _platform_facts(manifest, history, client, target, listing, adopt=scope.adopt)
+        facts = _platform_facts(manifest, history, client, target, listing, scope=scope)
     with closing(look_cache(scope.looks)) as cache, closing(Pool(quick=scope.quick)) as pool:
         local = LocalFiles(
             root,
@@ -88,6 +92,8 @@ def survey(
             stopping=stopping,
         )
         found = _with_files(facts, local.inspect(_file_values(manifest), history.cases))
+    if client is not None and target is not None and found.looked:
+        found = look_into_items(manifest, found, client=client, target=target, root=root)
     idle = idle_keywords(manifest, KEYWORDS.values())
     return replace(found, problems=(*idle, *found.problems))
 
@@ -132,7 +138,7 @@ def _platform_facts(
     target: Target,
     listing: Listing,
     *,
-    adopt: bool,
+    scope: Scope,
 ) -> Facts:
     ours = {past.item for past in history.cases.values() if past.item is not None and not past.gone}
     sockets = client.ahead(lambda: _sockets(client))
@@ -140,8 +146,12 @@ def _platform_facts(
     missing = client.ahead(lambda: missing_images(client, _unseen_images(manifest, history)))
     rows = client.ahead(lambda: rows_of(client, _open_uploads(history)))
     count = listing.count()
-    looks = count != len(ours) or count <= _FEW_ITEMS
+    looks = scope.verify or count != len(ours) or count <= _FEW_ITEMS
     listed = listing.items() if looks else {}
+
+    def every() -> Iterable[ItemSeen]:
+        return listing.items().values()
+
     others = {pk: item for pk, item in listed.items() if pk not in ours}
     by_title = {item.title: item for item in others.values() if item.title}
     return Facts(
@@ -160,9 +170,11 @@ def _platform_facts(
         looked={
             case.name: by_title[case.title]
             for case in manifest.cases
-            if adopt and case.title in by_title
+            if scope.adopt and case.title in by_title
         },
         missing_images=missing(),
+        leftovers=tuple(item for item in late_items(history, every) if not item.sockets),
+        listed=listed if scope.verify else {},
     )
 
 
@@ -180,6 +192,11 @@ def _unseen_images(manifest: Manifest, history: History) -> set[str]:
         for value in case.values
         if isinstance(value, ImageValue) and image_digest(value.pk) not in seen
     }
+
+
+def all_items(client: Client, target: Target) -> Mapping[str, ItemSeen]:
+    """All items; listed again while some are missing, as items may move between pages."""
+    return Listing(client, target).items()
 
 
 def _gone(client: Client, target: Target, missing: set[str], *, listed_all: bool) -> frozenset[str]:

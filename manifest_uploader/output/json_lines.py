@@ -11,6 +11,7 @@ from manifest_uploader.engine.results import CaseEnd, End, Summary
 from manifest_uploader.manifest.problems import Problem
 from manifest_uploader.output.run_lines import failures_text, request_count
 from manifest_uploader.output.streams import write_out
+from manifest_uploader.output.verify_lines import difference_json
 from manifest_uploader.plan.inputs import Facts
 from manifest_uploader.plan.steps import CasePlan, Plan, total_size
 from manifest_uploader.platform.model import Target
@@ -60,6 +61,7 @@ def plan_json(case: CasePlan, *, calls: bool) -> dict[str, Any]:
         "sockets": list(case.sockets),
         "names": [upload.name for upload in case.uploads],
         "words": failures_text(case),
+        "unchecked": list(case.unchecked),
     }
     return found | ({"calls": _call_lines(case)} if calls else {})
 
@@ -105,6 +107,7 @@ def stand_json(stand: CaseStanding) -> dict[str, Any]:
         "action": None,  # only a plan knows
         "item": stand.item,
         "words": failures_text(stand),
+        "unchecked": list(stand.unchecked),
     }
 
 
@@ -125,8 +128,10 @@ class JsonLines:
     def warn(self, warnings: tuple[Problem, ...]) -> None:
         """Write nothing: warnings are for people, and `validate --json` has them."""
 
-    def begins(self, plan: Plan, target: Target) -> None:
-        """Write nothing: events follow."""
+    def begins(self, plan: Plan, target: Target) -> None:  # noqa: ARG002 - as for every observer
+        """Write what differs from what the target should hold, if it was compared."""
+        for one in plan.differences:
+            write_json(difference_json(one))
 
     def event(self, event: Event) -> None:
         """Write one line, unless the event is bookkeeping: no case's news, or a repeated step."""

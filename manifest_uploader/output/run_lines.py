@@ -12,6 +12,7 @@ from manifest_uploader.engine.progress import Looking, Progress
 from manifest_uploader.engine.results import CaseEnd, End, Summary
 from manifest_uploader.files.parts import part_count, part_size
 from manifest_uploader.output.formatting import cases_words, counted, size_words, time_words
+from manifest_uploader.output.verify_lines import difference_lines
 from manifest_uploader.plan.inputs import Facts
 from manifest_uploader.plan.steps import Action, CasePlan, Plan, total_size
 from manifest_uploader.platform.model import Target
@@ -96,7 +97,10 @@ def begin_line(plan: Plan, target: Target) -> str:
 
 def plan_lines(plan: Plan, facts: Facts, limit: int) -> Block:
     """What a run would do: its cases, its requests, and the upload rows it needs."""
-    lines = [_plan_line(case) for case in plan.cases if case.action is not Action.NOTHING]
+    lines: list[str] = []
+    if facts.target is not None and plan.differences:
+        lines.append(difference_lines(plan.differences, facts.target))
+    lines += [_plan_line(case) for case in plan.cases if case.action is not Action.NOTHING]
     lines += [
         f"{case.case}: {case.standing}: {failures_text(case)}"
         for case in plan.cases
@@ -229,6 +233,10 @@ def summary_lines(summary: Summary) -> Block:
         f"delete it at {page}"
         for page in summary.late_items
     ]
+    if summary.lasting:
+        count = counted(len(summary.lasting), "difference")
+        them = "it" if len(summary.lasting) == 1 else "them"
+        lines.append(f"{count} no run can put right: 'verify' names {them}")
     lines += [f"note: {note}" for note in summary.notes]
     done = by_end[End.DONE]
     total = cases_words(len(summary.ends))
@@ -287,7 +295,9 @@ def stand_line(stand: CaseStanding) -> str:
     """Where one case stands."""
     words = failures_text(stand)
     item = f" ({stand.item})" if stand.item else ""
-    return f"{stand.case}: {stand.standing}{f': {words}' if words else ''}{item}"
+    doubt = f"; adopted, content not checked: {', '.join(stand.unchecked)}"
+    said = (f": {words}" if words else "") + (doubt if stand.unchecked else "")
+    return f"{stand.case}: {stand.standing}{said}{item}"
 
 
 def status_line(counts: Mapping[str, int]) -> str:

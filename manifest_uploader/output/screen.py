@@ -23,6 +23,7 @@ from manifest_uploader.output.run_lines import (
     trouble_line,
 )
 from manifest_uploader.output.streams import say
+from manifest_uploader.output.verify_lines import difference_lines, downloading_line
 from manifest_uploader.plan.steps import Plan
 from manifest_uploader.platform.model import Target
 from manifest_uploader.state.events import CaseEvent, Event
@@ -61,12 +62,20 @@ class Lines:
             self._last = time.monotonic()
             self.say(importing_line(images))
 
+    def downloading(self, files: int) -> None:
+        """Say every 30 s how many files were downloaded to compare them."""
+        if not self._quiet and time.monotonic() - self._last >= _LINE_EVERY_S:
+            self._last = time.monotonic()
+            self.say(downloading_line(files))
+
     def warn(self, warnings: tuple[Problem, ...]) -> None:
         """Say them."""
         self.say(block(*warning_lines(warnings)))
 
     def begins(self, plan: Plan, target: Target) -> None:
-        """Say what the run is about to do."""
+        """Say what differs, and what the run is about to do."""
+        if plan.differences:
+            self.say(difference_lines(plan.differences, target))
         if not self._quiet:
             self.say(begin_line(plan, target))
 
@@ -143,6 +152,11 @@ class Live(Lines):
         """Show how many images the platform's importer has judged."""
         self._area.start()
         self._area.show([importing_line(images)])
+
+    def downloading(self, files: int) -> None:
+        """Show how many files were downloaded to compare them."""
+        self._area.start()
+        self._area.show([downloading_line(files)])
 
     def begins(self, plan: Plan, target: Target) -> None:
         """Say what the run is about to do, and show the bar."""

@@ -4,6 +4,7 @@ For other packages:
 
 - `inputs`: `PlanInputs`, `Facts`, `Choices` and `renamed_cases`, what the planner decides from
 - `checks`: `misfits`, which have to be solved before planning
+- `adoption`: `adopt`, what of an existing item is the case's
 - `cases`: `make_plan`
 - `steps`: `Plan`, `CasePlan`, `Action` and the tasks of a run: `Upload`, `Create`, `Fill`, `Look`,
   `Watch`, and `Wait`; also `total_size` and `DELETED`
@@ -16,5 +17,6 @@ For other packages:
 - `identifiable`: `idle_keywords`, which let nothing through
 - `series`: `judge_series`, `judge_folders`, what the importer makes of DICOM files
 - `series_findings`: `SeriesVerdict` and its parts
+- `differences`: `compare`, how a target differs from what it should hold, and `restore_of`
 - `values`: `wait_for`, the wait for a value that was sent, and `waits_of`, those of earlier runs
 """

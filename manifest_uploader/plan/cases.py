@@ -10,18 +10,28 @@ from msgspec.structs import replace
 
 from manifest_uploader.digests import Json
 from manifest_uploader.manifest.model import Case, Value
+from manifest_uploader.plan.adoption import adopt
 from manifest_uploader.plan.delivery import AsUpload, delivery_of, slot_json
 from manifest_uploader.plan.inputs import PlanInputs, recorded, socket_of
-from manifest_uploader.plan.steps import DELETED, Action, CasePlan, Create, Fill, Plan
-from manifest_uploader.plan.values import ValuePlan, plan_value, wanted_entry
+from manifest_uploader.plan.steps import DELETED, Action, CasePlan, Create, Fill, Found, Plan
+from manifest_uploader.plan.values import ValuePlan, plan_value
 from manifest_uploader.plan.worklist import make_worklist
 from manifest_uploader.platform.model import Entry, ItemSeen
 from manifest_uploader.platform.targets import type_of
-from manifest_uploader.state.events import Adopted, Failed, Gone, Renamed
-from manifest_uploader.state.history import EMPTY, CaseHistory, after
+from manifest_uploader.state.events import (
+    Done,
+    Failed,
+    Gone,
+    Renamed,
+    Settled,
+    Started,
+)
+from manifest_uploader.state.history import EMPTY, CaseHistory, after, with_events
 from manifest_uploader.state.standing import Standing, standing_of
 from manifest_uploader.state.steps import StepId
 
+_NAMED: Final = 20
+"""Values that one note names."""
 _UNSURE: Final = "what became of its last change is not known; the next run asks again"
 _FIXED: Final = "it was created with other values, which cannot be changed on the platform"
 
@@ -34,32 +44,51 @@ def make_plan(inputs: PlanInputs, *, temporary: Callable[[], str]) -> Plan:
         temporary: returns a new title that no other item has.
 
     """
+    leftovers = _leftovers(inputs)
     worklist = make_worklist(inputs)
     cases = tuple(
-        _plan_case(case, inputs, worklist.orders.get(case.name), temporary)
+        _plan_case(
+            case, inputs, worklist.orders.get(case.name), temporary, leftovers.get(case.name)
+        )
         for case in inputs.manifest.cases
     )
-    return Plan(cases, _proven(cases, inputs), (*worklist.notes, *_notes(inputs)))
+    notes = (*worklist.notes, *_unchecked_notes(cases), *_notes(inputs))
+    return Plan(cases, _proven(cases, inputs), notes, inputs.facts.differences)
 
 
 # ── the history of a case ───────────────────────────────────────────────────────────────────
 
 
+def _leftovers(inputs: PlanInputs) -> dict[str, ItemSeen]:
+    """Case → an empty item that a late creation made: the first cases without items take them."""
+    new = (case.name for case in inputs.manifest.cases if _is_new(recorded(case, inputs)))
+    return dict(zip(new, inputs.facts.leftovers, strict=False))
+
+
+def _is_new(past: CaseHistory) -> bool:
+    return past.item is None and past.temporary is None
+
+
 def _past(
-    case: Case, inputs: PlanInputs
-) -> tuple[CaseHistory, tuple[Adopted | Gone | Renamed, ...]]:
+    case: Case, inputs: PlanInputs, leftover: ItemSeen | None
+) -> tuple[CaseHistory, tuple[Found, ...]]:
     """The history of a case, and the events that this look at the platform adds to it."""
     was = inputs.renamed.get(case.name)
     past = recorded(case, inputs)
-    found: tuple[Adopted | Gone | Renamed, ...] = ()
+    found: tuple[Found, ...] = ()
     if was is not None:
         found = (Renamed(case.name, StepId.whole(case.name), was),)
     if past.item is not None and _is_gone(past, inputs):
         gone = Gone(case.name, StepId.whole(case.name), past.item, anew=inputs.choices.recreate)
         return after(past, gone), (*found, gone)
     if past.item is None and inputs.choices.adopt and case.name in inputs.facts.looked:
-        adopted = _adopted(case, inputs, inputs.facts.looked[case.name])
+        adopted = adopt(case, inputs, inputs.facts.looked[case.name])
         return after(past, adopted), (*found, adopted)
+    if leftover is not None:
+        taken = _taken(case, leftover)
+        return with_events(past, taken), (*found, *taken)
+    if case.name in inputs.facts.settled:
+        found = (*found, Settled(case.name, StepId.whole(case.name)))
     return past, found
 
 
@@ -67,25 +96,27 @@ def _is_gone(past: CaseHistory, inputs: PlanInputs) -> bool:
     return past.gone or past.item in inputs.facts.gone
 
 
-def _adopted(case: Case, inputs: PlanInputs, item: ItemSeen) -> Adopted:
-    """Adopt an item with the values that match the manifest; uploads are not compared."""
-    entries = []
-    for value in case.values:
-        held = item.sockets.get(value.socket)
-        wanted = wanted_entry(case, value, inputs)
-        if held is not None and (wanted.digest is None or wanted.digest == held.digest):
-            entries.append(replace(wanted, content=None, before=held.mark))
-    step = StepId.whole(case.name)
-    return Adopted(case.name, step, item.pk, case.title, tuple(entries), item.order)
+def _taken(case: Case, leftover: ItemSeen) -> tuple[Started, Done]:
+    """Take an empty item of ours for a case, as if it had been created for it."""
+    step = StepId.create(case.name)
+    title, order = leftover.title, leftover.order
+    return (
+        Started(case.name, step, title=title, order=order),
+        Done(case.name, step, pk=leftover.pk, again=True),
+    )
 
 
 # ── one case ────────────────────────────────────────────────────────────────────────────────
 
 
 def _plan_case(
-    case: Case, inputs: PlanInputs, order: int | None, temporary: Callable[[], str]
+    case: Case,
+    inputs: PlanInputs,
+    order: int | None,
+    temporary: Callable[[], str],
+    leftover: ItemSeen | None,
 ) -> CasePlan:
-    past, found = _past(case, inputs)
+    past, found = _past(case, inputs, leftover)
     if past.gone:
         return _untouched(case, past, found, Standing.GONE, DELETED)
     if past.filling is not None:
@@ -95,7 +126,7 @@ def _plan_case(
     if sent and past.item is not None and type_of(inputs.target.kind).created_with_values:
         return _untouched(case, past, found, Standing.FAILED, _FIXED)
     create = _create(case, past, inputs, order, temporary, sent)
-    fill = _fill(case, past, inputs, order, value_plans, create, sent)
+    fill = _fill(case, past, inputs, value_plans, create, sent, order)
     settled: tuple[Failed, ...] = ()
     if fill is None and create is None:
         past, settled = _forget_failures(case, past)
@@ -117,7 +148,16 @@ def _plan_case(
         tickets=_shared(tuple(entry.socket for value, entry in sent if _by_ticket(value, inputs))),
         values=case.values,
         found=(*found, *settled, *(one.found for one in value_plans if one.found is not None)),
+        keeps_title=fill is not None and fill.title is not None and _may_be_doubled(past),
+        doubtful=past.doubt_since is not None,
+        unchecked=_unchecked(past, value_plans),
     )
+
+
+def _may_be_doubled(past: CaseHistory) -> bool:
+    """Whether a duplicate of the creation may still arrive: it was sent, or is sent, again."""
+    is_sent_again = past.item is None and past.temporary is not None
+    return past.title is None and (is_sent_again or past.temporary in past.twice)
 
 
 def _forget_failures(case: Case, past: CaseHistory) -> tuple[CaseHistory, tuple[Failed, ...]]:
@@ -134,10 +174,16 @@ def _forget_failures(case: Case, past: CaseHistory) -> tuple[CaseHistory, tuple[
     return replace(past, sockets=sockets, reason=None), settled
 
 
+def _unchecked(past: CaseHistory, value_plans: tuple[ValuePlan, ...]) -> tuple[str, ...]:
+    """The sockets of adopted values that stay as they are and whose content nobody knows."""
+    kept = [one.value.socket for one in value_plans if one.entry is None]
+    return tuple(slug for slug in kept if slug in past.sockets and past.sockets[slug].is_unchecked)
+
+
 def _untouched(
     case: Case,
     past: CaseHistory,
-    found: tuple[Adopted | Gone | Renamed, ...],
+    found: tuple[Found, ...],
     standing: Standing,
     reason: str,
 ) -> CasePlan:
@@ -206,17 +252,22 @@ def _fill(
     case: Case,
     past: CaseHistory,
     inputs: PlanInputs,
-    order: int | None,
     value_plans: tuple[ValuePlan, ...],
     create: Create | None,
     sent: list[tuple[Value, Entry]],
+    order: int | None,
 ) -> Fill | None:
     target_type = type_of(inputs.target.kind)
     if target_type.created_with_values:
         return None
-    title = None if past.title == case.title else case.title
+    restore = inputs.facts.restore
+    keeps_title = past.title == case.title and case.name not in restore.titles
+    title = None if keeps_title else case.title
     now = create.order if create is not None else past.order
-    order = order if order != now else None
+    if case.name in restore.orders:
+        order = order if order is not None else past.order
+    elif order == now:
+        order = None
     if title is None and order is None and not sent:
         return None
     return Fill(
@@ -265,6 +316,16 @@ def _proven(cases: tuple[CasePlan, ...], inputs: PlanInputs) -> frozenset[tuple[
         for plan, case in zip(cases, inputs.manifest.cases, strict=True)
         if recorded(case, inputs).title is not None
     )
+
+
+def _unchecked_notes(cases: tuple[CasePlan, ...]) -> list[str]:
+    """Which adopted values are taken for the manifest's although nobody compared them."""
+    names = [f"{case.case}/{socket}" for case in cases for socket in case.unchecked]
+    if not names:
+        return []
+    more = len(names) - _NAMED
+    shown = ", ".join(names[:_NAMED]) + (f" and {more:,} more" if more > 0 else "")
+    return [f"adopted, content not checked: {shown}; --resend-unchecked sends them again"]
 
 
 def _notes(inputs: PlanInputs) -> tuple[str, ...]:

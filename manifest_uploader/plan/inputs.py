@@ -6,10 +6,14 @@ from collections.abc import Mapping
 
 from msgspec import Struct, field
 
+from manifest_uploader.files.looks import ImageHeader
 from manifest_uploader.files.value_facts import ValueFacts
 from manifest_uploader.manifest.model import Case, Manifest, Value
 from manifest_uploader.manifest.problems import Problem
+from manifest_uploader.plan.differences import NOTHING, Difference, Restore
+from manifest_uploader.platform.images import ImageSeen
 from manifest_uploader.platform.model import ItemSeen, Socket, Target
+from manifest_uploader.platform.stored_files import FileSeen
 from manifest_uploader.state.history import EMPTY, CaseHistory, History
 
 
@@ -48,8 +52,24 @@ class Facts(Struct, frozen=True):
     """How many upload rows the account holds now."""
     looked: Mapping[str, ItemSeen] = field(default_factory=dict)
     """By case: items of the same title that can be adopted (`--adopt`)."""
+    settled: frozenset[str] = frozenset()
+    """Cases in doubt that were compared so late that no duplicate of their fills is expected."""
+    leftovers: tuple[ItemSeen, ...] = ()
+    """Empty items that late creations of ours made, and that no case has."""
+    stored: Mapping[tuple[str, str], FileSeen] = field(default_factory=dict)
+    """By (case, socket): what the files of adoptable items hold, as far as they could be read."""
+    images: Mapping[str, ImageSeen] = field(default_factory=dict)
+    """By pk: images of adoptable items."""
+    headers: Mapping[tuple[str, str], ImageHeader] = field(default_factory=dict)
+    """By (case, socket): of local images that are compared with those of adoptable items."""
     missing_images: frozenset[str] = frozenset()
     """Pks of images that the manifest names and the platform does not show."""
+    listed: Mapping[str, ItemSeen] = field(default_factory=dict)
+    """All items by pk, if the target is to be compared (`--verify`)."""
+    differences: tuple[Difference, ...] = ()
+    """How the target differs from what it should hold, if it was compared."""
+    restore: Restore = NOTHING
+    """What a run puts back."""
 
 
 class Choices(Struct, frozen=True):
@@ -59,6 +79,8 @@ class Choices(Struct, frozen=True):
     recreate: bool = False
     retry_failed: bool = False
     new: bool = False
+    resend_unchecked: bool = False
+    """Send adopted values again whose content nobody compared."""
     upload_limit: int = 2000
     """Most upload rows that the account may hold."""
 

@@ -137,6 +137,12 @@ def _with_values(fill: Fill, body: dict[str, Json], pairs: list[tuple[Json, Entr
     return replace(fill, call=replace(fill.call, json=json), entries=entries)
 
 
+def without_title(fill: Fill) -> Fill:
+    """The fill without its title, so that the item keeps the temporary one."""
+    body = {key: value for key, value in fill.call.json.items() if key != "title"}
+    return replace(fill, call=replace(fill.call, json=body), title=None, temporary=None)
+
+
 def has_something_to_send(fill: Fill) -> bool:
     """Whether the fill would change anything."""
     return bool(fill.call.json)

@@ -8,16 +8,20 @@ from typing import Final, TypeAlias
 from msgspec import Struct
 
 from manifest_uploader.manifest.model import FileValue, JsonValue, Value
+from manifest_uploader.plan.differences import Difference
 from manifest_uploader.platform.model import Entry
 from manifest_uploader.platform.requests import Call
 from manifest_uploader.state.events import (
     Adopted,
     Checked,
+    Done,
     Failed,
     Failure,
     Gone,
     OpenUpload,
     Renamed,
+    Settled,
+    Started,
 )
 from manifest_uploader.state.standing import Standing
 from manifest_uploader.state.steps import StepId
@@ -151,6 +155,9 @@ class Action(StrEnum):
     NOTHING = "nothing"
 
 
+Found: TypeAlias = Adopted | Checked | Done | Failed | Gone | Renamed | Settled | Started
+
+
 class CasePlan(Struct, frozen=True):
     """What a run does for one case."""
 
@@ -176,8 +183,15 @@ class CasePlan(Struct, frozen=True):
     """Those whose uploads need an upload session."""
     values: tuple[Value, ...] = ()
     """The case's values in the manifest."""
-    found: tuple[Adopted | Checked | Failed | Gone | Renamed, ...] = ()
+    found: tuple[Found, ...] = ()
     """Events found while planning, which a run records before it begins the case."""
+    keeps_title: bool = False
+    """The item keeps its temporary title until the end of the run: a duplicate of its creation may
+    still arrive, and is refused as long as the title is taken."""
+    doubtful: bool = False
+    """The item is compared at the end of the run: a duplicate of a fill may still arrive."""
+    unchecked: tuple[str, ...] = ()
+    """The sockets of adopted values whose content nobody compared with the files."""
 
 
 class Plan(Struct, frozen=True):
@@ -189,6 +203,8 @@ class Plan(Struct, frozen=True):
     """The kinds with a case that was filled before; they need no pilot."""
     notes: tuple[str, ...] = ()
     """Facts for the user that cause no step."""
+    differences: tuple[Difference, ...] = ()
+    """How the target differs from what it should hold, if it was compared."""
 
 
 def total_size(plan: Plan) -> int:

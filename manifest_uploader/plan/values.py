@@ -50,8 +50,12 @@ def plan_value(case: Case, value: Value, past: CaseHistory, inputs: PlanInputs) 
     if was is None:
         return _sending(case, value, wanted, past, inputs)
     waiting = _wait(case, past, was, inputs) if was.standing == "waiting" else None
-    if was.standing == "lost" or not _is_same(was.entry, wanted):
-        return replace(_sending(case, value, wanted, past, inputs), wait=waiting)
+    is_lost = was.standing == "lost" or (case.name, value.socket) in inputs.facts.restore.values
+    is_doubted = was.is_unchecked and inputs.choices.resend_unchecked
+    if is_lost or is_doubted or not _is_same(was.entry, wanted):
+        is_importing = waiting is not None and waiting.upload is not None
+        sending = _sending(case, value, wanted, past, inputs)
+        return replace(sending, wait=waiting if is_importing else None)
     if was.standing == "failed" and inputs.choices.retry_failed:
         return _again(case, value, wanted, past, was, inputs)
     if waiting is not None and waiting.slices is None:  # what was sent is what is wanted

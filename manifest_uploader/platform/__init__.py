@@ -5,12 +5,13 @@ For other packages:
 - `model`: `Socket`, `Target`, `ItemSeen`, `SocketSeen`, `Entry`, `Pk`, what the platform holds
 - `targets`: `type_of`, what is special about a kind of target
 - `sockets`: `misfit`, `value_misfit` and `takes_json`, which values fit which socket
-- `items`: `holds`, `took_effect`, `shows_at_once` and `is_pk`
+- `items`: `holds`, `took_effect` and `is_pk`
 - `address`: `Platform`, `Patience` and `parse_platform`
 - `credentials`: finds, stores and removes the token
 - `client`: `Client`, which sends requests with retries; import it late, it takes 0.1 s of CPU
 - `endpoints`: items, titles and upload rows, over a client
 - `sessions`: upload sessions: `TicketSeen`, `FailedImport`, and the requests for them
+- `stored_files`: `FileSeen` and `read_file`, what a file on the platform holds
 - `images`: `ImageSeen`, `images_of` and `missing_images`
 - `requests`: `Call`, a request as data, and its placeholders
 - `responses`: `Response`, `results_of`, `ResponseLost` and `Interrupted`

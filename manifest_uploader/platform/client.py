@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Final, TypeVar
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode, urljoin, urlsplit
 
 from manifest_uploader import __version__
 from manifest_uploader.digests import Json
@@ -46,6 +46,7 @@ from manifest_uploader.platform.traffic import Meter
 from manifest_uploader.platform.transport import (
     Broken,
     Proxies,
+    Receive,
     Reply,
     Request,
     Slices,
@@ -69,6 +70,7 @@ _AT_ONCE: Final = 4
 _SHORT_PAGE: Final = 250
 """Shorter pages would cost more than they save. Measured on the platform: a page takes 0.1 s, and
 2 ms for each of its items."""
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
 
 class Client:
@@ -150,19 +152,23 @@ class Client:
             )
         return answer
 
-    def pages(self, path: str, *, expected: int = 0, **params: str | int) -> Iterator[list[Json]]:
+    def pages(
+        self, path: str, *, expected: int = 0, limit: int = PAGE, **params: str | int
+    ) -> Iterator[list[Json]]:
         """Yield the pages of a list, some requested at a time, without following its `next`.
 
         Args:
             path: below the API address.
             expected: how many entries there are, if that is known; else the first page tells it.
+            limit: most entries of a page.
             params: the query.
 
         Raises:
             PlatformRefused: the answer is not a list.
 
         """
-        limit = min(PAGE, max(_SHORT_PAGE, -(-expected // _AT_ONCE))) if expected else PAGE
+        if expected:
+            limit = min(limit, max(_SHORT_PAGE, -(-expected // _AT_ONCE)))
         offset, end, step = 0, max(1, expected), limit
         while True:
             answer: Response | None = None
@@ -210,13 +216,25 @@ class Client:
 
         """
         if not is_safe_address(url):
-            raise PlatformRefused(
-                "the platform named a storage address that is none, or not https",
-                hint="nothing was sent there; tell the platform's support",
-            )
+            raise _unsafe_storage("nothing was sent there")
         return self._retries.run(
             lambda: self._put_once(url, length=length, body=body()), repeat=True
         )
+
+    def download(self, address: str, receive: Callable[[], Receive]) -> Response:
+        """GET a file that the platform keeps in storage; storage gets no token.
+
+        Args:
+            address: as the platform gave it; only its path is used, at the platform's own host.
+            receive: called for each try; returns what is given the pieces of the file.
+
+        Raises:
+            PlatformRefused: the platform redirects to an address that is not safe.
+            PlatformUnreachable, Interrupted: as for `call`.
+
+        """
+        url = _stored_at(self.platform.url, _path_of(address))
+        return self._retries.run(lambda: self._download_once(url, receive()), repeat=True)
 
     def ahead(self, ask: Callable[[], _T]) -> Callable[[], _T]:
         """Start a request in the background; call the result to wait for its answer.
@@ -257,6 +275,15 @@ class Client:
             Response(reply.status, _parsed(reply), reply.headers), expects_json=True
         )
 
+    def _download_once(self, url: str, receive: Receive) -> Response:
+        headers = {**_HEADERS, "Authorization": f"Bearer {self.platform.token}"}
+        reply = self._exchange(Request("GET", url, headers), receive)
+        if reply.status in _REDIRECTS:
+            stored = _stored_at(url, reply.headers.get("location", ""))
+            reply = self._exchange(Request("GET", stored, _HEADERS), receive)
+        _log.debug("GET file -> %d", reply.status)
+        return self._checked(Response(reply.status, None, reply.headers), expects_json=False)
+
     def _put_once(self, url: str, *, length: int, body: Slices) -> Response:
         def counted() -> Slices:
             for piece in body:
@@ -273,10 +300,10 @@ class Client:
             raise Trouble("storage waited too long for the data")
         return self._checked(Response(reply.status, None, reply.headers, text), expects_json=False)
 
-    def _exchange(self, request: Request) -> Reply:
+    def _exchange(self, request: Request, receive: Receive | None = None) -> Reply:
         self.meter.count(requests=1)
         try:
-            return self._transport(request.url).exchange(request)
+            return self._transport(request.url).exchange(request, receive)
         except Broken as broken:
             trouble = trouble_of_failure(broken, stall_s=self._patience.stall_s)
             self.meter.answered(busy=False, trouble=trouble.why)
@@ -324,6 +351,32 @@ class Client:
             )
             self._transports.append(made)
             return made
+
+
+def _path_of(address: str) -> str:
+    """The path of an address, with one slash before it: two would begin the name of a host."""
+    try:
+        return "/" + urlsplit(address).path.lstrip("/")
+    except ValueError:
+        raise _unsafe_storage("nothing was asked there") from None
+
+
+def _stored_at(base: str, address: str) -> str:
+    """The address of a file, which may be relative; raises PlatformRefused if it is not safe."""
+    try:
+        found = urljoin(base, address)
+    except ValueError:
+        found = ""
+    if not is_safe_address(found):
+        raise _unsafe_storage("nothing was asked there")
+    return found
+
+
+def _unsafe_storage(safe: str) -> PlatformRefused:
+    return PlatformRefused(
+        "the platform named a storage address that is none, or not https",
+        hint=f"{safe}; tell the platform's support",
+    )
 
 
 def _parsed(reply: Reply) -> Json:

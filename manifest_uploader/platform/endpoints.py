@@ -64,8 +64,8 @@ def get_item(client: Client, target: Target, pk: str) -> ItemSeen | None:
 def list_items(client: Client, target: Target, *, expected: int = 0) -> Iterator[ItemSeen]:
     """All items of the target; faster if it is known how many to expect."""
     target_type = type_of(target.kind)
-    query = target_type.list_query(target)
-    for page in client.pages(target_type.items_path, expected=expected, **query):
+    limit, query = target_type.page_size, target_type.list_query(target)
+    for page in client.pages(target_type.items_path, expected=expected, limit=limit, **query):
         for entry in page:
             if (item := target_type.read_item(entry)) is not None:
                 yield item

@@ -34,6 +34,9 @@ class ImageSeen(Struct, frozen=True):
     pk: str
     slices: int | None
     """Slices of all time points; 1 for a picture, None if the platform does not say."""
+    name: str | None = None
+    width: int | None = None
+    height: int | None = None
 
 
 def images_of(client: Client, target: Target, pks: set[str], *, held: int) -> dict[str, ImageSeen]:
@@ -99,7 +102,14 @@ def _get(client: Client, pk: str) -> ImageSeen | None:
 def _image(entry: Json) -> ImageSeen | None:
     if not isinstance(entry, dict) or not is_pk(entry.get("pk")):
         return None
-    return ImageSeen(entry["pk"].lower(), _slices(entry))
+    name, width, height = entry.get("name"), entry.get("width"), entry.get("height")
+    return ImageSeen(
+        entry["pk"].lower(),
+        _slices(entry),
+        name if isinstance(name, str) else None,
+        width if _is_count(width) else None,
+        height if _is_count(height) else None,
+    )
 
 
 def _slices(entry: dict[str, Json]) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import html
+import json
 import re
 from typing import Final, TypeGuard
 from urllib.parse import urlsplit
@@ -18,6 +19,8 @@ from manifest_uploader.digests import (
 from manifest_uploader.platform.model import UUID, Entry, ItemSeen, SocketSeen
 
 _UUID: Final = re.compile(UUID)
+_BRIEF: Final = 60
+"""Longest JSON value that is kept as text, in characters."""
 
 
 def is_pk(value: Json) -> TypeGuard[str]:
@@ -69,12 +72,23 @@ def _socket_seen(value: dict[str, Json]) -> SocketSeen | None:
         image_pk = found[-1].lower() if found else str(image)
         return SocketSeen(str(pk or image_pk), image_digest(image_pk), image_pk)
     if file:
-        return SocketSeen(str(pk or _file_mark(str(file))), None)
+        return SocketSeen(str(pk or _file_mark(str(file))), None, file=str(file))
     if value.get("value") is None:
         return None
     digest = json_digest(value["value"])
     loose = loose_digest(value["value"]) if has_booleans(value["value"]) else None
-    return SocketSeen(str(pk or digest), digest, loose=loose)
+    brief = brief_json(value["value"])
+    return SocketSeen(str(pk or digest), digest, brief=brief, loose=loose)
+
+
+def brief_json(value: Json) -> str | None:
+    """A number, a boolean or a short text as JSON; None for anything else."""
+    if not isinstance(value, bool | int | float | str):
+        return None
+    if isinstance(value, str) and len(value) > _BRIEF:
+        return None
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _BRIEF else None
 
 
 def _file_mark(address: str) -> str:
@@ -135,26 +149,6 @@ def took_effect(
     return any(entry.upload in gone or _is_new(entry, item) for entry in entries)
 
 
-def shows_at_once(
-    item: ItemSeen, *, entries: tuple[Entry, ...], title: str | None, temporary: str | None
-) -> bool:
-    """Whether the item would show at once that the fill took effect.
-
-    It would if the fill sets a title, JSON values or existing images. Uploads show only after
-    their import, which may take hours. Arguments as for `took_effect`.
-    """
-    has_title = item.title is not None and (temporary is not None or title is not None)
-    return has_title or any(
-        entry.digest is not None and not _was_there(entry, item) for entry in entries
-    )
-
-
 def _is_new(entry: Entry, item: ItemSeen) -> bool:
     held = holds(entry, item)
     return held is not None and held.mark != entry.before
-
-
-def _was_there(entry: Entry, item: ItemSeen) -> bool:
-    """Whether the socket held the value before the fill, which therefore left it out."""
-    held = holds(entry, item)
-    return held is not None and held.mark == entry.before

@@ -47,6 +47,10 @@ class SocketSeen(Struct, frozen=True):
     """Of a JSON value or an existing image, to compare with `Entry.digest`; None for a file."""
     image: str | None = None
     """The pk of the image, if the value is an image."""
+    file: str | None = None
+    """The address of the file, as the platform gives it, if the value is a file."""
+    brief: str | None = None
+    """A short JSON value as text, to show it."""
     loose: str | None = None
     """The loose digest of a JSON value; None: it is `digest`, because there are no booleans."""
 
@@ -87,3 +91,6 @@ class Entry(Struct, frozen=True, omit_defaults=True):
     """Slices of all time points that the upload holds; None: unknown, or it has no slices."""
     bundle: bool = False
     """The upload holds several files, some of which the platform may leave out."""
+    sha256: str | None = None
+    """Of an adopted file's bytes, which are those of the local file; None: they were not compared,
+    or the value was not adopted."""

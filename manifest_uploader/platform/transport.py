@@ -7,7 +7,7 @@ import ssl
 import sys
 import threading
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum, auto
 from http.cookiejar import CookieJar
 from typing import Any, Final, TypeAlias
@@ -33,6 +33,8 @@ _PIECE: Final = 64 * 1024
 _GZIP_OR_ZLIB: Final = 32 + zlib.MAX_WBITS
 
 Slices: TypeAlias = Iterable[bytes | memoryview]
+Receive: TypeAlias = Callable[[bytes], object]
+"""Is given the pieces of an answer's body, in order."""
 Proxies: TypeAlias = Mapping[str, str | None]
 """Proxy addresses by httpx's URL patterns (`https://`, `all://*example.org`); None: no proxy."""
 
@@ -127,8 +129,11 @@ class Transport:
         """Whether it was closed and sends nothing more."""
         return self._sockets.are_closed
 
-    def exchange(self, request: Request) -> Reply:
+    def exchange(self, request: Request, receive: Receive | None = None) -> Reply:
         """Send a request and read the whole answer.
+
+        `receive` is given the body of an answer of 200, which then may have any size and is not
+        part of the reply.
 
         Raises:
             Broken: there is no answer.
@@ -141,7 +146,7 @@ class Transport:
             with self._in_use:
                 if self.is_closed:
                     raise Broken(FailureKind.UNREACHABLE, ConnectionAbortedError())
-                return self._exchange(request)
+                return self._exchange(request, receive)
         except httpcore.ProxyError as error:
             wants_password = str(error).startswith("407")
             kind = FailureKind.PROXY_PASSWORD if wants_password else FailureKind.UNREACHABLE
@@ -173,7 +178,7 @@ class Transport:
             finally:
                 self._in_use.release()
 
-    def _exchange(self, request: Request) -> Reply:
+    def _exchange(self, request: Request, receive: Receive | None) -> Reply:
         url = httpx.URL(request.url)
         response = self._send(
             httpx.Request(
@@ -185,7 +190,12 @@ class Transport:
             )
         )
         try:
-            content = _whole(_unpacked(response))
+            content = b""
+            if receive is None or response.status_code != 200:  # noqa: PLR2004
+                content = _whole(_unpacked(response))
+            else:
+                for piece in _unpacked(response):
+                    receive(piece)
             return Reply(response.status_code, dict(response.headers.items()), content)
         finally:
             response.close()

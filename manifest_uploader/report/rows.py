@@ -110,6 +110,9 @@ class _RecordFacts:
         return self.failed.get(case, {}).get("")
 
 
+UNCHECKED: Final = "adopted, content not checked"
+
+
 def make_rows(
     manifest: Manifest, events: Iterable[AnyEvent], *, receipts: Iterable[Receipt], links: Links
 ) -> tuple[Row, ...]:
@@ -218,6 +221,8 @@ class _RowMaker:
             return "failed", failed
         if filled is not None:
             standing = "failed" if filled.standing == "lost" else filled.standing
+            if filled.is_unchecked:
+                return standing, UNCHECKED
             return standing, None if filled.failure is None else explained(filled.failure)
         words = self.facts.case_words(case, history)
         if upload is not None:

@@ -7,7 +7,7 @@ if it is installed. `commands` and tests may use the names listed in `__all__`; 
 """
 
 from manifest_uploader.sandbox.command import main
-from manifest_uploader.sandbox.faults import Fault, Hook, Seen
+from manifest_uploader.sandbox.faults import Fault, Held, Hook, Seen
 from manifest_uploader.sandbox.judge import Judge, Unread, find_judge
 from manifest_uploader.sandbox.options import SandboxOptions
 from manifest_uploader.sandbox.running import PortTaken, Running, start
@@ -17,6 +17,7 @@ from manifest_uploader.sandbox.store import FolderUnusable
 __all__ = [
     "Fault",
     "FolderUnusable",
+    "Held",
     "Hook",
     "Judge",
     "OptionInvalid",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -27,6 +28,28 @@ class Seen:
     """Counts all requests, from 1."""
 
 
+class Held:
+    """A request that takes effect when it is let go, long after its sender has left."""
+
+    def __init__(self) -> None:
+        """Hold a request that has not come yet."""
+        self._gate = threading.Event()
+        self._acted = threading.Event()
+
+    def let_go(self, seconds: float = 30.0) -> bool:
+        """Let it take effect, and wait until it has; return whether it has."""
+        self._gate.set()
+        return self._acted.wait(seconds)
+
+    def wait(self, seconds: float) -> bool:
+        """Wait at most so long until it is let go; return whether it was."""
+        return self._gate.wait(seconds)
+
+    def note_acted(self) -> None:
+        """Note that it has taken effect."""
+        self._acted.set()
+
+
 @dataclass(frozen=True)
 class Fault:
     """One fault, caused before the sandbox acts (usually instead) or after it has acted."""
@@ -38,6 +61,7 @@ class Fault:
     body: bytes = b""
     content_type: str = "text/html"
     message: str = ""
+    held: Held | None = None
 
     @classmethod
     def reset(cls) -> Fault:
@@ -55,12 +79,12 @@ class Fault:
         return cls("delay", seconds=seconds)
 
     @classmethod
-    def late(cls, seconds: float) -> Fault:
-        """Read the request, drop the connection, and act after a time all the same.
+    def late(cls, seconds: float = 3600.0, held: Held | None = None) -> Fault:
+        """Read the request, drop the connection, and act after a time or once let go.
 
         Storage drops the connection, and does not act.
         """
-        return cls("late", seconds=seconds)
+        return cls("late", seconds=seconds, held=held)
 
     @classmethod
     def truncate(cls) -> Fault:

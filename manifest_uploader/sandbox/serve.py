@@ -196,16 +196,24 @@ class Handler(BaseHTTPRequestHandler):
             import_failure=import_failure,
         )
         if fault and fault.kind == "late":
-            self._act_late(request, fault.seconds)
+            self._act_late(request, fault)
         return context.routes.answer(request)
 
-    def _act_late(self, request: Request, seconds: float) -> NoReturn:
+    def _act_late(self, request: Request, fault: Fault) -> NoReturn:
         """Let the client go, and act later; not once the sandbox ends."""
         context = self.server.context
         self._reset()
         self.wfile.close()  # the last that keeps the socket open
-        if not context.closing.wait(seconds):
+        until = time.monotonic() + fault.seconds
+        while not context.closing.is_set() and (left := until - time.monotonic()) > 0:
+            if fault.held is None:
+                context.closing.wait(left)
+            elif fault.held.wait(0.05):
+                break
+        if not context.closing.is_set():
             context.routes.answer(request)
+        if fault.held is not None:
+            fault.held.note_acted()
         raise ConnectionDropped
 
     def _is_for_storage(self) -> bool:

@@ -109,7 +109,7 @@ class Done(CaseEvent, frozen=True, tag="done"):
     """Bytes sent as one stream, of an upload."""
     files: Count | None = None
     again: bool = False
-    """Of a creation: it may have been sent more than once, so another may take effect later."""
+    """Of a creation or a fill: a duplicate of it may take effect later."""
     kept: bool = False
     """Of a fill with nothing but an order: the item keeps its order, because it has answers."""
 
@@ -202,8 +202,15 @@ class Adopted(CaseEvent, frozen=True, tag="adopted"):
     item: Pk
     title: str
     entries: tuple[Entry, ...] = ()
-    """The values that it holds as the manifest wants; the content of uploads is not checked."""
+    """The values that it holds as the manifest wants, as far as that can be told.
+
+    Uploads without `content` were not compared.
+    """
     order: Count | None = None
+
+
+class Settled(CaseEvent, frozen=True, tag="settled"):
+    """The item was compared so long after a fill in doubt that no duplicate of it is expected."""
 
 
 class Renamed(CaseEvent, frozen=True, tag="renamed"):
@@ -224,6 +231,7 @@ AnyEvent: TypeAlias = (
     | Checked
     | Gone
     | Adopted
+    | Settled
     | Renamed
     | Noticed
 )

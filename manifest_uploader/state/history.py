@@ -29,10 +29,15 @@ from manifest_uploader.state.events import (
     Opened,
     OpenUpload,
     Renamed,
+    Settled,
     Started,
     Unsure,
 )
 from manifest_uploader.state.steps import StepKind
+
+LATE_FOR_S: Final = 86_400.0
+"""How long after a fill a duplicate of it is expected. Grand Challenge names no limit; seen were
+minutes."""
 
 
 class UploadHistory(Struct, frozen=True):
@@ -42,6 +47,8 @@ class UploadHistory(Struct, frozen=True):
     done: bool
     content: str | None = None
     time: float = 0.0
+    sha256: str | None = None
+    """Of a single file's bytes."""
 
 
 class SocketHistory(Struct, frozen=True):
@@ -53,7 +60,19 @@ class SocketHistory(Struct, frozen=True):
     standing: Literal["waiting", "confirmed", "failed", "lost"]
     failure: Failure | None = None
     pk: str | None = None
+    """As the platform last showed it: the image's pk, else the mark of the value.
+
+    None for an adopted value, whose entry has its mark in `before`.
+    """
     repeated: bool = False
+    sha256: str | None = None
+    """Of the bytes of a single file, if we sent them, or compared them when we adopted the item."""
+
+    @property
+    def is_unchecked(self) -> bool:
+        """Whether it is an upload of an adopted item, of which nobody knows what it holds."""
+        entry = self.entry
+        return entry.stat is not None and entry.digest is entry.upload is entry.content is None
 
 
 class CaseHistory(Struct):
@@ -75,6 +94,9 @@ class CaseHistory(Struct):
     filling: Started | None = None
     """A fill whose outcome is unknown."""
     filling_since: float = 0.0
+    doubt_since: float | None = None
+    """When a fill without tickets was last in doubt: a duplicate of it may still change values,
+    title and order. None: there was none, or the item was compared long after it."""
     sockets: dict[str, SocketHistory] = field(default_factory=dict)
     uploads: dict[str, UploadHistory] = field(default_factory=dict)
     reason: str | None = None
@@ -140,6 +162,14 @@ def after(past: CaseHistory, event: Adopted | Gone) -> CaseHistory:
     return _replaced(copy, event)
 
 
+def with_events(past: CaseHistory, events: Iterable[AnyEvent]) -> CaseHistory:
+    """The history of a case after more events about its steps; `past` stays as it is."""
+    copy = replace(past, sockets=dict(past.sockets), uploads=dict(past.uploads))
+    for event in events:
+        _CHANGES[type(event)](copy, event)
+    return copy
+
+
 # ── one change for each kind of event ───────────────────────────────────────────────────────
 
 
@@ -154,6 +184,8 @@ def _started(past: CaseHistory, event: Started) -> None:
         past.unsure = False
         past.gone = False
     elif event.step.kind is StepKind.FILL:
+        if event.repeated and past.filling is not None and not _has_tickets(past.filling):
+            past.doubt_since = event.time
         past.filling = event
         past.filling_since = event.time
         past.unsure = False
@@ -177,6 +209,8 @@ def _done(past: CaseHistory, event: Done) -> None:
         past.unsure = False
         past.reason = None
         past.answered = event.kept
+        if event.again:
+            past.doubt_since = event.time
         if past.filling is not None:
             if not event.kept:
                 _put(past, past.filling, past.filling_since or event.time)
@@ -191,6 +225,15 @@ def _note_twice(past: CaseHistory) -> None:
         past.twice = (*past.twice, past.temporary)
 
 
+def _has_tickets(fill: Started) -> bool:
+    """Whether a late duplicate of the fill is refused once another one took effect."""
+    return any(entry.ticket is not None for entry in fill.entries)
+
+
+def _settled(past: CaseHistory, _: Settled) -> None:
+    past.doubt_since = None
+
+
 def _uploaded(past: CaseHistory, event: Done) -> None:
     if event.socket is None or event.pk is None:
         return
@@ -198,25 +241,38 @@ def _uploaded(past: CaseHistory, event: Done) -> None:
     was = before.row if before is not None else OpenUpload("", "", 0, "")
     row = OpenUpload(event.pk, was.storage_id, was.part_size, event.stat or was.stat)
     past.uploads[event.socket] = UploadHistory(
-        row, done=True, content=event.content, time=event.time
+        row, done=True, content=event.content, time=event.time, sha256=event.sha256
     )
 
 
 def _put(past: CaseHistory, started: Started, since: float) -> None:
     """The item was given these values; their imports have not ended."""
     for entry in started.entries:
+        sha256 = _sha256(past, entry)
         past.sockets[entry.socket] = SocketHistory(
-            entry, since, "waiting", repeated=started.repeated
+            entry, since, "waiting", repeated=started.repeated, sha256=sha256
         )
         past.uploads.pop(entry.socket, None)
     past.title = past.title if started.title is None else started.title
     past.order = past.order if started.order is None else started.order
 
 
+def _sha256(past: CaseHistory, entry: Entry) -> str | None:
+    """The SHA-256 of the upload that an entry names, perhaps for the second time."""
+    upload, before = past.uploads.get(entry.socket), past.sockets.get(entry.socket)
+    if upload is not None and upload.row.pk == entry.upload:
+        return upload.sha256
+    if before is not None and entry.upload is not None and before.entry.upload == entry.upload:
+        return before.sha256
+    return None
+
+
 def _failed(past: CaseHistory, event: Failed) -> None:
     """Without a message, the step had no effect, as a look at the platform showed."""
     past.reason = event.words or None
     if event.step.kind is StepKind.FILL:
+        if not event.words and past.filling is not None:
+            past.doubt_since = event.time  # whatever it names: its uploads cannot be used up now
         past.filling = None
         past.unsure = False
         past.repeated = past.repeated or not event.words
@@ -231,20 +287,13 @@ def _unsure(past: CaseHistory, event: Unsure) -> None:
 
 def _confirmed(past: CaseHistory, event: Confirmed) -> None:
     was = _socket(past, event)
-    past.sockets[event.socket] = SocketHistory(
-        was.entry, was.since, "confirmed", None, event.pk, was.repeated
-    )
+    past.sockets[event.socket] = replace(was, standing="confirmed", failure=None, pk=event.pk)
 
 
 def _import_failed(past: CaseHistory, event: ImportFailed) -> None:
     was = _socket(past, event)
-    past.sockets[event.socket] = SocketHistory(
-        was.entry,
-        was.since,
-        "lost" if event.lost else "failed",
-        event.failure,
-        was.pk,
-        was.repeated,
+    past.sockets[event.socket] = replace(
+        was, standing="lost" if event.lost else "failed", failure=event.failure
     )
 
 
@@ -260,7 +309,8 @@ def _checked(past: CaseHistory, event: Checked) -> None:
 def _replaced(past: CaseHistory, event: Adopted | Gone) -> CaseHistory:
     if isinstance(event, Adopted):
         sockets = {
-            entry.socket: SocketHistory(entry, event.time, "confirmed") for entry in event.entries
+            entry.socket: SocketHistory(entry, event.time, "confirmed", sha256=entry.sha256)
+            for entry in event.entries
         }
         return CaseHistory(
             item=event.item,
@@ -289,5 +339,6 @@ _CHANGES: Final[dict[type[Event], Callable[[CaseHistory, Any], None]]] = {
     Confirmed: _confirmed,
     ImportFailed: _import_failed,
     Checked: _checked,
+    Settled: _settled,
 }
 """Looked up by type: a `match` over all events takes half as long again."""

@@ -1,4 +1,7 @@
-"""Receipts: one JSON line for each upload with its files' hashes, written with `--receipts`."""
+"""Receipts: a JSON line for each upload, with its files' hashes, and for each adopted value.
+
+They are written with `--receipts`.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from typing import IO, Any
 from msgspec import Struct
 
 from manifest_uploader.errors import StateUnwritable
+from manifest_uploader.state.events import Adopted
 
 
 class Receipt(Struct, frozen=True):
@@ -41,8 +45,6 @@ class Receipts:
 
     def add(self, receipt: Receipt) -> None:
         """Append a receipt."""
-        if self._file is None:
-            return
         line = {
             "time": round(time.time(), 3),
             "case": receipt.case,
@@ -53,6 +55,26 @@ class Receipts:
                 for name, sha256, size in receipt.files
             ],
         }
+        self._write(line)
+
+    def add_adopted(self, event: Adopted) -> None:
+        """Append a line for each adopted value that an upload would have brought."""
+        for entry in event.entries if self._file is not None else ():
+            if entry.digest is not None:
+                continue
+            checked = entry.sha256 is not None
+            line = {
+                "time": round(time.time(), 3),
+                "case": event.case,
+                "socket": entry.socket,
+                "adopted": event.item,
+                "content": "checked" if checked else "not checked",
+            }
+            self._write(line | ({"sha256": entry.sha256} if checked else {}))
+
+    def _write(self, line: dict[str, Any]) -> None:
+        if self._file is None:
+            return
         with self._lock:
             try:
                 self._file.write(json.dumps(line) + "\n")
@@ -82,7 +104,7 @@ def _unwritable(error: OSError) -> StateUnwritable:
 
 
 def read(path: Path) -> Iterator[Receipt]:
-    """The receipts in a file. Other lines are skipped: receipts are for information only.
+    """The receipts of uploads in a file. Other lines are skipped, as they are for people.
 
     Raises:
         StateUnwritable: the file exists but cannot be read.

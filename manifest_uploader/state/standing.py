@@ -33,6 +33,8 @@ class CaseStanding(Struct, frozen=True):
     item: str | None
     failures: tuple[Failure, ...]
     """Of the imports, or else of the last step."""
+    unchecked: tuple[str, ...] = ()
+    """The sockets of adopted values whose content nobody compared with the files."""
 
 
 def standing_of(past: CaseHistory) -> Standing:
@@ -56,4 +58,5 @@ def case_standing(case: str, title: str, past: CaseHistory) -> CaseStanding:
     failed = tuple(socket.failure for socket in past.sockets.values() if socket.failure is not None)
     if not failed and past.reason is not None:
         failed = (Failure(None, past.reason),)
-    return CaseStanding(case, title, standing_of(past), past.item, failed)
+    unchecked = tuple(slug for slug, one in past.sockets.items() if one.is_unchecked)
+    return CaseStanding(case, title, standing_of(past), past.item, failed, unchecked)

@@ -71,6 +71,13 @@ def test_an_image_that_is_another_than_before_is_seen() -> None:
     )
 
 
+def test_another_value_is_not_the_new_one_while_the_upload_is_still_there() -> None:
+    """An import uses its upload up, so an earlier one brought this value."""
+    item = item_seen(ct_image=SocketSeen("12", image_digest(pk(9)), pk(9)))
+
+    assert judged(wait(before="11"), looked(item, rows=[pk(7)])) is None
+
+
 def test_a_file_that_is_another_than_before_is_seen() -> None:
     found = judged(wait("report", before="11"), looked(item_seen(report=file_seen("12"))))
 

@@ -13,7 +13,7 @@ from manifest_uploader.engine.recovery import recover, repeat_fills
 from manifest_uploader.errors import PlatformRefused
 from manifest_uploader.files.root import Root
 from manifest_uploader.platform.client import Client
-from manifest_uploader.platform.endpoints import get_item
+from manifest_uploader.platform.endpoints import get_item, is_row_gone
 from manifest_uploader.platform.model import Entry
 from manifest_uploader.sandbox import Fault
 from manifest_uploader.state.events import Done, Event, Failed, Gone, Started
@@ -36,6 +36,26 @@ def begun_fill(
         Done("a", step_id("a:create"), pk=item),
         Started("a", step_id("a:fill"), title=title, entries=entries, temporary=temporary),
     ]
+
+
+def acted(item: str, *, again: bool = True) -> list[Event]:
+    """Its sender is gone, so that it may have been sent again; a used ticket rules that out."""
+    return [Done("a", step_id("a:fill"), pk=item, again=again)]
+
+
+def sent_again(box: Box, begun: list[Event]) -> list[Event]:
+    """What comes of sending the fills again that a look left open."""
+    writer = ItemWriter(box.client, box.target(), Root(Path(), follow_links=False))
+    return list(
+        repeat_fills(
+            past_of_events(*begun),
+            ["a"],
+            SOCKETS,
+            box.target(),
+            send=writer.fill,
+            is_gone=lambda upload: is_row_gone(box.client, upload),
+        )
+    )
 
 
 def did_not_act() -> list[Event]:
@@ -78,7 +98,7 @@ def test_only_unsure_cases_of_the_manifest_are_looked_for(box: Box) -> None:
 def test_a_fill_that_acted_shows_by_its_title(box: Box) -> None:
     item = box.make("A")
 
-    assert settled(box, *begun_fill(item, SCORE)) == [Done("a", step_id("a:fill"), pk=item)]
+    assert settled(box, *begun_fill(item, SCORE)) == acted(item)
 
 
 def test_a_fill_that_did_not_act_left_the_temporary_title(box: Box) -> None:
@@ -87,14 +107,14 @@ def test_a_fill_that_did_not_act_left_the_temporary_title(box: Box) -> None:
     assert settled(box, *begun_fill(item, SCORE)) == did_not_act()
 
 
-@pytest.mark.parametrize(("value", "acted"), [(2, True), (3, False)])
-def test_a_later_fill_shows_by_its_values(box: Box, value: int, acted: bool) -> None:
+@pytest.mark.parametrize(("value", "has_acted"), [(2, True), (3, False)])
+def test_a_later_fill_shows_by_its_values(box: Box, value: int, has_acted: bool) -> None:
     item = box.make("A")
     box.fill(item, {"interface": "some-score", "value": value})
 
     found = settled(box, *begun_fill(item, SCORE, title=None, temporary=None))
 
-    assert found == ([Done("a", step_id("a:fill"), pk=item)] if acted else did_not_act())
+    assert found == (acted(item) if has_acted else did_not_act())
 
 
 def test_a_later_fill_shows_by_an_upload_that_an_import_took(box: Box) -> None:
@@ -106,16 +126,18 @@ def test_a_later_fill_shows_by_an_upload_that_an_import_took(box: Box) -> None:
     box.with_image(item, "ct-image", upload)
     box.settle()
 
-    assert settled(box, *begun) == [Done("a", step_id("a:fill"), pk=item)]
+    assert settled(box, *begun) == acted(item)
 
 
-def test_uploads_with_a_value_that_is_not_there_did_not_act(box: Box) -> None:
+def test_uploads_with_a_value_that_is_not_there_are_sent_again(box: Box) -> None:
+    """The late fill would bring both, after the next fill has brought others."""
     item, upload = box.make("A"), box.upload(content=mha())
     entries = (Entry("ct-image", None, upload=upload), SCORE)
 
-    found = settled(box, *begun_fill(item, *entries, title=None, temporary=None))
+    begun = begun_fill(item, *entries, title=None, temporary=None)
 
-    assert found == did_not_act()
+    assert settled(box, *begun) == []
+    assert [event.entries for event in sent_again(box, begun)[:1]] == [entries[:1]]
 
 
 def test_a_value_that_was_there_before_proves_nothing(box: Box) -> None:
@@ -132,20 +154,25 @@ def test_a_value_that_was_there_before_proves_nothing(box: Box) -> None:
 def test_what_looking_cannot_settle_is_sent_again_as_it_was(box: Box) -> None:
     item, upload = box.make("A"), box.upload(content=mha())
     entry = Entry("ct-image", None, upload=upload)
-    history = past_of_events(*begun_fill(item, entry, title=None, temporary=None))
-    writer = ItemWriter(box.client, box.target(), Root(Path(), follow_links=False))
+    begun = begun_fill(item, entry, title=None, temporary=None)
 
-    found = list(repeat_fills(history, ["a"], SOCKETS, box.target(), writer.fill))
+    found = sent_again(box, begun)
 
     started = Started("a", step_id("a:fill"), entries=(entry,), repeated=True)
-    assert found == [started, Done("a", step_id("a:fill"), pk=item)]
+    assert found == [started, *acted(item, again=False)]
     box.settle()
     seen = get_item(box.client, box.target(), item)
     assert seen is not None
     assert "ct-image" in seen.sockets
-    assert list(repeat_fills(history, ["a"], SOCKETS, box.target(), writer.fill)) == found, (
-        "its import has taken the upload: it acted"
-    )
+    assert sent_again(box, begun) == acted(item), "its import has taken the upload"
+
+
+def test_sockets_that_the_platform_no_longer_has_are_not_filled_again(box: Box) -> None:
+    item, upload = box.make("A"), box.upload(content=mha())
+
+    begun = begun_fill(item, Entry("old-image", None, upload=upload))
+
+    assert sent_again(box, begun) == did_not_act()
 
 
 # ── fills with tickets ──────────────────────────────────────────────────────────────────────
@@ -173,11 +200,16 @@ def test_a_ticket_that_was_used_tells_that_the_fill_acted(
     assert settled(box, *begun) == [Done("a", step_id("a:fill"), pk=item)]
 
 
-def test_a_ticket_that_waits_tells_that_a_fill_with_values_did_not_act(box: Box) -> None:
-    """Its values are not known any more, so it cannot be sent again as it was."""
-    _, _, begun = with_ticket(box, SCORE)
+def test_of_a_fill_with_values_only_what_has_tickets_is_sent_again(box: Box) -> None:
+    """A used ticket is enough to have the late fill refused, values and all."""
+    item, ticket, begun = with_ticket(box, SCORE)
+    assert settled(box, *begun) == []
 
-    assert settled(box, *begun) == did_not_act()
+    [started, done] = sent_again(box, begun)
+
+    assert isinstance(started, Started)
+    assert [one.ticket for one in started.entries] == [ticket]
+    assert [done] == acted(item, again=False)
 
 
 @pytest.mark.parametrize("more", [{}, LATER], ids=["first", "later"])
@@ -186,18 +218,18 @@ def test_a_fill_whose_ticket_waits_is_sent_again_with_the_same_ticket(
 ) -> None:
     item, ticket, begun = with_ticket(box, **more)
     assert settled(box, *begun) == []
-    history = past_of_events(*begun)
-    writer = ItemWriter(box.client, box.target(), Root(Path(), follow_links=False))
 
-    found = list(repeat_fills(history, ["a"], SOCKETS, box.target(), writer.fill))
+    found = sent_again(box, begun)
 
-    assert [type(one) for one in found] == [Started, Done]
-    assert found[0] == replace(begun[-1], repeated=True)
+    assert found[1:] == acted(item, again=False)
+    was = begun[-1]
+    assert isinstance(was, Started)
+    assert found[0] == Started("a", step_id("a:fill"), entries=was.entries, repeated=True)
     assert box.sql("SELECT pk FROM sessions WHERE status != 'Queued'") == [(ticket,)]
+    assert sent_again(box, begun) == found, "its ticket was used: it acted"
     box.settle()
-    assert settled(box, *begun) == [Done("a", step_id("a:fill"), pk=item)]
-    again = list(repeat_fills(history, ["a"], SOCKETS, box.target(), writer.fill))
-    assert again == found, "its ticket was used: it acted"
+    assert settled(box, *begun) == acted(item, again=False)
+    assert sent_again(box, begun) == acted(item), "its import has taken the upload"
     assert box.sql("SELECT COUNT(*) FROM sessions") == [(1,)]
 
 
@@ -213,7 +245,7 @@ def test_a_ticket_that_is_not_shown_leaves_the_item_to_tell(box: Box) -> None:
     item = box.make("A")
     entry = Entry("ct-image", upload=pk(7), ticket=pk(8))
 
-    assert settled(box, *begun_fill(item, entry, SCORE)) == [Done("a", step_id("a:fill"), pk=item)]
+    assert settled(box, *begun_fill(item, entry, SCORE)) == acted(item)
 
 
 def test_a_fill_with_a_used_ticket_acted_even_if_its_item_is_gone_now(box: Box) -> None:

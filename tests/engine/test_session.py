@@ -225,7 +225,7 @@ def test_a_case_is_settled_under_the_name_it_had(options: Options, box: Box, act
     found = recovered(session)
 
     end: Event = (
-        Done("old", step_id("old:fill"), pk=item)
+        Done("old", step_id("old:fill"), pk=item, again=True)
         if acted
         else Failed("old", step_id("old:fill"), words="", final=False)
     )

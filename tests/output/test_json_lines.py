@@ -97,6 +97,7 @@ def test_where_a_case_stands() -> None:
         "action": None,
         "item": pk(1),
         "words": "No image.",
+        "unchecked": [],
     }
     assert json_lines.stand_json(replace(stand, failures=()))["words"] is None
 

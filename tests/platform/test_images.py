@@ -41,7 +41,7 @@ def made_up(box: Box, *numbers: int) -> None:
 
 def test_few_images_are_asked_for_and_many_are_listed(box: Box, hook: Faulty) -> None:
     pks = with_images(box, 3)
-    expected = {found: ImageSeen(found, 2) for found in pks}
+    expected = {found: ImageSeen(found, 2, "a.mha", 4, 4) for found in pks}
     hook.seen.clear()
 
     assert images_of(box.client, box.target(), set(pks), held=1000) == expected

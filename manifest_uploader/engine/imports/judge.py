@@ -46,6 +46,8 @@ class Seen(Struct, frozen=True):
     """Our own sessions by pk, as far as they were looked at."""
     images: Mapping[str, ImageSeen] = field(default_factory=dict)
     """Images that have arrived, by pk, as far as they were looked at."""
+    rows: Collection[str] = frozenset()
+    """Uploads whose rows exist: what an item holds is not theirs, because imports use them up."""
     gone_before: Collection[str] = ()
     """Pks of uploads whose rows were missing from the first look on: nobody knows since when."""
     gone_before_s: float = GONE_BEFORE_S
@@ -94,7 +96,7 @@ def judge(wait: Wait, seen: Seen, *, refused_after_s: float, rivals: int = 1) ->
         return Verdict(Gone(wait.case, StepId.fill(wait.case), wait.item), Evidence.ITEM)
     step = StepId.upload(wait.case, wait.socket)
     item = seen.items.get(wait.item)
-    if item is not None:
+    if item is not None and wait.upload not in seen.rows:
         held = arrived(wait, item)
         if held is not None:
             return _judge_arrived(wait, held, seen)

@@ -151,8 +151,9 @@ class Watcher:
             self._memory.latest_file,
             self._memory.tickets,
             images,
-            self._memory.gone_before,
-            self._gone_before_s,
+            rows=rows or (),
+            gone_before=self._memory.gone_before,
+            gone_before_s=self._gone_before_s,
         )
         ended = {wait: end for wait, end in self._judged(task, seen) if end is not None}
         yield from ended.values()

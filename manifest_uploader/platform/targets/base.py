@@ -12,6 +12,7 @@ from manifest_uploader.manifest.model import TargetKind
 from manifest_uploader.platform.items import is_pk, read_item
 from manifest_uploader.platform.model import ItemSeen, Target
 from manifest_uploader.platform.requests import Call
+from manifest_uploader.platform.responses import PAGE
 
 _TOO_LONG: Final = "x" * 256
 """Grand Challenge always refuses a title of 256 characters, whoever asks."""
@@ -37,6 +38,8 @@ class TargetType(ABC):
     """The part of an item's page between the target's page and the item's pk."""
     has_orders: ClassVar[bool] = False
     """Its items have a position in a list."""
+    page_size: ClassVar[int] = PAGE
+    """Items on one page of a list, so that a page takes a few seconds at most."""
     created_with_values: ClassVar[bool] = False
     """Items are created with their values and never filled.
 
