@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
 Json: TypeAlias = Any
@@ -12,7 +14,7 @@ Json: TypeAlias = Any
 
 
 _EXACT: Final = 2**53
-"""Above it, floats skip integers, so both 1e300 and the equal int must become the same float."""
+"""Below it, a float with a whole value is that integer. Above it, floats skip integers."""
 _encoded: Final = json.JSONEncoder(ensure_ascii=True, sort_keys=True, separators=(",", ":")).encode
 
 
@@ -23,6 +25,68 @@ def json_digest(value: Json) -> str:
     """
     text = _encoded(_canonical(value))
     return "json:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def loose_digest(value: Json) -> str:
+    """The digest of the value with 1 for true and 0 for false.
+
+    Grand Challenge compares a new value with the old one as Python does, and keeps the old one if
+    they are equal: so it ignores 1 after true, at any depth. Values with one such digest are equal
+    to it.
+    """
+    return json_digest(_without_booleans(value))
+
+
+def in_between(value: Json) -> Json:
+    """The value with its first boolean, or else its first 0 or 1, turned into the other one.
+
+    A value of the same form that the platform tells from all values with the same loose digest.
+    The text `changing` if there is none.
+    """
+    for kinds in ((bool,), (int, float)):
+        found, is_turned = _turned(value, kinds)
+        if is_turned:
+            return found
+    return "changing"
+
+
+def has_booleans(value: Json) -> bool:
+    """Whether there is a boolean in the value, so that its loose digest is another one."""
+    match value:
+        case bool():
+            return True
+        case dict():
+            return any(map(has_booleans, value.values()))
+        case list():
+            return any(map(has_booleans, value))
+        case _:
+            return False
+
+
+def _without_booleans(value: Json) -> Json:
+    match value:
+        case bool():
+            return int(value)
+        case dict():
+            return {key: _without_booleans(inner) for key, inner in value.items()}
+        case list():
+            return [_without_booleans(inner) for inner in value]
+        case _:
+            return value
+
+
+def _turned(value: Json, kinds: tuple[type, ...]) -> tuple[Json, bool]:
+    """The value with its first 0 or 1 of some types turned, and whether there is one."""
+    if type(value) in kinds and value in (0, 1):
+        return type(value)(1 - value), True
+    if isinstance(value, dict | list):
+        for place, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            found, is_turned = _turned(inner, kinds)
+            if is_turned:
+                copy = value.copy()
+                copy[place] = found
+                return copy, True
+    return value, False
 
 
 def image_digest(pk: str) -> str:
@@ -66,9 +130,24 @@ def _canonical(value: Json) -> Json:
 
 
 def _number(value: float) -> float:
+    """The number in the one form that its digest is made of.
+
+    The platform keeps decimal digits: it gives 1e300 back as the integer 10**300, whose nearest
+    float has other digits. So a large number takes the form of a float only if that float has its
+    digits, as earlier versions had all of them.
+    """
     if abs(value) < _EXACT:
         return int(value) if value == int(value) else value
+    if isinstance(value, float) and not math.isfinite(value):
+        return value  # no JSON, but answers are not to be trusted
+    exact = _digits(value)
     try:
-        return float(value)
+        near = float(exact)
     except OverflowError:
-        return value
+        return exact
+    return near if _digits(near) == exact else exact
+
+
+def _digits(value: float) -> int:
+    """The integer that a large number is written as."""
+    return int(Decimal(repr(value))) if isinstance(value, float) else value

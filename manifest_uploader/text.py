@@ -6,7 +6,8 @@ import difflib
 import os
 import re
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from itertools import islice
 from typing import Final
 
 CUT: Final = 60
@@ -33,6 +34,8 @@ _LONGEST_LINE: Final = 8_000
 
 
 _SHOWN_END: Final = 1_000
+_SOME: Final = 3
+"""Names that one line lists."""
 
 
 def with_hint(message: str, hint: str | None) -> Block:
@@ -41,6 +44,12 @@ def with_hint(message: str, hint: str | None) -> Block:
         return block(message)
     first, *more = lines_of(hint)
     return block(message, f"  hint: {first}", *more)
+
+
+def some_of(names: Collection[str]) -> str:
+    """`patient-1, patient-2, patient-3 and 36 more`."""
+    more = len(names) - _SOME
+    return ", ".join(islice(names, _SOME)) + (f" and {more:,} more" if more > 0 else "")
 
 
 def did_you_mean(word: str, candidates: Iterable[str]) -> str | None:

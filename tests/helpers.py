@@ -114,9 +114,10 @@ def inputs(
     target: Target = STUDY,
     choices: Choices | None = None,
     names: Iterable[str] | None = None,
+    written: Iterable[Case] | None = None,
     **facts: Any,
 ) -> PlanInputs:
-    """Plan inputs with facts for every file value."""
+    """Plan inputs with facts for every file value; `written` are all cases of the manifest."""
     whole = manifest(*cases, kind=target.kind)
     found = {
         (one.name, value.socket): facts_of()
@@ -124,7 +125,8 @@ def inputs(
         for value in one.values
         if isinstance(value, FileValue)
     } | dict(values or {})
-    all_names = frozenset(names) if names is not None else frozenset(one.name for one in cases)
+    all_cases = cases if written is None else tuple(written)
+    all_names = frozenset(names) if names is not None else frozenset(one.name for one in all_cases)
     past = history or History()
     return PlanInputs(
         whole,
@@ -132,6 +134,7 @@ def inputs(
         past,
         choices or Choices(),
         target,
+        all_cases,
         all_names,
         renamed_cases(whole, past, all_names),
     )

@@ -165,12 +165,19 @@ class Execution:
             self._tick(scheduler)
 
     def _watcher(self, facts: Facts) -> Watcher:
+        listing = self._session.listing
+        waits = {wait.item for case in self._plan.cases for wait in case.waits}
+        sends = any(case.create or case.fill for case in self._plan.cases)
+        listed = {} if sends else listing.known(waits)
+        if sends or waits:
+            listing.forget()  # it is outdated when the run ends
         return Watcher(
             self._session.client,
             self._session.target,
             sessions=self._session.ledger.history.sessions,
             refused_after_s=self._options.refused_after_s,
             target_size=facts.items,
+            listed=listed,
         )
 
     def _warn(self, text: str) -> None:

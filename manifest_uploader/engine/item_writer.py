@@ -55,6 +55,10 @@ if TYPE_CHECKING:  # importing it takes 0.1 s of CPU, which commands without a n
 _ATTEMPTS: Final = 5
 """Attempts of a step with an unknown outcome, until it is recorded as unsure."""
 _SERVER_ERROR: Final = 500
+_IGNORES: Final = (
+    "the platform takes true for 1 and false for 0 and ignores the change, and it refuses a value "
+    "in between that would show it the change; give the socket another value first"
+)
 
 
 def source_of(value: FileValue, root: Root) -> Source:
@@ -219,8 +223,13 @@ class ItemWriter:
         return value | {"value": found}
 
 
-def _refused(task: Create | Fill, response: Response) -> Failed:
-    """The failure with the platform's message about each socket, where it names sockets."""
+def _refused(task: Create | Fill, response: Response) -> Done | Failed:
+    """The failure with the platform's message about each socket, where it names sockets.
+
+    An item that cannot be moved in the worklist, because it has answers, is no failure.
+    """
+    if isinstance(task, Fill) and task.only_moves and refusals.is_answered(response.json):
+        return Done(task.case, task.step, pk=task.call.pk, kept=True)
     sockets = tuple(value["interface"] for value in task.call.json.get("values", ()))
     by_socket = refusals.by_socket(response.json, sockets)
     failures = tuple(Failure(socket, text) for socket, text in by_socket.items())
@@ -228,6 +237,8 @@ def _refused(task: Create | Fill, response: Response) -> Failed:
         one.message if one.socket is None else f"{one.socket}: {one.message}" for one in failures
     )
     message = message or refusals.refusal_message(response.status, response.json)
+    if isinstance(task, Fill) and task.in_between and not refusals.is_answered(response.json):
+        message, failures = f"{_IGNORES} ({message})", ()
     if isinstance(task, Fill) and task.title is not None and refusals.is_title_taken(response.json):
         message = f"the title '{task.title}' is taken by another item ({message})"
         failures = ()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from manifest_uploader.plan.requests import (
+    fill_in_between,
     for_item,
     has_something_to_send,
     split,
@@ -107,7 +109,11 @@ class LiveCase(Struct):
         assert self.fill is not None
         assert self.item is not None
         fill = with_uploads(self.fill, self.uploads, self.tickets)
-        self.fill = for_item(fill, item=self.item, seen=seen)
+        first = fill_in_between(fill, item=self.item, seen=seen) if seen is not None else None
+        if first is not None:
+            self.fill, self.rest = first, replace(fill, look_first=True)
+        else:
+            self.fill = for_item(fill, item=self.item, seen=seen)
         return self.fill
 
     def split_fill(self) -> None:

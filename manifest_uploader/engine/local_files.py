@@ -13,7 +13,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from manifest_uploader.digests import json_digest, may_be_same
+from manifest_uploader.digests import json_digest, loose_digest, may_be_same
 from manifest_uploader.engine.looks.cache import Cache, value_key
 from manifest_uploader.engine.looks.pool import Pool
 from manifest_uploader.engine.progress import Looking
@@ -229,7 +229,7 @@ class LocalFiles:
         if misfit is not None:
             return Problem(f"'{name}': {misfit[0]}", place, misfit[1])
         if isinstance(delivery_of(one.value, socket), AsJson):
-            return replace(one.facts, content=json_digest(found))
+            return replace(one.facts, content=json_digest(found), loose=loose_digest(found))
         return self._with_content(one, past)
 
     def _is_json(self, source: Source, socket: Socket | None) -> bool:
@@ -286,6 +286,8 @@ def _known_content(facts: ValueFacts, past: CaseHistory, socket: str) -> str | N
     """The known content of files with the same names, sizes and times."""
     was = past.sockets.get(socket)
     if was is not None and was.entry.stat == facts.stat:
+        if was.entry.digest is not None and was.standing != "confirmed":
+            return None  # earlier versions had other digests of large integers
         return was.entry.digest or was.entry.content
     upload = past.uploads.get(socket)
     if upload is not None and upload.row.stat == facts.stat:

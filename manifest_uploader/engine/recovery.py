@@ -16,10 +16,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from manifest_uploader.engine.item_writer import left_traces, tickets_of
+from manifest_uploader.engine.listing import Listing
 from manifest_uploader.plan.delivery import ticket_slot_json, upload_slot_json
 from manifest_uploader.plan.requests import started
 from manifest_uploader.plan.steps import Fill
-from manifest_uploader.platform.endpoints import find_by_title, get_item, is_row_gone
+from manifest_uploader.platform.endpoints import get_item, is_row_gone
 from manifest_uploader.platform.model import Entry, ItemSeen, Socket, Target
 from manifest_uploader.platform.sessions import any_was_used
 from manifest_uploader.platform.targets import type_of
@@ -32,7 +33,11 @@ if TYPE_CHECKING:  # importing it takes 0.1 s of CPU, which commands without a n
 
 
 def recover(
-    history: History, names: Iterable[str], client: Client, target: Target
+    history: History,
+    names: Iterable[str],
+    client: Client,
+    target: Target,
+    listing: Listing | None = None,
 ) -> Iterator[Event]:
     """Yield what a look at the platform shows about creations and fills with unknown outcomes.
 
@@ -40,7 +45,7 @@ def recover(
     had no effect yields `Failed` without a message. A fill that cannot be settled yields nothing.
     """
     cases = {name: history.cases[name] for name in names if name in history.cases}
-    yield from _creations(cases, client, target)
+    yield from _creations(cases, listing or Listing(client, target))
     for name, past in cases.items():
         if past.filling is not None and past.item is not None:
             yield from _fill(name, past.item, past.filling, client, target)
@@ -121,7 +126,7 @@ def _repetition(
     return Fill(was.step, was.case, call, None, None, entries, look_first=False, repeated=True)
 
 
-def _creations(cases: Mapping[str, CaseHistory], client: Client, target: Target) -> Iterator[Event]:
+def _creations(cases: Mapping[str, CaseHistory], listing: Listing) -> Iterator[Event]:
     unsure = {
         past.temporary: name
         for name, past in cases.items()
@@ -129,7 +134,7 @@ def _creations(cases: Mapping[str, CaseHistory], client: Client, target: Target)
     }
     if not unsure:
         return
-    for title, pk in find_by_title(client, target, frozenset(unsure)).items():
+    for title, pk in listing.by_title(unsure.keys()).items():
         name = unsure[title]
         yield Done(name, StepId.create(name), pk=pk, again=True)  # perhaps: its sender is gone
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from itertools import islice
+from collections.abc import Collection
 from typing import Final
 
-from manifest_uploader.state.events import Confirmed
+from manifest_uploader.state.events import Confirmed, Done
+from manifest_uploader.text import some_of
 
-_NAMED: Final = 3
-"""Values that one note names."""
+_KEPT: Final = (
+    "not moved to its place in the worklist: the platform changes nothing of what readers have "
+    "answered questions about"
+)
 
 
 class Remarks:
@@ -16,17 +19,26 @@ class Remarks:
 
     def __init__(self) -> None:
         self._values: dict[str, dict[str, None]] = {}
+        self._kept: dict[str, None] = {}
 
     def add(self, event: Confirmed) -> None:
         """Keep the remark of a value that arrived, if there is one."""
         if event.remark is not None:
             self._values.setdefault(event.remark, {})[f"{event.case}/{event.socket}"] = None
 
+    def add_kept(self, event: Done) -> None:
+        """Keep a case whose item keeps its place in the worklist."""
+        self._kept[event.case] = None
+
     def notes(self) -> list[str]:
         """A note for each remark."""
-        return [f"{_named(values)}: {remark}" for remark, values in self._values.items()]
+        found = [f"{some_of(values)}: {remark}" for remark, values in self._values.items()]
+        return [*found, *([f"{some_of(self._kept)}: {_KEPT}"] if self._kept else [])]
 
 
-def _named(values: dict[str, None]) -> str:
-    more = len(values) - _NAMED
-    return ", ".join(islice(values, _NAMED)) + (f" and {more} more" if more > 0 else "")
+def put_off_note(cases: Collection[str]) -> str:
+    """Why a run that does not wait left cases as they are."""
+    return (
+        f"{some_of(cases)}: the import of an earlier value has not ended, and a new one must not "
+        "overtake it; a later run sends what changed (without --no-wait, the run waits for it)"
+    )

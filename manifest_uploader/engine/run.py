@@ -47,7 +47,7 @@ from manifest_uploader.platform.responses import Interrupted
 from manifest_uploader.platform.traffic import Meter
 from manifest_uploader.state import file as state_file
 from manifest_uploader.state import lock
-from manifest_uploader.state.events import Started
+from manifest_uploader.state.events import Event, Started
 from manifest_uploader.state.history import EMPTY, fold
 from manifest_uploader.state.standing import CaseStanding, case_standing
 
@@ -108,9 +108,19 @@ def _plan(options: Options, reading: Reading, watching: Watching) -> tuple[Plan,
         recover_session(session)
         session.ledger.record(list(assume_not_sent(session.ledger.history)))
         inputs = gather(options, session, watching)
+        session.ledger.record(_lost_imports(options, session, inputs))
         check_rights(session.target, client)
         facts = replace(inputs.facts, requests=client.meter.traffic().requests)
         return make_plan(inputs, temporary=temporary_title), facts
+
+
+def _lost_imports(options: Options, session: Session, inputs: PlanInputs) -> list[Event]:
+    """What a look shows about old imports, if those that failed are sent again."""
+    if not options.choices.retry_failed:
+        return []
+    from manifest_uploader.engine.imports.lost import find_lost  # noqa: PLC0415 - few need it
+
+    return find_lost(session, inputs, refused_after_s=options.refused_after_s)
 
 
 @contextmanager
@@ -183,6 +193,11 @@ def run(options: Options, observers: Sequence[Observer], stop: threading.Event) 
                 journal.tell(recovered)
                 watching.activity.stage = Stage.PLATFORM
                 attended(lambda: _repeat_fills(session, inputs, journal), attend=watching.attend)
+                journal.record(
+                    attended(
+                        lambda: _lost_imports(options, session, inputs), attend=watching.attend
+                    )
+                )
                 attended(lambda: _free_titles(session, inputs, journal), attend=watching.attend)
                 watching.activity.stage = Stage.PLAN
                 plan = attended(lambda: _planned(inputs), attend=watching.attend)
@@ -265,6 +280,7 @@ def _free_titles(session: Session, inputs: PlanInputs, journal: Journal) -> None
             journal.record([event])
             if isinstance(event, Started):
                 session.ledger.sync()
+                session.listing.forget()
 
 
 def _late_items(session: Session) -> tuple[str, ...]:

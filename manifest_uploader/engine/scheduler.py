@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from manifest_uploader.engine.case_flow import CaseFlow
 from manifest_uploader.engine.outcomes import Finished, Looked, Outcome, Ticketed, Watched
 from manifest_uploader.engine.pilots import ALIKE
-from manifest_uploader.engine.remarks import Remarks
+from manifest_uploader.engine.remarks import Remarks, put_off_note
 from manifest_uploader.engine.results import CaseEnd, End
 from manifest_uploader.plan.requests import started
 from manifest_uploader.plan.steps import (
@@ -114,6 +114,9 @@ class Scheduler:
         self._under_way = 0
         self._rows: int | None = None
         self._halted = False
+        self._in_look: frozenset[str] = frozenset()
+        self._looked: frozenset[str] = frozenset()
+        """Cases whose fills wait for earlier imports, and still did after a look at these."""
 
     # -- for the loop --
 
@@ -125,14 +128,14 @@ class Scheduler:
             return True
         if self._not_begun or self._queue:
             return False
-        return not self._imports or not (self._policy.wait or self._flow.after_imports)
+        return not self._imports or not (self._policy.wait or self._not_looked)
 
     def begin(self, limit: int, *, stopping: bool) -> Beginning:
         """What to begin now, with at most `limit` tasks under way."""
         beginning = Beginning()
         if stopping or self._halted or self.error is not None:
             return beginning
-        window = max(self._policy.window, limit)
+        window = max(self._policy.window, limit) + len(self._put_off)
         while self._not_begun and len(self._flow.live) < window and len(self._queue) < limit:
             case = self._not_begun.popleft()
             beginning.events.extend(case.found)
@@ -162,13 +165,16 @@ class Scheduler:
                 case _:
                     events.append(outcome)
                     self._on_event(outcome, events)
+        self._looked &= self._flow.after_imports
         return events
 
     def ends(self) -> tuple[CaseEnd, ...]:
         """How every case stands, in no particular order; final once the loop has ended."""
+        put_off = self._put_off
+        live = self._flow.live.keys() - put_off
         not_begun = (case.case for case in self._not_begun)
-        pending = [*self._flow.live, *not_begun, *self._flow.held]
-        waiting = [case for case in self._imports.open_cases() if case not in self._flow.live]
+        pending = [*live, *not_begun, *self._flow.held]
+        waiting = [case for case in self._imports.open_cases() if case not in live]
         return self._flow.ends.all(pending=pending, waiting=waiting)
 
     def held(self) -> frozenset[str]:
@@ -203,7 +209,12 @@ class Scheduler:
     @property
     def notes(self) -> list[str]:
         """What the user should know about the run as a whole."""
-        return [*self._notes, *self._remarks.notes()]
+        put_off = sorted(self._put_off)
+        return [
+            *self._notes,
+            *self._remarks.notes(),
+            *([put_off_note(put_off)] if put_off else []),
+        ]
 
     @property
     def paused(self) -> tuple[str, float] | None:
@@ -215,6 +226,16 @@ class Scheduler:
         """Whether something is being sent, or will be without waiting for an import."""
         under_way = self._under_way - self._imports.is_watching
         return bool(under_way or self._queue or self._not_begun)
+
+    @property
+    def _put_off(self) -> frozenset[str]:
+        """The cases that are not filled, because the run does not wait for an earlier import."""
+        return frozenset() if self._policy.wait else self._looked
+
+    @property
+    def _not_looked(self) -> bool:
+        """Whether a fill waits for an earlier import that may have ended."""
+        return not self._flow.after_imports <= self._looked
 
     # -- beginning --
 
@@ -232,12 +253,14 @@ class Scheduler:
     def _begin_watch(self, beginning: Beginning) -> None:
         hurried = self._flow.after_imports or self._limits.is_paused
         busy = bool(self._flow.live or self._not_begun) and not hurried
-        if not self._imports.is_due(self._clock(), busy=busy):
+        is_due = self._imports.is_due(self._clock(), busy=busy)
+        if not self._policy.wait and self._not_looked:
+            is_due = not self._imports.is_watching  # one look, at once
+        if not is_due or not (self._limits.is_paused or self._imports):
             return
-        if not self._limits.is_paused and not self._imports:
+        if not self._policy.wait and not self._not_looked and not self._queue.has_uploads:
             return
-        if not self._policy.wait and not self._flow.after_imports and not self._queue.has_uploads:
-            return
+        self._in_look = frozenset(self._flow.after_imports)
         self._imports.begin_watch()
         beginning.tasks.append(Watch(self._imports.all(), count=self._limits.is_paused))
 
@@ -248,6 +271,7 @@ class Scheduler:
         match finished.task:
             case Watch():
                 self._imports.end_watch(self._clock())
+                self._looked = self._in_look & self._flow.after_imports
             case Upload(step=step):
                 self._queue.note_end(step)
         if finished.error is not None and self.error is None:
@@ -287,6 +311,8 @@ class Scheduler:
             return
         match event.step.kind:
             case StepKind.FILL:
+                if event.kept:
+                    self._remarks.add_kept(event)
                 self._flow.on_filled(live, event)
             case StepKind.CREATE:
                 self._flow.on_created(live, event)

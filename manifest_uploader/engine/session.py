@@ -16,13 +16,14 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from manifest_uploader.engine.activity import Activity, Doing, Stage
+from manifest_uploader.engine.listing import Listing
 from manifest_uploader.engine.options import Options
 from manifest_uploader.engine.progress import Looking, Tell, nobody
 from manifest_uploader.engine.recovery import recover
 from manifest_uploader.engine.target import find_target
 from manifest_uploader.errors import CannotGoOn, UsageError
 from manifest_uploader.files.root import Root, find_root
-from manifest_uploader.manifest.model import Manifest
+from manifest_uploader.manifest.model import Case, Manifest
 from manifest_uploader.manifest.parser import parse, without_collector
 from manifest_uploader.manifest.problems import ManifestInvalid, Problem, in_file_order
 from manifest_uploader.manifest.selection import select
@@ -49,6 +50,8 @@ class Reading(Struct, frozen=True):
 
     manifest: Manifest
     """The chosen cases; if there are problems, all cases that could be read."""
+    whole: tuple[Case, ...]
+    """All cases, chosen or not."""
     names: frozenset[str]
     """The names of all cases."""
     problems: tuple[Problem, ...] = ()
@@ -71,8 +74,8 @@ def read_manifest(options: Options) -> Reading:
         whole, problems = invalid.rest, invalid.problems
     names = frozenset(case.name for case in whole.cases)
     if problems:
-        return Reading(whole, names, problems)
-    return Reading(select(whole, only=options.only, first=options.first), names)
+        return Reading(whole, whole.cases, names, problems)
+    return Reading(select(whole, only=options.only, first=options.first), whole.cases, names)
 
 
 def _text(path: str) -> bytes:
@@ -128,6 +131,8 @@ class Session(Struct):
     is_new: bool
     """There is no state file yet."""
     ledger: Ledger
+    listing: Listing
+    """What the target held before anything was sent."""
 
     @property
     def manifest(self) -> Manifest:
@@ -181,7 +186,8 @@ def open_state(options: Options, reading: Reading, client: Client, *, root: Root
     state_file.check(stored, binding, options.state)
     with without_collector():
         ledger = Ledger(stored.events)
-    return Session(reading, root, client, target, binding, stored.binding is None, ledger)
+    is_new, listing = stored.binding is None, Listing(client, target)
+    return Session(reading, root, client, target, binding, is_new, ledger, listing)
 
 
 def _root(options: Options, reading: Reading) -> Root:
@@ -207,7 +213,8 @@ def recover_session(session: Session) -> list[Event]:
     history = session.ledger.history
     chosen = [case.name for case in session.manifest.cases]
     left = [name for name in history.cases if name not in session.reading.names]
-    found = list(recover(history, [*chosen, *left], session.client, session.target))
+    names, client, target = [*chosen, *left], session.client, session.target
+    found = list(recover(history, names, client, target, session.listing))
     return session.ledger.record(found)
 
 
@@ -233,6 +240,7 @@ def gather(options: Options, session: Session, watching: Watching = UNWATCHED) -
             root=session.root,
             client=session.client,
             target=session.target,
+            listing=session.listing,
             watching=watching,
         )
     facts = _with_imports(options, session.manifest, facts, session.root, watching)
@@ -276,6 +284,7 @@ def _survey(
     root: Root,
     client: Client | None = None,
     target: Target | None = None,
+    listing: Listing | None = None,
     watching: Watching = UNWATCHED,
 ) -> Facts:
     """All facts that planning needs; without a client and target only the local ones."""
@@ -298,6 +307,7 @@ def _survey(
         scope=scope,
         client=client,
         target=target,
+        listing=listing,
         tell=watching.look,
         stopping=watching.stopping,
         activity=watching.activity,
@@ -334,7 +344,14 @@ def _plan_inputs(
 ) -> PlanInputs:
     renamed = renamed_cases(reading.manifest, history, reading.names)
     return PlanInputs(
-        reading.manifest, facts, history, options.choices, target, reading.names, renamed
+        reading.manifest,
+        facts,
+        history,
+        options.choices,
+        target,
+        reading.whole,
+        reading.names,
+        renamed,
     )
 
 

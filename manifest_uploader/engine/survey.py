@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from manifest_uploader.digests import Json, image_digest
 from manifest_uploader.engine.activity import Activity, Stage
 from manifest_uploader.engine.adoption import look_into_items
+from manifest_uploader.engine.listing import Listing
 from manifest_uploader.engine.local_files import Found, LocalFiles
 from manifest_uploader.engine.looks.looker import look_cache
 from manifest_uploader.engine.looks.pool import Pool
@@ -26,10 +27,8 @@ from manifest_uploader.manifest.problems import Problem
 from manifest_uploader.plan.identifiable import idle_keywords
 from manifest_uploader.plan.inputs import Facts
 from manifest_uploader.platform.endpoints import (
-    count_items,
     count_rows,
     get_item,
-    list_items,
     rows_of,
 )
 from manifest_uploader.platform.images import missing_images
@@ -67,6 +66,7 @@ def survey(
     scope: Scope,
     client: Client | None = None,
     target: Target | None = None,
+    listing: Listing | None = None,
     tell: Tell = nobody,
     stopping: Callable[[], bool] = lambda: False,
     activity: Activity | None = None,
@@ -79,7 +79,8 @@ def survey(
     """
     facts = Facts(values={})
     if client is not None and target is not None:
-        facts = _platform_facts(manifest, history, client, target, scope=scope)
+        listing = listing or Listing(client, target)
+        facts = _platform_facts(manifest, history, client, target, listing, scope=scope)
     if activity is not None:
         activity.stage = Stage.FILES
     with closing(look_cache(scope.looks)) as cache, closing(Pool(quick=scope.quick)) as pool:
@@ -139,6 +140,7 @@ def _platform_facts(
     history: History,
     client: Client,
     target: Target,
+    listing: Listing,
     *,
     scope: Scope,
 ) -> Facts:
@@ -146,12 +148,13 @@ def _platform_facts(
     sockets = client.ahead(lambda: _sockets(client))
     rows_used = client.ahead(lambda: count_rows(client))
     missing = client.ahead(lambda: missing_images(client, _unseen_images(manifest, history)))
-    count = count_items(client, target)
+    rows = client.ahead(lambda: rows_of(client, _open_uploads(history)))
+    count = listing.count()
     looks = scope.verify or count != len(ours) or count <= _FEW_ITEMS
-    listed = all_items(client, target) if looks and count + len(ours) else {}
+    listed = listing.items() if looks else {}
 
     def every() -> Iterable[ItemSeen]:
-        return (listed or all_items(client, target)).values()
+        return listing.items().values()
 
     others = {pk: item for pk, item in listed.items() if pk not in ours}
     by_title = {item.title: item for item in others.values() if item.title}
@@ -161,11 +164,12 @@ def _platform_facts(
         sockets=sockets(),
         items=count,
         titles={title: item.pk for title, item in by_title.items()},
-        gone=_gone(client, target, ours - listed.keys(), listed_all=len(listed) >= count)
+        gone=_gone(client, target, ours - listed.keys(), listed_all=listing.is_complete)
         if looks
         else frozenset(),
         highest_order=_highest_order(client, target, count, listed),
-        rows=rows_of(client, _open_uploads(history)),
+        other_orders=tuple(item.order for item in others.values() if item.order),
+        rows=rows(),
         rows_used=rows_used(),
         looked={
             case.name: by_title[case.title]
@@ -194,14 +198,9 @@ def _unseen_images(manifest: Manifest, history: History) -> set[str]:
     }
 
 
-def all_items(client: Client, target: Target) -> dict[str, ItemSeen]:
+def all_items(client: Client, target: Target) -> Mapping[str, ItemSeen]:
     """All items; listed again while some are missing, as items may move between pages."""
-    found: dict[str, ItemSeen] = {}
-    for _ in range(5):
-        found |= {item.pk: item for item in list_items(client, target)}
-        if len(found) >= count_items(client, target):
-            break
-    return found
+    return Listing(client, target).items()
 
 
 def _gone(client: Client, target: Target, missing: set[str], *, listed_all: bool) -> frozenset[str]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, assert_never
 
 from msgspec import Struct, field
 
+from manifest_uploader.digests import Json
 from manifest_uploader.engine.data_task import (
     DataTask,
     PartsNotSent,
@@ -26,6 +27,7 @@ from manifest_uploader.engine.data_task import (
     send_parts,
 )
 from manifest_uploader.engine.tally import Tally, Tries
+from manifest_uploader.engine.too_large import is_alone, too_large
 from manifest_uploader.files.local_file import FileChanged
 from manifest_uploader.files.parts import (
     Content,
@@ -262,15 +264,17 @@ class _Attempt:
 
         Raises:
             UploadLimitReached: the account has as many bytes as the platform allows.
-            UploadRefused: the platform signs no URL.
+            UploadRefused: the platform signs no URL, or this upload alone has too many bytes.
             _UploadLost: the upload is gone or complete.
 
         """
         first = max(1, number - min(_IN_FLIGHT, _URLS_PER_REQUEST // 2))
         numbers = self._numbers[first - 1 : first - 1 + _URLS_PER_REQUEST]
         path = f"uploads/{row.pk}/{row.storage_id}/generate-presigned-urls/"
-        answer = self._client.call("PATCH", path, json={"part_numbers": list(numbers)})
+        body = {"part_numbers": list(numbers)}
+        answer = self._client.call("PATCH", path, json=body)
         if refusals.is_size_limit(answer.json):
+            self._check_room(row, path, body)
             message = refusals.refusal_message(answer.status, answer.json)
             raise UploadLimitReached(message, size_limit=True)
         if answer.status == 404:  # noqa: PLR2004
@@ -282,6 +286,16 @@ class _Attempt:
         if len(signed) < len(numbers):
             raise UploadRefused("the platform signed no address for a part", final=False)
         return signed
+
+    def _check_room(self, row: OpenUpload, path: str, body: Json) -> None:
+        """Check that there may be room later, once other uploads are imported."""
+
+        def is_refused() -> bool:
+            return refusals.is_size_limit(self._client.call("PATCH", path, json=body).json)
+
+        if is_alone(self._client, row.pk, is_refused):
+            stored = sum(part.size for part in self._list_parts(row).values())
+            raise UploadRefused(too_large("Upload limit reached", self._size, stored))
 
     # -- completing --
 

@@ -23,6 +23,8 @@ class ValueFacts(Struct, frozen=True):
 
     Of a JSON file for a value socket, the digest of its value.
     """
+    loose: str | None = None
+    """The loose digest of that value."""
     slices: int | None = None
     """Slices, of all time points, that the image on the platform must have.
 

@@ -59,12 +59,20 @@ def plan_json(case: CasePlan, *, calls: bool) -> dict[str, Any]:
         "uploads": len(case.uploads),
         "bytes": sum(upload.size for upload in case.uploads),
         "requests": request_count(case),
+        "order": _order(case),
         "sockets": list(case.sockets),
         "names": [upload.name for upload in case.uploads],
         "words": failures_text(case),
         "unchecked": list(case.unchecked),
     }
     return found | ({"calls": _call_lines(case)} if calls else {})
+
+
+def _order(case: CasePlan) -> int | None:
+    """The order number that the case's item gets; None if it keeps what it has."""
+    if case.fill is not None and case.fill.order is not None:
+        return case.fill.order
+    return case.create.order if case.create is not None else None
 
 
 def _call_lines(case: CasePlan) -> list[str]:

@@ -169,7 +169,9 @@ def _plan_line(case: CasePlan) -> str:
     uploaded = {upload.socket for upload in case.uploads}
     parts += [socket for socket in case.sockets if socket not in uploaded]
     parts += [f"waiting for {wait.socket}" for wait in case.waits]
-    return f"{case.case}: {case.action}{title}: {', '.join(parts) or 'title or order'}"
+    if case.item is not None and case.fill is not None and case.fill.order is not None:
+        parts.append(f"order number {case.fill.order}")
+    return f"{case.case}: {case.action}{title}: {', '.join(parts) or 'title'}"
 
 
 # ── during a run ────────────────────────────────────────────────────────────────────────────

@@ -19,5 +19,5 @@ For other packages:
 - `series`: `judge_series`, `judge_folders`, what the importer makes of DICOM files
 - `series_findings`: `SeriesVerdict` and its parts
 - `differences`: `compare`, how a target differs from what it should hold, and `restore_of`
-- `values`: `wait_for`, the wait for a value that was sent
+- `values`: `wait_for`, the wait for a value that was sent, and `waits_of`, those of earlier runs
 """

@@ -35,7 +35,7 @@ def adopt(case: Case, inputs: PlanInputs, item: ItemSeen) -> Adopted:
         if (held := item.sockets.get(value.socket)) is not None
     )
     kept = tuple(entry for entry in entries if entry is not None)
-    return Adopted(case.name, StepId.whole(case.name), item.pk, case.title, kept)
+    return Adopted(case.name, StepId.whole(case.name), item.pk, case.title, kept, item.order)
 
 
 def _entry(case: Case, value: Value, inputs: PlanInputs, held: SocketSeen) -> Entry | None:

@@ -15,6 +15,7 @@ from manifest_uploader.plan.delivery import AsUpload, delivery_of, slot_json
 from manifest_uploader.plan.inputs import PlanInputs, recorded, socket_of
 from manifest_uploader.plan.steps import DELETED, Action, CasePlan, Create, Fill, Found, Plan
 from manifest_uploader.plan.values import ValuePlan, plan_value
+from manifest_uploader.plan.worklist import make_worklist
 from manifest_uploader.platform.model import Entry, ItemSeen
 from manifest_uploader.platform.targets import type_of
 from manifest_uploader.state.events import (
@@ -28,9 +29,6 @@ from manifest_uploader.state.events import (
 from manifest_uploader.state.history import EMPTY, CaseHistory, after, with_events
 from manifest_uploader.state.standing import Standing, standing_of
 from manifest_uploader.state.steps import StepId
-
-HIGHEST_ORDER: Final = 2**31 - 1
-"""Grand Challenge: the largest order number."""
 
 _NAMED: Final = 20
 """Values that one note names."""
@@ -47,12 +45,14 @@ def make_plan(inputs: PlanInputs, *, temporary: Callable[[], str]) -> Plan:
 
     """
     leftovers = _leftovers(inputs)
-    ordered = zip(inputs.manifest.cases, _auto_orders(inputs), strict=True)
+    worklist = make_worklist(inputs)
     cases = tuple(
-        _plan_case(case, inputs, order, temporary, leftovers.get(case.name))
-        for case, order in ordered
+        _plan_case(
+            case, inputs, worklist.orders.get(case.name), temporary, leftovers.get(case.name)
+        )
+        for case in inputs.manifest.cases
     )
-    notes = (*_unchecked_notes(cases), *_notes(inputs))
+    notes = (*worklist.notes, *_unchecked_notes(cases), *_notes(inputs))
     differences, changed = inputs.facts.differences, inputs.facts.changed
     return Plan(cases, _proven(cases, inputs), notes, differences, changed)
 
@@ -127,8 +127,7 @@ def _plan_case(
     if sent and past.item is not None and type_of(inputs.target.kind).created_with_values:
         return _untouched(case, past, found, Standing.FAILED, _FIXED)
     create = _create(case, past, inputs, order, temporary, sent)
-    chosen = case.order if leftover is None else order
-    fill = _fill(case, past, inputs, value_plans, create, sent, chosen)
+    fill = _fill(case, past, inputs, value_plans, create, sent, order)
     settled: tuple[Failed, ...] = ()
     if fill is None and create is None:
         past, settled = _forget_failures(case, past)
@@ -224,9 +223,11 @@ def _create(
     target_type = type_of(inputs.target.kind)
     if target_type.created_with_values:
         title, entries = case.title, tuple(entry for _, entry in sent)
-        values = _slots(sent, inputs)
+        values = _slots(case, sent, inputs)
     else:
         title, entries, values = past.temporary or temporary(), (), ()
+        if past.temporary is not None:  # it may be there, with the order of the first creation
+            order = past.order
     call = target_type.create(inputs.target, title=title, order=order, values=values)
     return Create(StepId.create(case.name), case.name, title, order, call, entries)
 
@@ -236,8 +237,16 @@ def _by_ticket(value: Value, inputs: PlanInputs) -> bool:
     return isinstance(delivery, AsUpload) and delivery.ticket
 
 
-def _slots(sent: list[tuple[Value, Entry]], inputs: PlanInputs) -> tuple[Json, ...]:
-    return tuple(slot_json(value, socket_of(value, inputs), entry) for value, entry in sent)
+def _slots(case: Case, sent: list[tuple[Value, Entry]], inputs: PlanInputs) -> tuple[Json, ...]:
+    return tuple(
+        slot_json(value, socket_of(value, inputs), entry, loose=_loose(case, value, inputs))
+        for value, entry in sent
+    )
+
+
+def _loose(case: Case, value: Value, inputs: PlanInputs) -> str | None:
+    facts = inputs.facts.values.get((case.name, value.socket))
+    return facts.loose if facts is not None else None
 
 
 def _fill(
@@ -255,22 +264,26 @@ def _fill(
     restore = inputs.facts.restore
     keeps_title = past.title == case.title and case.name not in restore.titles
     title = None if keeps_title else case.title
-    given = create.order if create is not None else past.order
-    order = order if order != given and target_type.has_orders else None
+    now = create.order if create is not None else past.order
     if case.name in restore.orders:
-        order = case.order if case.order is not None else past.order
+        order = order if order is not None else past.order
+    elif order == now:
+        order = None
     if title is None and order is None and not sent:
         return None
     return Fill(
         StepId.fill(case.name),
         case.name,
-        target_type.fill(item=past.item, title=title, order=order, values=_slots(sent, inputs)),
+        target_type.fill(
+            item=past.item, title=title, order=order, values=_slots(case, sent, inputs)
+        ),
         title,
         order,
         tuple(entry for _, entry in sent),
-        look_first=past.item is not None,
+        look_first=past.item is not None and (title is not None or bool(sent)),
         repeated=past.repeated or any(one.repeated for one in value_plans),
         temporary=_temporary_now(past, create),
+        only_moves=title is None and not sent and case.order is None,
     )
 
 
@@ -295,27 +308,7 @@ def _action(
     return Action.CREATE if past == EMPTY else Action.CONTINUE
 
 
-# ── orders, pilots, notes ───────────────────────────────────────────────────────────────────
-
-
-def _auto_orders(inputs: PlanInputs) -> list[int | None]:
-    """The order of every case whose item may be created: its own, or one after all others.
-
-    The platform's numbering may give the same number to items that are created at the same time.
-    """
-    if not type_of(inputs.target.kind).has_orders:
-        return [None] * len(inputs.manifest.cases)
-    known = [past.order for past in inputs.history.cases.values() if past.order is not None]
-    given = [case.order for case in inputs.manifest.cases if case.order is not None]
-    last = max([inputs.facts.highest_order, *known, *given])
-    orders: list[int | None] = []
-    for case in inputs.manifest.cases:
-        past = recorded(case, inputs)
-        chosen = case.order if case.order is not None else past.order
-        if chosen is None and (past.item is None or _is_gone(past, inputs)):
-            last = chosen = min(last // 10 * 10 + 10, HIGHEST_ORDER)
-        orders.append(chosen)
-    return orders
+# ── pilots, notes ───────────────────────────────────────────────────────────────────
 
 
 def _proven(cases: tuple[CasePlan, ...], inputs: PlanInputs) -> frozenset[tuple[str, ...]]:

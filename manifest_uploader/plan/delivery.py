@@ -56,15 +56,15 @@ def upload_into(socket: Socket | None) -> AsUpload:
     return _DICOM_SET if socket is not None and socket.kind == DICOM_SET else _IMAGE
 
 
-def slot_json(value: Value, socket: Socket, entry: Entry) -> Json:
-    """The entry for one socket in a request's `values`."""
+def slot_json(value: Value, socket: Socket, entry: Entry, *, loose: str | None = None) -> Json:
+    """The entry for one socket in a request's `values`; `loose` is the digest of a file's value."""
     match delivery_of(value, socket), value:
         case AsReference(), ImageValue(pk=pk):
             return {"interface": socket.slug, "image": Address("cases/images", pk)}
         case AsJson(), JsonValue(value=content):
             return {"interface": socket.slug, "value": content}
         case AsJson(), FileValue():
-            return {"interface": socket.slug, "value": Contents(value, entry.digest or "")}
+            return {"interface": socket.slug, "value": Contents(value, entry.digest or "", loose)}
         case AsUpload(ticket=True), _:
             return ticket_slot_json(socket.slug, TicketPk(socket.slug))
         case _:

@@ -44,6 +44,8 @@ class Facts(Struct, frozen=True):
     """Pks of our items that the target no longer holds."""
     highest_order: int = 0
     """The highest order number seen in the target."""
+    other_orders: tuple[int, ...] = ()
+    """The order numbers of items that are not ours; empty if the target holds only our own."""
     rows: Mapping[str, str] = field(default_factory=dict)
     """Pk → status of the upload rows of earlier runs that still exist."""
     rows_used: int = 0
@@ -95,8 +97,10 @@ class PlanInputs(Struct, frozen=True):
     history: History
     choices: Choices
     target: Target
+    whole: tuple[Case, ...]
+    """All cases of the manifest, chosen or not."""
     names: frozenset[str]
-    """The names of all cases in the manifest, chosen or not."""
+    """Their names."""
     renamed: Mapping[str, str]
     """New name → name in the history."""
 

@@ -7,11 +7,11 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from manifest_uploader.digests import Json
+from manifest_uploader.digests import Json, in_between, json_digest, loose_digest
 from manifest_uploader.plan.steps import Create, Fill
-from manifest_uploader.platform.items import holds
+from manifest_uploader.platform.items import holds, ignores
 from manifest_uploader.platform.model import Entry, ItemSeen
-from manifest_uploader.platform.requests import Address, TicketPk, UploadPk
+from manifest_uploader.platform.requests import Address, Contents, TicketPk, UploadPk
 from manifest_uploader.state.events import Confirmed, Done, Started
 
 _Step = TypeVar("_Step", Create, Fill)
@@ -73,6 +73,46 @@ def for_item(fill: Fill, *, item: str, seen: ItemSeen | None) -> Fill:
     if values:
         body["values"] = values
     return replace(fill, call=replace(fill.call, json=body, pk=item), entries=entries)
+
+
+def fill_in_between(fill: Fill, *, item: str, seen: ItemSeen) -> Fill | None:
+    """The fill that has to go before, if the platform would ignore values; else None.
+
+    It answers yes to 1 where it holds true, and keeps true (`loose_digest`). Values in between let
+    it see the change. They are a fill of their own, so that the state tells what the item holds if
+    the run ends here: whatever the manifest wants then is sent.
+    """
+    pairs = [
+        (value["interface"], _between(value["value"]))
+        for value, entry in zip(fill.call.json.get("values", ()), fill.entries, strict=True)
+        if "value" in value and _is_ignored(value["value"], entry, seen)
+    ]
+    if not pairs:
+        return None
+    entries = tuple(
+        Entry(socket, json_digest(value), before=_mark(Entry(socket), seen))
+        for socket, value in pairs
+    )
+    body = {"values": [{"interface": socket, "value": value} for socket, value in pairs]}
+    return replace(
+        fill,
+        call=replace(fill.call, json=body, pk=item),
+        title=None,
+        order=None,
+        temporary=None,
+        entries=entries,
+        in_between=True,
+    )
+
+
+def _between(value: Json) -> Json:
+    return in_between(None if isinstance(value, Contents) else value)
+
+
+def _is_ignored(value: Json, entry: Entry, seen: ItemSeen) -> bool:
+    held = seen.sockets.get(entry.socket)
+    loose = value.loose if isinstance(value, Contents) else loose_digest(value)
+    return held is not None and ignores(held, digest=entry.digest, loose=loose)
 
 
 def split(fill: Fill, complete: Collection[str]) -> tuple[Fill, Fill]:

@@ -143,6 +143,12 @@ def wait_for(
     )
 
 
+def waits_of(case: Case, past: CaseHistory, inputs: PlanInputs) -> tuple[Wait, ...]:
+    """The imports of a case that earlier runs did not see end."""
+    open_ones = (one for one in past.sockets.values() if one.standing == "waiting")
+    return tuple(_wait(case, past, one, inputs) for one in open_ones)
+
+
 def _wait(case: Case, past: CaseHistory, was: SocketHistory, inputs: PlanInputs) -> Wait:
     return wait_for(
         was.entry,

@@ -61,11 +61,12 @@ def get_item(client: Client, target: Target, pk: str) -> ItemSeen | None:
     return item
 
 
-def list_items(client: Client, target: Target) -> Iterator[ItemSeen]:
-    """All items of the target, page by page."""
+def list_items(client: Client, target: Target, *, expected: int = 0) -> Iterator[ItemSeen]:
+    """All items of the target; faster if it is known how many to expect."""
     target_type = type_of(target.kind)
-    query = {**target_type.list_query(target), "limit": target_type.page_size}
-    for page in client.pages(target_type.items_path, f"{target_type.item_noun}s", **query):
+    limit, query = target_type.page_size, target_type.list_query(target)
+    what, path = f"{target_type.item_noun}s", target_type.items_path
+    for page in client.pages(path, what, expected=expected, limit=limit, **query):
         for entry in page:
             if (item := target_type.read_item(entry)) is not None:
                 yield item

@@ -9,7 +9,13 @@ import re
 from typing import Final, TypeGuard
 from urllib.parse import urlsplit
 
-from manifest_uploader.digests import Json, image_digest, json_digest
+from manifest_uploader.digests import (
+    Json,
+    has_booleans,
+    image_digest,
+    json_digest,
+    loose_digest,
+)
 from manifest_uploader.platform.model import UUID, Entry, ItemSeen, SocketSeen
 
 _UUID: Final = re.compile(UUID)
@@ -70,7 +76,9 @@ def _socket_seen(value: dict[str, Json]) -> SocketSeen | None:
     if value.get("value") is None:
         return None
     digest = json_digest(value["value"])
-    return SocketSeen(str(pk or digest), digest, brief=brief_json(value["value"]))
+    loose = loose_digest(value["value"]) if has_booleans(value["value"]) else None
+    brief = brief_json(value["value"])
+    return SocketSeen(str(pk or digest), digest, brief=brief, loose=loose)
 
 
 def brief_json(value: Json) -> str | None:
@@ -100,6 +108,20 @@ def holds(entry: Entry, item: ItemSeen) -> SocketSeen | None:
     if entry.digest is not None:
         return held if held.digest == entry.digest else None
     return held if held.mark != entry.before else None
+
+
+def ignores(held: SocketSeen, *, digest: str | None, loose: str | None) -> bool:
+    """Whether the platform answers yes to another JSON value and keeps the one that is held.
+
+    Args:
+        held: what the socket holds.
+        digest: of the other value.
+        loose: its loose digest; None: unknown.
+
+    """
+    if digest is None or held.digest in {None, digest} or held.image is not None:
+        return False
+    return loose is not None and loose == (held.loose or held.digest)
 
 
 def took_effect(

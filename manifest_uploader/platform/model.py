@@ -51,6 +51,8 @@ class SocketSeen(Struct, frozen=True):
     """The address of the file, as the platform gives it, if the value is a file."""
     brief: str | None = None
     """A short JSON value as text, to show it."""
+    loose: str | None = None
+    """The loose digest of a JSON value; None: it is `digest`, because there are no booleans."""
 
     @property
     def shown(self) -> str:

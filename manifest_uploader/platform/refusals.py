@@ -87,6 +87,11 @@ def is_processing_limit(body: Json) -> bool:
     return any("active image post processing tasks" in sentence for sentence in sentences_of(body))
 
 
+def is_answered(body: Json) -> bool:
+    """Whether the item cannot be changed, because readers have answered questions about it."""
+    return any("answers for it already exist" in sentence for sentence in sentences_of(body))
+
+
 def is_missing_object(body: Json) -> bool:
     """Whether an upload, session or image that the request names does not exist, or was used."""
     return any("Object does not exist" in sentence for sentence in sentences_of(body))

@@ -36,6 +36,8 @@ class Contents(Struct, frozen=True):
     value: FileValue
     digest: str
     """Of the value when the plan was made; the step fails if the value has changed since."""
+    loose: str | None = None
+    """Its loose digest; None: unknown."""
 
 
 class Call(Struct, frozen=True):

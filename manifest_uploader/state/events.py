@@ -110,6 +110,8 @@ class Done(CaseEvent, frozen=True, tag="done"):
     files: Count | None = None
     again: bool = False
     """Of a creation or a fill: a duplicate of it may take effect later."""
+    kept: bool = False
+    """Of a fill with nothing but an order: the item keeps its order, because it has answers."""
 
 
 class Failed(CaseEvent, frozen=True, kw_only=True, tag="failed"):
@@ -204,6 +206,7 @@ class Adopted(CaseEvent, frozen=True, tag="adopted"):
 
     Uploads without `content` were not compared.
     """
+    order: Count | None = None
 
 
 class Settled(CaseEvent, frozen=True, tag="settled"):

@@ -83,6 +83,8 @@ class CaseHistory(Struct):
     """The title given at creation. Without an `item`, the creation's outcome is unknown."""
     order: int | None = None
     """The latest order that a creation or a fill set."""
+    answered: bool = False
+    """The platform kept the item's order when it was last to be changed, for there are answers."""
     title: str | None = None
     """The latest title that was set together with values; None: no such title was set yet."""
     twice: tuple[str, ...] = ()
@@ -206,10 +208,12 @@ def _done(past: CaseHistory, event: Done) -> None:
     elif event.step.kind is StepKind.FILL:
         past.unsure = False
         past.reason = None
+        past.answered = event.kept
         if event.again:
             past.doubt_since = event.time
         if past.filling is not None:
-            _put(past, past.filling, past.filling_since or event.time)
+            if not event.kept:
+                _put(past, past.filling, past.filling_since or event.time)
             past.filling = None
             past.repeated = False
     else:
@@ -308,7 +312,13 @@ def _replaced(past: CaseHistory, event: Adopted | Gone) -> CaseHistory:
             entry.socket: SocketHistory(entry, event.time, "confirmed", sha256=entry.sha256)
             for entry in event.entries
         }
-        return CaseHistory(item=event.item, title=event.title, sockets=sockets, twice=past.twice)
+        return CaseHistory(
+            item=event.item,
+            order=event.order,
+            title=event.title,
+            sockets=sockets,
+            twice=past.twice,
+        )
     if event.anew:
         return CaseHistory(twice=past.twice)
     past.gone = True

@@ -160,7 +160,7 @@ def test_what_was_not_checked_is_sent_again_if_asked() -> None:
 
 def test_a_note_names_what_was_not_checked() -> None:
     cases = [case(f"c{number}", CT) for number in range(22)]
-    items = {one.name: item_seen(number, title=one.name, ct_image=IMAGE)
+    items = {one.name: item_seen(number, title=one.name, order=number + 1, ct_image=IMAGE)
              for number, one in enumerate(cases)}  # fmt: skip
 
     notes = plan_of(*cases, choices=Choices(adopt=True), looked=items).notes

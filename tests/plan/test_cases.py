@@ -10,7 +10,6 @@ from manifest_uploader.digests import json_digest
 from manifest_uploader.errors import UsageError
 from manifest_uploader.manifest.model import Manifest
 from manifest_uploader.manifest.selection import select
-from manifest_uploader.plan.cases import HIGHEST_ORDER
 from manifest_uploader.plan.inputs import Choices
 from manifest_uploader.plan.steps import Action, CasePlan, Create, Fill, Plan
 from manifest_uploader.platform.model import Entry, SocketSeen
@@ -135,7 +134,7 @@ def test_a_new_case_is_uploaded_made_and_filled() -> None:
     assert found.create.call.json == {
         "reader_study": "lung",
         "title": "uploading-000000000001",
-        "order": 10,
+        "order": 1000,
     }
     assert isinstance(found.fill, Fill)
     assert found.fill.call.pk is None
@@ -418,7 +417,7 @@ def test_an_item_whose_order_nobody_knows_gets_one_when_it_is_made_anew() -> Non
     )
 
     assert found.create is not None
-    assert found.create.order == 100
+    assert found.create.order == 1000
 
 
 def test_making_anew_leaves_items_alone_that_are_there() -> None:
@@ -481,67 +480,6 @@ def test_a_renamed_case_is_not_a_new_one() -> None:
     assert found.notes == ()
 
 
-# ── orders ──────────────────────────────────────────────────────────────────────────────────
-
-
-def orders(plan: Plan) -> list[int | None]:
-    return [one.create.order for one in plan.cases if one.create is not None]
-
-
-def test_orders_are_given_in_the_manifests_order_behind_all_there_are() -> None:
-    found = plan_of(case("a"), case("b", order=5), case("c"), highest_order=34)
-
-    assert orders(found) == [40, 5, 50]
-
-
-@pytest.mark.parametrize(
-    ("more", "first"),
-    [({}, 10), ({"highest_order": 30}, 40), ({"history": past(*done("x", order=70))}, 80)],
-)
-def test_a_given_order_lies_behind_all_that_are_known(more: dict[str, Any], first: int) -> None:
-    assert orders(plan_of(case("a"), **more)) == [first]
-
-
-def test_a_given_order_lies_behind_those_that_the_manifest_gives() -> None:
-    assert orders(plan_of(case("a"), case("b", order=200))) == [210, 200]
-
-
-def test_no_order_is_higher_than_the_platform_knows() -> None:
-    found = plan_of(case("a"), case("b"), highest_order=HIGHEST_ORDER - 1)
-
-    assert orders(found) == [HIGHEST_ORDER, HIGHEST_ORDER]
-
-
-def test_an_order_is_given_once() -> None:
-    history = past(*made("b", order=30)[:1], *done("c", order=20))
-
-    found = plan_of(case("a"), case("b"), case("c", CT, SCORE), history=history)
-
-    assert orders(found) == [40, 30]
-
-
-def test_a_renamed_case_takes_no_new_order() -> None:
-    found = plan_of(case("b", CT, SCORE, title="a"), case("c"), history=past(*done("a", order=10)))
-
-    assert orders(found) == [20]
-
-
-@few_examples
-@given(
-    st.lists(st.none() | st.integers(0, 100), min_size=1, max_size=6),
-    st.integers(0, 200),
-)
-def test_given_orders_rise_and_meet_no_other(given_orders: list[int | None], highest: int) -> None:
-    cases = [case(f"c{number}", order=one) for number, one in enumerate(given_orders)]
-
-    found = orders(plan_of(*cases, highest_order=highest))
-
-    ours = [one for one, by_hand in zip(found, given_orders, strict=True) if by_hand is None]
-    assert ours == sorted(set(ours))
-    assert all(one > max([highest, *(o for o in given_orders if o)]) for one in ours if one)
-    assert [one for one in found if one not in ours] == [o for o in given_orders if o is not None]
-
-
 # ── pilots and notes ────────────────────────────────────────────────────────────────────────
 
 
@@ -554,7 +492,8 @@ def test_a_kind_of_which_a_case_was_filled_needs_no_pilot() -> None:
 
 
 def test_what_left_the_manifest_is_told_and_left_alone() -> None:
-    history = past(*done("a"), *done("z", item=3), *made("y", item=4), *done("x", item=5))
+    last = done("x", order=20, item=5)
+    history = past(*done("a"), *done("z", item=3), *made("y", item=4), *last)
 
     found = plan_of(case("a", SCORE), case("x"), history=history, names=["a", "x", "unchosen"])
 

@@ -16,19 +16,21 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from manifest_uploader.errors import PlatformRefused, PlatformUnreachable, TokenRefused, UsageError
+from manifest_uploader.platform import client as client_module
 from manifest_uploader.platform import retries, transport
 from manifest_uploader.platform.address import Patience
 from manifest_uploader.platform.client import Client
 from manifest_uploader.platform.responses import Interrupted, Response, ResponseLost
 from manifest_uploader.platform.retries import Retries, retry_after_s
 from manifest_uploader.platform.traffic import Meter
-from manifest_uploader.sandbox import Fault
+from manifest_uploader.sandbox import Fault, Seen
 from tests.box import Box
 from tests.faults import Script, Step
 from tests.helpers import TOKEN, few_examples
 from tests.platform.servers import Reply, page, reply, scripted, xml
 
 Connect = Callable[..., Client]
+DISPLAY_SETS = "reader-studies/display-sets/"
 SECRET_URL = "/part?X-Amz-Signature=feedbeef&X-Amz-Credential=me"
 
 
@@ -417,6 +419,48 @@ def test_a_list_is_read_page_by_page_from_our_own_address(connect: Connect) -> N
         "/uploads/?reader_study=u&limit=1000&offset=2",
     ]
     assert elsewhere.asked == []
+
+
+class Listed:
+    """A hook that keeps the lists of items waiting until so many are asked for at a time."""
+
+    def __init__(self, at_once: int) -> None:
+        self.paths: list[str] = []
+        self._together = threading.Barrier(at_once)
+
+    def before(self, request: Seen) -> Fault | None:
+        if request.kind == "item-list":
+            self.paths.append(request.path)
+            self._together.wait(10)
+        return None
+
+    def after(self, request: Seen, status: int) -> Fault | None:
+        return None
+
+
+@pytest.mark.parametrize(("expected", "at_once"), [(9, 3), (0, 1)])
+def test_pages_are_requested_side_by_side_if_their_number_is_known(
+    begin: Callable[..., Box], monkeypatch: pytest.MonkeyPatch, expected: int, at_once: int
+) -> None:
+    monkeypatch.setattr(client_module, "_SHORT_PAGE", 3)
+    monkeypatch.setattr(client_module, "PAGE", 9)
+    hook = Listed(at_once)
+    box = begin(hook=hook)
+    made = [box.make(f"t{number}") for number in range(9)]
+
+    pages = list(box.client.pages(DISPLAY_SETS, expected=expected, reader_study=box.target().pk))
+
+    assert [one["pk"] for page in pages for one in page] == made
+    assert len(hook.paths) == at_once
+
+
+def test_a_list_that_grows_meanwhile_is_read_to_its_end(connect: Connect) -> None:
+    first = reply(200, {"count": 2, "next": "x", "results": [1, 2]})
+    last = reply(200, {"count": 3, "next": None, "results": [3]})
+    with scripted(first, last) as server:
+        found = list(connect(server.url).pages("uploads/", expected=2))
+
+    assert found == [[1, 2], [3]]
 
 
 def test_an_empty_page_is_the_last_whatever_it_says(connect: Connect) -> None:

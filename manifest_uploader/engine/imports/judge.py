@@ -21,6 +21,8 @@ ROW_LIFE_S: Final = 86_400.0
 """Grand Challenge: upload rows older than a day are deleted, imported or not."""
 _GONE_WITHOUT_VALUE_S: Final = 600.0
 """How long after its row is gone a value may appear; usually seconds to minutes."""
+GONE_BEFORE_S: Final = 60.0
+"""The same, of a row that was gone when this run first looked, if the fill is older than that."""
 _REFUSED_ONCE_PASSED_S: Final = 120.0
 """How long a silent file socket waits once a later file has arrived."""
 
@@ -46,6 +48,10 @@ class Seen(Struct, frozen=True):
     """Images that have arrived, by pk, as far as they were looked at."""
     rows: Collection[str] = frozenset()
     """Uploads whose rows exist: what an item holds is not theirs, because imports use them up."""
+    gone_before: Collection[str] = ()
+    """Pks of uploads whose rows were missing from the first look on: nobody knows since when."""
+    gone_before_s: float = GONE_BEFORE_S
+    """How long after the first look their values may appear."""
 
 
 class Evidence(Enum):
@@ -190,6 +196,8 @@ def _failure(  # noqa: PLR0911 - one return for each rule, in the order of their
         return _Failure(_joined(unnamed) + also, Evidence.UNNAMED_SESSION)
     if seen.now - gone_since > _GONE_WITHOUT_VALUE_S:
         return _Failure(_NO_VALUE, Evidence.SILENCE)
+    if _is_lost(wait, seen, gone_since):
+        return _Failure(_LOST, Evidence.SILENCE)
     return None
 
 
@@ -199,6 +207,7 @@ _SILENT: Final = (
 )
 _CLEANED_UP: Final = "the platform cleaned the upload up before it was imported"
 _NO_VALUE: Final = "the platform took the upload in ten minutes ago, and no value came of it"
+_LOST: Final = "the platform took the upload in before this run began, and no value came of it"
 _NO_WORDS: Final = "the import failed, and the platform gives no reason"
 
 
@@ -213,6 +222,21 @@ def _failed_ticket(wait: Wait, seen: Seen) -> TicketSeen | None:
         return None
     may_come = wait.repeated and not ticket.has_reason and wait.upload in seen.gone_since
     return None if may_come else ticket
+
+
+def _is_lost(wait: Wait, seen: Seen, gone_since: float) -> bool:
+    """Whether an import of an earlier run has ended without a trace.
+
+    A session that has not ended may still bring the value.
+    """
+    ticket = seen.tickets.get(wait.ticket or "")
+    has_ended = wait.ticket is None or (ticket is not None and ticket.has_succeeded)
+    return (
+        has_ended
+        and wait.upload in seen.gone_before
+        and seen.now - wait.since > _GONE_WITHOUT_VALUE_S
+        and seen.now - gone_since >= seen.gone_before_s
+    )
 
 
 def _joined(failures: list[FailedImport]) -> str:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct, field
 
 from manifest_uploader.engine.imports.judge import (
+    GONE_BEFORE_S,
     Evidence,
     Seen,
     Verdict,
@@ -75,6 +76,10 @@ class _Memory(Struct):
     """What earlier looks of this run found."""
 
     gone_since: dict[str, float] = field(default_factory=dict)
+    asked: set[str] = field(default_factory=set)
+    """Pks of the uploads whose rows were looked for."""
+    gone_before: set[str] = field(default_factory=set)
+    """Pks of those that were missing from the first look on."""
     latest_file: float = 0.0
     latest_image: float = 0.0
     """When the latest of the images was sent that are past the first stage of their import."""
@@ -98,13 +103,17 @@ class Watcher:
         sessions: Mapping[str, float],
         refused_after_s: float,
         target_size: int = 0,
+        listed: Mapping[str, ItemSeen] | None = None,
+        gone_before_s: float = GONE_BEFORE_S,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._client, self._target, self._clock = client, target, clock
-        self._refused_after_s = refused_after_s
+        self._refused_after_s, self._gone_before_s = refused_after_s, gone_before_s
         self._memory = _Memory()
         self._failed = FailedSessions(client, sessions, clock)
         self._size = target_size
+        self._listed = listed or {}
+        """Items that were listed just before the first look."""
         self._lock = threading.Lock()
 
     def notice_old(self) -> list[Noticed]:
@@ -143,6 +152,8 @@ class Watcher:
             self._memory.tickets,
             images,
             rows=rows or (),
+            gone_before=self._memory.gone_before,
+            gone_before_s=self._gone_before_s,
         )
         ended = {wait: end for wait, end in self._judged(task, seen) if end is not None}
         yield from ended.values()
@@ -157,9 +168,12 @@ class Watcher:
             return None
         rows = list_rows(self._client)
         now = self._clock()
+        self._memory.gone_before |= wanted - self._memory.asked - rows.keys()
+        self._memory.asked |= wanted
         for pk in wanted:
             if pk in rows:
                 self._memory.gone_since.pop(pk, None)
+                self._memory.gone_before.discard(pk)
             else:
                 self._memory.gone_since.setdefault(pk, now)
         for wait in waits:
@@ -207,9 +221,13 @@ class Watcher:
 
         A list takes one request for up to 1,000 items.
         """
-        found: dict[str, ItemSeen | None] = {}
-        if len(pks) > 1 + self._size / _LISTED_FOR_ONE:
-            found = {item.pk: item for item in list_items(self._client, self._target)}
+        found: dict[str, ItemSeen | None] = dict(self._listed)
+        self._listed = {}
+        if len(pks - found.keys()) > 1 + self._size / _LISTED_FOR_ONE:
+            found = {
+                item.pk: item
+                for item in list_items(self._client, self._target, expected=self._size)
+            }
             self._size = len(found)
         for pk in pks - found.keys():
             with contextlib.suppress(ItemHidden):
@@ -315,6 +333,7 @@ class Watcher:
         if is_row_gone(self._client, wait.upload):
             return True
         self._memory.gone_since.pop(wait.upload, None)
+        self._memory.gone_before.discard(wait.upload)
         return verdict.evidence is Evidence.NAMED_SESSION
 
     def _remember(self, wait: Wait, verdict: Verdict, seen: Seen) -> None:
