@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from multiprocessing.context import BaseContext
 from pathlib import Path
 
+from tests import simulated
+
 _PRELOAD = (
     *("manifest_uploader.__main__", "manifest_uploader.cli", "manifest_uploader.commands.guard"),
     *("manifest_uploader.engine.execution", "manifest_uploader.engine.survey"),
@@ -70,7 +72,7 @@ def run(
         if late:
             process.kill()
             process.join()
-        out, err = ((left / name).read_text("utf-8") for name in ("out", "err"))
+        out, err = ((left / name).read_text("utf-8", "replace") for name in ("out", "err"))
         assert not late, f"it did not end within {seconds} s\n{err}\n{out}"
         code = left / "code"
         ended = int(code.read_text()) if code.exists() else process.exitcode
@@ -90,6 +92,7 @@ def _command(
     os.environ.update(environment)
     sys.stdout = (left / "out").open("w", encoding="utf-8")
     sys.stderr = (left / "err").open("w", encoding="utf-8", buffering=1)
+    simulated.install_from(os.environ)
     if prepare is not None:
         prepare(left / "code")
     from manifest_uploader.__main__ import main

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from manifest_uploader import disk
 from manifest_uploader.errors import UsageError
 from manifest_uploader.text import printable
 
@@ -27,7 +28,7 @@ def logging_to(path: str | None) -> Iterator[None]:
         try:
             to_file = logging.FileHandler(path, encoding="utf-8")
         except OSError as error:
-            raise UsageError(f"'{path}' cannot be written: {error.strerror}") from None
+            raise UsageError(f"'{path}' cannot be written: {disk.reason(error)}") from None
         to_file.setFormatter(_LineFormatter("%(asctime)s %(threadName)s %(message)s"))
         handlers.append(to_file)
     log = logging.getLogger(NAME)

@@ -148,7 +148,12 @@ def run(options: Options, observers: Sequence[Observer], stop: threading.Event) 
     watching = _watching(observers, stop)
     with _gathering():
         reading = read_manifest(options)
-    with lock.held(options.state, take_over=options.take_over, command=options.command):
+
+    def note(text: str) -> None:
+        for observer in observers:
+            observer.note(text)
+
+    with lock.held(options.state, take_over=options.take_over, command=options.command, note=note):
         meter = Meter()
         threads = Threads(options.jobs, stop=stop, pressure=meter.take_pressure)
         client = Client(

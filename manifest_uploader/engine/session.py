@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from manifest_uploader import disk
 from manifest_uploader.engine.options import Options
 from manifest_uploader.engine.progress import Tell, nobody
 from manifest_uploader.engine.recovery import recover
@@ -74,11 +75,11 @@ def read_manifest(options: Options) -> Reading:
 
 def _text(path: str) -> bytes:
     try:
-        return Path(path).read_bytes()
+        return disk.read_bytes(Path(path))
     except FileNotFoundError:
         raise UsageError(f"there is no file '{path}'", hint="is its name spelt right?") from None
     except OSError as error:
-        raise UsageError(f"'{path}' cannot be read: {error.strerror}") from None
+        raise UsageError(f"'{path}' cannot be read: {disk.reason(error)}") from None
 
 
 class Watching(Struct, frozen=True):

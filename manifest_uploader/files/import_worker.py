@@ -21,6 +21,7 @@ from typing import Any, Final
 
 import msgspec
 
+from manifest_uploader import disk
 from manifest_uploader.files.import_folder import ImportFolder, NoRoom, Unpackable
 from manifest_uploader.files.import_verdict import Failure, Reason, Verdict
 from manifest_uploader.files.listing import natural
@@ -217,7 +218,7 @@ def _may_be_slide(path: Path, messages: list[str]) -> bool:
         return True
     if Reason.RESOLUTION not in _reasons_of(messages):
         return False
-    with path.open("rb") as stream:
+    with disk.open_file(path) as stream:
         start = stream.read(_ENDS)
         stream.seek(max(stream.seek(0, os.SEEK_END) - _ENDS, 0))
         return _SCANNERS.search(start + stream.read()) is not None

@@ -14,6 +14,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from manifest_uploader import disk
 from manifest_uploader.files.companions import find_problems, with_upload_names
 from manifest_uploader.files.listing import (
     EMPTY,
@@ -178,7 +179,7 @@ class _Search:
                 return ordered
             if facts.st_mode & _PLAIN_FILE != _PLAIN_FILE or not stat.S_ISREG(facts.st_mode):
                 return ordered
-            taken[path] = LocalFile(full, name, facts.st_size, facts.st_mtime_ns, facts.st_ino)
+            taken[path] = LocalFile(full, name, facts.st_size, facts.st_mtime_ns)
         keys = {f"{real}/{name}" for name in names}
         if _FOLDS_CASE:
             keys = set(map(os.path.normcase, keys))
@@ -203,9 +204,7 @@ class _Search:
             return
         if not name.isascii():  # macOS may decompose accents
             name = unicodedata.normalize("NFC", name)
-        self._found[path] = LocalFile(
-            self._inside + path, name, facts.st_size, facts.st_mtime_ns, facts.st_ino
-        )
+        self._found[path] = LocalFile(self._inside + path, name, facts.st_size, facts.st_mtime_ns)
 
     def _is_readable(self, path: str, facts: os.stat_result) -> bool:
         mode = facts.st_mode
@@ -291,7 +290,7 @@ class _Search:
             try:
                 found = self._root.listing.folder(self._full(folder))
             except OSError as error:
-                self._report(f"folder '{folder or '.'}' cannot be read: {error.strerror}")
+                self._report(f"folder '{folder or '.'}' cannot be read: {disk.reason(error)}")
         self._listed[folder] = found
         return found
 

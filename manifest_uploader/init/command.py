@@ -10,6 +10,7 @@ import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from manifest_uploader import disk
 from manifest_uploader.errors import UploaderError, UsageError
 from manifest_uploader.init import arguments, compose, gather, paths, terminal, update
 from manifest_uploader.init.complete import AcceptDefaults, complete
@@ -90,12 +91,12 @@ def _existing(options: Options) -> _Existing | None:
             raise UsageError(f"{quoted(options.output)} is there already", hint=hint)
         return None
     try:
-        data = path.read_bytes()
+        data = disk.read_bytes(path)
     except FileNotFoundError:
         hint = "leave --update out to write it"
         raise UsageError(f"there is no {quoted(options.output)} to update", hint=hint) from None
     except OSError as error:
-        raise UsageError(f"{quoted(options.output)} cannot be read: {error.strerror}") from None
+        raise UsageError(f"{quoted(options.output)} cannot be read: {disk.reason(error)}") from None
     manifest, text = parse(data, options.output), data.decode("utf-8-sig")
     existing = gather.ExistingManifest(
         update.find_known_cases(manifest, text),
@@ -260,13 +261,13 @@ def _write(output: str, data: bytes, *, anew: bool) -> None:
             path.open("xb").close()  # claims the name, unless the file has appeared meanwhile
         elif path.exists():
             draft.chmod(path.stat().st_mode & 0o7777)
-        draft.replace(path)
+        disk.replace(draft, path)
     except FileExistsError:
-        draft.unlink(missing_ok=True)
+        disk.could_remove(draft)
         raise UsageError(f"{quoted(output)} is there already; nothing was written") from None
     except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise UsageError(f"{quoted(output)} cannot be written: {error.strerror}") from None
+        disk.could_remove(draft)
+        raise UsageError(f"{quoted(output)} cannot be written: {disk.reason(error)}") from None
 
 
 # ── telling ─────────────────────────────────────────────────────────────────────────────────

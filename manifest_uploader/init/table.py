@@ -13,6 +13,7 @@ from datetime import datetime, time
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
+from manifest_uploader import disk
 from manifest_uploader.errors import UsageError
 from manifest_uploader.manifest.yaml_reader import LONGEST_NUMBER
 from manifest_uploader.text import did_you_mean, quoted
@@ -110,9 +111,10 @@ def _text(path: Path) -> str:
 
 def _bytes(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return disk.read_bytes(path)
     except OSError as error:
-        raise UsageError(f"table {quoted(str(path))} cannot be read: {error.strerror}") from None
+        message = f"table {quoted(str(path))} cannot be read: {disk.reason(error)}"
+        raise UsageError(message) from None
 
 
 _Rows: TypeAlias = Iterator[tuple[int, Sequence[Any]]]

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from manifest_uploader import disk
 from manifest_uploader.files.listing import is_ignored, leads_to_folder, natural
 from manifest_uploader.init.patterns import Part
 
@@ -81,7 +82,7 @@ class Tree:
         try:
             listing = _list(self.absolute(path))
         except OSError as error:
-            self.leftovers.unreadable.append(f"{path or '.'}: {error.strerror}")
+            self.leftovers.unreadable.append(f"{path or '.'}: {disk.reason(error)}")
             return Listing()
         prefix = f"{path}/" if path else ""
         self.leftovers.ignored += [prefix + name for name in listing.ignored]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 import tempfile
@@ -12,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
+from manifest_uploader import disk
 from manifest_uploader.engine.options import Options
 from manifest_uploader.engine.session import read_manifest
 from manifest_uploader.errors import ExtraMissing, StateMismatch, UsageError
@@ -163,7 +163,7 @@ def _write(name: str, content: bytes) -> list[str]:
     try:
         _replace(path, content)
     except OSError as error:
-        raise UsageError(f"'{name}' cannot be written: {error.strerror or error}") from None
+        raise UsageError(f"'{name}' cannot be written: {disk.reason(error)}") from None
     return [f"wrote {path}"]
 
 
@@ -176,10 +176,9 @@ def _replace(path: Path, content: bytes) -> None:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
         Path(aside).chmod(0o666 & ~_umask())
-        Path(aside).replace(path)
+        disk.replace(Path(aside), path)
     except BaseException:
-        with contextlib.suppress(OSError):
-            Path(aside).unlink()
+        disk.could_remove(Path(aside))
         raise
 
 

@@ -15,12 +15,13 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from msgspec import Struct
 from msgspec.structs import asdict
 
+from manifest_uploader import disk
 from manifest_uploader.errors import StateLocked, StateUnwritable
 
 
@@ -44,13 +45,16 @@ _SAME_START_S = 2.0
 
 
 @contextlib.contextmanager
-def held(state: Path, *, take_over: bool, command: str) -> Iterator[None]:
+def held(
+    state: Path, *, take_over: bool, command: str, note: Callable[[str], None] = lambda _: None
+) -> Iterator[None]:
     """Hold the lock of a state file for the duration of a `with` block.
 
     Args:
         state: the state file; the lock is `NAME.lock` beside it.
         take_over: break another run's lock.
         command: what to type to take over, for the message.
+        note: is told if the lock cannot be removed at the end, which does no harm.
 
     Raises:
         StateLocked: another run holds the lock, or may hold it.
@@ -63,7 +67,11 @@ def held(state: Path, *, take_over: bool, command: str) -> Iterator[None]:
     try:
         yield
     finally:
-        _release(path, mine)
+        if not _release(path, mine):
+            note(
+                f"{path} could not be removed: another program has it open; "
+                "the next run on this computer removes it"
+            )
 
 
 def holder_of(state: Path) -> Holder | None:
@@ -101,17 +109,16 @@ def _create(path: Path, mine: Holder) -> bool:
         return _link(aside, path, mine)
     except OSError as error:
         raise StateUnwritable(
-            f"{path} cannot be written: {error.strerror}",
+            f"{path} cannot be written: {disk.reason(error)}",
             hint="nothing was sent; make room, or name another place for the state with --state",
         ) from None
     finally:
-        with contextlib.suppress(OSError):
-            aside.unlink(missing_ok=True)
+        disk.could_remove(aside)
 
 
 def _write(path: Path, mine: Holder) -> None:
-    with path.open("x", encoding="utf-8") as file:
-        json.dump(asdict(mine), file)
+    with disk.open_file(path, "xb") as file:
+        file.write(json.dumps(asdict(mine)).encode())
         file.flush()
         os.fsync(file.fileno())
 
@@ -135,7 +142,7 @@ def _read(path: Path) -> Holder | None:
     """Who holds the lock; None if there is none, or it stays unreadable for a second."""
     for _ in range(10):
         try:
-            return Holder(**json.loads(path.read_text(encoding="utf-8")))
+            return Holder(**json.loads(disk.read_bytes(path)))
         except FileNotFoundError:
             return None
         except (OSError, ValueError, TypeError, RecursionError):
@@ -166,18 +173,18 @@ def _break(path: Path, judged: Holder | None) -> None:
     """Remove the lock of `judged`; a lock that another run created meanwhile is put back."""
     aside = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
     try:
-        path.rename(aside)
+        disk.patiently(lambda: path.rename(aside))
     except OSError:
         return
     if _read(aside) != judged:
         with contextlib.suppress(OSError):
             os.link(aside, path)
-    aside.unlink(missing_ok=True)
+    disk.could_remove(aside)
 
 
-def _release(path: Path, mine: Holder) -> None:
-    if _read(path) == mine:
-        path.unlink(missing_ok=True)
+def _release(path: Path, mine: Holder) -> bool:
+    """Remove the lock, unless it is another run's by now; whether none of this run is left."""
+    return _read(path) != mine or disk.could_remove(path)
 
 
 def _this_process() -> Holder:

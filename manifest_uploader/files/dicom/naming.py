@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
+from manifest_uploader import disk
 from manifest_uploader.files.dicom.fallback import dcmread
 from manifest_uploader.files.dicom.look import look_dicom
 
@@ -38,7 +39,7 @@ def is_named_dicom(path: Path) -> bool:
 def is_dicom(path: Path) -> bool:
     """Whether a file's bytes are DICOM; False if it cannot be read."""
     try:
-        with path.open("rb") as stream:
+        with disk.open_file(path) as stream:
             size = os.fstat(stream.fileno()).st_size
             return look_dicom(stream, size, path.name) is not None
     except OSError:
