@@ -158,11 +158,6 @@ def sync(handle: int) -> None:
 # ── names ───────────────────────────────────────────────────────────────────────────────────
 
 
-def composed(name: str) -> str:
-    """The name with accents composed: macOS decomposes them, and it is the same name."""
-    return name if name.isascii() else unicodedata.normalize("NFC", name)
-
-
 def folded(name: str) -> str:
     """The same for all names that a file system may take for the same."""
     if name.isascii():

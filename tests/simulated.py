@@ -5,7 +5,6 @@ them: tests, libraries and the sandbox see this system as it is. `SIMULATED=mild
 runs all tests on a system whose files are in use for a moment and have no lasting numbers.
 """
 
-# ruff: noqa: PTH - it stands in for os itself
 from __future__ import annotations
 
 import builtins

@@ -1,4 +1,4 @@
-r"""Files as every system allows: in use for a moment, under long paths, with numbers for reasons."""
+r"""Files as every system allows: in use for a moment, under long paths, without numbers."""
 
 from __future__ import annotations
 

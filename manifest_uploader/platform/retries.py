@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 import re
 import socket
 import ssl
@@ -18,6 +17,7 @@ from typing import Final
 import tenacity
 from msgspec.structs import replace
 
+from manifest_uploader import disk
 from manifest_uploader.errors import PlatformRefused, PlatformUnreachable
 from manifest_uploader.platform.address import Patience
 from manifest_uploader.platform.responses import Interrupted, Response, ResponseLost
@@ -238,7 +238,7 @@ def _reason(cause: BaseException) -> str:
     known = next((reason for kind, reason in _REASONS if isinstance(cause, kind)), None)
     if known or not isinstance(cause, OSError):
         return known or "cut off"
-    return os.strerror(cause.errno) if cause.errno else "network error"
+    return disk.reason(cause, "network error")
 
 
 def retry_after_s(header: str | None, *, now: float) -> float | None:

@@ -6,7 +6,7 @@ import os
 import sys
 import tempfile
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -25,6 +25,7 @@ from manifest_uploader.state import receipts
 from manifest_uploader.state.file import Stored
 
 _STDOUT: Final = "-"
+_DAY_S: Final = 86_400.0
 _NEEDED: Final = ("jinja2", "pygal")
 
 
@@ -132,9 +133,13 @@ def _page(options: Options, material: Material) -> str:
 
 
 def _zone(material: Material) -> tzinfo:
-    """This machine's time zone when the run ended."""
-    last = max((event.time for event in material.stored.events), default=0.0)
-    zone = datetime.fromtimestamp(last).astimezone().tzinfo
+    """This machine's time zone when the run ended; before the first run, now.
+
+    Windows knows no local time in the first hours of 1970.
+    """
+    times = [event.time for event in material.stored.events if event.time >= _DAY_S]
+    last = datetime.fromtimestamp(max(times), UTC) if times else datetime.now(UTC)
+    zone = last.astimezone().tzinfo
     assert zone is not None
     return zone
 
