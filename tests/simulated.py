@@ -12,6 +12,7 @@ import contextlib
 import errno
 import io
 import os
+import stat
 import sys
 import time
 import unicodedata
@@ -49,6 +50,8 @@ class System:
     """What stat tells of the inode."""
     names: Literal["exact", "any case", "decomposed"] = "exact"
     """Which names are the same; a disk that decomposes accents also lists them so."""
+    junctions: bool = False
+    """Links to folders are junctions: folders for whoever asks whether they are symbolic links."""
     jumps: tuple[tuple[float, float], ...] = ()
     """(after so many seconds, by so many seconds): how the clock on the wall is set."""
     console: str | None = None
@@ -58,7 +61,9 @@ class System:
 SYSTEMS: Final[Mapping[str, System]] = {
     "mild": System(in_use=1, opened=1, numbers="changing"),
     "no numbers": System(numbers="none"),
-    "windows": System(in_use=3, opened=3, numbers="none", names="any case", console="cp1252"),
+    "windows": System(
+        in_use=3, opened=3, numbers="none", names="any case", junctions=True, console="cp1252"
+    ),
     "macos": System(names="decomposed"),
 }
 
@@ -74,6 +79,8 @@ def install(system: System, patch: pytest.MonkeyPatch) -> None:
     """Simulate a system until the patch is undone."""
     if system.names != "exact":
         _Names(system.names).install(patch)
+    if system.junctions:
+        _Junctions().install(patch)
     if system.numbers != "kept":
         _Numbers(system.numbers).install(patch)
     if system.in_use or system.opened:
@@ -171,11 +178,11 @@ class _Numbers:
             patch.setattr(os, name, self._without(getattr(os, name)))
 
     def _without(self, real: Callable[..., os.stat_result]) -> Callable[..., os.stat_result]:
-        def stat(*given: Any, **named: Any) -> os.stat_result:
+        def numbered(*given: Any, **named: Any) -> os.stat_result:
             found = real(*given, **named)
             return self._changed(found) if _is_ours() else found
 
-        return stat
+        return numbered
 
     def _changed(self, found: os.stat_result) -> os.stat_result:
         names = [name for name in dir(found) if name.startswith("st_")]
@@ -205,7 +212,7 @@ class _Names:
         patch.setattr(builtins, "open", opened)
         patch.setattr(io, "open", opened)
         if self.kind == "decomposed":
-            patch.setattr(os, "scandir", _decomposing(os.scandir))
+            patch.setattr(os, "scandir", _scanning(os.scandir, _Decomposed))
 
     def _finding(self, real: Callable[..., Any]) -> Callable[..., Any]:
         def call(path: Any = ".", *more: Any, **named: Any) -> Any:
@@ -251,27 +258,74 @@ class _Names:
 
 
 class _Entry:
-    """An entry of a folder with another name."""
+    """An entry of a folder."""
 
     def __init__(self, entry: os.DirEntry[str]) -> None:
         self._entry = entry
-        self.name = unicodedata.normalize("NFD", entry.name)
-        self.path = os.path.join(os.path.dirname(entry.path), self.name)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._entry, name)
 
 
-def _decomposing(real: Callable[..., Any]) -> Callable[..., Any]:
-    @contextlib.contextmanager
-    def scan(entries: Any) -> Iterator[Any]:
-        with entries:
-            yield map(_Entry, entries)
+class _Decomposed(_Entry):
+    """An entry whose name has decomposed accents."""
 
+    def __init__(self, entry: os.DirEntry[str]) -> None:
+        super().__init__(entry)
+        self.name = unicodedata.normalize("NFD", entry.name)
+        self.path = os.path.join(os.path.dirname(entry.path), self.name)
+
+
+class _Scan:
+    """What `os.scandir` returns, with other entries."""
+
+    def __init__(self, entries: Any, kind: Callable[[Any], Any]) -> None:
+        self._entries, self._kind = entries, kind
+
+    def __enter__(self) -> Iterator[Any]:
+        return iter(self)
+
+    def __exit__(self, *_: object) -> None:
+        self._entries.close()
+
+    def __iter__(self) -> Iterator[Any]:
+        return map(self._kind, self._entries)
+
+
+def _scanning(real: Callable[..., Any], kind: Callable[[Any], Any]) -> Callable[..., Any]:
     def scandir(path: Any = ".") -> Any:
-        return scan(real(path)) if _is_ours() else real(path)
+        return _Scan(real(path), kind) if _is_ours() else real(path)
 
     return scandir
+
+
+# ── junctions ───────────────────────────────────────────────────────────────────────────────
+
+
+class _Junction(_Entry):
+    """An entry that is a junction if it is a link to a folder."""
+
+    def is_junction(self) -> bool:
+        return bool(self._entry.is_symlink() and os.path.isdir(self._entry.path))
+
+    def is_symlink(self) -> bool:
+        return bool(self._entry.is_symlink()) and not self.is_junction()
+
+
+class _Junctions:
+    """Links to folders are no symbolic links."""
+
+    def install(self, patch: pytest.MonkeyPatch) -> None:
+        patch.setattr(os, "scandir", _scanning(os.scandir, _Junction))
+        real = os.lstat
+
+        def lstat(path: Any, **named: Any) -> os.stat_result:
+            resolves = "posixpath" in sys._getframe(1).f_code.co_filename  # as Windows does
+            is_asked = not resolves and _is_ours()
+            is_junction = is_asked and stat.S_ISLNK(real(path).st_mode) and os.path.isdir(path)
+            return os.stat(path) if is_junction else real(path, **named)
+
+        patch.setattr(os, "lstat", lstat)
 
 
 # ── clocks ──────────────────────────────────────────────────────────────────────────────────

@@ -149,12 +149,12 @@ def _zone(material: Material) -> tzinfo:
 
 def _check_outputs(options: Options, wanted: Wanted) -> None:
     """Raise UsageError if a file to write is one to read, or is named twice."""
-    sources = {Path(options.manifest).resolve(), options.state.resolve()}
-    sources |= {options.receipts.resolve()} if options.receipts is not None else set()
+    sources = [Path(options.manifest), options.state]
+    sources += [options.receipts] if options.receipts is not None else []
     given = [one for one in (wanted.page, wanted.csv, wanted.json) if one not in (None, _STDOUT)]
-    places = [Path(one).resolve() for one in given if one is not None]
-    for place in places:
-        if place in sources or places.count(place) > 1:
+    places = [Path(one) for one in given if one is not None]
+    for number, place in enumerate(places):
+        if any(disk.is_same(place, one) for one in (*sources, *places[:number])):
             raise UsageError(f"'{place.name}' cannot be written: it is needed for something else")
 
 
