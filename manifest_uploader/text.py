@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import difflib
-import os
 import re
-import shlex
 import unicodedata
 from collections.abc import Iterable, Sequence
 from itertools import zip_longest
@@ -147,12 +145,3 @@ def some_names(names: Sequence[str], most: int = 3) -> str:
     shown = ", ".join(f"'{name}'" for name in names[:most])
     more = len(names) - most
     return f"{shown} and {more:,} more" if more > 0 else shown
-
-
-def for_shell(words: Iterable[str]) -> str:
-    """A command line for this system's shell."""
-    if os.name == "nt":
-        import subprocess  # noqa: PLC0415 - late: only Windows needs it
-
-        return subprocess.list2cmdline(words)
-    return shlex.join(words)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +19,7 @@ from manifest_uploader.errors import UsageError
 from manifest_uploader.plan.inputs import Choices
 from manifest_uploader.platform import credentials
 from manifest_uploader.platform.address import Patience, parse_platform
+from manifest_uploader.shells import for_shell
 
 DEFAULT_PLATFORM: Final = "https://grand-challenge.org/api/v1/"
 _MAX_JOBS: Final = 32
@@ -155,7 +155,7 @@ def options_of(given: argparse.Namespace) -> Options:
         refused_after_s=given.refused_after,
         take_over=given.take_over,
         receipts=receipts_path(given) if given.receipts else None,
-        command=f"uploader {shlex.join(given.words)} --take-over",
+        command=for_shell(["uploader", *given.words, "--take-over"]),
     )
 
 

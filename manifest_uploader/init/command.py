@@ -22,7 +22,8 @@ from manifest_uploader.manifest.model import Manifest
 from manifest_uploader.manifest.parser import parse
 from manifest_uploader.output.formatting import counted
 from manifest_uploader.output.streams import say
-from manifest_uploader.text import block, for_shell, quoted
+from manifest_uploader.shells import for_shell
+from manifest_uploader.text import block, quoted
 
 
 def init(given: argparse.Namespace) -> int:
@@ -214,7 +215,7 @@ def _write_new(options: Options, there: Paths, gathered: Gathered, notices: Noti
         notices.add(
             "the folder lies outside the manifest's folder, which names no 'root:' therefore; "
             "give every command where the files are",
-            f"--root {shlex.quote(options.folder)}",
+            for_shell(["--root", options.folder]),
         )
 
 
@@ -282,6 +283,6 @@ def _say_noticed(notices: Notices, options: Options) -> None:
 def _say_next(options: Options, there: Paths, *, asked: bool) -> None:
     if asked:
         say(block("The same without asking:", f"  {command_line(options, force=options.force)}"))
-    root = "" if there.root() is not None else f" --root {shlex.quote(options.folder)}"
-    output = shlex.quote(options.output)
-    say(block("Look at it, then:", f"  uploader validate {output}{root}"))
+    root = [] if there.root() is not None else ["--root", options.folder]
+    line = for_shell(["uploader", "validate", options.output, *root])
+    say(block("Look at it, then:", f"  {line}"))

@@ -1,9 +1,9 @@
 """Keeps a second run out of a state file and names the first.
 
 The lock is a file that is created exclusively, which works on NFS and Lustre, unlike flock. It is
-broken only if its holder is proven dead: it ran on this host, and no process has its pid and start
-time, by the clock or since boot (clocks get adjusted). Age proves nothing, because a run may be
-silent for hours.
+broken only if its holder is proven dead: it ran on this machine, and no process has its pid and
+start time, by the clock or since boot (clocks get adjusted). Age proves nothing, because a run may
+be silent for hours.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import msgspec
 from msgspec import Struct
-from msgspec.structs import asdict
 
 from manifest_uploader import disk
 from manifest_uploader.errors import StateLocked, StateUnwritable
+from manifest_uploader.state.machine import Machine, can_judge, this_machine
 
 
 class Holder(Struct, frozen=True):
@@ -39,6 +41,8 @@ class Holder(Struct, frozen=True):
     """When the lock was taken, as text for people."""
     key: str
     """Random; tells this lock from a later one."""
+    machine: Machine | None = None
+    """None: an earlier version took the lock."""
 
 
 _SAME_START_S = 2.0
@@ -118,7 +122,7 @@ def _create(path: Path, mine: Holder) -> bool:
 
 def _write(path: Path, mine: Holder) -> None:
     with disk.open_file(path, "xb") as file:
-        file.write(json.dumps(asdict(mine)).encode())
+        file.write(msgspec.json.encode(mine))
         file.flush()
         os.fsync(file.fileno())
 
@@ -142,7 +146,7 @@ def _read(path: Path) -> Holder | None:
     """Who holds the lock; None if there is none, or it stays unreadable for a second."""
     for _ in range(10):
         try:
-            return Holder(**json.loads(disk.read_bytes(path)))
+            return _holder(json.loads(disk.read_bytes(path)))
         except FileNotFoundError:
             return None
         except (OSError, ValueError, TypeError, RecursionError):
@@ -150,12 +154,24 @@ def _read(path: Path) -> Holder | None:
     return None
 
 
+def _holder(told: Any) -> Holder:
+    """The holder that a lock tells of; what this version does not know is passed over."""
+    if not isinstance(told, dict):
+        raise TypeError
+    known = {name: told[name] for name in Holder.__struct_fields__ if name in told}
+    machine = known.pop("machine", None)
+    if not isinstance(machine, dict):
+        return Holder(**known)
+    parts = {name: str(machine.get(name, "")) for name in Machine.__struct_fields__}
+    return Holder(**known, machine=Machine(**parts))
+
+
 def is_dead(holder: Holder) -> bool:
-    """Whether the holder is proven to run no longer, which only its own host can tell."""
+    """Whether the holder is proven to run no longer, which only its own machine can tell."""
     import psutil  # noqa: PLC0415 - late: 30 ms, needed only for a lock that is held
 
     try:
-        if holder.host != socket.gethostname():
+        if not can_judge(holder.machine or Machine(holder.host), this_machine(_host())):
             return False
         process = psutil.Process(holder.pid)
         start, boot = process.create_time(), psutil.boot_time()
@@ -192,13 +208,18 @@ def _this_process() -> Holder:
 
     return Holder(
         user=_user(),
-        host=socket.gethostname(),
+        host=_host(),
         boot=round(psutil.boot_time()),
         pid=os.getpid(),
         start=psutil.Process().create_time(),
         since=time.strftime("%Y-%m-%d %H:%M:%S"),
         key=uuid.uuid4().hex,
+        machine=this_machine(_host()),
     )
+
+
+def _host() -> str:
+    return socket.gethostname()
 
 
 def _user() -> str:
