@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Final
@@ -95,11 +95,13 @@ class Execution:
         threads: Threads,
         journal: Journal,
         started: float,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._options, self._session, self._threads = options, session, threads
         self._plan, self._journal = plan, journal
         self._started = started
         """When the run started, by the monotonic clock."""
+        self._now = now
         self._bytes = total_size(plan)
         self._notes: list[str] = []
         self._noted: set[str] = set()
@@ -146,6 +148,7 @@ class Execution:
             sessions=self._session.ledger.history.sessions,
             refused_after_s=self._options.refused_after_s,
             target_size=facts.items,
+            clock=self._now,
         )
 
     def _warn(self, text: str) -> None:
@@ -155,6 +158,7 @@ class Execution:
 
     def _tick(self, scheduler: Scheduler) -> None:
         now, meter = time.monotonic(), self._session.client.meter
+        self._now()  # so that it notices when the computer sleeps
         paused = scheduler.paused
         notes, self._notes = self._notes, []
         progress = Progress(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from manifest_uploader.clocks import Awake, Steady
 from manifest_uploader.engine.item_writer import ItemWriter
 from manifest_uploader.engine.options import Options
 from manifest_uploader.engine.pool import Threads
@@ -177,8 +178,10 @@ def run(options: Options, observers: Sequence[Observer], stop: threading.Event) 
                 with _gathering():
                     plan = make_plan(inputs, temporary=temporary_title)
                 journal.begin(plan, session.target)
-                scheduler = _scheduler(options, plan, inputs.facts)
-                execution = Execution(options, session, plan, threads, journal, started)
+                awake = Awake()
+                now = Steady(ledger.clock(), awake)
+                scheduler = _scheduler(options, plan, inputs.facts, awake, now)
+                execution = Execution(options, session, plan, threads, journal, started, now)
                 execution.run(scheduler, inputs.facts)
                 summary = _summary(scheduler, journal, plan, meter, time.monotonic() - started)
                 return replace(summary, late_items=_late_items(session))
@@ -205,14 +208,14 @@ def _late_items(session: Session) -> tuple[str, ...]:
     return ()
 
 
-def _scheduler(options: Options, plan: Plan, facts: Facts) -> Scheduler:
+def _scheduler(options: Options, plan: Plan, facts: Facts, awake: Awake, now: Steady) -> Scheduler:
     policy = replace(options.policy, window=max(options.policy.window, 4 * options.jobs))
     return Scheduler(
         plan,
         policy,
         sockets=facts.sockets,
-        clock=time.monotonic,
-        now=time.time,
+        clock=awake,
+        now=now,
         rows_free=options.choices.upload_limit - facts.rows_used,
     )
 
