@@ -6,9 +6,11 @@ import argparse
 
 from msgspec.structs import replace
 
+from manifest_uploader.commands import handles
 from manifest_uploader.commands.options import add_run_arguments, open_options
 from manifest_uploader.commands.signals import stopping_on_signals
 from manifest_uploader.engine import run as engine
+from manifest_uploader.engine.options import Options
 from manifest_uploader.engine.progress import Observer
 from manifest_uploader.engine.results import End, Summary
 from manifest_uploader.errors import UploaderError, UsageError
@@ -31,7 +33,8 @@ def run(given: argparse.Namespace) -> int:
     screen = make_screen(verbose=given.verbose, quiet=given.quiet)
     json_lines: list[Observer] = [JsonLines()] if given.json else []
     observers = [*json_lines, screen]
-    with open_options(given) as options, stopping_on_signals(screen) as (stop, caught):
+    with open_options(given) as asked, stopping_on_signals(screen) as (stop, caught):
+        options = _with_usable_jobs(asked, screen, sandbox=given.sandbox)
         try:
             summary = engine.run(options, observers, stop)
         except (UploaderError, Interrupted) as error:
@@ -49,6 +52,15 @@ def run(given: argparse.Namespace) -> int:
         for observer in observers:
             observer.ends(summary)
         return _say_stopped(caught) if caught else exit_code(summary)
+
+
+def _with_usable_jobs(options: Options, screen: Observer, *, sandbox: bool) -> Options:
+    """The options with as many jobs as there may be open files, and a note if that is fewer."""
+    limit = handles.open_limit()
+    jobs = handles.usable_jobs(options.jobs, limit=limit, sandbox=sandbox)
+    if (note := handles.jobs_note(jobs, options.jobs, limit)) is not None:
+        screen.note(note)
+    return replace(options, jobs=jobs)
 
 
 def _say_stopped(caught: list[int]) -> int:
