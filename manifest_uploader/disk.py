@@ -66,6 +66,16 @@ def reason(error: OSError, otherwise: str = "the system gives no reason") -> str
     return otherwise if not words or words.lower().startswith(_UNKNOWN) else words
 
 
+def writing_reason(path: Path, error: OSError) -> str:
+    """Why a file cannot be written, in words that name the folder if there is none."""
+    folder = path.parent
+    if folder.is_dir():
+        return "it is a folder" if path.is_dir() else reason(error)
+    if os.path.lexists(folder):
+        return f"'{folder}' is not a folder"
+    return f"there is no folder '{folder}'" if error.errno == errno.ENOENT else reason(error)
+
+
 # ── patience ────────────────────────────────────────────────────────────────────────────────
 
 

@@ -14,6 +14,7 @@ import io
 import os
 import stat
 import sys
+import tempfile
 import time
 import unicodedata
 from collections import Counter
@@ -32,6 +33,7 @@ _SANDBOX: Final = os.path.join(_PACKAGE, "sandbox") + os.sep
 _LIBRARY: Final = os.path.dirname(os.__file__) + os.sep
 _OTHERS: Final = os.path.join(_LIBRARY, "site-packages") + os.sep
 _SHARING_VIOLATION: Final = 32
+_TEMPORARY: Final = os.path.join(tempfile.gettempdir(), "uploader-")
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,8 @@ class System:
     """Links to folders are junctions: folders for whoever asks whether they are symbolic links."""
     jumps: tuple[tuple[float, float], ...] = ()
     """(after so many seconds, by so many seconds): how the clock on the wall is set."""
+    writes: int = 0
+    """The number of the error of everything that would write; 0 if it is possible."""
     console: str | None = None
     """The encoding of the standard streams, without a character for what it lacks."""
 
@@ -65,6 +69,9 @@ SYSTEMS: Final[Mapping[str, System]] = {
         in_use=3, opened=3, numbers="none", names="any case", junctions=True, console="cp1252"
     ),
     "macos": System(names="decomposed"),
+    "read-only": System(writes=errno.EROFS),
+    "denied": System(writes=errno.EACCES),
+    "full": System(writes=errno.ENOSPC),
 }
 
 
@@ -85,6 +92,8 @@ def install(system: System, patch: pytest.MonkeyPatch) -> None:
         _Numbers(system.numbers).install(patch)
     if system.in_use or system.opened:
         _InUse(system).install(patch)
+    if system.writes:
+        _Unwritable(system.writes).install(patch)
     if system.jumps:
         _Clock(system.jumps).install(patch)
     if system.console is not None:
@@ -161,6 +170,47 @@ class _InUse:
         if self.system.only in str(key[1]) and self.calls[key] < times:
             self.calls[key] += 1
             raise in_use(self.system.winerror, str(key[1]))
+
+
+# ── disks that take nothing ─────────────────────────────────────────────────────────────────
+
+
+@dataclass
+class _Unwritable:
+    """Lets nothing be written, made or removed."""
+
+    number: int
+
+    def install(self, patch: pytest.MonkeyPatch) -> None:
+        for name in ("unlink", "remove", "replace", "rename", "mkdir", "link"):
+            patch.setattr(os, name, self._failing(getattr(os, name), lambda *_: True))
+        patch.setattr(os, "open", self._failing(os.open, lambda flags=0, *_: flags & _WRITING))
+        opened = self._failing(io.open, lambda mode="r", *_: set(mode) & set("wax+"))
+        patch.setattr(builtins, "open", opened)
+        patch.setattr(io, "open", opened)
+
+    def _failing(
+        self, real: Callable[..., Any], writes: Callable[..., object]
+    ) -> Callable[..., Any]:
+        def call(path: Any, *more: Any, **named: Any) -> Any:
+            given = more[0] if more else named.get("mode")
+            asks = writes() if given is None else writes(given)
+            if asks and not self._is_elsewhere(path) and _is_ours():
+                raise OSError(self.number, os.strerror(self.number), os.fspath(path))
+            return real(path, *more, **named)
+
+        return call
+
+    def _is_elsewhere(self, path: Any) -> bool:
+        """Devices, open files and temporary ones are on other disks."""
+        if isinstance(path, int):
+            return True
+        return os.fspath(path).startswith(
+            (os.devnull, tempfile.gettempdir() + os.sep + "uploader-")
+        )
+
+
+_WRITING: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
 
 # ── files without numbers ───────────────────────────────────────────────────────────────────

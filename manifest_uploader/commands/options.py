@@ -188,6 +188,8 @@ def written_state_path(given: argparse.Namespace) -> Path:
 
     """
     path = state_path(given)
+    if given.state and path.is_dir():
+        raise UsageError(f"'{path}' is a folder, and not a state file")
     if given.state and not path.is_file():
         raise UsageError(f"there is no state file '{path}'", hint="is its name spelt right?")
     return path

@@ -148,8 +148,11 @@ class _Search:
 
     def _take_matches(self, written: str, path: str) -> None:
         parts = _glob_parts(path)
+        before = len(self.problems)
         if not is_magic(path):
-            self._report(f"file '{written}' does not exist", self._hint(parts))
+            hint = self._hint(parts)
+            if len(self.problems) == before:  # else a folder on the way cannot be read
+                self._report(f"file '{written}' does not exist", hint)
         elif not self._take_all("", parts):
             self._report(f"no file matches '{written}'", self._hint(parts))
 

@@ -76,6 +76,11 @@ def make_key(path: Path) -> str:
         path.touch(0o600, exist_ok=False)
         with disk.open_file(path, "wb") as file:
             file.write(f"{_ABOUT}{key}\n".encode())
+    except FileExistsError:
+        raise UsageError(f"'{path}' cannot be written: it has appeared meanwhile") from None
     except OSError as error:
-        raise UsageError(f"'{path}' cannot be written: {disk.reason(error)}") from None
+        disk.could_remove(path)
+        raise UsageError(
+            f"'{path}' cannot be written: {disk.writing_reason(path, error)}"
+        ) from None
     return key

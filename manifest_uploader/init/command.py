@@ -268,7 +268,8 @@ def _write(output: str, data: bytes, *, anew: bool) -> None:
         raise UsageError(f"{quoted(output)} is there already; nothing was written") from None
     except OSError as error:
         disk.could_remove(draft)
-        raise UsageError(f"{quoted(output)} cannot be written: {disk.reason(error)}") from None
+        why = disk.writing_reason(path, error)
+        raise UsageError(f"{quoted(output)} cannot be written: {why}") from None
 
 
 # ── telling ─────────────────────────────────────────────────────────────────────────────────

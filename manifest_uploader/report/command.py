@@ -168,7 +168,8 @@ def _write(name: str, content: bytes) -> list[str]:
     try:
         _replace(path, content)
     except OSError as error:
-        raise UsageError(f"'{name}' cannot be written: {disk.reason(error)}") from None
+        why = disk.writing_reason(path, error)
+        raise UsageError(f"'{name}' cannot be written: {why}") from None
     return [f"wrote {path}"]
 
 

@@ -113,7 +113,7 @@ def _create(path: Path, mine: Holder) -> bool:
         return _link(aside, path, mine)
     except OSError as error:
         raise StateUnwritable(
-            f"{path} cannot be written: {disk.reason(error)}",
+            f"{path} cannot be written: {disk.writing_reason(path, error)}",
             hint="nothing was sent; make room, or name another place for the state with --state",
         ) from None
     finally:
