@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import pytest
 
-from manifest_uploader.clocks import Awake, InOrder, Steady
 from manifest_uploader.errors import PlatformUnreachable
 from manifest_uploader.platform import retries
 from manifest_uploader.platform.address import Patience
@@ -15,6 +14,7 @@ from manifest_uploader.platform.retries import Retries, Trouble, server_time
 from manifest_uploader.platform.traffic import Meter
 from manifest_uploader.state.events import Done
 from manifest_uploader.state.ledger import Ledger
+from manifest_uploader.system.clocks import Awake, InOrder, Steady
 from tests.helpers import pk, step_id
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from manifest_uploader import disk
+from manifest_uploader.system import disk
 from tests.simulated import System, in_use, install
 
 

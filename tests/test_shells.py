@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from manifest_uploader.shells import Shell, for_shell, shell_of
+from manifest_uploader.system.shells import Shell, for_shell, shell_of
 
 LINES = [
     (["uploader", "run", "lung.yaml"], "uploader run lung.yaml", "uploader run lung.yaml"),

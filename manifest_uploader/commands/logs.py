@@ -8,8 +8,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from manifest_uploader import disk
 from manifest_uploader.errors import UsageError
+from manifest_uploader.system import disk
 from manifest_uploader.text import printable
 
 NAME: Final = "manifest_uploader"

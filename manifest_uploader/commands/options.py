@@ -19,7 +19,7 @@ from manifest_uploader.errors import UsageError
 from manifest_uploader.plan.inputs import Choices
 from manifest_uploader.platform import credentials
 from manifest_uploader.platform.address import Patience, parse_platform
-from manifest_uploader.shells import for_shell
+from manifest_uploader.system.shells import for_shell
 
 DEFAULT_PLATFORM: Final = "https://grand-challenge.org/api/v1/"
 _MAX_JOBS: Final = 32

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from manifest_uploader.clocks import Awake, Steady
 from manifest_uploader.engine.item_writer import ItemWriter
 from manifest_uploader.engine.options import Options
 from manifest_uploader.engine.pool import Threads
@@ -47,6 +46,7 @@ from manifest_uploader.state import lock
 from manifest_uploader.state.events import Started
 from manifest_uploader.state.history import EMPTY, fold
 from manifest_uploader.state.standing import CaseStanding, case_standing
+from manifest_uploader.system.clocks import Awake, Steady
 
 if TYPE_CHECKING:
     from manifest_uploader.engine.execution import Journal

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from manifest_uploader import disk
 from manifest_uploader.engine.options import Options
 from manifest_uploader.engine.progress import Tell, nobody
 from manifest_uploader.engine.recovery import recover
@@ -34,6 +33,7 @@ from manifest_uploader.state.events import Event
 from manifest_uploader.state.file import Binding
 from manifest_uploader.state.history import History, fold
 from manifest_uploader.state.ledger import Ledger
+from manifest_uploader.system import disk
 
 if TYPE_CHECKING:  # importing it takes 0.1 s of CPU, which commands without a network save
     from manifest_uploader.platform.client import Client

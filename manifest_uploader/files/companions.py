@@ -11,8 +11,8 @@ from typing import Final, TypeAlias
 
 from msgspec.structs import replace
 
-from manifest_uploader import disk
 from manifest_uploader.files.local_file import LocalFile
+from manifest_uploader.system import disk
 
 NAME_LIMIT: Final = 128
 """Characters. Grand Challenge rejects an upload with a longer file name."""

@@ -16,12 +16,12 @@ from unicodedata import normalize
 import msgspec
 from msgspec import Struct
 
-from manifest_uploader import disk
 from manifest_uploader.errors import CannotGoOn, UsageError
 from manifest_uploader.files.crew import CannotStart, answers
 from manifest_uploader.files.deidentify_results import Batch, FileResult, Outcome, Setup
 from manifest_uploader.files.listing import natural
 from manifest_uploader.files.uid_key import make_key, read_key
+from manifest_uploader.system import disk
 
 _TASK: Final = "manifest_uploader.files.deidentify_worker:start"
 _BATCH: Final = 16

@@ -22,7 +22,6 @@ from typing import Any, BinaryIO, Final, TypeAlias
 
 import msgspec
 
-from manifest_uploader import disk
 from manifest_uploader.files.deidentify_results import Batch, FileResult, Outcome, Setup
 from manifest_uploader.files.dicom_pixels import (
     CutOff,
@@ -33,6 +32,7 @@ from manifest_uploader.files.dicom_pixels import (
 )
 from manifest_uploader.files.listing import is_ignored
 from manifest_uploader.files.uid_key import KeyedUids
+from manifest_uploader.system import disk
 
 _METHOD: Final = "grand-challenge-dicom-de-identifier:procedure:"
 _DEFLATED: Final = "1.2.840.10008.1.2.1.99"

@@ -18,8 +18,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from manifest_uploader import disk
 from manifest_uploader.files.formats.system_files import is_system_file
+from manifest_uploader.system import disk
 
 _DEEPEST: Final = 10
 """Archives within archives."""

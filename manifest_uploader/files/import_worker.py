@@ -21,10 +21,10 @@ from typing import Any, Final
 
 import msgspec
 
-from manifest_uploader import disk
 from manifest_uploader.files.import_folder import ImportFolder, NoRoom, Unpackable
 from manifest_uploader.files.import_verdict import Failure, Reason, Verdict
 from manifest_uploader.files.listing import natural
+from manifest_uploader.system import disk
 
 _CHANNELS: Final = {"GRAY": 1, "RGB": 3, "YCBCR": 3, "RGBA": 4}
 _MOST_APART: Final = 20

@@ -17,8 +17,8 @@ from typing import Final, TypeVar
 
 from msgspec import Struct
 
-from manifest_uploader.disk import is_link, reachable
-from manifest_uploader.disk import real as real_path
+from manifest_uploader.system.disk import is_link, reachable
+from manifest_uploader.system.disk import real as real_path
 from manifest_uploader.text import composed
 
 T = TypeVar("T")

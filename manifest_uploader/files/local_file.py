@@ -12,7 +12,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from manifest_uploader import disk
+from manifest_uploader.system import disk
 
 CHUNK: Final = 256 * 2**10
 """Bytes."""

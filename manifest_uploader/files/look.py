@@ -9,7 +9,6 @@ from typing import BinaryIO
 
 from msgspec import Struct
 
-from manifest_uploader import disk
 from manifest_uploader.files.archives import ends_as_zip, is_archive, look_archive
 from manifest_uploader.files.dicom.look import look_dicom
 from manifest_uploader.files.formats.look import look_image
@@ -18,6 +17,7 @@ from manifest_uploader.files.formats.sniff import ENOUGH, sniff
 from manifest_uploader.files.formats.voxels import data_flaws
 from manifest_uploader.files.local_file import FileChanged, LocalFile, unreadable
 from manifest_uploader.files.looks import FileLook, Flaw, Format
+from manifest_uploader.system import disk
 
 
 class Seen(Struct, frozen=True):

@@ -17,10 +17,10 @@ from typing import Final, Protocol, TypeAlias
 
 from msgspec import Struct
 
-from manifest_uploader import disk
 from manifest_uploader.digests import content_digest
 from manifest_uploader.files.local_file import FileChanged, LocalFile, Source, check_same, sha256
 from manifest_uploader.files.zip_stream import bundle_size, bundle_stream
+from manifest_uploader.system import disk
 
 MIB: Final = 2**20
 SMALLEST_PART: Final = 8 * MIB

@@ -8,10 +8,10 @@ from typing import Final, NoReturn
 
 from msgspec import Struct, field
 
-from manifest_uploader import disk
 from manifest_uploader.files.listing import Listing
 from manifest_uploader.manifest.model import Manifest
 from manifest_uploader.manifest.problems import ManifestInvalid, Problem
+from manifest_uploader.system import disk
 
 FOLLOW_HINT: Final = "--follow-links lets symbolic links lead out of the root"
 

@@ -14,7 +14,6 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from manifest_uploader import disk
 from manifest_uploader.files.companions import find_problems, with_upload_names
 from manifest_uploader.files.listing import (
     EMPTY,
@@ -30,6 +29,7 @@ from manifest_uploader.files.local_file import LocalFile, Source
 from manifest_uploader.files.root import FOLLOW_HINT, Root, stays_inside
 from manifest_uploader.manifest.model import FileValue
 from manifest_uploader.manifest.problems import Place, Problem
+from manifest_uploader.system import disk
 from manifest_uploader.text import composed, suggestion
 
 _SHOWN: Final = 5

@@ -14,8 +14,8 @@ import secrets
 from pathlib import Path
 from typing import Any, Final
 
-from manifest_uploader import disk
 from manifest_uploader.errors import UsageError
+from manifest_uploader.system import disk
 
 ROOT: Final = "1.2.826.0.1.3680043.10.1666."
 """Grand Challenge's own root (`deidentifier.py`); a UID has at most 64 characters (PS3.5, 9.1)."""

@@ -10,7 +10,6 @@ import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from manifest_uploader import disk
 from manifest_uploader.errors import UploaderError, UsageError
 from manifest_uploader.init import arguments, compose, gather, paths, terminal, update
 from manifest_uploader.init.complete import AcceptDefaults, complete
@@ -22,7 +21,8 @@ from manifest_uploader.manifest.model import Manifest
 from manifest_uploader.manifest.parser import parse
 from manifest_uploader.output.formatting import counted
 from manifest_uploader.output.streams import say
-from manifest_uploader.shells import for_shell
+from manifest_uploader.system import disk
+from manifest_uploader.system.shells import for_shell
 from manifest_uploader.text import block, quoted
 
 

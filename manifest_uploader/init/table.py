@@ -12,9 +12,9 @@ from datetime import datetime, time
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from manifest_uploader import disk
 from manifest_uploader.errors import UsageError
 from manifest_uploader.manifest.yaml_reader import LONGEST_NUMBER
+from manifest_uploader.system import disk
 from manifest_uploader.text import composed, did_you_mean, quoted
 
 Cell: TypeAlias = str | int | float | bool

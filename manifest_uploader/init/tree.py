@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 from unicodedata import is_normalized
 
-from manifest_uploader import disk
 from manifest_uploader.files.listing import is_ignored, leads_to_folder, natural
 from manifest_uploader.init.patterns import Part
+from manifest_uploader.system import disk
 from manifest_uploader.text import composed
 
 _NO_NAMES: Final[Mapping[str, str]] = {}

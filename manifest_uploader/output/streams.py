@@ -7,8 +7,8 @@ import os
 import sys
 from typing import IO
 
-from manifest_uploader import disk
 from manifest_uploader.errors import OutputLost
+from manifest_uploader.system import disk
 from manifest_uploader.text import block
 
 

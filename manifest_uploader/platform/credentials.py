@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import urlsplit
 
-from manifest_uploader import disk
 from manifest_uploader.errors import CannotGoOn, ExtraMissing, TokenRefused
+from manifest_uploader.system import disk
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend

@@ -18,13 +18,13 @@ from typing import Final
 import tenacity
 from msgspec.structs import replace
 
-from manifest_uploader import disk
-from manifest_uploader.clocks import Awake
 from manifest_uploader.errors import PlatformRefused, PlatformUnreachable
 from manifest_uploader.platform.address import Patience
 from manifest_uploader.platform.responses import Interrupted, Response, ResponseLost
 from manifest_uploader.platform.traffic import Meter
 from manifest_uploader.platform.transport import Broken, FailureKind
+from manifest_uploader.system import disk
+from manifest_uploader.system.clocks import Awake
 
 _log = logging.getLogger(__name__)
 

@@ -11,7 +11,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from manifest_uploader import disk
 from manifest_uploader.engine.options import Options
 from manifest_uploader.engine.session import read_manifest
 from manifest_uploader.errors import ExtraMissing, StateMismatch, UsageError
@@ -23,6 +22,7 @@ from manifest_uploader.report.rows import Row, make_rows
 from manifest_uploader.state import file as state_file
 from manifest_uploader.state import receipts
 from manifest_uploader.state.file import Stored
+from manifest_uploader.system import disk
 
 _STDOUT: Final = "-"
 _DAY_S: Final = 86_400.0

@@ -15,7 +15,6 @@ from typing import IO, Any, Final
 
 from msgspec import Struct
 
-from manifest_uploader import disk
 from manifest_uploader.errors import StateMismatch, StateUnwritable
 from manifest_uploader.manifest.model import TargetKind
 from manifest_uploader.state.events import AnyEvent, WrongEvent, event_of, events_of
@@ -28,6 +27,7 @@ from manifest_uploader.state.lines import (
     objects_of,
     pieces_of,
 )
+from manifest_uploader.system import disk
 
 _BEGINNING: Final = b'{"format":"manifest-uploader state",'
 """The first bytes of every state file."""

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from manifest_uploader.clocks import InOrder
 from manifest_uploader.state.events import AnyEvent, Event, Started
 from manifest_uploader.state.file import Binding
 from manifest_uploader.state.history import Folding, History
 from manifest_uploader.state.steps import StepKind
 from manifest_uploader.state.writer import Writer
+from manifest_uploader.system.clocks import InOrder
 
 
 class Ledger:

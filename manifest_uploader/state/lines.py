@@ -9,8 +9,8 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import IO, Any, Final, TypeAlias
 
-from manifest_uploader import disk
 from manifest_uploader.errors import StateDamaged, StateUnwritable
+from manifest_uploader.system import disk
 
 FORMAT: Final = "manifest-uploader state"
 VERSION: Final = 1

@@ -22,9 +22,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from manifest_uploader import disk
 from manifest_uploader.errors import StateLocked, StateUnwritable
 from manifest_uploader.state.machine import Machine, can_judge, this_machine
+from manifest_uploader.system import disk
 
 
 class Holder(Struct, frozen=True):

@@ -13,8 +13,8 @@ from typing import IO, Any
 
 from msgspec import Struct
 
-from manifest_uploader import disk
 from manifest_uploader.errors import StateUnwritable
+from manifest_uploader.system import disk
 
 
 class Receipt(Struct, frozen=True):

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from manifest_uploader import disk
 from manifest_uploader.errors import StateUnwritable
 from manifest_uploader.state.events import Event, event_json
 from manifest_uploader.state.file import Binding
 from manifest_uploader.state.lines import FORMAT, VERSION, end_of_last_line
+from manifest_uploader.system import disk
 
 _SOON_S: Final = 0.5
 """Longest time until a line reaches the disk, even if no thread waits for it."""

@@ -200,7 +200,7 @@ def test_outputs_that_are_in_use_for_a_moment_are_replaced(tmp_path: Path, numbe
 def test_an_output_that_stays_in_use_is_told_without_a_number(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("manifest_uploader.disk.PATIENCE_S", 0.05)
+    monkeypatch.setattr("manifest_uploader.system.disk.PATIENCE_S", 0.05)
     (tmp_path / "cases.csv").write_text("old")
 
     install(System(in_use=10**6), monkeypatch)

@@ -17,7 +17,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield running
 
 
-@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize("system", [name for name, one in SYSTEMS.items() if not one.writes])
 def test_a_study_is_uploaded_once(platform: Served, tmp_path: Path, system: str) -> None:
     box = Box(tmp_path, platform)
     box.add_usual(f"Mu\u0308ller {system}")

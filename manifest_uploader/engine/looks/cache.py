@@ -17,7 +17,7 @@ from typing import IO, Final, Generic, TypeVar
 import msgspec
 from msgspec import Struct
 
-from manifest_uploader import disk
+from manifest_uploader.system import disk
 
 T = TypeVar("T", bound=Struct)
 

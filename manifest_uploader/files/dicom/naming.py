@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from manifest_uploader import disk
 from manifest_uploader.files.dicom.fallback import dcmread
 from manifest_uploader.files.dicom.look import look_dicom
+from manifest_uploader.system import disk
 
 _ENDINGS: Final = frozenset({".dcm", ".dicom", ".ima"})
 _SERIES: Final = ("SeriesInstanceUID", "Modality", "SeriesDescription")
