@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import difflib
-import os
 import re
-import shlex
+import unicodedata
 from collections.abc import Collection, Iterable, Sequence
-from itertools import islice
+from itertools import islice, zip_longest
 from typing import Final
 
 CUT: Final = 60
@@ -27,6 +26,16 @@ marks, surrogates, and overrides of the writing direction."""
 _ESCAPED: Final = re.compile(f"[{_NEVER}\u061c\u200e\u200f]")
 """The same and the direction marks, which names in some languages need. None of them may reach a
 terminal, where they could start a line or disguise a name."""
+
+
+_LOOKALIKES: Final = str.maketrans(
+    "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0458\u0455"
+    "\u0410\u0412\u0415\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0425\u0406"
+    "\u03bf\u0391\u0392\u0395\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a7\u0396"
+    "\u2010\u2011\u2012\u2013\u2212\u2018\u2019",
+    "aeopcyxijsABEKMHOPCTXIoABEHIKMNOPTXZ-----''",
+)
+"""Letters of Cyrillic and Greek, dashes and quotes that look like others."""
 
 
 _LONGEST_LINE: Final = 8_000
@@ -55,7 +64,37 @@ def some_of(names: Collection[str]) -> str:
 def did_you_mean(word: str, candidates: Iterable[str]) -> str | None:
     """`did you mean 'title'?` for the most similar candidate; None if none is similar."""
     meant = most_like(word, candidates)
-    return None if meant is None else f"did you mean {quoted(meant)}?"
+    return None if meant is None else suggestion(word, meant)
+
+
+def suggestion(word: str, meant: str) -> str:
+    """`did you mean 'title'?`, and where the two differ if nobody can see it."""
+    question = f"did you mean {quoted(meant)}?"
+    if word == meant or _seen(word) != _seen(meant):
+        return question
+    pairs = enumerate(zip_longest(word, meant), 1)
+    place, (is_there, _) = next(one for one in pairs if one[1][0] != one[1][1])
+    what = "its end is missing" if is_there is None else f"character {place} is {_name(is_there)}"
+    return f"{question} It looks the same, but in what is written {what}"
+
+
+def _seen(text: str) -> str:
+    """What people see of a text: the same for texts that look the same."""
+    shown = "".join(one for one in unicodedata.normalize("NFKC", text) if not _hides(one))
+    return shown.translate(_LOOKALIKES)
+
+
+def _hides(character: str) -> bool:
+    return unicodedata.category(character) in {"Cf", "Cc", "Mn"} and not character.isspace()
+
+
+def _name(character: str) -> str:
+    return unicodedata.name(character, f"U+{ord(character):04X}")
+
+
+def composed(name: str) -> str:
+    """The name with accents composed: macOS decomposes them, and it is the same name."""
+    return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
 def most_like(word: str, candidates: Iterable[str]) -> str | None:
@@ -114,12 +153,3 @@ def some_names(names: Sequence[str], most: int = 3) -> str:
     shown = ", ".join(f"'{name}'" for name in names[:most])
     more = len(names) - most
     return f"{shown} and {more:,} more" if more > 0 else shown
-
-
-def for_shell(words: Iterable[str]) -> str:
-    """A command line for this system's shell."""
-    if os.name == "nt":
-        import subprocess  # noqa: PLC0415 - late: only Windows needs it
-
-        return subprocess.list2cmdline(words)
-    return shlex.join(words)

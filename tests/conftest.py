@@ -17,6 +17,7 @@ from manifest_uploader.files.crew import usable_cores
 from manifest_uploader.platform.address import Patience, parse_platform
 from manifest_uploader.platform.client import Client
 from manifest_uploader.sandbox import Judge, SandboxOptions, start
+from tests import simulated
 from tests.box import Box
 from tests.helpers import TOKEN
 from tests.judging import shared_judge
@@ -33,6 +34,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # hundreds of processes would each compile the whole package
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
+    simulated.install_from(os.environ)
     if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
         _prepare_modules()
 

@@ -19,6 +19,8 @@ from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from tests import simulated
+
 _PRELOAD = (
     *("manifest_uploader.__main__", "manifest_uploader.cli", "manifest_uploader.commands.guard"),
     *("manifest_uploader.engine.execution", "manifest_uploader.engine.survey"),
@@ -72,7 +74,7 @@ class Running:
 
     def _written(self, name: str) -> str:
         path = self.left / name
-        return path.read_text("utf-8") if path.exists() else ""
+        return path.read_text("utf-8", "replace") if path.exists() else ""
 
     def end(self, seconds: float) -> Ended:
         """Wait for its end; raise AssertionError if it takes longer."""
@@ -81,7 +83,7 @@ class Running:
         if late:
             self.process.kill()
             self.process.join()
-        out, err = ((self.left / name).read_text("utf-8") for name in ("out", "err"))
+        out, err = ((self.left / name).read_text("utf-8", "replace") for name in ("out", "err"))
         assert not late, f"it did not end within {seconds} s\n{err}\n{out}"
         code = self.left / "code"
         ended = int(code.read_text()) if code.exists() else self.process.exitcode
@@ -141,6 +143,7 @@ def _command(
     sys.stdout = (left / "out").open("w", encoding="utf-8")
     sys.stderr = (left / "err").open("w", encoding="utf-8", buffering=1)
     _say_as_much_as_on_fast_machines()
+    simulated.install_from(os.environ)
     if prepare is not None:
         prepare(left / "code")
     from manifest_uploader.__main__ import main

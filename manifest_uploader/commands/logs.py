@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Final
 
 from manifest_uploader.errors import UsageError
+from manifest_uploader.system import disk
 from manifest_uploader.text import printable
 
 NAME: Final = "manifest_uploader"
@@ -25,9 +27,10 @@ def logging_to(path: str | None) -> Iterator[None]:
     handlers: list[logging.Handler] = [logging.NullHandler()]
     if path:
         try:
-            to_file = logging.FileHandler(path, encoding="utf-8")
+            to_file = _ToFile(path, encoding="utf-8")
         except OSError as error:
-            raise UsageError(f"'{path}' cannot be written: {error.strerror}") from None
+            why = disk.writing_reason(Path(path), error)
+            raise UsageError(f"'{path}' cannot be written: {why}") from None
         to_file.setFormatter(_LineFormatter("%(asctime)s %(threadName)s %(message)s"))
         handlers.append(to_file)
     log = logging.getLogger(NAME)
@@ -44,6 +47,18 @@ def logging_to(path: str | None) -> Iterator[None]:
             handler.close()
         log.setLevel(level)
         log.propagate = propagate
+
+
+class _ToFile(logging.FileHandler):
+    """Writes into a file; what a full disk does not take is dropped."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """Drop the message: a traceback for each would hide what the command says."""
+
+    def close(self) -> None:
+        """Close the file."""
+        with suppress(OSError):
+            super().close()
 
 
 class _LineFormatter(logging.Formatter):

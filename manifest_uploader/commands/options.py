@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +19,7 @@ from manifest_uploader.errors import UsageError
 from manifest_uploader.plan.inputs import Choices
 from manifest_uploader.platform import credentials
 from manifest_uploader.platform.address import Patience, parse_platform
+from manifest_uploader.system.shells import for_shell
 
 DEFAULT_PLATFORM: Final = "https://grand-challenge.org/api/v1/"
 _MAX_JOBS: Final = 32
@@ -167,7 +167,7 @@ def options_of(given: argparse.Namespace) -> Options:
         refused_after_s=given.refused_after,
         take_over=given.take_over,
         receipts=receipts_path(given) if given.receipts else None,
-        command=f"uploader {shlex.join(given.words)} --take-over",
+        command=for_shell(["uploader", *given.words, "--take-over"]),
     )
 
 
@@ -200,6 +200,8 @@ def written_state_path(given: argparse.Namespace) -> Path:
 
     """
     path = state_path(given)
+    if given.state and path.is_dir():
+        raise UsageError(f"'{path}' is a folder, and not a state file")
     if given.state and not path.is_file():
         raise UsageError(f"there is no state file '{path}'", hint="is its name spelt right?")
     return path

@@ -6,6 +6,7 @@ import argparse
 
 from msgspec.structs import replace
 
+from manifest_uploader.commands import handles
 from manifest_uploader.commands.options import (
     add_run_arguments,
     add_verify_arguments,
@@ -13,6 +14,7 @@ from manifest_uploader.commands.options import (
 )
 from manifest_uploader.commands.signals import interruptible, stopping_on_signals
 from manifest_uploader.engine import run as engine
+from manifest_uploader.engine.options import Options
 from manifest_uploader.engine.progress import Observer
 from manifest_uploader.engine.results import End, Summary
 from manifest_uploader.errors import UsageError
@@ -36,7 +38,8 @@ def run(given: argparse.Namespace) -> int:
     screen = make_screen(verbose=given.verbose, quiet=given.quiet)
     json_lines: list[Observer] = [JsonLines()] if given.json else []
     observers = [*json_lines, screen]
-    with open_options(given) as options, stopping_on_signals(screen) as stop:
+    with open_options(given) as asked, stopping_on_signals(screen) as stop:
+        options = _with_usable_jobs(asked, screen, sandbox=given.sandbox)
         try:
             summary = interruptible(
                 lambda: engine.run(options, observers, stop.event), stop, screen
@@ -52,6 +55,15 @@ def run(given: argparse.Namespace) -> int:
         for observer in observers:
             observer.ends(summary)
         return stop.say() if stop.caught else exit_code(summary)
+
+
+def _with_usable_jobs(options: Options, screen: Observer, *, sandbox: bool) -> Options:
+    """The options with as many jobs as there may be open files, and a note if that is fewer."""
+    limit = handles.open_limit()
+    jobs = handles.usable_jobs(options.jobs, limit=limit, sandbox=sandbox)
+    if (note := handles.jobs_note(jobs, options.jobs, limit)) is not None:
+        screen.note(note)
+    return replace(options, jobs=jobs)
 
 
 def exit_code(summary: Summary) -> int:

@@ -95,9 +95,11 @@ class Execution:
         plan: Plan,
         threads: Threads,
         journal: Journal,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._options, self._session, self._threads = options, session, threads
         self._plan, self._journal = plan, journal
+        self._now = now
         self._bytes = total_size(plan)
         self._tally, self._pace = Tally(), Pace()
         self._notes: list[str] = []
@@ -178,6 +180,7 @@ class Execution:
             refused_after_s=self._options.refused_after_s,
             target_size=facts.items,
             listed=listed,
+            clock=self._now,
         )
 
     def _warn(self, text: str) -> None:
@@ -187,6 +190,7 @@ class Execution:
 
     def _tick(self, scheduler: Scheduler) -> None:
         now, meter = time.monotonic(), self._session.client.meter
+        self._now()  # so that it notices when the computer sleeps
         notes, self._notes = self._notes, []
         self._pace.note(self._tally.sent, now)
         progress = Progress(

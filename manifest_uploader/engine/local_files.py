@@ -31,7 +31,7 @@ from manifest_uploader.platform.model import Entry, Socket
 from manifest_uploader.platform.responses import Interrupted
 from manifest_uploader.platform.sockets import SEGMENTATION, takes_json, value_misfit
 from manifest_uploader.state.history import EMPTY, CaseHistory
-from manifest_uploader.text import for_shell
+from manifest_uploader.system.shells import for_shell
 
 _SLICE_S: Final = 0.5
 """Longest single wait for a look, so that stopping soon ends it."""

@@ -50,6 +50,7 @@ from manifest_uploader.state import lock
 from manifest_uploader.state.events import Event, Started
 from manifest_uploader.state.history import EMPTY, fold
 from manifest_uploader.state.standing import CaseStanding, case_standing
+from manifest_uploader.system.clocks import Awake, Steady
 
 if TYPE_CHECKING:
     from manifest_uploader.engine.execution import Journal
@@ -175,7 +176,12 @@ def run(options: Options, observers: Sequence[Observer], stop: threading.Event) 
     started = time.monotonic()
     watching = _watching(observers, stop)
     reading = attended(lambda: _read(options), attend=watching.attend)
-    with lock.held(options.state, take_over=options.take_over, command=options.command):
+
+    def note(text: str) -> None:
+        for observer in observers:
+            observer.note(text)
+
+    with lock.held(options.state, take_over=options.take_over, command=options.command, note=note):
         meter = Meter()
         threads = Threads(options.jobs, stop=stop, pressure=meter.take_pressure)
         client = Client(
@@ -202,13 +208,16 @@ def run(options: Options, observers: Sequence[Observer], stop: threading.Event) 
                 watching.activity.stage = Stage.PLAN
                 plan = attended(lambda: _planned(inputs), attend=watching.attend)
                 journal.begin(plan, session.target)
-                first = _scheduler(options, plan, inputs.facts)
-                execution = Execution(options, session, plan, threads, journal)
+                awake = Awake()
+                now = Steady(ledger.clock(), awake)
+                first = _scheduler(options, plan, inputs.facts, awake, now)
+                execution = Execution(options, session, plan, threads, journal, now)
                 last = execution.run(
                     first,
                     inputs.facts,
                     then=lambda one: attended(
-                        lambda: _second(options, session, inputs, one), attend=watching.attend
+                        lambda: _second(options, session, inputs, one, awake, now),
+                        attend=watching.attend,
                     ),
                 )
                 elapsed_s = time.monotonic() - started
@@ -294,22 +303,33 @@ def _late_items(session: Session) -> tuple[str, ...]:
 
 
 def _scheduler(
-    options: Options, plan: Plan, facts: Facts, *, after: Scheduler | None = None
+    options: Options,
+    plan: Plan,
+    facts: Facts,
+    awake: Awake,
+    now: Steady,
+    *,
+    after: Scheduler | None = None,
 ) -> Scheduler:
     policy = replace(options.policy, window=max(options.policy.window, 4 * options.jobs))
     return Scheduler(
         plan,
         policy,
         sockets=facts.sockets,
-        clock=time.monotonic,
-        now=time.time,
+        clock=awake,
+        now=now,
         rows_free=options.choices.upload_limit - facts.rows_used,
         after=after,
     )
 
 
 def _second(
-    options: Options, session: Session, inputs: PlanInputs, first: Scheduler
+    options: Options,
+    session: Session,
+    inputs: PlanInputs,
+    first: Scheduler,
+    awake: Awake,
+    now: Steady,
 ) -> Scheduler | None:
     """The scheduler for the cases that late duplicates may have changed; None if there are none."""
     held = first.held()
@@ -317,7 +337,7 @@ def _second(
         return None
     inputs = look_again(session, inputs, held)
     plan = make_plan(inputs, temporary=temporary_title)
-    return _scheduler(options, plan, inputs.facts, after=first)
+    return _scheduler(options, plan, inputs.facts, awake, now, after=first)
 
 
 def _summary(

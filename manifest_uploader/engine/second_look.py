@@ -7,7 +7,6 @@ that kept their temporary titles their own.
 from __future__ import annotations
 
 import contextlib
-import time
 from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
@@ -17,7 +16,7 @@ from manifest_uploader.plan.differences import Shown, compare, restore_of
 from manifest_uploader.plan.inputs import PlanInputs
 from manifest_uploader.platform.endpoints import ItemHidden, get_item, list_items
 from manifest_uploader.platform.model import ItemSeen
-from manifest_uploader.state.history import LATE_FOR_S, History
+from manifest_uploader.state.history import LATE_FOR_S
 
 if TYPE_CHECKING:  # importing it takes 0.1 s of CPU, which commands without a network save
     from manifest_uploader.platform.client import Client
@@ -46,7 +45,7 @@ def look_again(session: Session, inputs: PlanInputs, names: frozenset[str]) -> P
     facts = replace(
         inputs.facts,
         restore=restore_of(found.differences),
-        settled=_settled(history, frozenset(case.name for case in shown)),
+        settled=_settled(session, frozenset(case.name for case in shown)),
         gone=inputs.facts.gone | {pk for pk, item in seen.items() if item is None},
         leftovers=(),
     )
@@ -54,9 +53,9 @@ def look_again(session: Session, inputs: PlanInputs, names: frozenset[str]) -> P
     return replace(inputs, manifest=manifest, facts=facts, history=history, renamed={})
 
 
-def _settled(history: History, names: frozenset[str]) -> frozenset[str]:
-    since = {name: history.cases[name].doubt_since for name in names}
-    now = time.time()
+def _settled(session: Session, names: frozenset[str]) -> frozenset[str]:
+    since = {name: session.ledger.history.cases[name].doubt_since for name in names}
+    now = session.ledger.clock()
     return frozenset(name for name, at in since.items() if at is not None and now - at > LATE_FOR_S)
 
 

@@ -37,6 +37,7 @@ from manifest_uploader.state.events import Event
 from manifest_uploader.state.file import Binding
 from manifest_uploader.state.history import History, fold
 from manifest_uploader.state.ledger import Ledger
+from manifest_uploader.system import disk
 
 if TYPE_CHECKING:  # importing it takes 0.1 s of CPU, which commands without a network save
     from manifest_uploader.platform.client import Client
@@ -80,11 +81,11 @@ def read_manifest(options: Options) -> Reading:
 
 def _text(path: str) -> bytes:
     try:
-        return Path(path).read_bytes()
+        return disk.read_bytes(Path(path))
     except FileNotFoundError:
         raise UsageError(f"there is no file '{path}'", hint="is its name spelt right?") from None
     except OSError as error:
-        raise UsageError(f"'{path}' cannot be read: {error.strerror}") from None
+        raise UsageError(f"'{path}' cannot be read: {disk.reason(error)}") from None
 
 
 class Watching(Struct, frozen=True):

@@ -12,6 +12,7 @@ from typing import Final, TypeAlias
 from msgspec.structs import replace
 
 from manifest_uploader.files.local_file import LocalFile
+from manifest_uploader.system import disk
 
 NAME_LIMIT: Final = 128
 """Characters. Grand Challenge rejects an upload with a longer file name."""
@@ -178,7 +179,7 @@ def _find_lonely_header(path: str, file: LocalFile, names: set[str]) -> Iterator
 def element_data_file(header: Path) -> str | None:
     """The data file that a MetaImage header names; None if it names none or several."""
     try:
-        with header.open("rb") as stream:
+        with disk.open_file(header) as stream:
             found = _ELEMENT.search(stream.read(_HEADER))
     except OSError:
         return None

@@ -21,6 +21,7 @@ from manifest_uploader.files.crew import CannotStart, answers
 from manifest_uploader.files.deidentify_results import Batch, FileResult, Outcome, Setup
 from manifest_uploader.files.listing import natural
 from manifest_uploader.files.uid_key import make_key, read_key
+from manifest_uploader.system import disk
 
 _TASK: Final = "manifest_uploader.files.deidentify_worker:start"
 _BATCH: Final = 16
@@ -82,7 +83,7 @@ def find_files(folders: Folders) -> tuple[list[str], list[FileResult]]:
         try:
             entries = sorted(os.scandir(folders.source / folder), key=lambda entry: entry.name)
         except OSError as error:
-            skipped.append(FileResult(folder, Outcome.UNREADABLE, about=error.strerror or ""))
+            skipped.append(FileResult(folder, Outcome.UNREADABLE, about=disk.reason(error)))
             continue
         for entry in entries:
             name = f"{folder}/{entry.name}" if folder else entry.name
@@ -196,4 +197,4 @@ def _is_in(path: Path, folder: Path) -> bool:
         return True
     if not folder.exists():
         return False
-    return any(one.exists() and one.samefile(folder) for one in (path, *path.parents))
+    return any(disk.is_same(one, folder) for one in (path, *path.parents) if one.exists())

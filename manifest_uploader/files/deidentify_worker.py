@@ -32,6 +32,7 @@ from manifest_uploader.files.dicom_pixels import (
 )
 from manifest_uploader.files.listing import is_ignored
 from manifest_uploader.files.uid_key import KeyedUids
+from manifest_uploader.system import disk
 
 _METHOD: Final = "grand-challenge-dicom-de-identifier:procedure:"
 _DEFLATED: Final = "1.2.840.10008.1.2.1.99"
@@ -81,12 +82,12 @@ class Deidentifier:
 
     def _one(self, name: str) -> FileResult:
         try:
-            with (self._source / name).open("rb") as stream:
+            with disk.open_file(self._source / name) as stream:
                 found = self._file(name, stream)
                 is_other = found.outcome is Outcome.NOT_DICOM
                 return self._copy_as_it_is(name, stream) if is_other and self._others else found
         except OSError as error:
-            return FileResult(name, Outcome.UNREADABLE, about=error.strerror or "")
+            return FileResult(name, Outcome.UNREADABLE, about=disk.reason(error))
 
     def _file(self, name: str, stream: BinaryIO) -> FileResult:
         start = stream.read(_PREAMBLE + 4)
@@ -154,7 +155,7 @@ class Deidentifier:
         try:
             self._write(target, self._content(stream, data, pixels))
         except OSError as error:
-            return FileResult(name, Outcome.UNWRITABLE, about=error.strerror or "")
+            return FileResult(name, Outcome.UNWRITABLE, about=disk.reason(error))
         self._count(before, dict(_filled(data)))
         return FileResult(name, Outcome.DONE, burned_in=burned_in, path_names_patient=names_patient)
 
@@ -188,7 +189,7 @@ class Deidentifier:
         try:
             self._write(target, fill)
         except OSError as error:
-            return FileResult(name, Outcome.UNWRITABLE, about=error.strerror or "")
+            return FileResult(name, Outcome.UNWRITABLE, about=disk.reason(error))
         return FileResult(name, Outcome.COPIED)
 
     def _known(self, target: Path, source: Path, data: Any) -> Outcome | None:
@@ -201,7 +202,7 @@ class Deidentifier:
             return None  # as a system that crashed may leave it
         method, is_whole = "", True
         try:
-            with target.open("rb") as stream:
+            with disk.open_file(target) as stream:
                 there = self._read(stream)
                 method = _last_method(there)
                 _pixels(stream, there)
@@ -258,11 +259,11 @@ class Deidentifier:
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f".{sha256(os.fsencode(target.name)).hexdigest()[:32]}.part")
         try:
-            with temporary.open("wb") as copy:
+            with disk.open_file(temporary, "wb") as copy:
                 fill(copy)
-            temporary.replace(target)
+            disk.replace(temporary, target)
         except BaseException:
-            temporary.unlink(missing_ok=True)
+            disk.could_remove(temporary)
             raise
 
     def _count(self, before: _Filled, after: _Filled) -> None:

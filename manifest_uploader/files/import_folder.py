@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from manifest_uploader.files.formats.system_files import is_system_file
+from manifest_uploader.system import disk
 
 _DEEPEST: Final = 10
 """Archives within archives."""
@@ -86,8 +87,8 @@ class ImportFolder:
             return []
         except (RuntimeError, EOFError, ValueError, zlib.error) as error:
             raise Unpackable from error
-        path.unlink()
-        inside.rename(path)
+        disk.remove(path)
+        disk.replace(inside, path)
         outer = self.shown.pop(path)
         moved = {path / target.relative_to(inside): name for target, name in found.items()}
         self.shown |= {target: f"{outer}/{name}" for target, name in moved.items()}
@@ -100,7 +101,7 @@ class ImportFolder:
 
 def _has_separate_data(path: Path) -> bool:
     """Whether a file is a MetaImage header with its data in another file."""
-    with path.open("rb") as stream:
+    with disk.open_file(path) as stream:
         return _DATA_FILE.search(stream.read(_HEADER)) is not None
 
 
@@ -119,7 +120,7 @@ def _place(path: Path, target: Path, *, may_link: bool) -> None:
         with suppress(OSError):
             target.symlink_to(path)
             return
-    with path.open("rb") as original, target.open("xb") as copy:
+    with disk.open_file(path) as original, target.open("xb") as copy:
         shutil.copyfileobj(original, copy, 2**20)
 
 

@@ -24,6 +24,7 @@ import msgspec
 from manifest_uploader.files.import_folder import ImportFolder, NoRoom, Unpackable
 from manifest_uploader.files.import_verdict import Failure, Reason, Verdict
 from manifest_uploader.files.listing import natural
+from manifest_uploader.system import disk
 
 _CHANNELS: Final = {"GRAY": 1, "RGB": 3, "YCBCR": 3, "RGBA": 4}
 _MOST_APART: Final = 20
@@ -217,7 +218,7 @@ def _may_be_slide(path: Path, messages: list[str]) -> bool:
         return True
     if Reason.RESOLUTION not in _reasons_of(messages):
         return False
-    with path.open("rb") as stream:
+    with disk.open_file(path) as stream:
         start = stream.read(_ENDS)
         stream.seek(max(stream.seek(0, os.SEEK_END) - _ENDS, 0))
         return _SCANNERS.search(start + stream.read()) is not None

@@ -8,6 +8,7 @@ import os
 import re
 import threading
 import time
+import unicodedata
 from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
@@ -15,6 +16,10 @@ from functools import lru_cache
 from typing import Final, TypeVar
 
 from msgspec import Struct
+
+from manifest_uploader.system.disk import is_link, reachable
+from manifest_uploader.system.disk import real as real_path
+from manifest_uploader.text import composed
 
 T = TypeVar("T")
 
@@ -68,7 +73,7 @@ class Listing:
     def real(self, path: str) -> str:
         """The real path of a folder, with all links resolved."""
         known = self._real.get(path)
-        return self._keep(self._real, path, os.path.realpath(path) if known is None else known)
+        return self._keep(self._real, path, real_path(path) if known is None else known)
 
     def _keep(self, kept: OrderedDict[str, T], path: str, value: T) -> T:
         """Add an entry and drop the one that was used longest ago."""
@@ -82,7 +87,7 @@ class Listing:
 
 def _list(path: str) -> Folder:
     files, folders, links = [], [], set()
-    with os.scandir(path) as entries:
+    with os.scandir(reachable(path)) as entries:
         for entry in entries:
             name = entry.name
             if name[0] == "." or name.lower() in _IGNORED:  # `is_ignored`, without its call
@@ -91,9 +96,22 @@ def _list(path: str) -> Folder:
                 files.append(name)
                 continue
             folders.append(name)
-            if entry.is_symlink():
+            if is_link(entry):
                 links.add(name)
-    return Folder(sorted(files), sorted(folders), frozenset(links))
+    return Folder(sorted_names(files), sorted_names(folders), frozenset(links))
+
+
+class Decomposed(list[str]):
+    """Sorted names, some of which have decomposed accents, as macOS makes them."""
+
+
+def sorted_names(names: Iterable[str]) -> Sequence[str]:
+    """The names, sorted by code point."""
+    found = sorted(names)
+    text = "\0".join(found)
+    if text.isascii() or unicodedata.is_normalized("NFC", text):
+        return found
+    return Decomposed(found)
 
 
 def leads_to_folder(entry: os.DirEntry[str]) -> bool:
@@ -155,9 +173,13 @@ def matching(names: Sequence[str], pattern: str) -> list[str]:
     """Those of the sorted names that match one part of a glob.
 
     Only names with the fixed prefix of the pattern are tested, so that a pattern for each of fifty
-    thousand files in one folder stays cheap.
+    thousand files in one folder stays cheap. Accents match however they are composed.
     """
-    prefix, matches = _matcher(pattern)
+    prefix, matches = _matcher(composed(pattern))
+    if isinstance(names, Decomposed):
+        return [
+            name for name in names if (one := composed(name)).startswith(prefix) and matches(one)
+        ]
     first, end = 0, len(names)
     if prefix:
         first = bisect_left(names, prefix)

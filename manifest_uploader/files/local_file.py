@@ -12,6 +12,8 @@ from typing import Final
 
 from msgspec import Struct
 
+from manifest_uploader.system import disk
+
 CHUNK: Final = 256 * 2**10
 """Bytes."""
 
@@ -30,7 +32,6 @@ class LocalFile(Struct, frozen=True):
     size: int
     """Bytes."""
     mtime_ns: int
-    inode: int
 
     @property
     def path(self) -> Path:
@@ -61,7 +62,7 @@ def check_same(file: LocalFile) -> None:
         raise unreadable(file, error) from error
     if stat.S_ISDIR(now.st_mode):  # the same message as from reading it
         raise unreadable(file, IsADirectoryError(EISDIR, os.strerror(EISDIR)))
-    if (now.st_size, now.st_mtime_ns, now.st_ino) != (file.size, file.mtime_ns, file.inode):
+    if (now.st_size, now.st_mtime_ns) != (file.size, file.mtime_ns):
         raise FileChanged(f"'{file.name}' changed after it was looked at")
 
 
@@ -74,7 +75,7 @@ def chunks(file: LocalFile) -> Iterator[bytes]:
     check_same(file)
     left = file.size
     try:
-        with open(file.full, "rb", buffering=0) as stream:  # noqa: PTH123  a Path doubles the time
+        with disk.open_raw(file.full) as stream:
             while left and (chunk := stream.read(min(left, CHUNK))):
                 left -= len(chunk)
                 yield chunk
@@ -95,4 +96,4 @@ def sha256(file: LocalFile) -> str:
 
 def unreadable(file: LocalFile, error: OSError) -> FileChanged:
     """What to raise if a file cannot be read."""
-    return FileChanged(f"'{file.name}' cannot be read: {error.strerror or error}")
+    return FileChanged(f"'{file.name}' cannot be read: {disk.reason(error)}")

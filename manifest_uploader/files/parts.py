@@ -20,6 +20,7 @@ from msgspec import Struct
 from manifest_uploader.digests import content_digest
 from manifest_uploader.files.local_file import FileChanged, LocalFile, Source, check_same, sha256
 from manifest_uploader.files.zip_stream import bundle_size, bundle_stream
+from manifest_uploader.system import disk
 
 MIB: Final = 2**20
 SMALLEST_PART: Final = 8 * MIB
@@ -260,7 +261,7 @@ class FileStream:
         buffer = memoryview(bytearray(min(SLICE, length) or 1))
         left = length
         try:
-            with self._file.path.open("rb", buffering=0) as handle:
+            with disk.open_raw(self._file.full) as handle:
                 handle.seek(offset)
                 while left:
                     got = handle.readinto(buffer[: min(left, len(buffer))])
@@ -270,7 +271,7 @@ class FileStream:
                     left -= got
         except OSError as error:
             raise FileChanged(
-                f"'{self._file.name}' cannot be read any more: {error.strerror}"
+                f"'{self._file.name}' cannot be read any more: {disk.reason(error)}"
             ) from None
 
 

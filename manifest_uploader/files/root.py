@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import posixpath
 from pathlib import Path, PureWindowsPath
 from typing import Final, NoReturn
@@ -12,6 +11,7 @@ from msgspec import Struct, field
 from manifest_uploader.files.listing import Listing
 from manifest_uploader.manifest.model import Manifest
 from manifest_uploader.manifest.problems import ManifestInvalid, Problem
+from manifest_uploader.system import disk
 
 FOLLOW_HINT: Final = "--follow-links lets symbolic links lead out of the root"
 
@@ -44,11 +44,11 @@ def find_root(manifest: Manifest, *, root: str | None, follow_links: bool) -> Ro
         ManifestInvalid: The root is missing, not a folder, or outside the manifest's folder.
     """
     if root is not None:
-        given = Root(Path(os.path.realpath(root)), follow_links, f"in {root}")
+        given = Root(Path(disk.real(root)), follow_links, f"in {root}")
         return _checked(given, manifest, "it was given by --root or UPLOADER_ROOT")
-    home = Path(os.path.realpath(Path(manifest.path).parent))
+    home = Path(disk.real(Path(manifest.path).parent))
     written = manifest.root or "."
-    path = Path(os.path.realpath(home / written))
+    path = Path(disk.real(home / written))
     if not stays_inside(written):
         hint = "write it relative to the manifest's folder, or say where the files are with --root"
         _refuse(manifest, f"root '{written}' is outside the manifest's folder", hint)

@@ -20,6 +20,7 @@ from manifest_uploader.files.listing import (
     Folder,
     holds,
     in_natural_order,
+    is_ignored,
     is_magic,
     matching,
     nearest,
@@ -28,13 +29,14 @@ from manifest_uploader.files.local_file import LocalFile, Source
 from manifest_uploader.files.root import FOLLOW_HINT, Root, stays_inside
 from manifest_uploader.manifest.model import FileValue
 from manifest_uploader.manifest.problems import Place, Problem
+from manifest_uploader.system import disk
+from manifest_uploader.text import composed, suggestion
 
 _SHOWN: Final = 5
 """Problems of one value that are reported in full."""
 _LONGEST_PATH: Final = 4096
 """Characters, as on Linux. The time to parse a glob grows with the square of its length."""
 _READABLE_BY_ALL: Final = 0o444
-_FOLDS_CASE: Final = os.path.normcase("A/") != "A/"
 _PLAIN_FILE: Final = stat.S_IFREG | _READABLE_BY_ALL
 
 
@@ -74,6 +76,8 @@ class _Search:
         """By path below the root."""
         self._seen: set[str] = set()
         """Real paths of files that were found or reported."""
+        self._folded: dict[str, str] = {}
+        """The same without what some disks ignore → as it was written."""
         self._real_folders: dict[str, str | None] = {}
         """Folder → its real path; None if its files may not be used."""
         self._listed: dict[str, Folder] = {}
@@ -91,6 +95,8 @@ class _Search:
         tidy = posixpath.normpath(written)
         path = written if tidy == written else tidy  # one string a file, not two
         facts = self._lstat(path)
+        if facts is None and not path.isascii() and (spelt := self._spelt(path)) is not None:
+            path, facts = spelt, self._lstat(spelt)
         if facts is None:
             self._take_matches(written, path)
         elif not self._is_folder(path, facts):
@@ -120,7 +126,7 @@ class _Search:
     # -- one path --
 
     def _full(self, path: str) -> str:
-        return self._inside + path if path not in ("", ".") else self._base
+        return disk.reachable(self._inside + path if path not in ("", ".") else self._base)
 
     def _lstat(self, path: str) -> os.stat_result | None:
         """The stat of a path, or of the link itself; None if nothing is there or can be seen."""
@@ -142,8 +148,11 @@ class _Search:
 
     def _take_matches(self, written: str, path: str) -> None:
         parts = _glob_parts(path)
+        before = len(self.problems)
         if not is_magic(path):
-            self._report(f"file '{written}' does not exist", self._hint(parts))
+            hint = self._hint(parts)
+            if len(self.problems) == before:  # else a folder on the way cannot be read
+                self._report(f"file '{written}' does not exist", hint)
         elif not self._take_all("", parts):
             self._report(f"no file matches '{written}'", self._hint(parts))
 
@@ -171,27 +180,30 @@ class _Search:
             return ordered
         taken: dict[str, LocalFile] = {}
         for path, name in zip(ordered, names, strict=True):
-            full = self._inside + path
+            full = disk.reachable(self._inside + path)
             try:
                 facts = os.lstat(full)
             except (OSError, ValueError):
                 return ordered
             if facts.st_mode & _PLAIN_FILE != _PLAIN_FILE or not stat.S_ISREG(facts.st_mode):
                 return ordered
-            taken[path] = LocalFile(full, name, facts.st_size, facts.st_mtime_ns, facts.st_ino)
+            taken[path] = LocalFile(full, name, facts.st_size, facts.st_mtime_ns)
         keys = {f"{real}/{name}" for name in names}
-        if _FOLDS_CASE:
-            keys = set(map(os.path.normcase, keys))
         if len(keys) < len(names) or not keys.isdisjoint(self._seen):
             return ordered
         self._seen |= keys
+        if len(self._value.paths) > 1:  # another path may name one of them in another spelling
+            self._folded |= {
+                disk.folded(f"{real}/{name}"): path
+                for name, path in zip(names, ordered, strict=True)
+            }
         self._found |= taken
         return []
 
     def _take_file(self, path: str, facts: os.stat_result | None) -> None:
         folder, _, name = path.rpartition("/")
         real = self._real(folder)
-        if real is None or (key := os.path.normcase(f"{real}/{name}")) in self._seen:
+        if real is None or (key := f"{real}/{name}") in self._seen or self._is_same(key, path):
             return
         self._seen.add(key)
         if facts is None:
@@ -203,9 +215,39 @@ class _Search:
             return
         if not name.isascii():  # macOS may decompose accents
             name = unicodedata.normalize("NFC", name)
-        self._found[path] = LocalFile(
-            self._inside + path, name, facts.st_size, facts.st_mtime_ns, facts.st_ino
-        )
+        self._found[path] = LocalFile(self._full(path), name, facts.st_size, facts.st_mtime_ns)
+
+    def _is_same(self, key: str, path: str) -> bool:
+        """Whether a file was found already, in another spelling that this disk takes for the same.
+
+        If the folders list both spellings, they are two files.
+        """
+        first = self._folded.setdefault(disk.folded(key), path)
+        return first != path and not (self._is_listed(first) and self._is_listed(path))
+
+    def _is_listed(self, path: str) -> bool:
+        """Whether the folders list a path in this spelling."""
+        inside = ""
+        for part in path.split("/"):
+            listed = self._list(inside)
+            if not (holds(listed.files, part) or holds(listed.folders, part) or is_ignored(part)):
+                return False
+            inside += f"{part}/"
+        return True
+
+    def _spelt(self, path: str) -> str | None:
+        """The path as the folders spell it; None if its accents are not the only difference."""
+        inside = ""
+        for part in path.split("/"):
+            if self._lstat(inside + part) is None:
+                listed = self._list(inside)
+                names = (*listed.files, *listed.folders)
+                found = next((one for one in names if composed(one) == composed(part)), None)
+                if found is None:
+                    return None
+                part = found  # noqa: PLW2901
+            inside += f"{part}/"
+        return inside.rstrip("/")
 
     def _is_readable(self, path: str, facts: os.stat_result) -> bool:
         mode = facts.st_mode
@@ -220,7 +262,7 @@ class _Search:
     def _follow(self, path: str) -> os.stat_result | None:
         """The stat of a link's target; None after a problem is reported."""
         full = self._full(path)
-        if not (self._root.follow_links or self._is_inside(os.path.realpath(full))):
+        if not (self._root.follow_links or self._is_inside(disk.real(full))):
             self._report(f"'{path}' is a link out of the root", FOLLOW_HINT)
             return None
         try:
@@ -277,8 +319,8 @@ class _Search:
             if name not in listed.links:
                 yield inside + name, trail
                 continue
-            target = os.path.realpath(self._full(inside + name))
-            here = os.path.join(os.path.realpath(self._full(inside)), "")  # noqa: PTH118
+            target = disk.real(self._full(inside + name))
+            here = os.path.join(disk.real(self._full(inside)), "")  # noqa: PTH118
             if target not in trail and not here.startswith(os.path.join(target, "")):  # noqa: PTH118
                 yield inside + name, trail | {target}
 
@@ -291,7 +333,7 @@ class _Search:
             try:
                 found = self._root.listing.folder(self._full(folder))
             except OSError as error:
-                self._report(f"folder '{folder or '.'}' cannot be read: {error.strerror}")
+                self._report(f"folder '{folder or '.'}' cannot be read: {disk.reason(error)}")
         self._listed[folder] = found
         return found
 
@@ -314,7 +356,7 @@ class _Search:
 
     def _nearest(self, inside: str, part: str, names: Sequence[str]) -> str | None:
         near = None if is_magic(part) else nearest(part, names)
-        return f"did you mean '{inside}{near}'?" if near else None
+        return suggestion(inside + part, inside + near) if near else None
 
 
 def _glob_parts(path: str) -> list[str]:

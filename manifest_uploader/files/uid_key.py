@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from manifest_uploader.errors import UsageError
+from manifest_uploader.system import disk
 
 ROOT: Final = "1.2.826.0.1.3680043.10.1666."
 """Grand Challenge's own root (`deidentifier.py`); a UID has at most 64 characters (PS3.5, 9.1)."""
@@ -54,11 +55,11 @@ def read_key(path: Path) -> str | None:
         UsageError: it cannot be read, or is not a key.
     """
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+        lines = disk.read_bytes(path).decode(errors="replace").split("\n")
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise UsageError(f"'{path}' cannot be read: {error.strerror}") from None
+        raise UsageError(f"'{path}' cannot be read: {disk.reason(error)}") from None
     found = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
     if len(found) != 1 or not _KEY.fullmatch(found[0]):
         hint = "name the file that 'uploader deidentify' made, or a new one"
@@ -73,7 +74,13 @@ def make_key(path: Path) -> str:
         with contextlib.suppress(FileExistsError):
             path.parent.mkdir(parents=True)
         path.touch(0o600, exist_ok=False)
-        path.write_text(f"{_ABOUT}{key}\n", encoding="utf-8")
+        with disk.open_file(path, "wb") as file:
+            file.write(f"{_ABOUT}{key}\n".encode())
+    except FileExistsError:
+        raise UsageError(f"'{path}' cannot be written: it has appeared meanwhile") from None
     except OSError as error:
-        raise UsageError(f"'{path}' cannot be written: {error.strerror}") from None
+        disk.could_remove(path)
+        raise UsageError(
+            f"'{path}' cannot be written: {disk.writing_reason(path, error)}"
+        ) from None
     return key

@@ -14,7 +14,7 @@ from manifest_uploader.init.options import (
     read_socket,
     slug_of,
 )
-from manifest_uploader.text import quoted
+from manifest_uploader.text import composed, quoted
 
 _EXAMPLES: Final = """\
 without options it looks, proposes and asks. With them it asks nothing:
@@ -40,14 +40,14 @@ def options_of(given: argparse.Namespace) -> Options:
         output=given.output,
         kind=given.kind,
         slug=slug_of(given.slug) if given.slug else None,
-        each=given.each,
-        sockets=choose_series(tuple(map(read_socket, given.socket)), given.series),
+        each=given.each and composed(given.each),
+        sockets=choose_series(tuple(map(read_socket, map(composed, given.socket))), given.series),
         table=given.table,
-        keys=tuple(given.key),
+        keys=tuple(map(composed, given.key)),
         sheet=given.sheet,
         decimal_comma=given.decimal_comma,
-        title=given.title,
-        order=read_column(given.order, "order") if given.order is not None else None,
+        title=given.title and composed(given.title),
+        order=read_column(composed(given.order), "order") if given.order is not None else None,
         check_series=not given.no_series_check,
         force=given.force,
         update=given.update,

@@ -21,7 +21,9 @@ from manifest_uploader.manifest.model import Manifest
 from manifest_uploader.manifest.parser import parse
 from manifest_uploader.output.formatting import counted
 from manifest_uploader.output.streams import say
-from manifest_uploader.text import block, for_shell, quoted
+from manifest_uploader.system import disk
+from manifest_uploader.system.shells import for_shell
+from manifest_uploader.text import block, quoted
 
 
 def init(given: argparse.Namespace) -> int:
@@ -90,12 +92,12 @@ def _existing(options: Options) -> _Existing | None:
             raise UsageError(f"{quoted(options.output)} is there already", hint=hint)
         return None
     try:
-        data = path.read_bytes()
+        data = disk.read_bytes(path)
     except FileNotFoundError:
         hint = "leave --update out to write it"
         raise UsageError(f"there is no {quoted(options.output)} to update", hint=hint) from None
     except OSError as error:
-        raise UsageError(f"{quoted(options.output)} cannot be read: {error.strerror}") from None
+        raise UsageError(f"{quoted(options.output)} cannot be read: {disk.reason(error)}") from None
     manifest, text = parse(data, options.output), data.decode("utf-8-sig")
     existing = gather.ExistingManifest(
         update.find_known_cases(manifest, text),
@@ -213,7 +215,7 @@ def _write_new(options: Options, there: Paths, gathered: Gathered, notices: Noti
         notices.add(
             "the folder lies outside the manifest's folder, which names no 'root:' therefore; "
             "give every command where the files are",
-            f"--root {shlex.quote(options.folder)}",
+            for_shell(["--root", options.folder]),
         )
 
 
@@ -260,13 +262,14 @@ def _write(output: str, data: bytes, *, anew: bool) -> None:
             path.open("xb").close()  # claims the name, unless the file has appeared meanwhile
         elif path.exists():
             draft.chmod(path.stat().st_mode & 0o7777)
-        draft.replace(path)
+        disk.replace(draft, path)
     except FileExistsError:
-        draft.unlink(missing_ok=True)
+        disk.could_remove(draft)
         raise UsageError(f"{quoted(output)} is there already; nothing was written") from None
     except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise UsageError(f"{quoted(output)} cannot be written: {error.strerror}") from None
+        disk.could_remove(draft)
+        why = disk.writing_reason(path, error)
+        raise UsageError(f"{quoted(output)} cannot be written: {why}") from None
 
 
 # ── telling ─────────────────────────────────────────────────────────────────────────────────
@@ -281,6 +284,6 @@ def _say_noticed(notices: Notices, options: Options) -> None:
 def _say_next(options: Options, there: Paths, *, asked: bool) -> None:
     if asked:
         say(block("The same without asking:", f"  {command_line(options, force=options.force)}"))
-    root = "" if there.root() is not None else f" --root {shlex.quote(options.folder)}"
-    output = shlex.quote(options.output)
-    say(block("Look at it, then:", f"  uploader validate {output}{root}"))
+    root = [] if there.root() is not None else ["--root", options.folder]
+    line = for_shell(["uploader", "validate", options.output, *root])
+    say(block("Look at it, then:", f"  {line}"))

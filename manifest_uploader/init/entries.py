@@ -32,11 +32,10 @@ from manifest_uploader.init.table import (
     RowsByKey,
     Table,
     cell_text,
-    normalized,
     parse_cell,
 )
 from manifest_uploader.init.tree import FoundCase, Tree
-from manifest_uploader.text import quoted
+from manifest_uploader.text import composed, quoted
 
 _MOST_NAMED_FILES: Final = 3
 """More files with one ending in one folder are counted instead of named."""
@@ -325,11 +324,11 @@ class _Draft:
 def case_keys(case: FoundCase, each: tuple[Part, ...], columns: tuple[str, ...]) -> Iterator[Key]:
     """The keys that a case's row may have, the most specific first."""
     if all(column in case.names for column in columns):
-        yield tuple(normalized(case.names[column]) for column in columns)
+        yield tuple(composed(case.names[column]) for column in columns)
     if len(columns) == 1:
         last = case.path.rpartition("/")[2]
         names = (raw_name(case, each), last, stem(last), case.path)
-        yield from dict.fromkeys((normalized(name),) for name in names)
+        yield from dict.fromkeys((composed(name),) for name in names)
 
 
 def _fill_in_title(template: str, names: Mapping[str, str], row: Row | None) -> str:

@@ -14,7 +14,7 @@ from typing import Final
 
 from manifest_uploader.errors import UsageError
 from manifest_uploader.files.listing import is_magic, matching
-from manifest_uploader.text import did_you_mean, quoted
+from manifest_uploader.text import composed, did_you_mean, quoted
 
 _NAME: Final = re.compile(r"\{(\w+)\}")
 _WILD: Final = re.compile(r"(\{\w+\}|\*|\?|\[[^]]+\])")
@@ -43,7 +43,7 @@ class Part:
     def match(self, names: Sequence[str]) -> Iterable[tuple[str, dict[str, str]]]:
         """The sorted names that match, each with what the pattern's names stand for."""
         for name in matching(names, self.glob):
-            match = self.capture.fullmatch(name) if self.capture else None
+            match = self.capture.fullmatch(composed(name)) if self.capture else None
             if self.capture is None or match:
                 yield name, match.groupdict() if match else {}
 

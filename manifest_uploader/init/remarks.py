@@ -65,5 +65,5 @@ def _source(paths: Iterable[str]) -> Source:
             continue  # `validate` says so
         if stat.S_ISREG(facts.st_mode):
             name = os.path.basename(path)  # noqa: PTH119
-            files.append(LocalFile(path, name, facts.st_size, facts.st_mtime_ns, facts.st_ino))
+            files.append(LocalFile(path, name, facts.st_size, facts.st_mtime_ns))
     return Source(tuple(files), files[0].name if files else "", len(files) > 1)

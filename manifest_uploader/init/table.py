@@ -6,7 +6,6 @@ import csv
 import io
 import math
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time
@@ -15,7 +14,8 @@ from typing import Any, Final, TypeAlias
 
 from manifest_uploader.errors import UsageError
 from manifest_uploader.manifest.yaml_reader import LONGEST_NUMBER
-from manifest_uploader.text import did_you_mean, quoted
+from manifest_uploader.system import disk
+from manifest_uploader.text import composed, did_you_mean, quoted
 
 Cell: TypeAlias = str | int | float | bool
 """An empty text stands for an empty cell."""
@@ -64,11 +64,6 @@ class Table:
         raise UsageError(f"{what} {quoted(column)}", hint=hint if not count else "rename one")
 
 
-def normalized(text: str) -> str:
-    """The text with accents composed; macOS decomposes them in the names of folders."""
-    return unicodedata.normalize("NFC", text)
-
-
 def cell_text(cell: Cell) -> str:
     """A cell as a person writes it, for example in the name of a folder."""
     if isinstance(cell, bool):
@@ -110,9 +105,10 @@ def _text(path: Path) -> str:
 
 def _bytes(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return disk.read_bytes(path)
     except OSError as error:
-        raise UsageError(f"table {quoted(str(path))} cannot be read: {error.strerror}") from None
+        message = f"table {quoted(str(path))} cannot be read: {disk.reason(error)}"
+        raise UsageError(message) from None
 
 
 _Rows: TypeAlias = Iterator[tuple[int, Sequence[Any]]]
@@ -240,7 +236,7 @@ def _make_table(name: str, rows: _Rows, *, decimal_comma: bool) -> Table:
 def _header(name: str, rows: _Rows) -> tuple[str, ...]:
     """The names of the columns, empty for unnamed ones; the first row that is not empty."""
     for _, cells in rows:
-        columns = tuple(cell_text(_read_cell(cell)) for cell in cells)
+        columns = tuple(composed(cell_text(_read_cell(cell))) for cell in cells)
         if any(columns):
             return columns
     raise UsageError(f"{name} is empty", hint="its first row holds the names of the columns")
@@ -333,7 +329,7 @@ def index_rows(table: Table, columns: tuple[str, ...]) -> RowsByKey:
     groups: dict[Key, list[Row]] = {}
     without_key: list[int] = []
     for row in table.rows:
-        key = tuple(normalized(cell_text(row.cells[column])) for column in columns)
+        key = tuple(composed(cell_text(row.cells[column])) for column in columns)
         if all(key):
             groups.setdefault(key, []).append(row)
         else:

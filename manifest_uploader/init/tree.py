@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
+from unicodedata import is_normalized
 
 from manifest_uploader.files.listing import is_ignored, leads_to_folder, natural
 from manifest_uploader.init.patterns import Part
+from manifest_uploader.system import disk
+from manifest_uploader.text import composed
 
 _NO_NAMES: Final[Mapping[str, str]] = {}
 _DEEPEST: Final = 200
@@ -68,10 +71,18 @@ class Tree:
         self.leftovers = Leftovers()
         self._excluded = excluded
         self._entered: set[str] = set()
+        self._spelling: dict[str, str] = {}
+        """Path → the last name in it as the folder has it, if its accents are decomposed there."""
 
     def absolute(self, path: str) -> str:
         """The absolute path of a path relative to the base folder."""
-        return os.path.join(self.base, *path.split("/")) if path else self.base  # noqa: PTH118
+        parts = path.split("/") if path else []
+        if self._spelling:
+            above = ("/".join(parts[: depth + 1]) for depth in range(len(parts)))
+            parts = [
+                self._spelling.get(here, name) for here, name in zip(above, parts, strict=True)
+            ]
+        return disk.reachable(os.path.join(self.base, *parts))  # noqa: PTH118
 
     def list_folder(self, path: str) -> Listing:
         """List a folder, and add what is unusable in it to the leftovers."""
@@ -79,9 +90,9 @@ class Tree:
             self.leftovers.unreadable.append(f"{path}: lies more than {_DEEPEST} folders deep")
             return Listing()
         try:
-            listing = _list(self.absolute(path))
+            listing = self._composed(path, _list(self.absolute(path)))
         except OSError as error:
-            self.leftovers.unreadable.append(f"{path or '.'}: {error.strerror}")
+            self.leftovers.unreadable.append(f"{path or '.'}: {disk.reason(error)}")
             return Listing()
         prefix = f"{path}/" if path else ""
         self.leftovers.ignored += [prefix + name for name in listing.ignored]
@@ -93,11 +104,30 @@ class Tree:
             return Listing(files, folders, listing.links)
         return listing
 
+    def _composed(self, path: str, listing: Listing) -> Listing:
+        """The listing with composed accents: manifests and tables have them so."""
+        text = "\0".join((*listing.files, *listing.folders))
+        if text.isascii() or is_normalized("NFC", text):
+            return listing
+        names = {*listing.files, *listing.folders}
+
+        def compose(name: str) -> str:
+            found = composed(name)
+            if found == name or found in names:
+                return name
+            self._spelling[f"{path}/{found}".lstrip("/")] = name
+            return found
+
+        files, folders = (sorted(map(compose, one)) for one in (listing.files, listing.folders))
+        return replace(
+            listing, files=files, folders=folders, links=frozenset(map(compose, listing.links))
+        )
+
     def may_enter(self, path: str, listing: Listing, name: str) -> bool:
         """Whether to enter a folder: a linked one only once, and only if it is outside the base."""
         if name not in listing.links:
             return True
-        real = os.path.realpath(self.absolute(path))
+        real = disk.real(self.absolute(path))
         if real in self._entered or _is_inside(real, self.base) or _is_inside(self.base, real):
             self.leftovers.links.append(f"{path}/")
             return False
@@ -136,7 +166,7 @@ def _list(path: str) -> Listing:
                 ignored.append(entry.name)
             elif leads_to_folder(entry):
                 folders.append(entry.name)
-                if entry.is_symlink():
+                if disk.is_link(entry):
                     links.add(entry.name)
             elif entry.is_symlink() and not os.path.exists(entry.path):  # noqa: PTH110
                 broken.append(entry.name)

@@ -31,6 +31,7 @@ from manifest_uploader.init.insertion_points import CaseList, find_case_list
 from manifest_uploader.manifest.model import Case, FileValue, Manifest
 from manifest_uploader.manifest.parser import parse
 from manifest_uploader.manifest.problems import ManifestInvalid
+from manifest_uploader.text import composed
 
 _COMMENTED_CASE: Final = re.compile(
     r"^[ \t]*#[ \t#]*-[ \t]+name:[ \t]*(.+?)[ \t]*(?: #.*)?$", re.MULTILINE
@@ -63,15 +64,18 @@ def find_known_cases(manifest: Manifest, text: str) -> KnownCases:
     commented = [match[1].strip("'\"") for match in _COMMENTED_CASE.finditer(text)]
     without_files = [case.name for case in manifest.cases if not any(file_paths(case))]
     return KnownCases(
-        names=frozenset([*(case.name for case in manifest.cases), *commented]),
-        without_files=frozenset([*without_files, *commented]),
+        names=frozenset(map(composed, [*(case.name for case in manifest.cases), *commented])),
+        without_files=frozenset(map(composed, [*without_files, *commented])),
         paths=frozenset(
             parent
             for case in manifest.cases
             for path in file_paths(case)
-            for parent in path_and_parents(path)
+            for parent in path_and_parents(composed(path))
         ),
-        globs={case.name: tuple(filter(is_magic, file_paths(case))) for case in manifest.cases},
+        globs={
+            composed(case.name): tuple(filter(is_magic, file_paths(case)))
+            for case in manifest.cases
+        },
         titles=frozenset(case.title for case in manifest.cases),
     )
 

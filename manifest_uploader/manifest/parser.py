@@ -21,7 +21,7 @@ from manifest_uploader.manifest.problems import (
     TooManyProblems,
 )
 from manifest_uploader.manifest.yaml_reader import Entry, Item, Start, Unreadable, read
-from manifest_uploader.text import quoted
+from manifest_uploader.text import composed, quoted
 
 MOST_BYTES: Final = 64 * 2**20
 MOST_CASES: Final = 200_000
@@ -230,7 +230,11 @@ class _Builder:
 
     def _is_new(self, seen: dict[str, int], node: Node | None, what: str) -> bool:
         """Report the second use of a name or title; `seen` holds the line of the first."""
-        if not isinstance(node, Scalar) or node.value is None or not (text := node.text.strip()):
+        if (
+            not isinstance(node, Scalar)
+            or node.value is None
+            or not (text := composed(node.text.strip()))
+        ):
             return True
         first = seen.get(text)
         if first is None:

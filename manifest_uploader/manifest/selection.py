@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from manifest_uploader.errors import UsageError
 from manifest_uploader.manifest.model import Case, Manifest
-from manifest_uploader.text import did_you_mean
+from manifest_uploader.text import composed, did_you_mean
 
 
 def select(manifest: Manifest, *, only: tuple[str, ...], first: int | None) -> Manifest:
@@ -33,4 +33,5 @@ def select(manifest: Manifest, *, only: tuple[str, ...], first: int | None) -> M
 
 
 def _matches(case: Case, pattern: str) -> bool:
-    return case.name == pattern or fnmatchcase(case.name, pattern)
+    name, pattern = composed(case.name), composed(pattern)
+    return name == pattern or fnmatchcase(name, pattern)

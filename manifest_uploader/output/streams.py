@@ -8,6 +8,7 @@ import sys
 from typing import IO
 
 from manifest_uploader.errors import OutputLost
+from manifest_uploader.system import disk
 from manifest_uploader.text import block
 
 
@@ -50,7 +51,7 @@ def write_out(text: str) -> None:
     except OSError as error:
         silence(sys.stdout)
         raise OutputLost(
-            f"standard output cannot be written: {error.strerror}",
+            f"standard output cannot be written: {disk.reason(error)}",
             hint="make room where it leads to; the same command goes on",
         ) from None
 

@@ -15,6 +15,7 @@ from manifest_uploader.platform.images import ImageSeen
 from manifest_uploader.platform.model import ItemSeen, Socket, Target
 from manifest_uploader.platform.stored_files import FileSeen
 from manifest_uploader.state.history import EMPTY, CaseHistory, History
+from manifest_uploader.text import composed
 
 
 class Facts(Struct, frozen=True):
@@ -106,17 +107,22 @@ class PlanInputs(Struct, frozen=True):
 
 
 def renamed_cases(manifest: Manifest, history: History, names: frozenset[str]) -> dict[str, str]:
-    """New name → old name of cases with the title of a case that left the manifest."""
+    """New name → old name of cases whose name or title is that of a case that left the manifest.
+
+    Names that differ only in how their accents are composed are the same.
+    """
+    spelt = {composed(name): name for name in history.cases if name not in names}
     left = {
         past.title: name
         for name, past in history.cases.items()
         if name not in names and past.title and past.item and not past.gone
     }
-    return {
-        case.name: left[case.title]
-        for case in manifest.cases
-        if case.name not in history.cases and case.title in left
-    }
+    new = [case for case in manifest.cases if case.name not in history.cases]
+    found = {case.name: spelt[composed(case.name)] for case in new if composed(case.name) in spelt}
+    for case in new:
+        if case.name not in found and left.get(case.title) not in {None, *found.values()}:
+            found[case.name] = left[case.title]
+    return found
 
 
 def socket_of(value: Value, inputs: PlanInputs) -> Socket:

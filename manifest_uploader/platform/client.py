@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Final, TypeVar
 from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
 
 from manifest_uploader import __version__
 from manifest_uploader.digests import Json
@@ -267,7 +268,10 @@ class Client:
     @property
     def is_local(self) -> bool:
         """Whether the platform is on this machine, as sandboxes are."""
-        return is_loopback(urlsplit(self.platform.url).hostname or "")
+        host = urlsplit(self.platform.url).hostname or ""
+        if self._is_proxied(self.platform.url) and not proxy_bypass_environment(host):
+            return False  # behind a proxy, names are often not known here, after a long wait
+        return is_loopback(host)
 
     def close(self) -> None:
         """Close every thread's connections; waiting threads wake up and raise."""

@@ -6,6 +6,7 @@ the platform's host, and a token is read only for its own host.
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import urlsplit
 
 from manifest_uploader.errors import CannotGoOn, ExtraMissing, TokenRefused
+from manifest_uploader.system import disk
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
@@ -67,9 +69,19 @@ def parse(text: str, *, where: str) -> str:
 
 def _read(token_file: str) -> str:
     try:
-        return Path(token_file).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError):
+        return _decoded(disk.read_bytes(Path(token_file)))
+    except OSError as error:
+        why = disk.reason(error)
+        raise TokenRefused(f"the token file '{token_file}' cannot be read: {why}") from None
+    except UnicodeDecodeError:
         raise TokenRefused(f"the token file '{token_file}' cannot be read") from None
+
+
+def _decoded(data: bytes) -> str:
+    """A text in UTF-8, or in UTF-16 as PowerShell's `>` writes it."""
+    if data[:2] in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}:
+        return data.decode("utf-16")
+    return data.decode("utf-8-sig")
 
 
 def host_of(address: str) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 import re
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -23,6 +23,8 @@ from manifest_uploader.platform.address import Patience
 from manifest_uploader.platform.responses import Interrupted, Response, ResponseLost
 from manifest_uploader.platform.traffic import Meter
 from manifest_uploader.platform.transport import Broken, FailureKind
+from manifest_uploader.system import disk
+from manifest_uploader.system.clocks import Awake
 
 _log = logging.getLogger(__name__)
 
@@ -33,6 +35,7 @@ _LONGEST_RETRY_AFTER_S: Final = 600.0
 _AT_FIRST_S: Final = 4.0
 """After this there is no other try to connect if nothing was ever answered: the address is wrong,
 or the network is down, and whoever typed the command is still there."""
+_CONNECTING_S: Final = 60.0
 _SLICE_S: Final = 0.5
 """Longest single sleep, so that stopping soon ends a pause."""
 
@@ -69,6 +72,7 @@ class Retries:
         self._meter = meter
         self._stopping = stopping
         self._has_answered = False
+        self._of_thread = threading.local()
         self._by_repeat = {
             repeat: tenacity.Retrying(
                 retry=partial(self._should_retry, repeat=repeat),
@@ -92,6 +96,9 @@ class Retries:
 
         """
         again = False
+        awake = Awake(longest_gap_s=2 * self._patience.stall_s + _CONNECTING_S)
+        begun = awake()
+        self._of_thread.waited = lambda: awake() - begun
 
         def noting() -> Response:
             nonlocal again
@@ -132,6 +139,12 @@ class Retries:
             if self._stopping():
                 raise Interrupted
             time.sleep(min(left, _SLICE_S))
+            self._waited_s()  # so that it notices when the computer sleeps
+
+    def _waited_s(self) -> float:
+        """How long this thread's request has been tried, without sleep of the computer."""
+        waited: float = self._of_thread.waited() if hasattr(self._of_thread, "waited") else 0.0
+        return waited
 
     def _should_retry(self, state: tenacity.RetryCallState, *, repeat: bool) -> bool:
         trouble = _trouble_of(state)
@@ -156,7 +169,7 @@ class Retries:
         if trouble is not None and trouble.answer is not None:
             return state.attempt_number >= _SERVER_ERROR_TRIES
         longest_s = self._patience.give_up_s if trouble is None else self._longest_s(trouble)
-        return (state.seconds_since_start or 0.0) >= longest_s
+        return self._waited_s() >= longest_s
 
 
 def _trouble_of(state: tenacity.RetryCallState) -> Trouble | None:
@@ -174,7 +187,8 @@ def trouble_of_answer(answer: Response, *, expects_json: bool) -> Trouble | None
         PlatformRefused: the answer redirects elsewhere.
 
     """
-    after_s = retry_after_s(answer.headers.get("retry-after"), now=time.time())
+    now = server_time(answer.headers.get("date")) or time.time()
+    after_s = retry_after_s(answer.headers.get("retry-after"), now=now)
     match answer.status:
         case 429:
             return Trouble("the platform asks for a pause (429)", uncertain=False, after_s=after_s)
@@ -238,7 +252,15 @@ def _reason(cause: BaseException) -> str:
     known = next((reason for kind, reason in _REASONS if isinstance(cause, kind)), None)
     if known or not isinstance(cause, OSError):
         return known or "cut off"
-    return os.strerror(cause.errno) if cause.errno else "network error"
+    return disk.reason(cause, "network error")
+
+
+def server_time(header: str | None) -> float | None:
+    """The server's time in seconds since 1970, by its Date header; None if it tells none."""
+    try:
+        return parsedate_to_datetime(header).timestamp() if header else None
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def retry_after_s(header: str | None, *, now: float) -> float | None:

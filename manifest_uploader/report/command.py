@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 import tempfile
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -23,8 +22,10 @@ from manifest_uploader.report.rows import Row, make_rows
 from manifest_uploader.state import file as state_file
 from manifest_uploader.state import receipts
 from manifest_uploader.state.file import Stored
+from manifest_uploader.system import disk
 
 _STDOUT: Final = "-"
+_DAY_S: Final = 86_400.0
 _NEEDED: Final = ("jinja2", "pygal")
 
 
@@ -132,9 +133,13 @@ def _page(options: Options, material: Material) -> str:
 
 
 def _zone(material: Material) -> tzinfo:
-    """This machine's time zone when the run ended."""
-    last = max((event.time for event in material.stored.events), default=0.0)
-    zone = datetime.fromtimestamp(last).astimezone().tzinfo
+    """This machine's time zone when the run ended; before the first run, now.
+
+    Windows knows no local time in the first hours of 1970.
+    """
+    times = [event.time for event in material.stored.events if event.time >= _DAY_S]
+    last = datetime.fromtimestamp(max(times), UTC) if times else datetime.now(UTC)
+    zone = last.astimezone().tzinfo
     assert zone is not None
     return zone
 
@@ -144,12 +149,12 @@ def _zone(material: Material) -> tzinfo:
 
 def _check_outputs(options: Options, wanted: Wanted) -> None:
     """Raise UsageError if a file to write is one to read, or is named twice."""
-    sources = {Path(options.manifest).resolve(), options.state.resolve()}
-    sources |= {options.receipts.resolve()} if options.receipts is not None else set()
+    sources = [Path(options.manifest), options.state]
+    sources += [options.receipts] if options.receipts is not None else []
     given = [one for one in (wanted.page, wanted.csv, wanted.json) if one not in (None, _STDOUT)]
-    places = [Path(one).resolve() for one in given if one is not None]
-    for place in places:
-        if place in sources or places.count(place) > 1:
+    places = [Path(one) for one in given if one is not None]
+    for number, place in enumerate(places):
+        if any(disk.is_same(place, one) for one in (*sources, *places[:number])):
             raise UsageError(f"'{place.name}' cannot be written: it is needed for something else")
 
 
@@ -163,7 +168,8 @@ def _write(name: str, content: bytes) -> list[str]:
     try:
         _replace(path, content)
     except OSError as error:
-        raise UsageError(f"'{name}' cannot be written: {error.strerror or error}") from None
+        why = disk.writing_reason(path, error)
+        raise UsageError(f"'{name}' cannot be written: {why}") from None
     return [f"wrote {path}"]
 
 
@@ -176,10 +182,9 @@ def _replace(path: Path, content: bytes) -> None:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
         Path(aside).chmod(0o666 & ~_umask())
-        Path(aside).replace(path)
+        disk.replace(Path(aside), path)
     except BaseException:
-        with contextlib.suppress(OSError):
-            Path(aside).unlink()
+        disk.could_remove(Path(aside))
         raise
 
 

@@ -7,7 +7,6 @@ untrusted input: colleagues share it, and git merges it.
 
 from __future__ import annotations
 
-import os
 import stat
 from collections.abc import Iterator
 from contextlib import closing
@@ -28,6 +27,7 @@ from manifest_uploader.state.lines import (
     objects_of,
     pieces_of,
 )
+from manifest_uploader.system import disk
 
 _BEGINNING: Final = b'{"format":"manifest-uploader state",'
 """The first bytes of every state file."""
@@ -103,7 +103,7 @@ def stream(path: Path) -> Stream:
 def _check_torn(path: Path) -> None:
     """A file without a whole line will be truncated, so it has to be the start of one of ours."""
     try:
-        with path.open("rb") as file:
+        with disk.open_file(path) as file:
             start = file.read(len(_BEGINNING))
     except FileNotFoundError:
         return
@@ -135,7 +135,7 @@ class Tail:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._reset(None)
+        self._reset()
 
     def look(self) -> Grown:
         """What was appended since the last look, or everything if another file took its place.
@@ -147,29 +147,35 @@ class Tail:
         """
         try:
             if stat.S_ISREG(self._path.stat().st_mode):
-                with self._path.open("rb") as file:
+                with disk.open_file(self._path) as file:
                     return self._appended(file)
         except FileNotFoundError:
             replaced = self._seen > 0
-            self._reset(None)
+            self._reset()
             return Grown((), replaced=replaced)
         except OSError as error:
-            raise StateUnwritable(f"{self._path} cannot be read: {error.strerror}") from None
+            raise StateUnwritable(f"{self._path} cannot be read: {disk.reason(error)}") from None
         raise StateUnwritable(
             f"{self._path} is not a regular file", hint="name another with --state"
         )
 
-    def _reset(self, identity: tuple[int, int] | None) -> None:
-        self._identity, self._seen, self._lines = identity, 0, 0
+    def _reset(self) -> None:
+        self._seen, self._lines = 0, 0
+        self._first = self._last = b""
 
     def _appended(self, file: IO[bytes]) -> Grown:
-        found = os.fstat(file.fileno())
-        identity = (found.st_dev, found.st_ino)
-        replaced = self._seen > 0 and (identity != self._identity or found.st_size < self._seen)
-        if replaced or self._identity is None:
-            self._reset(identity)
+        replaced = self._seen > 0 and not self._goes_on(file)
+        if replaced:
+            self._reset()
         file.seek(self._seen)
         return Grown(tuple(self._events(file)), replaced=replaced)
+
+    def _goes_on(self, file: IO[bytes]) -> bool:
+        """Whether the lines that were seen are there: not every file system numbers its files."""
+        file.seek(self._seen - len(self._last))
+        is_last = file.read(len(self._last)) == self._last
+        file.seek(0)
+        return is_last and file.read(len(self._first)) == self._first
 
     def _events(self, file: IO[bytes]) -> Iterator[AnyEvent]:
         for line in file:
@@ -177,6 +183,7 @@ class Tail:
                 return
             self._seen += len(line)
             self._lines += 1
+            self._first, self._last = self._first or line, line
             if line.isspace():
                 continue
             obj = object_of(line, self._path, self._lines)

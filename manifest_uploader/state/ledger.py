@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from manifest_uploader.state.file import Binding
 from manifest_uploader.state.history import Folding, History
 from manifest_uploader.state.steps import StepKind
 from manifest_uploader.state.writer import Writer
+from manifest_uploader.system.clocks import InOrder
 
 
 class Ledger:
@@ -22,12 +22,17 @@ class Ledger:
     """
 
     def __init__(
-        self, events: Iterable[AnyEvent], *, clock: Callable[[], float] = time.time
+        self, events: Iterable[AnyEvent], *, clock: Callable[[], float] | None = None
     ) -> None:
         self._folding = Folding()
+        latest = 0.0
         for event in events:
             self._folding.add(event)
-        self._clock = clock
+            latest = max(latest, event.time)
+        in_order = InOrder()
+        in_order.note(latest)
+        self.clock = clock or in_order
+        """Seconds since 1970; not before any recorded event, whatever the wall clock does."""
         self._writer: Writer | None = None
         self._unwritten: list[Event] = []
 
@@ -56,7 +61,7 @@ class Ledger:
             StateUnwritable: the file cannot be written.
 
         """
-        now = round(self._clock(), 3)
+        now = round(self.clock(), 3)
         stamped = [replace(event, time=now) for event in events]
         kept = [event for event in stamped if self._is_kept(event)]
         if self._writer is None:

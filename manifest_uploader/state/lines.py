@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, Any, Final, TypeAlias
 
 from manifest_uploader.errors import StateDamaged, StateUnwritable
+from manifest_uploader.system import disk
 
 FORMAT: Final = "manifest-uploader state"
 VERSION: Final = 1
@@ -31,13 +32,13 @@ def pieces_of(path: Path) -> Generator[Piece, None, None]:
     try:
         is_regular = stat.S_ISREG(path.stat().st_mode)
         if is_regular:
-            with path.open("rb") as file:
+            with disk.open_file(path) as file:
                 yield from _whole_lines(file, path)
     except FileNotFoundError:
         return
     except OSError as error:
         raise StateUnwritable(
-            f"{path} cannot be read: {error.strerror}", hint="nothing was sent"
+            f"{path} cannot be read: {disk.reason(error)}", hint="nothing was sent"
         ) from None
     if not is_regular:  # reading a device may never end, opening a pipe may block
         raise StateUnwritable(
@@ -74,7 +75,7 @@ def damaged(path: Path, number: int, why: str) -> StateDamaged:
 
 def end_of_last_line(path: Path) -> int:
     """Offset in bytes of the end of the last whole line; a torn line after it is cut off."""
-    with path.open("rb") as file:
+    with disk.open_file(path) as file:
         position = file.seek(0, os.SEEK_END)
         while position > 0:
             start = max(0, position - _READ_SIZE)

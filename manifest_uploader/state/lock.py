@@ -1,9 +1,9 @@
 """Keeps a second run out of a state file and names the first.
 
 The lock is a file that is created exclusively, which works on NFS and Lustre, unlike flock. It is
-broken only if its holder is proven dead: it ran on this host, and no process has its pid and start
-time, by the clock or since boot (clocks get adjusted). Age proves nothing, because a run may be
-silent for hours.
+broken only if its holder is proven dead: it ran on this machine, and no process has its pid and
+start time, by the clock or since boot (clocks get adjusted). Age proves nothing, because a run may
+be silent for hours.
 """
 
 from __future__ import annotations
@@ -15,13 +15,16 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import msgspec
 from msgspec import Struct
-from msgspec.structs import asdict
 
 from manifest_uploader.errors import StateLocked, StateUnwritable
+from manifest_uploader.state.machine import Machine, can_judge, this_machine
+from manifest_uploader.system import disk
 
 
 class Holder(Struct, frozen=True):
@@ -38,19 +41,24 @@ class Holder(Struct, frozen=True):
     """When the lock was taken, as text for people."""
     key: str
     """Random; tells this lock from a later one."""
+    machine: Machine | None = None
+    """None: an earlier version took the lock."""
 
 
 _SAME_START_S = 2.0
 
 
 @contextlib.contextmanager
-def held(state: Path, *, take_over: bool, command: str) -> Iterator[None]:
+def held(
+    state: Path, *, take_over: bool, command: str, note: Callable[[str], None] = lambda _: None
+) -> Iterator[None]:
     """Hold the lock of a state file for the duration of a `with` block.
 
     Args:
         state: the state file; the lock is `NAME.lock` beside it.
         take_over: break another run's lock.
         command: what to type to take over, for the message.
+        note: is told if the lock cannot be removed at the end, which does no harm.
 
     Raises:
         StateLocked: another run holds the lock, or may hold it.
@@ -63,7 +71,11 @@ def held(state: Path, *, take_over: bool, command: str) -> Iterator[None]:
     try:
         yield
     finally:
-        _release(path, mine)
+        if not _release(path, mine):
+            note(
+                f"{path} could not be removed: another program has it open; "
+                "the next run on this computer removes it"
+            )
 
 
 def holder_of(state: Path) -> Holder | None:
@@ -101,17 +113,16 @@ def _create(path: Path, mine: Holder) -> bool:
         return _link(aside, path, mine)
     except OSError as error:
         raise StateUnwritable(
-            f"{path} cannot be written: {error.strerror}",
+            f"{path} cannot be written: {disk.writing_reason(path, error)}",
             hint="nothing was sent; make room, or name another place for the state with --state",
         ) from None
     finally:
-        with contextlib.suppress(OSError):
-            aside.unlink(missing_ok=True)
+        disk.could_remove(aside)
 
 
 def _write(path: Path, mine: Holder) -> None:
-    with path.open("x", encoding="utf-8") as file:
-        json.dump(asdict(mine), file)
+    with disk.open_file(path, "xb") as file:
+        file.write(msgspec.json.encode(mine))
         file.flush()
         os.fsync(file.fileno())
 
@@ -135,7 +146,7 @@ def _read(path: Path) -> Holder | None:
     """Who holds the lock; None if there is none, or it stays unreadable for a second."""
     for _ in range(10):
         try:
-            return Holder(**json.loads(path.read_text(encoding="utf-8")))
+            return _holder(json.loads(disk.read_bytes(path)))
         except FileNotFoundError:
             return None
         except (OSError, ValueError, TypeError, RecursionError):
@@ -143,12 +154,24 @@ def _read(path: Path) -> Holder | None:
     return None
 
 
+def _holder(told: Any) -> Holder:
+    """The holder that a lock tells of; what this version does not know is passed over."""
+    if not isinstance(told, dict):
+        raise TypeError
+    known = {name: told[name] for name in Holder.__struct_fields__ if name in told}
+    machine = known.pop("machine", None)
+    if not isinstance(machine, dict):
+        return Holder(**known)
+    parts = {name: str(machine.get(name, "")) for name in Machine.__struct_fields__}
+    return Holder(**known, machine=Machine(**parts))
+
+
 def is_dead(holder: Holder) -> bool:
-    """Whether the holder is proven to run no longer, which only its own host can tell."""
+    """Whether the holder is proven to run no longer, which only its own machine can tell."""
     import psutil  # noqa: PLC0415 - late: 30 ms, needed only for a lock that is held
 
     try:
-        if holder.host != socket.gethostname():
+        if not can_judge(holder.machine or Machine(holder.host), this_machine(_host())):
             return False
         process = psutil.Process(holder.pid)
         start, boot = process.create_time(), psutil.boot_time()
@@ -166,18 +189,18 @@ def _break(path: Path, judged: Holder | None) -> None:
     """Remove the lock of `judged`; a lock that another run created meanwhile is put back."""
     aside = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
     try:
-        path.rename(aside)
+        disk.patiently(lambda: path.rename(aside))
     except OSError:
         return
     if _read(aside) != judged:
         with contextlib.suppress(OSError):
             os.link(aside, path)
-    aside.unlink(missing_ok=True)
+    disk.could_remove(aside)
 
 
-def _release(path: Path, mine: Holder) -> None:
-    if _read(path) == mine:
-        path.unlink(missing_ok=True)
+def _release(path: Path, mine: Holder) -> bool:
+    """Remove the lock, unless it is another run's by now; whether none of this run is left."""
+    return _read(path) != mine or disk.could_remove(path)
 
 
 def _this_process() -> Holder:
@@ -185,13 +208,18 @@ def _this_process() -> Holder:
 
     return Holder(
         user=_user(),
-        host=socket.gethostname(),
+        host=_host(),
         boot=round(psutil.boot_time()),
         pid=os.getpid(),
         start=psutil.Process().create_time(),
         since=time.strftime("%Y-%m-%d %H:%M:%S"),
         key=uuid.uuid4().hex,
+        machine=this_machine(_host()),
     )
+
+
+def _host() -> str:
+    return socket.gethostname()
 
 
 def _user() -> str:

@@ -10,6 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -17,6 +18,7 @@ from msgspec import Struct
 
 from manifest_uploader.errors import StateUnwritable
 from manifest_uploader.state.events import Adopted
+from manifest_uploader.system import disk
 
 
 class Receipt(Struct, frozen=True):
@@ -38,7 +40,7 @@ class Receipts:
         self._file: IO[str] | None = None
         if path is not None:
             try:
-                self._file = path.open("a", encoding="utf-8")
+                self._file = disk.patiently(partial(path.open, "a", encoding="utf-8"))
                 self._file.write("\n" * _is_torn(path))
             except OSError as error:
                 raise _unwritable(error) from None
@@ -90,7 +92,7 @@ class Receipts:
 
 def _is_torn(path: Path) -> bool:
     """Whether the last line has no end."""
-    with path.open("rb") as file:
+    with disk.open_file(path) as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - 1))
         return file.read() not in {b"", b"\n"}
@@ -98,7 +100,7 @@ def _is_torn(path: Path) -> bool:
 
 def _unwritable(error: OSError) -> StateUnwritable:
     return StateUnwritable(
-        f"the receipts cannot be written: {error.strerror}",
+        f"the receipts cannot be written: {disk.reason(error)}",
         hint="make room, or leave --receipts out, then run the same command: it goes on",
     )
 
@@ -111,11 +113,11 @@ def read(path: Path) -> Iterator[Receipt]:
 
     """
     try:
-        lines = path.read_bytes().splitlines()
+        lines = disk.read_bytes(path).splitlines()
     except FileNotFoundError:
         return
     except OSError as error:
-        raise StateUnwritable(f"{path} cannot be read: {error.strerror}") from None
+        raise StateUnwritable(f"{path} cannot be read: {disk.reason(error)}") from None
     for line in lines:
         try:
             yield _receipt(json.loads(line))

@@ -14,6 +14,7 @@ from manifest_uploader.errors import StateUnwritable
 from manifest_uploader.state.events import Event, event_json
 from manifest_uploader.state.file import Binding
 from manifest_uploader.state.lines import FORMAT, VERSION, end_of_last_line
+from manifest_uploader.system import disk
 
 _SOON_S: Final = 0.5
 """Longest time until a line reaches the disk, even if no thread waits for it."""
@@ -85,7 +86,7 @@ class Writer:
         upto = self._written
         self._turn.release()
         try:
-            self._guarded(lambda: os.fsync(self._handle))
+            self._guarded(lambda: disk.sync(self._handle))
         finally:
             self._turn.acquire()
             self._syncing = False
@@ -102,7 +103,8 @@ class Writer:
     def _open(self) -> int:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
-        handle = os.open(self._path, flags, 0o644)
+        where = disk.reachable(str(self._path))
+        handle = disk.patiently(lambda: os.open(where, flags, 0o644))
         os.ftruncate(handle, end_of_last_line(self._path))
         return handle
 
@@ -118,7 +120,7 @@ class Writer:
             return act()
         except OSError as error:
             raise StateUnwritable(
-                f"{self._path} cannot be written: {error.strerror or error}",
+                f"{self._path} cannot be written: {disk.reason(error)}",
                 hint="nothing more was sent than stands in it; make room or name another place "
                 "with --state (move the file there), then run the same command",
             ) from None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pty
 import select
 import shutil
 import subprocess
@@ -17,6 +16,7 @@ import pytest
 
 from manifest_uploader.commands.completion import INSTALL, SHELLS, manifests, paths
 from tests.entry import environment, uploader
+from tests.has import needs_signals, needs_terminal
 
 
 def needs_shell(shell: str) -> pytest.MarkDecorator:
@@ -105,6 +105,8 @@ class Terminal:
 
 @contextlib.contextmanager
 def terminal(*command: str, folder: Path) -> Iterator[Terminal]:
+    import pty
+
     process_id, handle = pty.fork()
     if process_id == 0:
         os.chdir(folder)
@@ -117,6 +119,8 @@ def terminal(*command: str, folder: Path) -> Iterator[Terminal]:
         os.close(handle)
 
 
+@needs_signals
+@needs_terminal
 @needs_shell("zsh")
 def test_zsh_completes(folder: Path) -> None:
     (folder / ".zshrc").write_text("PS1='ready> '\n")
@@ -129,6 +133,8 @@ def test_zsh_completes(folder: Path) -> None:
         shell.type("--out\t", until="--output")
 
 
+@needs_signals
+@needs_terminal
 @needs_shell("zsh")
 @pytest.mark.parametrize("before", ["cd . && ", "true; ", "A=b ", "x=$(true); "])
 def test_zsh_completes_behind_other_commands(folder: Path, before: str) -> None:

@@ -21,6 +21,7 @@ from manifest_uploader.files.importer import import_check
 from tests.entry import ENTRY, environment, uploader
 from tests.files.helpers import make_link
 from tests.files.importing import a_slice, bundle, write
+from tests.has import needs_signals
 
 NAME = "MUSTERMANN^ERIKA"
 
@@ -238,6 +239,7 @@ def large(tmp_path: Path) -> Path:
     return folder
 
 
+@needs_signals
 @pytest.mark.parametrize("how", ["SIGKILL", "SIGINT", "SIGTERM"])
 def test_after_an_interruption_the_same_command_goes_on(
     large: Path, tmp_path: Path, how: str

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Literal
 
 from tests import forked
 from tests.e2e.helpers import Ran
+from tests.has import KILL
 
 When = Literal["locking", "before", "torn", "after"]
 
@@ -84,5 +84,5 @@ def _die_at(kill: Kill, die: Callable[[], None]) -> None:
 
 
 def _die(code: Path) -> None:
-    code.write_text(str(-signal.SIGKILL))
-    os.kill(os.getpid(), signal.SIGKILL)
+    code.write_text(str(-KILL))
+    os.kill(os.getpid(), KILL)

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import signal
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from tests.crash.driver import Kill
 from tests.crash.helpers import Recorder, Rich, platform, small_box
 from tests.e2e.helpers import Ran, ended, wait_for
+from tests.has import needs_signals
 
 SAFE_SAID = ("nothing was sent", "nothing more was sent")
 
@@ -22,6 +22,8 @@ def limited(box: Rich, size: int) -> Ran:
 
     Nor would what Python compiles, and keeps beside the program for all who come after.
     """
+    import resource
+
     process = box.spawn(
         *("run", "--json", "--root", str(box.root)),
         env=box.environment() | {"PYTHONDONTWRITEBYTECODE": "1"},
@@ -176,6 +178,7 @@ def busy(tmp_path: Path) -> Any:
         yield small_box(tmp_path, served, root=tmp_path / "data")
 
 
+@needs_signals
 def test_a_second_run_names_the_holder_and_sends_nothing(busy: Rich) -> None:
     first = held_up(busy)
     try:

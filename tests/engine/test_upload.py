@@ -56,7 +56,7 @@ class Uploads:
         path = self.folder / "a.mha"
         path.write_bytes(data)
         facts = path.stat()
-        return LocalFile(str(path), path.name, facts.st_size, facts.st_mtime_ns, facts.st_ino)
+        return LocalFile(str(path), path.name, facts.st_size, facts.st_mtime_ns)
 
     def meddle(self, sql: str, *, before: str) -> None:
         """Change the platform's tables before the first request of a kind."""

@@ -74,7 +74,7 @@ def find_problem(folder: Path, *paths: str, single: bool = False) -> tuple[str, 
 def stat_file(path: Path, name: str | None = None) -> LocalFile:
     """A file on the disk as it is now."""
     facts = path.stat()
-    return LocalFile(str(path), name or path.name, facts.st_size, facts.st_mtime_ns, facts.st_ino)
+    return LocalFile(str(path), name or path.name, facts.st_size, facts.st_mtime_ns)
 
 
 def manifest_with_root(path: Path, written_root: str | None) -> Manifest:

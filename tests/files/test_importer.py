@@ -27,6 +27,7 @@ from manifest_uploader.files.import_verdict import Failure, Reason, Verdict
 from manifest_uploader.files.importer import Bundle, import_check
 from tests.files.archive_samples import zip_of
 from tests.files.importing import a_slice, bundle, write, write_image, write_series
+from tests.has import needs_links
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # as in a worker, where nobody sees them
 MASK = np.zeros((3, 4, 5), np.uint8)
@@ -290,6 +291,7 @@ def as_it_is(path: Path) -> tuple[object, ...]:
     return path.read_bytes(), facts.st_mode, facts.st_mtime_ns, facts.st_nlink
 
 
+@needs_links
 def test_a_link_is_followed(tmp_path: Path, judged: Judge) -> None:
     slices = write_series(tmp_path / "store", [1, 2])
     for number, path in enumerate(slices):

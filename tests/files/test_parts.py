@@ -146,7 +146,7 @@ def replace_file(path: Path) -> None:
     facts = path.stat()
     other = path.with_name("other")
     other.write_bytes(path.read_bytes())
-    os.utime(other, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    os.utime(other, ns=(facts.st_atime_ns, facts.st_mtime_ns + 10**9))
     other.replace(path)
 
 

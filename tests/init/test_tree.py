@@ -13,6 +13,7 @@ from manifest_uploader.init.case_files import CaseOpener
 from manifest_uploader.init.patterns import read_each
 from manifest_uploader.init.tree import FoundCase, Tree, find_cases
 from tests.e2e.data import write
+from tests.has import needs_links
 
 
 def make_tree(folder: Path, *paths: str) -> Tree:
@@ -74,6 +75,7 @@ def test_two_stars_match_any_depth(tmp_path: Path) -> None:
     assert tree.leftovers.others == ["x/y/d.txt"]
 
 
+@needs_links
 def test_links_are_followed_once_and_never_into_the_base_folder(tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     tree = make_tree(tmp_path / "data", "p1/a.mha")

@@ -612,6 +612,7 @@ def test_behind_a_proxy_no_name_is_looked_up_here(
             client.get("x/")
         with pytest.raises(PlatformUnreachable):
             client.put_part("https://storage.example/x", length=0, body=pieces())
+        assert not client.is_local
 
     assert set(asked) == {"proxy.example"}
     assert [one.path for one in proxy.asked] == ["platform.example:443", "storage.example:443"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import os
-import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 from manifest_uploader.errors import TokenRefused
 from manifest_uploader.platform import credentials
 from tests.entry import ENTRY, Ran, environment, platform, uploader
+from tests.has import needs_terminal
 from tests.report.helpers import entry, write_manifest
 
 TOKEN, OTHER = "0123456789abcdef" * 4, "f" * 64
@@ -101,7 +101,10 @@ def test_an_address_that_a_token_may_not_go_to_is_refused(keyring: Keyring) -> N
     keyring("login", "--platform", "http://grand-challenge.org/api/v1/", given=TOKEN).expect(2)
 
 
+@needs_terminal
 def test_nothing_is_echoed_on_a_terminal(keyring: Keyring) -> None:
+    import pty
+
     master, slave = pty.openpty()
     process = subprocess.Popen(
         [*ENTRY, "login"],

@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from manifest_uploader.sandbox import Running, main
+from tests.has import needs_signals
 from tests.sandbox.helpers import Client, mha, wait_for, wait_for_imports
 
 Start = Callable[..., tuple["subprocess.Popen[str]", Client]]
@@ -97,6 +98,7 @@ def test_answered_requests_survive_the_death_of_the_process(
     assert again.complete(incomplete, part).is_success
 
 
+@needs_signals
 @pytest.mark.parametrize("stop_signal", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_it_with_exit_code_0(spawn: Start, stop_signal: signal.Signals) -> None:
     process, client = spawn("--reader-study", "rs")

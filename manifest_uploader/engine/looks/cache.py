@@ -17,6 +17,8 @@ from typing import IO, Final, Generic, TypeVar
 import msgspec
 from msgspec import Struct
 
+from manifest_uploader.system import disk
+
 T = TypeVar("T", bound=Struct)
 
 _SETTLED_S: Final = 2.0
@@ -85,18 +87,18 @@ class Cache(Generic[T]):
     def _open(self, path: Path) -> IO[bytes]:
         """The file to append to; written anew if most of it is of no use."""
         if not self._is_new and self._stale < len(self._lines) + _STALE:
-            file = path.open("ab")
+            file = disk.open_file(path, "ab")
             if self._is_torn:
                 file.write(b"\n")
             return file
-        file = path.open("wb")
+        file = disk.open_file(path, "wb")
         file.write(_encode(self._rules) + b"\n")
         file.writelines(_encode(line) + b"\n" for line in self._lines.values())
         return file
 
     def _read(self, path: Path) -> None:
         try:
-            header, *lines = path.read_bytes().split(b"\n")
+            header, *lines = disk.read_bytes(path).split(b"\n")
             self._is_new = msgspec.json.decode(header, type=_Header) != self._rules
         except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
             return

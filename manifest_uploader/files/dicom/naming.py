@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from manifest_uploader.files.dicom.fallback import dcmread
 from manifest_uploader.files.dicom.look import look_dicom
+from manifest_uploader.system import disk
 
 _ENDINGS: Final = frozenset({".dcm", ".dicom", ".ima"})
 _SERIES: Final = ("SeriesInstanceUID", "Modality", "SeriesDescription")
@@ -38,7 +39,7 @@ def is_named_dicom(path: Path) -> bool:
 def is_dicom(path: Path) -> bool:
     """Whether a file's bytes are DICOM; False if it cannot be read."""
     try:
-        with path.open("rb") as stream:
+        with disk.open_file(path) as stream:
             size = os.fstat(stream.fileno()).st_size
             return look_dicom(stream, size, path.name) is not None
     except OSError:

@@ -1,0 +1,4 @@
+"""What systems do differently: files and their names (`disk`), clocks and shells.
+
+Other packages may use all of its modules.
+"""
