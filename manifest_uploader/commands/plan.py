@@ -11,7 +11,7 @@ from manifest_uploader.commands.options import (
 )
 from manifest_uploader.commands.signals import interruptible, stopping_on_signals
 from manifest_uploader.engine import run as engine
-from manifest_uploader.engine.session import Watching
+from manifest_uploader.engine.reading import Watching
 from manifest_uploader.output.json_lines import plan_json, plan_summary_json, write_json
 from manifest_uploader.output.run_lines import plan_lines
 from manifest_uploader.output.screen import make_screen

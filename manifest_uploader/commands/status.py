@@ -15,7 +15,7 @@ from manifest_uploader.commands.options import (
 from manifest_uploader.commands.signals import exit_on_sigterm
 from manifest_uploader.engine import run as engine
 from manifest_uploader.engine.options import Options
-from manifest_uploader.engine.session import read_manifest
+from manifest_uploader.engine.reading import read_manifest
 from manifest_uploader.output.json_lines import stand_json, status_summary_json, write_json
 from manifest_uploader.output.run_lines import stand_line, status_line
 from manifest_uploader.output.streams import print_out

@@ -7,7 +7,7 @@ import argparse
 from manifest_uploader.commands.options import add_run_arguments, has_token, open_options
 from manifest_uploader.commands.signals import interruptible, stopping_on_signals
 from manifest_uploader.engine import run as engine
-from manifest_uploader.engine.session import Watching
+from manifest_uploader.engine.reading import Watching
 from manifest_uploader.manifest.model import Manifest
 from manifest_uploader.manifest.problems import ManifestInvalid, Problem
 from manifest_uploader.output.formatting import cases_words, counted, warning_lines

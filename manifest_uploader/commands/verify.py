@@ -6,7 +6,7 @@ import argparse
 
 from manifest_uploader.commands.options import add_run_arguments, open_options
 from manifest_uploader.commands.signals import interruptible, stopping_on_signals
-from manifest_uploader.engine.session import Watching
+from manifest_uploader.engine.reading import Watching
 from manifest_uploader.output.json_lines import write_json
 from manifest_uploader.output.screen import make_screen
 from manifest_uploader.output.streams import print_out, say

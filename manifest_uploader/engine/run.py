@@ -17,19 +17,16 @@ from manifest_uploader.engine.item_writer import ItemWriter
 from manifest_uploader.engine.options import Options
 from manifest_uploader.engine.pool import Threads
 from manifest_uploader.engine.progress import Looking, Observer
+from manifest_uploader.engine.reading import UNWATCHED, Reading, Watching, read_manifest
 from manifest_uploader.engine.recovery import assume_not_sent, late_items, repeat_fills
 from manifest_uploader.engine.results import Summary
 from manifest_uploader.engine.scheduler import Scheduler
 from manifest_uploader.engine.second_look import look_again
 from manifest_uploader.engine.session import (
-    UNWATCHED,
-    Reading,
     Session,
-    Watching,
     gather,
     local_facts,
     open_session,
-    read_manifest,
     recover_session,
     refuse,
     temporary_title,

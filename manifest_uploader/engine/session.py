@@ -1,4 +1,4 @@
-"""How every command begins: reads the manifest, finds the platform, gathers the facts.
+"""How every command goes on: finds the platform, and gathers the facts.
 
 Nothing is sent before everything that can be checked is right. All problems with the text, the
 files and the platform are reported together, in the order of the manifest.
@@ -7,26 +7,24 @@ files and the platform are reported together, in the order of the manifest.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from msgspec import Struct, field
+from msgspec import Struct
 from msgspec.structs import replace
 
-from manifest_uploader.engine.activity import Activity, Doing, Stage
+from manifest_uploader.engine.activity import Stage
 from manifest_uploader.engine.listing import Listing
 from manifest_uploader.engine.options import Options
-from manifest_uploader.engine.progress import Looking, Tell, nobody
+from manifest_uploader.engine.reading import UNWATCHED, Reading, Watching
 from manifest_uploader.engine.recovery import recover
 from manifest_uploader.engine.target import find_target
-from manifest_uploader.errors import CannotGoOn, UsageError
+from manifest_uploader.errors import CannotGoOn
 from manifest_uploader.files.root import Root, find_root
-from manifest_uploader.manifest.model import Case, Manifest
-from manifest_uploader.manifest.parser import parse, without_collector
+from manifest_uploader.manifest.model import Manifest
+from manifest_uploader.manifest.parser import without_collector
 from manifest_uploader.manifest.problems import ManifestInvalid, Problem, in_file_order
-from manifest_uploader.manifest.selection import select
 from manifest_uploader.plan.checks import misfits
 from manifest_uploader.plan.differences import Shown, changed_by_others, compare, restore_of
 from manifest_uploader.plan.inputs import Facts, PlanInputs, renamed_cases
@@ -37,85 +35,12 @@ from manifest_uploader.state.events import Event
 from manifest_uploader.state.file import Binding
 from manifest_uploader.state.history import History, fold
 from manifest_uploader.state.ledger import Ledger
-from manifest_uploader.system import disk
 
 if TYPE_CHECKING:  # importing it takes 0.1 s of CPU, which commands without a network save
     from manifest_uploader.platform.client import Client
 
 _SOON_S = 10.0
 """How long to ask the platform about a manifest that is known to be invalid."""
-
-
-class Reading(Struct, frozen=True):
-    """A manifest as far as it can be read, and what is wrong with its text."""
-
-    manifest: Manifest
-    """The chosen cases; if there are problems, all cases that could be read."""
-    whole: tuple[Case, ...]
-    """All cases, chosen or not."""
-    names: frozenset[str]
-    """The names of all cases."""
-    problems: tuple[Problem, ...] = ()
-
-
-def read_manifest(options: Options) -> Reading:
-    """Read the manifest.
-
-    Raises:
-        ManifestInvalid: no part of the text can be used.
-        UsageError: there is no such file, or no such case.
-
-    """
-    problems: tuple[Problem, ...] = ()
-    try:
-        whole = parse(_text(options.manifest), options.manifest)
-    except ManifestInvalid as invalid:
-        if invalid.rest is None:
-            raise
-        whole, problems = invalid.rest, invalid.problems
-    names = frozenset(case.name for case in whole.cases)
-    if problems:
-        return Reading(whole, whole.cases, names, problems)
-    return Reading(select(whole, only=options.only, first=options.first), whole.cases, names)
-
-
-def _text(path: str) -> bytes:
-    try:
-        return disk.read_bytes(Path(path))
-    except FileNotFoundError:
-        raise UsageError(f"there is no file '{path}'", hint="is its name spelt right?") from None
-    except OSError as error:
-        raise UsageError(f"'{path}' cannot be read: {disk.reason(error)}") from None
-
-
-class Watching(Struct, frozen=True):
-    """Who is told how far the look at the local files is, and who stops it."""
-
-    looking: Tell = nobody
-    importing: Callable[[int], None] = lambda _: None
-    """Is told how many images the importer has judged."""
-    stopping: Callable[[], bool] = lambda: False
-    """Whether the command is being stopped."""
-    doing: Callable[[Doing], None] = lambda _: None
-    """Is told what the command does, while somebody attends to it."""
-    activity: Activity = field(default_factory=Activity)
-
-    def attend(self) -> None:
-        """Tell what the command does now."""
-        self.doing(self.activity.now())
-
-    def look(self, looking: Looking) -> None:
-        """Note and tell how far the look at the files is."""
-        self.activity.looking = looking
-        self.looking(looking)
-
-    def judged(self, images: int) -> None:
-        """Note and tell how many images the importer has judged."""
-        self.activity.images = images
-        self.importing(images)
-
-
-UNWATCHED: Final = Watching()
 
 
 # ── the platform ────────────────────────────────────────────────────────────────────────────

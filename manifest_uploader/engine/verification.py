@@ -11,16 +11,9 @@ from msgspec import Struct
 
 from manifest_uploader.engine.activity import Stage
 from manifest_uploader.engine.options import Options
+from manifest_uploader.engine.reading import UNWATCHED, Watching, read_manifest
 from manifest_uploader.engine.recovery import assume_not_sent
-from manifest_uploader.engine.session import (
-    UNWATCHED,
-    Session,
-    Watching,
-    open_state,
-    read_manifest,
-    recover_session,
-    refuse,
-)
+from manifest_uploader.engine.session import Session, open_state, recover_session, refuse
 from manifest_uploader.engine.stored_files import read_files
 from manifest_uploader.engine.survey import all_items
 from manifest_uploader.files.local_file import FileChanged, Source, sha256

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from manifest_uploader.engine.options import Options
-from manifest_uploader.engine.session import read_manifest
+from manifest_uploader.engine.reading import read_manifest
 from manifest_uploader.errors import ExtraMissing, StateMismatch, UsageError
 from manifest_uploader.manifest.model import Manifest
 from manifest_uploader.output.formatting import counted

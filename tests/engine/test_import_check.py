@@ -13,8 +13,8 @@ from msgspec.structs import replace
 
 from manifest_uploader.engine import import_check as module
 from manifest_uploader.engine.options import Options
+from manifest_uploader.engine.reading import Watching
 from manifest_uploader.engine.run import plan, validate
-from manifest_uploader.engine.session import Watching
 from manifest_uploader.files.import_verdict import Failure, Verdict
 from manifest_uploader.files.importer import Bundle
 from manifest_uploader.manifest.problems import ManifestInvalid, Problem

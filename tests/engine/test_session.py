@@ -9,12 +9,11 @@ from msgspec.structs import replace
 
 from manifest_uploader.engine.options import Options
 from manifest_uploader.engine.progress import Looking
+from manifest_uploader.engine.reading import Watching, read_manifest
 from manifest_uploader.engine.session import (
     Session,
-    Watching,
     gather,
     open_session,
-    read_manifest,
     recover_session,
     temporary_title,
 )

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from manifest_uploader.errors import PlatformRefused, PlatformUnreachable, TokenRefused, UsageError
 from manifest_uploader.platform import client as client_module
-from manifest_uploader.platform import retries, transport
+from manifest_uploader.platform import lists, retries, transport
 from manifest_uploader.platform.address import Patience
 from manifest_uploader.platform.client import Client
 from manifest_uploader.platform.responses import Interrupted, Response, ResponseLost
@@ -442,7 +442,7 @@ class Listed:
 def test_pages_are_requested_side_by_side_if_their_number_is_known(
     begin: Callable[..., Box], monkeypatch: pytest.MonkeyPatch, expected: int, at_once: int
 ) -> None:
-    monkeypatch.setattr(client_module, "_SHORT_PAGE", 3)
+    monkeypatch.setattr(lists, "_SHORT_PAGE", 3)
     monkeypatch.setattr(client_module, "PAGE", 9)
     hook = Listed(at_once)
     box = begin(hook=hook)
