@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,8 @@ from collections.abc import Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from types import TracebackType
 from typing import Any, Final, Self, TypeAlias, TypeVar
+
+from manifest_uploader.system import disk
 
 Json: TypeAlias = Any
 T = TypeVar("T")
@@ -200,7 +201,7 @@ class _Worker:
                 creationflags=_NO_WINDOW,
             )
         except OSError:
-            shutil.rmtree(self._scratch, ignore_errors=True)
+            disk.remove_tree(self._scratch)
             raise
 
     def get_ready(self, task: Json) -> None:
@@ -239,4 +240,4 @@ class _Worker:
         assert self._process.stdout is not None
         with contextlib.suppress(OSError):
             self._process.stdout.close()
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        disk.remove_tree(self._scratch)
