@@ -31,6 +31,7 @@ from manifest_uploader.platform.model import Entry, Socket
 from manifest_uploader.platform.responses import Interrupted
 from manifest_uploader.platform.sockets import SEGMENTATION, takes_json, value_misfit
 from manifest_uploader.state.history import EMPTY, CaseHistory
+from manifest_uploader.system import disk
 from manifest_uploader.system.shells import for_shell
 
 _SLICE_S: Final = 0.5
@@ -277,7 +278,7 @@ def _is_confirmed(past: CaseHistory, socket: str) -> bool:
 
 def _folder(source: Source, root: str) -> str:
     """The folder of the files, below the root and with `/`; empty for the root itself."""
-    folders = {os.path.dirname(file.full) for file in source.files}  # noqa: PTH120  no Paths
+    folders = {os.path.dirname(disk.plain(file.full)) for file in source.files}  # noqa: PTH120  no Paths
     folder = os.path.relpath(os.path.commonpath(folders), root)
     return "" if folder == os.curdir else folder.replace(os.sep, posixpath.sep)
 

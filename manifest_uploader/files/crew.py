@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -24,6 +23,7 @@ from types import TracebackType
 from typing import Any, Final, Self, TypeAlias, TypeVar
 
 from manifest_uploader.files.daemons import Daemons
+from manifest_uploader.system import disk
 
 Json: TypeAlias = Any
 T = TypeVar("T")
@@ -202,7 +202,7 @@ class _Worker:
                 creationflags=_NO_WINDOW,
             )
         except OSError:
-            shutil.rmtree(self._scratch, ignore_errors=True)
+            disk.remove_tree(self._scratch)
             raise
 
     def get_ready(self, task: Json) -> None:
@@ -241,4 +241,4 @@ class _Worker:
         assert self._process.stdout is not None
         with contextlib.suppress(OSError):
             self._process.stdout.close()
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        disk.remove_tree(self._scratch)

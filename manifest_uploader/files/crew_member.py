@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import logging
 import os
-import shutil
 import signal
 import threading
 from importlib import import_module
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, BinaryIO, Final, NoReturn
+
+from manifest_uploader.system import disk
 
 _MOST_MEMORY: Final = 2**30
 """Bytes; a worker that holds more after an answer ends, and gives the memory back."""
@@ -54,7 +55,7 @@ def _read(requests: BinaryIO, waiting: SimpleQueue[bytes], scratch: str | None) 
 def _leave(scratch: str | None) -> NoReturn:
     """End at once, whatever the other thread does, with the temporary files removed."""
     if scratch is not None:
-        shutil.rmtree(scratch, ignore_errors=True)
+        disk.remove_tree(scratch)
     os._exit(0)
 
 

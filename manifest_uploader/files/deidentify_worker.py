@@ -179,7 +179,9 @@ class Deidentifier:
         """Copy a file that is not DICOM, unless its copy is there."""
         target = self._target / name
         if os.path.lexists(target):
-            is_there = not target.is_symlink() and cmp(self._source / name, target, shallow=False)
+            is_there = not target.is_symlink() and disk.patiently(
+                lambda: cmp(self._source / name, target, shallow=False)
+            )
             return FileResult(name, Outcome.COPIED if is_there else Outcome.NOT_OURS)
 
         def fill(copy: BinaryIO) -> None:

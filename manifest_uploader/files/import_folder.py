@@ -77,13 +77,13 @@ class ImportFolder:
         """Unpack a file; the paths of its members, none if it is not an archive."""
         inside = path.with_name(f"{path.name}_extracted")
         try:
-            with zipfile.ZipFile(path) as archive:
+            with disk.open_file(path) as stream, zipfile.ZipFile(stream) as archive:
                 members = _members(archive)
                 self._check_room(sum(archive.getinfo(source).file_size for source, _ in members))
                 inside.mkdir()
                 found = {_extract(archive, *one, inside): one[0] for one in members}
         except (zipfile.BadZipFile, IsADirectoryError, NotADirectoryError, FileExistsError):
-            shutil.rmtree(inside, ignore_errors=True)
+            disk.remove_tree(inside)
             return []
         except (RuntimeError, EOFError, ValueError, zlib.error) as error:
             raise Unpackable from error

@@ -12,7 +12,6 @@ import gc
 import itertools
 import os
 import re
-import shutil
 from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
@@ -65,7 +64,7 @@ def start(_: object, scratch: str) -> Callable[[Any], Any]:
             return msgspec.to_builtins(_judge(request["files"], folder))
         finally:
             gc.collect()  # panimg leaves files open, which Windows does not remove
-            shutil.rmtree(folder, ignore_errors=True)
+            disk.remove_tree(folder)
 
     return judge
 

@@ -143,6 +143,19 @@ def could_remove(path: Path) -> bool:
     return True
 
 
+def remove_tree(folder: Path | str) -> None:
+    """Remove a folder and all that is in it, patiently; what cannot be removed stays."""
+    with contextlib.suppress(OSError):
+        with os.scandir(reachable(os.fspath(folder))) as entries:
+            found = list(entries)
+        for entry in found:
+            if entry.is_dir(follow_symlinks=False) and not is_link(entry):
+                remove_tree(entry.path)
+            else:
+                could_remove(Path(entry.path))
+        patiently(lambda: Path(folder).rmdir())
+
+
 # ── the disk itself ─────────────────────────────────────────────────────────────────────────
 
 

@@ -219,7 +219,7 @@ def test_a_lock_of_another_host_is_broken_only_on_demand(busy: Rich) -> None:
     held_up_run.kill()
     ended(held_up_run)
     holder = json.loads(lock_of(busy).read_text()) | {"host": "node17"}
-    holder["machine"] |= {"id": "0" * 24, "boot": "0" * 24}
+    holder["machine"] |= {"host": "node17", "id": "another"}
     lock_of(busy).write_text(json.dumps(holder))
 
     ran = refused(busy.go("--no-wait"))
