@@ -7,8 +7,10 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Final, Self
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from manifest_uploader.engine.activity import Doing, Stage
@@ -172,7 +174,8 @@ def run(options: Options, observers: Sequence[Observer], stop: threading.Event) 
     assert options.platform is not None
     started = time.monotonic()
     watching = _watching(observers, stop)
-    reading = attended(lambda: _read(options), attend=watching.attend)
+    attend = partial(attended, attend=watching.attend)
+    reading: Reading = attend(lambda: _read(options))
 
     def note(text: str) -> None:
         for observer in observers:
@@ -195,37 +198,37 @@ def run(options: Options, observers: Sequence[Observer], stop: threading.Event) 
                 journal.warn(inputs.facts.warnings)
                 journal.tell(recovered)
                 watching.activity.stage = Stage.PLATFORM
-                attended(lambda: _repeat_fills(session, inputs, journal), attend=watching.attend)
-                journal.record(
-                    attended(
-                        lambda: _lost_imports(options, session, inputs), attend=watching.attend
-                    )
-                )
-                attended(lambda: _free_titles(session, inputs, journal), attend=watching.attend)
+                attend(lambda: _settle(options, session, inputs, journal))
                 watching.activity.stage = Stage.PLAN
-                plan = attended(lambda: _planned(inputs), attend=watching.attend)
+                plan = attend(lambda: _planned(inputs))
                 journal.begin(plan, session.target)
-                awake = Awake()
-                now = Steady(ledger.clock(), awake)
-                first = _scheduler(options, plan, inputs.facts, awake, now)
-                execution = Execution(options, session, plan, threads, journal, now)
+                clocks = _Clocks.begin(ledger.clock())
+                first = _scheduler(options, plan, inputs.facts, clocks)
+                execution = Execution(options, session, plan, threads, journal, clocks.now)
                 last = execution.run(
                     first,
                     inputs.facts,
-                    then=lambda one: attended(
-                        lambda: _second(options, session, inputs, one, awake, now),
-                        attend=watching.attend,
-                    ),
+                    then=lambda one: attend(lambda: _second(options, session, inputs, one, clocks)),
                 )
                 elapsed_s = time.monotonic() - started
                 summary = _summary((first, last), journal, plan, meter, elapsed_s)
+                if stop.is_set():
+                    return summary
                 watching.activity.stage = Stage.PLATFORM
-                late = (
-                    ()
-                    if stop.is_set()
-                    else attended(lambda: _late_items(session), attend=watching.attend)
-                )
-                return replace(summary, late_items=late)
+                return replace(summary, late_items=attend(lambda: _late_items(session)))
+
+
+class _Clocks(Struct, frozen=True):
+    """The clocks of a run; neither goes on while the computer sleeps."""
+
+    awake: Awake
+    now: Steady
+
+    @classmethod
+    def begin(cls, now: float) -> Self:
+        """Clocks that begin at a time in seconds since 1970."""
+        awake = Awake()
+        return cls(awake, Steady(now, awake))
 
 
 def _look(
@@ -255,6 +258,13 @@ def _look(
 def _planned(inputs: PlanInputs) -> Plan:
     with _gathering():
         return make_plan(inputs, temporary=temporary_title)
+
+
+def _settle(options: Options, session: Session, inputs: PlanInputs, journal: Journal) -> None:
+    """Do and record what has to be done before a plan can be made."""
+    _repeat_fills(session, inputs, journal)
+    journal.record(_lost_imports(options, session, inputs))
+    _free_titles(session, inputs, journal)
 
 
 def _repeat_fills(session: Session, inputs: PlanInputs, journal: Journal) -> None:
@@ -303,8 +313,7 @@ def _scheduler(
     options: Options,
     plan: Plan,
     facts: Facts,
-    awake: Awake,
-    now: Steady,
+    clocks: _Clocks,
     *,
     after: Scheduler | None = None,
 ) -> Scheduler:
@@ -313,8 +322,8 @@ def _scheduler(
         plan,
         policy,
         sockets=facts.sockets,
-        clock=awake,
-        now=now,
+        clock=clocks.awake,
+        now=clocks.now,
         rows_free=options.choices.upload_limit - facts.rows_used,
         after=after,
     )
@@ -325,8 +334,7 @@ def _second(
     session: Session,
     inputs: PlanInputs,
     first: Scheduler,
-    awake: Awake,
-    now: Steady,
+    clocks: _Clocks,
 ) -> Scheduler | None:
     """The scheduler for the cases that late duplicates may have changed; None if there are none."""
     held = first.held()
@@ -334,7 +342,7 @@ def _second(
         return None
     inputs = look_again(session, inputs, held)
     plan = make_plan(inputs, temporary=temporary_title)
-    return _scheduler(options, plan, inputs.facts, awake, now, after=first)
+    return _scheduler(options, plan, inputs.facts, clocks, after=first)
 
 
 def _summary(
