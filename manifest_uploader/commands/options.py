@@ -12,9 +12,8 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from manifest_uploader.engine.options import Options
+from manifest_uploader.engine.options import Options, Policy
 from manifest_uploader.engine.reading import read_manifest
-from manifest_uploader.engine.scheduler import Policy
 from manifest_uploader.errors import UsageError
 from manifest_uploader.plan.inputs import Choices
 from manifest_uploader.platform import credentials

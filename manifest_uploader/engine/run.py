@@ -374,4 +374,5 @@ def _summary(
         leftovers,
         (*plan.notes, *dict.fromkeys(told), *dict.fromkeys(filter(None, stuck))),
         lasting=tuple(one for one in plan.differences if one.lasts),
+        changed=len({one.case for one in plan.changed}),
     )

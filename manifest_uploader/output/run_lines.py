@@ -288,6 +288,8 @@ def summary_lines(summary: Summary) -> Block:
     count = f"all {total}" if len(done) == len(summary.ends) else f"{len(done)} of {total}"
     unchanged = sum(one.unchanged for one in done)
     detail = f" ({unchanged} needed nothing)" if unchanged else ""
+    if summary.changed:
+        detail += f"; {cases_words(summary.changed)} changed there since, see above"
     lines.append(f"{count} done and seen on the platform{detail}; {_traffic_text(summary)}")
     next_step = _next_step(by_end)
     return block(*lines, *([f"next: {next_step}"] if next_step else []))

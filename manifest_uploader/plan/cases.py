@@ -29,10 +29,8 @@ from manifest_uploader.state.events import (
 from manifest_uploader.state.history import EMPTY, CaseHistory, after, with_events
 from manifest_uploader.state.standing import Standing, standing_of
 from manifest_uploader.state.steps import StepId
-from manifest_uploader.text import composed
+from manifest_uploader.text import composed, some_of
 
-_NAMED: Final = 20
-"""Values that one note names."""
 _UNSURE: Final = "what became of its last change is not known; the next run asks again"
 _SHARED: Final = (
     "the state file gives case '{other}' the same {noun}; nothing is sent for either. Take the "
@@ -60,7 +58,7 @@ def make_plan(inputs: PlanInputs, *, temporary: Callable[[], str]) -> Plan:
         )
         for case in inputs.manifest.cases
     )
-    notes = (*worklist.notes, *_unchecked_notes(cases), *_notes(inputs))
+    notes = (*worklist.notes, *_unread_notes(inputs), *_unchecked_notes(cases), *_notes(inputs))
     differences, changed = inputs.facts.differences, inputs.facts.changed
     return Plan(cases, _proven(cases, inputs), notes, differences, changed)
 
@@ -347,14 +345,20 @@ def _proven(cases: tuple[CasePlan, ...], inputs: PlanInputs) -> frozenset[tuple[
     )
 
 
+def _unread_notes(inputs: PlanInputs) -> list[str]:
+    """Which files could not be compared by their content."""
+    if not inputs.facts.unread:
+        return []
+    names = some_of([f"{case}/{socket}" for case, socket in inputs.facts.unread])
+    return [f"the content of these files could not be compared: {names}"]
+
+
 def _unchecked_notes(cases: tuple[CasePlan, ...]) -> list[str]:
     """Which adopted values are taken for the manifest's although nobody compared them."""
     names = [f"{case.case}/{socket}" for case in cases for socket in case.unchecked]
     if not names:
         return []
-    more = len(names) - _NAMED
-    shown = ", ".join(names[:_NAMED]) + (f" and {more:,} more" if more > 0 else "")
-    return [f"adopted, content not checked: {shown}; --resend-unchecked sends them again"]
+    return [f"adopted, content not checked: {some_of(names)}; --resend-unchecked sends them again"]
 
 
 def _notes(inputs: PlanInputs) -> tuple[str, ...]:
