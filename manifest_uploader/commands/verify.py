@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from manifest_uploader.commands.options import add_run_arguments, open_options
+from manifest_uploader.commands.options import add_looking_arguments, open_options
 from manifest_uploader.commands.signals import interruptible, stopping_on_signals
 from manifest_uploader.engine.reading import Watching
 from manifest_uploader.output.json_lines import write_json
@@ -19,7 +19,7 @@ from manifest_uploader.output.verify_lines import (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `verify`."""
-    add_run_arguments(parser)
+    add_looking_arguments(parser)
     parser.add_argument(
         "--content", action="store_true", help="download files and compare what is in them"
     )
