@@ -205,9 +205,17 @@ def stem(given: argparse.Namespace) -> Path:
 
 
 def state_path(given: argparse.Namespace) -> Path:
-    """The state file: the one given, or the one beside the manifest."""
+    """The state file: the one given, or the one beside the manifest.
+
+    Raises:
+        UsageError: the path names a folder.
+
+    """
     if given.state:
-        return _file_path(given.state)
+        path = _file_path(given.state)
+        if path.is_dir():
+            raise UsageError(f"'{path}' is a folder, and not a state file")
+        return path
     return beside(given, ".sandbox.state.jsonl" if given.sandbox else ".state.jsonl")
 
 
@@ -219,8 +227,6 @@ def written_state_path(given: argparse.Namespace) -> Path:
 
     """
     path = state_path(given)
-    if given.state and path.is_dir():
-        raise UsageError(f"'{path}' is a folder, and not a state file")
     if given.state and not path.is_file():
         raise UsageError(f"there is no state file '{path}'", hint="is its name spelt right?")
     return path

@@ -92,9 +92,7 @@ def _existing(options: Options) -> _Existing | None:
     path = Path(options.output)
     if path.is_dir():
         hint = "name the file to write, for example: --output " + for_shell([str(path / _DEFAULT)])
-        raise UsageError(
-            f"{quoted(options.output)} cannot be written: it is a folder", hint=hint
-        )
+        raise UsageError(f"{quoted(options.output)} cannot be written: it is a folder", hint=hint)
     if not options.update:
         if path.exists() and not options.force:
             hint = "--update adds new cases to it, --force writes it anew, --output FILE another"
