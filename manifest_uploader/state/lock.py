@@ -133,7 +133,8 @@ def _create(path: Path, mine: Holder) -> bool:
     except OSError as error:
         raise StateUnwritable(
             f"{path} cannot be written: {disk.writing_reason(path, error)}",
-            hint=f"nothing was sent; {disk.remedy(error)}, or name another place for the state with --state",
+            hint=f"nothing was sent; {disk.remedy(error)}, or name another place for the state "
+            "with --state",
         ) from None
     finally:
         disk.could_remove(aside)
@@ -183,6 +184,12 @@ def _holder(told: Any) -> Holder:
         return Holder(**known)
     parts = {name: str(machine.get(name, "")) for name in Machine.__struct_fields__}
     return Holder(**known, machine=Machine(**parts))
+
+
+def left_by(state: Path) -> Holder | None:
+    """Who was killed while holding the lock of a state file; None if nobody was."""
+    holder = _read(_lock_of(state))
+    return holder if holder is not None and is_dead(holder) else None
 
 
 def is_dead(holder: Holder) -> bool:
