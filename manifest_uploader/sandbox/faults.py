@@ -20,8 +20,8 @@ class Seen:
     kind: str
     """A short name: upload-create, presign, part, complete, list-parts, upload-get, upload-list,
     item-create, item-fill, item-get, item-list, sockets, target, sessions, session-create,
-    session-get, image-get, image-list, download (a redirect to storage), stored (a file from
-    there), abort, gcapi, other."""
+    session-get, image-get, image-list, instances (of a DICOM image set), download (a redirect to
+    storage), stored (a file from there), abort, gcapi, other."""
     number: int
     """Counts the requests of its kind, from 1."""
     total: int

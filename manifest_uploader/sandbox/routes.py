@@ -7,7 +7,15 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from manifest_uploader.sandbox import images, interfaces, items, sessions, targets, uploads
+from manifest_uploader.sandbox import (
+    dicom_sets,
+    images,
+    interfaces,
+    items,
+    sessions,
+    targets,
+    uploads,
+)
 from manifest_uploader.sandbox.answers import (
     Answer,
     Refused,
@@ -236,6 +244,8 @@ def _image_routes() -> tuple[Route, ...]:
         replace(one_session, delete=403),
         _route("cases/images/", GET=("image-list", images.list_images)),
         replace(one_image, delete=403, patch=403),
+        _route("cases/images/*/dicom/instances/", GET=("instances", dicom_sets.list_instances)),
+        _route("cases/images/*/dicom/frames/", GET=("instances", dicom_sets.list_frames)),
         _route("notifications/", GET=("other", images.list_notifications)),
         media,
     )

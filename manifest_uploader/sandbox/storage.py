@@ -216,11 +216,22 @@ class Storage:
         if pieces[0] == "images":
             pk = pieces[-3]
             return self._store.kept / pk if is_pk(pk) else None
+        if pieces[0] == "dicom":
+            return self._kept_instance(pieces[1], pieces[2])
         if not pieces[-2].isdigit():
             return None
         row = self._store.row(
             "SELECT json_extract(file, '$.sha256') AS sha256 FROM vals WHERE pk = ?",
             int(pieces[-2]),
+        )
+        return self._store.kept / row["sha256"] if row and row["sha256"] else None
+
+    def _kept_instance(self, pk: str, number: str) -> Path | None:
+        """Return where the bytes of a file of a DICOM image set are."""
+        row = self._store.row(
+            "SELECT json_extract(facts, '$.files[' || CAST(? AS INTEGER) || '].sha256') AS sha256"
+            " FROM images WHERE pk = ?",
+            *(number, pk),
         )
         return self._store.kept / row["sha256"] if row and row["sha256"] else None
 

@@ -61,27 +61,29 @@ CREATE INDEX IF NOT EXISTS sessions_of_user ON sessions (user, seq);
 CREATE TABLE IF NOT EXISTS jobs (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, user INTEGER NOT NULL, item TEXT, socket INTEGER,
     session TEXT, upload TEXT, slices TEXT, file TEXT, stage INTEGER NOT NULL DEFAULT 1,
-    doom TEXT);
+    doom TEXT, name TEXT, image TEXT);
 CREATE TABLE IF NOT EXISTS answers (
     pk TEXT PRIMARY KEY, item TEXT NOT NULL, question TEXT NOT NULL, answer TEXT NOT NULL,
     created REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS notifications (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, user INTEGER NOT NULL);
 """
+_VERSION = 2
 _MIGRATION = """
 DELETE FROM jobs WHERE session IS NOT NULL AND item IS NULL;
 UPDATE sessions SET status = 'Re-Queued'
     WHERE status = 'Queued' AND pk IN (SELECT session FROM jobs);
-PRAGMA user_version = 1;
 """
 """Earlier versions called every session "Queued" until its import began, and imported sessions
 without an item at once."""
 _NEW_COLUMNS = (
     ("jobs", "slices", "TEXT"),
     ("sockets", "guessed", "INTEGER NOT NULL DEFAULT 1"),
+    ("jobs", "name", "TEXT"),
+    ("jobs", "image", "TEXT"),
 )
 """(table, column, type) that earlier versions did not have. They did not know either which sockets
-of a rehearsal were guessed."""
+of a rehearsal were guessed, nor the names of DICOM image sets."""
 
 
 class FolderUnusable(Exception):
@@ -184,13 +186,17 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 def _migrate(db: sqlite3.Connection) -> None:
     """Make a database of an earlier version one of this version."""
-    if db.execute("PRAGMA user_version").fetchone()[0] >= 1:
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    if version >= _VERSION:
         return
     for table, column, definition in _NEW_COLUMNS:
         known = {row["name"] for row in db.execute(f"PRAGMA table_info({table})")}
         if column not in known:
             db.execute(f"ALTER TABLE {table} ADD COLUMN {column} {definition}")
-    db.executescript(_MIGRATION)
+    if version < 1:
+        db.executescript(_MIGRATION)
+    db.execute("UPDATE jobs SET name = 'DICOM image set' WHERE slices IS NOT NULL AND name IS NULL")
+    db.execute(f"PRAGMA user_version = {_VERSION}")
 
 
 def _unusable(folder: Path, error: Exception) -> FolderUnusable:

@@ -69,7 +69,8 @@ def test_cases_of_the_official_client_are_stored(seen: dict[str, Any]) -> None:
     assert set(item["values"]) == {"ct-image", "age-float", "any-file", "report-pdf"}
     assert item["values"]["age-float"] == {"value": 3.5}
     assert [file["name"] for file in item["values"]["ct-image"]["files"]] == ["a.mhd", "a.raw"]
-    assert seen["shown"][seen["items"]["slices"]]["values"] == {}
+    [slices] = seen["shown"][seen["items"]["slices"]]["values"].values()
+    assert [file["name"] for file in slices["files"]] == ["dicom_image_0.dcm"]
     assert seen["shown"][seen["items"]["archived"]]["values"] == {"age-float": {"value": 2.5}}
     assert seen["archived"] == 2.5
 
