@@ -28,6 +28,10 @@ then, in another terminal, with the address and token that it prints:
   export GRAND_CHALLENGE_AUTHORIZATION=TOKEN
   uploader run lung.yaml
 
+an algorithm, whose jobs take an image and a number, and return JSON:
+  uploader sandbox --socket ct-image=Image --socket age=Float \\
+      --algorithm 'nodules=ct-image+age->results-json-file'
+
 what it holds:              uploader sandbox show --dir sandbox
 delete an item, as a person does on the web page:
                             uploader sandbox delete --dir sandbox PK
@@ -118,6 +122,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--tls", action="store_true", help="https with a throw-away CA")
     add("--reader-study", action="append", default=[], metavar="SLUG", help="make one up")
     add("--archive", action="append", default=[], metavar="SLUG", help="make one up")
+    add("--algorithm", action="append", default=[],
+        metavar="'SLUG=INPUT+INPUT->OUTPUT[,credits=20][,not-ready][,view-only]'",
+        help="make one up, in quotes because of the >; INPUT and OUTPUT: slugs of sockets. Again "
+        "for another combination of inputs. credits: what a job costs; not-ready: without an image "
+        "that can run; view-only: one that the user may see and not run")  # fmt: skip
+    add("--job-delay", type=_seconds, default=0.1, metavar="SECONDS",
+        help="before each status of a job (0.1); inf: jobs never run")  # fmt: skip
+    add("--job-limit", type=_count, default=16, metavar="N", help="active jobs a user may have")
+    add("--credits", type=_count, default=1000, metavar="N",
+        help="what a user's jobs of a month may cost")  # fmt: skip
+    add("--fail-job", type=_count, action="append", default=[], metavar="N",
+        help="let the job that is started as the Nth end as Failed")  # fmt: skip
     add("--socket", action="append", default=[],
         metavar="SLUG=KIND[:file][,schema=FILE][,segments=0-1]",
         help="make one up; KIND as the platform spells it: Image, Float, "
@@ -148,6 +164,11 @@ def _options(arguments: argparse.Namespace) -> SandboxOptions:
         tls=arguments.tls,
         reader_studies=tuple(arguments.reader_study),
         archives=tuple(arguments.archive),
+        algorithms=tuple(arguments.algorithm),
+        job_delay_s=arguments.job_delay,
+        job_limit=arguments.job_limit,
+        credits=arguments.credits,
+        failing_jobs=tuple(arguments.fail_job),
         sockets=tuple(arguments.socket),
         images=tuple(arguments.image),
         import_delay_s=arguments.import_delay,

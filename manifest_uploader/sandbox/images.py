@@ -45,6 +45,14 @@ _FILTERS: Mapping[str, tuple[str, str]] = {
         "SELECT 1 FROM targets WHERE kind = 'archive' AND pk = ?",
         _OF_TARGET.format(kind="archive"),
     ),
+    "job_input": (
+        "SELECT 1 FROM algorithm_jobs WHERE pk = ?",
+        "pk IN (SELECT image FROM vals WHERE item = ?)",
+    ),
+    "job_output": (
+        "SELECT 1 FROM algorithm_jobs WHERE pk = ?",
+        "pk IN (SELECT image FROM vals WHERE item = ? || '/outputs')",
+    ),
     "origin": (
         "SELECT 1 FROM sessions WHERE pk = ?",
         "pk IN (SELECT j.value FROM sessions s, json_each(s.images) j WHERE s.pk = ?)",

@@ -15,6 +15,7 @@ from sqlite3 import Row
 
 from manifest_uploader.sandbox.dicom_sets import read_set
 from manifest_uploader.sandbox.images import add_dicom_set, add_image, socket_complaint
+from manifest_uploader.sandbox.job_states import cancel, find_job, start_when_complete
 from manifest_uploader.sandbox.judge import ImportImpossible, Judge, JudgeClosed, Verdict
 from manifest_uploader.sandbox.received import (
     UNEXPECTED,
@@ -214,16 +215,17 @@ class Importer:
             self._attach(job, image=images[0])
 
     def _attach(self, job: Row, *, image: str | None = None, file: str | None = None) -> None:
-        """Attach the value to the item and end the job."""
+        """Attach the value to the item or algorithm job, and end the import."""
         store = self.site.store
         item = store.row("SELECT answered FROM items WHERE pk = ?", job["item"])
-        if item is None:
+        if item is None and find_job(store, job["item"]) is None:
             raise ObjectGone
-        if item["answered"]:
+        if item is not None and item["answered"]:
             words = "This display set cannot be changed, as answers for it already exist"
             raise ImportFailed(words)
         set_value(self.site, job["item"], job["socket"], image=image, file=file)
         store.run("DELETE FROM jobs WHERE seq = ?", job["seq"])
+        start_when_complete(self.site, job["item"])
 
     def _import_file(self, job: Row) -> None:
         """Check a file and delete its upload's row, then attach it in a second transaction."""
@@ -262,9 +264,16 @@ class Importer:
         return list(json.loads(row["uploads"])) if row else []
 
     def _fail(self, job: Row, words: str) -> None:
-        """End a job; a session records why images failed, but nothing does so for files."""
+        """End a job; a session records why images failed, but nothing does so for files.
+
+        A failed image, and a file that was not completed, cancels the algorithm job whose input it
+        is. A refused file does not: that job waits for ever.
+        """
         store = self.site.store
+        find = "SELECT 1 FROM uploads WHERE pk = ? AND status != 'Completed'"
         with store.transaction():
+            if job["session"] is not None or store.row(find, job["upload"]) is not None:
+                cancel(self.site, job["item"])
             if job["session"] is not None:
                 self._fail_session(job, words)
             store.run("INSERT INTO notifications (user) VALUES (?)", job["user"])

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from manifest_uploader.sandbox import (
+    algorithm_jobs,
+    algorithms,
     dicom_sets,
     images,
     interfaces,
@@ -33,7 +35,8 @@ Handler = Callable[..., Answer]
 _LOG = logging.getLogger(__name__)
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _LISTS = (
-    *("algorithms", "archives", "archives/items", "cases/images", "cases/upload-sessions"),
+    *("algorithms", "algorithms/images", "algorithms/jobs", "archives", "archives/items"),
+    *("cases/images", "cases/upload-sessions"),
     *("components/interfaces", "notifications", "reader-studies", "reader-studies/answers"),
     *("reader-studies/display-sets", "uploads"),
 )
@@ -166,11 +169,6 @@ def _get_versions(site: Site, _request: Request) -> Answer:
     return as_json(200, {**versions, "sandbox_id": site.id})
 
 
-def _list_nothing(_site: Site, request: Request) -> Answer:
-    """Return an empty page: the sandbox has no algorithms."""
-    return as_json(200, request.page_of(0, []))
-
-
 def _get_root(_site: Site, request: Request) -> Answer:
     """Return the addresses of the lists."""
     return as_json(200, {name: request.url(f"{name}/") for name in _LISTS})
@@ -183,6 +181,7 @@ def all_routes() -> tuple[Route, ...]:
         *_item_routes("reader-studies/display-sets/", items.display_sets(), 405),
         *_item_routes("archives/items/", items.archive_items(), 403),
         *_target_routes(),
+        *_algorithm_routes(),
         *_image_routes(),
     )
 
@@ -223,9 +222,20 @@ def _target_routes() -> tuple[Route, ...]:
         _route("reader-studies/*/", GET=("target", targets.get_reader_study)),
         _route("archives/", GET=("target", targets.list_archives)),
         _route("archives/*/", GET=("target", targets.get_archive)),
-        _route("algorithms/", GET=("other", _list_nothing)),
         _route("gcapi/", GET=("gcapi", _get_versions)),
         _route("", GET=("other", _get_root)),
+    )
+
+
+def _algorithm_routes() -> tuple[Route, ...]:
+    listed = ("job-list", algorithm_jobs.list_jobs)
+    one_job = _route("algorithms/jobs/*/", GET=("job-get", algorithm_jobs.get_job))
+    return (
+        _route("algorithms/", GET=("algorithm", algorithms.list_algorithms)),
+        _route("algorithms/images/", GET=("algorithm", algorithms.list_algorithm_images)),
+        _route("algorithms/jobs/", GET=listed, POST=("job-create", algorithm_jobs.create_job)),
+        replace(one_job, delete=403, patch=403),
+        _route("algorithms/*/", GET=("algorithm", algorithms.get_algorithm)),
     )
 
 

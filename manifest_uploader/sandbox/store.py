@@ -62,6 +62,15 @@ CREATE TABLE IF NOT EXISTS jobs (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, user INTEGER NOT NULL, item TEXT, socket INTEGER,
     session TEXT, upload TEXT, slices TEXT, file TEXT, stage INTEGER NOT NULL DEFAULT 1,
     doom TEXT, name TEXT, image TEXT);
+CREATE TABLE IF NOT EXISTS algorithms (
+    pk TEXT PRIMARY KEY, slug TEXT UNIQUE NOT NULL, image TEXT NOT NULL, created REAL NOT NULL,
+    interfaces TEXT NOT NULL, credits INTEGER NOT NULL, ready INTEGER NOT NULL,
+    runnable INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS algorithm_jobs (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, pk TEXT UNIQUE NOT NULL, algorithm TEXT NOT NULL,
+    user INTEGER NOT NULL, created REAL NOT NULL, status TEXT NOT NULL, wanted TEXT NOT NULL,
+    outputs TEXT NOT NULL, credits INTEGER NOT NULL, fails INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS jobs_of_algorithm ON algorithm_jobs (algorithm);
 CREATE TABLE IF NOT EXISTS answers (
     pk TEXT PRIMARY KEY, item TEXT NOT NULL, question TEXT NOT NULL, answer TEXT NOT NULL,
     created REAL NOT NULL);
