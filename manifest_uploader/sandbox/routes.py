@@ -94,7 +94,7 @@ class Routes:
             with self.site.store.transaction():
                 return self._act(found, request)
         except Refused as error:
-            return error.answer
+            return _with_methods(error.answer, found.route)
         except Unhandled:
             return broken_page()
         except Exception as error:  # noqa: BLE001 - a sandbox that hangs up would hide its own bugs
@@ -120,7 +120,7 @@ class Routes:
             raise refuse(405, {"detail": words}, _allow(route))
         _name, handler = route.methods[method]
         answer = handler(self.site, request, *found.wildcards)
-        return replace(answer, headers=(*answer.headers, _allow(route)))
+        return _with_methods(answer, route)
 
     def _elsewhere(self, request: Request) -> Answer:
         if not request.path.endswith("/") and self._find(request.path + "/"):
@@ -151,6 +151,13 @@ def _authenticate(header: str, tokens: Mapping[str, int]) -> int | None:
     else:
         words = "Invalid token."
     raise refuse(401, {"detail": words}, _CHALLENGE)
+
+
+def _with_methods(answer: Answer, route: Route) -> Answer:
+    """Return the answer with the methods of its address, which refusals name, too."""
+    if any(name == "Allow" for name, _ in answer.headers):
+        return answer
+    return replace(answer, headers=(*answer.headers, _allow(route)))
 
 
 def _allow(route: Route) -> tuple[str, str]:
