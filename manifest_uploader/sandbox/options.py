@@ -24,6 +24,8 @@ class SandboxOptions:
     algorithms: tuple[str, ...] = ()
     """Each in the form `SLUG=INPUT+INPUT->OUTPUT[,credits=N][,not-ready][,view-only]`; several of
     one slug are its interfaces."""
+    questions: tuple[str, ...] = ()
+    """Each in the form `STUDY=TYPE:TEXT|OPTION|OPTION`; a study without any has a made-up one."""
     sockets: tuple[str, ...] = ()
     """Each in the form `SLUG=KIND[:file][,schema=FILE][,segments=0-1]`; these replace sockets that
     the folder already has."""

@@ -14,6 +14,8 @@ from manifest_uploader.sandbox import (
     images,
     interfaces,
     items,
+    questions,
+    reader_answers,
     sessions,
     targets,
     uploads,
@@ -38,6 +40,7 @@ _LISTS = (
     *("algorithms", "algorithms/images", "algorithms/jobs", "archives", "archives/items"),
     *("cases/images", "cases/upload-sessions"),
     *("components/interfaces", "notifications", "reader-studies", "reader-studies/answers"),
+    *("reader-studies/questions",),
     *("reader-studies/display-sets", "uploads"),
 )
 _CHALLENGE = ("WWW-Authenticate", "Bearer")
@@ -221,16 +224,32 @@ def _target_routes() -> tuple[Route, ...]:
         _route(sockets, GET=("sockets", interfaces.list_interfaces)),
         _route(f"{sockets}*/", GET=("sockets", interfaces.get_interface)),
     )
-    answers = ("other", targets.list_answers)
     return (
         *(replace(route, open=False) for route in readable),
         _route("reader-studies/", GET=("target", targets.list_reader_studies)),
-        _route("reader-studies/answers/", GET=answers, POST=("other", targets.create_answer)),
+        *_answer_routes(),
         _route("reader-studies/*/", GET=("target", targets.get_reader_study)),
         _route("archives/", GET=("target", targets.list_archives)),
         _route("archives/*/", GET=("target", targets.get_archive)),
         _route("gcapi/", GET=("gcapi", _get_versions)),
         _route("", GET=("other", _get_root)),
+    )
+
+
+def _answer_routes() -> tuple[Route, ...]:
+    path = "reader-studies/answers/"
+    listed = ("answers", reader_answers.list_answers)
+    change = ("answers", reader_answers.change_answer)
+    one = _route(f"{path}*/", GET=("answers", reader_answers.get_answer), PATCH=change, PUT=change)
+    asked = "reader-studies/questions/"
+    truth = "reader-studies/*/ground-truth/*/"
+    return (
+        _route(path, GET=listed, POST=("answers", reader_answers.create_answer)),
+        _route(f"{path}mine/", GET=("answers", reader_answers.list_own_answers)),
+        replace(one, delete=403),
+        _route(asked, GET=("answers", questions.list_questions)),
+        _route(f"{asked}*/", GET=("answers", questions.get_question)),
+        _route(truth, GET=("answers", reader_answers.find_ground_truth)),
     )
 
 

@@ -18,6 +18,7 @@ from manifest_uploader.sandbox.job_queue import Queue
 from manifest_uploader.sandbox.job_runs import Runner
 from manifest_uploader.sandbox.judge import Judge, find_judge
 from manifest_uploader.sandbox.options import SandboxOptions
+from manifest_uploader.sandbox.questions import add_questions, parse_question
 from manifest_uploader.sandbox.requests import API
 from manifest_uploader.sandbox.routes import Routes, all_routes, users
 from manifest_uploader.sandbox.serve import Server, ServerContext, serve_in_thread
@@ -111,6 +112,7 @@ _SLUG = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345678
 def _start(options: SandboxOptions, lock: FolderLock) -> Running:
     sockets = tuple(parse_socket(line) for line in options.sockets)
     guessed = tuple(parse_socket(line) for line in options.guessed_sockets)
+    questions = tuple(parse_question(line) for line in options.questions)
     algorithms = tuple(parse_algorithm(line) for line in options.algorithms)
     store = Store(options.dir)
     try:
@@ -118,6 +120,7 @@ def _start(options: SandboxOptions, lock: FolderLock) -> Running:
             _make_up(store, options)
             add_sockets(store, sockets, guessed)
             add_algorithms(store, algorithms)
+            add_questions(store, questions)
     except OptionInvalid:
         store.close()
         raise

@@ -66,6 +66,11 @@ class Site:
         return pk
 
 
+def user_name(request: Request) -> str:
+    """Return the name of the user, as answers name their creators."""
+    return "sandbox-user" if request.user == USER else "sandbox-stranger"
+
+
 def may_edit(request: Request) -> bool:
     """Return whether the user may see and change targets and their items."""
     return request.user == USER

@@ -73,11 +73,15 @@ CREATE TABLE IF NOT EXISTS algorithm_jobs (
 CREATE INDEX IF NOT EXISTS jobs_of_algorithm ON algorithm_jobs (algorithm);
 CREATE TABLE IF NOT EXISTS answers (
     pk TEXT PRIMARY KEY, item TEXT NOT NULL, question TEXT NOT NULL, answer TEXT NOT NULL,
-    created REAL NOT NULL);
+    created REAL NOT NULL, creator TEXT NOT NULL DEFAULT 'sandbox-user', duration REAL);
+CREATE INDEX IF NOT EXISTS answers_of_item ON answers (item);
+CREATE TABLE IF NOT EXISTS questions (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, pk TEXT UNIQUE NOT NULL, study TEXT NOT NULL,
+    text TEXT NOT NULL, kind TEXT NOT NULL, options TEXT NOT NULL, UNIQUE (study, text));
 CREATE TABLE IF NOT EXISTS notifications (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, user INTEGER NOT NULL);
 """
-_VERSION = 2
+_VERSION = 3
 _MIGRATION = """
 DELETE FROM jobs WHERE session IS NOT NULL AND item IS NULL;
 UPDATE sessions SET status = 'Re-Queued'
@@ -90,6 +94,8 @@ _NEW_COLUMNS = (
     ("sockets", "guessed", "INTEGER NOT NULL DEFAULT 1"),
     ("jobs", "name", "TEXT"),
     ("jobs", "image", "TEXT"),
+    ("answers", "creator", "TEXT NOT NULL DEFAULT 'sandbox-user'"),
+    ("answers", "duration", "REAL"),
 )
 """(table, column, type) that earlier versions did not have. They did not know either which sockets
 of a rehearsal were guessed, nor the names of DICOM image sets."""
@@ -205,7 +211,20 @@ def _migrate(db: sqlite3.Connection) -> None:
     if version < 1:
         db.executescript(_MIGRATION)
     db.execute("UPDATE jobs SET name = 'DICOM image set' WHERE slices IS NOT NULL AND name IS NULL")
+    _name_questions(db)
     db.execute(f"PRAGMA user_version = {_VERSION}")
+
+
+def _name_questions(db: sqlite3.Connection) -> None:
+    """Store the pks of questions in answers, for which earlier versions stored any link."""
+    rows = db.execute(
+        "SELECT a.pk, a.question, i.target FROM answers a LEFT JOIN items i ON i.pk = a.item"
+    ).fetchall()
+    for row in rows:
+        named = str(row["question"]).rstrip("/").rpartition("/")[2]
+        made_up = str(uuid.uuid5(uuid.UUID(row["target"]), "question")) if row["target"] else named
+        question = named if is_pk(named) else made_up
+        db.execute("UPDATE answers SET question = ? WHERE pk = ?", (question, row["pk"]))
 
 
 def _unusable(folder: Path, error: Exception) -> FolderUnusable:

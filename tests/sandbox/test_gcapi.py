@@ -46,8 +46,7 @@ def seen(python: Path, judge: Judge, tmp_path_factory: pytest.TempPathFactory) -
     }
     with start(options(folder, **given)) as running, Client(running) as client:
         item = client.create()
-        answer = {"display_set": running.url + item, "question": "q", "answer": "foo"}
-        assert client.post("reader-studies/answers/", json=answer).is_success
+        assert client.answer(item, "foo").is_success
     with start(options(folder, **given, tls=True)) as running:
         found = run_script(python, running, folder)
         wait_for_imports(folder)

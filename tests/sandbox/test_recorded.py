@@ -96,6 +96,8 @@ class Replay:
         self.ours = {
             "d64aecd9-db87-407b-bf61-98a6c0d15403": study,
             "c1688216-f01c-4695-bdf5-5de01d24fd92": archive,
+            "16961bcb-587c-4f6b-8a49-2680a1cbe4b6": self.question_of(study),
+            "fcd1a8fb-ed52-4608-abe8-9233a70643d5": self.question_of(study),
             "https://gc.localhost/api/v1/": client.running.url,
             "https://gc.localhost/": client.running.url.removesuffix("api/v1/"),
         }
@@ -103,6 +105,10 @@ class Replay:
             keys = RECORDED_ALGORITHMS[algorithm["slug"]].split()
             self.ours |= zip(keys, (algorithm["pk"], self.image_of(algorithm)), strict=False)
         self.rows: dict[str, dict[str, Any]] = {}
+
+    def question_of(self, study: str) -> str:
+        found = self.client.get(f"reader-studies/{study}/").json()["questions"]
+        return str(found[0]["pk"])
 
     def image_of(self, algorithm: dict[str, Any]) -> str:
         images = self.client.get("algorithms/images/").json()["results"]
@@ -253,7 +259,7 @@ def compare_answers(replay: Replay, exchange: dict[str, Any], answer: httpx.Resp
 
 
 def test_there_are_recordings() -> None:
-    assert len(FILES) == 12
+    assert len(FILES) == 13
 
 
 class FlagFails:
