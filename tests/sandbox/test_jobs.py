@@ -305,6 +305,38 @@ def test_a_ticket_starts_one_job(start_sandbox: Start) -> None:
     assert client.get(JOBS).json()["count"] == 1
 
 
+def test_of_two_overlapping_requests_with_a_ticket_one_job_waits_for_ever(
+    start_sandbox: Start, tmp_path: Path
+) -> None:
+    client = begin(start_sandbox, hook=Script("job-create", Fault.twice()))
+    session = client.post("cases/upload-sessions/", json={"uploads": [client.upload()]}).json()
+    ticket = {"interface": "ct-image", "upload_session": session["api_url"]}
+
+    assert ended(client, post(client, ticket, age()))["status"] == "Succeeded"
+
+    double = client.get(JOBS).json()["results"][1]
+    assert (double["status"], list(by_slug(double["inputs"]))) == (
+        "Validating inputs",
+        ["age-float"],
+    )
+    assert client.get(session["api_url"]).json()["status"] == "Succeeded"
+
+
+def test_two_overlapping_fills_with_a_ticket_leave_one_value(
+    start_sandbox: Start, tmp_path: Path
+) -> None:
+    client = begin(start_sandbox, hook=Script("item-fill", Fault.twice()))
+    session = client.post("cases/upload-sessions/", json={"uploads": [client.upload()]}).json()
+    item = client.create()
+
+    ticket = {"interface": "ct-image", "upload_session": session["api_url"]}
+    assert client.fill(item, ticket).status_code == 200
+    wait_for_imports(tmp_path)
+
+    [image] = client.get(session["api_url"]).json()["image_set"]
+    assert client.values(item)["ct-image"]["image"] == image
+
+
 def test_values_and_existing_images_make_one_job(start_sandbox: Start) -> None:
     client = begin(start_sandbox, failing_jobs=(1,))
     failed = ended(client, post(client, note()))
