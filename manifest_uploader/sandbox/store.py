@@ -24,6 +24,9 @@ USER = 3
 STRANGER = 4
 """The user of the second token, who may not see any target."""
 
+COLLEAGUE = 5
+"""A user without a token, who shares algorithm jobs with the first one."""
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS sockets (
