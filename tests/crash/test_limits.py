@@ -62,7 +62,7 @@ def test_rows_that_never_drain_end_the_run_with_their_number(tmp_path: Path) -> 
 
     assert time.monotonic() - began < 30
     assert rows == 26
-    assert "the account holds 26 upload rows and none drained" in ran.err
+    assert "the account holds 26 upload rows and none became free" in ran.err
     assert (ran.ends["failed"], ran.ends["unsure"]) == (0, 0)
     assert ran.ends["waiting"] >= 1
     assert ran.ends["pending"] >= 1
@@ -81,7 +81,7 @@ def test_a_run_that_is_stopped_does_not_say_that_no_row_became_free(tmp_path: Pa
         ran = ended(run, seconds=30).expect(130)
 
     assert "stopped; the same command goes on" in ran.err
-    assert "drained" not in ran.err
+    assert "became free" not in ran.err
 
 
 def test_a_case_that_needs_more_rows_than_there_are_is_a_problem_beforehand(
