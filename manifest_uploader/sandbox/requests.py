@@ -32,6 +32,8 @@ class Request:
     user: int | None = None
     import_failure: str | None = None
     """The message with which the imports that this request queues fail; None if they do not."""
+    job_fails: bool = False
+    """Whether the job that this request starts ends as Failed."""
 
     @cached_property
     def query(self) -> dict[str, str]:
