@@ -129,7 +129,9 @@ def fetch_lines(found: Fetched, put: Mapping[str, Put], place: Callable[[str], s
     if found.absent:
         names = some_of(found.absent)
         noun = type_of(found.target.kind).item_noun
-        lines.append(f"{cases_words(len(found.absent))} without a {noun} on the platform: {names}")
+        verb = "has" if len(found.absent) == 1 else "have"
+        count = cases_words(len(found.absent))
+        lines.append(f"{count} {verb} no {noun} on the platform: {names}")
     if not found.has_state:
         lines.append("note: there is no state file, which tells which items are whose (--state)")
     return block(*lines)
