@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     from manifest_uploader.plan.fetched import FetchedFile
 
 _DETAILS: Final = """\
-DIR/answers.csv gets one line for each answer of a reader study. With --items, DIR/CASE/SOCKET/NAME
-gets the files and images of the items, and DIR/items.csv lists them. The same command continues an
-earlier one: what is there is not fetched again. Files that differ are kept unless --force is given.
+DIR/answers.csv gets one line for each answer of a reader study: editors of the study get those of
+all readers, readers their own. With --items, DIR/CASE/SOCKET/NAME gets the files and images of the
+items, and DIR/items.csv lists them. The same command continues an earlier one: what is there is not
+fetched again. Files that differ are kept unless --force is given.
 
 example: uploader fetch lung.yaml results --items
 """

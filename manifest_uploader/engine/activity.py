@@ -78,7 +78,7 @@ class Activity:
         """What the command is doing now."""
         meter = self.meter
         if meter is None:
-            return Doing(self.stage, self.looking, self.images)
+            return Doing(self.stage, self.looking, self.images, self._downloading)
         return Doing(
             self.stage,
             self.looking,

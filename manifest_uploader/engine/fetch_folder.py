@@ -11,7 +11,7 @@ import re
 import threading
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from enum import Enum, auto
 from pathlib import Path
 from typing import Final
@@ -19,7 +19,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from manifest_uploader.errors import OutputLost, UsageError
+from manifest_uploader.errors import OutputLost, StateUnwritable, UsageError
 from manifest_uploader.plan.fetched import RECORD
 from manifest_uploader.state import lock
 from manifest_uploader.system import disk
@@ -173,7 +173,12 @@ def opened(path: Path, *, take_over: bool, command: str) -> Iterator[Folder]:
             f"'{path}' cannot be used: {disk.writing_reason(path, error)}",
             hint="name a folder that you may write",
         ) from None
-    with lock.held(path / RECORD, take_over=take_over, command=command):
+    with ExitStack() as stack:
+        try:
+            held = lock.held(path / RECORD, take_over=take_over, command=command)
+            stack.enter_context(held)
+        except StateUnwritable as error:
+            raise UsageError(error.message, hint="name a folder that you may write") from None
         try:
             yield folder
         except OSError as error:

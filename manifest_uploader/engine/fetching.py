@@ -157,10 +157,10 @@ def _answers(
 ) -> tuple[AnswerRow, ...]:
     client, target = session.client, session.target
     questions = client.ahead(lambda: questions_of(client, target))
-    answers = list(list_answers(client, target))
+    answers = {one.pk: one for one in list_answers(client, target)}
     is_selection = bool(options.only or options.first is not None)
     return join_answers(
-        answers,
+        answers.values(),
         questions(),
         items,
         chosen={one.item.pk: one.case.name for one in cases if one.item is not None},

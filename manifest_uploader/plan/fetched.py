@@ -131,7 +131,9 @@ def _of_item(
 ) -> Iterator[WantedFile | FetchedFile]:
     case = one.case.name
     for value in one.case.values:
-        if value.socket not in item.sockets and not isinstance(value, JsonValue):
+        was = one.past.sockets.get(value.socket)
+        has_bytes = not isinstance(value, JsonValue) or (was is not None and was.entry.upload)
+        if value.socket not in item.sockets and has_bytes:
             missing = (FileState.MISSING, Why.NO_VALUE)
             yield FetchedFile(case, title, value.socket, None, *missing)
     for slug, held in item.sockets.items():
