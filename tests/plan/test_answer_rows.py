@@ -78,6 +78,7 @@ def test_a_question_that_is_gone_leaves_the_answer() -> None:
         ([1, 2], SIDES, "left; right"),
         ([2, 7], SIDES, "right; 7"),
         ([], SIDES, ""),
+        ([1, "a", [2]], SIDES, '[1, "a", [2]]'),
         (True, SIDE, True),
         (None, TEXT, None),
         ("=1+1", TEXT, "=1+1"),
