@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from manifest_uploader.commands.options import (
-    add_manifest_arguments,
-    add_platform_argument,
-    add_run_arguments,
+    add_looking_arguments,
     count,
     open_options,
-    seconds,
+    written_state_path,
 )
 from manifest_uploader.commands.signals import interruptible, stopping_on_signals
 from manifest_uploader.engine.reading import Watching
@@ -37,35 +35,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `fetch`."""
     parser.epilog = _DETAILS
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.set_defaults(**_defaults_of_a_run())
-    add_manifest_arguments(parser)
-    add_platform_argument(parser)
+    add_looking_arguments(parser)
     add = parser.add_argument
     add("folder", metavar="DIR", help="the folder that the results go to")
     add("--items", action="store_true", help="fetch the files and images of items, too")
     add("--force", action="store_true", help="replace files that differ")
-    add("--token-file", metavar="FILE", help="holds the token")
-    add("--socket", metavar="SPEC", action="append",
-        help="with --sandbox: SLUG=KIND instead of what is made out")  # fmt: skip
-    add("--only", metavar="NAME", action="append",
-        help="only these cases (a pattern with * and ?; repeatable)")  # fmt: skip
-    add("--first", metavar="N", type=count, help="only the first N cases")
     add("--checksum", action="store_true", help="hash every file that is there")
-    add("--jobs", metavar="N", type=count, help="files at a time (8)")
-    add("--give-up-after", metavar="SECONDS", type=seconds,
-        help="how long to wait for a platform that does not answer (3600)")  # fmt: skip
-    add("--stall-timeout", metavar="SECONDS", type=seconds,
-        help="for a connection without a byte (60)")  # fmt: skip
+    add("--jobs", metavar="N", type=count, default=8, help="files at a time (8)")
     add("--take-over", action="store_true", help="break the lock of another fetch")
-
-
-def _defaults_of_a_run() -> dict[str, Any]:
-    """What the options of a run are that mean nothing here."""
-    parser = argparse.ArgumentParser()
-    add_run_arguments(parser)
-    defaults = vars(parser.parse_args(["MANIFEST"]))
-    del defaults["manifest"]
-    return defaults
 
 
 def run(given: argparse.Namespace) -> int:
@@ -77,6 +54,7 @@ def run(given: argparse.Namespace) -> int:
         if given.json:
             write_json(fetch_lines.file_json(one))
 
+    written_state_path(given)
     screen = make_screen(verbose=given.verbose, quiet=given.quiet)
     wanted = fetching.Wanted(Path(given.folder), items=given.items, force=given.force)
     told = fetching.Told(fetch_lines.tables, tell)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import getpass
+import itertools
 import json
 import os
 import socket
@@ -67,7 +68,12 @@ def held(
     """
     path = _lock_of(state)
     mine = _this_process()
-    _take(path, mine, take_over=take_over, command=command)
+    missing = _missing_folders(path.parent)
+    try:
+        _take(path, mine, take_over=take_over, command=command)
+    except StateUnwritable:
+        _remove_empty(missing)
+        raise
     try:
         yield
     finally:
@@ -76,12 +82,25 @@ def held(
                 f"{path} could not be removed: another program has it open; "
                 "the next run on this computer removes it"
             )
+        _remove_empty(missing)
 
 
 def holder_of(state: Path) -> Holder | None:
     """Who holds the lock of a state file; None if it is free or its holder is proven dead."""
     holder = _read(_lock_of(state))
     return None if holder is None or is_dead(holder) else holder
+
+
+def _missing_folders(folder: Path) -> list[Path]:
+    """The folders that have to be created for a file in this one, the innermost first."""
+    return list(itertools.takewhile(lambda one: not one.exists(), (folder, *folder.parents)))
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    """Remove the folders created for the lock, unless something else was written there."""
+    with contextlib.suppress(OSError):  # one that is not empty ends this
+        for folder in folders:
+            folder.rmdir()
 
 
 def _lock_of(state: Path) -> Path:
@@ -95,7 +114,7 @@ def _take(path: Path, mine: Holder, *, take_over: bool, command: str) -> None:
         holder = _read(path)
         if holder is not None and not take_over and not is_dead(holder):
             raise _locked(path, holder, command)
-        if holder is None and not take_over and path.exists():
+        if holder is None and not take_over and disk.usable(path).exists():
             raise _unknown(path, command)
         _break(path, holder)
     raise _unknown(path, command)
@@ -108,13 +127,14 @@ def _create(path: Path, mine: Holder) -> bool:
     """
     aside = path.with_name(f"{path.name}.{mine.key}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        disk.usable(path.parent).mkdir(parents=True, exist_ok=True)
         _write(aside, mine)
         return _link(aside, path, mine)
     except OSError as error:
         raise StateUnwritable(
             f"{path} cannot be written: {disk.writing_reason(path, error)}",
-            hint="nothing was sent; make room, or name another place for the state with --state",
+            hint=f"nothing was sent; {disk.remedy(error)}, or name another place for the state "
+            "with --state",
         ) from None
     finally:
         disk.could_remove(aside)
@@ -130,10 +150,10 @@ def _write(path: Path, mine: Holder) -> None:
 def _link(aside: Path, path: Path, mine: Holder) -> bool:
     """Give the lock its name, unless another lock has it; whether it got the name."""
     try:
-        path.hardlink_to(aside)
+        disk.usable(path).hardlink_to(disk.usable(aside))
     except FileExistsError:
         # NFS may also answer this when it repeats a request that took effect.
-        return aside.stat().st_nlink == 2  # noqa: PLR2004
+        return disk.usable(aside).stat().st_nlink == 2  # noqa: PLR2004
     except (OSError, NotImplementedError):  # a file system without hard links
         try:
             _write(path, mine)
@@ -166,6 +186,12 @@ def _holder(told: Any) -> Holder:
     return Holder(**known, machine=Machine(**parts))
 
 
+def left_by(state: Path) -> Holder | None:
+    """Who was killed while holding the lock of a state file; None if nobody was."""
+    holder = _read(_lock_of(state))
+    return holder if holder is not None and is_dead(holder) else None
+
+
 def is_dead(holder: Holder) -> bool:
     """Whether the holder is proven to run no longer, which only its own machine can tell."""
     import psutil  # noqa: PLC0415 - late: 30 ms, needed only for a lock that is held
@@ -189,12 +215,12 @@ def _break(path: Path, judged: Holder | None) -> None:
     """Remove the lock of `judged`; a lock that another run created meanwhile is put back."""
     aside = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
     try:
-        disk.patiently(lambda: path.rename(aside))
+        disk.patiently(lambda: disk.usable(path).rename(disk.usable(aside)))
     except OSError:
         return
-    if _read(aside) != judged:
+    if (other := _read(aside)) != judged and other is not None:
         with contextlib.suppress(OSError):
-            os.link(aside, path)
+            _link(aside, path, other)
     disk.could_remove(aside)
 
 

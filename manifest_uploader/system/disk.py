@@ -28,8 +28,12 @@ _LONGEST_PAUSE_S: Final = 0.1
 _IN_USE: Final = frozenset({5, 32, 33})
 """Windows: access denied (also for a file that is being removed), sharing and lock violation."""
 _BUSY: Final = frozenset({errno.EBUSY, errno.ETXTBSY})
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
+_NO_RIGHT: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _LONGEST_PLAIN: Final = 247
 """Windows: the longest path of a folder, in characters, that needs no prefix; of a file 259."""
+_MOUNT_POINT: Final = 0xA0000003
+"""Windows: the reparse tag of a junction."""
 _PREFIX: Final = "\\\\?\\"
 _UNC: Final = "\\\\?\\UNC\\"
 
@@ -68,12 +72,22 @@ def reason(error: OSError, otherwise: str = "the system gives no reason") -> str
 
 def writing_reason(path: Path, error: OSError) -> str:
     """Why a file cannot be written, in words that name the folder if there is none."""
+    path = usable(path)
     folder = path.parent
     if folder.is_dir():
         return "it is a folder" if path.is_dir() else reason(error)
     if os.path.lexists(folder):
         return f"'{folder}' is not a folder"
     return f"there is no folder '{folder}'" if error.errno == errno.ENOENT else reason(error)
+
+
+def remedy(error: OSError) -> str:
+    """What helps if a file cannot be written, as the beginning of a hint."""
+    if error.errno in _NO_ROOM:
+        return "make room"
+    if error.errno in _NO_RIGHT:
+        return "get the right to write there"
+    return "make the file writable"
 
 
 # ── patience ────────────────────────────────────────────────────────────────────────────────
@@ -105,7 +119,7 @@ def patiently(act: Callable[[], _T]) -> _T:
 
 def open_file(path: Path, mode: Mode = "rb") -> BinaryIO:
     """Open a file patiently."""
-    return patiently(lambda: _where(path).open(mode))
+    return patiently(lambda: usable(path).open(mode))
 
 
 def open_raw(path: str) -> FileIO:
@@ -128,7 +142,7 @@ def open_unbuffered(path: Path) -> FileIO:
 
 def make_folder(path: Path) -> None:
     """Make a folder, and those that it is in."""
-    _where(path).mkdir(parents=True, exist_ok=True)
+    usable(path).mkdir(parents=True, exist_ok=True)
 
 
 def names_in(path: Path) -> list[str]:
@@ -142,7 +156,7 @@ def names_in(path: Path) -> list[str]:
 def size_and_time(path: Path) -> tuple[int, int] | None:
     """Size in bytes and time of the last change in nanoseconds of a file; None: no such file."""
     try:
-        found = _where(path).stat()
+        found = usable(path).stat()
     except (FileNotFoundError, NotADirectoryError):
         return None
     return found.st_size, found.st_mtime_ns
@@ -156,16 +170,17 @@ def read_bytes(path: Path) -> bytes:
 
 def replace(source: Path, target: Path) -> None:
     """Rename a file patiently, over one that is there."""
-    patiently(lambda: _where(source).replace(_where(target)))
+    patiently(lambda: usable(source).replace(usable(target)))
 
 
 def remove(path: Path) -> None:
     """Remove a file patiently, if it is there."""
     with contextlib.suppress(FileNotFoundError):
-        patiently(lambda: _where(path).unlink())
+        patiently(lambda: usable(path).unlink())
 
 
-def _where(path: Path) -> Path:
+def usable(path: Path) -> Path:
+    """The path as the system takes it, however long it is; for calls, not for people."""
     return path if os.name != "nt" else Path(reachable(str(path)))
 
 
@@ -188,7 +203,7 @@ def remove_tree(folder: Path | str) -> None:
                 remove_tree(entry.path)
             else:
                 could_remove(Path(entry.path))
-        patiently(lambda: Path(folder).rmdir())
+        patiently(lambda: usable(Path(folder)).rmdir())
 
 
 # ── the disk itself ─────────────────────────────────────────────────────────────────────────
@@ -305,6 +320,3 @@ def is_link(entry: os.DirEntry[str]) -> bool:
     except OSError:
         return False
     return bool(tag == _MOUNT_POINT)
-
-
-_MOUNT_POINT: Final = 0xA0000003
