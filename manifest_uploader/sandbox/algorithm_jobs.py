@@ -19,8 +19,8 @@ from manifest_uploader.sandbox.job_states import (
     start_when_complete,
 )
 from manifest_uploader.sandbox.requests import Request
-from manifest_uploader.sandbox.site import Site
-from manifest_uploader.sandbox.store import is_pk, new_pk, now
+from manifest_uploader.sandbox.site import Site, may_edit
+from manifest_uploader.sandbox.store import COLLEAGUE, USER, is_pk, new_pk, now
 from manifest_uploader.sandbox.values import (
     Entry,
     ValuesInvalid,
@@ -87,15 +87,18 @@ def get_job(site: Site, request: Request, pk: str) -> Answer:
     if not is_pk(pk):
         raise not_found()
     row = find_job(site.store, pk)
-    if row is None or row["user"] != request.user:
+    if row is None or row["user"] not in _seen_users(request):
         raise not_found("Job")
     return as_json(200, _jobs_json(site, request, [row])[0])
 
 
 def list_jobs(site: Site, request: Request) -> Answer:
-    """Return a page of the user's jobs, the oldest first; unknown filters are ignored."""
-    conditions: list[str] = ["user = ?"]
-    values: list[Any] = [request.user]
+    """Return a page of the user's jobs and of those shared with the user, the oldest first.
+
+    Nothing tells the ones from the others. Unknown filters are ignored.
+    """
+    conditions: list[str] = ["user IN (SELECT value FROM json_each(?))"]
+    values: list[Any] = [json.dumps(_seen_users(request))]
     for parameter, (exists, belongs, refusal) in _FILTERS.items():
         if pk := request.query.get(parameter):
             if not is_pk(pk):
@@ -110,6 +113,11 @@ def list_jobs(site: Site, request: Request) -> Answer:
         f"SELECT * {found} ORDER BY seq LIMIT ? OFFSET ?", *(*values, request.limit, request.offset)
     )
     return as_json(200, request.page_of(count, _jobs_json(site, request, rows)))
+
+
+def _seen_users(request: Request) -> tuple[int | None, ...]:
+    """Return the users whose jobs the user may see."""
+    return (USER, COLLEAGUE) if may_edit(request) else (request.user,)
 
 
 def _read(site: Site, request: Request) -> _Wanted:

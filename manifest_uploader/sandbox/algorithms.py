@@ -17,7 +17,7 @@ from manifest_uploader.sandbox.sockets import OptionInvalid
 from manifest_uploader.sandbox.store import Store, is_pk, new_pk, now, timestamp
 
 CREDITS_PER_JOB = 20
-_FORM = "'SLUG=INPUT+INPUT->OUTPUT', in quotes, e.g. 'nodules=ct-image+age->results-json-file'"
+_FORM = '"SLUG=INPUT+INPUT->OUTPUT", in quotes, e.g. "nodules=ct-image+age->results-json-file"'
 _FLAGS = ("not-ready", "view-only")
 
 

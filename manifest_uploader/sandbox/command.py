@@ -31,7 +31,7 @@ then, in another terminal, with the address and token that it prints:
 
 an algorithm, whose jobs take an image and a number, and return JSON:
   uploader sandbox --socket ct-image=Image --socket age=Float \\
-      --algorithm 'nodules=ct-image+age->results-json-file'
+      --algorithm "nodules=ct-image+age->results-json-file"
 
 what it holds:              uploader sandbox show --dir sandbox
 delete an item, as a person does on the web page:
@@ -128,13 +128,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--reader-study", action="append", default=[], metavar="SLUG", help="make one up")
     add("--archive", action="append", default=[], metavar="SLUG", help="make one up")
     add("--algorithm", action="append", default=[],
-        metavar="'SLUG=INPUT+INPUT->OUTPUT[,credits=20][,not-ready][,view-only]'",
+        metavar='"SLUG=INPUT+INPUT->OUTPUT[,credits=20][,not-ready][,view-only]"',
         help="make one up, in quotes because of the >; INPUT and OUTPUT: slugs of sockets. Again "
         "for another combination of inputs. credits: what a job costs; not-ready: without an image "
         "that can run; view-only: one that the user may see and not run")  # fmt: skip
-    add("--question", action="append", default=[], metavar="'STUDY=TYPE:TEXT|OPTION|OPTION'",
+    add("--question", action="append", default=[], metavar='"STUDY=TYPE:TEXT|OPTION|OPTION"',
         help="ask one in a reader study; TYPE as the platform spells it: Text, Bool, Number, "
-        "Choice, 'Multiple choice' ...; only these two have options")  # fmt: skip
+        "Choice, 'Multiple choice' ...; the last two need options")  # fmt: skip
     add("--job-delay", type=_seconds, default=0.1, metavar="SECONDS",
         help="before each status of a job (0.1); inf: jobs never run")  # fmt: skip
     add("--job-limit", type=_count, default=16, metavar="N", help="active jobs a user may have")
@@ -265,7 +265,7 @@ def _answer(argv: list[str]) -> int:
     parser = _small_parser(
         "answer",
         "Answer a question about a display set, as a reader does on the web page.",
-        "uploader sandbox answer --dir sandbox --reader kim 'Patient 1' yes",
+        'uploader sandbox answer --dir sandbox --reader kim "Patient 1" yes',
     )
     parser.add_argument("--reader", default="reader", metavar="NAME", help="(default: reader)")
     parser.add_argument("--question", default="", metavar="TEXT", help="(default: the first one)")

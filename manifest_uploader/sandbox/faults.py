@@ -17,6 +17,7 @@ FaultKind = Literal[
     "lose_part",
     "fail_import",
     "fail_job",
+    "twice",
 ]
 
 
@@ -131,6 +132,15 @@ class Fault:
     def fail_job(cls) -> Fault:
         """Make the algorithm job that this request starts end as Failed."""
         return cls("fail_job")
+
+    @classmethod
+    def twice(cls) -> Fault:
+        """Act twice, as if two copies of the request overlapped; answer the first one.
+
+        The second one finds upload sessions still waiting, and its import of them does nothing: an
+        algorithm job that it starts waits for ever.
+        """
+        return cls("twice")
 
 
 class Hook(Protocol):

@@ -16,7 +16,7 @@ from manifest_uploader.sandbox.site import Site, may_edit
 from manifest_uploader.sandbox.sockets import OptionInvalid
 from manifest_uploader.sandbox.store import Store, is_pk, new_pk
 
-_FORM = "'STUDY=TYPE:TEXT|OPTION|OPTION', e.g. 'lung=Choice:Is there a nodule?|yes|no'"
+_FORM = '"STUDY=TYPE:TEXT|OPTION|OPTION", e.g. "lung=Choice:Is there a nodule?|yes|no"'
 _CHOICES = ("Choice", "Multiple choice")
 _NOT_ASKED = ("String", "Integer", "Float", "Anything", "Chart", "Affine transform registration")
 TYPES = (

@@ -9,7 +9,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NoReturn
@@ -25,7 +25,7 @@ from manifest_uploader.sandbox.storage import SLICE, Storage, StorageRequest, ex
 _MAX_BODY = 16 * 1024**2
 _STORAGE = "/grand-challenge-"
 _STORAGE_KINDS = {"PUT": "part", "GET": "stored"}
-_WITHIN = ("lose_part", "fail_import", "fail_job")
+_WITHIN = ("lose_part", "fail_import", "fail_job", "twice")
 """The faults that neither end a request nor change its answer."""
 _HALF_ANSWER = Answer(200, b"{" + b" " * 200, "application/json")
 
@@ -200,7 +200,10 @@ class Handler(BaseHTTPRequestHandler):
         )
         if fault and fault.kind == "late":
             self._act_late(request, fault)
-        return context.routes.answer(request)
+        answer = context.routes.answer(request)
+        if fault and fault.kind == "twice":
+            context.routes.answer(replace(request, is_double=True))
+        return answer
 
     def _act_late(self, request: Request, fault: Fault) -> NoReturn:
         """Let the client go, and act later; not once the sandbox ends."""

@@ -24,6 +24,9 @@ USER = 3
 STRANGER = 4
 """The user of the second token, who may not see any target."""
 
+COLLEAGUE = 5
+"""A user without a token, who shares algorithm jobs with the first one."""
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS sockets (
@@ -81,6 +84,8 @@ CREATE TABLE IF NOT EXISTS questions (
 CREATE TABLE IF NOT EXISTS notifications (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, user INTEGER NOT NULL);
 """
+"""`jobs` are imports that wait, and `algorithm_jobs` what users start. `vals.item` is the pk of an
+item, the pk of an algorithm job for its inputs, or that pk and `/outputs`."""
 _VERSION = 3
 _MIGRATION = """
 DELETE FROM jobs WHERE session IS NOT NULL AND item IS NULL;

@@ -184,7 +184,7 @@ def test_show_lists_the_files_inside_a_zip(
         (["--socket", "ct=Segmentation,segments=x"], "segments must look like 0-1"),
         (["--socket", "ct=Anything,schema=/nowhere.json"], "is not a usable JSON Schema"),
         (["--reader-study", "a b"], "'a b' is not a slug"),
-        (["--algorithm", "a=b-"], "it must look like 'SLUG=INPUT+INPUT->OUTPUT', in quotes"),
+        (["--algorithm", "a=b-"], 'it must look like "SLUG=INPUT+INPUT->OUTPUT", in quotes'),
         (["--algorithm", "a=b->metrics-json-file"], "make it up: --socket b=KIND"),
         (["--question", "a=Text"], "is not a question"),
         (["--question", "a=Text:Why?"], "make it up: --reader-study a"),

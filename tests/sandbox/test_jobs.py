@@ -11,6 +11,7 @@ import pytest
 
 from manifest_uploader.sandbox import Fault, Judge, OptionInvalid, Seen, start
 from manifest_uploader.sandbox.algorithms import Interface, parse_algorithm
+from manifest_uploader.sandbox.job_states import plant_job
 from manifest_uploader.sandbox.kinds import KINDS
 from manifest_uploader.sandbox.outputs import example
 from manifest_uploader.sandbox.schemas import Validators, schema_of
@@ -305,6 +306,38 @@ def test_a_ticket_starts_one_job(start_sandbox: Start) -> None:
     assert client.get(JOBS).json()["count"] == 1
 
 
+def test_of_two_overlapping_requests_with_a_ticket_one_job_waits_for_ever(
+    start_sandbox: Start, tmp_path: Path
+) -> None:
+    client = begin(start_sandbox, hook=Script("job-create", Fault.twice()))
+    session = client.post("cases/upload-sessions/", json={"uploads": [client.upload()]}).json()
+    ticket = {"interface": "ct-image", "upload_session": session["api_url"]}
+
+    assert ended(client, post(client, ticket, age()))["status"] == "Succeeded"
+
+    double = client.get(JOBS).json()["results"][1]
+    assert (double["status"], list(by_slug(double["inputs"]))) == (
+        "Validating inputs",
+        ["age-float"],
+    )
+    assert client.get(session["api_url"]).json()["status"] == "Succeeded"
+
+
+def test_two_overlapping_fills_with_a_ticket_leave_one_value(
+    start_sandbox: Start, tmp_path: Path
+) -> None:
+    client = begin(start_sandbox, hook=Script("item-fill", Fault.twice()))
+    session = client.post("cases/upload-sessions/", json={"uploads": [client.upload()]}).json()
+    item = client.create()
+
+    ticket = {"interface": "ct-image", "upload_session": session["api_url"]}
+    assert client.fill(item, ticket).status_code == 200
+    wait_for_imports(tmp_path)
+
+    [image] = client.get(session["api_url"]).json()["image_set"]
+    assert client.values(item)["ct-image"]["image"] == image
+
+
 def test_values_and_existing_images_make_one_job(start_sandbox: Start) -> None:
     client = begin(start_sandbox, failing_jobs=(1,))
     failed = ended(client, post(client, note()))
@@ -380,6 +413,34 @@ def test_jobs_of_others_are_hidden_and_none_can_be_changed(start_sandbox: Start)
     assert stranger.get(JOBS).json()["count"] == 0
     assert stranger.get(path).json() == {"detail": "No Job matches the given query."}
     assert client.get(f"{JOBS}x/").status_code == 404
+
+
+def test_jobs_of_a_colleague_are_listed_among_the_own_ones(
+    start_sandbox: Start, tmp_path: Path
+) -> None:
+    client = begin(start_sandbox, job_limit=2, job_delay_s=FOREVER)
+    first = post(client, note("a")).json()["pk"]
+    store = Store(tmp_path / "memory")
+    shared = plant_job(store, "multi", {"note-string": "b"})
+    store.close()
+    last = post(client, note("c"))
+
+    listed = client.get(JOBS).json()["results"]
+
+    assert [job["pk"] for job in listed] == [first, shared, last.json()["pk"]]
+    assert listed[0].keys() == listed[1].keys()
+    assert look(client, shared)["status"] == "Succeeded"
+    assert client.stranger().get(JOBS).json()["count"] == 0
+    assert "too many active jobs" in refusal(post(client, note("d")))
+
+
+def test_a_job_of_a_colleague_is_a_known_result(start_sandbox: Start, tmp_path: Path) -> None:
+    client = begin(start_sandbox)
+    store = Store(tmp_path / "memory")
+    plant_job(store, "multi", {"note-string": "b"})
+    store.close()
+
+    assert refusal(post(client, note("b"))) == EXISTS
 
 
 class Script:
