@@ -7,6 +7,7 @@ import io
 
 import pytest
 
+from manifest_uploader.engine.activity import Activity, Stage
 from manifest_uploader.engine.fetch_folder import Put
 from manifest_uploader.engine.fetching import Fetched
 from manifest_uploader.output.csv_cells import csv_bytes, safe_lines
@@ -17,6 +18,7 @@ from manifest_uploader.output.fetch_lines import (
     is_complete,
     tables,
 )
+from manifest_uploader.output.run_lines import doing_line
 from manifest_uploader.plan.fetched import FetchedFile, FileState, Why
 from tests.helpers import STUDY
 
@@ -64,6 +66,18 @@ def test_what_is_there_is_counted_and_trouble_is_named() -> None:
         "kept": 1,
         "missing": 4,
     }
+
+
+def test_how_far_it_is_is_told() -> None:
+    activity = Activity()
+    activity.downloaded(files=1)
+    activity.stage = Stage.DOWNLOADS
+    assert doing_line(activity.now()) == "fetching files"
+
+    activity.begin_downloads(1200)
+    activity.downloaded(size=2048)
+    activity.downloaded(files=3)
+    assert doing_line(activity.now()) == "fetching files: 3 of 1,200, 2.0 KiB"
 
 
 def test_of_very_much_trouble_only_the_first_is_named() -> None:
