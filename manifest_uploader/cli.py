@@ -59,6 +59,11 @@ COMMANDS: Final = {
         "uploader verify lung.yaml",
         "manifest_uploader.commands.verify",
     ),
+    "fetch": Command(
+        "bring answers of readers, and files of items, back from the platform",
+        "uploader fetch lung.yaml results",
+        "manifest_uploader.commands.fetch",
+    ),
     "status": Command(
         "show where each case stands, from the state file alone",
         "uploader status lung.yaml",

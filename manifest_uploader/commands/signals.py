@@ -40,6 +40,8 @@ class Stop(Struct):
     """Whether a command is being stopped, and by which signals."""
 
     sends: bool
+    goes_on: bool = False
+    """It sends nothing, and the same command goes on where it ended."""
     event: threading.Event = field(default_factory=threading.Event)
     caught: list[int] = field(default_factory=list)
 
@@ -50,23 +52,31 @@ class Stop(Struct):
 
     def say(self) -> int:
         """Say how to go on; return the exit code."""
-        say(_ENDED if self.sends else _NOTHING_SENT)
+        say(_ENDED if self.sends else self.at_once)
         return self.code
+
+    @property
+    def at_once(self) -> str:
+        """What to say if it ends at once."""
+        if self.sends:
+            return _AT_ONCE
+        return _ENDED if self.goes_on else _NOTHING_SENT
 
 
 @contextmanager
-def stopping_on_signals(screen: Lines, *, sends: bool = True) -> Iterator[Stop]:
+def stopping_on_signals(
+    screen: Lines, *, sends: bool = True, goes_on: bool = False
+) -> Iterator[Stop]:
     """Let the first signal set the event; the second ends the process at once.
 
-    `sends`: the command sends something, so what is under way is worth waiting for.
+    `sends`: the command sends something, so what is under way is worth waiting for. `goes_on`: it
+    sends nothing, and the same command goes on where it ended.
     """
-    stop = Stop(sends)
+    stop = Stop(sends, goes_on)
 
     def on_signal(number: int, _: object) -> None:
         if stop.caught:
-            _write(
-                _SHOW_CURSOR if screen.hides_cursor else b"", _AT_ONCE if sends else _NOTHING_SENT
-            )
+            _write(_SHOW_CURSOR if screen.hides_cursor else b"", stop.at_once)
             os._exit(stop.code)
         stop.caught.append(number)
         stop.event.set()
@@ -98,7 +108,7 @@ def interruptible(
         return attended(work, attend=attend, stopping=stop.event.is_set, let_end_s=let_end_s)
     except LeftBehind:
         screen.stop()
-        say(_AT_ONCE if stop.sends else _NOTHING_SENT)
+        say(stop.at_once)
         leave(stop.code)
     except (UploaderError, Interrupted) as error:
         if not stop.caught:

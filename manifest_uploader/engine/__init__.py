@@ -4,6 +4,7 @@ For other packages:
 
 - `run`: `validate`, `plan`, `status` and `run`, what the commands do
 - `verification`: `verify`, which compares the target with what it should hold
+- `fetching`: `fetch`, which brings results back, and `fetch_folder`: `Put`, what became of a table
 - `options`: `Options` and `Policy`, their settings
 - `reading`: `read_manifest`, and `Watching`, who is told and who stops a command
 - `local_files`: `Looking`, how far the look into the files is

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from enum import Enum, auto
 
 from msgspec import Struct
@@ -11,13 +12,24 @@ from manifest_uploader.platform.traffic import Listing, Meter
 
 
 class Stage(Enum):
-    """What a command does before it sends anything, in this order."""
+    """What a command does before it sends anything, in this order, or instead of it."""
 
     MANIFEST = auto()
     PLATFORM = auto()
     FILES = auto()
     IMPORTER = auto()
     PLAN = auto()
+    DOWNLOADS = auto()
+
+
+class Downloading(Struct, frozen=True):
+    """How far the download of files is."""
+
+    files: int
+    """Files that are there, or cannot be had."""
+    total: int
+    size: int
+    """Bytes that came."""
 
 
 class Doing(Struct, frozen=True):
@@ -28,6 +40,8 @@ class Doing(Struct, frozen=True):
     """How far the look into the files is."""
     images: int = 0
     """How many images the platform's importer has judged."""
+    downloading: Downloading | None = None
+    """How far the download of files is."""
     listing: Listing | None = None
     """A long list that is being read."""
     silent_s: float = 0.0
@@ -37,23 +51,39 @@ class Doing(Struct, frozen=True):
 
 
 class Activity:
-    """What a command is doing; one thread writes it down, others may read it."""
+    """What a command is doing; one thread writes it down, others may read it.
+
+    Downloads are written down by any thread.
+    """
 
     def __init__(self) -> None:
         self.stage = Stage.MANIFEST
         self.looking: Looking | None = None
         self.images = 0
         self.meter: Meter | None = None
+        self._downloading: Downloading | None = None
+        self._lock = threading.Lock()
+
+    def begin_downloads(self, total: int) -> None:
+        """Note that so many files are to be downloaded."""
+        self.stage, self._downloading = Stage.DOWNLOADS, Downloading(0, total, 0)
+
+    def downloaded(self, *, files: int = 0, size: int = 0) -> None:
+        """Note that more files, or more bytes of them, are there."""
+        with self._lock:
+            if (was := self._downloading) is not None:
+                self._downloading = Downloading(was.files + files, was.total, was.size + size)
 
     def now(self) -> Doing:
         """What the command is doing now."""
         meter = self.meter
         if meter is None:
-            return Doing(self.stage, self.looking, self.images)
+            return Doing(self.stage, self.looking, self.images, self._downloading)
         return Doing(
             self.stage,
             self.looking,
             self.images,
+            downloading=self._downloading,
             listing=meter.listing,
             silent_s=meter.silent_s(),
             trouble=meter.trouble,

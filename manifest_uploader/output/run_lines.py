@@ -93,6 +93,12 @@ def doing_line(doing: Doing) -> str:
         return f"{line}; {silence}" if is_silent else line
     if is_silent:
         return silence
+    return _stage_line(doing)
+
+
+def _stage_line(doing: Doing) -> str:
+    if doing.stage is Stage.DOWNLOADS and (some := doing.downloading) is not None:
+        return f"fetching files: {some.files:,} of {some.total:,}, {size_words(some.size)}"
     if doing.stage is Stage.IMPORTER:
         return importing_line(doing.images)
     if doing.stage is Stage.FILES:
@@ -104,6 +110,7 @@ _STAGES: Final = {
     Stage.MANIFEST: "reading the manifest",
     Stage.PLATFORM: "looking at the platform",
     Stage.PLAN: "planning",
+    Stage.DOWNLOADS: "fetching files",
 }
 
 

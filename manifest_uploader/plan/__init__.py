@@ -5,10 +5,12 @@ For other packages:
 - `inputs`: `PlanInputs`, `Facts`, `Choices` and `renamed_cases`, what the planner decides from
 - `checks`: `misfits`, which have to be solved before planning
 - `adoption`: `adopt`, what of an existing item is the case's
+- `answer_rows`: `join_answers`, and `AnswerRow`, an answer with the names it belongs to
 - `cases`: `make_plan`
 - `steps`: `Plan`, `CasePlan`, `Action` and the tasks of a run: `Upload`, `Create`, `Fill`, `Look`,
   `Watch`, and `Wait`; also `total_size` and `DELETED`
 - `estimate`: how many requests a run needs
+- `fetched`: `choose_files`, which files `fetch` brings, and `FileState`, what becomes of them
 - `requests`: prepares creations and fills for sending
 - `delivery`: how a value travels into its socket
 - `value_look`: `ValueLook` and `summarize`, what looks into the files of a value show together

@@ -6,13 +6,16 @@ For other packages:
 - `targets`: `type_of`, what is special about a kind of target
 - `sockets`: `misfit`, `value_misfit` and `takes_json`, which values fit which socket
 - `items`: `holds`, `took_effect` and `is_pk`
+- `answers`: `Question` and `AnswerSeen`, what readers were asked and answered
 - `address`: `Platform`, `Patience` and `parse_platform`
 - `credentials`: finds, stores and removes the token
 - `client`: `Client`, which sends requests with retries; import it late, it takes 0.1 s of CPU
 - `endpoints`: items, titles and upload rows, over a client
 - `sessions`: upload sessions: `TicketSeen`, `FailedImport`, and the requests for them
 - `stored_files`: `FileSeen` and `read_file`, what a file on the platform holds
+- `file_download`: `download_file`, which brings one to the disk
 - `images`: `ImageSeen`, `images_of` and `missing_images`
+- `image_files`: `image_files`, where the files of images are
 - `requests`: `Call`, a request as data, and its placeholders
 - `responses`: `Response`, `results_of`, `ResponseLost` and `Interrupted`
 - `refusals`: the platform's messages in an error answer

@@ -43,6 +43,7 @@ from manifest_uploader.platform.retries import (
 )
 from manifest_uploader.platform.traffic import Meter
 from manifest_uploader.platform.transport import (
+    Begin,
     Broken,
     Proxies,
     Receive,
@@ -192,12 +193,17 @@ class Client:
             lambda: self._put_once(url, length=length, body=body()), repeat=True
         )
 
-    def download(self, address: str, receive: Callable[[], Receive]) -> Response:
+    def download(
+        self, address: str, begin: Begin, *, start: Callable[[], int] = lambda: 0
+    ) -> Response:
         """GET a file that the platform keeps in storage; storage gets no token.
 
         Args:
             address: as the platform gave it; only its path is used, at the platform's own host.
-            receive: called for each try; returns what is given the pieces of the file.
+            begin: called in each try, once there is an answer of 200 or 206; returns what is given
+                the pieces of the file.
+            start: called for each try; the byte of the file to begin with. Then the answer has the
+                status 206, or 200 and the whole file if storage does not know ranges.
 
         Raises:
             PlatformRefused: the platform redirects to an address that is not safe.
@@ -205,7 +211,7 @@ class Client:
 
         """
         url = _stored_at(self.platform.url, _path_of(address))
-        return self._retries.run(lambda: self._download_once(url, receive()), repeat=True)
+        return self._retries.run(lambda: self._download_once(url, begin, start()), repeat=True)
 
     def ahead(self, ask: Callable[[], _T]) -> Callable[[], _T]:
         """Start a request in the background; call the result to wait for its answer.
@@ -249,14 +255,30 @@ class Client:
             Response(reply.status, _parsed(reply), reply.headers), expects_json=True
         )
 
-    def _download_once(self, url: str, receive: Receive) -> Response:
-        headers = {**_HEADERS, "Authorization": f"Bearer {self.platform.token}"}
-        reply = self._exchange(Request("GET", url, headers), receive)
+    def _download_once(self, url: str, begin: Begin, start: int) -> Response:
+        span = {"Range": f"bytes={start}-", "Accept-Encoding": "identity"} if start else {}
+        for_storage = {**_HEADERS, **span}
+        headers = {**for_storage, "Authorization": f"Bearer {self.platform.token}"}
+        reply = self._exchange(Request("GET", url, headers), self._counted(begin))
         if reply.status in _REDIRECTS:
             stored = _stored_at(url, reply.headers.get("location", ""))
-            reply = self._exchange(Request("GET", stored, _HEADERS), receive)
+            reply = self._exchange(Request("GET", stored, for_storage), self._counted(begin))
         _log.debug("GET file -> %d", reply.status)
         return self._checked(Response(reply.status, None, reply.headers), expects_json=False)
+
+    def _counted(self, begin: Begin) -> Begin:
+        """The same, and the meter is told of every piece."""
+
+        def counting(status: int, headers: Mapping[str, str]) -> Receive:
+            receive = begin(status, headers)
+
+            def counted(piece: bytes) -> None:
+                self.meter.heard()
+                receive(piece)
+
+            return counted
+
+        return counting
 
     def _put_once(self, url: str, *, length: int, body: Slices) -> Response:
         def counted() -> Slices:
@@ -274,10 +296,10 @@ class Client:
             raise Trouble("storage waited too long for the data")
         return self._checked(Response(reply.status, None, reply.headers, text), expects_json=False)
 
-    def _exchange(self, request: Request, receive: Receive | None = None) -> Reply:
+    def _exchange(self, request: Request, begin: Begin | None = None) -> Reply:
         try:
             with self.meter.exchange():
-                return self._transport(request.url).exchange(request, receive)
+                return self._transport(request.url).exchange(request, begin)
         except Broken as broken:
             trouble = trouble_of_failure(broken, stall_s=self._patience.stall_s)
             self.meter.answered(busy=False, trouble=trouble.why)

@@ -53,8 +53,8 @@ def images_of(client: Client, target: Target, pks: set[str], *, held: int) -> di
     """
     found: dict[str, ImageSeen] = {}
     if len(pks) > 1 + held / _LISTED_FOR_ONE:
-        for images, _ in _pages(client, type_of(target.kind).list_query(target)):
-            found |= {image.pk: image for image in images if image.pk in pks}
+        for entries, _ in image_pages(client, type_of(target.kind).list_query(target)):
+            found |= {image.pk: image for image in _images(entries) if image.pk in pks}
             if len(found) == len(pks):
                 break
     for pk in pks - found.keys():
@@ -71,15 +71,15 @@ def missing_images(client: Client, pks: Iterable[str]) -> frozenset[str]:
     """
     left = set(pks)
     if len(left) > _FEW:
-        for images, rest in _pages(client, {}):
-            left -= {image.pk for image in images}
+        for entries, rest in image_pages(client, {}):
+            left -= {image.pk for image in _images(entries)}
             if rest >= _LISTED_FOR_ONE * len(left):
                 break
     return frozenset(pk for pk in left if client.get(f"{IMAGES}/{pk}/").status == _GONE)
 
 
-def _pages(client: Client, query: Mapping[str, str | int]) -> Iterator[tuple[list[ImageSeen], int]]:
-    """The images on each page of a list, and how many follow; none if the platform has no list."""
+def image_pages(client: Client, query: Mapping[str, str | int]) -> Iterator[tuple[list[Json], int]]:
+    """The entries on each page of a list, and how many follow; none if the platform has no list."""
     offset, rest = 0, 1
     while rest > 0:
         answer = client.get(f"{IMAGES}/", **query, limit=PAGE, offset=offset)
@@ -89,7 +89,11 @@ def _pages(client: Client, query: Mapping[str, str | int]) -> Iterator[tuple[lis
         offset += len(entries)
         count = answer.fields.get("count")
         rest = count - offset if isinstance(count, int) else 0
-        yield [seen for entry in entries if (seen := _image(entry)) is not None], rest
+        yield entries, rest
+
+
+def _images(entries: list[Json]) -> list[ImageSeen]:
+    return [seen for entry in entries if (seen := _image(entry)) is not None]
 
 
 def _get(client: Client, pk: str) -> ImageSeen | None:

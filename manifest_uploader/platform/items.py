@@ -28,6 +28,12 @@ def is_pk(value: Json) -> TypeGuard[str]:
     return isinstance(value, str) and _UUID.fullmatch(value) is not None
 
 
+def pk_in(address: Json) -> str | None:
+    """The pk at the end of an object's address, in lower case; None if it holds none."""
+    found = _UUID.findall(address) if isinstance(address, str) else []
+    return found[-1].lower() if found else None
+
+
 def read_item(answer: Json) -> ItemSeen | None:
     """The item in an answer; None if the answer is not an item.
 
@@ -68,8 +74,7 @@ def _socket_seen(value: dict[str, Json]) -> SocketSeen | None:
     pk = value.get("pk")
     image, file = value.get("image"), value.get("file")
     if image:
-        found = _UUID.findall(str(image))
-        image_pk = found[-1].lower() if found else str(image)
+        image_pk = pk_in(str(image)) or str(image)
         return SocketSeen(str(pk or image_pk), image_digest(image_pk), image_pk)
     if file:
         return SocketSeen(str(pk or _file_mark(str(file))), None, file=str(file))

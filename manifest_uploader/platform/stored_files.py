@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
@@ -30,7 +31,7 @@ def read_file(client: Client, address: str) -> FileSeen | None:
     """What a file holds; None if the platform does not give it."""
     content = _Content()
 
-    def begin() -> _Content:
+    def begin(_: int, __: Mapping[str, str]) -> _Content:
         nonlocal content
         content = _Content()
         return content

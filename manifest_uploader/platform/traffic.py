@@ -52,6 +52,11 @@ class Meter:
             if sent:
                 self._heard_at = time.monotonic()
 
+    def heard(self) -> None:
+        """Note that a byte of an answer came."""
+        with self._lock:
+            self._heard_at = time.monotonic()
+
     def answered(self, *, busy: bool, trouble: str | None) -> None:
         """Note whether the platform was busy (429 or 503), and what went wrong, if anything."""
         with self._lock:

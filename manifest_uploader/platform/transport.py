@@ -30,11 +30,15 @@ KEEP_ALIVE_S: Final = 50.0
 """How long to keep an idle connection; servers and load balancers close theirs after a minute."""
 _LARGEST_ANSWER: Final = 64 * 2**20
 _PIECE: Final = 64 * 1024
+_FILES: Final = frozenset({200, 206})
+"""Statuses of answers that hold a file, or the rest of one."""
 _GZIP_OR_ZLIB: Final = 32 + zlib.MAX_WBITS
 
 Slices: TypeAlias = Iterable[bytes | memoryview]
 Receive: TypeAlias = Callable[[bytes], object]
 """Is given the pieces of an answer's body, in order."""
+Begin: TypeAlias = Callable[[int, Mapping[str, str]], Receive]
+"""Is told the status and the headers of an answer with a body of any size."""
 Proxies: TypeAlias = Mapping[str, str | None]
 """Proxy addresses by httpx's URL patterns (`https://`, `all://*example.org`); None: no proxy."""
 
@@ -129,11 +133,11 @@ class Transport:
         """Whether it was closed and sends nothing more."""
         return self._sockets.are_closed
 
-    def exchange(self, request: Request, receive: Receive | None = None) -> Reply:
+    def exchange(self, request: Request, begin: Begin | None = None) -> Reply:
         """Send a request and read the whole answer.
 
-        `receive` is given the body of an answer of 200, which then may have any size and is not
-        part of the reply.
+        `begin` is told of an answer of 200 or 206, whose body then may have any size and is not
+        part of the reply; what it returns is given the body.
 
         Raises:
             Broken: there is no answer.
@@ -146,7 +150,7 @@ class Transport:
             with self._in_use:
                 if self.is_closed:
                     raise Broken(FailureKind.UNREACHABLE, ConnectionAbortedError())
-                return self._exchange(request, receive)
+                return self._exchange(request, begin)
         except httpcore.ProxyError as error:
             wants_password = str(error).startswith("407")
             kind = FailureKind.PROXY_PASSWORD if wants_password else FailureKind.UNREACHABLE
@@ -178,7 +182,7 @@ class Transport:
             finally:
                 self._in_use.release()
 
-    def _exchange(self, request: Request, receive: Receive | None) -> Reply:
+    def _exchange(self, request: Request, begin: Begin | None) -> Reply:
         url = httpx.URL(request.url)
         response = self._send(
             httpx.Request(
@@ -190,13 +194,14 @@ class Transport:
             )
         )
         try:
-            content = b""
-            if receive is None or response.status_code != 200:  # noqa: PLR2004
+            content, headers = b"", dict(response.headers.items())
+            if begin is None or response.status_code not in _FILES:
                 content = _whole(_unpacked(response))
             else:
+                receive = begin(response.status_code, headers)
                 for piece in _unpacked(response):
                     receive(piece)
-            return Reply(response.status_code, dict(response.headers.items()), content)
+            return Reply(response.status_code, headers, content)
         finally:
             response.close()
 

@@ -1,26 +1,15 @@
-"""Writes the rows as CSV for spreadsheets and as JSON.
-
-Spreadsheets execute cells that look like formulas. A text that begins with one of `= + - @` gets
-a `'` before it, and so does one that continues like that after a `;`, which some spreadsheets
-take for the end of a cell. Numbers stay numbers.
-
-The CSV begins with a byte order mark only if it is not pure ASCII. Without the mark, spreadsheets
-would decode names wrongly; in pure ASCII, it would only disturb other programs.
-"""
+"""Writes the rows as CSV for spreadsheets and as JSON."""
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from manifest_uploader.digests import Json
+from manifest_uploader.output import csv_cells
 from manifest_uploader.report.rows import Row
-from manifest_uploader.text import printable
 
 COLUMNS: Final = (
     *("case", "title", "order", "state", "item", "page", "socket", "files", "value", "bytes"),
@@ -28,18 +17,11 @@ COLUMNS: Final = (
 )
 _MOST_LISTED_FILES: Final = 20
 """The most files that a cell lists; a spreadsheet's cell holds at most 32,767 characters."""
-_FORMULA: Final = re.compile(r"(^|;)([\s\"']*)(?=[=+\-@＝＋－＠])")
 
 
 def csv_bytes(rows: Iterable[Row]) -> bytes:
     """The rows as CSV in UTF-8, with commas and CRLF; times are ISO 8601 in UTC."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(COLUMNS)
-    for row in rows:
-        writer.writerow([_cell(value) for value in _fields(row).values()])
-    table = text.getvalue()
-    return table.encode("utf-8" if table.isascii() else "utf-8-sig", "backslashreplace")
+    return csv_cells.csv_bytes(COLUMNS, (_fields(row).values() for row in rows))
 
 
 def json_bytes(rows: Iterable[Row]) -> bytes:
@@ -89,14 +71,3 @@ def _fields(row: Row) -> Mapping[str, Json]:
 def _object(row: Row) -> dict[str, Any]:
     files = [{"name": one.name, "sha256": one.sha256, "bytes": one.size} for one in row.files]
     return dict(_fields(row)) | {"files": files}
-
-
-def _cell(value: Json) -> str | int | float | None:
-    if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
-        return value
-    return safe(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
-
-
-def safe(text: str) -> str:
-    """The text in a form that no spreadsheet takes for a formula and no terminal for a command."""
-    return _FORMULA.sub(r"\1\2'", printable(text))

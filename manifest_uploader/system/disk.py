@@ -127,6 +127,41 @@ def open_raw(path: str) -> FileIO:
     return patiently(partial(FileIO, reachable(path)))
 
 
+def open_unbuffered(path: Path) -> FileIO:
+    """Open a file patiently to read and write it, without a buffer; make it if there is none."""
+    where = reachable(str(path))
+
+    def opened() -> FileIO:
+        try:
+            return FileIO(where, "r+b")
+        except FileNotFoundError:
+            return FileIO(where, "x+b")
+
+    return patiently(opened)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, and those that it is in."""
+    usable(path).mkdir(parents=True, exist_ok=True)
+
+
+def names_in(path: Path) -> list[str]:
+    """The names in a folder; none if it cannot be listed."""
+    try:
+        return os.listdir(reachable(str(path)))  # noqa: PTH208
+    except OSError:
+        return []
+
+
+def size_and_time(path: Path) -> tuple[int, int] | None:
+    """Size in bytes and time of the last change in nanoseconds of a file; None: no such file."""
+    try:
+        found = usable(path).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found.st_size, found.st_mtime_ns
+
+
 def read_bytes(path: Path) -> bytes:
     """All bytes of a file."""
     with open_file(path) as file:

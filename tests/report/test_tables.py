@@ -8,8 +8,9 @@ import json
 
 import pytest
 
+from manifest_uploader.output.csv_cells import safe
 from manifest_uploader.report.rows import File, Row
-from manifest_uploader.report.tables import COLUMNS, csv_bytes, json_bytes, safe
+from manifest_uploader.report.tables import COLUMNS, csv_bytes, json_bytes
 from manifest_uploader.state.standing import Standing
 
 ROW = Row(

@@ -38,6 +38,8 @@ class TargetType(ABC):
     """The part of an item's page between the target's page and the item's pk."""
     has_orders: ClassVar[bool] = False
     """Its items have a position in a list."""
+    has_answers: ClassVar[bool] = False
+    """Readers answer questions about its items."""
     page_size: ClassVar[int] = PAGE
     """Items on one page of a list, so that a page takes a few seconds at most."""
     created_with_values: ClassVar[bool] = False

@@ -22,6 +22,7 @@ class ReaderStudy(TargetType):
     page = "reader-studies/{slug}/"
     item_page = "display-sets/"
     has_orders = True
+    has_answers = True
 
     def owner(self, target: Target) -> Json:
         """Display sets name their reader study by its slug."""

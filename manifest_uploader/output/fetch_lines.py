@@ -1,0 +1,202 @@
+"""What came of `fetch`: as tables, as text for people, and as JSON lines."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from manifest_uploader.digests import Json
+from manifest_uploader.engine.fetch_folder import Put
+from manifest_uploader.engine.fetching import Fetched
+from manifest_uploader.output.csv_cells import csv_bytes
+from manifest_uploader.output.formatting import cases_words, counted, size_words
+from manifest_uploader.plan.answer_rows import AnswerRow
+from manifest_uploader.plan.fetched import ANSWERS, ITEMS, FetchedFile, FileState, Why
+from manifest_uploader.platform.model import Target
+from manifest_uploader.platform.targets import type_of
+from manifest_uploader.text import Block, block, some_of
+
+ANSWER_COLUMNS: Final = (
+    *("case", "title", "ours", "question", "answer", "answer_type", "creator"),
+    *("created", "modified", "last_edit_s", "total_edit_s", "score", "is_ground_truth"),
+    *("answer_image", "display_set", "question_pk", "pk"),
+)
+ITEM_COLUMNS: Final = ("case", "title", "socket", "file", "size", "sha256")
+_IN_PLACE: Final = frozenset({FileState.FETCHED, FileState.THERE, FileState.CHANGED})
+_SHOWN: Final = 20
+"""Files of one kind of trouble that are named."""
+_WHY: Final = {
+    Why.NO_ITEM: "the case has no item on the platform",
+    Why.NO_VALUE: "the item does not hold it",
+    Why.NO_FILES: "the platform has no files of this image: "
+    "it is a DICOM image set, or you may not see it",
+    Why.NOT_GIVEN: "the platform does not give the file",
+}
+
+
+# ── tables ──────────────────────────────────────────────────────────────────────────────────
+
+
+def tables(found: Fetched) -> dict[str, bytes]:
+    """The tables of what was fetched, by name."""
+    made = {}
+    if found.answers is not None:
+        rows = (_answer_fields(row).values() for row in found.answers)
+        made[ANSWERS] = csv_bytes(ANSWER_COLUMNS, rows, breaks=True)
+    if found.files is not None:
+        in_place = (_file_cells(one) for one in found.files if one.state in _IN_PLACE)
+        made[ITEMS] = csv_bytes(ITEM_COLUMNS, in_place)
+    return made
+
+
+def _answer_fields(row: AnswerRow) -> dict[str, Json]:
+    seen, question = row.seen, row.question
+    fields = {
+        "case": row.case,
+        "title": row.title,
+        "ours": row.case is not None,
+        "question": None if question is None else question.text,
+        "answer": row.readable,
+        "answer_type": None if question is None else question.answer_type,
+        "creator": seen.creator,
+        "created": seen.created,
+        "modified": seen.modified,
+        "last_edit_s": row.last_edit_s,
+        "total_edit_s": row.total_edit_s,
+        "score": seen.score,
+        "is_ground_truth": seen.is_ground_truth,
+        "answer_image": seen.image,
+        "display_set": seen.display_set,
+        "question_pk": seen.question,
+        "pk": seen.pk,
+    }
+    assert tuple(fields) == ANSWER_COLUMNS
+    return fields
+
+
+def _file_cells(one: FetchedFile) -> tuple[Json, ...]:
+    return (one.case, one.title, one.socket, one.name, one.size, one.sha256)
+
+
+# ── JSON ────────────────────────────────────────────────────────────────────────────────────
+
+
+def answer_json(row: AnswerRow) -> dict[str, Any]:
+    """One answer as a JSON line; `value` is the answer as the platform has it."""
+    return {"event": "answer", **_answer_fields(row), "value": row.seen.answer}
+
+
+def file_json(one: FetchedFile) -> dict[str, Any]:
+    """One file, or what is missing, as a JSON line."""
+    return {
+        "event": "file",
+        "case": one.case,
+        "title": one.title,
+        "socket": one.socket,
+        "file": one.name,
+        "state": one.state.value,
+        "why": None if one.why is None else one.why.value,
+        "size": one.size,
+        "sha256": one.sha256,
+    }
+
+
+def fetch_summary_json(found: Fetched, put: Mapping[str, Put]) -> dict[str, Any]:
+    """The last line of `fetch --json`."""
+    states = Counter(one.state for one in found.files or ())
+    return {
+        "event": "summary",
+        "cases": {"total": found.cases, "absent": len(found.absent)},
+        "answers": None if found.answers is None else len(found.answers),
+        "files": None
+        if found.files is None
+        else {state.value: states[state] for state in FileState},
+        "tables": {name: one.name.lower() for name, one in put.items()},
+    }
+
+
+# ── text ────────────────────────────────────────────────────────────────────────────────────
+
+
+def fetch_lines(found: Fetched, put: Mapping[str, Put], place: Callable[[str], str]) -> Block:
+    """What is in the folder now, and what is not; `place` is where a table is."""
+    lines = [_table_line(one, place(name)) for name, one in put.items()]
+    if found.answers is not None:
+        lines.append(_answers_line(found.answers, found.target))
+    if found.files is not None:
+        lines += _files_lines(found.files)
+    if found.absent:
+        names = some_of(found.absent)
+        noun = type_of(found.target.kind).item_noun
+        verb = "has" if len(found.absent) == 1 else "have"
+        count = cases_words(len(found.absent))
+        lines.append(f"{count} {verb} no {noun} on the platform: {names}")
+    if not found.has_state:
+        lines.append("note: there is no state file, which tells which items are whose (--state)")
+    return block(*lines)
+
+
+def is_complete(found: Fetched, put: Mapping[str, Put]) -> bool:
+    """Whether everything is there as the platform has it, and as it was sent."""
+    states = {one.state for one in found.files or ()}
+    fine = {FileState.FETCHED, FileState.THERE}
+    return not found.absent and states <= fine and Put.KEPT not in put.values()
+
+
+def _table_line(one: Put, place: str) -> str:
+    match one:
+        case Put.WRITTEN:
+            return f"wrote {place}"
+        case Put.UNCHANGED:
+            return f"{place} is up to date"
+        case Put.KEPT:
+            return f"kept: {place} is not as it was written; --force replaces it"
+
+
+def _answers_line(rows: tuple[AnswerRow, ...], target: Target) -> str:
+    readers = {row.seen.creator for row in rows}
+    others = sum(row.case is None for row in rows)
+    line = counted(len(rows), "answer")
+    if rows:
+        line += f" of {counted(len(readers), 'reader')}"
+    if others:
+        noun = type_of(target.kind).item_noun
+        line += f", {others:,} of them to {noun}s that belong to no case of the manifest"
+    return line
+
+
+def _files_lines(files: tuple[FetchedFile, ...]) -> list[str]:
+    by_state: dict[FileState, list[FetchedFile]] = {state: [] for state in FileState}
+    for one in files:
+        by_state[one.state].append(one)
+    fetched = by_state[FileState.FETCHED] + by_state[FileState.CHANGED]
+    size = size_words(sum(one.size or 0 for one in fetched))
+    line = f"{counted(len(fetched), 'file')} fetched ({size})"
+    if by_state[FileState.THERE]:
+        line += f", {len(by_state[FileState.THERE]):,} were there"
+    missing = [one for one in by_state[FileState.MISSING] if one.why is not Why.NO_ITEM]
+    return [
+        line,
+        *_some(
+            by_state[FileState.KEPT], "kept", "differs from the platform's; --force replaces it"
+        ),
+        *_some(by_state[FileState.CHANGED], "differs", "is not the file that was sent"),
+        *(
+            line
+            for why, words in _WHY.items()
+            for line in _some((one for one in missing if one.why is why), "missing", words)
+        ),
+    ]
+
+
+def _some(files: Iterable[FetchedFile], mark: str, words: str) -> list[str]:
+    """A line for each, but of very many only the first."""
+    listed = list(files)
+    lines = [f"{mark}: {_named(one)}: {words}" for one in listed[:_SHOWN]]
+    more = len(listed) - _SHOWN
+    return [*lines, *([f"{mark}: {more:,} more; --json names all"] if more > 0 else [])]
+
+
+def _named(one: FetchedFile) -> str:
+    return one.name or (f"{one.case}/{one.socket}" if one.socket else one.case)
