@@ -8,6 +8,7 @@ For other packages:
 - `cases`: `make_plan`
 - `steps`: `Plan`, `CasePlan`, `Action` and the tasks of a run: `Upload`, `Create`, `Fill`, `Look`,
   `Watch`, and `Wait`; also `total_size` and `DELETED`
+- `reuse`: `sources_first`, in which order cases begin, and `failed_words`
 - `estimate`: how many requests a run needs
 - `requests`: prepares creations and fills for sending
 - `delivery`: how a value travels into its socket
