@@ -218,7 +218,7 @@ def _shared(
 ) -> Iterator[tuple[_Member, SharedImage]]:
     """The members that use the image of another one, or one on record."""
     ranks = [_rank(one, inputs) for one in group]
-    at = min(range(len(group)), key=lambda index: ranks[index])
+    at = min(range(len(group)), key=lambda n: (ranks[n], group[n].value.same_as is not None))
     source = _source(group[at], ranks[at])
     if record is not None and ranks[at] > _Rank.SENT:
         source = record

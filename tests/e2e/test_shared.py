@@ -75,6 +75,41 @@ def one_after_the_other(box: Box) -> None:
     assert images_of(box)["only-a"] == images_of(box)["only-b"]
 
 
+def named_explicitly(box: Box) -> None:
+    """A chain that leads to a later case, and two cases that use each other's images."""
+    box.write(mha("same"), "ct.mha")
+    box.write(mha("other"), "mr.mha")
+    box.add("same-a", {"ct-image": {"same-as": "same-b/ct-image"}, "remark": "a"})
+    box.add("same-b", {"ct-image": {"same-as": "same-c/ct-image"}, "mr-image": {"file": "mr.mha"}})
+    box.add("same-c", {"ct-image": {"file": "ct.mha"}, "mr-image": {"same-as": "same-b/mr-image"}})
+    box.save()
+    assert box("plan", "--json").expect(0).plan["same-a"]["shared"] == {
+        "ct-image": "same-c/ct-image"
+    }
+
+    summary = box.run().expect(0).summary
+
+    assert summary["uploads"] == 2
+    found = images_of(box)
+    assert found["same-a"]["ct-image"] == found["same-b"]["ct-image"] == found["same-c"]["ct-image"]
+    assert found["same-b"]["mr-image"] == found["same-c"]["mr-image"]
+    assert box.run().expect(0).ends["unchanged"] == 3
+
+
+def not_an_image(box: Box) -> None:
+    box.write(b"%PDF-1.7\n", "report.pdf")
+    box.add("not-a", {"report": {"file": "report.pdf"}})
+    box.add("not-b", {"report": {"same-as": "not-a/report"}})
+    box.add("not-c", {"ct-image": {"file": "gone.mha"}})
+    box.add("not-d", {"ct-image": {"same-as": "not-c/ct-image"}})
+    box.save()
+
+    told = box("validate").expect(2).err
+
+    assert "socket 'report' of kind 'PDF file' takes no image; 'same-as' is about images" in told
+    assert told.count("gone.mha") == 1
+
+
 def other_kinds(box: Box) -> None:
     box.write(mask("kinds"), "mask.mha")
     slugs = ["airway-segmentation", "mr-image", *(one.partition("=")[0] for one in EXTRA)]
@@ -90,6 +125,7 @@ def other_kinds(box: Box) -> None:
 def test_images_of_several_sockets(tmp_path: Path) -> None:
     with served(tmp_path / "sandbox", sockets=(*SOCKETS, *EXTRA)) as sandbox:
         scenarios = (within_one_case, changed_files, one_after_the_other, other_kinds)
+        scenarios += (named_explicitly, not_an_image)
 
         def acted(scenario: Callable[[Box], None]) -> Callable[[], None]:
             name = scenario.__name__
