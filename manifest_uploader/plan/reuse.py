@@ -121,13 +121,14 @@ def sources_first(cases: tuple[CasePlan, ...]) -> tuple[CasePlan, ...]:
 
 def _members(inputs: PlanInputs, pasts: Mapping[str, CaseHistory]) -> Iterator[_Member]:
     """The values of ordinary image sockets, except for those of cases that are left alone."""
+    kinds = {slug: _kind(slug, inputs) for slug in inputs.facts.sockets}
     for case in inputs.manifest.cases:
         past = pasts[case.name]
         if past.gone or past.filling is not None:
             continue
         for value in case.values:
-            facts = inputs.facts.values.get((case.name, value.socket))
-            kind = _kind(value.socket, inputs)
+            kind = kinds.get(value.socket) if isinstance(value, FileValue) else None
+            facts = inputs.facts.values.get((case.name, value.socket)) if kind else None
             if isinstance(value, FileValue) and facts is not None and kind is not None:
                 yield _Member(case, value, past, facts, kind)
 
