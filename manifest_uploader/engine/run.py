@@ -34,8 +34,8 @@ from manifest_uploader.engine.session import (
     temporary_title,
 )
 from manifest_uploader.engine.target import check_rights
-from manifest_uploader.engine.title_swaps import free_titles
-from manifest_uploader.errors import PlatformUnreachable
+from manifest_uploader.engine.title_swaps import free_titles, taken_titles
+from manifest_uploader.errors import CannotGoOn
 from manifest_uploader.manifest.model import Manifest
 from manifest_uploader.manifest.parser import without_collector
 from manifest_uploader.plan.cases import make_plan
@@ -54,8 +54,10 @@ from manifest_uploader.system.clocks import Awake, Steady
 if TYPE_CHECKING:
     from manifest_uploader.engine.execution import Journal
     from manifest_uploader.platform.client import Client
-    from manifest_uploader.state.events import Event
 
+_NOT_LOOKED: Final = (
+    "empty items that late requests may have left could not be looked for; the next run looks again"
+)
 _LET_LOOK_END_S: Final = 2.0
 """How long a look may take to end once the run is being stopped; nothing depends on it."""
 
@@ -215,7 +217,7 @@ def run(options: Options, observers: Sequence[Observer], stop: threading.Event) 
                 if stop.is_set():
                     return summary
                 watching.activity.stage = Stage.PLATFORM
-                return replace(summary, late_items=attend(lambda: _late_items(session)))
+                return attend(lambda: _with_late_items(summary, session))
 
 
 class _Clocks(Struct, frozen=True):
@@ -272,41 +274,45 @@ def _repeat_fills(session: Session, inputs: PlanInputs, journal: Journal) -> Non
     writer = ItemWriter(session.client, session.target, session.root)
     names = [inputs.renamed.get(case.name, case.name) for case in session.manifest.cases]
     sockets, history = inputs.facts.sockets, session.ledger.history
-    with suppress(Interrupted):
-        for event in repeat_fills(
-            history,
-            names,
-            sockets,
-            session.target,
-            send=writer.fill,
-            is_gone=lambda upload: is_row_gone(session.client, upload),
-        ):
-            journal.record([event])
-            if isinstance(event, Started):
-                session.ledger.sync()
+    fills = repeat_fills(
+        history,
+        names,
+        sockets,
+        session.target,
+        send=writer.fill,
+        is_gone=lambda upload: is_row_gone(session.client, upload),
+    )
+    _send(fills, session, journal)
 
 
 def _free_titles(session: Session, inputs: PlanInputs, journal: Journal) -> None:
     """Give temporary titles to items that bear each other's, and record what happens."""
     send, target = ItemWriter(session.client, session.target, session.root).fill, session.target
-    known = [one for one in inputs.facts.differences if one.case in inputs.history.cases]
-    freed = free_titles(known, target, send=send, temporary=temporary_title)
+    taken = taken_titles(
+        inputs.manifest, inputs.history, inputs.facts.differences, renamed=inputs.renamed
+    )
+    _send(free_titles(taken, target, send=send, temporary=temporary_title), session, journal)
+
+
+def _send(fills: Iterator[Event], session: Session, journal: Journal) -> None:
+    """Send fills one after the other, each once its record is on the disk; record what happens."""
     with suppress(Interrupted):
-        for event in freed:
+        for event in fills:
             journal.record([event])
             if isinstance(event, Started):
                 session.ledger.sync()
                 session.listing.forget()
 
 
-def _late_items(session: Session) -> tuple[str, ...]:
-    """The pages of items that late requests made; none if the run has to end."""
-    with suppress(Interrupted, PlatformUnreachable):
+def _with_late_items(summary: Summary, session: Session) -> Summary:
+    """The summary with the pages of items that late requests made."""
+    try:
         found = late_items(
             session.ledger.history, lambda: list_items(session.client, session.target)
         )
-        return tuple(session.item_url(item.pk) for item in found)
-    return ()
+    except (Interrupted, CannotGoOn):
+        return replace(summary, notes=(*summary.notes, _NOT_LOOKED))
+    return replace(summary, late_items=tuple(session.item_url(item.pk) for item in found))
 
 
 def _scheduler(

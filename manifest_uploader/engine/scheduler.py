@@ -186,6 +186,7 @@ class Scheduler:
             if case not in self._flow.live
             and not self._flow.ends.is_deleted(case)
             and not self._flow.ends.is_unsure(case)
+            and not self._flow.ends.has_failed_to_send(case)
         )
 
     def take_ended(self) -> list[CaseEnd]:

@@ -76,11 +76,12 @@ def verify(
 
 
 def _root(options: Options, manifest: Manifest) -> Root:
-    """The files' root; a folder without files if the root is no longer there."""
+    """The files' root, even if it is no longer there."""
     try:
         return find_root(manifest, root=options.root, follow_links=options.follow_links)
     except ManifestInvalid:
-        return Root(Path(), follow_links=False)
+        folder = Path(options.manifest).parent / (manifest.root or "")
+        return Root(Path(options.root or folder), follow_links=False)
 
 
 def compared(

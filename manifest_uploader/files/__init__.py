@@ -17,7 +17,6 @@ For other packages:
 - `deidentify`: `open_folders`, `find_files`, `deidentify` — copies of DICOM files without names
 - `deidentify_results`: what became of each file
 - `crew`: `answers`, `usable_cores` — work in processes that end with this one
-- `daemons`: `Daemons` — threads that do not keep the process alive
 - `listing`: folders, natural order and globs, for `init`
 - `companions`: `element_data_file`, for `init`
 """

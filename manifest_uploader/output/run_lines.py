@@ -22,7 +22,7 @@ from manifest_uploader.state.events import Event, Failed, ImportFailed, Unsure
 from manifest_uploader.state.standing import CaseStanding, Standing
 from manifest_uploader.text import Block, block
 
-STOPPING: Final = "stopping: what is under way ends; once more stops at once"
+STOPPING: Final = "stopping after current uploads; press Ctrl-C again to stop now"
 SILENCE_S: Final = 3.0
 """Longest time in which a person sees nothing."""
 _CASES_EXPLAINED: Final = 20
@@ -285,7 +285,7 @@ def summary_lines(summary: Summary) -> Block:
     if summary.lasting:
         count = counted(len(summary.lasting), "difference")
         them = "it" if len(summary.lasting) == 1 else "them"
-        lines.append(f"{count} no run can put right: 'verify' names {them}")
+        lines.append(f"no run can put {count} right; 'verify' names {them}")
     lines += [f"note: {note}" for note in summary.notes]
     done = by_end[End.DONE]
     total = cases_words(len(summary.ends))

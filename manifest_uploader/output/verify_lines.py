@@ -83,8 +83,11 @@ def changed_lines(changed: Sequence[Difference], target: Target) -> list[str]:
     ]
     more = len(changed) - _NAMED
     if more > 0:
-        lines.append(f"note: {counted(more, 'more value')} changed on the platform")
-    return [*lines, "note: 'run --verify' puts back what others changed; 'verify' names all of it"]
+        lines.append(f"note: changed on the platform: {counted(more, 'more difference')}")
+    return [
+        *lines,
+        "note: 'run --verify' puts back what others changed; 'verify' lists all changes",
+    ]
 
 
 def downloading_line(files: int) -> str:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from manifest_uploader.digests import Json
 from manifest_uploader.manifest.model import Case, FileValue, Value
 from manifest_uploader.plan.adoption import adopt
+from manifest_uploader.plan.common_items import items_in_common
 from manifest_uploader.plan.delivery import AsUpload, delivery_of, image_slot_json, slot_json
 from manifest_uploader.plan.inputs import PlanInputs, recorded, socket_of
 from manifest_uploader.plan.notes import left_notes, unchecked_notes
@@ -33,6 +34,7 @@ from manifest_uploader.state.events import (
 from manifest_uploader.state.history import EMPTY, CaseHistory, after, with_events
 from manifest_uploader.state.standing import Standing, standing_of
 from manifest_uploader.state.steps import StepId
+from manifest_uploader.text import composed
 
 _UNSURE: Final = "what became of its last change is not known; the next run asks again"
 _FIXED: Final = "it was created with other values, which cannot be changed on the platform"
@@ -48,12 +50,16 @@ def make_plan(inputs: PlanInputs, *, temporary: Callable[[], str]) -> Plan:
     """
     leftovers = _leftovers(inputs)
     worklist = make_worklist(inputs)
+    in_common = items_in_common(inputs)
     looked = [_past(case, inputs, leftovers.get(case.name)) for case in inputs.manifest.cases]
     pairs = list(zip(inputs.manifest.cases, looked, strict=True))
-    sharing = share(inputs, {case.name: past for case, (past, _) in pairs})
+    usable = {case.name: past for case, (past, _) in pairs if case.name not in in_common}
+    sharing = share(inputs, usable)
     sources = frozenset(one.case for one in sharing.values() if one.is_awaited)
     cases = tuple(
-        _plan_case(
+        _untouched(case, recorded(case, inputs), (), Standing.UNSURE, in_common[case.name])
+        if case.name in in_common
+        else _plan_case(
             case, past, found, inputs, worklist.orders.get(case.name), temporary, sharing, sources
         )
         for case, (past, found) in pairs
@@ -321,7 +327,8 @@ def _fill(
     if target_type.created_with_values:
         return None
     restore = inputs.facts.restore
-    keeps_title = past.title == case.title and case.name not in restore.titles
+    has_title = past.title is not None and composed(past.title) == composed(case.title)
+    keeps_title = has_title and case.name not in restore.titles
     title = None if keeps_title else case.title
     now = create.order if create is not None else past.order
     if case.name in restore.orders:

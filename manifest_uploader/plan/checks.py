@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from manifest_uploader.manifest.model import Case, FileValue, ImageValue, Value
 from manifest_uploader.manifest.problems import Problem
-from manifest_uploader.plan.delivery import AsUpload, delivery_of
+from manifest_uploader.plan.delivery import AsUpload, delivery_of, upload_into
 from manifest_uploader.plan.inputs import PlanInputs, recorded
-from manifest_uploader.platform.model import Socket
 from manifest_uploader.platform.sockets import misfit
 from manifest_uploader.platform.targets import type_of
 from manifest_uploader.text import did_you_mean
@@ -36,7 +35,7 @@ def _value_problem(case: Case, value: Value, inputs: PlanInputs) -> Problem | No
         return Problem(found[0], value.place, found[1])
     if isinstance(value, FileValue) and value.same_as is not None:
         other = inputs.facts.sockets.get(value.same_as.rpartition("/")[2], socket)
-        odd = next((one for one in (socket, other) if not _takes_images(one)), None)
+        odd = next((one for one in (socket, other) if not upload_into(one).image), None)
         if odd is not None:
             return Problem(
                 f"socket '{odd.slug}' of kind '{odd.kind}' takes no image; "
@@ -59,10 +58,6 @@ def _value_problem(case: Case, value: Value, inputs: PlanInputs) -> Problem | No
             value.place,
         )
     return None
-
-
-def _takes_images(socket: Socket) -> bool:
-    return socket.super_kind == "Image"
 
 
 def _title_problems(case: Case, inputs: PlanInputs) -> list[Problem]:

@@ -16,6 +16,7 @@ from manifest_uploader.platform.items import brief_json, holds
 from manifest_uploader.platform.model import ItemSeen, SocketSeen
 from manifest_uploader.platform.stored_files import FileSeen
 from manifest_uploader.state.history import EMPTY, CaseHistory, History, SocketHistory
+from manifest_uploader.text import composed
 
 _TEMPORARY: Final = re.compile(r"uploading-[0-9a-f]{12}")
 """The title of an item between its creation and its fill."""
@@ -317,7 +318,7 @@ class _CaseComparison:
 def _is_title(seen: str, wanted: str) -> bool:
     """Whether the platform shows this title, perhaps without its tags and character references."""
     safe = html.unescape(_TAG.sub("", wanted))
-    return seen in {wanted, safe, safe.strip()}
+    return composed(seen) in {composed(text) for text in (wanted, safe, safe.strip())}
 
 
 def _lacks_new_image(value: Value, was: SocketHistory) -> bool:

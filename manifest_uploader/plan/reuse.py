@@ -83,7 +83,8 @@ def share(inputs: PlanInputs, pasts: Mapping[str, CaseHistory]) -> Sharing:
 
     Args:
         inputs: everything that is known.
-        pasts: the histories of the chosen cases, as they are planned with.
+        pasts: the histories of the chosen cases, as they are planned with; without those of
+            cases for which nothing is sent.
 
     """
     outside = _Outside(inputs)
@@ -123,8 +124,8 @@ def _members(inputs: PlanInputs, pasts: Mapping[str, CaseHistory]) -> Iterator[_
     """The values of ordinary image sockets, except for those of cases that are left alone."""
     kinds = {slug: _kind(slug, inputs) for slug in inputs.facts.sockets}
     for case in inputs.manifest.cases:
-        past = pasts[case.name]
-        if past.gone or past.filling is not None:
+        past = pasts.get(case.name)
+        if past is None or past.gone or past.filling is not None:
             continue
         for value in case.values:
             kind = kinds.get(value.socket) if isinstance(value, FileValue) else None
