@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -13,9 +14,11 @@ from manifest_uploader.digests import image_of, json_digest
 from manifest_uploader.engine.results import End
 from manifest_uploader.files.value_facts import ValueFacts
 from manifest_uploader.manifest.model import Case, FileValue, JsonValue
-from tests.engine.pretended import Item, Pretended, act
+from manifest_uploader.plan.steps import Task
+from manifest_uploader.state.events import Event
+from tests.engine.pretended import Item, Pretended, act, failing, unsure
 from tests.engine.test_resuming import Story
-from tests.helpers import case, facts_of, few_examples, file_value, json_value, stat
+from tests.helpers import case, facts_of, few_examples, file_value, json_value, messages, stat
 
 FILES = ("one", "two", "three")
 CASES = (
@@ -164,3 +167,43 @@ def test_users_make_room_for_their_source() -> None:
 
         assert {end.end for end in ends.values()} == {End.DONE}, seed
         assert len(story.pool.pictures) == 1 + len(USERS)
+
+
+SOURCE_ENDS: dict[str, Callable[[Task], Event | None]] = {
+    "its upload fails": failing("a/ct-image"),
+    "its creation is refused": failing("a:create"),
+    "its fill is refused": failing("a:fill"),
+    "nobody knows about its fill": unsure("a:fill"),
+}
+
+
+@pytest.mark.parametrize("fault", SOURCE_ENDS.values(), ids=SOURCE_ENDS)
+@pytest.mark.parametrize("window", [1, 64])
+def test_whatever_becomes_of_a_source_its_users_end(
+    fault: Callable[[Task], Event | None], window: int
+) -> None:
+    story = SharingStory(Pretended(fault=fault, limit=1))
+
+    _, ends = act(story.plan(), story.pool, window=window)
+
+    without_a = {"b", "e", "f", "g"}  # and those that use images of these only
+    assert {name for name, end in ends.items() if end.end is End.DONE} <= without_a
+    assert End.PENDING not in {end.end for end in ends.values()}
+    assert messages(ends["d"])[0].startswith("ct-image: the image of a/ct-image failed: ")
+
+
+def test_users_of_an_image_that_is_not_imported_fail_and_follow_it() -> None:
+    bad = Pretended(bad_imports=frozenset({"a/ct-image"}))
+    story = SharingStory(bad)
+
+    _, ends = act(story.plan(), story.pool)
+    story.written += story.pool.written
+
+    failed = {name for name, end in ends.items() if end.end is End.FAILED}
+    assert failed == {"a", "c", "d"}
+    story.pool = story.pool.restarted()
+    story.versions["one"] = "mended"
+    assert story.end() == {End.DONE}
+    assert {item.title: story.held(item) for item in story.pool.items.values()} == {
+        one.name: story.wanted(one) for one in CASES
+    }
