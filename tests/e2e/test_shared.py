@@ -124,8 +124,8 @@ def other_kinds(box: Box) -> None:
 
 def test_images_of_several_sockets(tmp_path: Path) -> None:
     with served(tmp_path / "sandbox", sockets=(*SOCKETS, *EXTRA)) as sandbox:
-        scenarios = (within_one_case, changed_files, one_after_the_other, other_kinds)
-        scenarios += (named_explicitly, not_an_image)
+        scenarios = [within_one_case, changed_files, one_after_the_other, other_kinds]
+        scenarios += [named_explicitly, not_an_image]
 
         def acted(scenario: Callable[[Box], None]) -> Callable[[], None]:
             name = scenario.__name__
