@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from manifest_uploader.engine.activity import Stage
 from manifest_uploader.engine.options import Options
@@ -106,7 +107,8 @@ def compared(
         case.name: history.cases.get(renamed.get(case.name, case.name), EMPTY)
         for case in manifest.cases
     }
-    return compare(
+    names, moved = session.reading.names, set(renamed.values())
+    found = compare(
         manifest,
         history,
         Shown(
@@ -119,6 +121,12 @@ def compared(
         url_of=session.item_url,
         content=content,
     )
+    left = tuple(
+        name
+        for name, past in history.cases.items()
+        if name not in names and name not in moved and past.item in items
+    )
+    return replace(found, left=left)
 
 
 def _moved(

@@ -9,6 +9,7 @@ import os
 import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from manifest_uploader.errors import UploaderError, UsageError
 from manifest_uploader.init import arguments, compose, gather, paths, terminal, update
@@ -24,6 +25,8 @@ from manifest_uploader.output.streams import say
 from manifest_uploader.system import disk
 from manifest_uploader.system.shells import for_shell
 from manifest_uploader.text import block, quoted
+
+_DEFAULT: Final = "manifest.yaml"
 
 
 def init(given: argparse.Namespace) -> int:
@@ -81,15 +84,24 @@ def _existing(options: Options) -> _Existing | None:
     """The manifest to add to; None if a new one is to be written.
 
     Raises:
-        UsageError: it exists without `--update` or `--force`, or it is missing with `--update`.
+        UsageError: it exists without `--update` or `--force`, or is no manifest, or it is missing
+            with `--update`.
         ManifestInvalid: it cannot be read.
 
     """
     path = Path(options.output)
+    if path.is_dir():
+        hint = "name the file to write, for example: --output " + for_shell([str(path / _DEFAULT)])
+        raise UsageError(f"{quoted(options.output)} cannot be written: it is a folder", hint=hint)
     if not options.update:
         if path.exists() and not options.force:
             hint = "--update adds new cases to it, --force writes it anew, --output FILE another"
             raise UsageError(f"{quoted(options.output)} is there already", hint=hint)
+        if path.exists() and not _may_be_replaced(path):
+            raise UsageError(
+                f"{quoted(options.output)} is not a manifest; it stays as it is",
+                hint="--force replaces manifests only; name another file with --output",
+            )
         return None
     try:
         data = disk.read_bytes(path)
@@ -106,6 +118,17 @@ def _existing(options: Options) -> _Existing | None:
         update.read_case_texts(data),
     )
     return _Existing(data, manifest, existing, _head(text))
+
+
+def _may_be_replaced(path: Path) -> bool:
+    """Whether a file is called like a manifest, or is one: a slip must not cost an image."""
+    if path.suffix.lower() in {".yaml", ".yml"}:
+        return True
+    try:
+        parse(disk.read_bytes(path), path.name)
+    except (OSError, UploaderError):
+        return False
+    return True
 
 
 def _head(text: str) -> Options | None:

@@ -164,9 +164,16 @@ def plan_lines(plan: Plan, facts: Facts, limit: int) -> Block:
     return block(*lines, "nothing was sent")
 
 
+def changes_title(case: CasePlan) -> bool:
+    """Whether an item that readers see already gets another title."""
+    fill = case.fill
+    return case.action is Action.UPDATE and fill is not None and fill.title is not None
+
+
 def _plan_line(case: CasePlan) -> str:
     title = f" titled '{case.title}'" if case.title else " without a title"
-    parts = [
+    parts = ["title"] if changes_title(case) else []
+    parts += [
         f"{upload.socket} ({upload.name}, {size_words(upload.size)})" for upload in case.uploads
     ]
     uploaded = {upload.socket for upload in case.uploads} | {one.into for one in case.shared}
@@ -292,6 +299,8 @@ def summary_lines(summary: Summary) -> Block:
     count = f"all {total}" if len(done) == len(summary.ends) else f"{len(done)} of {total}"
     unchanged = sum(one.unchanged for one in done)
     detail = f" ({unchanged} needed nothing)" if unchanged else ""
+    if summary.changed:
+        detail += f"; {cases_words(summary.changed)} changed there since, see above"
     lines.append(f"{count} done and seen on the platform{detail}; {_traffic_text(summary)}")
     next_step = _next_step(by_end)
     return block(*lines, *([f"next: {next_step}"] if next_step else []))

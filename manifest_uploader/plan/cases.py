@@ -14,7 +14,7 @@ from manifest_uploader.plan.adoption import adopt
 from manifest_uploader.plan.common_items import items_in_common
 from manifest_uploader.plan.delivery import AsUpload, delivery_of, image_slot_json, slot_json
 from manifest_uploader.plan.inputs import PlanInputs, recorded, socket_of
-from manifest_uploader.plan.notes import left_notes, unchecked_notes
+from manifest_uploader.plan.notes import left_notes, unchecked_notes, unread_notes
 from manifest_uploader.plan.reuse import Sharing, plan_shared, share
 from manifest_uploader.plan.steps import DELETED, Action, CasePlan, Create, Fill, Found, Plan
 from manifest_uploader.plan.values import ValuePlan, plan_value
@@ -64,7 +64,7 @@ def make_plan(inputs: PlanInputs, *, temporary: Callable[[], str]) -> Plan:
         )
         for case, (past, found) in pairs
     )
-    notes = (*worklist.notes, *unchecked_notes(cases), *left_notes(inputs))
+    notes = (*worklist.notes, *unread_notes(inputs), *unchecked_notes(cases), *left_notes(inputs))
     differences, changed = inputs.facts.differences, inputs.facts.changed
     return Plan(cases, _proven(cases, inputs), notes, differences, changed)
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from manifest_uploader.manifest.model import Case
 from manifest_uploader.plan.inputs import PlanInputs, recorded
 from manifest_uploader.plan.steps import CasePlan
 from manifest_uploader.platform.targets import type_of
+from manifest_uploader.text import some_of
 
-_NAMED: Final = 20
-"""Values that one note names."""
+
+def unread_notes(inputs: PlanInputs) -> list[str]:
+    """Which files could not be compared by their content."""
+    if not inputs.facts.unread:
+        return []
+    names = some_of([f"{case}/{socket}" for case, socket in inputs.facts.unread])
+    return [f"the content of these files could not be compared: {names}"]
 
 
 def unchecked_notes(cases: tuple[CasePlan, ...]) -> list[str]:
@@ -18,9 +22,7 @@ def unchecked_notes(cases: tuple[CasePlan, ...]) -> list[str]:
     names = [f"{case.case}/{socket}" for case in cases for socket in case.unchecked]
     if not names:
         return []
-    more = len(names) - _NAMED
-    shown = ", ".join(names[:_NAMED]) + (f" and {more:,} more" if more > 0 else "")
-    return [f"adopted, content not checked: {shown}; --resend-unchecked sends them again"]
+    return [f"adopted, content not checked: {some_of(names)}; --resend-unchecked sends them again"]
 
 
 def left_notes(inputs: PlanInputs) -> tuple[str, ...]:

@@ -286,8 +286,8 @@ def test_what_differs_is_said_in_words_with_the_page_of_what_is_left_over(
         "b/some-score: holds 2 instead of 1.5\n"
         "b/remark: the value was removed\n"
         "c: its archive item was deleted; --recreate makes it anew\n"
-        f"left over: an archive item titled '{LEFTOVER}' belongs to no case; "
-        f"delete it at {page}items/{left}/\n"
+        f"left over: an archive item titled '{LEFTOVER}' belongs to no case here; "
+        f"if no other run is making it just now, delete it at {page}items/{left}/\n"
         f"note: 2 items of others: 'Scan 1', one without a title ({items['']['pk']})\n"
         f"archive {ARCHIVE}: 3 cases compared: 6 differences\n"
         "next: 'run --verify' puts back what was changed, and sends what is missing\n"
@@ -376,11 +376,16 @@ def test_a_run_tells_what_others_changed_and_leaves_it(
 
     planned, ran = box("plan").expect(0), box("run").expect(0)
 
+    assert (
+        "all 2 cases done and seen on the platform (2 needed nothing); 2 cases changed" in ran.err
+    )
     for told in (planned.out + planned.err, ran.err):
         assert "note: changed on the platform: a/some-score: holds 9 instead of 1.5" in told
         assert "note: changed on the platform: b: its order is 77 instead of" in told
         assert "'run --verify' puts back what others changed" in told
-    assert {line["case"] for line in box.run().expect(0).events("difference")} == {"a", "b"}
+    again = box.run().expect(0)
+    assert {line["case"] for line in again.events("difference")} == {"a", "b"}
+    assert again.summary["changed"] == 2
 
     box.entries[0]["sockets"] = {"some-score": 3}
     box.entries[1]["order"] = 80
@@ -388,3 +393,14 @@ def test_a_run_tells_what_others_changed_and_leaves_it(
 
     assert "changed on the platform" not in box("run").expect(0).err, "the manifest changed"
     box.check()
+
+
+@pytest.mark.parametrize("command", ["plan", "run"])
+def test_content_is_compared_only_with_verify(
+    tmp_path: Path, sandbox: Served, command: str
+) -> None:
+    box = Box(tmp_path, sandbox, slug=THIRD_STUDY)
+    box.add_score("a", 1.5)
+    box.save()
+
+    assert "--content compares files only with --verify" in box(command, "--content").expect(2).err
