@@ -94,6 +94,11 @@ def image_digest(pk: str) -> str:
     return f"image:{pk.lower()}"
 
 
+def image_of(digest: str | None) -> str | None:
+    """The pk of the image that a digest stands for; None if it stands for something else."""
+    return digest.removeprefix("image:") if digest and digest.startswith("image:") else None
+
+
 def stat_digest(entries: Iterable[tuple[str, int, int]]) -> str:
     """`stat:`, the total size, and the SHA-256 of all names, sizes in bytes and times in ns."""
     lines, total_size = [], 0
@@ -102,6 +107,12 @@ def stat_digest(entries: Iterable[tuple[str, int, int]]) -> str:
         lines.append(f"{size} {mtime_ns} {name}\n")
     digest = hashlib.sha256("".join(lines).encode(errors="surrogateescape"))
     return f"stat:{total_size}:{digest.hexdigest()}"
+
+
+def paths_digest(paths: Iterable[str]) -> str:
+    """A short digest of where files are, to tell values that name the same files."""
+    text = "\0".join(paths).encode(errors="surrogateescape")
+    return hashlib.blake2b(text, digest_size=16).hexdigest()
 
 
 def may_be_same(stat: str, other: str) -> bool:

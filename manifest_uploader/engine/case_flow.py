@@ -13,12 +13,24 @@ from manifest_uploader.engine.live_case import LiveCase
 from manifest_uploader.engine.outcomes import Looked, Ticketed
 from manifest_uploader.engine.pilots import Pilots
 from manifest_uploader.engine.results import End
+from manifest_uploader.engine.shared_images import SharedImages
 from manifest_uploader.engine.task_queue import TaskQueue
+from manifest_uploader.manifest.model import files_of
 from manifest_uploader.plan.requests import confirmations, has_something_to_send, started
-from manifest_uploader.plan.steps import DELETED, Action, CasePlan, Fill, Look, Plan, Wait
+from manifest_uploader.plan.reuse import failed_words
+from manifest_uploader.plan.steps import (
+    DELETED,
+    Action,
+    CasePlan,
+    Fill,
+    Look,
+    Plan,
+    SharedImage,
+    Wait,
+)
 from manifest_uploader.plan.values import wait_for
 from manifest_uploader.platform.model import ItemSeen, Socket
-from manifest_uploader.state.events import Done, Event, Failure, Gone
+from manifest_uploader.state.events import Confirmed, Done, Event, Failure, Gone, ImportFailed
 from manifest_uploader.state.standing import Standing
 from manifest_uploader.state.steps import StepId
 
@@ -53,6 +65,9 @@ class CaseFlow:
         self.imports: Final = ImportWaits()
         self.ends: CaseEnds = CaseEnds() if after is None else after.ends
         self.pilots: Final = Pilots(plan.proven)
+        self.images: Final = SharedImages(plan)
+        self._found: list[Event] = []
+        """Events to record that are not the outcome of a task."""
         self.after_imports: set[str] = set()
         """Cases whose fill waits for an earlier import into the same socket."""
         self._has_tickets = True
@@ -72,6 +87,11 @@ class CaseFlow:
         """Note that the run made progress."""
         self.progress_at = self._clock()
 
+    @property
+    def busy(self) -> int:
+        """How many cases are under way, without those that wait for images of others."""
+        return len(self.live) - self.images.waiting
+
     def begin(self, case: CasePlan) -> None:
         """Begin a case; one with nothing to send ends, or waits for its imports."""
         live = LiveCase.begin(case)
@@ -85,7 +105,9 @@ class CaseFlow:
             return
         self.live[case.case] = live
         self.queue.add_uploads(case.uploads)
-        if not live.missing:
+        for one, message in self.images.join(live):
+            self._lose_image(live, one, message)
+        if not live.missing and live.name in self.live:
             self.on_uploads_complete(live)
 
     def hold(self, live: LiveCase, *, keep_title: bool) -> None:
@@ -120,6 +142,8 @@ class CaseFlow:
             self.ends.close(case.case, End.UNSURE if is_unsure else End.FAILED)
         elif case.case not in self.held:
             self.ends.close(case.case, End.DONE, unchanged=case.case in self._unchanged)
+        if not self.imports.has(case.case):
+            self._end_images(case.case)
 
     def on_gone(self, event: Gone) -> None:
         """The item was deleted on the platform."""
@@ -140,6 +164,7 @@ class CaseFlow:
     def _drop_case(self, case: str) -> None:
         live = self.live.pop(case, None)
         self.after_imports.discard(case)
+        self._end_images(case)
         if live is None:
             return
         self.queue.drop(case)
@@ -152,8 +177,8 @@ class CaseFlow:
     # -- tickets, creating and filling --
 
     def on_uploads_complete(self, live: LiveCase) -> None:
-        """Make tickets, create and fill the item, unless a pilot has to go first."""
-        if self.pilots.may_go(live.plan.kind, live.name):
+        """Make tickets, create and fill the item, unless it waits for images, or for a pilot."""
+        if not live.waits_for_images() and self.pilots.may_go(live.plan.kind, live.name):
             self.create_or_fill(live)
 
     def create_or_fill(self, live: LiveCase) -> None:
@@ -230,7 +255,7 @@ class CaseFlow:
         found = confirmations(fill, seen)
         self.on_given(live)
         for event in found:
-            self.end_import(event.case, event.socket, None)
+            self.on_confirmed(event)
         return [started(fill), done, *found]
 
     def on_given(self, live: LiveCase) -> None:
@@ -248,6 +273,7 @@ class CaseFlow:
             for entry in live.entries
         ]
         self._add_waits(live.name, waits)
+        self.images.note_sent(live.name, live.entries)
         self.imports.hurry()
         if not live.next_fill():
             del self.live[live.name]
@@ -260,6 +286,20 @@ class CaseFlow:
 
     # -- imports --
 
+    def on_confirmed(self, event: Confirmed) -> None:
+        """End an import whose value is there, and go on with the cases that wait for its image."""
+        is_old = self._is_replaced(event.case, event.socket)
+        users = () if is_old else self.images.arrived(event.case, event.socket, event.pk)
+        self.end_import(event.case, event.socket, None)
+        for name in users:
+            live = self.live.get(name)
+            if live is None:
+                continue
+            was_waiting = live.is_waiting
+            self.images.give(live, event.case, event.socket)
+            if was_waiting:
+                self.on_uploads_complete(live)
+
     def end_import(self, case: str, socket: str, failure: Failure | None) -> None:
         """End one import, with or without a failure; repeated reports have no effect."""
         wait = self.imports.remove(case, socket)
@@ -267,6 +307,7 @@ class CaseFlow:
             return
         if failure is not None and not self._is_replaced(case, socket):
             self.ends.add_failure(case, failure)
+            self._lose_images(case, socket, failure.message)
         elif failure is None and wait.last_look:
             self.ends.drop_failures(case, socket)
         self.note_progress()
@@ -277,7 +318,7 @@ class CaseFlow:
     def _is_replaced(self, case: str, socket: str) -> bool:
         """Whether a later fill puts another value into the socket."""
         live = self.live.get(case)
-        return live is not None and any(entry.socket == socket for entry in live.entries)
+        return live is not None and any(entry.socket == socket for entry in live.all_entries)
 
     def close_if_done(self, case: str) -> None:
         """End a case that has no open imports, or go on with its fill."""
@@ -292,3 +333,55 @@ class CaseFlow:
             if end is End.DONE and case in self.held:
                 return
             self.ends.close(case, end, unchanged=case in self._unchanged and end is End.DONE)
+            self._end_images(case)
+
+    # -- images that others use --
+
+    def _end_images(self, case: str) -> None:
+        """Tell whoever waits for an image of a case that has ended, and is not being imported."""
+        failures = self.ends.failures(case)
+        message = failures[0].message if failures else None
+        left = self.images.end(
+            case, message, is_importing=lambda slug: self.imports.is_importing(case, slug)
+        )
+        for socket in left:
+            self._lose_images(case, socket, message)
+
+    def _lose_images(self, case: str, socket: str, message: str | None) -> None:
+        for name in self.images.lose(case, socket, message):
+            live = self.live.get(name)
+            for one in tuple(live.awaited.values()) if live is not None else ():
+                if live is not None and (one.case, one.socket) == (case, socket):
+                    self._lose_image(live, one, message)
+
+    def _lose_image(self, live: LiveCase, one: SharedImage, message: str | None) -> None:
+        """Fail the value that uses an image; an item is not made without it, only changed."""
+        step, words = StepId.upload(live.name, one.into), failed_words(one, message)
+        source = next((files_of(v) for v in live.plan.values if v.socket == one.into), None)
+        failed = ImportFailed(live.name, step, one.into, words, source)
+        self._found.append(failed)
+        if live.item is None and not live.plan.is_source:
+            self.end_badly(live.name, End.FAILED, failed.failure)
+            return
+        self.ends.add_failure(live.name, failed.failure)
+        was_waiting = live.is_waiting
+        live.drop_value(one.into)
+        if was_waiting and live.is_idle:
+            del self.live[live.name]
+            self.close_if_done(live.name)
+        elif was_waiting:
+            self.on_uploads_complete(live)
+
+    def without_images(self) -> list[str]:
+        """The cases that lack nothing but images which are still being imported."""
+        return [
+            live.name
+            for live in self.live.values()
+            if live.is_waiting
+            and all(self.imports.is_importing(o.case, o.socket) for o in live.awaited.values())
+        ]
+
+    def take_found(self) -> list[Event]:
+        """The events that are not the outcome of a task, since the last call."""
+        found, self._found = self._found, []
+        return found

@@ -6,14 +6,16 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from manifest_uploader.plan.requests import (
+    Image,
     fill_in_between,
     for_item,
     has_something_to_send,
     split,
     with_uploads,
+    without,
     without_title,
 )
-from manifest_uploader.plan.steps import CasePlan, Create, Fill, MakeTickets
+from manifest_uploader.plan.steps import CasePlan, Create, Fill, MakeTickets, SharedImage
 from manifest_uploader.platform.model import Entry, ItemSeen
 from manifest_uploader.state.events import Done, Opened, OpenUpload
 
@@ -37,6 +39,10 @@ class LiveCase(Struct):
     """Socket → its upload row, once it has one."""
     tickets: dict[str, str] = field(default_factory=dict)
     """Socket → pk of the upload session of its upload."""
+    awaited: dict[str, SharedImage] = field(default_factory=dict)
+    """Socket → the image of another value that it gets, once that is imported."""
+    images: dict[str, Image] = field(default_factory=dict)
+    """Socket → the image of another value that it gets."""
     sent_at: float = 0.0
     """When its latest creation or fill was sent, in seconds since 1970."""
 
@@ -44,7 +50,8 @@ class LiveCase(Struct):
     def begin(cls, plan: CasePlan) -> LiveCase:
         """The case as planned."""
         missing = {upload.socket for upload in plan.uploads}
-        return cls(plan, plan.item, missing, plan.create, plan.fill)
+        awaited = {one.into: one for one in plan.shared if one.is_awaited}
+        return cls(plan, plan.item, missing, plan.create, plan.fill, awaited=awaited)
 
     @property
     def name(self) -> str:
@@ -69,9 +76,14 @@ class LiveCase(Struct):
         return self.create.entries if self.create is not None else ()
 
     @property
+    def all_entries(self) -> tuple[Entry, ...]:
+        """What is still to be given to the item."""
+        return self.entries if self.rest is None else (*self.entries, *self.rest.entries)
+
+    @property
     def holds_part(self) -> bool:
-        """Whether some, but not all, uploads of its next fill are complete."""
-        if self.fill is None or self.rest is not None or not self.missing:
+        """Whether uploads of its next fill are complete that wait for others, or for images."""
+        if self.fill is None or self.rest is not None or not (self.missing or self.awaited):
             return False
         return any(entry.socket in self.uploads for entry in self.fill.entries)
 
@@ -101,14 +113,14 @@ class LiveCase(Struct):
     def ready_creation(self) -> Create:
         """The creation, ready to send."""
         assert self.create is not None
-        self.create = with_uploads(self.create, self.uploads, self.tickets)
+        self.create = with_uploads(self.create, self.uploads, self.tickets, self.images)
         return self.create
 
     def ready_fill(self, seen: ItemSeen | None) -> Fill:
         """The fill, ready to send; `seen` is None for an item that holds nothing."""
         assert self.fill is not None
         assert self.item is not None
-        fill = with_uploads(self.fill, self.uploads, self.tickets)
+        fill = with_uploads(self.fill, self.uploads, self.tickets, self.images)
         first = fill_in_between(fill, item=self.item, seen=seen) if seen is not None else None
         if first is not None:
             self.fill, self.rest = first, replace(fill, look_first=True)
@@ -120,6 +132,37 @@ class LiveCase(Struct):
         """Reduce the next fill to the complete uploads; the rest follows it."""
         assert self.fill is not None
         self.fill, self.rest = split(self.fill, self.uploads.keys())
+
+    def waits_for_images(self) -> bool:
+        """Whether the next fill has to wait for images of others.
+
+        The uploads of a case that brings images for others wait for nothing: they go into a fill
+        of their own, which comes first. So no two cases wait for each other.
+        """
+        waiting = {entry.socket for entry in self.entries} & self.awaited.keys()
+        if not waiting:
+            return False
+        own = {
+            entry.socket for entry in self.entries if entry.upload or entry.socket in self.uploads
+        }
+        if self.fill is None or not (self.plan.is_source and own):
+            return True
+        self.fill, self.rest = split(self.fill, own)
+        return False
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it has all that it needs, but for images of others."""
+        return bool(self.awaited) and not self.missing and self.rest is None
+
+    def drop_value(self, socket: str) -> None:
+        """Leave the value of a socket out, because the image that it uses has failed."""
+        self.awaited.pop(socket, None)
+        if self.fill is not None:
+            self.fill = without(self.fill, socket)
+        if self.rest is not None:
+            rest = without(self.rest, socket)
+            self.rest = rest if has_something_to_send(rest) else None
 
     def keep_title(self) -> None:
         """Leave the title to a later fill, after the end of this plan."""

@@ -13,7 +13,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from manifest_uploader.digests import json_digest, loose_digest, may_be_same
+from manifest_uploader.digests import image_of, json_digest, loose_digest, may_be_same
 from manifest_uploader.engine.looks.cache import Cache, value_key
 from manifest_uploader.engine.looks.pool import Pool
 from manifest_uploader.engine.progress import Looking
@@ -287,6 +287,8 @@ def _known_content(facts: ValueFacts, past: CaseHistory, socket: str) -> str | N
     """The known content of files with the same names, sizes and times."""
     was = past.sockets.get(socket)
     if was is not None and was.entry.stat == facts.stat:
+        if image_of(was.entry.digest) is not None:  # the image of another value
+            return was.entry.content
         if was.entry.digest is not None and was.standing != "confirmed":
             return None  # earlier versions had other digests of large integers
         return was.entry.digest or was.entry.content

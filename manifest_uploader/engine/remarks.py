@@ -36,9 +36,24 @@ class Remarks:
         return [*found, *([f"{some_of(self._kept)}: {_KEPT}"] if self._kept else [])]
 
 
-def put_off_note(cases: Collection[str]) -> str:
-    """Why a run that does not wait left cases as they are."""
-    return (
-        f"{some_of(cases)}: the import of an earlier value has not ended, and a new one must not "
-        "overtake it; a later run sends what changed (without --no-wait, the run waits for it)"
-    )
+def left_notes(put_off: Collection[str], without_images: Collection[str]) -> list[str]:
+    """Why a run left cases as they are: it does not wait, or no longer.
+
+    Args:
+        put_off: cases whose fills follow imports.
+        without_images: cases that use images which are not imported yet.
+
+    """
+    notes = []
+    if put_off:
+        notes.append(
+            f"{some_of(put_off)}: the import of an earlier value has not ended, and a new one must "
+            "not overtake it; a later run sends what changed (without --no-wait, the run waits for "
+            "it)"
+        )
+    if without_images:
+        notes.append(
+            f"{some_of(without_images)}: not sent yet, for the images that other cases bring are "
+            "still being imported; the same command goes on later"
+        )
+    return notes

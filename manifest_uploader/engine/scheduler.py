@@ -18,9 +18,10 @@ from manifest_uploader.engine.case_flow import CaseFlow
 from manifest_uploader.engine.options import Policy
 from manifest_uploader.engine.outcomes import Finished, Looked, Outcome, Ticketed, Watched
 from manifest_uploader.engine.pilots import ALIKE
-from manifest_uploader.engine.remarks import Remarks, put_off_note
+from manifest_uploader.engine.remarks import Remarks, left_notes
 from manifest_uploader.engine.results import CaseEnd, End
 from manifest_uploader.plan.requests import started
+from manifest_uploader.plan.reuse import sources_first
 from manifest_uploader.plan.steps import (
     Create,
     Fill,
@@ -90,6 +91,7 @@ class Scheduler:
         self._notes: list[str] = []
         self._remarks = Remarks()
         self._policy, self._clock, self._now = policy, clock, now
+        plan = replace(plan, cases=sources_first(plan.cases))
         self._not_begun = deque(plan.cases)
         self._flow: CaseFlow = CaseFlow(
             plan,
@@ -127,10 +129,9 @@ class Scheduler:
         if stopping or self._halted or self.error is not None:
             return beginning
         window = max(self._policy.window, limit) + len(self._put_off)
-        while self._not_begun and len(self._flow.live) < window and len(self._queue) < limit:
-            case = self._not_begun.popleft()
-            beginning.events.extend(case.found)
-            self._flow.begin(case)
+        while self._not_begun and self._flow.busy < window and len(self._queue) < limit:
+            self._flow.begin(case := self._not_begun.popleft())
+            beginning.events += (*case.found, *self._flow.take_found())
             if case.waits:
                 self._waiting_before.add(case.case)
         while self._under_way + len(beginning.tasks) < limit:
@@ -160,16 +161,16 @@ class Scheduler:
                     self._on_event(outcome, events)
         self._waiting_before &= self._imports.cases()
         self._looked &= self._earlier
-        return events
+        return [*events, *self._flow.take_found()]
 
     def ends(self) -> tuple[CaseEnd, ...]:
         """How every case stands, in no particular order; final once the loop has ended."""
-        put_off = self._put_off
-        live = self._flow.live.keys() - put_off
+        without_images = self._flow.without_images()
+        live = self._flow.live.keys() - self._put_off - set(without_images)
         not_begun = (case.case for case in self._not_begun)
         pending = [*live, *not_begun, *self._flow.held]
         waiting = [case for case in self._imports.open_cases() if case not in live]
-        return self._flow.ends.all(pending=pending, waiting=waiting)
+        return self._flow.ends.all(pending=pending, waiting=[*waiting, *without_images])
 
     def held(self) -> frozenset[str]:
         """The cases that have been sent, and end only after another look at their items."""
@@ -204,12 +205,8 @@ class Scheduler:
     @property
     def notes(self) -> list[str]:
         """What the user should know about the run as a whole."""
-        put_off = sorted(self._put_off)
-        return [
-            *self._notes,
-            *self._remarks.notes(),
-            *([put_off_note(put_off)] if put_off else []),
-        ]
+        left = left_notes(sorted(self._put_off), self._flow.without_images())
+        return [*self._notes, *self._remarks.notes(), *left]
 
     @property
     def paused(self) -> tuple[str, float] | None:
@@ -251,7 +248,7 @@ class Scheduler:
                 beginning.events.append(Started(task.case, task.step, task.socket))
 
     def _begin_watch(self, beginning: Beginning) -> None:
-        hurried = self._flow.after_imports or self._limits.is_paused
+        hurried = self._flow.after_imports or self._flow.images.waiting or self._limits.is_paused
         busy = bool(self._flow.live or self._not_begun) and not hurried
         is_due = self._imports.is_due(self._clock(), busy=busy)
         if self._not_looked:
@@ -293,7 +290,7 @@ class Scheduler:
                 self._on_paused(event, events)
             case Confirmed():
                 self._remarks.add(event)
-                self._flow.end_import(event.case, event.socket, None)
+                self._flow.on_confirmed(event)
             case ImportFailed():
                 self._flow.end_import(event.case, event.socket, event.failure)
             case Gone():

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -23,7 +24,6 @@ from manifest_uploader.files.dicom.patient import KEYWORDS
 from manifest_uploader.files.root import Root
 from manifest_uploader.files.value_facts import ValueFacts
 from manifest_uploader.manifest.model import FileValue, ImageValue, Manifest
-from manifest_uploader.manifest.problems import Problem
 from manifest_uploader.plan.identifiable import idle_keywords
 from manifest_uploader.plan.inputs import Facts
 from manifest_uploader.platform.endpoints import (
@@ -40,6 +40,8 @@ from manifest_uploader.state.history import History
 if TYPE_CHECKING:  # importing it takes 0.1 s of CPU, which commands without a network save
     from manifest_uploader.platform.client import Client
 
+_Key: TypeAlias = tuple[str, str]
+"""A value: (case, socket)."""
 _FEW_ITEMS: Final = 200
 """A target with at most this many items is always listed; a larger one if its count is not ours."""
 
@@ -95,34 +97,48 @@ def survey(
             tell=tell,
             stopping=stopping,
         )
-        found = _with_files(facts, local.inspect(_file_values(manifest), history.cases))
+        found = _with_files(
+            facts, local.inspect(_file_values(manifest), history.cases), _same_values(manifest)
+        )
     if client is not None and target is not None and found.looked:
         found = look_into_items(manifest, found, client=client, target=target, root=root)
     idle = idle_keywords(manifest, KEYWORDS.values())
     return replace(found, problems=(*idle, *found.problems))
 
 
-def _with_files(facts: Facts, found: Iterable[Found]) -> Facts:
-    values: dict[tuple[str, str], ValueFacts] = {}
-    problems: list[Problem] = []
-    warnings: list[Problem] = []
+def _with_files(facts: Facts, found: Iterable[Found], same: Mapping[_Key, _Key]) -> Facts:
+    """The facts with those of files; what is wrong is told of the value that names the files."""
+    values: dict[_Key, ValueFacts] = {}
+    told: dict[_Key, Found] = {}
     looked = files = 0
     for one in found:
         if one.facts is not None:
             values[one.case, one.socket] = one.facts
-        problems += one.problems
-        warnings += one.warnings
+        if one.problems or one.warnings:
+            told[one.case, one.socket] = one
         if one.look is not None:
             looked += one.look.looked
             files += one.look.files
+    own = [one for key, one in told.items() if same.get(key) not in told]
     return replace(
         facts,
         values=values,
-        problems=tuple(problems),
-        warnings=tuple(warnings),
+        problems=tuple(chain.from_iterable(one.problems for one in own)),
+        warnings=tuple(chain.from_iterable(one.warnings for one in own)),
         files=files,
         files_looked=looked,
     )
+
+
+def _same_values(manifest: Manifest) -> dict[_Key, _Key]:
+    """The values that are the image of another one, and that one."""
+    found = {}
+    for case in manifest.cases:
+        for value in case.values:
+            if isinstance(value, FileValue) and value.same_as is not None:
+                name, _, slug = value.same_as.rpartition("/")
+                found[case.name, value.socket] = (name, slug)
+    return found
 
 
 def _file_values(manifest: Manifest) -> Iterator[tuple[str, FileValue]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from manifest_uploader.digests import content_digest, stat_digest
+from manifest_uploader.digests import content_digest, paths_digest, stat_digest
 from manifest_uploader.files.local_file import Source, sha256
 
 
@@ -30,6 +30,8 @@ class ValueFacts(Struct, frozen=True):
 
     None: unknown, or the format is not imported slice by slice (whole slides).
     """
+    where: str = ""
+    """Digest of the paths of all files; equal for values that name the same files."""
     extras: tuple[str, ...] = ()
     """Files that are no part of the image, as far as a look shows; the importer leaves them out."""
 
@@ -37,7 +39,8 @@ class ValueFacts(Struct, frozen=True):
 def value_facts(source: Source) -> ValueFacts:
     """The facts of a value's files; no file is read."""
     digest = stat_digest((file.name, file.size, file.mtime_ns) for file in source.files)
-    return ValueFacts(len(source.files), source.size, source.name, digest)
+    where = paths_digest(file.full for file in source.files)
+    return ValueFacts(len(source.files), source.size, source.name, digest, where=where)
 
 
 def content(source: Source) -> str:

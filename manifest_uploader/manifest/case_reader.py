@@ -16,7 +16,8 @@ from manifest_uploader.manifest.wording import Path
 VALUE_BYTES: Final = 15 * 2**20
 """Grand Challenge: a request of 15 MiB is accepted, one of 17 MiB is not."""
 
-_SOURCES: Final = frozenset({"files", "file", "value", "image"})
+_SOURCES: Final = frozenset({"files", "file", "value", "image", "same-as"})
+_ABOUT_FILES: Final = frozenset({"files", "file", "same-as"})
 _PK: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?=/?$)", re.IGNORECASE)
 
 
@@ -111,7 +112,7 @@ def _value(
         path, data, node = (*path, source), data[source], node.entries[source][1]
     elif isinstance(node, Sequence):
         return None
-    if source in ("file", "files"):
+    if source in _ABOUT_FILES:
         return _files(key, node, path, broken, problems)
     if data is None or (broken and any(one[: len(path)] == path for one in broken)):
         return None
@@ -124,12 +125,15 @@ def _value(
 def _files(
     key: Scalar, node: Node, path: Path, broken: frozenset[Path], problems: Problems
 ) -> FileValue | None:
-    single = path[-1] == "file"
+    single = path[-1] != "files"
     at = problems.place(key)
     if isinstance(node, Scalar):
         if path in broken or not isinstance(node.value, str):
             return None
-        return FileValue(key.text, (node.value,), single, problems.place(node), at)
+        place = problems.place(node)
+        if path[-1] == "same-as":  # it gets its paths once all cases are known
+            return FileValue(key.text, (), single, place, at, same_as=node.value)
+        return FileValue(key.text, (node.value,), single, place, at)
     if isinstance(node, Mapping) or single:
         return None
     places = {

@@ -42,6 +42,8 @@ class FileValue(Struct, frozen=True):
     """Of the socket's name."""
     places: tuple[Place, ...] = ()
     """Of each path, if there are several."""
+    same_as: str | None = None
+    """`CASE/SOCKET`: the value is the image of that one, and has its paths."""
 
 
 class JsonValue(Struct, frozen=True):

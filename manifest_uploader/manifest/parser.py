@@ -20,6 +20,7 @@ from manifest_uploader.manifest.problems import (
     Problems,
     TooManyProblems,
 )
+from manifest_uploader.manifest.same_as import resolve
 from manifest_uploader.manifest.yaml_reader import Entry, Item, Start, Unreadable, read
 from manifest_uploader.text import composed, quoted
 
@@ -133,6 +134,8 @@ class _Builder:
         self._cases: list[Case] = []
         self._items = 0
         self._names: dict[str, int] = {}
+        self._incomplete: set[str] = set()
+        """The cases with sockets that could not be read."""
         self._titles: dict[str, int] = {}
 
     def take(self, part: Start | Entry | Item) -> None:
@@ -151,6 +154,11 @@ class _Builder:
         if isinstance(cases, Sequence) and self._items:
             cases.items.append(_SOME_CASE)
         self._form.document.broken(self._head, to_json(self._head), self._problems)
+        resolved = resolve(self._cases, known=self._names.keys(), incomplete=self._incomplete)
+        self._cases = resolved.cases
+        for problem in resolved.problems:
+            if problem.place is not None:
+                self._problems.add(problem.message, problem.place, problem.hint)
 
     def manifest(self, path: str, digest: str) -> Manifest | None:
         """Return the manifest as far as it could be read; None if nothing of it can be used.
@@ -207,6 +215,9 @@ class _Builder:
             self._judge_for_target(node)
         if case is not None:
             self._cases.append(case)
+            sockets = node.get("sockets") if isinstance(node, Mapping) else None
+            if not isinstance(sockets, Mapping) or len(sockets.entries) > len(case.values):
+                self._incomplete.add(case.name)
 
     def _judge_for_target(self, case: Mapping) -> None:
         """Report what is wrong with a case only because of the target, once that is known."""

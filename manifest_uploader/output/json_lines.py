@@ -63,6 +63,7 @@ def plan_json(case: CasePlan, *, calls: bool) -> dict[str, Any]:
         "title_changes": changes_title(case),
         "sockets": list(case.sockets),
         "names": [upload.name for upload in case.uploads],
+        "shared": {one.into: f"{one.case}/{one.socket}" for one in case.shared},
         "words": failures_text(case),
         "unchecked": list(case.unchecked),
     }
@@ -95,6 +96,8 @@ def plan_summary_json(plan: Plan, facts: Facts) -> dict[str, Any]:
         "cases": {"total": len(plan.cases), **counts},
         "uploads": sum(len(case.uploads) for case in plan.cases),
         "bytes": total_size(plan),
+        "uploads_saved": sum(len(case.shared) for case in plan.cases),
+        "bytes_saved": sum(case.spared for case in plan.cases),
         "requests": total_requests(plan, facts.requests),
         "rows_used": facts.rows_used,
         "notes": list(plan.notes),

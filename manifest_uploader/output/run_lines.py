@@ -165,6 +165,9 @@ def plan_lines(plan: Plan, facts: Facts, limit: int) -> Block:
         f"upload rows: {facts.rows_used} of {limit} in use, {uploads} needed "
         "(they free themselves as imports end)"
     )
+    if saved := sum(len(case.shared) for case in plan.cases):
+        size = size_words(sum(case.spared for case in plan.cases))
+        lines.append(f"{counted(saved, 'upload')}, {size} saved: the same images are used again")
     return block(*lines, "nothing was sent")
 
 
@@ -180,7 +183,8 @@ def _plan_line(case: CasePlan) -> str:
     parts += [
         f"{upload.socket} ({upload.name}, {size_words(upload.size)})" for upload in case.uploads
     ]
-    uploaded = {upload.socket for upload in case.uploads}
+    uploaded = {upload.socket for upload in case.uploads} | {one.into for one in case.shared}
+    parts += [f"{one.into} (the image of {one.case}/{one.socket})" for one in case.shared]
     parts += [socket for socket in case.sockets if socket not in uploaded]
     parts += [f"waiting for {wait.socket}" for wait in case.waits]
     if case.item is not None and case.fill is not None and case.fill.order is not None:

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import lru_cache
 from typing import Final
 
 from msgspec.structs import replace
 
 from manifest_uploader.digests import Json
-from manifest_uploader.manifest.model import Case, Value
+from manifest_uploader.manifest.model import Case, FileValue, Value
 from manifest_uploader.plan.adoption import adopt
-from manifest_uploader.plan.delivery import AsUpload, delivery_of, slot_json
+from manifest_uploader.plan.common_items import items_in_common
+from manifest_uploader.plan.delivery import AsUpload, delivery_of, image_slot_json, slot_json
 from manifest_uploader.plan.inputs import PlanInputs, recorded, socket_of
+from manifest_uploader.plan.notes import left_notes, unchecked_notes, unread_notes
+from manifest_uploader.plan.reuse import Sharing, plan_shared, share
 from manifest_uploader.plan.steps import DELETED, Action, CasePlan, Create, Fill, Found, Plan
 from manifest_uploader.plan.values import ValuePlan, plan_value
 from manifest_uploader.plan.worklist import make_worklist
 from manifest_uploader.platform.model import Entry, ItemSeen
+from manifest_uploader.platform.requests import ImagePk
 from manifest_uploader.platform.targets import type_of
 from manifest_uploader.state.events import (
     Done,
     Failed,
     Gone,
+    ImportFailed,
     Renamed,
     Settled,
     Started,
@@ -29,13 +34,9 @@ from manifest_uploader.state.events import (
 from manifest_uploader.state.history import EMPTY, CaseHistory, after, with_events
 from manifest_uploader.state.standing import Standing, standing_of
 from manifest_uploader.state.steps import StepId
-from manifest_uploader.text import composed, some_of
+from manifest_uploader.text import composed
 
 _UNSURE: Final = "what became of its last change is not known; the next run asks again"
-_SHARED: Final = (
-    "the state file gives case '{other}' the same {noun}; nothing is sent for either. Take the "
-    "lines of the wrong one out of the state file, and run with --adopt"
-)
 _FIXED: Final = "it was created with other values, which cannot be changed on the platform"
 
 
@@ -49,40 +50,26 @@ def make_plan(inputs: PlanInputs, *, temporary: Callable[[], str]) -> Plan:
     """
     leftovers = _leftovers(inputs)
     worklist = make_worklist(inputs)
-    shared = _shared_items(inputs)
+    in_common = items_in_common(inputs)
+    looked = [_past(case, inputs, leftovers.get(case.name)) for case in inputs.manifest.cases]
+    pairs = list(zip(inputs.manifest.cases, looked, strict=True))
+    usable = {case.name: past for case, (past, _) in pairs if case.name not in in_common}
+    sharing = share(inputs, usable)
+    sources = frozenset(one.case for one in sharing.values() if one.is_awaited)
     cases = tuple(
-        _untouched(case, recorded(case, inputs), (), Standing.UNSURE, shared[case.name])
-        if case.name in shared
+        _untouched(case, recorded(case, inputs), (), Standing.UNSURE, in_common[case.name])
+        if case.name in in_common
         else _plan_case(
-            case, inputs, worklist.orders.get(case.name), temporary, leftovers.get(case.name)
+            case, past, found, inputs, worklist.orders.get(case.name), temporary, sharing, sources
         )
-        for case in inputs.manifest.cases
+        for case, (past, found) in pairs
     )
-    notes = (*worklist.notes, *_unread_notes(inputs), *_unchecked_notes(cases), *_notes(inputs))
+    notes = (*worklist.notes, *unread_notes(inputs), *unchecked_notes(cases), *left_notes(inputs))
     differences, changed = inputs.facts.differences, inputs.facts.changed
     return Plan(cases, _proven(cases, inputs), notes, differences, changed)
 
 
 # ── the history of a case ───────────────────────────────────────────────────────────────────
-
-
-def _shared_items(inputs: PlanInputs) -> dict[str, str]:
-    """Case → why nothing is sent for it, of cases that have an item in common.
-
-    A state file that was merged or edited wrongly may say so.
-    """
-    owners: dict[str, list[str]] = {}
-    for case in inputs.manifest.cases:
-        past = recorded(case, inputs)
-        if past.item is not None and not past.gone:
-            owners.setdefault(past.item, []).append(case.name)
-    noun = type_of(inputs.target.kind).item_noun
-    return {
-        name: _SHARED.format(other=next(one for one in names if one != name), noun=noun)
-        for names in owners.values()
-        if len(names) > 1
-        for name in names
-    }
 
 
 def _leftovers(inputs: PlanInputs) -> dict[str, ItemSeen]:
@@ -137,18 +124,24 @@ def _taken(case: Case, leftover: ItemSeen) -> tuple[Started, Done]:
 
 def _plan_case(
     case: Case,
+    past: CaseHistory,
+    found: tuple[Found, ...],
     inputs: PlanInputs,
     order: int | None,
     temporary: Callable[[], str],
-    leftover: ItemSeen | None,
+    sharing: Sharing,
+    sources: Collection[str],
 ) -> CasePlan:
-    past, found = _past(case, inputs, leftover)
     if past.gone:
         return _untouched(case, past, found, Standing.GONE, DELETED)
     if past.filling is not None:
         return _untouched(case, past, found, Standing.UNSURE, past.reason or _UNSURE)
-    value_plans = tuple(plan_value(case, value, past, inputs) for value in case.values)
-    sent = [(one.value, one.entry) for one in value_plans if one.entry is not None]
+    value_plans = tuple(_plan_value(case, value, past, inputs, sharing) for value in case.values)
+    sent = [one for one in value_plans if one.entry is not None]
+    if _lacks_images(value_plans):
+        if past.item is None and case.name not in sources:
+            return _without_images(case, past, found, value_plans)
+        past = with_events(past, _failed_images(value_plans))
     if sent and past.item is not None and type_of(inputs.target.kind).created_with_values:
         return _untouched(case, past, found, Standing.FAILED, _FIXED)
     create = _create(case, past, inputs, order, temporary, sent)
@@ -170,14 +163,53 @@ def _plan_case(
         kind=_kind(case),
         reason=past.reason,
         failures=tuple(one.failure for one in value_plans if one.failure is not None),
-        sockets=_shared(tuple(entry.socket for _, entry in sent)),
-        tickets=_shared(tuple(entry.socket for value, entry in sent if _by_ticket(value, inputs))),
+        sockets=_one_tuple(tuple(one.value.socket for one in sent)),
+        tickets=_one_tuple(tuple(one.value.socket for one in sent if _by_ticket(one, inputs))),
         values=case.values,
         found=(*found, *settled, *(one.found for one in value_plans if one.found is not None)),
         keeps_title=fill is not None and fill.title is not None and _may_be_doubled(past),
         doubtful=past.doubt_since is not None,
         unchecked=_unchecked(past, value_plans),
+        shared=tuple(one.shared for one in sent if one.shared is not None),
+        spared=sum(
+            inputs.facts.values[case.name, one.value.socket].size
+            for one in sent
+            if one.shared is not None
+        ),
+        is_source=case.name in sources,
     )
+
+
+def _plan_value(
+    case: Case, value: Value, past: CaseHistory, inputs: PlanInputs, sharing: Sharing
+) -> ValuePlan:
+    shared = sharing.get((case.name, value.socket))
+    if shared is not None and isinstance(value, FileValue):
+        return plan_shared(case, value, past, inputs, shared)
+    return plan_value(case, value, past, inputs)
+
+
+def _lacks_images(value_plans: tuple[ValuePlan, ...]) -> bool:
+    """Whether an image of another value, which a value uses, has failed."""
+    return any(one.shared is not None and one.shared.failure is not None for one in value_plans)
+
+
+def _without_images(
+    case: Case,
+    past: CaseHistory,
+    found: tuple[Found, ...],
+    value_plans: tuple[ValuePlan, ...],
+) -> CasePlan:
+    """A case without an item, for which none is made until the images that it uses are there."""
+    failures = tuple(one.failure for one in value_plans if one.shared and one.failure)
+    found = (*found, *_failed_images(value_plans))
+    untouched = _untouched(case, past, found, Standing.FAILED, failures[0].message)
+    return replace(untouched, failures=failures, values=case.values)
+
+
+def _failed_images(value_plans: tuple[ValuePlan, ...]) -> tuple[ImportFailed, ...]:
+    """The failures of images that values use, as far as they are not on record."""
+    return tuple(one.found for one in value_plans if isinstance(one.found, ImportFailed))
 
 
 def _may_be_doubled(past: CaseHistory) -> bool:
@@ -226,11 +258,11 @@ def _untouched(
 
 
 def _kind(case: Case) -> tuple[str, ...]:
-    return _shared(tuple(sorted(value.socket for value in case.values)))
+    return _one_tuple(tuple(sorted(value.socket for value in case.values)))
 
 
 @lru_cache(maxsize=64)
-def _shared(sockets: tuple[str, ...]) -> tuple[str, ...]:
+def _one_tuple(sockets: tuple[str, ...]) -> tuple[str, ...]:
     """One tuple for all cases with these sockets, to save memory."""
     return sockets
 
@@ -241,13 +273,13 @@ def _create(
     inputs: PlanInputs,
     order: int | None,
     temporary: Callable[[], str],
-    sent: list[tuple[Value, Entry]],
+    sent: list[ValuePlan],
 ) -> Create | None:
     if past.item is not None:
         return None
     target_type = type_of(inputs.target.kind)
     if target_type.created_with_values:
-        title, entries = case.title, tuple(entry for _, entry in sent)
+        title, entries = case.title, _entries(sent)
         values = _slots(case, sent, inputs)
     else:
         title, entries, values = past.temporary or temporary(), (), ()
@@ -257,16 +289,24 @@ def _create(
     return Create(StepId.create(case.name), case.name, title, order, call, entries)
 
 
-def _by_ticket(value: Value, inputs: PlanInputs) -> bool:
-    delivery = delivery_of(value, socket_of(value, inputs))
-    return isinstance(delivery, AsUpload) and delivery.ticket
+def _entries(sent: list[ValuePlan]) -> tuple[Entry, ...]:
+    return tuple(one.entry for one in sent if one.entry is not None)
 
 
-def _slots(case: Case, sent: list[tuple[Value, Entry]], inputs: PlanInputs) -> tuple[Json, ...]:
-    return tuple(
-        slot_json(value, socket_of(value, inputs), entry, loose=_loose(case, value, inputs))
-        for value, entry in sent
-    )
+def _by_ticket(one: ValuePlan, inputs: PlanInputs) -> bool:
+    delivery = delivery_of(one.value, socket_of(one.value, inputs))
+    return one.shared is None and isinstance(delivery, AsUpload) and delivery.ticket
+
+
+def _slots(case: Case, sent: list[ValuePlan], inputs: PlanInputs) -> tuple[Json, ...]:
+    return tuple(_slot(case, one, one.entry, inputs) for one in sent if one.entry is not None)
+
+
+def _slot(case: Case, one: ValuePlan, entry: Entry, inputs: PlanInputs) -> Json:
+    if one.shared is not None:
+        return image_slot_json(entry.socket, one.shared.pk or ImagePk(entry.socket))
+    loose = _loose(case, one.value, inputs)
+    return slot_json(one.value, socket_of(one.value, inputs), entry, loose=loose)
 
 
 def _loose(case: Case, value: Value, inputs: PlanInputs) -> str | None:
@@ -280,7 +320,7 @@ def _fill(
     inputs: PlanInputs,
     value_plans: tuple[ValuePlan, ...],
     create: Create | None,
-    sent: list[tuple[Value, Entry]],
+    sent: list[ValuePlan],
     order: int | None,
 ) -> Fill | None:
     target_type = type_of(inputs.target.kind)
@@ -305,7 +345,7 @@ def _fill(
         ),
         title,
         order,
-        tuple(entry for _, entry in sent),
+        _entries(sent),
         look_first=past.item is not None and (title is not None or bool(sent)),
         repeated=past.repeated or any(one.repeated for one in value_plans),
         temporary=_temporary_now(past, create),
@@ -334,7 +374,7 @@ def _action(
     return Action.CREATE if past == EMPTY else Action.CONTINUE
 
 
-# ── pilots, notes ───────────────────────────────────────────────────────────────────
+# ── pilots ──────────────────────────────────────────────────────────────────────────────────
 
 
 def _proven(cases: tuple[CasePlan, ...], inputs: PlanInputs) -> frozenset[tuple[str, ...]]:
@@ -343,53 +383,3 @@ def _proven(cases: tuple[CasePlan, ...], inputs: PlanInputs) -> frozenset[tuple[
         for plan, case in zip(cases, inputs.manifest.cases, strict=True)
         if recorded(case, inputs).title is not None
     )
-
-
-def _unread_notes(inputs: PlanInputs) -> list[str]:
-    """Which files could not be compared by their content."""
-    if not inputs.facts.unread:
-        return []
-    names = some_of([f"{case}/{socket}" for case, socket in inputs.facts.unread])
-    return [f"the content of these files could not be compared: {names}"]
-
-
-def _unchecked_notes(cases: tuple[CasePlan, ...]) -> list[str]:
-    """Which adopted values are taken for the manifest's although nobody compared them."""
-    names = [f"{case.case}/{socket}" for case in cases for socket in case.unchecked]
-    if not names:
-        return []
-    return [f"adopted, content not checked: {some_of(names)}; --resend-unchecked sends them again"]
-
-
-def _notes(inputs: PlanInputs) -> tuple[str, ...]:
-    """Notes on what is no longer in the manifest; the platform's API cannot delete it."""
-    noun = type_of(inputs.target.kind).item_noun
-    moved = set(inputs.renamed.values())
-    left = [
-        (
-            f"case '{name}' is no longer in the manifest; "
-            f"its {noun} stays on the platform ({past.item})"
-        )
-        for name, past in inputs.history.cases.items()
-        if name not in inputs.names
-        and name not in moved
-        and past.item is not None
-        and not past.gone
-    ]
-    return (
-        *left,
-        *(note for case in inputs.manifest.cases for note in _left_sockets(case, inputs)),
-    )
-
-
-def _left_sockets(case: Case, inputs: PlanInputs) -> list[str]:
-    past = recorded(case, inputs)
-    wanted = {value.socket for value in case.values}
-    if past.sockets.keys() <= wanted:
-        return []
-    return [
-        f"socket '{slug}' of case '{case.name}' is no longer in the manifest; "
-        "its value stays on the platform"
-        for slug in past.sockets
-        if slug not in wanted
-    ]

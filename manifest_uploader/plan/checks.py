@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from manifest_uploader.manifest.model import Case, ImageValue, Value
+from manifest_uploader.manifest.model import Case, FileValue, ImageValue, Value
 from manifest_uploader.manifest.problems import Problem
-from manifest_uploader.plan.delivery import AsUpload, delivery_of
+from manifest_uploader.plan.delivery import AsUpload, delivery_of, upload_into
 from manifest_uploader.plan.inputs import PlanInputs, recorded
 from manifest_uploader.platform.sockets import misfit
 from manifest_uploader.platform.targets import type_of
@@ -33,6 +33,16 @@ def _value_problem(case: Case, value: Value, inputs: PlanInputs) -> Problem | No
     found = misfit(value, socket)
     if found is not None:
         return Problem(found[0], value.place, found[1])
+    if isinstance(value, FileValue) and value.same_as is not None:
+        other = inputs.facts.sockets.get(value.same_as.rpartition("/")[2], socket)
+        odd = next((one for one in (socket, other) if not upload_into(one).image), None)
+        if odd is not None:
+            return Problem(
+                f"socket '{odd.slug}' of kind '{odd.kind}' takes no image; "
+                "'same-as' is about images",
+                value.place,
+                "name the file itself",
+            )
     if isinstance(value, ImageValue) and value.pk in inputs.facts.missing_images:
         return Problem(
             f"the platform has no image '{value.pk}', or you may not see it",

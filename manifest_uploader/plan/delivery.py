@@ -9,7 +9,7 @@ from msgspec import Struct
 from manifest_uploader.digests import Json
 from manifest_uploader.manifest.model import FileValue, ImageValue, JsonValue, Value
 from manifest_uploader.platform.model import Entry, Socket
-from manifest_uploader.platform.requests import Address, Contents, TicketPk, UploadPk
+from manifest_uploader.platform.requests import Address, Contents, ImagePk, TicketPk, UploadPk
 from manifest_uploader.platform.sessions import SESSIONS
 from manifest_uploader.platform.sockets import DICOM_SET
 
@@ -60,7 +60,7 @@ def slot_json(value: Value, socket: Socket, entry: Entry, *, loose: str | None =
     """The entry for one socket in a request's `values`; `loose` is the digest of a file's value."""
     match delivery_of(value, socket), value:
         case AsReference(), ImageValue(pk=pk):
-            return {"interface": socket.slug, "image": Address("cases/images", pk)}
+            return image_slot_json(socket.slug, pk)
         case AsJson(), JsonValue(value=content):
             return {"interface": socket.slug, "value": content}
         case AsJson(), FileValue():
@@ -69,6 +69,11 @@ def slot_json(value: Value, socket: Socket, entry: Entry, *, loose: str | None =
             return ticket_slot_json(socket.slug, TicketPk(socket.slug))
         case _:
             return upload_slot_json(socket, entry.upload or UploadPk(socket.slug))
+
+
+def image_slot_json(slug: str, pk: str | ImagePk) -> Json:
+    """The entry in a request's `values` for a socket that gets an existing image."""
+    return {"interface": slug, "image": Address("cases/images", pk)}
 
 
 def ticket_slot_json(slug: str, ticket: str | TicketPk) -> Json:

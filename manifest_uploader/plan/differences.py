@@ -10,7 +10,7 @@ from typing import Final
 
 from msgspec import Struct, field
 
-from manifest_uploader.digests import image_digest, json_digest
+from manifest_uploader.digests import image_digest, image_of, json_digest
 from manifest_uploader.manifest.model import Case, FileValue, ImageValue, JsonValue, Manifest, Value
 from manifest_uploader.platform.items import brief_json, holds
 from manifest_uploader.platform.model import ItemSeen, SocketSeen
@@ -291,7 +291,9 @@ class _CaseComparison:
             return self._difference(DifferenceKind.NOT_SENT, value.socket)
         if _was_replaced(value, was):
             return self._difference(DifferenceKind.MANIFEST_CHANGED, value.socket)
-        if was.standing == "confirmed" or was.entry.digest is not None:
+        if was.standing == "confirmed" or (
+            was.entry.digest is not None and not _lacks_new_image(value, was)
+        ):
             return self._confirmed(value, was, item.sockets.get(value.socket))
         if was.standing == "waiting" and holds(was.entry, item) is not None:
             return None
@@ -340,6 +342,12 @@ def _is_title(seen: str, wanted: str) -> bool:
     """Whether the platform shows this title, perhaps without its tags and character references."""
     safe = html.unescape(_TAG.sub("", wanted))
     return composed(seen) in {composed(text) for text in (wanted, safe, safe.strip())}
+
+
+def _lacks_new_image(value: Value, was: SocketHistory) -> bool:
+    """Whether the image of another value is outdated, because its new one has failed."""
+    is_image = isinstance(value, FileValue) and image_of(was.entry.digest) is not None
+    return is_image and was.standing == "failed"
 
 
 def _was_replaced(value: Value, was: SocketHistory) -> bool:

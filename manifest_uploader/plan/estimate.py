@@ -17,6 +17,8 @@ _FOR_A_TICKET: Final = 0.5
 def request_count(case: CasePlan) -> int:
     """How many requests a case takes, without those that wait for its imports."""
     fill = (1 + case.fill.look_first) if case.fill is not None else 0
+    if case.is_source and case.uploads and any(one.is_awaited for one in case.shared):
+        fill += 2  # a look and a fill of their own for the images that it waits for
     uploads = sum(map(_for_upload, case.uploads))
     return uploads + len(case.tickets) + (case.create is not None) + fill
 

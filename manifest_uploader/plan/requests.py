@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import TypeVar
 
+from msgspec import Struct
 from msgspec.structs import replace
 
-from manifest_uploader.digests import Json, in_between, json_digest, loose_digest
+from manifest_uploader.digests import Json, image_digest, in_between, json_digest, loose_digest
 from manifest_uploader.plan.steps import Create, Fill
 from manifest_uploader.platform.items import holds, ignores
 from manifest_uploader.platform.model import Entry, ItemSeen
-from manifest_uploader.platform.requests import Address, Contents, TicketPk, UploadPk
+from manifest_uploader.platform.requests import Address, Contents, ImagePk, TicketPk, UploadPk
 from manifest_uploader.state.events import Confirmed, Done, Started
 
 _Step = TypeVar("_Step", Create, Fill)
@@ -35,22 +36,52 @@ def started(task: Create | Fill) -> Started:
     )
 
 
-def with_uploads(task: _Step, uploads: Mapping[str, Done], tickets: Mapping[str, str]) -> _Step:
-    """A creation or fill with the pks of its complete uploads and of their upload sessions.
+class Image(Struct, frozen=True):
+    """An image that another value brought."""
+
+    pk: str
+    content: str | None = None
+    """The digest of its content, if it is known."""
+
+
+def with_uploads(
+    task: _Step,
+    uploads: Mapping[str, Done],
+    tickets: Mapping[str, str],
+    images: Mapping[str, Image],
+) -> _Step:
+    """A creation or fill with the pks of its complete uploads, of their sessions, and of images.
 
     Args:
         task: as planned.
         uploads: socket → the event of its complete upload.
         tickets: socket → pk of its upload session; without one, the upload itself is named.
+        images: socket → the image of another value that it gets.
 
     """
     entries = tuple(
-        _with_upload(entry, uploads.get(entry.socket), tickets.get(entry.socket))
+        _with_image(entry, images[entry.socket])
+        if entry.socket in images
+        else _with_upload(entry, uploads.get(entry.socket), tickets.get(entry.socket))
         for entry in task.entries
     )
-    pks = {entry.socket: entry.upload or "" for entry in entries}
-    body = _without_holes(task.call.json, pks, tickets)
+    known: dict[Json, str] = {UploadPk(entry.socket): entry.upload or "" for entry in entries}
+    known |= {TicketPk(socket): ticket for socket, ticket in tickets.items()}
+    known |= {ImagePk(socket): image.pk for socket, image in images.items()}
+    body = _without_holes(task.call.json, known)
     return replace(task, call=replace(task.call, json=body), entries=entries)
+
+
+def without(fill: Fill, socket: str) -> Fill:
+    """The fill without the value of a socket."""
+    body = dict(fill.call.json)
+    pairs = [
+        pair
+        for pair in zip(body.pop("values", ()), fill.entries, strict=True)
+        if pair[1].socket != socket
+    ]
+    found = _with_values(fill, body, pairs)
+    return found if pairs else replace(found, call=replace(fill.call, json=body))
 
 
 def for_item(fill: Fill, *, item: str, seen: ItemSeen | None) -> Fill:
@@ -171,6 +202,10 @@ def _with_upload(entry: Entry, done: Done | None, ticket: str | None) -> Entry:
     return entry if ticket is None else replace(entry, ticket=ticket)
 
 
+def _with_image(entry: Entry, image: Image) -> Entry:
+    return replace(entry, digest=image_digest(image.pk), content=image.content or entry.content)
+
+
 def _mark(entry: Entry, seen: ItemSeen | None) -> str | None:
     held = seen.sockets.get(entry.socket) if seen is not None else None
     return held.mark if held is not None else None
@@ -181,17 +216,19 @@ def _is_there(entry: Entry, seen: ItemSeen | None) -> bool:
     return seen is not None and entry.digest is not None and holds(entry, seen) is not None
 
 
-def _without_holes(body: Json, uploads: Mapping[str, str], tickets: Mapping[str, str]) -> Json:
+def _without_holes(body: Json, known: Mapping[Json, str]) -> Json:
+    """A body with pks in place of the placeholders that are known."""
     match body:
-        case Address(collection=collection, pk=UploadPk(socket=socket)):
-            return Address(collection, uploads[socket])
-        case Address(collection=collection, pk=TicketPk(socket=socket)):
-            return Address(collection, tickets[socket])
-        case {"upload_session": Address(pk=TicketPk(socket=socket))} if socket not in tickets:
-            return {"interface": socket, "user_uploads": [Address("uploads", uploads[socket])]}
+        case Address(collection=collection, pk=pk) if not isinstance(pk, str):
+            return Address(collection, known[pk])
+        case {"upload_session": Address(pk=TicketPk(socket=socket) as pk)} if pk not in known:
+            return {
+                "interface": socket,
+                "user_uploads": [Address("uploads", known[UploadPk(socket)])],
+            }
         case dict():
-            return {key: _without_holes(inner, uploads, tickets) for key, inner in body.items()}
+            return {key: _without_holes(inner, known) for key, inner in body.items()}
         case list():
-            return [_without_holes(inner, uploads, tickets) for inner in body]
+            return [_without_holes(inner, known) for inner in body]
         case _:
             return body

@@ -18,6 +18,7 @@ from manifest_uploader.state.events import (
     Failed,
     Failure,
     Gone,
+    ImportFailed,
     OpenUpload,
     Renamed,
     Settled,
@@ -147,6 +148,28 @@ class Watch(Struct, frozen=True):
 Task: TypeAlias = Upload | MakeTickets | Create | Fill | Look | Watch
 
 
+class SharedImage(Struct, frozen=True):
+    """A value that is not uploaded, because another value brings the same image."""
+
+    into: str
+    """The socket that gets the image."""
+    case: str
+    """The case that brings it."""
+    socket: str
+    """The socket of that case."""
+    pk: str | None = None
+    """The image's pk; None: it is not imported yet."""
+    content: str | None = None
+    """The digest of its content, if it is known."""
+    failure: str | None = None
+    """Why the image was not imported; it is not sent again."""
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether the image is imported in this run."""
+        return self.pk is None and self.failure is None
+
+
 class Action(StrEnum):
     """What a run does for a case."""
 
@@ -157,7 +180,9 @@ class Action(StrEnum):
     NOTHING = "nothing"
 
 
-Found: TypeAlias = Adopted | Checked | Done | Failed | Gone | Renamed | Settled | Started
+Found: TypeAlias = (
+    Adopted | Checked | Done | Failed | Gone | ImportFailed | Renamed | Settled | Started
+)
 
 
 class CasePlan(Struct, frozen=True):
@@ -194,6 +219,12 @@ class CasePlan(Struct, frozen=True):
     """The item is compared at the end of the run: a duplicate of a fill may still arrive."""
     unchecked: tuple[str, ...] = ()
     """The sockets of adopted values whose content nobody compared with the files."""
+    shared: tuple[SharedImage, ...] = ()
+    """The values that are sent as the images of other values."""
+    spared: int = 0
+    """Bytes of the files of these values, which are not sent again."""
+    is_source: bool = False
+    """Other values wait for images of this case, so its uploads wait for no other image."""
 
 
 class Plan(Struct, frozen=True):

@@ -19,9 +19,9 @@ from manifest_uploader.manifest.model import (
 )
 from manifest_uploader.plan.delivery import AsJson, AsUpload, delivery_of, upload_into
 from manifest_uploader.plan.inputs import PlanInputs, socket_of
-from manifest_uploader.plan.steps import Upload, Wait
+from manifest_uploader.plan.steps import SharedImage, Upload, Wait
 from manifest_uploader.platform.model import Entry, Socket
-from manifest_uploader.state.events import Checked, Failure, OpenUpload
+from manifest_uploader.state.events import Checked, Failure, ImportFailed, OpenUpload
 from manifest_uploader.state.history import CaseHistory, SocketHistory, UploadHistory
 from manifest_uploader.state.steps import StepId
 
@@ -37,10 +37,12 @@ class ValuePlan(Struct, frozen=True):
     upload: Upload | None = None
     wait: Wait | None = None
     """An earlier import that has not ended, or the last look at one that failed."""
-    found: Checked | None = None
+    found: Checked | ImportFailed | None = None
     failure: Failure | None = None
     """Of an import that failed before and is not sent again."""
     repeated: bool = False
+    shared: SharedImage | None = None
+    """The entry is the image of another value."""
 
 
 def plan_value(case: Case, value: Value, past: CaseHistory, inputs: PlanInputs) -> ValuePlan:
@@ -49,10 +51,10 @@ def plan_value(case: Case, value: Value, past: CaseHistory, inputs: PlanInputs) 
     was = past.sockets.get(value.socket)
     if was is None:
         return _sending(case, value, wanted, past, inputs)
-    waiting = _wait(case, past, was, inputs) if was.standing == "waiting" else None
+    waiting = pending_wait(case, past, was, inputs) if was.standing == "waiting" else None
     is_lost = was.standing == "lost" or (case.name, value.socket) in inputs.facts.restore.values
     is_doubted = was.is_unchecked and inputs.choices.resend_unchecked
-    if is_lost or is_doubted or not _is_same(was.entry, wanted):
+    if is_lost or is_doubted or not is_same(was.entry, wanted):
         is_importing = waiting is not None and waiting.upload is not None
         sending = _sending(case, value, wanted, past, inputs)
         return replace(sending, wait=waiting if is_importing else None)
@@ -61,7 +63,7 @@ def plan_value(case: Case, value: Value, past: CaseHistory, inputs: PlanInputs) 
     if waiting is not None and waiting.slices is None:  # what was sent is what is wanted
         waiting = replace(waiting, slices=wanted.slices)
     if was.standing == "failed":
-        look = replace(_wait(case, past, was, inputs), last_look=True)
+        look = replace(pending_wait(case, past, was, inputs), last_look=True)
         failure = was.failure or Failure(value.socket, "the import failed", of_import=True)
         return ValuePlan(value, wait=look, failure=failure)
     found = None
@@ -146,10 +148,11 @@ def wait_for(
 def waits_of(case: Case, past: CaseHistory, inputs: PlanInputs) -> tuple[Wait, ...]:
     """The imports of a case that earlier runs did not see end."""
     open_ones = (one for one in past.sockets.values() if one.standing == "waiting")
-    return tuple(_wait(case, past, one, inputs) for one in open_ones)
+    return tuple(pending_wait(case, past, one, inputs) for one in open_ones)
 
 
-def _wait(case: Case, past: CaseHistory, was: SocketHistory, inputs: PlanInputs) -> Wait:
+def pending_wait(case: Case, past: CaseHistory, was: SocketHistory, inputs: PlanInputs) -> Wait:
+    """The wait for what an earlier run put into a socket."""
     return wait_for(
         was.entry,
         case=case.name,
@@ -183,13 +186,14 @@ def _sending(
     if isinstance(value, ImageValue) or wanted.digest is not None:
         return ValuePlan(value, entry=wanted)
     before = past.uploads.get(value.socket)
-    if before is not None and _is_complete(before, wanted, inputs):
+    if before is not None and is_complete(before, wanted, inputs):
         entry = replace(wanted, upload=before.row.pk, content=before.content)
         return ValuePlan(value, entry=entry)
     return ValuePlan(value, entry=wanted, upload=_upload(case, value, inputs, before))
 
 
-def _is_same(was: Entry, wanted: Entry) -> bool:
+def is_same(was: Entry, wanted: Entry) -> bool:
+    """Whether what was put into a socket is what is wanted there."""
     if wanted.digest is not None:
         return was.digest == wanted.digest
     if was.content is not None and wanted.content is not None:
@@ -197,12 +201,12 @@ def _is_same(was: Entry, wanted: Entry) -> bool:
     return was.stat is not None and was.stat == wanted.stat
 
 
-def _is_complete(before: UploadHistory, wanted: Entry, inputs: PlanInputs) -> bool:
+def is_complete(before: UploadHistory, wanted: Entry, inputs: PlanInputs) -> bool:
     """Whether an earlier run completed this upload and the platform still has it."""
     return (
         before.done
         and inputs.facts.rows.get(before.row.pk) == "Completed"
-        and _is_same(Entry("", stat=before.row.stat, content=before.content), wanted)
+        and is_same(Entry("", stat=before.row.stat, content=before.content), wanted)
     )
 
 
@@ -218,11 +222,11 @@ def _upload(
         facts.name,
         facts.size,
         facts.stat,
-        row=_resumable(before, facts, inputs),
+        row=resumable(before, facts, inputs),
     )
 
 
-def _resumable(
+def resumable(
     before: UploadHistory | None, facts: ValueFacts, inputs: PlanInputs
 ) -> OpenUpload | None:
     """The upload row of an earlier run, if it can be continued."""

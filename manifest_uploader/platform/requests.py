@@ -22,12 +22,18 @@ class TicketPk(Struct, frozen=True):
     socket: str
 
 
+class ImagePk(Struct, frozen=True):
+    """Placeholder for the pk of the image of another value, which this socket gets, too."""
+
+    socket: str
+
+
 class Address(Struct, frozen=True):
     """Placeholder for the API address of an object."""
 
     collection: str
     """Its name in the API's paths: `uploads`, `cases/images`, `archives` …"""
-    pk: str | UploadPk | TicketPk
+    pk: str | UploadPk | TicketPk | ImagePk
 
 
 class Contents(Struct, frozen=True):

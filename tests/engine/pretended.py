@@ -113,6 +113,8 @@ class Pretended:
         self.stats: dict[str, str] = {}
         """Upload pk → the stat of the files that were sent."""
         self.imports: list[Importing] = []
+        self.pictures: dict[str, str] = {}
+        """Image → the stat of the files it came from."""
         self.failed_imports: set[tuple[str, str]] = set()
         """(item, socket)"""
         self.tickets: dict[str, str] = {}
@@ -346,8 +348,10 @@ class Pretended:
             return
         if self.rows.pop(one.upload, None) is not None and one.item in self.items:
             item = self.items[one.item]
-            item.sockets[one.socket] = SocketSeen(str(self._count()), None)
+            mark = str(self._count())
+            item.sockets[one.socket] = SocketSeen(mark, None)
             item.contents[one.socket] = self.stats.get(one.upload)
+            self.pictures[mark] = self.stats.get(one.upload, "")
 
     def _check_upload(self, task: Upload) -> None:
         same = [one for one, _ in self._under_way if isinstance(one, Upload)]
@@ -371,6 +375,7 @@ class Pretended:
             "rows",
             "stats",
             "imports",
+            "pictures",
             "failed_imports",
             "tickets",
             "late",

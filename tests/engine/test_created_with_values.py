@@ -159,7 +159,7 @@ def test_values_that_show_in_the_answer_are_confirmed_at_once(
 
     with scripted(reply(201, answer)) as server:
         writer = ItemWriter(connect(server.url), STUDY, root=None)  # type: ignore[arg-type]
-        found = list(writer.create(with_uploads(create, {}, {})))
+        found = list(writer.create(with_uploads(create, {}, {}, {})))
 
     assert found == [
         Done("a", create.step, pk=pk(1)),

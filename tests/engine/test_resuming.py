@@ -36,12 +36,12 @@ from tests.helpers import (
     step_id,
 )
 
-CASES = [
+CASES = (
     case("a", file_value("ct-image"), json_value("some-score", 1), json_value("remark", "")),
     case("b", file_value("ct-image"), json_value("some-score", 2), json_value("remark", "")),
     case("c", file_value("report"), file_value("ct-image")),
     case("d", json_value("remark", "")),
-]
+)
 
 
 @dataclass
@@ -54,12 +54,14 @@ class Story:
     """(case, socket) → a tag for the current files of a value, `a` at first; or the new value."""
     runs: int = 0
 
+    manifest: tuple[Case, ...] = CASES
+
     @property
     def cases(self) -> list[Case]:
         """The manifest as it is now."""
         return [
             replace(one, values=tuple(self._value(one, value) for value in one.values))
-            for one in CASES
+            for one in self.manifest
         ]
 
     def _value(self, one: Case, value: Value) -> Value:
@@ -72,7 +74,7 @@ class Story:
         self.written += self._recovered()
         self.written += repeat_fills(
             past_of_events(*self.written),
-            [one.name for one in CASES],
+            [one.name for one in self.manifest],
             SOCKETS,
             STUDY,
             send=self.pool._fill,
@@ -86,10 +88,14 @@ class Story:
             **more,
             history=past_of_events(*self.written),
             rows={row: status for row, (status, _) in self.pool.rows.items()},
-            values={key: self._facts(tag) for key, tag in self.tags.items() if key in file_values},
+            values=self.values(),
             items=len(self.pool.items),
             first_title=1000 * self.runs,
         )
+
+    def values(self) -> dict[tuple[str, str], ValueFacts]:
+        """The facts of the files that have changed."""
+        return {key: self._facts(tag) for key, tag in self.tags.items() if key in file_values}
 
     def kill(self, turns: int) -> None:
         plan = self.plan()

@@ -287,3 +287,22 @@ def test_a_case_that_was_not_sent_knows_the_item_that_bears_its_title() -> None:
         *(DifferenceKind.NOT_SENT, None),
         f"https://host/{pk(1)}/",
     )
+
+
+def test_a_socket_with_the_image_of_another_value_shall_hold_that_image() -> None:
+    used = Entry("ct-image", image_digest(pk(5)), stat=stat("a"), content="files:1")
+    case_, past = case("a", file_value("ct-image"), order=None), done(used)
+    held = SocketSeen("11", image_digest(pk(5)), pk(5))
+    other = SocketSeen("12", image_digest(pk(6)), pk(6))
+    reason = "the image of b/ct-image failed: No."
+    failed = ImportFailed("a", step_id("a/ct-image"), "ct-image", reason)
+
+    def found(seen: SocketSeen | None, *more: Event) -> list[tuple[str, str | None]]:
+        shown = item(ct_image=seen, report=None, some_score=None)
+        comparison = compared(shown, history=past_of_events(*past, *more), cases=(case_,))
+        return [(one.kind.value, one.reason) for one in comparison.differences]
+
+    assert found(held) == []
+    assert found(other) == [("image-changed", None)]
+    assert found(None) == [("value-missing", None)]
+    assert found(held, failed) == [("not-confirmed", reason)]

@@ -54,7 +54,7 @@ def ready(
     tickets: Mapping[str, str] | None = None,
 ) -> Fill:
     """The fill as it is sent to an item that holds what was seen."""
-    return for_item(with_uploads(task, uploads, tickets or {}), item=pk(1), seen=item)
+    return for_item(with_uploads(task, uploads, tickets or {}, {}), item=pk(1), seen=item)
 
 
 def sent(found: Fill) -> list[str]:

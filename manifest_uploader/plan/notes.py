@@ -1,0 +1,59 @@
+"""Facts that a plan tells people, and that cause no step."""
+
+from __future__ import annotations
+
+from manifest_uploader.manifest.model import Case
+from manifest_uploader.plan.inputs import PlanInputs, recorded
+from manifest_uploader.plan.steps import CasePlan
+from manifest_uploader.platform.targets import type_of
+from manifest_uploader.text import some_of
+
+
+def unread_notes(inputs: PlanInputs) -> list[str]:
+    """Which files could not be compared by their content."""
+    if not inputs.facts.unread:
+        return []
+    names = some_of([f"{case}/{socket}" for case, socket in inputs.facts.unread])
+    return [f"the content of these files could not be compared: {names}"]
+
+
+def unchecked_notes(cases: tuple[CasePlan, ...]) -> list[str]:
+    """Which adopted values are taken for the manifest's although nobody compared them."""
+    names = [f"{case.case}/{socket}" for case in cases for socket in case.unchecked]
+    if not names:
+        return []
+    return [f"adopted, content not checked: {some_of(names)}; --resend-unchecked sends them again"]
+
+
+def left_notes(inputs: PlanInputs) -> tuple[str, ...]:
+    """Notes on what is no longer in the manifest; the platform's API cannot delete it."""
+    noun = type_of(inputs.target.kind).item_noun
+    moved = set(inputs.renamed.values())
+    left = [
+        (
+            f"case '{name}' is no longer in the manifest; "
+            f"its {noun} stays on the platform ({past.item})"
+        )
+        for name, past in inputs.history.cases.items()
+        if name not in inputs.names
+        and name not in moved
+        and past.item is not None
+        and not past.gone
+    ]
+    return (
+        *left,
+        *(note for case in inputs.manifest.cases for note in _left_sockets(case, inputs)),
+    )
+
+
+def _left_sockets(case: Case, inputs: PlanInputs) -> list[str]:
+    past = recorded(case, inputs)
+    wanted = {value.socket for value in case.values}
+    if past.sockets.keys() <= wanted:
+        return []
+    return [
+        f"socket '{slug}' of case '{case.name}' is no longer in the manifest; "
+        "its value stays on the platform"
+        for slug in past.sockets
+        if slug not in wanted
+    ]
