@@ -333,7 +333,8 @@ def test_the_two_lines_of_set_up_are_those_that_ci_runs() -> None:
 
 def test_the_yaml_blocks_are_manifests() -> None:
     texts = [block.text for block in blocks(README) if block.language == "yaml"]
-    head = "version: 1\ntarget: {kind: archive, slug: lung}\ncases:\n- name: patient-001\n  sockets:\n"
+    head = "version: 1\ntarget: {kind: archive, slug: lung}\ncases:\n"
+    head += "- name: patient-001\n  sockets:\n"
 
     whole = [text for text in texts if text.startswith("version:")]
     parts = [text for text in texts if not text.startswith(("version:", "#"))]
