@@ -18,6 +18,8 @@ For other packages:
 - `deidentify_results`: what became of each file
 - `crew`: `answers`, `usable_cores` — work in processes that end with this one
 - `daemons`: `Daemons` — threads that do not keep the process alive
+- `table`: `read`, `Dialect` — a table from a .csv, .tsv or .xlsx file
+- `case_tree`, `case_patterns`: the folders or files that match a pattern with names in it
 - `listing`: folders, natural order and globs, for `init`
 - `companions`: `element_data_file`, for `init`
 """

@@ -16,10 +16,10 @@ from manifest_uploader.init.compose import Files, OneFile, Source
 from manifest_uploader.init.entries import EntryMaker, NewValue
 from manifest_uploader.init.names import make_valid, raw_name
 from manifest_uploader.init.options import SocketRule
-from manifest_uploader.init.table import cell_text
-from manifest_uploader.init.tree import FoundCase
 from manifest_uploader.init.update import Addition, CaseText, file_paths, path_and_parents
+from manifest_uploader.manifest.found_case import FoundCase
 from manifest_uploader.manifest.model import Case, Manifest
+from manifest_uploader.manifest.tables import cell_text
 
 _CLOSED: Final = (
     "sockets that are not added: their case is written in brackets, or with an anchor or alias "

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from manifest_uploader.files.case_patterns import Part, names_in, substitute
+from manifest_uploader.files.case_tree import Tree
 from manifest_uploader.files.dicom import naming as dicom
 from manifest_uploader.files.listing import is_magic, matching
 from manifest_uploader.init.case_files import CaseFiles, CaseOpener, Matches
@@ -16,25 +18,15 @@ from manifest_uploader.init.compose import Choice, Entry, Files, OneFile, Source
 from manifest_uploader.init.groups import Group, group_files
 from manifest_uploader.init.names import (
     order_complaint,
-    own_name,
     raw_name,
     source_complaint,
-    stem,
     title_complaint,
 )
 from manifest_uploader.init.notices import Notices
 from manifest_uploader.init.options import Options, SocketRule
-from manifest_uploader.init.patterns import Part, names_in, substitute
 from manifest_uploader.init.remarks import remarks
-from manifest_uploader.init.table import (
-    Key,
-    Row,
-    RowsByKey,
-    Table,
-    cell_text,
-    parse_cell,
-)
-from manifest_uploader.init.tree import FoundCase, Tree
+from manifest_uploader.manifest.found_case import FoundCase, own_name, stem
+from manifest_uploader.manifest.tables import Key, Row, RowsByKey, Table, cell_text, parse_cell
 from manifest_uploader.text import composed, quoted
 
 _MOST_NAMED_FILES: Final = 3

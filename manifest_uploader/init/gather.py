@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from manifest_uploader.errors import UsageError
+from manifest_uploader.files.case_patterns import Part, check_names, names_in, read_each
+from manifest_uploader.files.case_tree import Leftovers, find_cases
 from manifest_uploader.init import update
 from manifest_uploader.init.additions import CaseIndex, find_additions
 from manifest_uploader.init.compose import Entry
@@ -17,10 +19,9 @@ from manifest_uploader.init.names import make_unique, make_valid, raw_name
 from manifest_uploader.init.notices import Notices
 from manifest_uploader.init.options import Options
 from manifest_uploader.init.paths import Paths
-from manifest_uploader.init.patterns import Part, check_names, names_in, read_each
-from manifest_uploader.init.table import Table, cell_text, index_rows, parse_cell
-from manifest_uploader.init.tree import FoundCase, Leftovers, find_cases
+from manifest_uploader.manifest.found_case import FoundCase
 from manifest_uploader.manifest.model import Manifest
+from manifest_uploader.manifest.tables import Table, cell_text, index_rows, parse_cell
 from manifest_uploader.text import block, quoted
 
 _PROGRESS_EVERY_S = 5.0

@@ -8,37 +8,20 @@ from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from manifest_uploader.files.case_patterns import Part
 from manifest_uploader.init.compose import Entry, Files, OneFile, Source
-from manifest_uploader.init.patterns import Part
-from manifest_uploader.init.tree import FoundCase
 from manifest_uploader.manifest.case_reader import read_case
 from manifest_uploader.manifest.form import published_form
+from manifest_uploader.manifest.found_case import FoundCase, stem
 from manifest_uploader.manifest.model import NAME_LENGTH
 from manifest_uploader.manifest.nodes import Mapping, Node, Scalar, Sequence
 from manifest_uploader.manifest.problems import Problems
 
 _ODD: Final = re.compile(r"[^\w .,()+-]+")
 _SEPARATORS: Final = re.compile(r"\s*[/:]+\s*")
-_COMPRESSED: Final = (".gz", ".bz2", ".zip")
 
 
 # ── names ───────────────────────────────────────────────────────────────────────────────────
-
-
-def stem(name: str) -> str:
-    """A file's name without its ending: `a` for `a.mha` and for `a.nii.gz`."""
-    for packed in _COMPRESSED:
-        if name.lower().endswith(packed):
-            name = name[: -len(packed)]
-            break
-    head, dot, tail = name.rpartition(".")
-    return head if dot and head and " " not in tail else name
-
-
-def own_name(case: FoundCase) -> str:
-    """What `{name}` stands for: the folder's name, or the file's name without its ending."""
-    last = case.path.rpartition("/")[2]
-    return stem(last) if case.is_file else last
 
 
 def raw_name(case: FoundCase, each: tuple[Part, ...]) -> str:

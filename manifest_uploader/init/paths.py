@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from manifest_uploader.errors import UsageError
-from manifest_uploader.init import table
+from manifest_uploader.files import table
+from manifest_uploader.files.case_tree import Tree
 from manifest_uploader.init.names import root_complaint
 from manifest_uploader.init.options import Options
-from manifest_uploader.init.tree import Tree
 from manifest_uploader.manifest.model import Manifest
 from manifest_uploader.manifest.schema import NAME as SCHEMA_NAME
+from manifest_uploader.manifest.tables import Table
 from manifest_uploader.text import quoted
 
 
@@ -38,11 +39,11 @@ class Paths:
                 excluded.add(os.path.basename(table_path))  # noqa: PTH119
         return Tree(self.folder, excluded=frozenset(excluded))
 
-    def table(self, options: Options) -> table.Table:
+    def table(self, options: Options) -> Table:
         """Read the table that the options name; raises UsageError if it is unusable."""
         assert options.table is not None, "there is a table"
-        path, sheet = Path(options.table), options.sheet
-        return table.read(path, sheet=sheet, decimal_comma=options.decimal_comma)
+        dialect = table.Dialect(options.sheet, options.decimal_comma)
+        return table.read(Path(options.table), dialect)
 
     def root(self) -> str | None:
         """The value of the manifest's `root`; None if it cannot name the base folder."""

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from manifest_uploader.errors import UsageError
+from manifest_uploader.files.case_patterns import read_each
 from manifest_uploader.files.search import resolve
-from manifest_uploader.init.patterns import read_each
 from manifest_uploader.manifest.parser import parse
 from manifest_uploader.manifest.selection import select
 from manifest_uploader.plan.inputs import renamed_cases

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 from unicodedata import is_normalized
 
+from manifest_uploader.files.case_patterns import Part
 from manifest_uploader.files.listing import is_ignored, leads_to_folder, natural
-from manifest_uploader.init.patterns import Part
+from manifest_uploader.manifest.found_case import FoundCase
 from manifest_uploader.system import disk
 from manifest_uploader.text import composed
 
@@ -36,17 +37,6 @@ class Listing:
     """Pipes, devices and the like; opening one could block for ever."""
     ignored: Sequence[str] = ()
     """Hidden files and those that operating systems leave behind."""
-
-
-@dataclass(frozen=True, slots=True)
-class FoundCase:
-    """A folder or file that is a case."""
-
-    path: str
-    """Relative to the base folder, with `/`."""
-    is_file: bool
-    names: Mapping[str, str] = field(default_factory=dict)
-    """What the names in the pattern stand for."""
 
 
 @dataclass(slots=True)
