@@ -4,6 +4,7 @@ For other packages:
 
 - `root`: `Root`, `find_root` — the folder that a manifest's paths start from
 - `search`: `resolve` — from a value to its files
+- `expanding`: `find_cases_of` — the cases that a manifest describes together
 - `local_file`: `LocalFile`, `Source`, `FileChanged` — files as they were when they were looked at
 - `value_facts`: `ValueFacts`, `value_facts`, `content` — what a plan knows of a value's files
 - `json_file`: `read_json`, `JsonUnreadable` — the JSON value in a file

@@ -57,6 +57,12 @@ def resolve(value: FileValue, root: Root) -> Source | tuple[Problem, ...]:
     return Source(files, f"{value.socket}.zip" if bundle else files[0].name, bundle)
 
 
+def is_there(value: FileValue, root: Root) -> bool:
+    """Whether a value names anything: at least one file, or what a search reports as a problem."""
+    search = _Search(value, root)
+    return any(search.finds(path) for path in value.paths)
+
+
 def _begin_with(start: str, paths: list[str]) -> bool:
     """Whether all of these paths do: if the first and last in alphabetical order do."""
     return bool(paths) and min(paths).startswith(start) and max(paths).startswith(start)
@@ -106,6 +112,19 @@ class _Search:
             self._report(f"'{written}' is a folder", hint)
         else:
             self._take_folder(written, path)
+
+    def finds(self, written: str) -> bool:
+        """Whether a path or glob names anything, or cannot be looked for."""
+        if len(written) > _LONGEST_PATH or not stays_inside(written):
+            return True
+        path = posixpath.normpath(written)
+        spelt = path if path.isascii() or self._lstat(path) is not None else self._spelt(path)
+        facts = None if spelt is None else self._lstat(spelt)
+        if spelt is not None and facts is not None and not self._is_folder(spelt, facts):
+            return True
+        inside, parts = ("", _glob_parts(path)) if facts is None else (f"{spelt}/", ["**", "*"])
+        found = is_magic(path) or facts is not None
+        return (found and bool(self._matches(inside, parts, frozenset()))) or bool(self.problems)
 
     def files(self) -> tuple[LocalFile, ...]:
         """The files with the names they get inside the upload."""

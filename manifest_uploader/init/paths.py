@@ -8,7 +8,7 @@ from pathlib import Path
 
 from manifest_uploader.errors import UsageError
 from manifest_uploader.files import table
-from manifest_uploader.files.case_tree import Tree
+from manifest_uploader.files.case_tree import Tree, companions
 from manifest_uploader.init.names import root_complaint
 from manifest_uploader.init.options import Options
 from manifest_uploader.manifest.model import Manifest
@@ -32,7 +32,7 @@ class Paths:
         """The base folder without the table, the manifest and the files that go with it."""
         excluded: set[str] = set()
         if self.manifest_folder == self.folder:
-            excluded |= _companions(self.manifest)
+            excluded |= companions(self.manifest)
         if table_path is not None:
             table_folder = os.path.dirname(os.path.realpath(table_path))  # noqa: PTH120
             if table_folder == self.folder:
@@ -110,11 +110,3 @@ def _relative(path: str, manifest_folder: str) -> str:
         return os.path.relpath(os.path.realpath(path), manifest_folder).replace(os.sep, "/")
     except ValueError:  # on another drive
         return path
-
-
-def _companions(manifest: str) -> frozenset[str]:
-    """The manifest's file name and those that runs and reports write beside it."""
-    stem = manifest.removesuffix(".yaml").removesuffix(".yml")
-    endings = ("sandbox", "state.jsonl", "sandbox.state.jsonl", "receipts.jsonl", "report.html")
-    names = [f"{stem}.{ending}" for ending in endings]
-    return frozenset([manifest, SCHEMA_NAME, *names, *(f"{name}.lock" for name in names)])

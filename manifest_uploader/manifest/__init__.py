@@ -5,6 +5,7 @@ Other packages may use:
 - `parser`: `parse` turns text into a `Manifest`; `without_collector` pauses garbage collection
 - `model`: `Manifest`, `Case`, its values, `TargetKind`
 - `problems`: `Problem`, its `Place`, and `ManifestInvalid`, which carries all of them
+- `expansion`: `expand` turns one description, and the folders it is about, into cases
 - `selection`: the cases that a command line chooses
 - `near_json`: hints for texts that were meant as numbers or booleans
 - `tables`: `Table`, its rows by key, and cells as values

@@ -1,0 +1,156 @@
+"""One description for many cases, from the folder to the platform."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.data import mask, mha
+from tests.e2e.helpers import Box, served
+
+SHORT = """\
+version: 1
+target: {kind: reader-study, slug: lung-nodules}
+root: data
+each: "patient-{number}"
+table: scores.csv
+case:
+  title: "Patient {number}"
+  order: {column: rank}
+  sockets:
+    ct-image: {file: ct.mha}
+    airway-segmentation: {file: airways.mha, optional: true}
+    some-score: {column: score}
+exclude: [patient-4]
+cases:
+  - name: patient-2
+    title: The second
+"""
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory):
+    with served(tmp_path_factory.mktemp("sandbox")) as running:
+        yield running
+
+
+def study(folder: Path, sandbox) -> Box:
+    """Four patients: the third has no score, and only the first has a segmentation."""
+    box = Box(folder, sandbox)
+    for number in range(1, 5):
+        box.write(mha(number), f"patient-{number}", "ct.mha")
+    box.write(mask(1), "patient-1", "airways.mha")
+    table = "patient,rank,score\npatient-1,10,2.5\npatient-2,20,3\npatient-3,30,\npatient-4,40,1\n"
+    (folder / "scores.csv").write_text(table)
+    box.manifest.write_text(SHORT)
+    return box
+
+
+def entries(box: Box) -> None:
+    """What the description stands for, as an explicit manifest."""
+    for number, order, score in ((1, 10, 2.5), (2, 20, 3), (3, 30, None)):
+        name = f"patient-{number}"
+        sockets = {"ct-image": {"file": f"{name}/ct.mha"}}
+        if number == 1:
+            sockets["airway-segmentation"] = {"file": f"{name}/airways.mha"}
+        if score is not None:
+            sockets["some-score"] = score
+        title = "The second" if number == 2 else f"Patient {number}"
+        box.add(name, sockets, title=title, order=order)
+
+
+def test_it_continues_what_the_explicit_form_began_and_changes_what_changes(tmp_path, sandbox):
+    box = study(tmp_path, sandbox)
+    entries(box)
+    box.save()
+    box.run().expect(0)
+    box.check()
+
+    box.manifest.write_text(SHORT)
+    again = box.run().expect(0)
+
+    assert again.summary["uploads"] == again.summary["bytes_sent"] == 0
+    assert again.ends["unchanged"] == again.ends["done"] == 3
+    box.check()
+
+    table = tmp_path / "scores.csv"
+    table.write_text(table.read_text().replace("2.5", "7.25"))
+    (box.data / "patient-3" / "airways.mha").write_bytes(mask(3))
+    box.run().expect(0)
+
+    box.entries[0]["sockets"]["some-score"] = 7.25
+    box.entries[2]["sockets"]["airway-segmentation"] = {"file": "patient-3/airways.mha"}
+    box.check()
+    assert box("status").expect(0).out.count("done") >= 3
+
+
+def test_problems_stand_at_the_description_and_name_their_cases(tmp_path, sandbox):
+    box = study(tmp_path, sandbox)
+    (box.data / "patient-2" / "ct.mha").unlink()
+    (box.data / "patient-3" / "ct.mha").unlink()
+    (box.data / "patient-1" / "airways.mha").write_bytes(b"")
+
+    ran = box("validate", "--offline").expect(2)
+
+    assert (
+        "lung.yaml:10:22 (patient-2, patient-3): file 'patient-2/ct.mha' does not exist" in ran.err
+    )
+    assert "lung.yaml:11:33 (patient-1): " in ran.err
+    assert "3 problems; nothing was sent" in ran.err
+    lines = box("validate", "--offline", "--json").expect(2).lines
+    assert [(line["line"], line["case"]) for line in lines if line["line"] == 10] == [
+        (10, "patient-2"),
+        (10, "patient-3"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("patient-{number}", "patient_*"), "4:7: no folder or file matches 'patient_*' (in data)"),
+        (("scores.csv", "score.csv"), "5:8: there is no table 'score.csv'"),
+        (("root: data", "root: date"), "3:7: root 'date' does not exist"),
+        (("scores.csv", "scores.xls"), "5:8: there is no table 'scores.xls'"),
+        (("column: score", "column: scores"), "12:26: the table has no column 'scores'"),
+        (
+            ("table: scores.csv", "table: {file: scores.csv, sheet: a}"),
+            "'sheet' is for .xlsx files",
+        ),
+    ],
+)
+def test_what_cannot_be_found_is_said_at_its_line(tmp_path, change, said):
+    box = study(tmp_path, None)
+    box.manifest.write_text(SHORT.replace(*change))
+
+    ran = box("validate", "--offline").expect(2)
+
+    assert said in ran.err
+
+
+def test_what_is_odd_is_told(tmp_path):
+    box = study(tmp_path, None)
+    (tmp_path / "scores.csv").write_text("patient,rank,score\npatient-1,1,2\npatient-9,2,3\n")
+    (box.data / "patient-5").mkdir()
+    box.manifest.write_text(SHORT.replace("{file: ct.mha}", "{file: ct.mha, optional: true}"))
+
+    ran = box("validate", "--offline").expect(0)
+
+    assert "rows of scores.csv without a case: patient-9 (line 3)" in ran.err
+    assert (
+        "cases without a row in scores.csv: patient-2, patient-3, patient-4 and 1 more" in ran.err
+    )
+    assert "no socket has anything, and which are left out: patient-5" in ran.err
+
+
+def test_names_and_endings_match_as_everywhere(tmp_path):
+    box = Box(tmp_path)
+    for name in ("Mu\u0308ller 10.MHA", "Mu\u0308ller 9.mha", ".hidden.mha"):
+        box.write(mha(name), "scans", name)
+    box.manifest.write_text(
+        "version: 1\ntarget: {kind: archive, slug: a}\nroot: data\n"
+        'each: "scans/Müller {n}.mha"\n'
+        'case: {name: "M{n}", sockets: {ct-image: {file: "{file}"}}}\n'
+    )
+
+    ran = box("validate", "--offline", "--json").expect(0)
+
+    assert "2 cases, no problem" in ran.err + ran.out
