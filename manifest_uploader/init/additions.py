@@ -126,5 +126,7 @@ def _display(source: Source) -> str:
             return path
         case Files(paths):
             return ", ".join(paths)
-        case value:
-            return cell_text(value)
+        case str() | int() | float():
+            return cell_text(source)
+        case _:
+            return "a value"

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
+from manifest_uploader.digests import Json
 from manifest_uploader.manifest.schema import NAME as SCHEMA_NAME
 from manifest_uploader.text import printable
 
@@ -37,7 +38,21 @@ class Files:
     paths: tuple[str, ...]
 
 
-Source: TypeAlias = OneFile | Files | str | int | float | bool
+@dataclass(frozen=True, slots=True)
+class JsonSource:
+    """`value:` with a list or a mapping."""
+
+    value: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """`image: PK`."""
+
+    pk: str
+
+
+Source: TypeAlias = OneFile | Files | JsonSource | Image | str | int | float | bool
 """Where a socket's value comes from; a text, number or boolean is the value itself."""
 
 
@@ -101,6 +116,19 @@ def scalar(value: str | float | bool) -> str:  # noqa: FBT001
     if _SIMPLE.fullmatch(value):
         return f'"{value}"'
     return '"' + "".join(map(_escaped, value)) + '"'
+
+
+def flow(value: Json) -> str:
+    """A JSON value as YAML on one line."""
+    match value:
+        case str():
+            return '"' + "".join(map(_escaped, value)) + '"'
+        case list():
+            return f"[{', '.join(map(flow, value))}]"
+        case dict():
+            return f"{{{', '.join(f'{flow(key)}: {flow(one)}' for key, one in value.items())}}}"
+        case _:
+            return json.dumps(value)
 
 
 def _escaped(character: str) -> str:
@@ -238,6 +266,12 @@ def _add_source(lines: _Lines, socket: str, source: Source, *, commented: bool =
             lines.key(2, "files", commented=commented)
             for path in paths:
                 lines.line(3, f"- {scalar(path)}", commented=commented)
+        case JsonSource(value):
+            lines.key(1, socket)
+            lines.key(2, "value", flow(value))
+        case Image(pk):
+            lines.key(1, socket)
+            lines.key(2, "image", scalar(pk))
         case value:
             lines.key(1, socket, scalar(value), commented=commented)
 

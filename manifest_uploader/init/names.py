@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from manifest_uploader.files.case_patterns import Part
-from manifest_uploader.init.compose import Entry, Files, OneFile, Source
+from manifest_uploader.init.compose import Entry, Files, Image, JsonSource, OneFile, Source
 from manifest_uploader.manifest.case_reader import read_case
 from manifest_uploader.manifest.form import published_form
 from manifest_uploader.manifest.found_case import FoundCase, stem
@@ -136,6 +136,10 @@ def _source_node(source: Source) -> Node:
             return _mapping_node({"files": Sequence([_text_node(path) for path in paths], 1, 1)})
         case str():
             return _text_node(source)
+        case Image(pk):
+            return _mapping_node({"image": _text_node(pk)})
+        case JsonSource():
+            return _mapping_node({"value": Sequence([], 1, 1)})
         case _:
             return Scalar(source, str(source), True, 1, 1)  # noqa: FBT003
 

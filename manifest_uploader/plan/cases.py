@@ -13,6 +13,7 @@ from manifest_uploader.manifest.model import Case, Value
 from manifest_uploader.plan.adoption import adopt
 from manifest_uploader.plan.delivery import AsUpload, delivery_of, slot_json
 from manifest_uploader.plan.inputs import PlanInputs, recorded, socket_of
+from manifest_uploader.plan.since import since_last_run
 from manifest_uploader.plan.steps import DELETED, Action, CasePlan, Create, Fill, Found, Plan
 from manifest_uploader.plan.values import ValuePlan, plan_value
 from manifest_uploader.plan.worklist import make_worklist
@@ -53,6 +54,7 @@ def make_plan(inputs: PlanInputs, *, temporary: Callable[[], str]) -> Plan:
         for case in inputs.manifest.cases
     )
     notes = (*worklist.notes, *_unchecked_notes(cases), *_notes(inputs))
+    notes += since_last_run(inputs, cases)
     differences, changed = inputs.facts.differences, inputs.facts.changed
     return Plan(cases, _proven(cases, inputs), notes, differences, changed)
 

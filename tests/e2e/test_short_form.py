@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.e2e.data import mask, mha
-from tests.e2e.helpers import Box, served
+from tests.e2e.helpers import STUDY, Box, served
 
 SHORT = """\
 version: 1
@@ -154,3 +155,52 @@ def test_names_and_endings_match_as_everywhere(tmp_path):
     ran = box("validate", "--offline", "--json").expect(0)
 
     assert "2 cases, no problem" in ran.err + ran.out
+
+
+def test_expand_prints_the_explicit_manifest_and_both_plan_the_same(tmp_path, sandbox):
+    box = study(tmp_path, sandbox)
+    entries(box)
+    for entry in box.entries:
+        entry["title"] = f"New {entry['title']}"
+    new = SHORT.replace("title: ", "title: New ").replace('New "', '"New ')
+    box.manifest.write_text(new)
+    short = box("expand").expect(0)
+
+    box.name = "explicit"
+    box.manifest.write_text(short.out)
+    printed = yaml.safe_load(short.out)
+    assert printed["cases"] == box.entries
+    assert (printed["target"]["slug"], printed["root"]) == (STUDY, "data")
+
+    explicit = box("plan", "--json").expect(0)
+    again = box("expand").expect(0)
+    box.name = "lung"
+    assert box("plan", "--json").expect(0).plan == explicit.plan
+    assert yaml.safe_load(again.out) == printed
+
+
+def test_expand_says_what_is_odd_and_refuses_what_is_wrong(tmp_path):
+    box = study(tmp_path, None)
+    (tmp_path / "scores.csv").write_text("patient,rank,score\npatient-1,1,2\npatient-9,2,3\n")
+
+    assert "patient-9 (line 3)" in box("expand").expect(0).err
+    box.manifest.write_text(SHORT.replace("column: score", "column: x"))
+    assert "has no column 'x'" in box("expand").expect(2).err
+
+
+def test_plan_says_which_cases_are_new_gone_or_changed(tmp_path, sandbox):
+    box = study(tmp_path, sandbox)
+    box.manifest.write_text(
+        SHORT.replace("Patient {number}", "P{number}").replace("The sec", "Sec")
+    )
+    box.run().expect(0)
+    assert "since the last run: no case is new, gone or changed" in box("plan").expect(0).err
+
+    box.write(mha(5), "patient-5", "ct.mha")
+    (tmp_path / "scores.csv").write_text("patient,rank,score\npatient-1,10,9\npatient-2,20,3\n")
+    (box.data / "patient-3").rename(tmp_path / "patient-3")
+
+    said = box("plan").expect(0).err
+    assert (
+        "since the last run: 1 new (patient-5), 1 gone (patient-3), 1 changed (patient-1)" in said
+    )

@@ -1,0 +1,65 @@
+"""Writes a manifest with an entry for each of its cases, as `init --explicit` does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from manifest_uploader.init.compose import (
+    Entry,
+    Files,
+    Image,
+    JsonSource,
+    Layout,
+    OneFile,
+    Source,
+    case_lines,
+    comment,
+    scalar,
+)
+from manifest_uploader.manifest.model import Case, FileValue, ImageValue, Manifest, Value
+from manifest_uploader.manifest.schema import NAME as SCHEMA_NAME
+
+
+def explicit_text(manifest: Manifest) -> str:
+    """The text of the explicit manifest that another one stands for."""
+    blocks = ["\n".join(case_lines(entry_of(case), Layout())) for case in manifest.cases]
+    return "\n".join(_head(manifest)) + "\n" + "\n\n".join(blocks) + "\n"
+
+
+def _head(manifest: Manifest) -> Iterator[str]:
+    yield f"# yaml-language-server: $schema={SCHEMA_NAME}"
+    yield comment(f"What {manifest.path} stands for, as 'uploader expand' saw the folder.")
+    yield "version: 1"
+    yield "target:"
+    yield f"  kind: {manifest.kind}"
+    yield f"  slug: {scalar(manifest.slug)}"
+    if manifest.root is not None:
+        yield f"root: {scalar(manifest.root)}"
+    if manifest.identifiable.everything:
+        yield "identifiable: allowed"
+    elif manifest.identifiable.keywords:
+        yield f"identifiable: [{', '.join(sorted(manifest.identifiable.keywords))}]"
+    if manifest.import_check:
+        yield "import-check: required"
+    yield ""
+    yield "cases:"
+
+
+def entry_of(case: Case) -> Entry:
+    """A case as an entry; the title only if one was written."""
+    return Entry(
+        case.name,
+        case.title if case.title_place != case.place else None,
+        case.order,
+        tuple((value.socket, _source(value)) for value in case.values),
+    )
+
+
+def _source(value: Value) -> Source:
+    if isinstance(value, ImageValue):
+        return Image(value.pk)
+    if isinstance(value, FileValue):
+        return OneFile(value.paths[0]) if value.single else Files(value.paths)
+    found = value.value
+    assert found is not None, "no manifest holds null"
+    return JsonSource(found) if isinstance(found, list | dict) else found
