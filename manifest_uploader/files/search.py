@@ -59,8 +59,20 @@ def resolve(value: FileValue, root: Root) -> Source | tuple[Problem, ...]:
 
 def is_there(value: FileValue, root: Root) -> bool:
     """Whether a value names anything: at least one file, or what a search reports as a problem."""
+    if len(value.paths) == 1 and _is_file(value.paths[0], root):
+        return True  # a fifth of the time
     search = _Search(value, root)
     return any(search.finds(path) for path in value.paths)
+
+
+def _is_file(path: str, root: Root) -> bool:
+    if not stays_inside(path):
+        return False
+    try:
+        facts = os.lstat(disk.reachable(os.path.join(root.path, path)))  # noqa: PTH118
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISREG(facts.st_mode)
 
 
 def _begin_with(start: str, paths: list[str]) -> bool:
