@@ -9,6 +9,7 @@ from manifest_uploader.commands.options import add_root_argument, root_of
 from manifest_uploader.engine.options import Options
 from manifest_uploader.engine.reading import read_manifest
 from manifest_uploader.engine.session import refuse
+from manifest_uploader.files.root import find_root
 from manifest_uploader.init.explicit import explicit_text
 from manifest_uploader.output.formatting import warning_lines
 from manifest_uploader.output.streams import say, write_out
@@ -36,5 +37,6 @@ def run(given: argparse.Namespace) -> int:
     refuse(reading.problems, reading.remarks)
     if reading.remarks:
         say(block(*warning_lines(reading.remarks)))
-    write_out(explicit_text(reading.manifest))
+    root = find_root(reading.manifest, root=options.root, follow_links=options.follow_links)
+    write_out(explicit_text(reading.manifest, root))
     return 0

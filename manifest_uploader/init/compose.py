@@ -76,6 +76,8 @@ class Entry:
     """Sockets that are left out until the user chooses."""
     comments: tuple[str, ...] = ()
     """What else is left out, and why."""
+    dropped: tuple[str, ...] = ()
+    """Sockets that this case of many leaves out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,8 @@ class Head:
     """The command that wrote the manifest."""
     schema: str | None
     """The path of the schema, relative to the manifest; None if there is no such file."""
+    name: str = "manifest.yaml"
+    """The manifest's file name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +103,6 @@ class Layout:
     dash: int = 2
     keys: int = 4
     step: int = 2
-    line_end: str = "\n"
-    gap: bool = True
-    """Whether an empty line separates the cases."""
 
 
 # ── scalars ─────────────────────────────────────────────────────────────────────────────────
@@ -154,17 +155,19 @@ def comment(text: str) -> str:
 # ── the head ────────────────────────────────────────────────────────────────────────────────
 
 
-def head_lines(head: Head) -> Iterator[str]:
-    """Everything before the first case."""
+def head_lines(head: Head, *, cases: bool = True) -> Iterator[str]:
+    """Everything before the first case, or before the description of many."""
     yield f"# yaml-language-server: $schema={head.schema or SCHEMA_NAME}"
     if head.schema is None:
         yield "# (Editors check what you type once that file is here:"
         yield f"#     uploader schema > {SCHEMA_NAME}  )"
     yield "#"
-    yield "# Written by this command; with --update it adds what is new and keeps your changes:"
+    yield "# Written by this command:"
     yield "#"
     yield comment(f"    {head.command}")
     yield "#"
+    if not cases:
+        yield comment(f"'uploader expand {head.name}' shows every case that this stands for.")
     yield "version: 1"
     yield "target:"
     yield f"  kind: {head.kind}"
@@ -173,8 +176,9 @@ def head_lines(head: Head) -> Iterator[str]:
         yield "# The files lie outside this folder: give --root DIR with every command."
     else:
         yield f"root: {scalar(head.root)} # the paths below start in this folder"
-    yield ""
-    yield "cases:"
+    if cases:
+        yield ""
+        yield "cases:"
 
 
 def manifest_text(head: Head, entries: Iterable[Entry]) -> str:
@@ -231,26 +235,19 @@ def case_lines(entry: Entry, layout: Layout, *, explained: bool = False) -> list
         lines.key(0, "title", scalar(entry.title))
     if entry.order is not None:
         lines.key(0, "order", str(entry.order))
-    lines.key(0, "sockets")
+    if entry.sockets or entry.dropped or entry.undecided:
+        lines.key(0, "sockets")
     for socket, source in entry.sockets:
         _add_source(lines, socket, source)
+    for socket in entry.dropped:
+        lines.key(1, socket, "null")
     for text in entry.comments:
         lines.comment(1, text)
     for socket, choices in entry.undecided:
-        _add_choices(lines, socket, choices)
+        _add_choices(lines, socket, choices, is_dropped=socket in entry.dropped)
     first = lines.lines[0][layout.keys :]
     dash = " " * layout.dash + "-" + " " * (layout.keys - layout.dash - 1)
     return [dash + first, *lines.lines[1:]]
-
-
-def socket_lines(
-    sockets: Iterable[tuple[str, Source]], column: int, layout: Layout
-) -> Iterator[str]:
-    """The lines of sockets to add to an existing case, with their slugs at a column."""
-    lines = _Lines(Layout(keys=0, step=layout.step), explained=False)
-    for socket, source in sockets:
-        _add_source(lines, socket, source)
-    return (" " * column + line[layout.step :] for line in lines.lines)
 
 
 def _add_source(lines: _Lines, socket: str, source: Source, *, commented: bool = False) -> None:
@@ -276,9 +273,12 @@ def _add_source(lines: _Lines, socket: str, source: Source, *, commented: bool =
             lines.key(1, socket, scalar(value), commented=commented)
 
 
-def _add_choices(lines: _Lines, socket: str, choices: tuple[Choice, ...]) -> None:
+def _add_choices(
+    lines: _Lines, socket: str, choices: tuple[Choice, ...], *, is_dropped: bool
+) -> None:
     """Add all choices as comments; the user removes the `# ` before the lines of one of them."""
     what = f"{socket}: {len(choices)} fit; choose one and remove the '# ' before its lines"
+    what += f", and the line '{socket}: null'" if is_dropped else ""
     lines.comment(1, what)
     for choice in choices:
         lines.comment(1, f"({choice.label})")

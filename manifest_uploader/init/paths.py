@@ -11,7 +11,6 @@ from manifest_uploader.files import table
 from manifest_uploader.files.case_tree import Tree, companions
 from manifest_uploader.init.names import root_complaint
 from manifest_uploader.init.options import Options
-from manifest_uploader.manifest.model import Manifest
 from manifest_uploader.manifest.schema import NAME as SCHEMA_NAME
 from manifest_uploader.manifest.tables import Table
 from manifest_uploader.text import quoted
@@ -45,27 +44,16 @@ class Paths:
         dialect = table.Dialect(options.sheet, options.decimal_comma)
         return table.read(Path(options.table), dialect)
 
+    def table_path(self, options: Options) -> str | None:
+        """The table's path beside the manifest or below the base folder; None if outside both."""
+        real = os.path.realpath(options.table or "")
+        beside = _below(real, self.manifest_folder)
+        return beside if beside is not None else _below(real, self.folder)
+
     def root(self) -> str | None:
         """The value of the manifest's `root`; None if it cannot name the base folder."""
         path = _below(self.folder, self.manifest_folder)
         return None if path is None or root_complaint(path or ".") else path or "."
-
-    def prefix(self, manifest: Manifest) -> str:
-        """What an existing manifest's paths have before those of the base folder.
-
-        Raises:
-            UsageError: the base folder is not inside the manifest's root.
-
-        """
-        root = os.path.realpath(os.path.join(self.manifest_folder, manifest.root or "."))  # noqa: PTH118
-        if manifest.root is None and _below(self.folder, self.manifest_folder) is None:
-            return ""
-        path = _below(self.folder, root)
-        if path is None:
-            where = manifest.root or "."
-            hint = "give the folder that the manifest names, or one inside it"
-            raise UsageError(f"the folder is not inside the manifest's root '{where}'", hint=hint)
-        return f"{path}/" if path else ""
 
     def as_typed_beside_manifest(self, options: Options) -> Options:
         """The options as someone would type them in the manifest's folder."""
