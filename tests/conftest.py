@@ -27,10 +27,12 @@ _WAITING: Final = ("test_readme.py", "crash", "e2e", "test_secrets.py", "test_ex
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let Ctrl-C reach what the tests start, and let it be compiled once."""
-    # shells let background jobs ignore it
+    """Let signals reach what the tests start, and let it be compiled once."""
+    # shells let background jobs ignore the first, and nohup the second
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
     # hundreds of processes would each compile the whole package
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False

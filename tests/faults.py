@@ -15,7 +15,7 @@ KINDS = ("reset", "stall", "delay", "truncate", "answer", "expire", "lose_part")
 
 @dataclass(frozen=True)
 class Step:
-    """One fault of a script: at the how-manieth request of a kind, before or after it acts."""
+    """One fault of a script: at a request of a kind, counted from 1, before or after it acts."""
 
     kind: str
     fault: Fault

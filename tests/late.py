@@ -50,7 +50,7 @@ class Try:
 
     kind: Kind
     number: int
-    """The how-manieth request of the kind is late, from 1."""
+    """Which request of the kind is late, from 1."""
     killed: bool
     """Its run is killed when it has been sent; otherwise its connection is lost."""
     when: When

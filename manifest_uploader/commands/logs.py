@@ -27,7 +27,7 @@ def logging_to(path: str | None) -> Iterator[None]:
     handlers: list[logging.Handler] = [logging.NullHandler()]
     if path:
         try:
-            to_file = _ToFile(path, encoding="utf-8")
+            to_file = disk.patiently(lambda: _ToFile(path, encoding="utf-8"))
         except OSError as error:
             why = disk.writing_reason(Path(path), error)
             raise UsageError(f"'{path}' cannot be written: {why}") from None

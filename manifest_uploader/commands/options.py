@@ -12,13 +12,13 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from manifest_uploader.engine.options import Options
+from manifest_uploader.engine.options import Options, Policy
 from manifest_uploader.engine.reading import read_manifest
-from manifest_uploader.engine.scheduler import Policy
 from manifest_uploader.errors import UsageError
 from manifest_uploader.plan.inputs import Choices
 from manifest_uploader.platform import credentials
 from manifest_uploader.platform.address import Patience, parse_platform
+from manifest_uploader.system import disk
 from manifest_uploader.system.shells import for_shell
 
 DEFAULT_PLATFORM: Final = "https://grand-challenge.org/api/v1/"
@@ -210,9 +210,9 @@ def written_state_path(given: argparse.Namespace) -> Path:
 
     """
     path = state_path(given)
-    if given.state and path.is_dir():
+    if given.state and disk.usable(path).is_dir():
         raise UsageError(f"'{path}' is a folder, and not a state file")
-    if given.state and not path.is_file():
+    if given.state and not disk.usable(path).is_file():
         raise UsageError(f"there is no state file '{path}'", hint="is its name spelt right?")
     return path
 

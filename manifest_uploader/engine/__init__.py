@@ -4,7 +4,7 @@ For other packages:
 
 - `run`: `validate`, `plan`, `status` and `run`, what the commands do
 - `verification`: `verify`, which compares the target with what it should hold
-- `options`: `Options`, and `scheduler`: `Policy`, their settings
+- `options`: `Options` and `Policy`, their settings
 - `reading`: `read_manifest`, and `Watching`, who is told and who stops a command
 - `local_files`: `Looking`, how far the look into the files is
 - `looks`: looks into the files of a value, for `init`

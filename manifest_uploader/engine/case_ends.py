@@ -55,6 +55,11 @@ class CaseEnds:
         """Whether the case ended with an unknown outcome."""
         return self._ends.get(case, _OPEN).end is End.UNSURE
 
+    def has_failed_to_send(self, case: str) -> bool:
+        """Whether the case ended with a failure that is not one of its imports."""
+        end = self._ends.get(case, _OPEN)
+        return end.end is End.FAILED and not all(one.of_import for one in end.failures)
+
     def take_new(self) -> list[CaseEnd]:
         """The ends since the last call."""
         new, self._new = self._new, []

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
+from msgspec.structs import replace
+
 from manifest_uploader.engine.case_ends import CaseEnds
 from manifest_uploader.engine.import_waits import ImportWaits
 from manifest_uploader.engine.live_case import LiveCase
@@ -96,7 +98,12 @@ class CaseFlow:
     def _add_waits(self, case: str, waits: Iterable[Wait]) -> None:
         """Wait for values; those of a held case that are not uploads are compared at its end."""
         is_held = case in self.held
-        expected = [wait for wait in waits if wait.upload is not None or not is_held]
+        now = self._now()  # behind the state's clock if the computer slept
+        expected = [
+            replace(wait, since=min(wait.since, now))
+            for wait in waits
+            if wait.upload is not None or not is_held
+        ]
         if expected:
             self.imports.add(case, expected)
 
@@ -112,7 +119,7 @@ class CaseFlow:
             is_unsure = case.standing is Standing.UNSURE
             self.ends.close(case.case, End.UNSURE if is_unsure else End.FAILED)
         elif case.case not in self.held:
-            self.ends.close(case.case, End.DONE, unchanged=True)
+            self.ends.close(case.case, End.DONE, unchanged=case.case in self._unchanged)
 
     def on_gone(self, event: Gone) -> None:
         """The item was deleted on the platform."""

@@ -20,7 +20,6 @@ from manifest_uploader.engine.session import Session
 from manifest_uploader.engine.tally import Pace, Tally
 from manifest_uploader.engine.upload import Tools
 from manifest_uploader.engine.worker import Worker
-from manifest_uploader.files.daemons import Daemons
 from manifest_uploader.files.parts import Buffers
 from manifest_uploader.manifest.problems import Problem
 from manifest_uploader.plan.inputs import Facts
@@ -31,6 +30,7 @@ from manifest_uploader.state.history import History
 from manifest_uploader.state.ledger import Ledger
 from manifest_uploader.state.receipts import Receipts
 from manifest_uploader.state.steps import StepKind
+from manifest_uploader.system.daemons import Daemons
 
 _BUFFERED_PARTS: Final = 6
 """Parts in memory, of all uploads together: 48 MiB."""

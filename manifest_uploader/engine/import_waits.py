@@ -41,6 +41,10 @@ class ImportWaits:
         """Whether the case has any waits."""
         return bool(self._waits.get(case))
 
+    def cases(self) -> set[str]:
+        """The cases with waits."""
+        return {case for case, waits in self._waits.items() if waits}
+
     def is_importing(self, case: str, socket: str) -> bool:
         """Whether an import into the socket may still be running."""
         wait = self._waits.get(case, {}).get(socket)

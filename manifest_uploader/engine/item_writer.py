@@ -78,7 +78,7 @@ def left_traces(client: Client, item: ItemSeen, fill: Fill | Started) -> bool:
     """Whether the item, or the absence of its upload rows, shows that a fill took effect."""
     named = (entry.upload for entry in fill.entries if entry.upload is not None)
     gone = frozenset(pk for pk in named if is_row_gone(client, pk))
-    title, temporary = fill.title, fill.temporary
+    title, temporary = None if fill.had_title else fill.title, fill.temporary
     return took_effect(item, entries=fill.entries, title=title, temporary=temporary, gone=gone)
 
 
@@ -163,7 +163,7 @@ class ItemWriter:
                 return
             self._sleep(0.5 * 2**attempt)
         yield Unsure(
-            task.case, task.step, "no answer to the fill came back, and nothing of it shows"
+            task.case, task.step, "the platform did not answer the fill, and the item is unchanged"
         )
 
     def _look(self, task: Fill, pk: str) -> tuple[bool, ItemSeen | None]:

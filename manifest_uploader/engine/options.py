@@ -6,9 +6,19 @@ from pathlib import Path
 
 from msgspec import Struct, field
 
-from manifest_uploader.engine.scheduler import Policy
 from manifest_uploader.plan.inputs import Choices
 from manifest_uploader.platform.address import Patience, Platform
+
+
+class Policy(Struct, frozen=True):
+    """How a run waits."""
+
+    wait: bool = True
+    """Wait for imports."""
+    wait_timeout_s: float = 3600.0
+    """Longest time without progress: no import ended and no upload row was freed."""
+    window: int = 64
+    """Most cases that may be under way at a time."""
 
 
 class Options(Struct, frozen=True):

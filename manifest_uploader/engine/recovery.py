@@ -45,7 +45,7 @@ def recover(
     had no effect yields `Failed` without a message. A fill that cannot be settled yields nothing.
     """
     cases = {name: history.cases[name] for name in names if name in history.cases}
-    yield from _creations(cases, listing or Listing(client, target))
+    yield from _creations(cases, _owned(history), listing or Listing(client, target))
     for name, past in cases.items():
         if past.filling is not None and past.item is not None:
             yield from _fill(name, past.item, past.filling, client, target)
@@ -99,12 +99,14 @@ def assume_not_sent(history: History) -> Iterator[Event]:
 def late_items(history: History, items: Callable[[], Iterable[ItemSeen]]) -> tuple[ItemSeen, ...]:
     """The empty items that creations made which took effect after they were sent again.
 
+    An item that a case waits for, which does not know yet that it exists, is the case's own.
     `items` lists the target; it is called only if a creation was sent more than once.
     """
     titles = {title for past in history.cases.values() for title in past.twice}
     if not titles:
         return ()
-    own = {past.item for past in history.cases.values()}
+    titles -= {past.temporary for past in history.cases.values() if past.item is None}
+    own = _owned(history)
     found = (item for item in items() if item.title in titles and item.pk not in own)
     return tuple(sorted(found, key=lambda item: item.order or 0))
 
@@ -126,7 +128,14 @@ def _repetition(
     return Fill(was.step, was.case, call, None, None, entries, look_first=False, repeated=True)
 
 
-def _creations(cases: Mapping[str, CaseHistory], listing: Listing) -> Iterator[Event]:
+def _owned(history: History) -> frozenset[str]:
+    """The pks of the items that cases have."""
+    return frozenset(past.item for past in history.cases.values() if past.item is not None)
+
+
+def _creations(
+    cases: Mapping[str, CaseHistory], owned: frozenset[str], listing: Listing
+) -> Iterator[Event]:
     unsure = {
         past.temporary: name
         for name, past in cases.items()
@@ -136,7 +145,8 @@ def _creations(cases: Mapping[str, CaseHistory], listing: Listing) -> Iterator[E
         return
     for title, pk in listing.by_title(unsure.keys()).items():
         name = unsure[title]
-        yield Done(name, StepId.create(name), pk=pk, again=True)  # perhaps: its sender is gone
+        if pk not in owned:
+            yield Done(name, StepId.create(name), pk=pk, again=True)  # its sender may be gone
 
 
 def _fill(name: str, pk: str, filling: Started, client: Client, target: Target) -> Iterator[Event]:

@@ -42,6 +42,8 @@ class Summary(Struct, frozen=True):
     leftovers: tuple[tuple[str, str], ...] = ()
     """(case, item pk) of items that still have a temporary title."""
     notes: tuple[str, ...] = ()
+    changed: int = 0
+    """Cases whose items others changed; they are done, and no longer as they were sent."""
     late_items: tuple[str, ...] = ()
     """Pages of empty items that belong to no case: requests that took effect late made them."""
     lasting: tuple[Difference, ...] = ()

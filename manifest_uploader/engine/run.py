@@ -7,8 +7,10 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Final, Self
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from manifest_uploader.engine.activity import Doing, Stage
@@ -32,8 +34,8 @@ from manifest_uploader.engine.session import (
     temporary_title,
 )
 from manifest_uploader.engine.target import check_rights
-from manifest_uploader.engine.title_swaps import free_titles
-from manifest_uploader.errors import PlatformUnreachable
+from manifest_uploader.engine.title_swaps import free_titles, taken_titles
+from manifest_uploader.errors import CannotGoOn
 from manifest_uploader.manifest.model import Manifest
 from manifest_uploader.manifest.parser import without_collector
 from manifest_uploader.plan.cases import make_plan
@@ -52,8 +54,10 @@ from manifest_uploader.system.clocks import Awake, Steady
 if TYPE_CHECKING:
     from manifest_uploader.engine.execution import Journal
     from manifest_uploader.platform.client import Client
-    from manifest_uploader.state.events import Event
 
+_NOT_LOOKED: Final = (
+    "empty items that late requests may have left could not be looked for; the next run looks again"
+)
 _LET_LOOK_END_S: Final = 2.0
 """How long a look may take to end once the run is being stopped; nothing depends on it."""
 
@@ -172,7 +176,8 @@ def run(options: Options, observers: Sequence[Observer], stop: threading.Event) 
     assert options.platform is not None
     started = time.monotonic()
     watching = _watching(observers, stop)
-    reading = attended(lambda: _read(options), attend=watching.attend)
+    attend = partial(attended, attend=watching.attend)
+    reading: Reading = attend(lambda: _read(options))
 
     def note(text: str) -> None:
         for observer in observers:
@@ -195,37 +200,37 @@ def run(options: Options, observers: Sequence[Observer], stop: threading.Event) 
                 journal.warn(inputs.facts.warnings)
                 journal.tell(recovered)
                 watching.activity.stage = Stage.PLATFORM
-                attended(lambda: _repeat_fills(session, inputs, journal), attend=watching.attend)
-                journal.record(
-                    attended(
-                        lambda: _lost_imports(options, session, inputs), attend=watching.attend
-                    )
-                )
-                attended(lambda: _free_titles(session, inputs, journal), attend=watching.attend)
+                attend(lambda: _settle(options, session, inputs, journal))
                 watching.activity.stage = Stage.PLAN
-                plan = attended(lambda: _planned(inputs), attend=watching.attend)
+                plan = attend(lambda: _planned(inputs))
                 journal.begin(plan, session.target)
-                awake = Awake()
-                now = Steady(ledger.clock(), awake)
-                first = _scheduler(options, plan, inputs.facts, awake, now)
-                execution = Execution(options, session, plan, threads, journal, now)
+                clocks = _Clocks.begin(ledger.clock())
+                first = _scheduler(options, plan, inputs.facts, clocks)
+                execution = Execution(options, session, plan, threads, journal, clocks.now)
                 last = execution.run(
                     first,
                     inputs.facts,
-                    then=lambda one: attended(
-                        lambda: _second(options, session, inputs, one, awake, now),
-                        attend=watching.attend,
-                    ),
+                    then=lambda one: attend(lambda: _second(options, session, inputs, one, clocks)),
                 )
                 elapsed_s = time.monotonic() - started
                 summary = _summary((first, last), journal, plan, meter, elapsed_s)
+                if stop.is_set():
+                    return summary
                 watching.activity.stage = Stage.PLATFORM
-                late = (
-                    ()
-                    if stop.is_set()
-                    else attended(lambda: _late_items(session), attend=watching.attend)
-                )
-                return replace(summary, late_items=late)
+                return attend(lambda: _with_late_items(summary, session))
+
+
+class _Clocks(Struct, frozen=True):
+    """The clocks of a run; neither goes on while the computer sleeps."""
+
+    awake: Awake
+    now: Steady
+
+    @classmethod
+    def begin(cls, now: float) -> Self:
+        """Clocks that begin at a time in seconds since 1970."""
+        awake = Awake()
+        return cls(awake, Steady(now, awake))
 
 
 def _look(
@@ -257,54 +262,64 @@ def _planned(inputs: PlanInputs) -> Plan:
         return make_plan(inputs, temporary=temporary_title)
 
 
+def _settle(options: Options, session: Session, inputs: PlanInputs, journal: Journal) -> None:
+    """Do and record what has to be done before a plan can be made."""
+    _repeat_fills(session, inputs, journal)
+    journal.record(_lost_imports(options, session, inputs))
+    _free_titles(session, inputs, journal)
+
+
 def _repeat_fills(session: Session, inputs: PlanInputs, journal: Journal) -> None:
     """Send the fills again that recovery could not settle, and record what happens."""
     writer = ItemWriter(session.client, session.target, session.root)
     names = [inputs.renamed.get(case.name, case.name) for case in session.manifest.cases]
     sockets, history = inputs.facts.sockets, session.ledger.history
-    with suppress(Interrupted):
-        for event in repeat_fills(
-            history,
-            names,
-            sockets,
-            session.target,
-            send=writer.fill,
-            is_gone=lambda upload: is_row_gone(session.client, upload),
-        ):
-            journal.record([event])
-            if isinstance(event, Started):
-                session.ledger.sync()
+    fills = repeat_fills(
+        history,
+        names,
+        sockets,
+        session.target,
+        send=writer.fill,
+        is_gone=lambda upload: is_row_gone(session.client, upload),
+    )
+    _send(fills, session, journal)
 
 
 def _free_titles(session: Session, inputs: PlanInputs, journal: Journal) -> None:
     """Give temporary titles to items that bear each other's, and record what happens."""
     send, target = ItemWriter(session.client, session.target, session.root).fill, session.target
-    known = [one for one in inputs.facts.differences if one.case in inputs.history.cases]
-    freed = free_titles(known, target, send=send, temporary=temporary_title)
+    taken = taken_titles(
+        inputs.manifest, inputs.history, inputs.facts.differences, renamed=inputs.renamed
+    )
+    _send(free_titles(taken, target, send=send, temporary=temporary_title), session, journal)
+
+
+def _send(fills: Iterator[Event], session: Session, journal: Journal) -> None:
+    """Send fills one after the other, each once its record is on the disk; record what happens."""
     with suppress(Interrupted):
-        for event in freed:
+        for event in fills:
             journal.record([event])
             if isinstance(event, Started):
                 session.ledger.sync()
                 session.listing.forget()
 
 
-def _late_items(session: Session) -> tuple[str, ...]:
-    """The pages of items that late requests made; none if the run has to end."""
-    with suppress(Interrupted, PlatformUnreachable):
+def _with_late_items(summary: Summary, session: Session) -> Summary:
+    """The summary with the pages of items that late requests made."""
+    try:
         found = late_items(
             session.ledger.history, lambda: list_items(session.client, session.target)
         )
-        return tuple(session.item_url(item.pk) for item in found)
-    return ()
+    except (Interrupted, CannotGoOn):
+        return replace(summary, notes=(*summary.notes, _NOT_LOOKED))
+    return replace(summary, late_items=tuple(session.item_url(item.pk) for item in found))
 
 
 def _scheduler(
     options: Options,
     plan: Plan,
     facts: Facts,
-    awake: Awake,
-    now: Steady,
+    clocks: _Clocks,
     *,
     after: Scheduler | None = None,
 ) -> Scheduler:
@@ -313,8 +328,8 @@ def _scheduler(
         plan,
         policy,
         sockets=facts.sockets,
-        clock=awake,
-        now=now,
+        clock=clocks.awake,
+        now=clocks.now,
         rows_free=options.choices.upload_limit - facts.rows_used,
         after=after,
     )
@@ -325,8 +340,7 @@ def _second(
     session: Session,
     inputs: PlanInputs,
     first: Scheduler,
-    awake: Awake,
-    now: Steady,
+    clocks: _Clocks,
 ) -> Scheduler | None:
     """The scheduler for the cases that late duplicates may have changed; None if there are none."""
     held = first.held()
@@ -334,7 +348,7 @@ def _second(
         return None
     inputs = look_again(session, inputs, held)
     plan = make_plan(inputs, temporary=temporary_title)
-    return _scheduler(options, plan, inputs.facts, awake, now, after=first)
+    return _scheduler(options, plan, inputs.facts, clocks, after=first)
 
 
 def _summary(
@@ -360,4 +374,5 @@ def _summary(
         leftovers,
         (*plan.notes, *dict.fromkeys(told), *dict.fromkeys(filter(None, stuck))),
         lasting=tuple(one for one in plan.differences if one.lasts),
+        changed=len({one.case for one in plan.changed}),
     )

@@ -15,6 +15,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from manifest_uploader.engine.case_flow import CaseFlow
+from manifest_uploader.engine.options import Policy
 from manifest_uploader.engine.outcomes import Finished, Looked, Outcome, Ticketed, Watched
 from manifest_uploader.engine.pilots import ALIKE
 from manifest_uploader.engine.remarks import Remarks, put_off_note
@@ -50,17 +51,6 @@ _TOO_MANY_BYTES: Final = (
     "the account may not hold as many bytes, and nothing is left that would make room "
     "(an account that is not verified may hold 2 GiB)"
 )
-
-
-class Policy(Struct, frozen=True):
-    """How a run waits."""
-
-    wait: bool = True
-    """Wait for imports."""
-    wait_timeout_s: float = 3600.0
-    """Longest time without progress: no import ended and no upload row was freed."""
-    window: int = 64
-    """Most cases that may be under way at a time."""
 
 
 class Beginning(Struct):
@@ -116,7 +106,8 @@ class Scheduler:
         self._halted = False
         self._in_look: frozenset[str] = frozenset()
         self._looked: frozenset[str] = frozenset()
-        """Cases whose fills wait for earlier imports, and still did after a look at these."""
+        """Cases with imports of earlier runs, and still so after a look at these."""
+        self._waiting_before: set[str] = set()
 
     # -- for the loop --
 
@@ -140,6 +131,8 @@ class Scheduler:
             case = self._not_begun.popleft()
             beginning.events.extend(case.found)
             self._flow.begin(case)
+            if case.waits:
+                self._waiting_before.add(case.case)
         while self._under_way + len(beginning.tasks) < limit:
             task = self._queue.next()
             if task is None:
@@ -165,7 +158,8 @@ class Scheduler:
                 case _:
                     events.append(outcome)
                     self._on_event(outcome, events)
-        self._looked &= self._flow.after_imports
+        self._waiting_before &= self._imports.cases()
+        self._looked &= self._earlier
         return events
 
     def ends(self) -> tuple[CaseEnd, ...]:
@@ -185,6 +179,7 @@ class Scheduler:
             if case not in self._flow.live
             and not self._flow.ends.is_deleted(case)
             and not self._flow.ends.is_unsure(case)
+            and not self._flow.ends.has_failed_to_send(case)
         )
 
     def take_ended(self) -> list[CaseEnd]:
@@ -230,12 +225,17 @@ class Scheduler:
     @property
     def _put_off(self) -> frozenset[str]:
         """The cases that are not filled, because the run does not wait for an earlier import."""
-        return frozenset() if self._policy.wait else self._looked
+        return frozenset() if self._policy.wait else self._looked & self._flow.after_imports
+
+    @property
+    def _earlier(self) -> frozenset[str]:
+        """The cases with imports of earlier runs that have not ended."""
+        return frozenset(self._waiting_before | self._flow.after_imports)
 
     @property
     def _not_looked(self) -> bool:
-        """Whether a fill waits for an earlier import that may have ended."""
-        return not self._flow.after_imports <= self._looked
+        """Whether a run that never waits has yet to look, once, at imports of earlier runs."""
+        return not self._policy.wait and not self._earlier <= self._looked
 
     # -- beginning --
 
@@ -254,13 +254,13 @@ class Scheduler:
         hurried = self._flow.after_imports or self._limits.is_paused
         busy = bool(self._flow.live or self._not_begun) and not hurried
         is_due = self._imports.is_due(self._clock(), busy=busy)
-        if not self._policy.wait and self._not_looked:
+        if self._not_looked:
             is_due = not self._imports.is_watching  # one look, at once
         if not is_due or not (self._limits.is_paused or self._imports):
             return
         if not self._policy.wait and not self._not_looked and not self._queue.has_uploads:
             return
-        self._in_look = frozenset(self._flow.after_imports)
+        self._in_look = self._earlier
         self._imports.begin_watch()
         beginning.tasks.append(Watch(self._imports.all(), count=self._limits.is_paused))
 
@@ -271,7 +271,7 @@ class Scheduler:
         match finished.task:
             case Watch():
                 self._imports.end_watch(self._clock())
-                self._looked = self._in_look & self._flow.after_imports
+                self._looked = self._in_look & self._earlier
             case Upload(step=step):
                 self._queue.note_end(step)
         if finished.error is not None and self.error is None:

@@ -50,7 +50,10 @@ def look_again(session: Session, inputs: PlanInputs, names: frozenset[str]) -> P
         leftovers=(),
     )
     manifest = replace(inputs.manifest, cases=cases)
-    return replace(inputs, manifest=manifest, facts=facts, history=history, renamed={})
+    choices = replace(inputs.choices, adopt=False, retry_failed=False, resend_unchecked=False)
+    return replace(
+        inputs, manifest=manifest, facts=facts, history=history, choices=choices, renamed={}
+    )
 
 
 def _settled(session: Session, names: frozenset[str]) -> frozenset[str]:

@@ -199,8 +199,14 @@ def _compared(options: Options, session: Session, inputs: PlanInputs) -> PlanInp
     )
 
     items = inputs.facts.listed
-    found = compared(session, items, content=options.content).differences
-    facts = replace(inputs.facts, listed={}, differences=found, restore=restore_of(found))
+    found = compared(session, items, content=options.content)
+    facts = replace(
+        inputs.facts,
+        listed={},
+        differences=found.differences,
+        unread=found.unread,
+        restore=restore_of(found.differences),
+    )
     return replace(inputs, facts=facts)
 
 

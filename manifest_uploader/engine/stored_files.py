@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Final
 
 from manifest_uploader.platform.stored_files import FileSeen, read_file
+from manifest_uploader.system.daemons import Daemons, wait_for
 
 if TYPE_CHECKING:  # importing it takes 0.1 s of CPU, which commands without a network save
     from manifest_uploader.platform.client import Client
 
 _AT_ONCE: Final = 4
 """Files that are downloaded at the same time."""
-_SLICE_S: Final = 0.5
-"""Longest single wait; Windows handles Ctrl-C only between waits."""
 
 
 def read_files(
@@ -31,19 +29,17 @@ def read_files(
 
     """
     found: dict[tuple[str, str], FileSeen] = {}
-    pool = ThreadPoolExecutor(_AT_ONCE, "download")
+    pool = Daemons(_AT_ONCE, "download")
     try:
         reading = {
             key: pool.submit(read_file, client, address) for key, address in addresses.items()
         }
         for number, (key, future) in enumerate(reading.items(), start=1):
-            while not wait([future], timeout=_SLICE_S).done:
-                pass
-            seen = future.result()
+            seen = wait_for(future)
             if seen is not None:
                 found[key] = seen
             tell(number)
     finally:
         # do not wait: after Ctrl-C or an error, closing the client ends the downloads
-        pool.shutdown(wait=False, cancel_futures=True)
+        pool.shutdown()
     return found

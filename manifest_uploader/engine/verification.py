@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from manifest_uploader.engine.activity import Stage
 from manifest_uploader.engine.options import Options
@@ -76,11 +77,12 @@ def verify(
 
 
 def _root(options: Options, manifest: Manifest) -> Root:
-    """The files' root; a folder without files if the root is no longer there."""
+    """The files' root, even if it is no longer there."""
     try:
         return find_root(manifest, root=options.root, follow_links=options.follow_links)
     except ManifestInvalid:
-        return Root(Path(), follow_links=False)
+        folder = Path(options.manifest).parent / (manifest.root or "")
+        return Root(Path(options.root or folder), follow_links=False)
 
 
 def compared(
@@ -105,7 +107,8 @@ def compared(
         case.name: history.cases.get(renamed.get(case.name, case.name), EMPTY)
         for case in manifest.cases
     }
-    return compare(
+    names, moved = session.reading.names, set(renamed.values())
+    found = compare(
         manifest,
         history,
         Shown(
@@ -118,6 +121,12 @@ def compared(
         url_of=session.item_url,
         content=content,
     )
+    left = tuple(
+        name
+        for name, past in history.cases.items()
+        if name not in names and name not in moved and past.item in items
+    )
+    return replace(found, left=left)
 
 
 def _moved(

@@ -18,7 +18,6 @@ For other packages:
 - `deidentify`: `open_folders`, `find_files`, `deidentify` — copies of DICOM files without names
 - `deidentify_results`: what became of each file
 - `crew`: `answers`, `usable_cores` — work in processes that end with this one
-- `daemons`: `Daemons` — threads that do not keep the process alive
 - `table`: `read`, `Dialect` — a table from a .csv, .tsv or .xlsx file
 - `case_tree`, `case_patterns`: the folders or files that match a pattern with names in it
 - `listing`: folders, natural order and globs, for `init`

@@ -168,7 +168,7 @@ def _find_lonely_header(path: str, file: LocalFile, names: set[str]) -> Iterator
         yield message, "let its ElementDataFile name the file without a folder"
         return
     both = posixpath.normpath(posixpath.join(posixpath.dirname(path), data))
-    if not (file.path.parent / data).is_file():
+    if not disk.usable(file.path.parent / data).is_file():
         message = f"'{path}' has its data in '{data}', which is not there"
         yield message, "copy it there; if it has another name, let ElementDataFile name that"
         return

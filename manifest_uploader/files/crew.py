@@ -22,8 +22,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from types import TracebackType
 from typing import Any, Final, Self, TypeAlias, TypeVar
 
-from manifest_uploader.files.daemons import Daemons
 from manifest_uploader.system import disk
+from manifest_uploader.system.daemons import Daemons
 
 Json: TypeAlias = Any
 T = TypeVar("T")

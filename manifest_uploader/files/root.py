@@ -61,8 +61,9 @@ def find_root(manifest: Manifest, *, root: str | None, follow_links: bool) -> Ro
 
 
 def _checked(root: Root, manifest: Manifest, hint: str) -> Root:
-    if not root.path.is_dir():
-        is_what = "is not a folder" if root.path.exists() else "does not exist"
+    folder = disk.usable(root.path)
+    if not folder.is_dir():
+        is_what = "is not a folder" if folder.exists() else "does not exist"
         _refuse(manifest, f"root '{root.shown.removeprefix('in ')}' {is_what}", hint)
     return root
 

@@ -103,12 +103,10 @@ def _write_new(options: Options, there: Paths, gathered: Gathered, notices: Noti
         schema=there.schema(),
         name=there.manifest,
     )
-    text = _text(head, options, there, gathered, notices)
-    data = text.encode()
+    data = _text(head, options, there, gathered, notices).encode()
     parse(data, options.output)
     _write(options.output, data, anew=not options.force)
-    cases = counted(len(gathered.entries), "case")
-    say(f"{options.output}: {cases}{_filled(gathered)}, in {text.count(chr(10))} lines")
+    say(f"{options.output}: {counted(len(gathered.entries), 'case')}{_filled(gathered)}")
     if root is None:
         notices.add(
             "the folder lies outside the manifest's folder, which names no 'root:' therefore; "

@@ -176,4 +176,5 @@ def summary_json(summary: Summary) -> dict[str, Any]:
         "requests": summary.traffic.requests,
         "retries": summary.traffic.retries,
         "elapsed_s": round(summary.elapsed_s, 3),
+        **({"changed": summary.changed} if summary.changed else {}),
     }

@@ -22,7 +22,7 @@ from manifest_uploader.state.events import Event, Failed, ImportFailed, Unsure
 from manifest_uploader.state.standing import CaseStanding, Standing
 from manifest_uploader.text import Block, block
 
-STOPPING: Final = "stopping: what is under way ends; once more stops at once"
+STOPPING: Final = "stopping after current uploads; press Ctrl-C again to stop now"
 SILENCE_S: Final = 3.0
 """Longest time in which a person sees nothing."""
 _CASES_EXPLAINED: Final = 20
@@ -281,13 +281,15 @@ def summary_lines(summary: Summary) -> Block:
     if summary.lasting:
         count = counted(len(summary.lasting), "difference")
         them = "it" if len(summary.lasting) == 1 else "them"
-        lines.append(f"{count} no run can put right: 'verify' names {them}")
+        lines.append(f"no run can put {count} right; 'verify' names {them}")
     lines += [f"note: {note}" for note in summary.notes]
     done = by_end[End.DONE]
     total = cases_words(len(summary.ends))
     count = f"all {total}" if len(done) == len(summary.ends) else f"{len(done)} of {total}"
     unchanged = sum(one.unchanged for one in done)
     detail = f" ({unchanged} needed nothing)" if unchanged else ""
+    if summary.changed:
+        detail += f"; {cases_words(summary.changed)} changed there since, see above"
     lines.append(f"{count} done and seen on the platform{detail}; {_traffic_text(summary)}")
     next_step = _next_step(by_end)
     return block(*lines, *([f"next: {next_step}"] if next_step else []))

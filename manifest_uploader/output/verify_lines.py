@@ -19,6 +19,8 @@ _SHOWN: Final = 50
 """Differences that a plan or a run names."""
 _WORDS: Final = {
     DifferenceKind.NOT_SENT: "was not sent yet",
+    DifferenceKind.MANIFEST_CHANGED: "was changed in the manifest, and not sent yet",
+    DifferenceKind.IMPORTING: "was sent, and no run has seen the end of its import yet",
     DifferenceKind.NOT_CONFIRMED: "was sent, and the item does not hold it",
     DifferenceKind.ITEM_MISSING: "its {noun} was deleted; --recreate makes it anew",
     DifferenceKind.ITEM_MOVED: "its {noun} is no longer in this {target}",
@@ -30,9 +32,12 @@ _WORDS: Final = {
     DifferenceKind.IMAGE: "holds another image",
     DifferenceKind.FILE: "holds another file",
     DifferenceKind.CONTENT: "the file's content is not what was sent",
-    DifferenceKind.LEFTOVER: "left over: {article} {noun} titled {found} belongs to no case; "
-    "delete it at {url}",
+    DifferenceKind.LEFTOVER: "left over: {article} {noun} titled {found} belongs to no case "
+    "here; if no other run is making it just now, delete it at {url}",
 }
+_FOR_A_RUN: Final = frozenset(
+    {DifferenceKind.NOT_SENT, DifferenceKind.MANIFEST_CHANGED, DifferenceKind.IMPORTING}
+)
 _GONE: Final = frozenset({DifferenceKind.ITEM_MISSING, DifferenceKind.ITEM_MOVED})
 _WITH_PAGE: Final = frozenset(
     {DifferenceKind.ITEM_MOVED, DifferenceKind.VALUE_ADDED, DifferenceKind.IMAGE}
@@ -83,8 +88,11 @@ def changed_lines(changed: Sequence[Difference], target: Target) -> list[str]:
     ]
     more = len(changed) - _NAMED
     if more > 0:
-        lines.append(f"note: {counted(more, 'more value')} changed on the platform")
-    return [*lines, "note: 'run --verify' puts back what others changed; 'verify' names all of it"]
+        lines.append(f"note: changed on the platform: {counted(more, 'more difference')}")
+    return [
+        *lines,
+        "note: 'run --verify' puts back what others changed; 'verify' lists all changes",
+    ]
 
 
 def downloading_line(files: int) -> str:
@@ -115,6 +123,12 @@ def notes(comparison: Comparison) -> list[str]:
     if comparison.unread:
         values = _named(f"{case}/{socket}" for case, socket in comparison.unread)
         found.append(f"the content of these files could not be compared: {values}")
+    if comparison.unchecked:
+        values = _named(f"{case}/{socket}" for case, socket in comparison.unchecked)
+        found.append(f"adopted, content not checked: {values}")
+    if comparison.left:
+        noun = "cases" if len(comparison.left) > 1 else "a case"
+        found.append(f"items of {noun} no longer in the manifest: {_named(comparison.left)}")
     return found
 
 
@@ -131,6 +145,8 @@ def _named(names: Iterable[str]) -> str:
 
 def _next_step(differences: tuple[Difference, ...]) -> str | None:
     kinds = {one.kind for one in differences if not one.lasts}
+    if kinds and kinds <= _FOR_A_RUN:
+        return "'run' sends what is missing, and waits for imports"
     if kinds - _GONE:
         return "'run --verify' puts back what was changed, and sends what is missing"
     return "'run --recreate' makes deleted ones anew" if kinds else None
@@ -165,4 +181,6 @@ def verification_summary_json(found: Verification) -> dict[str, Any]:
         "kinds": dict(kinds),
         "others": [{"item": one.pk, "title": one.title} for one in comparison.others],
         "unread": [{"case": case, "socket": socket} for case, socket in comparison.unread],
+        "unchecked": [{"case": case, "socket": socket} for case, socket in comparison.unchecked],
+        "left": list(comparison.left),
     }

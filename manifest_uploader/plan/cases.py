@@ -30,10 +30,13 @@ from manifest_uploader.state.events import (
 from manifest_uploader.state.history import EMPTY, CaseHistory, after, with_events
 from manifest_uploader.state.standing import Standing, standing_of
 from manifest_uploader.state.steps import StepId
+from manifest_uploader.text import composed, some_of
 
-_NAMED: Final = 20
-"""Values that one note names."""
 _UNSURE: Final = "what became of its last change is not known; the next run asks again"
+_SHARED: Final = (
+    "the state file gives case '{other}' the same {noun}; nothing is sent for either. Take the "
+    "lines of the wrong one out of the state file, and run with --adopt"
+)
 _FIXED: Final = "it was created with other values, which cannot be changed on the platform"
 
 
@@ -47,19 +50,41 @@ def make_plan(inputs: PlanInputs, *, temporary: Callable[[], str]) -> Plan:
     """
     leftovers = _leftovers(inputs)
     worklist = make_worklist(inputs)
+    shared = _shared_items(inputs)
     cases = tuple(
-        _plan_case(
+        _untouched(case, recorded(case, inputs), (), Standing.UNSURE, shared[case.name])
+        if case.name in shared
+        else _plan_case(
             case, inputs, worklist.orders.get(case.name), temporary, leftovers.get(case.name)
         )
         for case in inputs.manifest.cases
     )
-    notes = (*worklist.notes, *_unchecked_notes(cases), *_notes(inputs))
+    notes = (*worklist.notes, *_unread_notes(inputs), *_unchecked_notes(cases), *_notes(inputs))
     notes += since_last_run(inputs, cases)
     differences, changed = inputs.facts.differences, inputs.facts.changed
     return Plan(cases, _proven(cases, inputs), notes, differences, changed)
 
 
 # ── the history of a case ───────────────────────────────────────────────────────────────────
+
+
+def _shared_items(inputs: PlanInputs) -> dict[str, str]:
+    """Case → why nothing is sent for it, of cases that have an item in common.
+
+    A state file that was merged or edited wrongly may say so.
+    """
+    owners: dict[str, list[str]] = {}
+    for case in inputs.manifest.cases:
+        past = recorded(case, inputs)
+        if past.item is not None and not past.gone:
+            owners.setdefault(past.item, []).append(case.name)
+    noun = type_of(inputs.target.kind).item_noun
+    return {
+        name: _SHARED.format(other=next(one for one in names if one != name), noun=noun)
+        for names in owners.values()
+        if len(names) > 1
+        for name in names
+    }
 
 
 def _leftovers(inputs: PlanInputs) -> dict[str, ItemSeen]:
@@ -264,7 +289,8 @@ def _fill(
     if target_type.created_with_values:
         return None
     restore = inputs.facts.restore
-    keeps_title = past.title == case.title and case.name not in restore.titles
+    has_title = past.title is not None and composed(past.title) == composed(case.title)
+    keeps_title = has_title and case.name not in restore.titles
     title = None if keeps_title else case.title
     now = create.order if create is not None else past.order
     if case.name in restore.orders:
@@ -321,14 +347,20 @@ def _proven(cases: tuple[CasePlan, ...], inputs: PlanInputs) -> frozenset[tuple[
     )
 
 
+def _unread_notes(inputs: PlanInputs) -> list[str]:
+    """Which files could not be compared by their content."""
+    if not inputs.facts.unread:
+        return []
+    names = some_of([f"{case}/{socket}" for case, socket in inputs.facts.unread])
+    return [f"the content of these files could not be compared: {names}"]
+
+
 def _unchecked_notes(cases: tuple[CasePlan, ...]) -> list[str]:
     """Which adopted values are taken for the manifest's although nobody compared them."""
     names = [f"{case.case}/{socket}" for case in cases for socket in case.unchecked]
     if not names:
         return []
-    more = len(names) - _NAMED
-    shown = ", ".join(names[:_NAMED]) + (f" and {more:,} more" if more > 0 else "")
-    return [f"adopted, content not checked: {shown}; --resend-unchecked sends them again"]
+    return [f"adopted, content not checked: {some_of(names)}; --resend-unchecked sends them again"]
 
 
 def _notes(inputs: PlanInputs) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from manifest_uploader.platform.items import brief_json, holds
 from manifest_uploader.platform.model import ItemSeen, SocketSeen
 from manifest_uploader.platform.stored_files import FileSeen
 from manifest_uploader.state.history import EMPTY, CaseHistory, History, SocketHistory
+from manifest_uploader.text import composed
 
 _TEMPORARY: Final = re.compile(r"uploading-[0-9a-f]{12}")
 """The title of an item between its creation and its fill."""
@@ -28,8 +29,12 @@ class DifferenceKind(StrEnum):
 
     NOT_SENT = "not-sent"
     """The manifest wants it, and no run has sent it yet."""
+    MANIFEST_CHANGED = "manifest-changed"
+    """The manifest wants another value than was sent, and no run has sent that yet."""
+    IMPORTING = "importing"
+    """It was sent, and nobody has seen its import end yet."""
     NOT_CONFIRMED = "not-confirmed"
-    """It was sent, and the item does not hold it: its import failed, or has not ended."""
+    """It was sent, and the item does not hold it: its import failed."""
     ITEM_MISSING = "item-missing"
     ITEM_MOVED = "item-moved"
     """The item still exists, but not in this target."""
@@ -121,6 +126,10 @@ class Comparison(Struct, frozen=True):
     """Other people's items."""
     unread: tuple[tuple[str, str], ...] = ()
     """(case, socket) of files whose content could not be compared."""
+    unchecked: tuple[tuple[str, str], ...] = ()
+    """(case, socket) of adopted values whose content was never compared."""
+    left: tuple[str, ...] = ()
+    """Cases with items that are no longer in the manifest."""
 
 
 def compare(
@@ -149,7 +158,7 @@ def compare(
     differences: list[Difference] = []
     unread: list[tuple[str, str]] = []
     for case in manifest.cases:
-        past = history.cases.get(renamed.get(case.name, case.name), EMPTY)
+        past = _past(case, history, renamed)
         one = _CaseComparison(case, past, shown, titles, url_of, content=content)
         differences += one.differences()
         unread += one.unread
@@ -160,7 +169,18 @@ def compare(
         for item in left
     ]
     foreign = tuple(item for item in others if not _is_temporary(item))
-    return Comparison(len(manifest.cases), tuple(differences), foreign, tuple(unread))
+    adopted = tuple(
+        (case.name, slug)
+        for case in manifest.cases
+        for slug, was in _past(case, history, renamed).sockets.items()
+        if was.is_unchecked
+    )
+    found = tuple(differences)
+    return Comparison(len(manifest.cases), found, foreign, tuple(unread), unchecked=adopted)
+
+
+def _past(case: Case, history: History, renamed: Mapping[str, str]) -> CaseHistory:
+    return history.cases.get(renamed.get(case.name, case.name), EMPTY)
 
 
 def restore_of(differences: tuple[Difference, ...]) -> Restore:
@@ -267,12 +287,16 @@ class _CaseComparison:
     def _in_socket(
         self, value: Value, was: SocketHistory | None, item: ItemSeen
     ) -> Difference | None:
-        if was is None or _was_replaced(value, was):
+        if was is None:
             return self._difference(DifferenceKind.NOT_SENT, value.socket)
+        if _was_replaced(value, was):
+            return self._difference(DifferenceKind.MANIFEST_CHANGED, value.socket)
         if was.standing == "confirmed" or was.entry.digest is not None:
             return self._confirmed(value, was, item.sockets.get(value.socket))
         if was.standing == "waiting" and holds(was.entry, item) is not None:
             return None
+        if was.standing == "waiting":
+            return self._difference(DifferenceKind.IMPORTING, value.socket)
         reason = was.failure.message if was.failure is not None else None
         return self._difference(DifferenceKind.NOT_CONFIRMED, value.socket, reason=reason)
 
@@ -315,7 +339,7 @@ class _CaseComparison:
 def _is_title(seen: str, wanted: str) -> bool:
     """Whether the platform shows this title, perhaps without its tags and character references."""
     safe = html.unescape(_TAG.sub("", wanted))
-    return seen in {wanted, safe, safe.strip()}
+    return composed(seen) in {composed(text) for text in (wanted, safe, safe.strip())}
 
 
 def _was_replaced(value: Value, was: SocketHistory) -> bool:

@@ -71,6 +71,8 @@ class Facts(Struct, frozen=True):
     """How the target differs from what it should hold, if it was compared."""
     changed: tuple[Difference, ...] = ()
     """What others changed in our items, as far as a list shows it that was read anyway."""
+    unread: tuple[tuple[str, str], ...] = ()
+    """(case, socket) of files whose content could not be compared, though it was asked for."""
     restore: Restore = NOTHING
     """What a run puts back."""
     requests: int = 0

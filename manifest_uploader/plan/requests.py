@@ -31,6 +31,7 @@ def started(task: Create | Fill) -> Started:
         entries=task.entries,
         temporary=task.temporary,
         repeated=task.repeated,
+        had_title=task.had_title,
     )
 
 
@@ -68,11 +69,18 @@ def for_item(fill: Fill, *, item: str, seen: ItemSeen | None) -> Fill:
         for value, entry in zip(body.pop("values", ()), entries, strict=True)
         if not _is_there(entry, seen)
     ]
-    if seen is not None and fill.title is not None and seen.title == fill.title:
+    had_title = seen is not None and fill.title is not None and seen.title == fill.title
+    if had_title:
         body.pop("title", None)
     if values:
         body["values"] = values
-    return replace(fill, call=replace(fill.call, json=body, pk=item), entries=entries)
+    return replace(
+        fill,
+        call=replace(fill.call, json=body, pk=item),
+        entries=entries,
+        temporary=None if had_title else fill.temporary,
+        had_title=had_title,
+    )
 
 
 def fill_in_between(fill: Fill, *, item: str, seen: ItemSeen) -> Fill | None:

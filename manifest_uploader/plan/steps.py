@@ -90,6 +90,8 @@ class Fill(Struct, frozen=True):
     """The same fill may have been sent before, so old import sessions may name its uploads."""
     temporary: str | None = None
     """The item's title until this fill takes effect; any other title proves that it did."""
+    had_title: bool = False
+    """The item had the title before, so that it proves nothing."""
     in_between: bool = False
     """It gives a socket another value than is wanted, so that the platform sees the wanted one."""
     only_moves: bool = False

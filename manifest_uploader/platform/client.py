@@ -13,6 +13,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Final, TypeVar
 from urllib.parse import urlencode, urljoin, urlsplit
 from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
@@ -27,7 +28,6 @@ from manifest_uploader.platform.address import (
     is_loopback_name,
     is_safe_address,
 )
-from manifest_uploader.platform.background import Background
 from manifest_uploader.platform.lists import read_pages
 from manifest_uploader.platform.responses import (
     PAGE,
@@ -53,6 +53,7 @@ from manifest_uploader.platform.transport import (
     environment_proxies,
     trusting_context,
 )
+from manifest_uploader.system.daemons import Daemons, wait_for
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -64,6 +65,8 @@ _HEADERS: Final = {
     "Connection": "keep-alive",
     "User-Agent": f"manifest-uploader/{__version__}",
 }
+_AHEAD: Final = 8
+"""Most requests that are sent ahead at a time."""
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
 
@@ -98,7 +101,7 @@ class Client:
         self._proxies: Proxies | None = None
         self._transports: list[Transport] = []
         self._of_thread = threading.local()
-        self._background = Background()
+        self._background = Daemons(_AHEAD, "ahead")
 
     def get(self, path: str, **params: str | int) -> Response:
         """GET a path below the API address; repeated until there is an answer."""
@@ -210,7 +213,7 @@ class Client:
         Only for requests that change nothing, because the answer may be dropped. Calling the result
         raises what `ask` raised.
         """
-        return self._background.start(ask)
+        return partial(wait_for, self._background.submit(ask))
 
     def address(self, collection: str, pk: str) -> str:
         """The API address of an object, for hyperlinks in requests' bodies."""
@@ -235,7 +238,7 @@ class Client:
             transports, self._transports = self._transports, []
         for transport in transports:
             transport.close()
-        self._background.close()
+        self._background.shutdown()
 
     def _call_once(self, request: Request, path: str) -> Response:
         started = time.monotonic()
@@ -345,7 +348,7 @@ def _stored_at(base: str, address: str) -> str:
 
 def _unsafe_storage(safe: str) -> PlatformRefused:
     return PlatformRefused(
-        "the platform named a storage address that is none, or not https",
+        "the platform named an invalid storage address, or one without https",
         hint=f"{safe}; tell the platform's support",
     )
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
 from manifest_uploader.digests import Json
 from manifest_uploader.platform.items import is_pk
+from manifest_uploader.platform.model import UUID
 from manifest_uploader.platform.responses import PAGE, Response
 
 if TYPE_CHECKING:  # importing it takes 0.1 s of CPU, which commands without a network save
@@ -36,6 +38,8 @@ class TicketSeen(Struct, frozen=True):
     """Queued, Re-Queued, Started, Succeeded, Failed or Cancelled."""
     message: str = ""
     """The platform's message; a session that succeeded may have one too."""
+    images: frozenset[str] = frozenset()
+    """The pks of the images that its import made."""
 
     @property
     def was_used(self) -> bool:
@@ -85,7 +89,14 @@ def _ticket(entry: Json) -> TicketSeen | None:
         return None
     status = entry.get("status")
     message = _message(entry.get("error_message"))
-    return TicketSeen(entry["pk"], status, message) if isinstance(status, str) else None
+    images = _image_pks(entry.get("image_set"))
+    return TicketSeen(entry["pk"], status, message, images) if isinstance(status, str) else None
+
+
+def _image_pks(addresses: Json) -> frozenset[str]:
+    listed = addresses if isinstance(addresses, list) else []
+    found = (re.findall(UUID, str(address)) for address in listed)
+    return frozenset(pks[-1].lower() for pks in found if pks)
 
 
 def any_was_used(client: Client, pks: tuple[str, ...]) -> bool | None:

@@ -77,6 +77,8 @@ class Started(CaseEvent, frozen=True, tag="started"):
     temporary: str | None = None
     """Of a fill: the item's title until the fill takes effect."""
     repeated: bool = False
+    had_title: bool = False
+    """Of a fill: the item had the title before, so that it proves nothing."""
 
 
 class Opened(CaseEvent, frozen=True, tag="opened"):

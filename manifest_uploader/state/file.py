@@ -146,7 +146,7 @@ class Tail:
 
         """
         try:
-            if stat.S_ISREG(self._path.stat().st_mode):
+            if stat.S_ISREG(disk.usable(self._path).stat().st_mode):
                 with disk.open_file(self._path) as file:
                     return self._appended(file)
         except FileNotFoundError:

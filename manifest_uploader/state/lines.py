@@ -30,7 +30,7 @@ def pieces_of(path: Path) -> Generator[Piece, None, None]:
 
     """
     try:
-        is_regular = stat.S_ISREG(path.stat().st_mode)
+        is_regular = stat.S_ISREG(disk.usable(path).stat().st_mode)
         if is_regular:
             with disk.open_file(path) as file:
                 yield from _whole_lines(file, path)

@@ -95,7 +95,7 @@ def _take(path: Path, mine: Holder, *, take_over: bool, command: str) -> None:
         holder = _read(path)
         if holder is not None and not take_over and not is_dead(holder):
             raise _locked(path, holder, command)
-        if holder is None and not take_over and path.exists():
+        if holder is None and not take_over and disk.usable(path).exists():
             raise _unknown(path, command)
         _break(path, holder)
     raise _unknown(path, command)
@@ -108,7 +108,7 @@ def _create(path: Path, mine: Holder) -> bool:
     """
     aside = path.with_name(f"{path.name}.{mine.key}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        disk.usable(path.parent).mkdir(parents=True, exist_ok=True)
         _write(aside, mine)
         return _link(aside, path, mine)
     except OSError as error:
@@ -130,10 +130,10 @@ def _write(path: Path, mine: Holder) -> None:
 def _link(aside: Path, path: Path, mine: Holder) -> bool:
     """Give the lock its name, unless another lock has it; whether it got the name."""
     try:
-        path.hardlink_to(aside)
+        disk.usable(path).hardlink_to(disk.usable(aside))
     except FileExistsError:
         # NFS may also answer this when it repeats a request that took effect.
-        return aside.stat().st_nlink == 2  # noqa: PLR2004
+        return disk.usable(aside).stat().st_nlink == 2  # noqa: PLR2004
     except (OSError, NotImplementedError):  # a file system without hard links
         try:
             _write(path, mine)
@@ -189,12 +189,12 @@ def _break(path: Path, judged: Holder | None) -> None:
     """Remove the lock of `judged`; a lock that another run created meanwhile is put back."""
     aside = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
     try:
-        disk.patiently(lambda: path.rename(aside))
+        disk.patiently(lambda: disk.usable(path).rename(disk.usable(aside)))
     except OSError:
         return
-    if _read(aside) != judged:
+    if (other := _read(aside)) != judged and other is not None:
         with contextlib.suppress(OSError):
-            os.link(aside, path)
+            _link(aside, path, other)
     disk.could_remove(aside)
 
 

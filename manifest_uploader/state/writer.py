@@ -101,7 +101,7 @@ class Writer:
             os.close(self._handle)
 
     def _open(self) -> int:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        disk.usable(self._path.parent).mkdir(parents=True, exist_ok=True)
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
         where = disk.reachable(str(self._path))
         handle = disk.patiently(lambda: os.open(where, flags, 0o644))

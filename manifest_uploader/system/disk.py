@@ -30,6 +30,8 @@ _IN_USE: Final = frozenset({5, 32, 33})
 _BUSY: Final = frozenset({errno.EBUSY, errno.ETXTBSY})
 _LONGEST_PLAIN: Final = 247
 """Windows: the longest path of a folder, in characters, that needs no prefix; of a file 259."""
+_MOUNT_POINT: Final = 0xA0000003
+"""Windows: the reparse tag of a junction."""
 _PREFIX: Final = "\\\\?\\"
 _UNC: Final = "\\\\?\\UNC\\"
 
@@ -68,6 +70,7 @@ def reason(error: OSError, otherwise: str = "the system gives no reason") -> str
 
 def writing_reason(path: Path, error: OSError) -> str:
     """Why a file cannot be written, in words that name the folder if there is none."""
+    path = usable(path)
     folder = path.parent
     if folder.is_dir():
         return "it is a folder" if path.is_dir() else reason(error)
@@ -105,7 +108,7 @@ def patiently(act: Callable[[], _T]) -> _T:
 
 def open_file(path: Path, mode: Mode = "rb") -> BinaryIO:
     """Open a file patiently."""
-    return patiently(lambda: _where(path).open(mode))
+    return patiently(lambda: usable(path).open(mode))
 
 
 def open_raw(path: str) -> FileIO:
@@ -121,16 +124,17 @@ def read_bytes(path: Path) -> bytes:
 
 def replace(source: Path, target: Path) -> None:
     """Rename a file patiently, over one that is there."""
-    patiently(lambda: _where(source).replace(_where(target)))
+    patiently(lambda: usable(source).replace(usable(target)))
 
 
 def remove(path: Path) -> None:
     """Remove a file patiently, if it is there."""
     with contextlib.suppress(FileNotFoundError):
-        patiently(lambda: _where(path).unlink())
+        patiently(lambda: usable(path).unlink())
 
 
-def _where(path: Path) -> Path:
+def usable(path: Path) -> Path:
+    """The path as the system takes it, however long it is; for calls, not for people."""
     return path if os.name != "nt" else Path(reachable(str(path)))
 
 
@@ -153,7 +157,7 @@ def remove_tree(folder: Path | str) -> None:
                 remove_tree(entry.path)
             else:
                 could_remove(Path(entry.path))
-        patiently(lambda: Path(folder).rmdir())
+        patiently(lambda: usable(Path(folder)).rmdir())
 
 
 # ── the disk itself ─────────────────────────────────────────────────────────────────────────
@@ -270,6 +274,3 @@ def is_link(entry: os.DirEntry[str]) -> bool:
     except OSError:
         return False
     return bool(tag == _MOUNT_POINT)
-
-
-_MOUNT_POINT: Final = 0xA0000003

@@ -106,7 +106,7 @@ def test_a_run_ends_in_time_while_storage_stalls(tmp_path: Path, number: int) ->
             running.send(number)
             ran = ended(running).expect(128 + number)
 
-        assert "stopping: what is under way ends" in ran.err
+        assert "stopping after current uploads" in ran.err
         assert last_line(ran) == "stopped; the same command goes on where this ended"
         assert ran.ends["pending"] == 2
         assert not list(tmp_path.glob("*.lock"))
@@ -192,7 +192,7 @@ def check_stopped(box: Box, command: str, ran: Ran) -> None:
     """It was stopped before it sent anything, and said so in a line (two, if it sends)."""
     stopped = {
         "run": [
-            "stopping: what is under way ends; once more stops at once",
+            "stopping after current uploads; press Ctrl-C again to stop now",
             "stopped; the same command goes on where this ended",
         ]
     }

@@ -286,15 +286,15 @@ def test_what_differs_is_said_in_words_with_the_page_of_what_is_left_over(
         "b/some-score: holds 2 instead of 1.5\n"
         "b/remark: the value was removed\n"
         "c: its archive item was deleted; --recreate makes it anew\n"
-        f"left over: an archive item titled '{LEFTOVER}' belongs to no case; "
-        f"delete it at {page}items/{left}/\n"
+        f"left over: an archive item titled '{LEFTOVER}' belongs to no case here; "
+        f"if no other run is making it just now, delete it at {page}items/{left}/\n"
         f"note: 2 items of others: 'Scan 1', one without a title ({items['']['pk']})\n"
         f"archive {ARCHIVE}: 3 cases compared: 6 differences\n"
         "next: 'run --verify' puts back what was changed, and sends what is missing\n"
     )
     assert "1 case compared: 2 differences" in some.out
     assert "differs: b/remark: the value was removed\n" in ran.err
-    assert "1 difference no run can put right: 'verify' names it\n" in ran.err
+    assert "no run can put 1 difference right; 'verify' names it\n" in ran.err
     assert f"archive {ARCHIVE}: 3 cases compared: 1 difference\n" in after.out
     box_values = items_of_case(box, "B")
     assert box_values == {"some-score": {"value": 1.5}, "remark": {"value": "x"}}
@@ -376,11 +376,16 @@ def test_a_run_tells_what_others_changed_and_leaves_it(
 
     planned, ran = box("plan").expect(0), box("run").expect(0)
 
+    assert (
+        "all 2 cases done and seen on the platform (2 needed nothing); 2 cases changed" in ran.err
+    )
     for told in (planned.out + planned.err, ran.err):
         assert "note: changed on the platform: a/some-score: holds 9 instead of 1.5" in told
         assert "note: changed on the platform: b: its order is 77 instead of" in told
         assert "'run --verify' puts back what others changed" in told
-    assert {line["case"] for line in box.run().expect(0).events("difference")} == {"a", "b"}
+    again = box.run().expect(0)
+    assert {line["case"] for line in again.events("difference")} == {"a", "b"}
+    assert again.summary["changed"] == 2
 
     box.entries[0]["sockets"] = {"some-score": 3}
     box.entries[1]["order"] = 80

@@ -18,9 +18,10 @@ from msgspec.structs import replace
 
 from manifest_uploader.digests import json_digest
 from manifest_uploader.engine.loop import execute
+from manifest_uploader.engine.options import Policy
 from manifest_uploader.engine.outcomes import Finished, Looked, Outcome, Ticketed, Watched
 from manifest_uploader.engine.results import CaseEnd
-from manifest_uploader.engine.scheduler import Policy, Scheduler
+from manifest_uploader.engine.scheduler import Scheduler
 from manifest_uploader.plan.steps import (
     Create,
     Fill,

@@ -649,15 +649,12 @@ def test_an_import_that_others_overtook_is_looked_at(session: WatcherSetup) -> N
     }
 
 
-def test_a_series_that_arrived_complete_is_counted_without_its_ticket(
-    session: WatcherSetup,
-) -> None:
+def test_a_series_that_arrived_complete_is_counted(session: WatcherSetup) -> None:
     one = session.ticketed(mha(), slices=2)
     session.box.settle()
 
     assert [type(end) for end in session.ends(one)] == [Confirmed]
     assert "image-get" in session.hook.kinds()
-    assert "session-get" not in session.hook.kinds()
 
 
 def test_a_series_that_arrived_incomplete_is_told_with_its_tickets_words(
@@ -688,7 +685,20 @@ def test_images_without_slices_are_not_counted(session: WatcherSetup) -> None:
     session.box.settle()
 
     assert [type(end) for end in session.ends(one)] == [Confirmed]
-    assert not {"image-get", "image-list", "session-get"} & set(session.hook.kinds())
+    assert not {"image-get", "image-list"} & set(session.hook.kinds())
+
+
+def test_an_image_that_another_editor_put_there_is_not_the_imports(session: WatcherSetup) -> None:
+    """Its own session names the image that came of it."""
+    one = session.ticketed(mha())
+    session.box.settle()
+    session.box.sql("UPDATE sessions SET images = '[]', status = 'Started'")
+
+    assert session.ends(one) == []
+
+    session.box.sql("UPDATE sessions SET status = 'Succeeded', images = ?", f'["{pk(99)}"]')
+
+    assert session.ends(one) == []
 
 
 def test_a_ticket_of_ours_is_never_another_imports_failure(session: WatcherSetup) -> None:

@@ -72,3 +72,22 @@ def test_cases_that_are_held_leave_room_for_others() -> None:
 
     assert "new:fill" in pool.steps()
     assert {end.end for end in ends.values()} == {End.WAITING}
+
+
+def test_an_earlier_import_that_has_ended_is_seen_without_waiting() -> None:
+    """Else a job that never waits would never say that all is done."""
+    pool = importing(1, stalled=False)
+    plan = plan_of(
+        case("c1", CT),
+        history=past_of_events(
+            *made("c1", order=10, item=1),
+            Started("c1", step_id("c1:fill"), title="c1", entries=(CT_ENTRY,)),
+            Done("c1", step_id("c1:fill"), pk=pk(1)),
+        ),
+        values={("c1", "ct-image"): facts_of("a")},
+    )
+
+    _, ends = act(plan, pool, wait=False)
+
+    assert pool.steps() == ["Watch"]
+    assert ends["c1"].end is End.DONE

@@ -9,11 +9,11 @@ from msgspec.structs import replace
 
 from manifest_uploader.digests import json_digest
 from manifest_uploader.engine.item_writer import ItemWriter
-from manifest_uploader.engine.recovery import recover, repeat_fills
+from manifest_uploader.engine.recovery import late_items, recover, repeat_fills
 from manifest_uploader.errors import PlatformRefused
 from manifest_uploader.files.root import Root
 from manifest_uploader.platform.client import Client
-from manifest_uploader.platform.endpoints import get_item, is_row_gone
+from manifest_uploader.platform.endpoints import get_item, is_row_gone, list_items
 from manifest_uploader.platform.model import Entry
 from manifest_uploader.sandbox import Fault
 from manifest_uploader.state.events import Done, Event, Failed, Gone, Started
@@ -285,3 +285,38 @@ def test_settling_changes_nothing(begin: Callable[..., Box]) -> None:
 
     assert {request.method for request in hook.seen} == {"GET"}
     assert client.meter.traffic().bytes_sent == 0
+
+
+# ── late items ──────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_item_that_a_case_waits_for_is_no_leftover(box: Box) -> None:
+    """Nobody has looked for it yet: the case was not chosen by the runs since."""
+    item = box.make("uploading-1")
+    twice = [Started("a", step_id("a:create"), title="uploading-1")] * 2
+
+    def found(*more: Event) -> list[str]:
+        history = past_of_events(*twice, *more)
+        return [one.pk for one in late_items(history, lambda: list_items(box.client, box.target()))]
+
+    assert found() == []
+    assert found(Done("a", step_id("a:create"), pk=pk(1))) == [item]
+
+
+def test_an_item_that_another_case_has_is_not_taken(box: Box) -> None:
+    item = box.make("uploading-1")
+    taken = [
+        Started("b", step_id("b:create"), title="uploading-1"),
+        Done("b", step_id("b:create"), pk=item),
+    ]
+
+    assert settled(box, Started("a", step_id("a:create"), title="uploading-1"), *taken) == []
+
+
+def test_a_title_that_was_there_before_proves_nothing(box: Box) -> None:
+    item, upload = box.make("A"), box.upload(content=mha())
+    [*made, fill] = begun_fill(item, Entry("report", upload=upload), temporary=None)
+    assert isinstance(fill, Started)
+
+    assert settled(box, *made, fill) == acted(item)
+    assert settled(box, *made, replace(fill, had_title=True)) == []

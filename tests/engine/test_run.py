@@ -14,11 +14,10 @@ from manifest_uploader.engine import upload as upload_module
 from manifest_uploader.engine.activity import Doing
 from manifest_uploader.engine.imports import outstanding
 from manifest_uploader.engine.local_files import Looking
-from manifest_uploader.engine.options import Options
+from manifest_uploader.engine.options import Options, Policy
 from manifest_uploader.engine.progress import Progress
 from manifest_uploader.engine.results import CaseEnd, End, Summary
 from manifest_uploader.engine.run import plan, run, status, validate
-from manifest_uploader.engine.scheduler import Policy
 from manifest_uploader.errors import StateUnwritable, TokenRefused
 from manifest_uploader.manifest.problems import Problem
 from manifest_uploader.plan.inputs import Choices

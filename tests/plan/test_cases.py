@@ -561,3 +561,23 @@ def test_the_desk_of_a_hostile_history_is_planned_too() -> None:
 
     assert only(found).action is Action.NOTHING
     assert inputs(case("a", CT)).renamed == {}
+
+
+def test_cases_that_have_an_item_in_common_are_left_alone() -> None:
+    """A state file that was merged wrongly may say so."""
+    both = [
+        event
+        for name in ("a", "b")
+        for event in (
+            Started(name, step_id(f"{name}:create"), title=f"uploading-{name}"),
+            Done(name, step_id(f"{name}:create"), pk=pk(1)),
+        )
+    ]
+
+    plan = plan_of(
+        *(case(one, json_value("some-score", 1)) for one in "abc"), history=past_of_events(*both)
+    )
+
+    assert [one.action for one in plan.cases] == [Action.NOTHING, Action.NOTHING, Action.CREATE]
+    assert [one.standing for one in plan.cases[:2]] == [Standing.UNSURE] * 2
+    assert "gives case 'b' the same display set" in (plan.cases[0].reason or "")

@@ -162,7 +162,7 @@ def test_an_existing_image_is_compared_by_its_pk() -> None:
         (DONE[:2], (None, "not-sent")),
         ([*DONE, Gone("a", step_id("a"), pk(1))], (None, "item-missing")),
         (done(CT, PDF), ("some-score", "not-sent")),
-        (done(CT, PDF, Entry("some-score", json_digest(5))), ("some-score", "not-sent")),
+        (done(CT, PDF, Entry("some-score", json_digest(5))), ("some-score", "manifest-changed")),
         (
             [*DONE, ImportFailed("a", step_id("a/ct-image"), "ct-image", "broken")],
             ("ct-image", "not-confirmed"),
@@ -179,7 +179,7 @@ def test_an_import_that_nobody_saw_end_counts_once_its_value_is_there() -> None:
     waiting = past_of_events(*DONE[:-3], *DONE[-2:])
 
     assert kinds(compared(item(), history=waiting)) == []
-    assert kinds(compared(item(ct_image=None), history=waiting)) == [("ct-image", "not-confirmed")]
+    assert kinds(compared(item(ct_image=None), history=waiting)) == [("ct-image", "importing")]
 
 
 def test_a_missing_item_may_be_elsewhere() -> None:

@@ -16,7 +16,7 @@ from msgspec.structs import asdict, replace
 
 from manifest_uploader.errors import StateLocked, StateUnwritable
 from manifest_uploader.state import lock
-from manifest_uploader.state.lock import Holder, held, holder_of, is_dead
+from manifest_uploader.state.lock import Holder, _break, held, holder_of, is_dead
 
 COMMAND = "uploader run lung.yaml --take-over"
 
@@ -289,3 +289,19 @@ def test_a_file_in_the_place_of_the_folder_cannot_hold_a_lock(tmp_path: Path) ->
 
     with pytest.raises(StateUnwritable):
         take(tmp_path / "file" / "lung.state.jsonl")
+
+
+def test_a_lock_that_was_not_judged_is_put_back_without_hard_links(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(*_: Any) -> None:
+        raise OSError(1, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "hardlink_to", none)
+
+    with held(state, take_over=False, command=COMMAND):
+        mine = holder_of(state)
+
+        _break(lock_of(state), None)
+
+        assert holder_of(state) == mine

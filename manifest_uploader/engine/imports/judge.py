@@ -98,7 +98,7 @@ def judge(wait: Wait, seen: Seen, *, refused_after_s: float, rivals: int = 1) ->
     item = seen.items.get(wait.item)
     if item is not None and wait.upload not in seen.rows:
         held = arrived(wait, item)
-        if held is not None:
+        if held is not None and not _is_of_another(held, seen.tickets.get(wait.ticket or "")):
             return _judge_arrived(wait, held, seen)
     found = _failure(wait, seen, item, refused_after_s=refused_after_s, rivals=rivals)
     if found is None:
@@ -120,14 +120,22 @@ def image_to_count(wait: Wait, held: SocketSeen) -> str | None:
     return held.image if wait.upload is not None and wait.slices is not None else None
 
 
-def ticket_to_read(wait: Wait, held: SocketSeen, images: Mapping[str, ImageSeen]) -> str | None:
-    """The ticket of an image that arrived, if its message says what the item does not show.
+def ticket_to_read(wait: Wait, held: SocketSeen) -> str | None:
+    """The ticket of an image that arrived, which names its image: another may have come instead.
 
-    It says that files were left out; that matters if slices lack, or if nothing else tells.
+    Its message also says whether files were left out.
     """
-    if wait.slices is None:
-        return wait.ticket if wait.bundle else None
-    return wait.ticket if _lacks_slices(wait, images.get(held.image or "")) else None
+    return wait.ticket if held.image is not None else None
+
+
+def _is_of_another(held: SocketSeen, ticket: TicketSeen | None) -> bool:
+    """Whether the item holds an image that the ticket's import did not make.
+
+    A session that has succeeded without naming an image does not tell.
+    """
+    if ticket is None or held.image is None or held.image in ticket.images:
+        return False
+    return bool(ticket.images) or not ticket.has_succeeded
 
 
 def _lacks_slices(wait: Wait, image: ImageSeen | None) -> bool:

@@ -45,7 +45,6 @@ def find_lost(
         sessions=inputs.history.sessions,
         refused_after_s=refused_after_s,
         target_size=inputs.facts.items,
-        listed=session.listing.known({wait.item for wait in waits}),
         gone_before_s=0.0,
         clock=now,
     )

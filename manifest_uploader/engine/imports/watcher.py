@@ -30,7 +30,7 @@ from manifest_uploader.engine.imports.judge import (
     ticket_to_read,
     unnamed_failures,
 )
-from manifest_uploader.engine.imports.outstanding import Choice, tickets_to_look_at
+from manifest_uploader.engine.imports.outstanding import tickets_to_look_at
 from manifest_uploader.engine.imports.sessions import FailedSessions
 from manifest_uploader.engine.outcomes import Outcome, Watched
 from manifest_uploader.plan.steps import Wait, Watch
@@ -141,7 +141,7 @@ class Watcher:
         items = self._items(task, rows, now, [self._failed.seen[pk] for pk in fresh])
         held = {wait: found for wait in task.waits if (found := _held(wait, items)) is not None}
         images = self._images(held)
-        self._look_at_tickets(task.waits, held, images)
+        self._look_at_tickets(task.waits, held)
         seen = Seen(
             self._clock(),
             items,
@@ -245,16 +245,16 @@ class Watcher:
         self,
         waits: Iterable[Wait],
         held: Mapping[Wait, SocketSeen],
-        images: Mapping[str, ImageSeen],
     ) -> None:
-        """Look at the tickets of images that arrived incomplete, and of some that did not arrive.
+        """Look at the tickets of images that arrived, and of some that did not arrive.
 
         There may be thousands of the latter; the likeliest to have failed come first.
         """
-        for wait, found in held.items():
-            if (pk := ticket_to_read(wait, found, images)) is not None:
-                self._look_at_ticket(pk)
         memory = self._memory
+        read = {pk for wait, found in held.items() if (pk := ticket_to_read(wait, found))}
+        known = {pk for pk in read if pk in memory.tickets and memory.tickets[pk].images}
+        for pk in read - known - set(self._list_tickets([*(read - known)], sure=len(read - known))):
+            self._look_at_ticket(pk)
         started = time.monotonic()
         choice = tickets_to_look_at(
             (wait for wait in waits if wait not in held),
@@ -263,20 +263,21 @@ class Watcher:
             looked_at=memory.looked_at,
             now=self._clock(),
         )
-        listed = self._list_tickets(choice)
+        listed = self._list_tickets([*choice.likely, *choice.others], sure=len(choice.likely))
         pks = [pk for pk in (*choice.likely, *choice.others) if pk not in listed]
         for pk in pks[:_TICKETS_AT_ONCE]:
             self._look_at_ticket(pk)
             if time.monotonic() - started > _TICKETS_FOR_S:
                 break
 
-    def _list_tickets(self, choice: Choice) -> Collection[str]:
+    def _list_tickets(self, wanted: list[str], *, sure: int) -> Collection[str]:
         """Look at many tickets with one list of the newest sessions; return those it showed.
 
         That is faster as long as most of the newest sessions are tickets that are waited for.
+        `sure` of the wanted ones would otherwise be looked at one by one.
         """
-        memory, wanted = self._memory, [*choice.likely, *choice.others]
-        if len(choice.likely) <= _FEW_TICKETS or not memory.does_listing_help:
+        memory = self._memory
+        if sure <= _FEW_TICKETS or not memory.does_listing_help:
             return ()
         newest = min(PAGE, _SESSIONS_OF_OTHERS + len(wanted) * 3 // 2)
         now = self._clock()

@@ -14,9 +14,9 @@ import msgspec
 
 from manifest_uploader.engine.looks.looker import look_at_value
 from manifest_uploader.files.crew import CannotStart, Crew, WorkerBug, usable_cores
-from manifest_uploader.files.daemons import Daemons
 from manifest_uploader.files.local_file import FileChanged, Source
 from manifest_uploader.plan.value_look import ValueLook
+from manifest_uploader.system.daemons import Daemons
 
 _THREADS: Final = 8
 _MOST_PROCESSES: Final = 16

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, wait
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, Final, TypeAlias, TypeVar
 
 _T = TypeVar("_T")
+_SLICE_S: Final = 0.5
+"""Longest single wait; Windows handles Ctrl-C only between waits."""
 _Call: TypeAlias = tuple[Future[Any], Callable[[], Any]]
 
 
@@ -58,3 +60,10 @@ class Daemons(Executor):
                 future.set_exception(error)
             else:
                 future.set_result(found)
+
+
+def wait_for(future: Future[_T]) -> _T:
+    """What a call returns, once it has; raises what it raised."""
+    while not wait([future], timeout=_SLICE_S).done:
+        pass
+    return future.result()

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from manifest_uploader.files.daemons import Daemons
+from manifest_uploader.system.daemons import Daemons
 
 
 def test_calls_are_made_by_as_many_threads_as_there_may_be() -> None:
@@ -43,7 +43,7 @@ def test_the_end_cancels_what_has_not_begun_and_waits_for_nothing() -> None:
 
 HANGING = """
 import threading
-from manifest_uploader.files.daemons import Daemons
+from manifest_uploader.system.daemons import Daemons
 
 begun = threading.Event()
 with Daemons(1, "one") as threads:
