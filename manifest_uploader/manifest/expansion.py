@@ -137,6 +137,8 @@ class _Expander:
         self._names: dict[str, str] = {}
         self._titles: dict[str, str] = {}
         self._bare: list[str] = []
+        self._idle: list[Problem] = []
+        """About what excludes nothing."""
 
     def take(self, found: Sequence[FoundCase]) -> None:
         """Make the cases of all folders or files, and then those that have none."""
@@ -147,9 +149,11 @@ class _Expander:
         if self._rows is not None and (problem := self._rows.fits_nothing(found, names)):
             self._problems.add(problem.message, self._rows.at, problem.hint)
         for node in self._exclusion.without_case():
+            what = f"no case is named {quoted(text_of(node))}"
             if (near := nearest(text_of(node), names)) is not None:
-                what = f"no case is named {quoted(text_of(node))}"
                 self._problems.add(what, node, suggestion(text_of(node), near))
+            else:
+                self._idle.append(Problem(what, self._problems.place(node)))
         for name, other in list(self._unused.items()):
             self._take_other(name, other, names)
 
@@ -159,10 +163,7 @@ class _Expander:
         each = self._problems.place(self._short.each_at)
         if self._bare:
             found.append(Problem(f"{_NO_SOCKETS}: {some_of(self._bare)}", each))
-        found += [
-            Problem(f"no case is named {quoted(text_of(node))}", self._problems.place(node))
-            for node in self._exclusion.without_case()
-        ]
+        found += self._idle
         for name, other in self._unused.items():
             what = f"{quoted(name)} is none of the cases of 'each', and is a case of its own"
             found.append(Problem(what, self._problems.place(other.get("name") or other)))

@@ -204,3 +204,78 @@ def test_plan_says_which_cases_are_new_gone_or_changed(tmp_path, sandbox):
     assert (
         "since the last run: 1 new (patient-5), 1 gone (patient-3), 1 changed (patient-1)" in said
     )
+
+
+MISTAKEN = """\
+version: 1
+target: {kind: reader-study, slug: lung-nodules}
+root: data
+each: "patient-{number}"
+table: scores.csv
+case:
+  title: {column: label}
+  order: {column: rank}
+  sockets:
+    ct-image: {file: "*.mha"}
+    findings: {file: findings.json, optional: true}
+    remark: "read by {reader}"
+exclude: [patient-011]
+cases:
+  - name: patient-07
+    title: seven
+  - name: patient-10
+    sockets: {findings: {file: by-hand/findings.json}}
+"""
+
+
+def test_ten_mistakes_are_reported_at_the_description_with_their_cases(tmp_path):
+    box = Box(tmp_path)
+    rows = ["patient,label,rank,reader"]
+    for number in range(1, 12):
+        box.write(mha(number), f"patient-{number}", "ct.mha")
+        rows.append(f"patient-{number},P{number},{number},R")
+    (box.data / "patient-1" / "ct.mha").unlink()
+    box.write(mha(0), "patient-2", "other.mha")
+    box.write(b"", "patient-3", "ct.mha")
+    box.write("{", "patient-4", "findings.json")
+    rows[5] = "patient-5,<b>five</b>,5,R"
+    rows[6] = "patient-6,P6,first,R"
+    rows[8] = "patient-8,P7,8,R"
+    rows[9] = "patient-9,P9,9,"
+    (tmp_path / "scores.csv").write_text("\n".join(rows))
+    box.manifest.write_text(MISTAKEN)
+
+    err = box("validate", "--offline").expect(2).err
+
+    for line in (
+        "lung.yaml:10:22 (patient-1): no file matches 'patient-1/*.mha' (in data)",
+        "lung.yaml:10:22 (patient-2): 'patient-2/*.mha' matches 2 files",
+        "lung.yaml:10:22 (patient-3): ",
+        "lung.yaml:11:22 (patient-4): 'findings.json': ",
+        "lung.yaml:7:19 (patient-5): title '<b>five</b>' has an HTML tag",
+        "lung.yaml:8:19 (patient-6): order is a whole number, not 'first'",
+        "lung.yaml:7:19 (patient-8): title 'P7' is used twice",
+        "lung.yaml:12:13 (patient-9): 'reader' is empty in scores.csv",
+        "lung.yaml:15:11: no case is named 'patient-07'\n  hint: did you mean 'patient-7'?",
+        "lung.yaml:18:32 (patient-10): file 'by-hand/findings.json' does not exist",
+        "lung.yaml:13:11: no case is named 'patient-011'\n  hint: did you mean 'patient-11'?",
+    ):
+        assert line in err
+    assert "11 problems; nothing was sent" in err
+    assert "warning: no case" not in err
+
+
+def test_other_commands_know_the_cases_too(tmp_path, sandbox):
+    box = study(tmp_path, sandbox)
+    box.manifest.write_text(
+        SHORT.replace("Patient {number}", "O{number}").replace("The sec", "Osec")
+    )
+    box.run("--only", "patient-2").expect(0)
+
+    assert box("plan", "--json", "--only", "patient-[12]").expect(0).plan.keys() == {
+        "patient-1",
+        "patient-2",
+    }
+    assert "3 cases compared: 2 differences" in box("verify").expect(1).out
+    assert "patient-2" in box("report", "--csv", "-").expect(0).out
+    assert len(box("plan", "--sandbox", "--json").expect(0).plan) == 3
