@@ -10,18 +10,46 @@ from manifest_uploader import __version__
 
 def main() -> None:
     """Run the command that the arguments name and exit with its code."""
+    try:
+        _main()
+    except KeyboardInterrupt:
+        _stopped(2, None)
+
+
+def _main() -> None:
     _open_standard_streams()
     arguments = sys.argv[1:]
     if arguments == ["--version"]:
         sys.stdout.write(f"uploader {__version__}\n")
         sys.exit(0)
+    import signal  # noqa: PLC0415 - `--version` does without
+
+    if is_ours := signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _stopped)
+
+    def begin() -> None:
+        if is_ours:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
     from manifest_uploader import cli  # noqa: PLC0415 - `--version` does without
 
     if "_ARGCOMPLETE" in os.environ:
         from manifest_uploader.commands import completion  # noqa: PLC0415 - only shells need it
 
         completion.answer(cli.make_parser)
-    sys.exit(cli.command(arguments))
+    code = cli.command(arguments, begin)
+    if is_ours:
+        signal.signal(signal.SIGINT, _stopped)
+    sys.exit(code)
+
+
+def _stopped(number: int, _: object) -> None:
+    """End at once: an exception could be lost in an import, or end as a traceback."""
+    try:  # noqa: SIM105 - contextlib would be imported before Ctrl-C is handled
+        os.write(2, b"\nstopped\n")
+    except OSError:
+        pass
+    os._exit(128 + number)
 
 
 def _open_standard_streams() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any, Final
 
@@ -109,26 +109,30 @@ COMMANDS: Final = {
 }
 
 
-def command(arguments: list[str]) -> int:
-    """Do what the arguments say and return the exit code."""
+def command(arguments: list[str], begin: Callable[[], None] = lambda: None) -> int:
+    """Do what the arguments say and return the exit code.
+
+    `begin` is called once a KeyboardInterrupt is taken care of from then on.
+    """
     name = _named(arguments)
     chosen = COMMANDS.get(name)
     try:
         if chosen is not None and chosen.own_parser and arguments[0] == name:
-            code: int = _module(chosen).main(arguments[1:])
-            return code
+            main: Callable[[list[str]], int] = _module(chosen).main
+            begin()
+            return main(arguments[1:])
         parser = make_parser(arguments)
         given = parser.parse_args(arguments)
     except SystemExit as end:
         return int(end.code or 0)
     except KeyboardInterrupt:
-        return 130
+        return guard.interrupted()
     if given.command is None:
         parser.print_help(sys.stderr)
         return 2
     given.words = arguments
     chosen = COMMANDS[given.command]
-    return guard.call(_module(chosen).run, given, sends=chosen.sends)
+    return guard.call(_module(chosen).run, given, sends=chosen.sends, begin=begin)
 
 
 def make_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:

@@ -14,7 +14,8 @@ def ask(served: Served, method: str, path: str, body: Any = None) -> Any:
     data = None if body is None else json.dumps(body).encode()
     headers = {"Authorization": f"Bearer {served.token}", "Content-Type": "application/json"}
     request = urllib.request.Request(f"{served.url}{path}", data, headers, method=method)
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(request, timeout=30) as answer:
         return json.loads(answer.read())
 
 
@@ -32,5 +33,7 @@ def change_item(served: Served, pk: str, **fields: Any) -> None:
 def answer(served: Served, pk: str) -> None:
     """Answer a question about a display set, which then cannot be changed."""
     address = f"{served.url}reader-studies/display-sets/{pk}/"
-    body = {"display_set": address, "question": "any", "answer": "x"}
+    studies = ask(served, "GET", f"reader-studies/?slug={STUDY}")["results"]
+    question = studies[0]["questions"][0]["api_url"]
+    body = {"display_set": address, "question": question, "answer": "x"}
     ask(served, "POST", "reader-studies/answers/", body)

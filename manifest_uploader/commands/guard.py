@@ -19,12 +19,24 @@ Run: TypeAlias = Callable[[argparse.Namespace], int]
 """Does what parsed arguments say and returns the exit code."""
 
 
-def call(run: Run, given: argparse.Namespace, *, sends: bool) -> int:
+def call(
+    run: Run,
+    given: argparse.Namespace,
+    *,
+    sends: bool,
+    begin: Callable[[], None] = lambda: None,
+) -> int:
     """Run a command, with the log file that it was given, and return its exit code.
 
-    `sends`: after a bug, what was sent is recorded; otherwise nothing was sent.
+    Args:
+        run: the command.
+        given: its arguments.
+        sends: after a bug, what was sent is recorded; otherwise nothing was sent.
+        begin: called once a KeyboardInterrupt is taken care of.
+
     """
     try:
+        begin()
         with logs.logging_to(getattr(given, "log_file", None)):
             return _call(run, given, sends=sends)
     except ManifestInvalid as invalid:
@@ -34,10 +46,16 @@ def call(run: Run, given: argparse.Namespace, *, sends: bool) -> int:
         say(error_lines(error))
         return error.exit_code
     except KeyboardInterrupt:
-        return 130
+        return interrupted()
     except BrokenPipeError:
         silence(sys.stdout)
         return 1
+
+
+def interrupted() -> int:
+    """Say that a command was stopped by Ctrl-C, and return its exit code."""
+    say("stopped")
+    return 130
 
 
 def _call(run: Run, given: argparse.Namespace, *, sends: bool) -> int:

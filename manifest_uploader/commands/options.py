@@ -42,6 +42,20 @@ def add_manifest_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     """Add those that decide what a run does; `validate` and `plan` take the same."""
+    _add_reading_arguments(parser)
+    _add_sending_arguments(parser)
+
+
+def add_looking_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add those of a command that only reads the platform; the others get their defaults."""
+    _add_reading_arguments(parser)
+    others = argparse.ArgumentParser(add_help=False)
+    _add_sending_arguments(others)
+    parser.set_defaults(**vars(others.parse_args([])))
+
+
+def _add_reading_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add those that say which cases of which manifest, and how to reach the platform."""
     add_manifest_arguments(parser)
     add_platform_argument(parser)
     add = parser.add_argument
@@ -53,6 +67,15 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     add("--only", metavar="NAME", action="append", default=[],
         help="only these cases (a pattern with * and ?; repeatable)")  # fmt: skip
     add("--first", metavar="N", type=count, help="only the first N cases")
+    add("--give-up-after", metavar="SECONDS", type=seconds, default=3600.0,
+        help="how long to wait for a platform that does not answer (3600)")  # fmt: skip
+    add("--stall-timeout", metavar="SECONDS", type=seconds, default=60.0,
+        help="for a connection without a byte (60)")  # fmt: skip
+
+
+def _add_sending_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add those about local files, what is sent, and the wait for it."""
+    add = parser.add_argument
     add("--checksum", action="store_true", help="hash every file")
     add("--quick", action="store_true", help="look into one file of each value instead of all")
     add("--adopt", action="store_true", help="adopt existing items that have a case's title")
@@ -67,10 +90,6 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
         help="how long to wait while no import arrives (3600)")  # fmt: skip
     add("--refused-after", metavar="SECONDS", type=seconds, default=1800.0,
         help="how long a file may go without a response (1800)")  # fmt: skip
-    add("--give-up-after", metavar="SECONDS", type=seconds, default=3600.0,
-        help="how long to wait for a platform that does not answer (3600)")  # fmt: skip
-    add("--stall-timeout", metavar="SECONDS", type=seconds, default=60.0,
-        help="for a connection without a byte (60)")  # fmt: skip
     add("--upload-limit", metavar="N", type=count, default=2000,
         help="upload rows that the account may hold (2000)")  # fmt: skip
     add("--take-over", action="store_true", help="break another run's lock")
@@ -148,7 +167,9 @@ def open_options(given: argparse.Namespace, *, offline: bool = False) -> Iterato
 
 
 def options_of(given: argparse.Namespace) -> Options:
-    """The options without a platform."""
+    """The options without a platform; raises UsageError if one needs another."""
+    if getattr(given, "content", False) and getattr(given, "verify", None) is False:
+        raise UsageError("--content compares files only with --verify", hint="add --verify")
     return Options(
         given.manifest,
         state_path(given),
@@ -196,9 +217,17 @@ def stem(given: argparse.Namespace) -> Path:
 
 
 def state_path(given: argparse.Namespace) -> Path:
-    """The state file: the one given, or the one beside the manifest."""
+    """The state file: the one given, or the one beside the manifest.
+
+    Raises:
+        UsageError: the path names a folder.
+
+    """
     if given.state:
-        return _file_path(given.state)
+        path = _file_path(given.state)
+        if disk.usable(path).is_dir():
+            raise UsageError(f"'{path}' is a folder, and not a state file")
+        return path
     return beside(given, ".sandbox.state.jsonl" if given.sandbox else ".state.jsonl")
 
 
@@ -210,8 +239,6 @@ def written_state_path(given: argparse.Namespace) -> Path:
 
     """
     path = state_path(given)
-    if given.state and disk.usable(path).is_dir():
-        raise UsageError(f"'{path}' is a folder, and not a state file")
     if given.state and not disk.usable(path).is_file():
         raise UsageError(f"there is no state file '{path}'", hint="is its name spelt right?")
     return path

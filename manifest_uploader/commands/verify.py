@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-from manifest_uploader.commands.options import add_run_arguments, open_options
+from manifest_uploader.commands.options import (
+    add_looking_arguments,
+    open_options,
+    written_state_path,
+)
 from manifest_uploader.commands.signals import interruptible, stopping_on_signals
 from manifest_uploader.engine.reading import Watching
 from manifest_uploader.output.json_lines import write_json
@@ -19,7 +23,7 @@ from manifest_uploader.output.verify_lines import (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `verify`."""
-    add_run_arguments(parser)
+    add_looking_arguments(parser)
     parser.add_argument(
         "--content", action="store_true", help="download files and compare what is in them"
     )
@@ -29,6 +33,7 @@ def run(given: argparse.Namespace) -> int:
     """Show the differences; the code is 1 if there are any."""
     from manifest_uploader.engine.verification import verify  # noqa: PLC0415 - late: 0.1 s of CPU
 
+    written_state_path(given)
     screen = make_screen(verbose=given.verbose, quiet=given.quiet)
     with open_options(given) as options, stopping_on_signals(screen, sends=False) as stop:
         watching = Watching(stopping=stop.event.is_set, doing=screen.doing)

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from manifest_uploader.manifest.model import Manifest
 from manifest_uploader.output.watch_screen import Screen, View
 from manifest_uploader.state import lock
-from manifest_uploader.state.events import AnyEvent, Done, Paused
+from manifest_uploader.state.events import AnyEvent, Done, Opened, Paused
 from manifest_uploader.state.file import Tail
 from manifest_uploader.state.history import EMPTY, Folding
 from manifest_uploader.state.lock import Holder
@@ -33,22 +33,24 @@ def watch(
 ) -> Mapping[Standing, int]:
     """Show what a state file says, and what is added to it, until the run ends.
 
-    If no run is at work, one is waited for, unless every case has ended. Returns how many cases
-    stand where.
+    If no run is at work, one is waited for, unless every case has ended. A run that was killed has
+    ended, too. Returns how many cases stand where.
 
     Raises:
         StateDamaged: a line is not one that we wrote.
 
     """
     tail, follower = Tail(path), Follower(manifest)
-    was_at_work = False
+    was_at_work, left_before = False, lock.left_by(path)
     while True:
         holder = lock.holder_of(path)  # first: a run has written everything when it lets go
+        left = None if holder is not None else lock.left_by(path)
+        is_killed = left is not None and (was_at_work or left != left_before)
         grown = tail.look()
         changed = follower.take(grown.events, anew=grown.replaced, at_work=holder is not None)
         view = follower.view(changed, now=time.time(), holder=holder)
-        is_over = holder is None and (was_at_work or view.over)
-        screen.show(replace(view, is_last=is_over))
+        is_over = holder is None and (was_at_work or is_killed or view.over)
+        screen.show(replace(view, is_last=is_over, is_killed=is_killed))
         if is_over:
             return view.counts
         was_at_work = holder is not None
@@ -62,7 +64,7 @@ class _Pause(Struct):
     last: float
     """When a step last had to wait."""
     sends_again: bool = False
-    """An upload was completed since."""
+    """An upload was opened or completed since."""
 
     def is_over(self, now: float) -> bool:
         """Whether the run no longer waits: while rows drain, it sends and waits in turns."""
@@ -102,6 +104,8 @@ class Follower:
             match event:
                 case Paused(why=why):
                     self._pause = _Pause(why, event.time)
+                case Opened() if self._pause is not None:
+                    self._pause.sends_again = True
                 case Done(size=int() as size):
                     self._bytes_done += size
                     if self._pause is not None:
@@ -127,7 +131,7 @@ class Follower:
     def view(self, changed: tuple[CaseStanding, ...], *, now: float, holder: Holder | None) -> View:
         """How far the run is at a time in seconds since 1970."""
         paused = None
-        if self._pause is not None and not self._pause.is_over(now):
+        if holder is not None and self._pause is not None and not self._pause.is_over(now):
             paused = self._pause.why
         first, self._first = self._first, False
         counts = Counter(self._standings.values())

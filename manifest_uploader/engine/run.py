@@ -213,8 +213,9 @@ def run(options: Options, observers: Sequence[Observer], stop: threading.Event) 
                     then=lambda one: attend(lambda: _second(options, session, inputs, one, clocks)),
                 )
                 elapsed_s = time.monotonic() - started
-                summary = _summary((first, last), journal, plan, meter, elapsed_s)
-                if stop.is_set():
+                stopped = stop.is_set()
+                summary = _summary((first, last), journal, plan, meter, elapsed_s, stopped=stopped)
+                if stopped:
                     return summary
                 watching.activity.stage = Stage.PLATFORM
                 return attend(lambda: _with_late_items(summary, session))
@@ -357,13 +358,16 @@ def _summary(
     plan: Plan,
     meter: Meter,
     elapsed_s: float,
+    *,
+    stopped: bool,
 ) -> Summary:
     leftovers = tuple(
         (name, past.item)
         for name, past in journal.history.cases.items()
         if past.item is not None and past.title is None and not past.gone
     )
-    stuck = (one.stuck_reason() for one in schedulers)
+    # a run that was stopped did not wait until nothing became free
+    stuck = () if stopped else tuple(one.stuck_reason() for one in schedulers)
     told = (note for one in schedulers for note in one.notes)
     ends = {end.case: end for one in schedulers for end in one.ends()}
     return Summary(

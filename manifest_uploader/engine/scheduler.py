@@ -395,4 +395,4 @@ class Scheduler:
         if self._limits.reason is None or not self._queue.has_uploads:
             return None
         rows = "" if self._rows is None else f"; the account holds {self._rows} upload rows"
-        return f"{self._limits.reason}{rows} and none drained"
+        return f"{self._limits.reason}{rows} and none became free"

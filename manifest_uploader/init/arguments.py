@@ -64,7 +64,8 @@ def options_of(given: argparse.Namespace) -> Options:
 
 
 def _check(options: Options) -> None:
-    """Raise UsageError for options that contradict each other."""
+    """Raise UsageError for options that contradict each other, or name no file to write."""
+    _check_output(options.output)
     seen: set[str] = set()
     for one in options.sockets:
         if one.socket in seen:
@@ -80,6 +81,16 @@ def _check(options: Options) -> None:
         )
     if options.kind == "archive" and options.order:
         raise UsageError("an archive has no order", hint="leave --order out")
+
+
+def _check_output(output: str) -> None:
+    if output == "-":
+        raise UsageError(
+            "'init' writes a file, and not to standard output",
+            hint="name the manifest's file: --output FILE, or ./- if it is really called that",
+        )
+    if not output.strip():
+        raise UsageError("--output names no file", hint="for example: --output manifest.yaml")
 
 
 def _columns(options: Options) -> list[str]:

@@ -7,6 +7,7 @@ import os
 import shlex
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from manifest_uploader.errors import UsageError
 from manifest_uploader.init import arguments, compose, gather, paths, short, terminal
@@ -21,6 +22,8 @@ from manifest_uploader.output.streams import say
 from manifest_uploader.system import disk
 from manifest_uploader.system.shells import for_shell
 from manifest_uploader.text import block, quoted
+
+_DEFAULT: Final = "manifest.yaml"
 
 
 def init(given: argparse.Namespace) -> int:

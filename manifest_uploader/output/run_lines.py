@@ -161,9 +161,16 @@ def plan_lines(plan: Plan, facts: Facts, limit: int) -> Block:
     return block(*lines, "nothing was sent")
 
 
+def changes_title(case: CasePlan) -> bool:
+    """Whether an item that readers see already gets another title."""
+    fill = case.fill
+    return case.action is Action.UPDATE and fill is not None and fill.title is not None
+
+
 def _plan_line(case: CasePlan) -> str:
     title = f" titled '{case.title}'" if case.title else " without a title"
-    parts = [
+    parts = ["title"] if changes_title(case) else []
+    parts += [
         f"{upload.socket} ({upload.name}, {size_words(upload.size)})" for upload in case.uploads
     ]
     uploaded = {upload.socket for upload in case.uploads}

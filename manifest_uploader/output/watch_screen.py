@@ -37,6 +37,8 @@ class View(Struct, frozen=True):
     """Nothing is known of the time before: what is in `changed` may have changed long ago."""
     is_last: bool = False
     """The run has ended, and nothing more is watched."""
+    is_killed: bool = False
+    """It ended without letting go of the state file."""
 
     @property
     def total(self) -> int:
@@ -154,4 +156,7 @@ def over_line(view: View) -> str:
     """What to say at the end of a run."""
     done = view.counts.get(Standing.DONE, 0)
     goes_on = "" if view.over else "; the same command goes on where it ended"
-    return f"the run is over: {done} of {cases_words(view.total)} done{goes_on}"
+    if view.is_killed:
+        goes_on = "; it was killed, or its computer stopped; the same command goes on"
+    how = "ended without finishing" if view.is_killed else "is over"
+    return f"the run {how}: {done} of {cases_words(view.total)} done{goes_on}"

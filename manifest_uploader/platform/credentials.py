@@ -27,6 +27,7 @@ _NONE: Final = (
     f"it into the environment's {ENVIRONMENT}, or into a file for --token-file; to rehearse "
     "without one: --sandbox"
 )
+_EMPTY: Final = "put the token into it; you can make one on your profile page on Grand Challenge"
 _T = TypeVar("_T")
 
 
@@ -38,7 +39,10 @@ def find(*, token_file: str | None, environment: Mapping[str, str], address: str
 
     """
     if token_file:
-        return parse(_read(token_file), where=f"'{token_file}'")
+        text = _read(token_file)
+        if not text.strip():
+            raise TokenRefused(f"the token file '{token_file}' is empty", hint=_EMPTY)
+        return parse(text, where=f"'{token_file}'")
     if environment.get(ENVIRONMENT, "").strip():
         return parse(environment[ENVIRONMENT], where=ENVIRONMENT)
     kept = _kept(host_of(address))

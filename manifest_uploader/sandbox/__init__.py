@@ -2,8 +2,8 @@
 
 It imports nothing from the other packages, so that one misreading of the platform cannot hide in
 both. Whether files make an image is not for it to say: panimg, the platform's own importer, does
-if it is installed. `commands` and tests may use the names listed in `__all__`; tests also use
-`show`, `store`, `sockets`, `judge`, `unpacking` and `certificates`.
+if it is installed. `commands` and tests may use the names listed in `__all__`; tests also use its
+modules.
 """
 
 from manifest_uploader.sandbox.command import main

@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 from manifest_uploader.sandbox.faults import Hook
 from manifest_uploader.sandbox.judge import Unread
 from manifest_uploader.sandbox.options import SandboxOptions
+from manifest_uploader.sandbox.reader_answers import AnswerImpossible, plant_for
 from manifest_uploader.sandbox.running import PortTaken, Running, start
 from manifest_uploader.sandbox.show import as_table, delete_object, has_memory, read_items
 from manifest_uploader.sandbox.sockets import OptionInvalid
@@ -28,9 +29,15 @@ then, in another terminal, with the address and token that it prints:
   export GRAND_CHALLENGE_AUTHORIZATION=TOKEN
   uploader run lung.yaml
 
+an algorithm, whose jobs take an image and a number, and return JSON:
+  uploader sandbox --socket ct-image=Image --socket age=Float \\
+      --algorithm "nodules=ct-image+age->results-json-file"
+
 what it holds:              uploader sandbox show --dir sandbox
 delete an item, as a person does on the web page:
                             uploader sandbox delete --dir sandbox PK
+answer a question, as a reader does there:
+                            uploader sandbox answer --dir sandbox TITLE ANSWER
 """
 
 
@@ -41,6 +48,8 @@ def main(argv: list[str]) -> int:
             return _show(argv[1:])
         if argv[:1] == ["delete"]:
             return _delete(argv[1:])
+        if argv[:1] == ["answer"]:
+            return _answer(argv[1:])
         return _run(argv)
     except OptionInvalid as error:
         return _say(2, error)
@@ -118,6 +127,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--tls", action="store_true", help="https with a throw-away CA")
     add("--reader-study", action="append", default=[], metavar="SLUG", help="make one up")
     add("--archive", action="append", default=[], metavar="SLUG", help="make one up")
+    add("--algorithm", action="append", default=[],
+        metavar='"SLUG=INPUT+INPUT->OUTPUT[,credits=20][,not-ready][,view-only]"',
+        help="make one up, in quotes because of the >; INPUT and OUTPUT: slugs of sockets. Again "
+        "for another combination of inputs. credits: what a job costs; not-ready: without an image "
+        "that can run; view-only: one that the user may see and not run")  # fmt: skip
+    add("--question", action="append", default=[], metavar='"STUDY=TYPE:TEXT|OPTION|OPTION"',
+        help="ask one in a reader study; TYPE as the platform spells it: Text, Bool, Number, "
+        "Choice, 'Multiple choice' ...; the last two need options")  # fmt: skip
+    add("--job-delay", type=_seconds, default=0.1, metavar="SECONDS",
+        help="before each status of a job (0.1); inf: jobs never run")  # fmt: skip
+    add("--job-limit", type=_count, default=16, metavar="N", help="active jobs a user may have")
+    add("--credits", type=_count, default=1000, metavar="N",
+        help="what a user's jobs of a month may cost")  # fmt: skip
+    add("--fail-job", type=_count, action="append", default=[], metavar="N",
+        help="let the job that is started as the Nth end as Failed")  # fmt: skip
     add("--socket", action="append", default=[],
         metavar="SLUG=KIND[:file][,schema=FILE][,segments=0-1]",
         help="make one up; KIND as the platform spells it: Image, Float, "
@@ -148,6 +172,12 @@ def _options(arguments: argparse.Namespace) -> SandboxOptions:
         tls=arguments.tls,
         reader_studies=tuple(arguments.reader_study),
         archives=tuple(arguments.archive),
+        algorithms=tuple(arguments.algorithm),
+        questions=tuple(arguments.question),
+        job_delay_s=arguments.job_delay,
+        job_limit=arguments.job_limit,
+        credits=arguments.credits,
+        failing_jobs=tuple(arguments.fail_job),
         sockets=tuple(arguments.socket),
         images=tuple(arguments.image),
         import_delay_s=arguments.import_delay,
@@ -228,6 +258,34 @@ def _delete(argv: list[str]) -> int:
             parser.error(f"{arguments.dir} holds no item or image {arguments.pk}")
     finally:
         store.close()
+    return 0
+
+
+def _answer(argv: list[str]) -> int:
+    parser = _small_parser(
+        "answer",
+        "Answer a question about a display set, as a reader does on the web page.",
+        'uploader sandbox answer --dir sandbox --reader kim "Patient 1" yes',
+    )
+    parser.add_argument("--reader", default="reader", metavar="NAME", help="(default: reader)")
+    parser.add_argument("--question", default="", metavar="TEXT", help="(default: the first one)")
+    parser.add_argument("item", metavar="DISPLAY-SET", help="its title or pk")
+    parser.add_argument("answer", metavar="ANSWER", help="JSON, or a text; an option's title")
+    arguments = parser.parse_args(argv)
+    store = _open(arguments.dir, parser.error)
+    try:
+        answer = json.loads(arguments.answer)
+    except ValueError:
+        answer = arguments.answer
+    try:
+        with store.transaction():
+            place = (arguments.item, arguments.question)
+            pk = plant_for(store, *place, answer, reader=arguments.reader)
+    except AnswerImpossible as error:
+        parser.error(str(error))
+    finally:
+        store.close()
+    sys.stdout.write(pk + "\n")
     return 0
 
 

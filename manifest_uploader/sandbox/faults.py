@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 FaultKind = Literal[
-    "reset", "stall", "delay", "late", "truncate", "answer", "expire", "lose_part", "fail_import"
+    "reset",
+    "stall",
+    "delay",
+    "late",
+    "truncate",
+    "answer",
+    "expire",
+    "lose_part",
+    "fail_import",
+    "fail_job",
+    "twice",
 ]
 
 
@@ -20,8 +30,9 @@ class Seen:
     kind: str
     """A short name: upload-create, presign, part, complete, list-parts, upload-get, upload-list,
     item-create, item-fill, item-get, item-list, sockets, target, sessions, session-create,
-    session-get, image-get, image-list, download (a redirect to storage), stored (a file from
-    there), abort, gcapi, other."""
+    session-get, image-get, image-list, instances (of a DICOM image set), download (a redirect to
+    storage), stored (a file from there), algorithm, job-create, job-get, job-list, answers (of
+    readers, and questions), abort, gcapi, other."""
     number: int
     """Counts the requests of its kind, from 1."""
     total: int
@@ -114,17 +125,33 @@ class Fault:
 
     @classmethod
     def fail_import(cls, message: str) -> Fault:
-        """Make the imports that this fill queues fail with a message."""
+        """Make the imports that this fill queues fail with a message; those of a job cancel it."""
         return cls("fail_import", message=message)
+
+    @classmethod
+    def fail_job(cls) -> Fault:
+        """Make the algorithm job that this request starts end as Failed."""
+        return cls("fail_job")
+
+    @classmethod
+    def twice(cls) -> Fault:
+        """Act twice, as if two copies of the request overlapped; answer the first one.
+
+        The second one finds upload sessions still waiting, and its import of them does nothing: an
+        algorithm job that it starts waits for ever.
+        """
+        return cls("twice")
 
 
 class Hook(Protocol):
-    """Decides which requests go wrong, and may decide which imports do.
+    """Decides which requests go wrong, and may decide which imports and jobs do.
 
-    A hook may also have one or both of these methods:
+    A hook may also have some of these methods:
 
     - `on_import(item, slug) -> str | None`: called before the import of an upload into the socket
       `slug` of the item with this pk; returns the message with which the import fails, or None.
+    - `on_job(job, inputs) -> bool`: called before the outputs of the algorithm job with this pk are
+      made; `inputs` by socket: values, and the names of files and images. Returns whether it fails.
     - `on_files(item, slug, names) -> Mapping[str, bytes | None]`: called before the importer reads
       the files of an image; `names` as they were sent, those inside a zip file with their path in
       it. Returns what the importer finds instead of some of them: other contents, or no file.

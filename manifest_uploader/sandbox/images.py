@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from sqlite3 import Row
 from typing import Any
 
@@ -43,6 +44,14 @@ _FILTERS: Mapping[str, tuple[str, str]] = {
     "archive": (
         "SELECT 1 FROM targets WHERE kind = 'archive' AND pk = ?",
         _OF_TARGET.format(kind="archive"),
+    ),
+    "job_input": (
+        "SELECT 1 FROM algorithm_jobs WHERE pk = ?",
+        "pk IN (SELECT image FROM vals WHERE item = ?)",
+    ),
+    "job_output": (
+        "SELECT 1 FROM algorithm_jobs WHERE pk = ?",
+        "pk IN (SELECT image FROM vals WHERE item = ? || '/outputs')",
     ),
     "origin": (
         "SELECT 1 FROM sessions WHERE pk = ?",
@@ -136,6 +145,28 @@ def add_image(store: Store, picture: Picture, files: tuple[StoredFile, ...]) -> 
     store.run("INSERT INTO images (pk, facts) VALUES (?, ?)", picture.pk, json.dumps(facts))
 
 
+def add_dicom_set(store: Store, pk: str, name: str, files: tuple[StoredFile, ...]) -> None:
+    """Store the record of a DICOM image set, whose sizes the platform does not know."""
+    sent = [{"name": file.name, "sha256": file.sha256, "size": file.size} for file in files]
+    facts = {"name": name, "dicom_image_set": uuid.uuid4().hex, "files": sent}
+    store.run("INSERT INTO images (pk, facts) VALUES (?, ?)", pk, json.dumps(facts))
+
+
+@dataclass(frozen=True)
+class DicomSet:
+    """What an image holds as a DICOM image set."""
+
+    id: str
+    """Empty if the image is none."""
+    files: tuple[dict[str, Any], ...]
+
+
+def dicom_set(row: Row) -> DicomSet:
+    """Return what an image's record says of it as a DICOM image set."""
+    facts = json.loads(row["facts"])
+    return DicomSet(facts.get("dicom_image_set") or "", tuple(facts["files"]))
+
+
 def add_made_up_image(store: Store, pk: str) -> None:
     """Store an image without contents, for items that refer to existing images."""
     facts = {"name": pk, "width": 1, "height": 1, "files": []}
@@ -145,8 +176,11 @@ def add_made_up_image(store: Store, pk: str) -> None:
 def socket_complaint(socket: Socket, facts: Mapping[str, Any]) -> str | None:
     """Return the platform's message about an image that does not fit its socket, or None.
 
-    An image that no importer has read fits every socket.
+    An image that no importer has read fits every socket, except that DICOM image sets are for
+    sockets of their kind only.
     """
+    if facts.get("dicom_image_set"):
+        return None if socket.kind == "DICOM Image Set" else "Image may not be DICOM"
     if "color_space" not in facts:
         return None
     if socket.segments:
@@ -192,6 +226,8 @@ def _shape(facts: Mapping[str, Any]) -> list[int]:
 
 def _image_json(request: Request, row: Row) -> dict[str, Any]:
     facts = json.loads(row["facts"])
+    if facts.get("dicom_image_set"):
+        return _dicom_set_json(request, row["pk"], facts)
     pk = row["pk"]
     file = str(uuid.uuid5(uuid.UUID(pk), "file"))
     ending = facts.get("ending", ".mha")
@@ -221,4 +257,26 @@ def _image_json(request: Request, row: Row) -> dict[str, Any]:
         "window_center": facts.get("window_center"),
         "window_width": facts.get("window_width"),
         "segments": facts.get("segments"),
+    }
+
+
+def _dicom_set_json(request: Request, pk: str, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a DICOM image set as newer versions of the platform present it: with empty shapes."""
+    unknown = (
+        *("width", "height", "depth", "modality", "stereoscopic_choice", "field_of_view"),
+        *("voxel_width_mm", "voxel_height_mm", "voxel_depth_mm", "window_center", "window_width"),
+        "segments",
+    )
+    return {
+        "pk": pk,
+        "name": facts["name"],
+        "files": [],
+        "dicom_image_set": {"image_set_id": facts["dicom_image_set"]},
+        "color_space": "",
+        "eye_choice": "NA",
+        "shape_without_color": [],
+        "shape": [],
+        **dict.fromkeys(unknown),
+        "api_url": request.url(f"cases/images/{pk}/"),
+        **_WITHOUT_PATIENT,
     }

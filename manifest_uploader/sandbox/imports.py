@@ -2,23 +2,33 @@
 
 Images take two tasks: the first one reads the uploads and deletes their rows; the second one
 attaches the image to the item and can still fail. Files take one task, which deletes the row
-before the value exists. The queue is stored in the database, so that it survives a restart.
+before the value exists. DICOM image sets take two, and a refused one loses its uploads. The
+queue is stored in the database, so that it survives a restart.
 """
 
 from __future__ import annotations
 
 import json
-import re
-import secrets
 import shutil
 from dataclasses import dataclass
 from sqlite3 import Row
 
-from manifest_uploader.sandbox.images import add_image, socket_complaint
+from manifest_uploader.sandbox.dicom_sets import read_set
+from manifest_uploader.sandbox.images import add_dicom_set, add_image, socket_complaint
+from manifest_uploader.sandbox.job_states import cancel, find_job, start_when_complete
 from manifest_uploader.sandbox.judge import ImportImpossible, Judge, JudgeClosed, Verdict
+from manifest_uploader.sandbox.received import (
+    UNEXPECTED,
+    ImportFailed,
+    ObjectGone,
+    completed_upload,
+    keep_bytes,
+    read_upload,
+    stored_name,
+)
 from manifest_uploader.sandbox.site import Site
 from manifest_uploader.sandbox.sockets import Socket
-from manifest_uploader.sandbox.store import Store
+from manifest_uploader.sandbox.store import new_pk
 from manifest_uploader.sandbox.unpacking import (
     StoredFile,
     Unpacked,
@@ -28,16 +38,6 @@ from manifest_uploader.sandbox.unpacking import (
 )
 from manifest_uploader.sandbox.uploads import remove_upload
 from manifest_uploader.sandbox.values import set_value
-
-_UNEXPECTED = "An unexpected error occurred"
-
-
-class ImportFailed(Exception):
-    """Says why an import failed, in the platform's words."""
-
-
-class ObjectGone(Exception):
-    """Says that an upload or item no longer exists, for example because another job used it."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Importer:
             self._fail(job, str(error) if job["stage"] > 1 or self._has_all_rows(job) else "")
         except Exception:  # noqa: BLE001 - whatever a damaged file does to a reader
             # If the rows are gone, another import deleted the bytes while they were read.
-            self._fail(job, _UNEXPECTED if self._has_all_rows(job) else "")
+            self._fail(job, UNEXPECTED if self._has_all_rows(job) else "")
 
     def _has_all_rows(self, job: Row) -> bool:
         """Return whether all uploads of an import still have their rows."""
@@ -80,7 +80,7 @@ class Importer:
 
     def _work(self, job: Row) -> None:
         if job["slices"] is not None:
-            self._reject_dicom_set(job)
+            self._work_on_dicom_set(job)
             return
         if job["stage"] == 1:
             self._fail_on_purpose(job)
@@ -91,11 +91,32 @@ class Importer:
         else:
             self._attach_image(job)
 
-    def _reject_dicom_set(self, job: Row) -> None:
-        """End the import of a DICOM image set, for which the platform needs AWS HealthImaging.
+    def _work_on_dicom_set(self, job: Row) -> None:
+        if job["stage"] == 1:
+            self._import_dicom_set(job)
+            return
+        with self.site.store.transaction():
+            self._attach(job, image=job["image"])
 
-        As after every failure of such an import there, its uploads are gone and nothing says why.
-        """
+    def _import_dicom_set(self, job: Row) -> None:
+        """Make an image of a set's uploads, whose rows are gone afterwards in any case."""
+        store, pks = self.site.store, json.loads(job["slices"])
+        try:
+            self._fail_on_purpose(job)
+            files = read_set(store, pks, keep=self.site.options.keep_bytes)
+        except Exception:  # noqa: BLE001 - whatever a file that is no DICOM does to a reader
+            self._reject_dicom_set(job)
+            return
+        image = new_pk()
+        with store.transaction():
+            for pk in pks:
+                remove_upload(store, pk)
+            add_dicom_set(store, image, job["name"], files)
+            store.run("UPDATE jobs SET stage = 2, image = ? WHERE seq = ?", image, job["seq"])
+            self.site.enqueue(job["seq"])
+
+    def _reject_dicom_set(self, job: Row) -> None:
+        """End the import of a DICOM image set: its uploads are gone, and nothing says why."""
         store = self.site.store
         with store.transaction():
             for pk in json.loads(job["slices"]):
@@ -127,9 +148,9 @@ class Importer:
         store = self.site.store
         if not self._begin_session(job):
             return
-        rows = [_completed_upload(store, pk) for pk in self._session_uploads(job)]
+        rows = [completed_upload(store, pk) for pk in self._session_uploads(job)]
         _check_names(rows)
-        uploads = [_upload(store, row) for row in rows]
+        uploads = [read_upload(store, row) for row in rows]
         with self.workplace.unpacked(uploads) as sent:
             files = self._lose_on_purpose(job, sent)
             verdict = self.judge.judge(files)
@@ -154,7 +175,7 @@ class Importer:
     def _keep(self, uploads: list[Upload], verdict: Verdict) -> None:
         """Keep the bytes of uploads under their SHA-256, and of images under their pk."""
         for upload in uploads:
-            _keep_bytes(self.site.store, upload)
+            keep_bytes(self.site.store, upload)
         for picture in verdict.images:
             if picture.file is not None:
                 shutil.copyfile(picture.file, self.site.store.kept / picture.pk)
@@ -194,26 +215,27 @@ class Importer:
             self._attach(job, image=images[0])
 
     def _attach(self, job: Row, *, image: str | None = None, file: str | None = None) -> None:
-        """Attach the value to the item and end the job."""
+        """Attach the value to the item or algorithm job, and end the import."""
         store = self.site.store
         item = store.row("SELECT answered FROM items WHERE pk = ?", job["item"])
-        if item is None:
+        if item is None and find_job(store, job["item"]) is None:
             raise ObjectGone
-        if item["answered"]:
+        if item is not None and item["answered"]:
             words = "This display set cannot be changed, as answers for it already exist"
             raise ImportFailed(words)
         set_value(self.site, job["item"], job["socket"], image=image, file=file)
         store.run("DELETE FROM jobs WHERE seq = ?", job["seq"])
+        start_when_complete(self.site, job["item"])
 
     def _import_file(self, job: Row) -> None:
         """Check a file and delete its upload's row, then attach it in a second transaction."""
         store = self.site.store
         if job["stage"] == 1:
-            row = _completed_upload(store, job["upload"])
-            upload = _upload(store, row)
+            row = completed_upload(store, job["upload"])
+            upload = read_upload(store, row)
             self._check_file(self._socket(job), upload)
             if self.site.options.keep_bytes:
-                _keep_bytes(store, upload)
+                keep_bytes(store, upload)
             size, sha256 = upload.measure()
             name = stored_name(row["filename"])
             file = json.dumps({"name": name, "sha256": sha256, "size": size})
@@ -242,9 +264,16 @@ class Importer:
         return list(json.loads(row["uploads"])) if row else []
 
     def _fail(self, job: Row, words: str) -> None:
-        """End a job; a session records why images failed, but nothing does so for files."""
+        """End a job; a session records why images failed, but nothing does so for files.
+
+        A failed image, and a file that was not completed, cancels the algorithm job whose input it
+        is. A refused file does not: that job waits for ever.
+        """
         store = self.site.store
+        find = "SELECT 1 FROM uploads WHERE pk = ? AND status != 'Completed'"
         with store.transaction():
+            if job["session"] is not None or store.row(find, job["upload"]) is not None:
+                cancel(self.site, job["item"])
             if job["session"] is not None:
                 self._fail_session(job, words)
             store.run("INSERT INTO notifications (user) VALUES (?)", job["user"])
@@ -264,46 +293,13 @@ class Importer:
         )
 
 
-def _completed_upload(store: Store, pk: str) -> Row:
-    row = store.row("SELECT * FROM uploads WHERE pk = ?", pk)
-    if row is None:
-        raise ObjectGone
-    if row["status"] != "Completed" or row["filename"] == "..":
-        raise ImportFailed(_UNEXPECTED)
-    return row
-
-
 def _check_names(rows: list[Row]) -> None:
     if len({row["filename"] for row in rows}) < len(rows):
         words = "Duplicate files uploaded, please try again with a unique set of files"
         raise ImportFailed(words)
 
 
-def _upload(store: Store, row: Row) -> Upload:
-    query = "SELECT file FROM parts WHERE upload = ? ORDER BY number"
-    parts = [store.parts / row["pk"] / part["file"] for part in store.rows(query, row["pk"])]
-    return Upload(row["filename"], tuple(parts))
-
-
 def _not_imported(verdict: Verdict) -> str:
     """Return how many files were not used, as the platform says it; nothing if all were."""
     plural = "" if verdict.left == 1 else "s"
     return f"{verdict.left} file{plural} could not be imported" if verdict.left else ""
-
-
-def _keep_bytes(store: Store, upload: Upload) -> None:
-    """Store an upload's bytes under their SHA-256."""
-    path = store.kept / upload.measure()[1]
-    if path.exists():
-        return
-    partial = path.with_name(f"{path.name}.{secrets.token_hex(6)}")
-    upload.copy_to(partial)
-    partial.replace(path)
-
-
-def stored_name(filename: str) -> str:
-    """Return a file's name as the platform stores it: Django's get_valid_filename."""
-    name = re.sub(r"[^-\w.]", "", filename.strip().replace(" ", "_"))
-    if name in ("", ".", ".."):
-        raise ImportFailed(_UNEXPECTED)
-    return name

@@ -26,7 +26,7 @@ from manifest_uploader.sandbox.fields import (
     read_text,
 )
 from manifest_uploader.sandbox.requests import API, Request
-from manifest_uploader.sandbox.site import Site, may_edit
+from manifest_uploader.sandbox.site import Site, may_edit, user_name
 from manifest_uploader.sandbox.store import is_pk, new_pk
 from manifest_uploader.sandbox.values import (
     Entry,
@@ -38,6 +38,11 @@ from manifest_uploader.sandbox.values import (
     values_of,
 )
 
+_UNANSWERED = (
+    "(SELECT COUNT(DISTINCT a.question) FROM answers a WHERE a.item = i.pk AND a.creator = ?)"
+    " < MAX(1, (SELECT COUNT(*) FROM questions q WHERE q.study = i.target))"
+)
+"""Whether a user has not answered all questions about a display set."""
 _UNUSED_FIELDS: dict[str, Any] = {
     "hanging_protocol": None,
     "optional_hanging_protocols": [],
@@ -78,7 +83,11 @@ class Items:
         """Return a page of the items that the user may see, in order."""
         target = self._filter(site, request)
         where = "t.kind = ? AND ? AND i.target = COALESCE(?, i.target)"
-        values = (self.kind.target_kind, may_edit(request), target)
+        values: tuple[Any, ...] = (self.kind.target_kind, may_edit(request), target)
+        if self.kind.has_order and request.query.get("unanswered_by_user", "").lower() == "true":
+            where += f" AND {_UNANSWERED}"
+            values = (*values, request.query.get("user") or user_name(request))
+            target = None
         joined = f"FROM items i JOIN targets t ON t.pk = i.target WHERE {where}"
         count = site.store.number(f"SELECT COUNT(*) {joined}", *values)
         rows = site.store.rows(

@@ -21,6 +21,11 @@ class SandboxOptions:
     tls: bool = False
     reader_studies: tuple[str, ...] = ()
     archives: tuple[str, ...] = ()
+    algorithms: tuple[str, ...] = ()
+    """Each in the form `SLUG=INPUT+INPUT->OUTPUT[,credits=N][,not-ready][,view-only]`; several of
+    one slug are its interfaces."""
+    questions: tuple[str, ...] = ()
+    """Each in the form `STUDY=TYPE:TEXT|OPTION|OPTION`; a study without any has a made-up one."""
     sockets: tuple[str, ...] = ()
     """Each in the form `SLUG=KIND[:file][,schema=FILE][,segments=0-1]`; these replace sockets that
     the folder already has."""
@@ -30,6 +35,14 @@ class SandboxOptions:
     """Primary keys of images that shall exist, without contents."""
     import_delay_s: float = 0.1
     """The delay before each of an import's two stages; with infinity, imports never run."""
+    job_delay_s: float = 0.1
+    """The delay before each status of an algorithm job; with infinity, jobs never run."""
+    job_limit: int = 16
+    """How many active jobs the user may have."""
+    credits: int = 1000
+    """What the user's jobs of a month may cost."""
+    failing_jobs: tuple[int, ...] = ()
+    """Which jobs end as Failed, counted from 1 in the order in which they were started."""
     upload_limit: int = 2000
     size_limit: int | None = None
     """In bytes; None for the platform's 128 GiB."""

@@ -32,6 +32,10 @@ class Request:
     user: int | None = None
     import_failure: str | None = None
     """The message with which the imports that this request queues fail; None if they do not."""
+    job_fails: bool = False
+    """Whether the job that this request starts ends as Failed."""
+    is_double: bool = False
+    """Whether another copy of this request acted at the same time."""
 
     @cached_property
     def query(self) -> dict[str, str]:

@@ -7,7 +7,19 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from manifest_uploader.sandbox import images, interfaces, items, sessions, targets, uploads
+from manifest_uploader.sandbox import (
+    algorithm_jobs,
+    algorithms,
+    dicom_sets,
+    images,
+    interfaces,
+    items,
+    questions,
+    reader_answers,
+    sessions,
+    targets,
+    uploads,
+)
 from manifest_uploader.sandbox.answers import (
     Answer,
     Refused,
@@ -25,8 +37,10 @@ Handler = Callable[..., Answer]
 _LOG = logging.getLogger(__name__)
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _LISTS = (
-    *("algorithms", "archives", "archives/items", "cases/images", "cases/upload-sessions"),
+    *("algorithms", "algorithms/images", "algorithms/jobs", "archives", "archives/items"),
+    *("cases/images", "cases/upload-sessions"),
     *("components/interfaces", "notifications", "reader-studies", "reader-studies/answers"),
+    *("reader-studies/questions",),
     *("reader-studies/display-sets", "uploads"),
 )
 _CHALLENGE = ("WWW-Authenticate", "Bearer")
@@ -83,7 +97,7 @@ class Routes:
             with self.site.store.transaction():
                 return self._act(found, request)
         except Refused as error:
-            return error.answer
+            return _with_methods(error.answer, found.route)
         except Unhandled:
             return broken_page()
         except Exception as error:  # noqa: BLE001 - a sandbox that hangs up would hide its own bugs
@@ -109,7 +123,7 @@ class Routes:
             raise refuse(405, {"detail": words}, _allow(route))
         _name, handler = route.methods[method]
         answer = handler(self.site, request, *found.wildcards)
-        return replace(answer, headers=(*answer.headers, _allow(route)))
+        return _with_methods(answer, route)
 
     def _elsewhere(self, request: Request) -> Answer:
         if not request.path.endswith("/") and self._find(request.path + "/"):
@@ -142,6 +156,13 @@ def _authenticate(header: str, tokens: Mapping[str, int]) -> int | None:
     raise refuse(401, {"detail": words}, _CHALLENGE)
 
 
+def _with_methods(answer: Answer, route: Route) -> Answer:
+    """Return the answer with the methods of its address, which refusals name, too."""
+    if any(name == "Allow" for name, _ in answer.headers):
+        return answer
+    return replace(answer, headers=(*answer.headers, _allow(route)))
+
+
 def _allow(route: Route) -> tuple[str, str]:
     methods = [name for name in ("GET", "POST", "PUT", "PATCH") if name in route.methods]
     return "Allow", ", ".join([*methods, "HEAD", "OPTIONS"])
@@ -158,11 +179,6 @@ def _get_versions(site: Site, _request: Request) -> Answer:
     return as_json(200, {**versions, "sandbox_id": site.id})
 
 
-def _list_nothing(_site: Site, request: Request) -> Answer:
-    """Return an empty page: the sandbox has no algorithms."""
-    return as_json(200, request.page_of(0, []))
-
-
 def _get_root(_site: Site, request: Request) -> Answer:
     """Return the addresses of the lists."""
     return as_json(200, {name: request.url(f"{name}/") for name in _LISTS})
@@ -175,6 +191,7 @@ def all_routes() -> tuple[Route, ...]:
         *_item_routes("reader-studies/display-sets/", items.display_sets(), 405),
         *_item_routes("archives/items/", items.archive_items(), 403),
         *_target_routes(),
+        *_algorithm_routes(),
         *_image_routes(),
     )
 
@@ -207,17 +224,44 @@ def _target_routes() -> tuple[Route, ...]:
         _route(sockets, GET=("sockets", interfaces.list_interfaces)),
         _route(f"{sockets}*/", GET=("sockets", interfaces.get_interface)),
     )
-    answers = ("other", targets.list_answers)
     return (
         *(replace(route, open=False) for route in readable),
         _route("reader-studies/", GET=("target", targets.list_reader_studies)),
-        _route("reader-studies/answers/", GET=answers, POST=("other", targets.create_answer)),
+        *_answer_routes(),
         _route("reader-studies/*/", GET=("target", targets.get_reader_study)),
         _route("archives/", GET=("target", targets.list_archives)),
         _route("archives/*/", GET=("target", targets.get_archive)),
-        _route("algorithms/", GET=("other", _list_nothing)),
         _route("gcapi/", GET=("gcapi", _get_versions)),
         _route("", GET=("other", _get_root)),
+    )
+
+
+def _answer_routes() -> tuple[Route, ...]:
+    path = "reader-studies/answers/"
+    listed = ("answers", reader_answers.list_answers)
+    change = ("answers", reader_answers.change_answer)
+    one = _route(f"{path}*/", GET=("answers", reader_answers.get_answer), PATCH=change, PUT=change)
+    asked = "reader-studies/questions/"
+    truth = "reader-studies/*/ground-truth/*/"
+    return (
+        _route(path, GET=listed, POST=("answers", reader_answers.create_answer)),
+        _route(f"{path}mine/", GET=("answers", reader_answers.list_own_answers)),
+        replace(one, delete=403),
+        _route(asked, GET=("answers", questions.list_questions)),
+        _route(f"{asked}*/", GET=("answers", questions.get_question)),
+        _route(truth, GET=("answers", reader_answers.find_ground_truth)),
+    )
+
+
+def _algorithm_routes() -> tuple[Route, ...]:
+    listed = ("job-list", algorithm_jobs.list_jobs)
+    one_job = _route("algorithms/jobs/*/", GET=("job-get", algorithm_jobs.get_job))
+    return (
+        _route("algorithms/", GET=("algorithm", algorithms.list_algorithms)),
+        _route("algorithms/images/", GET=("algorithm", algorithms.list_algorithm_images)),
+        _route("algorithms/jobs/", GET=listed, POST=("job-create", algorithm_jobs.create_job)),
+        replace(one_job, delete=403, patch=403),
+        _route("algorithms/*/", GET=("algorithm", algorithms.get_algorithm)),
     )
 
 
@@ -236,6 +280,8 @@ def _image_routes() -> tuple[Route, ...]:
         replace(one_session, delete=403),
         _route("cases/images/", GET=("image-list", images.list_images)),
         replace(one_image, delete=403, patch=403),
+        _route("cases/images/*/dicom/instances/", GET=("instances", dicom_sets.list_instances)),
+        _route("cases/images/*/dicom/frames/", GET=("instances", dicom_sets.list_frames)),
         _route("notifications/", GET=("other", images.list_notifications)),
         media,
     )

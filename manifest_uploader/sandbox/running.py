@@ -10,12 +10,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from manifest_uploader.sandbox.algorithms import add_algorithms, parse_algorithm
 from manifest_uploader.sandbox.certificates import make_certificates
 from manifest_uploader.sandbox.images import add_made_up_image
 from manifest_uploader.sandbox.imports import Importer
 from manifest_uploader.sandbox.job_queue import Queue
+from manifest_uploader.sandbox.job_runs import Runner
 from manifest_uploader.sandbox.judge import Judge, find_judge
 from manifest_uploader.sandbox.options import SandboxOptions
+from manifest_uploader.sandbox.questions import add_questions, parse_question
 from manifest_uploader.sandbox.requests import API
 from manifest_uploader.sandbox.routes import Routes, all_routes, users
 from manifest_uploader.sandbox.serve import Server, ServerContext, serve_in_thread
@@ -89,7 +92,8 @@ def start(options: SandboxOptions) -> Running:
 
 def check_options(options: SandboxOptions) -> None:
     """Raise OptionInvalid for an option that is out of range or malformed."""
-    for name in ("import_delay_s", "upload_limit", "upload_ttl_s", "latency_ms"):
+    numbers = ("import_delay_s", "upload_limit", "upload_ttl_s", "latency_ms")
+    for name in (*numbers, "job_delay_s", "job_limit", "credits"):
         if not getattr(options, name) >= 0:
             raise OptionInvalid(f"{name} must not be negative")
     if options.connection_mbit is not None and not options.connection_mbit > 0:
@@ -108,15 +112,23 @@ _SLUG = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345678
 def _start(options: SandboxOptions, lock: FolderLock) -> Running:
     sockets = tuple(parse_socket(line) for line in options.sockets)
     guessed = tuple(parse_socket(line) for line in options.guessed_sockets)
+    questions = tuple(parse_question(line) for line in options.questions)
+    algorithms = tuple(parse_algorithm(line) for line in options.algorithms)
     store = Store(options.dir)
-    with store.transaction():
-        _make_up(store, options)
-        add_sockets(store, sockets, guessed)
+    try:
+        with store.transaction():
+            _make_up(store, options)
+            add_sockets(store, sockets, guessed)
+            add_algorithms(store, algorithms)
+            add_questions(store, questions)
+    except OptionInvalid:
+        store.close()
+        raise
     store.sweep()
     token = store.get_or_make("token", new_token)
     stranger = store.get_or_make("token_without_rights", new_token)
     judge = options.judge or find_judge()
-    queues = _Queues(options.import_delay_s, judge)
+    queues = _Queues(options, judge)
     site = Site(
         store=store,
         options=options,
@@ -125,6 +137,7 @@ def _start(options: SandboxOptions, lock: FolderLock) -> Running:
         id=store.get_or_make("id", new_pk),
         queue=queues.others.add,
         queue_images=queues.add_images,
+        queue_run=queues.runs.add,
         expect_images=queues.expect_images,
     )
     tls, ca = _tls(options)
@@ -139,7 +152,9 @@ def _start(options: SandboxOptions, lock: FolderLock) -> Running:
     )
     importer = Importer(site, judge, Workplace(store.work))
     importer.resume()
-    queues.start(importer)
+    runner = Runner(site)
+    runner.resume()
+    queues.start(importer, runner)
     stop_serving = [serve_in_thread(one, context) for one in (server, storage)]
 
     def stop() -> None:
@@ -158,11 +173,13 @@ def _start(options: SandboxOptions, lock: FolderLock) -> Running:
 
 
 class _Queues:
-    """The jobs of imports: those that read images do not keep the others waiting."""
+    """Imports, of which those that read images do not delay the others, and runs of jobs."""
 
-    def __init__(self, delay_s: float, judge: Judge) -> None:
+    def __init__(self, options: SandboxOptions, judge: Judge) -> None:
+        delay_s = options.import_delay_s
         self.others = Queue("import", delay_s, threads=1)
         self._images = Queue("import-images", delay_s, threads=2)  # one unpacks, one is judged
+        self.runs = Queue("run", options.job_delay_s, threads=1)
         self._judge = judge
         self._never = math.isinf(delay_s)
 
@@ -176,14 +193,15 @@ class _Queues:
         self.expect_images()
         self._images.add(job)
 
-    def start(self, importer: Importer) -> None:
+    def start(self, importer: Importer, runner: Runner) -> None:
         """Start all threads."""
+        self.runs.start(runner.work)
         for queue in (self.others, self._images):
             queue.start(importer.work)
 
     def stop(self) -> None:
         """Wait for the jobs that run, and start no more."""
-        for queue in (self._images, self.others):
+        for queue in (self._images, self.others, self.runs):
             queue.stop()
 
 

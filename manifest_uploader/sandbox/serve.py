@@ -9,7 +9,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NoReturn
@@ -25,6 +25,8 @@ from manifest_uploader.sandbox.storage import SLICE, Storage, StorageRequest, ex
 _MAX_BODY = 16 * 1024**2
 _STORAGE = "/grand-challenge-"
 _STORAGE_KINDS = {"PUT": "part", "GET": "stored"}
+_WITHIN = ("lose_part", "fail_import", "fail_job", "twice")
+"""The faults that neither end a request nor change its answer."""
 _HALF_ANSWER = Answer(200, b"{" + b" " * 200, "application/json")
 
 
@@ -194,10 +196,14 @@ class Handler(BaseHTTPRequestHandler):
             base=f"{context.scheme}://{host}",
             storage=f"{context.scheme}://{name}:{context.storage_port}",
             import_failure=import_failure,
+            job_fails=bool(fault and fault.kind == "fail_job"),
         )
         if fault and fault.kind == "late":
             self._act_late(request, fault)
-        return context.routes.answer(request)
+        answer = context.routes.answer(request)
+        if fault and fault.kind == "twice":
+            context.routes.answer(replace(request, is_double=True))
+        return answer
 
     def _act_late(self, request: Request, fault: Fault) -> NoReturn:
         """Let the client go, and act later; not once the sandbox ends."""
@@ -279,7 +285,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _fail_before(self, fault: Fault | None) -> Answer | None:
         """Cause a fault instead of acting; return its answer, or None to act normally."""
-        if fault is None or fault.kind in ("lose_part", "fail_import"):
+        if fault is None or fault.kind in _WITHIN:
             return None
         if fault.kind == "late" and not self._is_for_storage():
             return None
@@ -288,7 +294,7 @@ class Handler(BaseHTTPRequestHandler):
         return self._fail(fault, None)
 
     def _fail_after(self, fault: Fault | None, answer: Answer) -> Answer:
-        if fault is None or fault.kind in ("lose_part", "fail_import"):
+        if fault is None or fault.kind in _WITHIN:
             return answer
         return self._fail(fault, answer) or answer
 

@@ -87,8 +87,8 @@ def waiting_session(site: Site, request: Request, link: Any) -> str:
 
     """
     pk = read_link(link, f"{API}cases/upload-sessions/")
-    query = "SELECT 1 FROM sessions WHERE pk = ? AND user = ? AND status = 'Queued'"
-    if site.store.row(query, pk, request.user) is None:
+    query = "SELECT 1 FROM sessions WHERE pk = ? AND user = ? AND (status = 'Queued' OR ?)"
+    if site.store.row(query, pk, request.user, request.is_double) is None:
         raise missing_object()
     return pk
 
@@ -102,19 +102,23 @@ def start_import(
     session: str | None = None,
     upload: str | None = None,
     uploads: Sequence[str] = (),
+    name: str | None = None,
 ) -> None:
     """Queue an import into an item's socket; its session no longer waits.
 
     It is of one of these: the images of a session, the upload of a file, or the uploads of a DICOM
-    image set.
+    image set, which gets a name. A session that another copy of the request has consumed is not
+    imported again.
     """
+    if session is not None and request.is_double:
+        return
     if session is not None:
         site.store.run("UPDATE sessions SET status = 'Re-Queued' WHERE pk = ?", session)
     job = site.store.run(
-        "INSERT INTO jobs (user, item, socket, session, upload, slices, doom)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO jobs (user, item, socket, session, upload, slices, name, doom)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         *(request.user, item, socket.pk, session, upload),
-        *(json.dumps(uploads) if uploads else None, request.import_failure),
+        *(json.dumps(uploads) if uploads else None, name, request.import_failure),
     )
     site.enqueue(job, images=session is not None)
 

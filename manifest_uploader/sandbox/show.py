@@ -8,11 +8,12 @@ from pathlib import Path
 from sqlite3 import Row
 from typing import Any
 
+from manifest_uploader.sandbox.job_states import outputs_of
 from manifest_uploader.sandbox.store import Store
 
 
 def read_items(store: Store) -> Iterator[dict[str, Any]]:
-    """Yield all items with their values, by target and in the platform's order."""
+    """Yield all items with their values, by target and in the platform's order, then all jobs."""
     with store.transaction():
         items = store.rows(
             "SELECT t.kind, t.slug, i.* FROM items i JOIN targets t ON t.pk = i.target"
@@ -28,6 +29,32 @@ def read_items(store: Store) -> Iterator[dict[str, Any]]:
             **{key: item[key] for key in ("kind", "slug", "pk", "title")},
             "order": item["position"] if is_study else None,
             "values": held[item["pk"]],
+        }
+    yield from read_jobs(store)
+
+
+def read_jobs(store: Store) -> Iterator[dict[str, Any]]:
+    """Yield all algorithm jobs with their inputs as values, and their outputs; the oldest first."""
+    with store.transaction():
+        jobs = store.rows(
+            "SELECT a.slug, j.* FROM algorithm_jobs j JOIN algorithms a ON a.pk = j.algorithm"
+            " ORDER BY j.seq"
+        )
+        keys = [key for job in jobs for key in (job["pk"], outputs_of(job["pk"]))]
+        held: dict[str, dict[str, Any]] = {key: {} for key in keys}
+        for row in _values(store):
+            if row["item"] in held:
+                held[row["item"]][row["slug"]] = _value(row)
+    for job in jobs:
+        yield {
+            "kind": "algorithm",
+            "slug": job["slug"],
+            "pk": job["pk"],
+            "title": "",
+            "order": None,
+            "status": job["status"],
+            "values": held[job["pk"]],
+            "outputs": held[outputs_of(job["pk"])],
         }
 
 
@@ -65,9 +92,11 @@ def as_table(items: list[dict[str, Any]]) -> str:
     lines: list[str] = []
     for item in items:
         place = "" if item["order"] is None else f"  order {item['order']}"
-        title = item["title"] or "(no title)"
+        title = item.get("status") or item["title"] or "(no title)"
         lines.append(f"{item['kind']} {item['slug']}: {title}{place}  {item['pk']}")
         lines += [f"    {slug}: {_in_words(value)}" for slug, value in item["values"].items()]
+        outputs = item.get("outputs", {})
+        lines += [f"    -> {slug}: {_in_words(value)}" for slug, value in outputs.items()]
     return "\n".join(lines) or "no items"
 
 

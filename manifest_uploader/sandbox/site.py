@@ -29,6 +29,8 @@ class Site:
     """Schedules a committed job that takes no time."""
     queue_images: Callable[[int], None]
     """Schedules a committed job that reads images, which may take long."""
+    queue_run: Callable[[int], None]
+    """Schedules the next status of an algorithm job."""
     expect_images: Callable[[], None]
     """Prepares for such jobs."""
     validators: Validators = field(default_factory=Validators)
@@ -37,6 +39,10 @@ class Site:
         """Schedule a job when the transaction is committed; `images`: it reads images."""
         queue = self.queue_images if images else self.queue
         self.store.after_commit(lambda: queue(job))
+
+    def enqueue_run(self, job: int) -> None:
+        """Schedule the next status of an algorithm job when the transaction is committed."""
+        self.store.after_commit(lambda: self.queue_run(job))
 
     def own_upload(self, request: Request, pk: str) -> Row:
         """Return an upload of the user, or answer 404."""
@@ -58,6 +64,11 @@ class Site:
         if self.find_upload(request, pk) is None:
             raise missing_object()
         return pk
+
+
+def user_name(request: Request) -> str:
+    """Return the name of the user, as answers name their creators."""
+    return "sandbox-user" if request.user == USER else "sandbox-stranger"
 
 
 def may_edit(request: Request) -> bool:

@@ -197,6 +197,8 @@ class Storage:
         if path is None or not path.is_file():
             return storage_error(404, "NoSuchKey", "The specified key does not exist.")
         size = path.stat().st_size
+        identity = hashlib.md5(f"{path.name} {size}".encode()).hexdigest()  # noqa: S324
+        always = (("ETag", f'"{identity}"'), ("Accept-Ranges", "bytes"))
         span = _span(request.range, size)
         if request.range and not span:
             return storage_error(416, "InvalidRange", "The requested range is not satisfiable")
@@ -204,9 +206,9 @@ class Storage:
             file.seek(span.start)
             content = file.read(len(span))
         if not request.range:
-            return Answer(200, content, _BINARY)
+            return Answer(200, content, _BINARY, always)
         place = f"bytes {span.start}-{span.stop - 1}/{size}"
-        return Answer(206, content, _BINARY, (("Content-Range", place),))
+        return Answer(206, content, _BINARY, (*always, ("Content-Range", place)))
 
     def _kept_file(self, path: str) -> Path | None:
         """Return where the bytes of a file or image are, or None for another path."""
@@ -216,11 +218,22 @@ class Storage:
         if pieces[0] == "images":
             pk = pieces[-3]
             return self._store.kept / pk if is_pk(pk) else None
+        if pieces[0] == "dicom":
+            return self._kept_instance(pieces[1], pieces[2])
         if not pieces[-2].isdigit():
             return None
         row = self._store.row(
             "SELECT json_extract(file, '$.sha256') AS sha256 FROM vals WHERE pk = ?",
             int(pieces[-2]),
+        )
+        return self._store.kept / row["sha256"] if row and row["sha256"] else None
+
+    def _kept_instance(self, pk: str, number: str) -> Path | None:
+        """Return where the bytes of a file of a DICOM image set are."""
+        row = self._store.row(
+            "SELECT json_extract(facts, '$.files[' || CAST(? AS INTEGER) || '].sha256') AS sha256"
+            " FROM images WHERE pk = ?",
+            *(number, pk),
         )
         return self._store.kept / row["sha256"] if row and row["sha256"] else None
 

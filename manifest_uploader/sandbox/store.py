@@ -24,6 +24,9 @@ USER = 3
 STRANGER = 4
 """The user of the second token, who may not see any target."""
 
+COLLEAGUE = 5
+"""A user without a token, who shares algorithm jobs with the first one."""
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS sockets (
@@ -61,27 +64,46 @@ CREATE INDEX IF NOT EXISTS sessions_of_user ON sessions (user, seq);
 CREATE TABLE IF NOT EXISTS jobs (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, user INTEGER NOT NULL, item TEXT, socket INTEGER,
     session TEXT, upload TEXT, slices TEXT, file TEXT, stage INTEGER NOT NULL DEFAULT 1,
-    doom TEXT);
+    doom TEXT, name TEXT, image TEXT);
+CREATE TABLE IF NOT EXISTS algorithms (
+    pk TEXT PRIMARY KEY, slug TEXT UNIQUE NOT NULL, image TEXT NOT NULL, created REAL NOT NULL,
+    interfaces TEXT NOT NULL, credits INTEGER NOT NULL, ready INTEGER NOT NULL,
+    runnable INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS algorithm_jobs (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, pk TEXT UNIQUE NOT NULL, algorithm TEXT NOT NULL,
+    user INTEGER NOT NULL, created REAL NOT NULL, status TEXT NOT NULL, wanted TEXT NOT NULL,
+    outputs TEXT NOT NULL, credits INTEGER NOT NULL, fails INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS jobs_of_algorithm ON algorithm_jobs (algorithm);
 CREATE TABLE IF NOT EXISTS answers (
     pk TEXT PRIMARY KEY, item TEXT NOT NULL, question TEXT NOT NULL, answer TEXT NOT NULL,
-    created REAL NOT NULL);
+    created REAL NOT NULL, creator TEXT NOT NULL DEFAULT 'sandbox-user', duration REAL);
+CREATE INDEX IF NOT EXISTS answers_of_item ON answers (item);
+CREATE TABLE IF NOT EXISTS questions (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, pk TEXT UNIQUE NOT NULL, study TEXT NOT NULL,
+    text TEXT NOT NULL, kind TEXT NOT NULL, options TEXT NOT NULL, UNIQUE (study, text));
 CREATE TABLE IF NOT EXISTS notifications (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, user INTEGER NOT NULL);
 """
+"""`jobs` are imports that wait, and `algorithm_jobs` what users start. `vals.item` is the pk of an
+item, the pk of an algorithm job for its inputs, or that pk and `/outputs`."""
+_VERSION = 3
 _MIGRATION = """
 DELETE FROM jobs WHERE session IS NOT NULL AND item IS NULL;
 UPDATE sessions SET status = 'Re-Queued'
     WHERE status = 'Queued' AND pk IN (SELECT session FROM jobs);
-PRAGMA user_version = 1;
 """
 """Earlier versions called every session "Queued" until its import began, and imported sessions
 without an item at once."""
 _NEW_COLUMNS = (
     ("jobs", "slices", "TEXT"),
     ("sockets", "guessed", "INTEGER NOT NULL DEFAULT 1"),
+    ("jobs", "name", "TEXT"),
+    ("jobs", "image", "TEXT"),
+    ("answers", "creator", "TEXT NOT NULL DEFAULT 'sandbox-user'"),
+    ("answers", "duration", "REAL"),
 )
 """(table, column, type) that earlier versions did not have. They did not know either which sockets
-of a rehearsal were guessed."""
+of a rehearsal were guessed, nor the names of DICOM image sets."""
 
 
 class FolderUnusable(Exception):
@@ -184,13 +206,30 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 def _migrate(db: sqlite3.Connection) -> None:
     """Make a database of an earlier version one of this version."""
-    if db.execute("PRAGMA user_version").fetchone()[0] >= 1:
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    if version >= _VERSION:
         return
     for table, column, definition in _NEW_COLUMNS:
         known = {row["name"] for row in db.execute(f"PRAGMA table_info({table})")}
         if column not in known:
             db.execute(f"ALTER TABLE {table} ADD COLUMN {column} {definition}")
-    db.executescript(_MIGRATION)
+    if version < 1:
+        db.executescript(_MIGRATION)
+    db.execute("UPDATE jobs SET name = 'DICOM image set' WHERE slices IS NOT NULL AND name IS NULL")
+    _name_questions(db)
+    db.execute(f"PRAGMA user_version = {_VERSION}")
+
+
+def _name_questions(db: sqlite3.Connection) -> None:
+    """Store the pks of questions in answers, for which earlier versions stored any link."""
+    rows = db.execute(
+        "SELECT a.pk, a.question, i.target FROM answers a LEFT JOIN items i ON i.pk = a.item"
+    ).fetchall()
+    for row in rows:
+        named = str(row["question"]).rstrip("/").rpartition("/")[2]
+        made_up = str(uuid.uuid5(uuid.UUID(row["target"]), "question")) if row["target"] else named
+        question = named if is_pk(named) else made_up
+        db.execute("UPDATE answers SET question = ? WHERE pk = ?", (question, row["pk"]))
 
 
 def _unusable(folder: Path, error: Exception) -> FolderUnusable:

@@ -235,7 +235,9 @@ def apply_entry(site: Site, request: Request, item: str, entry: Entry) -> None:
 def _apply_dicom_set(site: Site, request: Request, item: str, entry: Entry) -> None:
     """Queue the import of a DICOM image set; too long a name is ignored, as on the platform."""
     if entry.image_name and len(entry.image_name) <= _LONGEST_NAME:
-        start_import(site, request, item, entry.socket, uploads=entry.uploads)
+        start_import(
+            site, request, item, entry.socket, uploads=entry.uploads, name=entry.image_name
+        )
 
 
 def _apply_json(site: Site, item: str, entry: Entry) -> None:

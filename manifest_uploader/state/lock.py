@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import getpass
+import itertools
 import json
 import os
 import socket
@@ -67,7 +68,12 @@ def held(
     """
     path = _lock_of(state)
     mine = _this_process()
-    _take(path, mine, take_over=take_over, command=command)
+    missing = _missing_folders(path.parent)
+    try:
+        _take(path, mine, take_over=take_over, command=command)
+    except StateUnwritable:
+        _remove_empty(missing)
+        raise
     try:
         yield
     finally:
@@ -76,12 +82,25 @@ def held(
                 f"{path} could not be removed: another program has it open; "
                 "the next run on this computer removes it"
             )
+        _remove_empty(missing)
 
 
 def holder_of(state: Path) -> Holder | None:
     """Who holds the lock of a state file; None if it is free or its holder is proven dead."""
     holder = _read(_lock_of(state))
     return None if holder is None or is_dead(holder) else holder
+
+
+def _missing_folders(folder: Path) -> list[Path]:
+    """The folders that have to be created for a file in this one, the innermost first."""
+    return list(itertools.takewhile(lambda one: not one.exists(), (folder, *folder.parents)))
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    """Remove the folders created for the lock, unless something else was written there."""
+    with contextlib.suppress(OSError):  # one that is not empty ends this
+        for folder in folders:
+            folder.rmdir()
 
 
 def _lock_of(state: Path) -> Path:
@@ -114,7 +133,8 @@ def _create(path: Path, mine: Holder) -> bool:
     except OSError as error:
         raise StateUnwritable(
             f"{path} cannot be written: {disk.writing_reason(path, error)}",
-            hint="nothing was sent; make room, or name another place for the state with --state",
+            hint=f"nothing was sent; {disk.remedy(error)}, or name another place for the state "
+            "with --state",
         ) from None
     finally:
         disk.could_remove(aside)
@@ -164,6 +184,12 @@ def _holder(told: Any) -> Holder:
         return Holder(**known)
     parts = {name: str(machine.get(name, "")) for name in Machine.__struct_fields__}
     return Holder(**known, machine=Machine(**parts))
+
+
+def left_by(state: Path) -> Holder | None:
+    """Who was killed while holding the lock of a state file; None if nobody was."""
+    holder = _read(_lock_of(state))
+    return holder if holder is not None and is_dead(holder) else None
 
 
 def is_dead(holder: Holder) -> bool:

@@ -101,7 +101,8 @@ def _is_torn(path: Path) -> bool:
 def _unwritable(error: OSError) -> StateUnwritable:
     return StateUnwritable(
         f"the receipts cannot be written: {disk.reason(error)}",
-        hint="make room, or leave --receipts out, then run the same command: it goes on",
+        hint=f"{disk.remedy(error)}, or leave --receipts out, then run the same command: "
+        "it goes on",
     )
 
 

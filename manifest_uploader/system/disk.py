@@ -28,6 +28,8 @@ _LONGEST_PAUSE_S: Final = 0.1
 _IN_USE: Final = frozenset({5, 32, 33})
 """Windows: access denied (also for a file that is being removed), sharing and lock violation."""
 _BUSY: Final = frozenset({errno.EBUSY, errno.ETXTBSY})
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
+_NO_RIGHT: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _LONGEST_PLAIN: Final = 247
 """Windows: the longest path of a folder, in characters, that needs no prefix; of a file 259."""
 _MOUNT_POINT: Final = 0xA0000003
@@ -77,6 +79,15 @@ def writing_reason(path: Path, error: OSError) -> str:
     if os.path.lexists(folder):
         return f"'{folder}' is not a folder"
     return f"there is no folder '{folder}'" if error.errno == errno.ENOENT else reason(error)
+
+
+def remedy(error: OSError) -> str:
+    """What helps if a file cannot be written, as the beginning of a hint."""
+    if error.errno in _NO_ROOM:
+        return "make room"
+    if error.errno in _NO_RIGHT:
+        return "get the right to write there"
+    return "make the file writable"
 
 
 # ── patience ────────────────────────────────────────────────────────────────────────────────

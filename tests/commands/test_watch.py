@@ -27,6 +27,8 @@ from manifest_uploader.state.standing import Standing
 from tests.entry import ENTRY, environment
 from tests.report.helpers import NOON, Line, binding, entry, whole_case, write_manifest, write_state
 
+RUN = lock.Holder("alice", "node17", 0, 1, 0.0, "10:32", "key")
+
 
 class WatchEnded(Exception):
     """Ends a watch after the last step, as Ctrl-C would."""
@@ -245,8 +247,9 @@ def test_a_pause_is_told_as_long_as_it_is_one(tmp_path: Path) -> None:
 
     follower.take(Tail(path).look().events, anew=False)
 
-    assert follower.view((), now=NOON + 10, holder=None).paused == "too many uploads"
-    assert follower.view((), now=NOON + 999, holder=None).paused is None
+    assert follower.view((), now=NOON + 10, holder=RUN).paused == "too many uploads"
+    assert follower.view((), now=NOON + 999, holder=RUN).paused is None
+    assert follower.view((), now=NOON + 10, holder=None).paused is None
 
 
 def test_a_pause_between_two_uploads_does_not_flicker(tmp_path: Path) -> None:
@@ -258,8 +261,21 @@ def test_a_pause_between_two_uploads_does_not_flicker(tmp_path: Path) -> None:
 
     follower.take(Tail(path).look().events, anew=False)
 
-    assert follower.view((), now=NOON + 4, holder=None).paused == "too many uploads"
-    assert follower.view((), now=NOON + 6, holder=None).paused is None
+    assert follower.view((), now=NOON + 4, holder=RUN).paused == "too many uploads"
+    assert follower.view((), now=NOON + 6, holder=RUN).paused is None
+
+
+def test_a_pause_is_over_once_an_upload_was_opened(tmp_path: Path) -> None:
+    follower = watch.Follower(manifest_of(tmp_path, "a"))
+    paused = {"time": NOON, "event": "paused", "case": "a", "step": "a/ct-image",
+              "socket": "ct-image", "why": "too many uploads"}  # fmt: skip
+    opened = whole_case("a", NOON)[0] | {"time": NOON + 1}
+    path = write_state(tmp_path / "s.jsonl", [paused, opened])
+
+    follower.take(Tail(path).look().events, anew=False)
+
+    assert opened["event"] == "opened"
+    assert follower.view((), now=NOON + 6, holder=RUN).paused is None
 
 
 def test_the_live_view_fits_and_names_who_runs_it(tmp_path: Path) -> None:

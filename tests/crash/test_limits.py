@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import signal
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from tests.crash.helpers import Recorder, Rich, mha, platform, store_number
+from tests.e2e.helpers import ended, wait_for
 
 FILE_SOCKETS = ("ct-image", "mr-image", "report", "table", "details", "measures")
 
@@ -59,11 +62,26 @@ def test_rows_that_never_drain_end_the_run_with_their_number(tmp_path: Path) -> 
 
     assert time.monotonic() - began < 30
     assert rows == 26
-    assert "the account holds 26 upload rows and none drained" in ran.err
+    assert "the account holds 26 upload rows and none became free" in ran.err
     assert (ran.ends["failed"], ran.ends["unsure"]) == (0, 0)
     assert ran.ends["waiting"] >= 1
     assert ran.ends["pending"] >= 1
     assert ran.ends["waiting"] + ran.ends["pending"] == 8
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent differently on Windows")
+def test_a_run_that_is_stopped_does_not_say_that_no_row_became_free(tmp_path: Path) -> None:
+    box = six_uploads(tmp_path, 8)
+    state = tmp_path / "lung.state.jsonl"
+
+    with platform(tmp_path, upload_limit=25, import_delay_s=float("inf")) as box.served:
+        run = box.spawn("run", "--upload-limit", "25")
+        wait_for(lambda: state.exists() and '"paused"' in state.read_text(encoding="utf-8"))
+        run.send_signal(signal.SIGINT)
+        ran = ended(run, seconds=30).expect(130)
+
+    assert "stopped; the same command goes on" in ran.err
+    assert "became free" not in ran.err
 
 
 def test_a_case_that_needs_more_rows_than_there_are_is_a_problem_beforehand(

@@ -88,6 +88,20 @@ def test_what_cannot_be_written_is_told(box: Box, what: str, system: str) -> Non
     assert sorted(box.folder.rglob("*")) == before
 
 
+@pytest.mark.parametrize(
+    ("system", "helps"),
+    [
+        ("read-only", "get the right to write there"),
+        ("denied", "get the right to write there"),
+        ("full", "make room"),
+    ],
+)
+def test_the_hint_fits_the_reason(box: Box, system: str, helps: str) -> None:
+    err = run_in(box, *WRITERS["run"], system=system).err
+
+    assert f"hint: nothing was sent; {helps}, or name another place for the state" in err
+
+
 @pytest.mark.parametrize("what", READERS)
 def test_what_writes_nothing_needs_no_room(box: Box, what: str) -> None:
     assert SYSTEMS["full"].writes
@@ -141,6 +155,9 @@ NAMES = [
     (("validate", "lung.yaml", "--log-file", "data"), "it is a folder"),
     (("status", "lung.yaml", "--state", "no.jsonl"), "there is no state file 'no.jsonl'"),
     (("status", "lung.yaml", "--state", "data"), "'data' is a folder, and not a state file"),
+    (("status", "lung.yaml", "--watch", "--state", "data"), "'data' is a folder, and not a state"),
+    (("verify", "lung.yaml", "--state", "no.jsonl"), "there is no state file 'no.jsonl'"),
+    (("verify", "lung.yaml", "--state", "data"), "'data' is a folder, and not a state file"),
     (("report", "lung.yaml", "--state", "no.jsonl"), "there is no state file 'no.jsonl'"),
     (("report", "lung.yaml", "--state", "data"), "'data' is a folder, and not a state file"),
     (("validate", "data"), "'data' cannot be read: Is a directory"),
@@ -149,7 +166,7 @@ NAMES = [
     (("plan", "lung.yaml", "--token-file", "no"), "'no' cannot be read: No such file"),
     (("plan", "lung.yaml", "--token-file", "data"), "'data' cannot be read: Is a directory"),
     (("run", "lung.yaml", "--state", "lung.yaml/s.jsonl"), "'lung.yaml' is not a folder"),
-    (("run", "lung.yaml", "--state", "data"), "data is not a regular file"),
+    (("run", "lung.yaml", "--state", "data"), "'data' is a folder, and not a state file"),
     (("deidentify", "no", "out"), "'no' does not exist"),
     (("deidentify", "data", "lung.yaml"), "'lung.yaml' is not a folder"),
     (("sandbox", "show", "--dir", "no"), "no sandbox"),
@@ -176,6 +193,32 @@ def test_what_is_not_there_is_told(
     else:
         assert says in check_sentence(ran)
     assert not (box.folder / "lung.state.jsonl").exists()
+
+
+def test_a_run_that_refuses_leaves_no_folder_for_its_state(box: Box) -> None:
+    (box.folder / "data" / "a").rename(box.folder / "elsewhere")
+    refused = box("run", "--state", "u/nodir/s.jsonl").expect(2)
+    left = (box.folder / "u").exists()
+
+    (box.folder / "elsewhere").rename(box.folder / "data" / "a")
+    box("run", "--state", "u/nodir/s.jsonl").expect(0)
+
+    assert "'a/ct.mha' does not exist" in refused.err
+    assert not left
+    assert [one.name for one in (box.folder / "u" / "nodir").glob("*.jsonl")]
+
+
+def test_an_empty_token_file_is_told(
+    box: Box, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(box.folder)
+    (box.folder / "token").write_text(" \n", encoding="utf-8")
+
+    assert command(["plan", "lung.yaml", "--token-file", "token"]) == 3
+
+    assert "the token file 'token' is empty\n  hint: put the token into it" in (
+        capsys.readouterr().err
+    )
 
 
 def test_a_folder_that_cannot_be_read_is_told_once(box: Box) -> None:

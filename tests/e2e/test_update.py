@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.by_hand import answer
 from tests.e2e.data import mask, mha
 from tests.e2e.helpers import UPLOADER, Box, Entry, environment, held, served
 from tests.faults import Instead
@@ -254,7 +252,8 @@ def test_untitled_cases_without_a_state_need_to_be_called_new(box: Box) -> None:
 def test_an_item_with_answers_cannot_change_and_says_so(box: Box) -> None:
     assert box.served is not None
     item = box.by_title()["case-2"]
-    answer(box, item["pk"])
+    assert box.served is not None
+    answer(box.served, item["pk"])
     box.entries[2]["sockets"]["some-score"] = 5
     box.entries[3]["sockets"]["some-score"] = 6
     box.save()
@@ -265,21 +264,6 @@ def test_an_item_with_answers_cannot_change_and_says_so(box: Box) -> None:
     assert f"failed: case-2: {words}" in ran.err
     assert box.by_title()["case-3"]["values"]["some-score"] == {"value": 6}
     assert (ran.ends["failed"], ran.ends["done"]) == (1, 29)
-
-
-def answer(box: Box, pk: str) -> None:
-    """Let a reader answer a question about an item."""
-    assert box.served is not None
-    link = f"{box.served.url}reader-studies/display-sets/{pk}/"
-    body: dict[str, Any] = {"display_set": link, "question": "q", "answer": True}
-    request = urllib.request.Request(
-        f"{box.served.url}reader-studies/answers/",
-        json.dumps(body).encode(),
-        {"Authorization": f"Bearer {box.served.token}", "Content-Type": "application/json"},
-    )
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(request, timeout=30) as reply:
-        assert reply.status == 201
 
 
 def test_given_orders_and_values_of_many_kinds_are_updated(box: Box) -> None:

@@ -393,3 +393,14 @@ def test_a_run_tells_what_others_changed_and_leaves_it(
 
     assert "changed on the platform" not in box("run").expect(0).err, "the manifest changed"
     box.check()
+
+
+@pytest.mark.parametrize("command", ["plan", "run"])
+def test_content_is_compared_only_with_verify(
+    tmp_path: Path, sandbox: Served, command: str
+) -> None:
+    box = Box(tmp_path, sandbox, slug=THIRD_STUDY)
+    box.add_score("a", 1.5)
+    box.save()
+
+    assert "--content compares files only with --verify" in box(command, "--content").expect(2).err

@@ -14,8 +14,10 @@ from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 from tests.sandbox.helpers import mha
 
 
-def dicom(series: str, number: int = 1, *, rows: int = 2, pixels: bytes = bytes(8)) -> bytes:
-    """Return one slice of a CT series."""
+def dicom(
+    series: str, number: int = 1, *, rows: int = 2, pixels: bytes = bytes(8), **tags: Any
+) -> bytes:
+    """Return one slice of a CT series; `tags` by keyword are set or changed."""
     meta: Any = FileMetaDataset()
     meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.2"
     meta.MediaStorageSOPInstanceUID = generate_uid()
@@ -33,6 +35,8 @@ def dicom(series: str, number: int = 1, *, rows: int = 2, pixels: bytes = bytes(
     data.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
     data.PixelSpacing = [0.5, 0.5]
     data.PixelData = pixels
+    for keyword, value in tags.items():
+        setattr(data, keyword, value)
     stream = io.BytesIO()
     pydicom.dcmwrite(stream, data, enforce_file_format=True)
     return stream.getvalue()

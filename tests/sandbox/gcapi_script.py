@@ -97,6 +97,38 @@ with contextlib.suppress(HTTPStatusError):
     )
 seen["archived"] = client.archive_items.detail(pk=archived.pk).values[0].value
 
+# DICOM image sets
+with_set = filled(with_slices.pk, 1)
+seen["set"] = client.images.detail(api_url=with_set.values[0].image).name
+
+
+# Algorithm jobs
+def job_of(*inputs):
+    """Start a job and return it once it has ended."""
+    started = client.start_algorithm_job(algorithm_slug="nodules", inputs=list(inputs))
+    seen.setdefault("started", []).append([type(started).__name__, started.status])
+    while (job := client.algorithm_jobs.detail(pk=started.pk)).status != "Succeeded":
+        time.sleep(0.02)
+    return job
+
+
+jobs = [
+    job_of(
+        SocketValueSpec("ct-image", files=[folder / "a.mhd", folder / "a.raw"]),
+        SocketValueSpec("age-float", value=age),
+    )
+    for age in (1.5, 2.5)
+]
+jobs.append(job_of(SocketValueSpec("dicom-set", files=[folder / "a.dcm"], image_name="for a job")))
+jobs.append(job_of(SocketValueSpec("dicom-set", existing_image_api_url=with_set.values[0].image)))
+seen["jobs"] = [[value.interface.slug for value in job.inputs] for job in jobs]
+for value in jobs[0].outputs:
+    client.download_socket_value(value=value, output_directory=folder / "outputs")
+seen["outputs"] = sorted(path.name for path in (folder / "outputs").rglob("*") if path.is_file())
+with contextlib.suppress(HTTPStatusError):
+    job_of(SocketValueSpec("dicom-set", existing_image_api_url=with_set.values[0].image))
+seen["number of jobs"] = len(list(client.algorithm_jobs.iterate_all()))
+
 # Lists and details
 studies, archives = client.reader_studies, client.archives
 seen["studies"] = [study.slug for study in studies.iterate_all()]
@@ -107,6 +139,7 @@ for place, slug in ((studies, "rs"), (archives, "ar")):
     assert one.pk == place.detail(pk=one.pk).pk == place.detail(api_url=one.api_url).pk
 seen["answers"] = [answer.answer for answer in studies.answers.iterate_all()]
 seen["algorithms"] = len(client.algorithms.page())
+seen["interfaces"] = len(client.algorithms.detail(slug="nodules").interfaces)
 
 # Errors
 for _ in range(2):

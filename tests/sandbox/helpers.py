@@ -151,6 +151,13 @@ class Client(httpx.Client):
         """Fill an item with values."""
         return self.patch(item, json={"values": list(values)})
 
+    def answer(self, item: str, answer: Any = "x") -> httpx.Response:
+        """Answer the first question about a display set."""
+        study = self.get(self.get(item).json()["reader_study"]).json()
+        question = study["questions"][0]["api_url"]
+        data = {"display_set": self.running.url + item, "question": question, "answer": answer}
+        return self.post("reader-studies/answers/", json=data)
+
     def values(self, item: str) -> dict[str, Any]:
         """Return an item's values by socket."""
         held = self.get(item).json()["values"]

@@ -184,6 +184,10 @@ def test_show_lists_the_files_inside_a_zip(
         (["--socket", "ct=Segmentation,segments=x"], "segments must look like 0-1"),
         (["--socket", "ct=Anything,schema=/nowhere.json"], "is not a usable JSON Schema"),
         (["--reader-study", "a b"], "'a b' is not a slug"),
+        (["--algorithm", "a=b-"], 'it must look like "SLUG=INPUT+INPUT->OUTPUT", in quotes'),
+        (["--algorithm", "a=b->metrics-json-file"], "make it up: --socket b=KIND"),
+        (["--question", "a=Text"], "is not a question"),
+        (["--question", "a=Text:Why?"], "make it up: --reader-study a"),
         (["--image", "x"], "is not the pk of an image"),
         (["--hook", "nowhere:nothing"], "cannot use the hook"),
     ],
@@ -206,6 +210,10 @@ def test_an_invalid_option_is_refused_in_one_line(
         ["--port", "70000"],
         ["--connection-mbit", "0"],
         ["--upload-limit", "x"],
+        ["--job-limit", "-1"],
+        ["--credits", "1.5"],
+        ["--job-delay", "-1"],
+        ["--fail-job", "x"],
         ["--colour"],
     ],
 )
@@ -248,7 +256,7 @@ def test_an_unusable_folder_is_refused_in_one_line(
     assert error.count("\n") == error.count("uploader sandbox: cannot use ") == 4
 
 
-@pytest.mark.parametrize("command", [[], ["show"], ["delete"]])
+@pytest.mark.parametrize("command", [[], ["show"], ["delete"], ["answer"]])
 def test_each_help_text_has_an_example(
     command: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -274,6 +282,34 @@ def test_the_given_port_and_limits_are_used(spawn: Start) -> None:
     assert client.post("uploads/", json={"filename": "a"}).status_code == 201
     assert client.post("uploads/", json={"filename": "a"}).status_code == 400
     assert client.post("cases/upload-sessions/", json={"uploads": []}).status_code == 405
+
+
+def test_the_given_algorithms_questions_and_limits_are_used(spawn: Start) -> None:
+    _, client = spawn(
+        *("--socket", "note=String", "--algorithm", "echo=note->note,credits=30"),
+        *("--job-delay", "0", "--job-limit", "1", "--credits", "60", "--fail-job", "1"),
+        *("--reader-study", "rs", "--question", "rs=Bool:Good?"),
+    )
+    [algorithm] = client.get("algorithms/").json()["results"]
+    [study] = client.get("reader-studies/").json()["results"]
+
+    def run(note: str) -> Any:
+        inputs = [{"interface": "note", "value": note}]
+        job = {"algorithm": algorithm["api_url"], "inputs": inputs}
+        answer = client.post("algorithms/jobs/", json=job).json()
+        if "pk" not in answer:
+            return answer["non_field_errors"]
+        path = f"algorithms/jobs/{answer['pk']}/"
+        ends = ("Succeeded", "Failed")
+        return wait_for(lambda: {end: end for end in ends}.get(status(path)))
+
+    def status(path: str) -> str:
+        return str(client.get(path).json()["status"])
+
+    ends = [run("a"), run("b"), run("c")]
+
+    assert ends == ["Failed", "Succeeded", ["You have run out of algorithm credits"]]
+    assert study["questions"][0]["answer_type"] == "Bool"
 
 
 @pytest.mark.parametrize("importer", ["panimg 1.2", None])

@@ -34,11 +34,20 @@ def seen(python: Path, judge: Judge, tmp_path_factory: pytest.TempPathFactory) -
     (folder / "a.raw").write_bytes(bytes(4))
     (folder / "a.pdf").write_bytes(b"%PDF")
     (folder / "a.dcm").write_bytes(dicom("1.9"))
-    with start(options(folder, keep_bytes=True, judge=judge)) as running, Client(running) as client:
+    algorithms = (
+        "nodules=ct-image+age-float->results-json-file+report-pdf",
+        "nodules=dicom-set->results-json-file",
+    )
+    given: dict[str, Any] = {
+        "keep_bytes": True,
+        "judge": judge,
+        "algorithms": algorithms,
+        "job_delay_s": 0.01,
+    }
+    with start(options(folder, **given)) as running, Client(running) as client:
         item = client.create()
-        answer = {"display_set": running.url + item, "question": "q", "answer": "foo"}
-        assert client.post("reader-studies/answers/", json=answer).is_success
-    with start(options(folder, keep_bytes=True, judge=judge, tls=True)) as running:
+        assert client.answer(item, "foo").is_success
+    with start(options(folder, **given, tls=True)) as running:
         found = run_script(python, running, folder)
         wait_for_imports(folder)
     store = Store(folder / "memory")
@@ -69,7 +78,8 @@ def test_cases_of_the_official_client_are_stored(seen: dict[str, Any]) -> None:
     assert set(item["values"]) == {"ct-image", "age-float", "any-file", "report-pdf"}
     assert item["values"]["age-float"] == {"value": 3.5}
     assert [file["name"] for file in item["values"]["ct-image"]["files"]] == ["a.mhd", "a.raw"]
-    assert seen["shown"][seen["items"]["slices"]]["values"] == {}
+    [slices] = seen["shown"][seen["items"]["slices"]]["values"].values()
+    assert [file["name"] for file in slices["files"]] == ["dicom_image_0.dcm"]
     assert seen["shown"][seen["items"]["archived"]]["values"] == {"age-float": {"value": 2.5}}
     assert seen["archived"] == 2.5
 
@@ -98,7 +108,18 @@ def test_the_official_client_reads_lists_and_details(seen: dict[str, Any]) -> No
     assert seen["studies"] == ["rs", "rs2"]
     assert seen["page"] == [1, 0, 123, 1]
     assert seen["answers"] == ["foo"]
-    assert seen["algorithms"] == 0
+    assert (seen["algorithms"], seen["interfaces"]) == (1, 2)
+
+
+def test_the_official_client_starts_jobs_and_reads_their_outputs(seen: dict[str, Any]) -> None:
+    shown = [one for one in seen["shown"].values() if one["kind"] == "algorithm"]
+
+    assert seen["started"] == [["JobPost", "Validating inputs"]] * 4
+    assert seen["jobs"] == [["age-float", "ct-image"]] * 2 + [["dicom-set"]] * 2
+    assert seen["outputs"] == ["report-pdf.pdf", "results.json"]
+    assert [job["status"] for job in shown] == ["Succeeded"] * 4
+    assert seen["number of jobs"] == 4
+    assert seen["set"] == "a set"
 
 
 def test_the_official_client_raises_what_it_documents(seen: dict[str, Any]) -> None:

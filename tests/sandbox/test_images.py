@@ -60,7 +60,9 @@ def test_images_of_a_target_a_session_or_a_name(filled: Client) -> None:
     assert names(filled, archive=target(filled, "archives/?slug=ar"), name="b.mha") == []
 
 
-@pytest.mark.parametrize("parameter", ["reader_study", "archive", "origin"])
+@pytest.mark.parametrize(
+    "parameter", ["reader_study", "archive", "origin", "job_input", "job_output"]
+)
 def test_a_filter_must_name_an_object(client: Client, parameter: str) -> None:
     nonsense = client.get(IMAGES, params={parameter: "nonsense"})
     unknown = client.get(IMAGES, params={parameter: UNKNOWN})

@@ -279,8 +279,7 @@ def test_an_item_that_is_answered_meanwhile_gets_no_image(
     client = start_sandbox(import_delay_s=0.1)
     item, upload = client.create(), client.upload()
     client.fill(item, {"interface": "ct-image", "user_uploads": [upload]})
-    answer = {"display_set": client.running.url + item, "question": "q", "answer": 1}
-    assert client.post("reader-studies/answers/", json=answer).is_success
+    assert client.answer(item).is_success
     wait_for_imports(tmp_path)
 
     assert client.values(item) == {}

@@ -219,8 +219,7 @@ def test_an_item_can_move_to_another_study(client: Client) -> None:
 
 def test_an_answered_item_cannot_be_changed(client: Client) -> None:
     item = client.create()
-    answer = {"display_set": client.running.url + item, "question": "any", "answer": "x"}
-    assert client.post("reader-studies/answers/", json=answer).status_code == 201
+    assert client.answer(item).status_code == 201
 
     refused = client.patch(item, json={})
 

@@ -186,6 +186,7 @@ def test_a_part_of_a_download_tells_the_size_of_the_whole(kept: tuple[Client, st
     )
 
     assert (first.status_code, first.content) == (206, b"c")
+    assert first.headers["ETag"] == rest.headers["ETag"]
     assert first.headers["Content-Range"] == "bytes 0-0/7"
     assert (rest.content, rest.headers["Content-Range"]) == (b"ent", "bytes 4-6/7")
     beyond = httpx.get(location, headers={"Range": "bytes=7-"}, **PLAIN)
