@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from manifest_uploader.errors import UsageError
+from manifest_uploader.errors import UploaderError, UsageError
 from manifest_uploader.init import arguments, compose, gather, paths, short, terminal
 from manifest_uploader.init.complete import AcceptDefaults, complete
 from manifest_uploader.init.gather import Gathered
@@ -44,9 +44,7 @@ def init(given: argparse.Namespace) -> int:
 def _init(options: Options) -> None:
     there = paths.find(options)
     options = _with_found_table(options)
-    if Path(options.output).exists() and not options.force:
-        hint = "--force writes it anew, --output FILE another"
-        raise UsageError(f"{quoted(options.output)} is there already", hint=hint)
+    _check_output(options)
     asked = bool(options.missing)
     if asked:
         options = _completed(options, there)
@@ -56,6 +54,33 @@ def _init(options: Options) -> None:
     _write_new(options, there, gathered, notices)
     _say_noticed(notices, options)
     _say_next(options, there, asked=asked)
+
+
+def _check_output(options: Options) -> None:
+    """Raise UsageError if the manifest may not be written where the options say."""
+    path = Path(options.output)
+    if path.is_dir():
+        hint = "name the file to write, for example: --output " + for_shell([str(path / _DEFAULT)])
+        raise UsageError(f"{quoted(options.output)} cannot be written: it is a folder", hint=hint)
+    if path.exists() and not options.force:
+        hint = "--force writes it anew, --output FILE another"
+        raise UsageError(f"{quoted(options.output)} is there already", hint=hint)
+    if path.exists() and not _may_be_replaced(path):
+        raise UsageError(
+            f"{quoted(options.output)} is not a manifest; it stays as it is",
+            hint="--force replaces manifests only; name another file with --output",
+        )
+
+
+def _may_be_replaced(path: Path) -> bool:
+    """Whether a file is called like a manifest, or is one: a slip must not cost an image."""
+    if path.suffix.lower() in {".yaml", ".yml"}:
+        return True
+    try:
+        parse(disk.read_bytes(path), path.name)
+    except (OSError, UploaderError):
+        return False
+    return True
 
 
 def _with_found_table(options: Options) -> Options:
