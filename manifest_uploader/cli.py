@@ -95,6 +95,11 @@ COMMANDS: Final = {
         "uploader completion bash",
         "manifest_uploader.commands.completion",
     ),
+    "expand": Command(
+        "print the explicit manifest that a short one stands for",
+        "uploader expand lung.yaml > lung-explicit.yaml",
+        "manifest_uploader.commands.expand",
+    ),
     "schema": Command(
         "print the manifest's JSON Schema, for editors",
         "uploader schema > manifest-v1.schema.json",

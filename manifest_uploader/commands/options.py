@@ -62,7 +62,7 @@ def _add_reading_arguments(parser: argparse.ArgumentParser) -> None:
     add("--token-file", metavar="FILE", help="holds the token")
     add("--socket", metavar="SPEC", action="append", default=[],
         help="with --sandbox: SLUG=KIND instead of what is made out")  # fmt: skip
-    add("--root", metavar="DIR", help="where the files are")
+    add_root_argument(parser)
     add("--follow-links", action="store_true", help="let links lead out of the root")
     add("--only", metavar="NAME", action="append", default=[],
         help="only these cases (a pattern with * and ?; repeatable)")  # fmt: skip
@@ -95,6 +95,16 @@ def _add_sending_arguments(parser: argparse.ArgumentParser) -> None:
     add("--take-over", action="store_true", help="break another run's lock")
     add("--receipts", action="store_true",
         help="write NAME.receipts.jsonl: the SHA-256 of every file sent")  # fmt: skip
+
+
+def add_root_argument(parser: argparse.ArgumentParser) -> None:
+    """Add `--root`."""
+    parser.add_argument("--root", metavar="DIR", help="where the files are")
+
+
+def root_of(given: argparse.Namespace) -> str | None:
+    """Where the files are; None if only the manifest says so."""
+    return given.root or os.environ.get("UPLOADER_ROOT") or None
 
 
 def add_verify_arguments(parser: argparse.ArgumentParser, *, does: str) -> None:
@@ -163,7 +173,7 @@ def options_of(given: argparse.Namespace) -> Options:
     return Options(
         given.manifest,
         state_path(given),
-        root=given.root or os.environ.get("UPLOADER_ROOT") or None,
+        root=root_of(given),
         follow_links=given.follow_links,
         only=tuple(given.only),
         first=given.first,

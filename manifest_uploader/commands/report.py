@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import argparse
 
-from manifest_uploader.commands.options import beside, receipts_path, written_state_path
+from manifest_uploader.commands.options import (
+    add_root_argument,
+    beside,
+    receipts_path,
+    root_of,
+    written_state_path,
+)
 from manifest_uploader.engine.options import Options
 from manifest_uploader.output.streams import say
 from manifest_uploader.report.command import Wanted, report
@@ -15,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("manifest", metavar="MANIFEST", help="the YAML file with the cases")
     add("--state", metavar="FILE", help="default: NAME.state.jsonl beside NAME.yaml")
+    add_root_argument(parser)
     add("--sandbox", action="store_true", help="of a run with --sandbox")
     add("--output", metavar="FILE", help="the page; default: NAME.report.html")
     add("--csv", metavar="FILE", help="one row a value, for a spreadsheet; -: standard output")
@@ -25,7 +32,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Write the page and the tables."""
-    options = Options(given.manifest, written_state_path(given), receipts=receipts_path(given))
+    options = Options(
+        given.manifest,
+        written_state_path(given),
+        root=root_of(given),
+        follow_links=True,
+        receipts=receipts_path(given),
+    )
     wanted = Wanted(
         given.output or str(beside(given, ".report.html")),
         page_is_asked_for=given.output is not None or not (given.csv or given.json),

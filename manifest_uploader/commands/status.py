@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from manifest_uploader.commands import watch
 from manifest_uploader.commands.options import (
     add_manifest_arguments,
+    add_root_argument,
+    root_of,
     state_path,
     written_state_path,
 )
@@ -26,6 +28,7 @@ from manifest_uploader.state.standing import Standing
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `status`."""
     add_manifest_arguments(parser)
+    add_root_argument(parser)
     parser.add_argument("--watch", action="store_true", help="follow a run until it ends")
 
 
@@ -33,7 +36,7 @@ def run(given: argparse.Namespace) -> int:
     """Show where the cases stand; the code is 1 if one has failed, is gone or is unsure."""
     # a run that is watched may be about to begin
     state = state_path(given) if given.watch else written_state_path(given)
-    options = Options(given.manifest, state)
+    options = Options(given.manifest, state, root=root_of(given), follow_links=True)
     if given.watch:
         manifest = read_manifest(options).manifest
         exit_on_sigterm()

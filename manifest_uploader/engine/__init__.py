@@ -7,6 +7,7 @@ For other packages:
 - `fetching`: `fetch`, which brings results back, and `fetch_folder`: `Put`, what became of a table
 - `options`: `Options` and `Policy`, their settings
 - `reading`: `read_manifest`, and `Watching`, who is told and who stops a command
+- `session`: `refuse`, which raises all problems at once
 - `local_files`: `Looking`, how far the look into the files is
 - `looks`: looks into the files of a value, for `init`
 - `progress`: `Observer`, which is told what happens, and `Progress`

@@ -12,9 +12,11 @@ from manifest_uploader.engine.activity import Activity, Doing
 from manifest_uploader.engine.options import Options
 from manifest_uploader.engine.progress import Looking, Tell, nobody
 from manifest_uploader.errors import UsageError
+from manifest_uploader.files.expanding import Cases, find_cases_of
+from manifest_uploader.files.root import find_root
 from manifest_uploader.manifest.model import Case, Manifest
-from manifest_uploader.manifest.parser import parse
-from manifest_uploader.manifest.problems import ManifestInvalid, Problem
+from manifest_uploader.manifest.parser import parse, without_collector
+from manifest_uploader.manifest.problems import ManifestInvalid, Problem, in_file_order
 from manifest_uploader.manifest.selection import select
 from manifest_uploader.system import disk
 
@@ -29,6 +31,8 @@ class Reading(Struct, frozen=True):
     names: frozenset[str]
     """The names of all cases."""
     problems: tuple[Problem, ...] = ()
+    remarks: tuple[Problem, ...] = ()
+    """What is odd about cases that are described together."""
 
 
 def read_manifest(options: Options) -> Reading:
@@ -46,10 +50,33 @@ def read_manifest(options: Options) -> Reading:
         if invalid.rest is None:
             raise
         whole, problems = invalid.rest, invalid.problems
+    remarks: tuple[Problem, ...] = ()
+    if whole.short is not None:
+        found = _expanded(options, whole, problems)
+        whole, remarks = found.manifest, found.remarks
+        problems = in_file_order((*problems, *found.problems))
+        if not whole.cases:
+            raise ManifestInvalid(problems, warnings=remarks)
     names = frozenset(case.name for case in whole.cases)
     if problems:
-        return Reading(whole, whole.cases, names, problems)
-    return Reading(select(whole, only=options.only, first=options.first), whole.cases, names)
+        return Reading(whole, whole.cases, names, problems, remarks)
+    chosen = select(whole, only=options.only, first=options.first)
+    return Reading(chosen, whole.cases, names, remarks=remarks)
+
+
+def _expanded(options: Options, manifest: Manifest, problems: tuple[Problem, ...]) -> Cases:
+    """The manifest with the cases that it describes.
+
+    Raises:
+        ManifestInvalid: there is no root to look for them in.
+
+    """
+    try:
+        root = find_root(manifest, root=options.root, follow_links=options.follow_links)
+    except ManifestInvalid as invalid:
+        raise ManifestInvalid(in_file_order((*problems, *invalid.problems))) from None
+    with without_collector():
+        return find_cases_of(manifest, root)
 
 
 def _text(path: str) -> bytes:

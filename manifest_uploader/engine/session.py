@@ -171,6 +171,8 @@ def gather(options: Options, session: Session, watching: Watching = UNWATCHED) -
         )
     facts = _with_imports(options, session.manifest, facts, session.root, watching)
     inputs = _plan_inputs(options, session.reading, facts, history, session.target)
+    facts = replace(facts, warnings=(*session.reading.remarks, *facts.warnings))
+    inputs = replace(inputs, facts=facts)
     refuse((*facts.problems, *misfits(inputs)), facts.warnings)
     return _compared(options, session, inputs) if options.verify else _noticed(session, inputs)
 
@@ -310,7 +312,11 @@ def local_facts(options: Options, reading: Reading, watching: Watching = UNWATCH
     facts = _survey(options, reading.manifest, History(), root=root, watching=watching)
     if options.import_check:
         facts = _with_imports(options, reading.manifest, facts, root, watching)
-    return replace(facts, problems=(*reading.problems, *facts.problems))
+    return replace(
+        facts,
+        problems=(*reading.problems, *facts.problems),
+        warnings=(*reading.remarks, *facts.warnings),
+    )
 
 
 def _all_problems(
@@ -333,7 +339,7 @@ def _all_problems(
         problems = local_facts(options, reading, watching).problems
     finally:
         soon.close()
-    return ManifestInvalid(in_file_order((*reading.problems, *problems)))
+    return ManifestInvalid(in_file_order((*reading.problems, *problems)), warnings=reading.remarks)
 
 
 def _platform_problems(

@@ -4,6 +4,7 @@ For other packages:
 
 - `root`: `Root`, `find_root` — the folder that a manifest's paths start from
 - `search`: `resolve` — from a value to its files
+- `expanding`: `find_cases_of` — the cases that a manifest describes together
 - `local_file`: `LocalFile`, `Source`, `FileChanged` — files as they were when they were looked at
 - `value_facts`: `ValueFacts`, `value_facts`, `content` — what a plan knows of a value's files
 - `json_file`: `read_json`, `JsonUnreadable` — the JSON value in a file
@@ -17,6 +18,8 @@ For other packages:
 - `deidentify`: `open_folders`, `find_files`, `deidentify` — copies of DICOM files without names
 - `deidentify_results`: what became of each file
 - `crew`: `answers`, `usable_cores` — work in processes that end with this one
+- `table`: `read`, `Dialect` — a table from a .csv, .tsv or .xlsx file
+- `case_tree`, `case_patterns`: the folders or files that match a pattern with names in it
 - `listing`: folders, natural order and globs, for `init`
 - `companions`: `element_data_file`, for `init`
 """

@@ -57,6 +57,24 @@ def resolve(value: FileValue, root: Root) -> Source | tuple[Problem, ...]:
     return Source(files, f"{value.socket}.zip" if bundle else files[0].name, bundle)
 
 
+def is_there(value: FileValue, root: Root) -> bool:
+    """Whether a value names anything: at least one file, or what a search reports as a problem."""
+    if len(value.paths) == 1 and _is_file(value.paths[0], root):
+        return True  # a fifth of the time
+    search = _Search(value, root)
+    return any(search.finds(path) for path in value.paths)
+
+
+def _is_file(path: str, root: Root) -> bool:
+    if not stays_inside(path):
+        return False
+    try:
+        facts = os.lstat(disk.reachable(os.path.join(root.path, path)))  # noqa: PTH118
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISREG(facts.st_mode)
+
+
 def _begin_with(start: str, paths: list[str]) -> bool:
     """Whether all of these paths do: if the first and last in alphabetical order do."""
     return bool(paths) and min(paths).startswith(start) and max(paths).startswith(start)
@@ -106,6 +124,19 @@ class _Search:
             self._report(f"'{written}' is a folder", hint)
         else:
             self._take_folder(written, path)
+
+    def finds(self, written: str) -> bool:
+        """Whether a path or glob names anything, or cannot be looked for."""
+        if len(written) > _LONGEST_PATH or not stays_inside(written):
+            return True
+        path = posixpath.normpath(written)
+        spelt = path if path.isascii() or self._lstat(path) is not None else self._spelt(path)
+        facts = None if spelt is None else self._lstat(spelt)
+        if spelt is not None and facts is not None and not self._is_folder(spelt, facts):
+            return True
+        inside, parts = ("", _glob_parts(path)) if facts is None else (f"{spelt}/", ["**", "*"])
+        found = is_magic(path) or facts is not None
+        return (found and bool(self._matches(inside, parts, frozenset()))) or bool(self.problems)
 
     def files(self) -> tuple[LocalFile, ...]:
         """The files with the names they get inside the upload."""

@@ -24,7 +24,7 @@ without options it looks, proposes and asks. With them it asks nothing:
 
 one case a file:            --each "*.mha" --socket "ct-image=*.mha"
 names out of the path:      --each "{site}/{patient}/{study}" --title "{patient}, {study}"
-new folders, later:         the same command with --update
+new folders, later:         nothing to do; the next run finds them, and 'plan' names them
 """
 
 
@@ -35,6 +35,12 @@ def read(argv: list[str]) -> Options:
 
 def options_of(given: argparse.Namespace) -> Options:
     """The options that parsed arguments stand for; raises UsageError."""
+    if given.update:
+        raise UsageError(
+            "init has no --update any more: a manifest with 'each:' finds new folders by itself",
+            hint="write one with --force; its cases have the names that they had, so that a run "
+            "goes on where it was and sends nothing again",
+        )
     options = Options(
         folder=given.folder,
         output=given.output,
@@ -49,8 +55,8 @@ def options_of(given: argparse.Namespace) -> Options:
         title=given.title and composed(given.title),
         order=read_column(composed(given.order), "order") if given.order is not None else None,
         check_series=not given.no_series_check,
+        explicit=given.explicit,
         force=given.force,
-        update=given.update,
         verbose=given.verbose,
     )
     _check(options)
@@ -75,11 +81,6 @@ def _check(options: Options) -> None:
         )
     if options.kind == "archive" and options.order:
         raise UsageError("an archive has no order", hint="leave --order out")
-    if options.force and options.update:
-        raise UsageError(
-            "--force writes the manifest anew, --update keeps what is there",
-            hint="choose one of them",
-        )
 
 
 def _check_output(output: str) -> None:
@@ -132,9 +133,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "pattern of its description")  # fmt: skip
     add("--no-series-check", action="store_true",
         help="do not read the header of every DICOM file to tell series apart")  # fmt: skip
+    add("--explicit", action="store_true",
+        help="write an entry for each case instead of one description for all")  # fmt: skip
     add("--output", metavar="FILE", default="manifest.yaml", help="(default: manifest.yaml)")
     add("--force", action="store_true", help="write over an existing manifest")
-    add("--update", action="store_true",
-        help="add new cases, and sockets that cases lack; leave all else as it stands")  # fmt: skip
+    add("--update", action="store_true", help=argparse.SUPPRESS)
     add("--verbose", action="store_true", help="name everything that was noticed")
     add("--log-file", metavar="FILE", help="write the details of a mistake there")

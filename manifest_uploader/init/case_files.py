@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from manifest_uploader.files.case_patterns import names_in, substitute, substitute_glob
+from manifest_uploader.files.case_tree import Listing, Tree
 from manifest_uploader.files.listing import holds, matching, natural
-from manifest_uploader.init.names import stem
-from manifest_uploader.init.patterns import names_in, substitute, substitute_glob
-from manifest_uploader.init.tree import FoundCase, Listing, Tree
+from manifest_uploader.manifest.found_case import FoundCase, stem
 
 ListFolder: TypeAlias = Callable[[str], Listing]
 """Lists a folder, given its path relative to the case."""

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import io
 import os
 import shlex
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from manifest_uploader.errors import UploaderError, UsageError
-from manifest_uploader.init import arguments, compose, gather, paths, terminal, update
+from manifest_uploader.init import arguments, compose, gather, paths, short, terminal
 from manifest_uploader.init.complete import AcceptDefaults, complete
 from manifest_uploader.init.gather import Gathered
 from manifest_uploader.init.notices import Notices
 from manifest_uploader.init.options import KINDS, Options, words_of
 from manifest_uploader.init.paths import Paths
-from manifest_uploader.manifest.model import Manifest
 from manifest_uploader.manifest.parser import parse
 from manifest_uploader.output.formatting import counted
 from manifest_uploader.output.streams import say
@@ -47,77 +44,32 @@ def init(given: argparse.Namespace) -> int:
 def _init(options: Options) -> None:
     there = paths.find(options)
     options = _with_found_table(options)
-    old = _existing(options)
-    if old is not None:
-        options = _remembering(options, old, there)
+    _check_output(options)
     asked = bool(options.missing)
     if asked:
         options = _completed(options, there)
     options = replace(options, kind=options.kind or KINDS[0])
     notices = Notices()
-    if old is None:
-        gathered = gather.gather(options, there, notices, say_progress=say)
-        _write_new(options, there, gathered, notices)
-    else:
-        gathered = gather.gather(options, there, notices, say_progress=say, existing=old.existing)
-        _write_more(options, old, gathered)
-        _tell_unnamed(options, old, notices)
+    gathered = gather.gather(options, there, notices, say_progress=say)
+    _write_new(options, there, gathered, notices)
     _say_noticed(notices, options)
     _say_next(options, there, asked=asked)
 
 
-# ── a manifest that is there ────────────────────────────────────────────────────────────────
-
-
-@dataclass(frozen=True, slots=True)
-class _Existing:
-    """The manifest to add to."""
-
-    data: bytes
-    manifest: Manifest
-    existing: gather.ExistingManifest
-    head: Options | None
-    """The command in its head; None if there is none, or it cannot be read."""
-
-
-def _existing(options: Options) -> _Existing | None:
-    """The manifest to add to; None if a new one is to be written.
-
-    Raises:
-        UsageError: it exists without `--update` or `--force`, or is no manifest, or it is missing
-            with `--update`.
-        ManifestInvalid: it cannot be read.
-
-    """
+def _check_output(options: Options) -> None:
+    """Raise UsageError if the manifest may not be written where the options say."""
     path = Path(options.output)
     if path.is_dir():
         hint = "name the file to write, for example: --output " + for_shell([str(path / _DEFAULT)])
         raise UsageError(f"{quoted(options.output)} cannot be written: it is a folder", hint=hint)
-    if not options.update:
-        if path.exists() and not options.force:
-            hint = "--update adds new cases to it, --force writes it anew, --output FILE another"
-            raise UsageError(f"{quoted(options.output)} is there already", hint=hint)
-        if path.exists() and not _may_be_replaced(path):
-            raise UsageError(
-                f"{quoted(options.output)} is not a manifest; it stays as it is",
-                hint="--force replaces manifests only; name another file with --output",
-            )
-        return None
-    try:
-        data = disk.read_bytes(path)
-    except FileNotFoundError:
-        hint = "leave --update out to write it"
-        raise UsageError(f"there is no {quoted(options.output)} to update", hint=hint) from None
-    except OSError as error:
-        raise UsageError(f"{quoted(options.output)} cannot be read: {disk.reason(error)}") from None
-    manifest, text = parse(data, options.output), data.decode("utf-8-sig")
-    existing = gather.ExistingManifest(
-        update.find_known_cases(manifest, text),
-        manifest,
-        paths.find(options).prefix(manifest),
-        update.read_case_texts(data),
-    )
-    return _Existing(data, manifest, existing, _head(text))
+    if path.exists() and not options.force:
+        hint = "--force writes it anew, --output FILE another"
+        raise UsageError(f"{quoted(options.output)} is there already", hint=hint)
+    if path.exists() and not _may_be_replaced(path):
+        raise UsageError(
+            f"{quoted(options.output)} is not a manifest; it stays as it is",
+            hint="--force replaces manifests only; name another file with --output",
+        )
 
 
 def _may_be_replaced(path: Path) -> bool:
@@ -129,58 +81,6 @@ def _may_be_replaced(path: Path) -> bool:
     except (OSError, UploaderError):
         return False
     return True
-
-
-def _head(text: str) -> Options | None:
-    words = update.recall_command(text)
-    try:
-        with contextlib.redirect_stderr(io.StringIO()):  # argparse would print why it fails
-            return None if words is None else arguments.read(words)
-    except (UploaderError, SystemExit):
-        return None
-
-
-def _remembering(options: Options, old: _Existing, there: Paths) -> Options:
-    """The options, completed with the manifest's target and with the command in its head.
-
-    Raises:
-        UsageError: another target is given.
-
-    """
-    kind, slug = old.manifest.kind.value, old.manifest.slug
-    if (options.kind or kind, options.slug or slug) != (kind, slug):
-        hint = "leave --kind and --slug out, or write another manifest with --output FILE"
-        raise UsageError(f"the manifest is for the {kind} {quoted(slug)}", hint=hint)
-    options = replace(options, kind=kind, slug=slug)
-    then = old.head if options.missing else None
-    if then is None:
-        return options
-    folder = os.path.realpath(os.path.join(there.manifest_folder, then.folder))  # noqa: PTH118
-    if folder != there.folder or then.kind != kind:
-        return options
-    say(block("As the manifest's head says, with:", f"  {command_line(then)}"))
-    table = then.table and os.path.relpath(os.path.join(there.manifest_folder, then.table))  # noqa: PTH118
-    return _filled_up(options, replace(then, table=table))
-
-
-def _filled_up(options: Options, then: Options) -> Options:
-    """The options, completed with an earlier command's, and with the sockets of both."""
-    given = {one.socket for one in options.sockets}
-    recalled = [one for one in then.sockets if one.socket not in given]
-    with_table = options if options.table else then
-    return replace(
-        options,
-        each=options.each or then.each,
-        sockets=(*recalled, *options.sockets),
-        recalled=frozenset(one.socket for one in recalled),
-        table=with_table.table,
-        keys=options.keys or with_table.keys,
-        sheet=options.sheet or with_table.sheet,
-        decimal_comma=options.decimal_comma or with_table.decimal_comma,
-        title=options.title or then.title,
-        order=options.order or then.order,
-        check_series=options.check_series and then.check_series,
-    )
 
 
 def _with_found_table(options: Options) -> Options:
@@ -204,7 +104,7 @@ def _completed(options: Options, there: Paths) -> Options:
     if terminal.is_interactive():
         return complete(options, there, terminal.Terminal())
     proposal = complete(options, there, AcceptDefaults())
-    line = command_line(proposal, update=options.update, force=options.force)
+    line = command_line(proposal, force=options.force)
     raise UsageError(
         f"{' and '.join(options.missing)} missing, and nobody is at a terminal to be asked; "
         "nothing was written",
@@ -212,9 +112,9 @@ def _completed(options: Options, there: Paths) -> Options:
     )
 
 
-def command_line(options: Options, *, update: bool = False, force: bool = False) -> str:
+def command_line(options: Options, *, force: bool = False) -> str:
     """The command that does this without asking, for this system's shell."""
-    words = [*words_of(options), *["--update"] * update, *["--force"] * force]
+    words = [*words_of(options), *["--force"] * force]
     return for_shell(words)
 
 
@@ -229,8 +129,9 @@ def _write_new(options: Options, there: Paths, gathered: Gathered, notices: Noti
         root=root,
         command=shlex.join(words_of(there.as_typed_beside_manifest(options))),
         schema=there.schema(),
+        name=there.manifest,
     )
-    data = compose.manifest_text(head, gathered.entries).encode()
+    data = _text(head, options, there, gathered, notices).encode()
     parse(data, options.output)
     _write(options.output, data, anew=not options.force)
     say(f"{options.output}: {counted(len(gathered.entries), 'case')}{_filled(gathered)}")
@@ -242,32 +143,22 @@ def _write_new(options: Options, there: Paths, gathered: Gathered, notices: Noti
         )
 
 
-def _write_more(options: Options, old: _Existing, gathered: Gathered) -> None:
-    if not gathered.entries and not gathered.additions:
-        say(f"{options.output}: nothing new; it stays as it is")
-        return
-    data = update.extend(old.data, options.output, gathered.entries, gathered.additions)
-    _write(options.output, data, anew=False)
-    added = Notices()
-    names = [entry.name for entry in gathered.entries]
-    if names:
-        cases = counted(len(names), "case")
-        added.add(f"{options.output}: {cases} added{_filled(gathered)}", *names)
-    for one in gathered.additions:
-        sockets = ", ".join(socket for socket, _ in one.sockets)
-        sentence = f"{options.output}: sockets added to cases that it had"
-        added.add(sentence, f"{one.name}: {sockets}")
-    lines = added.lines(everything=options.verbose)
-    say(block(*(line.removeprefix("- ") for line in lines)))
-
-
-def _tell_unnamed(options: Options, old: _Existing, notices: Notices) -> None:
-    """Name the sockets that the next `--update` would not know."""
-    named = {one.socket for one in old.head.sockets} if old.head is not None else set()
-    new = [one.socket for one in options.sockets if one.socket not in named]
-    if old.head is not None and new:
-        what = "sockets that the command in the manifest's head does not name: write them into it"
-        notices.add(what, *new)
+def _text(
+    head: compose.Head, options: Options, there: Paths, gathered: Gathered, notices: Notices
+) -> str:
+    """The manifest: one description if it says the same as an entry for each case."""
+    if not options.explicit:
+        try:
+            text, count = short.short_text(
+                head, options, there, gathered.entries, are_files=gathered.are_files
+            )
+        except short.Unsaid as why:
+            notices.add(f"one description cannot say this, so that each case has an entry: {why}")
+        else:
+            if count:
+                notices.add(f"exceptions, which stand in the manifest's end: {count}")
+            return text
+    return compose.manifest_text(head, gathered.entries)
 
 
 def _filled(gathered: Gathered) -> str:

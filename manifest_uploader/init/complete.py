@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from manifest_uploader.errors import UploaderError, UsageError
+from manifest_uploader.files.case_patterns import Part, read_each
+from manifest_uploader.files.case_tree import find_cases
 from manifest_uploader.init import ask, propose
 from manifest_uploader.init.ask import Person
 from manifest_uploader.init.options import NO_SLUG, Options
 from manifest_uploader.init.paths import Paths
-from manifest_uploader.init.patterns import Part, read_each
-from manifest_uploader.init.table import Table
-from manifest_uploader.init.tree import FoundCase, find_cases
+from manifest_uploader.manifest.found_case import FoundCase
+from manifest_uploader.manifest.tables import Table
 from manifest_uploader.text import quoted
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
+from manifest_uploader.digests import Json
 from manifest_uploader.manifest.schema import NAME as SCHEMA_NAME
 from manifest_uploader.text import printable
 
@@ -37,7 +38,28 @@ class Files:
     paths: tuple[str, ...]
 
 
-Source: TypeAlias = OneFile | Files | str | int | float | bool
+@dataclass(frozen=True, slots=True)
+class JsonSource:
+    """`value:` with a list or a mapping."""
+
+    value: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """`image: PK`."""
+
+    pk: str
+
+
+@dataclass(frozen=True, slots=True)
+class SameAs:
+    """`same-as: CASE/SOCKET`."""
+
+    other: str
+
+
+Source: TypeAlias = OneFile | Files | JsonSource | Image | SameAs | str | int | float | bool
 """Where a socket's value comes from; a text, number or boolean is the value itself."""
 
 
@@ -61,6 +83,8 @@ class Entry:
     """Sockets that are left out until the user chooses."""
     comments: tuple[str, ...] = ()
     """What else is left out, and why."""
+    dropped: tuple[str, ...] = ()
+    """Sockets that this case of many leaves out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +99,8 @@ class Head:
     """The command that wrote the manifest."""
     schema: str | None
     """The path of the schema, relative to the manifest; None if there is no such file."""
+    name: str = "manifest.yaml"
+    """The manifest's file name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +110,6 @@ class Layout:
     dash: int = 2
     keys: int = 4
     step: int = 2
-    line_end: str = "\n"
-    gap: bool = True
-    """Whether an empty line separates the cases."""
 
 
 # ── scalars ─────────────────────────────────────────────────────────────────────────────────
@@ -101,6 +124,19 @@ def scalar(value: str | float | bool) -> str:  # noqa: FBT001
     if _SIMPLE.fullmatch(value):
         return f'"{value}"'
     return '"' + "".join(map(_escaped, value)) + '"'
+
+
+def flow(value: Json) -> str:
+    """A JSON value as YAML on one line."""
+    match value:
+        case str():
+            return '"' + "".join(map(_escaped, value)) + '"'
+        case list():
+            return f"[{', '.join(map(flow, value))}]"
+        case dict():
+            return f"{{{', '.join(f'{flow(key)}: {flow(one)}' for key, one in value.items())}}}"
+        case _:
+            return json.dumps(value)
 
 
 def _escaped(character: str) -> str:
@@ -126,17 +162,19 @@ def comment(text: str) -> str:
 # ── the head ────────────────────────────────────────────────────────────────────────────────
 
 
-def head_lines(head: Head) -> Iterator[str]:
-    """Everything before the first case."""
+def head_lines(head: Head, *, cases: bool = True) -> Iterator[str]:
+    """Everything before the first case, or before the description of many."""
     yield f"# yaml-language-server: $schema={head.schema or SCHEMA_NAME}"
     if head.schema is None:
         yield "# (Editors check what you type once that file is here:"
         yield f"#     uploader schema > {SCHEMA_NAME}  )"
     yield "#"
-    yield "# Written by this command; with --update it adds what is new and keeps your changes:"
+    yield "# Written by this command:"
     yield "#"
     yield comment(f"    {head.command}")
     yield "#"
+    if not cases:
+        yield comment(f"'uploader expand {head.name}' shows every case that this stands for.")
     yield "version: 1"
     yield "target:"
     yield f"  kind: {head.kind}"
@@ -145,8 +183,9 @@ def head_lines(head: Head) -> Iterator[str]:
         yield "# The files lie outside this folder: give --root DIR with every command."
     else:
         yield f"root: {scalar(head.root)} # the paths below start in this folder"
-    yield ""
-    yield "cases:"
+    if cases:
+        yield ""
+        yield "cases:"
 
 
 def manifest_text(head: Head, entries: Iterable[Entry]) -> str:
@@ -203,26 +242,19 @@ def case_lines(entry: Entry, layout: Layout, *, explained: bool = False) -> list
         lines.key(0, "title", scalar(entry.title))
     if entry.order is not None:
         lines.key(0, "order", str(entry.order))
-    lines.key(0, "sockets")
+    if entry.sockets or entry.dropped or entry.undecided:
+        lines.key(0, "sockets")
     for socket, source in entry.sockets:
         _add_source(lines, socket, source)
+    for socket in entry.dropped:
+        lines.key(1, socket, "null")
     for text in entry.comments:
         lines.comment(1, text)
     for socket, choices in entry.undecided:
-        _add_choices(lines, socket, choices)
+        _add_choices(lines, socket, choices, is_dropped=socket in entry.dropped)
     first = lines.lines[0][layout.keys :]
     dash = " " * layout.dash + "-" + " " * (layout.keys - layout.dash - 1)
     return [dash + first, *lines.lines[1:]]
-
-
-def socket_lines(
-    sockets: Iterable[tuple[str, Source]], column: int, layout: Layout
-) -> Iterator[str]:
-    """The lines of sockets to add to an existing case, with their slugs at a column."""
-    lines = _Lines(Layout(keys=0, step=layout.step), explained=False)
-    for socket, source in sockets:
-        _add_source(lines, socket, source)
-    return (" " * column + line[layout.step :] for line in lines.lines)
 
 
 def _add_source(lines: _Lines, socket: str, source: Source, *, commented: bool = False) -> None:
@@ -238,13 +270,25 @@ def _add_source(lines: _Lines, socket: str, source: Source, *, commented: bool =
             lines.key(2, "files", commented=commented)
             for path in paths:
                 lines.line(3, f"- {scalar(path)}", commented=commented)
+        case JsonSource(value):
+            lines.key(1, socket)
+            lines.key(2, "value", flow(value))
+        case Image(pk):
+            lines.key(1, socket)
+            lines.key(2, "image", scalar(pk))
+        case SameAs(other):
+            lines.key(1, socket)
+            lines.key(2, "same-as", scalar(other))
         case value:
             lines.key(1, socket, scalar(value), commented=commented)
 
 
-def _add_choices(lines: _Lines, socket: str, choices: tuple[Choice, ...]) -> None:
+def _add_choices(
+    lines: _Lines, socket: str, choices: tuple[Choice, ...], *, is_dropped: bool
+) -> None:
     """Add all choices as comments; the user removes the `# ` before the lines of one of them."""
     what = f"{socket}: {len(choices)} fit; choose one and remove the '# ' before its lines"
+    what += f", and the line '{socket}: null'" if is_dropped else ""
     lines.comment(1, what)
     for choice in choices:
         lines.comment(1, f"({choice.label})")

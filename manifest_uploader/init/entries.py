@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from manifest_uploader.files.case_patterns import Part, names_in, substitute
+from manifest_uploader.files.case_tree import Tree
 from manifest_uploader.files.dicom import naming as dicom
 from manifest_uploader.files.listing import is_magic, matching
 from manifest_uploader.init.case_files import CaseFiles, CaseOpener, Matches
@@ -16,41 +18,21 @@ from manifest_uploader.init.compose import Choice, Entry, Files, OneFile, Source
 from manifest_uploader.init.groups import Group, group_files
 from manifest_uploader.init.names import (
     order_complaint,
-    own_name,
     raw_name,
     source_complaint,
-    stem,
     title_complaint,
 )
 from manifest_uploader.init.notices import Notices
 from manifest_uploader.init.options import Options, SocketRule
-from manifest_uploader.init.patterns import Part, names_in, substitute
 from manifest_uploader.init.remarks import remarks
-from manifest_uploader.init.table import (
-    Key,
-    Row,
-    RowsByKey,
-    Table,
-    cell_text,
-    parse_cell,
-)
-from manifest_uploader.init.tree import FoundCase, Tree
+from manifest_uploader.manifest.found_case import FoundCase, own_name, stem
+from manifest_uploader.manifest.tables import Key, Row, RowsByKey, Table, cell_text, parse_cell
 from manifest_uploader.text import composed, quoted
 
 _MOST_NAMED_FILES: Final = 3
 """More files with one ending in one folder are counted instead of named."""
 _MOST_LISTED_FILES: Final = 4
 """Files of one image that are listed rather than replaced by a pattern."""
-
-
-@dataclass(frozen=True, slots=True)
-class NewValue:
-    """A value for a socket that a case of the manifest does not fill yet."""
-
-    socket: str
-    source: Source
-    files: frozenset[str]
-    """Every file of the source, as paths in the manifest; empty for a JSON value."""
 
 
 @dataclass(slots=True)
@@ -60,8 +42,6 @@ class EntryMaker:
     options: Options
     each: tuple[Part, ...]
     tree: Tree
-    prefix: str
-    """The path from the manifest's root to the base folder, empty or ending in `/`."""
     notices: Notices
     table: Table | None = None
     rows_by_key: RowsByKey | None = None
@@ -89,35 +69,6 @@ class EntryMaker:
             self.notices.add(f"cases in which {why}", name)
             return None
         return draft.entry(self._title(case, name, row), self._order(name, row))
-
-    def new_values(
-        self, case: FoundCase, name: str, rules: Sequence[SocketRule]
-    ) -> Iterator[NewValue]:
-        """The values that the rules find for an existing case."""
-        needs_row = any(rule.column is not None for rule in rules)
-        row = self._row(case, name) if needs_row else None
-        case_files = self.opener.open(case)
-        for rule in rules:
-            draft = _Draft(name)
-            used: set[str] = set()
-            if rule.column is not None:
-                self._take_cell(draft, rule.socket, rule.column, row)
-            else:
-                used = {
-                    case_files.path(path)
-                    for path in self._take_files(draft, rule, case_files, case)
-                }
-            if case.is_file:
-                self.opener.used.update(used)
-            files = frozenset(self.prefix + path for path in used)
-            yield from (NewValue(socket, source, files) for socket, source in draft.sockets)
-
-    def mark_rows_used(self, cases: Sequence[FoundCase]) -> None:
-        """Mark the rows of cases that the manifest already has as used."""
-        for case in cases:
-            if self.rows_by_key is not None:
-                keys = case_keys(case, self.each, self.options.keys)
-                self.used_keys.update(key for key in keys if key in self.rows_by_key.rows)
 
     # the table
 
@@ -267,7 +218,7 @@ class EntryMaker:
         ]
 
     def _source(self, group: Group, matches: Matches, case_files: CaseFiles) -> OneFile | Files:
-        prefix = self.prefix + case_files.path("")
+        prefix = case_files.path("")
         if len(group.files) == 1:
             return OneFile(prefix + group.files[0])
         # A manifest would take a folder that is called `**` for a pattern.

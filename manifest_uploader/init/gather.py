@@ -2,40 +2,25 @@
 
 from __future__ import annotations
 
-import fnmatch
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from manifest_uploader.errors import UsageError
-from manifest_uploader.init import update
-from manifest_uploader.init.additions import CaseIndex, find_additions
+from manifest_uploader.files.case_patterns import Part, check_names, names_in, read_each
+from manifest_uploader.files.case_tree import Leftovers, find_cases
 from manifest_uploader.init.compose import Entry
 from manifest_uploader.init.entries import EntryMaker, summarize
 from manifest_uploader.init.names import make_unique, make_valid, raw_name
 from manifest_uploader.init.notices import Notices
 from manifest_uploader.init.options import Options
 from manifest_uploader.init.paths import Paths
-from manifest_uploader.init.patterns import Part, check_names, names_in, read_each
-from manifest_uploader.init.table import Table, cell_text, index_rows, parse_cell
-from manifest_uploader.init.tree import FoundCase, Leftovers, find_cases
-from manifest_uploader.manifest.model import Manifest
+from manifest_uploader.manifest.found_case import FoundCase
+from manifest_uploader.manifest.tables import Table, cell_text, index_rows, parse_cell
 from manifest_uploader.text import block, quoted
 
 _PROGRESS_EVERY_S = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class ExistingManifest:
-    """The manifest to add to."""
-
-    known: update.KnownCases
-    manifest: Manifest
-    prefix: str
-    """What its paths have before those of the folder."""
-    texts: Sequence[update.CaseText]
-    """How its cases are written, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +29,8 @@ class Gathered:
 
     entries: tuple[Entry, ...]
     """Of new cases."""
-    additions: tuple[update.Addition, ...] = ()
-    """To cases that the manifest has."""
+    are_files: bool = False
+    """The cases are files, not folders."""
 
     def counts(self) -> Counter[str]:
         """For each socket, how many entries have something for it."""
@@ -58,9 +43,8 @@ def gather(
     notices: Notices,
     *,
     say_progress: Callable[[str], None],
-    existing: ExistingManifest | None = None,
 ) -> Gathered:
-    """The entries of new cases, in the folder's order, and additions to existing ones.
+    """The entries of all cases, in the folder's order.
 
     Raises:
         UsageError: nothing matches, or the table does not fit the cases.
@@ -72,30 +56,14 @@ def gather(
     tree = paths.tree(options.table)
     cases = find_cases(tree, each)
     rows_by_key = index_rows(table, options.keys) if table is not None else None
-    prefix = existing.prefix if existing is not None else ""
-    maker = EntryMaker(options, each, tree, prefix, notices, table, rows_by_key)
-    new: list[FoundCase] = []
-    old: list[FoundCase] = []
-    for case in cases:
-        (old if _is_known(case, existing, each) else new).append(case)
-    maker.mark_rows_used(old)
-    named = _name_cases(new, each, existing, notices)
-    entries = list(_make_entries(maker, named, say_progress))
-    additions: tuple[update.Addition, ...] = ()
-    known_paths: set[str] = set()
-    if existing is not None:
-        index = CaseIndex(existing.manifest, prefix)
-        additions = tuple(find_additions(maker, old, index, existing.texts))
-        paths_below = (path for path in existing.known.paths if path.startswith(prefix))
-        known_paths = {path.removeprefix(prefix) for path in paths_below}
+    maker = EntryMaker(options, each, tree, notices, table, rows_by_key)
+    entries = list(_make_entries(maker, _name_cases(cases, each, notices), say_progress))
     _note_table(maker, cases, notices)
-    if existing is not None:
-        _note_missing_cases(existing, old, each, notices)
-    _note_leftovers(tree.leftovers, {*maker.opener.used, *known_paths}, notices)
-    if existing is None and not entries:
+    _note_leftovers(tree.leftovers, maker.opener.used, notices)
+    if not entries:
         raise _nothing_to_write(options, cases, notices)
-    taken = set(existing.known.titles) if existing else set()
-    return Gathered(tuple(_with_unique_titles(entries, taken, notices)), additions)
+    found = tuple(_with_unique_titles(entries, notices))
+    return Gathered(found, any(case.is_file for case in cases))
 
 
 def _check_names(options: Options, each: tuple[Part, ...], table: Table | None) -> None:
@@ -142,16 +110,15 @@ def _nothing_to_write(options: Options, cases: Sequence[FoundCase], notices: Not
     )
 
 
-# ── new and existing cases ──────────────────────────────────────────────────────────────────
+# ── names and titles ──────────────────────────────────────────────────────────────────
 
 
 def _name_cases(
     cases: Sequence[FoundCase],
     each: tuple[Part, ...],
-    existing: ExistingManifest | None,
     notices: Notices,
 ) -> list[tuple[FoundCase, str]]:
-    taken = set(existing.known.names) if existing else set()
+    taken: set[str] = set()
     named = []
     for case in cases:
         raw = raw_name(case, each)
@@ -163,10 +130,9 @@ def _name_cases(
     return named
 
 
-def _with_unique_titles(
-    entries: Sequence[Entry], taken: set[str], notices: Notices
-) -> Iterator[Entry]:
-    """The entries with unique titles; `taken` holds the manifest's titles and is added to."""
+def _with_unique_titles(entries: Sequence[Entry], notices: Notices) -> Iterator[Entry]:
+    """The entries with unique titles."""
+    taken: set[str] = set()
     names = {entry.name for entry in entries if entry.title is None}
     for entry in entries:
         title = entry.title
@@ -179,35 +145,6 @@ def _with_unique_titles(
             title = f"{entry.name} ({number})"
         taken.add(title or entry.name)
         yield replace(entry, title=title)
-
-
-def _is_known(case: FoundCase, existing: ExistingManifest | None, each: tuple[Part, ...]) -> bool:
-    """Whether the manifest has the case's files, or a case of its name without files."""
-    if existing is None:
-        return False
-    path = existing.prefix + case.path
-    if path in existing.known.paths:
-        return True
-    name = make_valid(raw_name(case, each))
-    globs = existing.known.globs.get(name, ())
-    is_named = name in existing.known.without_files
-    return is_named or any(fnmatch.fnmatchcase(path, glob) for glob in globs)
-
-
-def _note_missing_cases(
-    existing: ExistingManifest, old: Sequence[FoundCase], each: tuple[Part, ...], notices: Notices
-) -> None:
-    """Name the manifest's cases whose files lie in the folder but were not found."""
-    found_paths = {existing.prefix + case.path for case in old}
-    found_names = {make_valid(raw_name(case, each)) for case in old}
-    for case in existing.manifest.cases:
-        paths = set(update.file_paths(case))
-        is_inside = any(path.startswith(existing.prefix) for path in paths)
-        parents = {parent for path in paths for parent in update.path_and_parents(path)}
-        if is_inside and case.name not in found_names and not parents & found_paths:
-            notices.add(
-                "cases of the manifest that fit --each no longer, and stay in it", case.name
-            )
 
 
 # ── the table ───────────────────────────────────────────────────────────────────────────────

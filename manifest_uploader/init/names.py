@@ -8,37 +8,20 @@ from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from manifest_uploader.init.compose import Entry, Files, OneFile, Source
-from manifest_uploader.init.patterns import Part
-from manifest_uploader.init.tree import FoundCase
+from manifest_uploader.files.case_patterns import Part
+from manifest_uploader.init.compose import Entry, Files, Image, JsonSource, OneFile, SameAs, Source
 from manifest_uploader.manifest.case_reader import read_case
 from manifest_uploader.manifest.form import published_form
+from manifest_uploader.manifest.found_case import FoundCase, stem
 from manifest_uploader.manifest.model import NAME_LENGTH
 from manifest_uploader.manifest.nodes import Mapping, Node, Scalar, Sequence
 from manifest_uploader.manifest.problems import Problems
 
 _ODD: Final = re.compile(r"[^\w .,()+-]+")
 _SEPARATORS: Final = re.compile(r"\s*[/:]+\s*")
-_COMPRESSED: Final = (".gz", ".bz2", ".zip")
 
 
 # ── names ───────────────────────────────────────────────────────────────────────────────────
-
-
-def stem(name: str) -> str:
-    """A file's name without its ending: `a` for `a.mha` and for `a.nii.gz`."""
-    for packed in _COMPRESSED:
-        if name.lower().endswith(packed):
-            name = name[: -len(packed)]
-            break
-    head, dot, tail = name.rpartition(".")
-    return head if dot and head and " " not in tail else name
-
-
-def own_name(case: FoundCase) -> str:
-    """What `{name}` stands for: the folder's name, or the file's name without its ending."""
-    last = case.path.rpartition("/")[2]
-    return stem(last) if case.is_file else last
 
 
 def raw_name(case: FoundCase, each: tuple[Part, ...]) -> str:
@@ -145,14 +128,19 @@ def _entry_node(entry: Entry) -> Node:
     return _mapping_node(fields)
 
 
+_KEYS: Final = {OneFile: "file", Image: "image", SameAs: "same-as"}
+
+
 def _source_node(source: Source) -> Node:
     match source:
-        case OneFile(path):
-            return _mapping_node({"file": _text_node(path)})
+        case OneFile(text) | Image(text) | SameAs(text):
+            return _mapping_node({_KEYS[type(source)]: _text_node(text)})
         case Files(paths):
             return _mapping_node({"files": Sequence([_text_node(path) for path in paths], 1, 1)})
         case str():
             return _text_node(source)
+        case JsonSource():
+            return _mapping_node({"value": Sequence([], 1, 1)})
         case _:
             return Scalar(source, str(source), True, 1, 1)  # noqa: FBT003
 

@@ -40,8 +40,6 @@ class Options:
     slug: str | None = None
     each: str | None = None
     sockets: tuple[SocketRule, ...] = ()
-    recalled: frozenset[str] = frozenset()
-    """Sockets that are named only by the command in the manifest's head."""
     table: str | None = None
     keys: tuple[str, ...] = ()
     sheet: str | None = None
@@ -49,8 +47,9 @@ class Options:
     title: str | None = None
     order: str | None = None
     check_series: bool = True
+    explicit: bool = False
+    """Write an entry for each case."""
     force: bool = False
-    update: bool = False
     verbose: bool = False
 
     @property
@@ -152,6 +151,8 @@ def words_of(options: Options) -> list[str]:
         words.append("--decimal-comma")
     if not options.check_series:
         words.append("--no-series-check")
+    if options.explicit:
+        words.append("--explicit")
     return words
 
 

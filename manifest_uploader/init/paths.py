@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from manifest_uploader.errors import UsageError
-from manifest_uploader.init import table
+from manifest_uploader.files import table
+from manifest_uploader.files.case_tree import Tree, companions
 from manifest_uploader.init.names import root_complaint
 from manifest_uploader.init.options import Options
-from manifest_uploader.init.tree import Tree
-from manifest_uploader.manifest.model import Manifest
 from manifest_uploader.manifest.schema import NAME as SCHEMA_NAME
+from manifest_uploader.manifest.tables import Table
 from manifest_uploader.text import quoted
 
 
@@ -31,40 +31,29 @@ class Paths:
         """The base folder without the table, the manifest and the files that go with it."""
         excluded: set[str] = set()
         if self.manifest_folder == self.folder:
-            excluded |= _companions(self.manifest)
+            excluded |= companions(self.manifest)
         if table_path is not None:
             table_folder = os.path.dirname(os.path.realpath(table_path))  # noqa: PTH120
             if table_folder == self.folder:
                 excluded.add(os.path.basename(table_path))  # noqa: PTH119
         return Tree(self.folder, excluded=frozenset(excluded))
 
-    def table(self, options: Options) -> table.Table:
+    def table(self, options: Options) -> Table:
         """Read the table that the options name; raises UsageError if it is unusable."""
         assert options.table is not None, "there is a table"
-        path, sheet = Path(options.table), options.sheet
-        return table.read(path, sheet=sheet, decimal_comma=options.decimal_comma)
+        dialect = table.Dialect(options.sheet, options.decimal_comma)
+        return table.read(Path(options.table), dialect)
+
+    def table_path(self, options: Options) -> str | None:
+        """The table's path beside the manifest or below the base folder; None if outside both."""
+        real = os.path.realpath(options.table or "")
+        beside = _below(real, self.manifest_folder)
+        return beside if beside is not None else _below(real, self.folder)
 
     def root(self) -> str | None:
         """The value of the manifest's `root`; None if it cannot name the base folder."""
         path = _below(self.folder, self.manifest_folder)
         return None if path is None or root_complaint(path or ".") else path or "."
-
-    def prefix(self, manifest: Manifest) -> str:
-        """What an existing manifest's paths have before those of the base folder.
-
-        Raises:
-            UsageError: the base folder is not inside the manifest's root.
-
-        """
-        root = os.path.realpath(os.path.join(self.manifest_folder, manifest.root or "."))  # noqa: PTH118
-        if manifest.root is None and _below(self.folder, self.manifest_folder) is None:
-            return ""
-        path = _below(self.folder, root)
-        if path is None:
-            where = manifest.root or "."
-            hint = "give the folder that the manifest names, or one inside it"
-            raise UsageError(f"the folder is not inside the manifest's root '{where}'", hint=hint)
-        return f"{path}/" if path else ""
 
     def as_typed_beside_manifest(self, options: Options) -> Options:
         """The options as someone would type them in the manifest's folder."""
@@ -109,11 +98,3 @@ def _relative(path: str, manifest_folder: str) -> str:
         return os.path.relpath(os.path.realpath(path), manifest_folder).replace(os.sep, "/")
     except ValueError:  # on another drive
         return path
-
-
-def _companions(manifest: str) -> frozenset[str]:
-    """The manifest's file name and those that runs and reports write beside it."""
-    stem = manifest.removesuffix(".yaml").removesuffix(".yml")
-    endings = ("sandbox", "state.jsonl", "sandbox.state.jsonl", "receipts.jsonl", "report.html")
-    names = [f"{stem}.{ending}" for ending in endings]
-    return frozenset([manifest, SCHEMA_NAME, *names, *(f"{name}.lock" for name in names)])

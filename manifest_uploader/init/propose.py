@@ -10,15 +10,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import Final
 
+from manifest_uploader.files.case_patterns import Part
+from manifest_uploader.files.case_tree import Listing, Tree
 from manifest_uploader.files.dicom import naming as dicom
 from manifest_uploader.files.listing import natural
 from manifest_uploader.init.case_files import CaseFiles, CaseOpener
 from manifest_uploader.init.entries import case_keys
-from manifest_uploader.init.names import own_name, stem
 from manifest_uploader.init.options import SocketRule
-from manifest_uploader.init.patterns import Part
-from manifest_uploader.init.table import Table, cell_text, parse_cell
-from manifest_uploader.init.tree import FoundCase, Listing, Tree
+from manifest_uploader.manifest.found_case import FoundCase, own_name, stem
+from manifest_uploader.manifest.tables import Table, cell_text, parse_cell
 
 _TABLES: Final = (".csv", ".tsv", ".xlsx")
 _FILES: Final = re.compile(

@@ -5,8 +5,13 @@ Other packages may use:
 - `parser`: `parse` turns text into a `Manifest`; `without_collector` pauses garbage collection
 - `model`: `Manifest`, `Case`, its values, `TargetKind`
 - `problems`: `Problem`, its `Place`, and `ManifestInvalid`, which carries all of them
+- `expansion`: `expand` turns one description, and the folders it is about, into cases
+- `short_form`: `ShortForm`, one description for many cases
+- `same_as`: what stands for the image of another value
 - `selection`: the cases that a command line chooses
 - `near_json`: hints for texts that were meant as numbers or booleans
+- `tables`: `Table`, its rows by key, and cells as values
+- `found_case`: `FoundCase`, a folder or file that is a case
 - `schema`: the published JSON Schema
 - `form`, `case_reader`, `nodes`, `yaml_reader`: for `init`, which asks the same rules
   about what it writes

@@ -130,7 +130,7 @@ def _about_a_mapping(kind: Any, rule: _Rule, path: Path, node: Mapping) -> Itera
                 yield _about_key(told, path, key)
         case "maxProperties":
             known = [key for key, _ in node.entries.values() if key.text in rule.known]
-            for key in known[kind.limit :]:
+            for key in known[1:]:  # one of those known; others may stand beside it
                 yield _about_key(rule, path, key, first=known[0].text)
         case "anyOf" | "minProperties" if _has_an_excuse(node, rule.known):
             return

@@ -29,21 +29,26 @@ class Form:
 
     def __init__(self, schema: Any) -> None:
         self._definitions = schema["$defs"]
-        self._by_target = [rule for rule in schema["allOf"] if "if" in rule]
+        self._by_target = [rule for rule in schema["allOf"] if _is_about_target(rule)]
         properties = schema["properties"]
-        cases = {**properties["cases"], "items": True}
         alone = {key: value for key, value in schema.items() if key not in ("$id", "allOf")}
-        self.entry = self._rules({**alone, "properties": {**properties, "cases": cases}})
+        self.entry = self._rules(alone)
         """A document with only some of its keys, whatever its cases are."""
         self.document = self._rules(
             {
-                "properties": {**dict.fromkeys(properties, True), "cases": cases},
-                "allOf": [rule for rule in schema["allOf"] if "if" not in rule],
+                "properties": {**dict.fromkeys(properties, True), "cases": properties["cases"]},
+                "allOf": [
+                    rule
+                    for rule in schema["allOf"]
+                    if not _is_about_target(rule) and not _is_about_cases(rule)
+                ],
             }
         )
         """What only the whole document shows."""
         self.case = self._rules({"$ref": "#/$defs/case"})
         """One case, whatever its target is."""
+        self.exception = self._rules({"$ref": "#/$defs/exception"})
+        """What is different for one case of many."""
         self.keys_by_target = frozenset(
             key for rule in self._by_target for key in _rules_for_cases(rule)["properties"]
         )
@@ -61,6 +66,14 @@ class Form:
 
     def _rules(self, schema: AnyMapping[str, Any]) -> Rules:
         return Rules({**schema, "$defs": self._definitions})
+
+
+def _is_about_target(rule: Any) -> bool:
+    return "target" in rule.get("if", {}).get("required", ())
+
+
+def _is_about_cases(rule: Any) -> bool:
+    return "cases" in rule.get("then", {}).get("properties", {})
 
 
 def _rules_for_cases(rule: Any) -> Any:

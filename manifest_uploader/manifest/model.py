@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from msgspec import Struct
 
 from manifest_uploader.digests import Json
 from manifest_uploader.manifest.problems import Place
+
+if TYPE_CHECKING:
+    from manifest_uploader.manifest.short_form import ShortForm
 
 NAME_LENGTH: Final = 100
 """Characters of a case's name, at most, as the schema has it."""
@@ -124,5 +127,7 @@ class Manifest(Struct, frozen=True):
     """SHA-256 of the file's bytes, in hex."""
     identifiable_place: Place | None = None
     """Of what `identifiable` says; None if the manifest does not have it."""
+    short: ShortForm | None = None
+    """One description for many cases, which `expansion` turns into cases."""
     import_check: bool = False
     """`import-check: required`: send only images that the importer was asked about."""

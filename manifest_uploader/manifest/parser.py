@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from manifest_uploader.manifest.case_reader import read_case, text_of
+from manifest_uploader.manifest.case_reader import case_data, read_case, text_of
 from manifest_uploader.manifest.form import Rules, published_form
 from manifest_uploader.manifest.model import Case, Identifiable, Manifest, TargetKind
 from manifest_uploader.manifest.nodes import Mapping, Node, Scalar, Sequence, as_written, to_json
@@ -21,6 +21,7 @@ from manifest_uploader.manifest.problems import (
     TooManyProblems,
 )
 from manifest_uploader.manifest.same_as import resolve
+from manifest_uploader.manifest.short_form import ShortForm, read_short_form
 from manifest_uploader.manifest.yaml_reader import Entry, Item, Start, Unreadable, read
 from manifest_uploader.text import composed, quoted
 
@@ -40,15 +41,18 @@ def parse(text: bytes | str, path: str) -> Manifest:
 
     `path` is the file as the user typed it. Only the text is read: no files, no root.
     """
-    problems = Problems(path)
     data = _to_bytes(text)
-    builder = _Builder(problems)
+    builder = _Builder(Problems(path))
     with without_collector():
-        found = _read_all(data, builder, problems)
+        try:
+            found = _read_all(data, builder)
+        except _Exceptions:
+            builder = _Builder(Problems(path), many=True)
+            found = _read_all(data, builder)
     manifest = builder.manifest(path, hashlib.sha256(data).hexdigest())
     if found:
         raise ManifestInvalid(tuple(found), rest=manifest)
-    assert manifest is not None, "without a problem there are cases"
+    assert manifest is not None, "without a problem there are cases, or a description of them"
     return manifest
 
 
@@ -71,8 +75,9 @@ def _to_bytes(text: bytes | str) -> bytes:
     return text.encode(errors="surrogatepass") if isinstance(text, str) else text
 
 
-def _read_all(data: bytes, builder: _Builder, problems: Problems) -> list[Problem]:
+def _read_all(data: bytes, builder: _Builder) -> list[Problem]:
     """Feed the builder, and return the problems in the order of the file."""
+    problems = builder.problems
     try:
         if not _is_readable(data, problems):
             return problems.in_order()
@@ -118,11 +123,20 @@ def _end_of(text: str) -> Start:
 # ── from entries to the manifest ────────────────────────────────────────────────────────────
 
 
+class _Exceptions(Exception):
+    """The cases that were read are exceptions: `each` comes after them."""
+
+
 class _Builder:
     """Takes the parts of a manifest as they come, and reports what is wrong with them."""
 
-    def __init__(self, problems: Problems) -> None:
-        self._problems = problems
+    def __init__(self, problems: Problems, *, many: bool = False) -> None:
+        """`many`: the manifest has `each`, and its cases are exceptions."""
+        self.problems = self._problems = problems
+        self._many = many
+        self._exceptions: dict[str, Mapping] = {}
+        self._unusable: set[str] = set()
+        """The keys that break a rule."""
         self._form = published_form()
         self._head = Mapping({}, 1, 1, whole=False)
         """The document without its cases, as far as it has been read."""
@@ -165,7 +179,8 @@ class _Builder:
 
         If its kind of target is wrong, its slug is empty: the platform cannot be asked about it.
         """
-        if not self._head.whole or not self._cases:
+        short = self._short_form() if self._many else None
+        if not self._head.whole or not (self._cases or short):
             return None
         target = self._head.get("target")
         kind = target.get("kind") if isinstance(target, Mapping) else None
@@ -185,10 +200,20 @@ class _Builder:
             cases=tuple(self._cases),
             digest=digest,
             identifiable_place=self._problems.place(identifiable) if identifiable else None,
+            short=short,
             import_check=self._head.get("import-check") is not None,
         )
 
+    def _short_form(self) -> ShortForm | None:
+        """Return what the manifest says of many cases; None if a part of it breaks a rule."""
+        keys = {"each", "table", "key", "case", "exclude"}
+        return None if self._unusable & keys else read_short_form(self._head, self._exceptions)
+
     def _entry(self, key: Scalar, node: Node) -> None:
+        if key.text == "each" and not self._many:
+            if self._items:
+                raise _Exceptions
+            self._many = True
         self._head.entries[key.text] = (key, node)
         data = to_json(node)
         if key.text == "cases" and isinstance(node, Sequence):
@@ -197,6 +222,10 @@ class _Builder:
             data = {inner: as_written(value) for inner, (_, value) in node.entries.items()}
         alone = Mapping({key.text: (key, node)}, self._head.line, self._head.column, whole=False)
         broken = self._form.entry.broken(alone, {key.text: data}, self._problems)
+        if broken:
+            self._unusable.add(key.text)
+        if key.text == "case" and isinstance(node, Mapping):
+            self._judge_for_target(node)
         if key.text == "root" and isinstance(data, str) and not broken:
             self._root = data
         if key.text == "target":
@@ -209,6 +238,9 @@ class _Builder:
         if self._items > MOST_CASES:
             self._problems.add(f"more than {MOST_CASES:,} cases", node, "make several manifests")
             raise Unreadable
+        if self._many:
+            self._exception(node)
+            return
         case = read_case(node, self._problems)
         if isinstance(node, Mapping):
             self._check_unique(node)
@@ -218,6 +250,17 @@ class _Builder:
             sockets = node.get("sockets") if isinstance(node, Mapping) else None
             if not isinstance(sockets, Mapping) or len(sockets.entries) > len(case.values):
                 self._incomplete.add(case.name)
+
+    def _exception(self, node: Node) -> None:
+        """Take what is different for one case of many."""
+        data = case_data(node) if isinstance(node, Mapping) else to_json(node)
+        broken = self._form.exception.broken(node, data, self._problems)
+        if not isinstance(node, Mapping):
+            return
+        self._judge_for_target(node)
+        name = node.get("name")
+        if self._is_new(self._names, name, "name") and not broken:
+            self._exceptions[composed(text_of(name).strip())] = node
 
     def _judge_for_target(self, case: Mapping) -> None:
         """Report what is wrong with a case only because of the target, once that is known."""

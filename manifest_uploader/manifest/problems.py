@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol
+import re
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from msgspec import Struct
 
 from manifest_uploader.errors import UploaderError
-from manifest_uploader.text import Block, with_hint
+from manifest_uploader.text import Block, some_of, with_hint
 
 if TYPE_CHECKING:
     from manifest_uploader.manifest.model import Manifest
@@ -21,6 +23,10 @@ class Place(Struct, frozen=True, order=True):
     """From 1."""
     column: int
     """From 1, in characters."""
+    case: str = ""
+    """The case that is meant, where one place stands for many cases."""
+    folder: str = ""
+    """The same case's path below the root."""
 
 
 class Problem(Struct, frozen=True):
@@ -89,6 +95,8 @@ class Problems:
 
     def __init__(self, path: str) -> None:
         self.path = path
+        self.case = self.folder = ""
+        """The case that places are about, where one place stands for many."""
         self._found: dict[Problem, None] = {}
         self._settled: set[tuple[int, int]] = set()
         self._line = 0
@@ -101,7 +109,7 @@ class Problems:
         """Return the place of `at` in this file."""
         if at.line != self._line:
             self._line = at.line
-        return Place(self.path, self._line, at.column)
+        return Place(self.path, self._line, at.column, self.case, self.folder)
 
     def add(
         self, message: str, at: Located, hint: str | None = None, *, last_word: bool = False
@@ -129,8 +137,64 @@ def _position(problem: Problem) -> tuple[int, int]:
     return (place.line, place.column) if place else (0, 0)
 
 
-def format_problem(problem: Problem) -> Block:
-    """Return `lung.yaml:8:5: unknown key 'titel'`, with the hint on a line of its own."""
+def format_problem(problem: Problem, cases: Sequence[str] = ()) -> Block:
+    """Return `lung.yaml:8:5: unknown key 'titel'`, with the hint on a line of its own.
+
+    `cases`: all that have this problem, where one place stands for many.
+    """
     place = problem.place
-    where = f"{place.file}:{place.line}:{place.column}: " if place else ""
-    return with_hint(f"{where}{problem.message}", problem.hint)
+    where = f"{place.file}:{place.line}:{place.column}" if place else ""
+    names = cases or ([place.case] if place and place.case else [])
+    about = f" ({some_of(names)})" if names else ""
+    return with_hint(
+        f"{where}{about}: {problem.message}" if where else problem.message, problem.hint
+    )
+
+
+_ALIKE: Final = 3
+"""More problems of one place that differ only in what they quote are told as one."""
+_QUOTED: Final = re.compile("'[^']*'")
+
+Group: TypeAlias = tuple[Problem, list[str]]
+"""A problem, and the cases that have it."""
+
+
+def grouped(problems: Iterable[Problem]) -> list[Group]:
+    """Return each problem with the cases that have it; equal ones but for the case are one."""
+    equal = _groups((one, [one.place.case] if one.place else []) for one in problems)
+    alike: dict[Problem, list[Group]] = {}
+    for first, names in equal:
+        alike.setdefault(_general(first, quotes=True) if names else first, []).append(
+            (first, names)
+        )
+    return [
+        group
+        for groups in alike.values()
+        for group in (groups if len(groups) <= _ALIKE else [_merged(groups)])
+    ]
+
+
+def _groups(found: Iterable[Group]) -> list[Group]:
+    groups: dict[Problem, Group] = {}
+    for one, names in found:
+        known = groups.setdefault(_general(one), (one, []))[1]
+        known += [name for name in names if name and name not in known[-1:]]
+    return list(groups.values())
+
+
+def _merged(groups: list[Group]) -> Group:
+    return groups[0][0], list(dict.fromkeys(name for _, names in groups for name in names))
+
+
+def _general(problem: Problem, *, quotes: bool = False) -> Problem:
+    """Return the problem without what only its case has in it."""
+    place = problem.place
+    if place is None or not place.case:
+        return problem
+    texts = []
+    for text in (problem.message, problem.hint or ""):
+        plain = text
+        for name in (place.folder, place.case):
+            plain = plain.replace(name, "\x00") if name else plain
+        texts.append(_QUOTED.sub("\x00", plain) if quotes else plain)
+    return Problem(texts[0], Place(place.file, place.line, place.column), texts[1])

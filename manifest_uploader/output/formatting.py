@@ -8,7 +8,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from manifest_uploader.errors import UploaderError
-from manifest_uploader.manifest.problems import Problem, format_problem
+from manifest_uploader.manifest.problems import Problem, format_problem, grouped
 from manifest_uploader.text import Block, block, with_hint
 
 _KIB: Final = 1024
@@ -43,14 +43,18 @@ def time_words(seconds: float) -> str:
 
 def problem_lines(problems: Iterable[Problem], warnings: Iterable[Problem] = ()) -> Block:
     """Every warning and every problem, and how many problems there are."""
-    found = [format_problem(problem) for problem in problems]
-    end = f"{counted(len(found), 'problem')}; nothing was sent"
+    every = tuple(problems)
+    found = [format_problem(problem, cases) for problem, cases in grouped(every)]
+    end = f"{counted(len(every), 'problem')}; nothing was sent"
     return block(*warning_lines(warnings), *found, end)
 
 
 def warning_lines(warnings: Iterable[Problem]) -> list[Block]:
     """Every warning, marked as one."""
-    return [format_problem(replace(one, message=f"warning: {one.message}")) for one in warnings]
+    return [
+        format_problem(replace(one, message=f"warning: {one.message}"), cases)
+        for one, cases in grouped(warnings)
+    ]
 
 
 def error_lines(error: UploaderError) -> Block:

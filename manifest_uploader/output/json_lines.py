@@ -35,10 +35,12 @@ def write_json(obj: Mapping[str, Any]) -> None:
 def problem_json(problem: Problem, *, warning: bool = False) -> dict[str, Any]:
     """One problem, or one warning, of `validate --json`."""
     place = problem.place
+    about = {"case": place.case} if place and place.case else {}
     return {
         "file": place.file if place else None,
         "line": place.line if place else None,
         "column": place.column if place else None,
+        **about,
         "message": problem.message,
         "hint": problem.hint,
         "severity": "warning" if warning else "problem",

@@ -150,7 +150,6 @@ NAMES = [
     (("report", "lung.yaml", "--output", "data"), "it is a folder"),
     ((*INIT, "--output", "no/m.yaml"), "there is no folder"),
     ((*INIT, "--output", "data", "--force"), "it is a folder"),
-    ((*INIT, "--output", "data", "--update"), "it is a folder"),
     ((*INIT, "--table", "no.csv", "--key", "a"), "No such file"),
     (("validate", "lung.yaml", "--log-file", "no/log"), "there is no folder 'no'"),
     (("validate", "lung.yaml", "--log-file", "data"), "it is a folder"),

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
 from manifest_uploader.errors import UsageError
+from manifest_uploader.files.case_patterns import read_each
 from manifest_uploader.files.search import resolve
-from manifest_uploader.init.patterns import read_each
 from manifest_uploader.manifest.parser import parse
 from manifest_uploader.manifest.selection import select
 from manifest_uploader.plan.inputs import renamed_cases
@@ -120,7 +121,7 @@ def test_init_finds_cases_and_rows_however_they_are_spelt(
 
     given = ["--slug", "lung", "--each", f"{written} *", "--socket", "ct=ct.mha"]
     given += ["--table", "scores.csv", "--key", "na\u0308me", "--socket", "some-score=@score"]
-    ran = uploader("init", "data", *given, cwd=tmp_path).expect(0)
+    ran = uploader("init", "data", *given, "--explicit", cwd=tmp_path).expect(0)
 
     text = (tmp_path / "manifest.yaml").read_text(encoding="utf-8")
     found = parse(text, "manifest.yaml")
@@ -130,8 +131,12 @@ def test_init_finds_cases_and_rows_however_they_are_spelt(
     ], ran.err
     for case in found.cases:
         assert not isinstance(resolve(case.values[0], root_at(tmp_path / "data")), tuple)  # type: ignore[arg-type]
-    again = uploader("init", "data", *given, "--update", cwd=tmp_path).expect(0)
-    assert "nothing new" in again.err
+
+    explicit = yaml.safe_load(text)
+    uploader("init", "data", *given, "--force", cwd=tmp_path).expect(0)
+    assert "each:" in (tmp_path / "manifest.yaml").read_text(encoding="utf-8")
+    short = uploader("expand", "manifest.yaml", cwd=tmp_path).expect(0)
+    assert yaml.safe_load(short.out)["cases"] == explicit["cases"]
 
 
 def test_the_names_of_a_pattern_are_composed() -> None:
@@ -249,7 +254,16 @@ def test_a_search_does_not_go_in_circles(circle: Path, follow: bool) -> None:
 
 
 def test_init_does_not_go_in_circles(circle: Path) -> None:
-    given = ["--slug", "lung", "--each", "?", "--socket", "ct=**/*.dcm", "--no-series-check"]
+    given = [
+        "--slug",
+        "lung",
+        "--each",
+        "?",
+        "--socket",
+        "ct=**/*.dcm",
+        "--no-series-check",
+        "--explicit",
+    ]
     ran = uploader("init", ".", *given, cwd=circle, given=environment(**{VARIABLE: "windows"}))
 
     assert ran.code == 0, ran.err

@@ -10,7 +10,7 @@ import pytest
 
 from manifest_uploader.files.local_file import FileChanged, Source
 from manifest_uploader.files.root import Root, find_root
-from manifest_uploader.files.search import resolve
+from manifest_uploader.files.search import is_there, resolve
 from manifest_uploader.files.value_facts import content, value_facts
 from manifest_uploader.manifest.model import FileValue
 from manifest_uploader.manifest.problems import ManifestInvalid, Place
@@ -757,3 +757,28 @@ def test_a_path_longer_than_any_may_be_is_not_tried(tmp_path: Path, piece: str) 
 
     assert problem.message.endswith("…' is longer than any path may be (in data)")
     assert len(problem.message) < 100
+
+
+@pytest.mark.parametrize(
+    ("paths", "there"),
+    [
+        (["a.mha"], True),
+        (["A.mha"], False),
+        (["*.MHA"], True),
+        (["folder"], True),
+        (["empty"], False),
+        (["folder/*.dcm"], True),
+        (["folder/*.mha"], False),
+        (["none", "a.mha"], True),
+        (["none", "neither/*"], False),
+        (["../x"], True),
+        (["u\u0308.mha"], True),
+    ],
+)
+def test_what_is_optional_is_there_if_any_file_is(tmp_path, paths, there):
+    for name in ("a.mha", "folder/1.DCM", "empty/.hidden", "\u00fc.mha"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    value = FileValue("x", tuple(paths), False, Place("m.yaml", 1, 1))
+
+    assert is_there(value, Root(tmp_path.resolve(), follow_links=False)) is there

@@ -41,15 +41,16 @@ def run_subprocess(cwd: Path, *arguments: str, code: int = 0) -> Ran:
 
 
 class InitCommand:
-    """Runs `uploader init` in this process, in a tenth of the time."""
+    """Runs `uploader init --explicit` in this process, in a tenth of the time."""
 
     def __init__(self, folder: Path, capture: pytest.CaptureFixture[str]) -> None:
         self._folder, self._capture = folder, capture
 
     def __call__(self, *arguments: str, code: int = 0) -> str:
         """Run the command and return its standard error."""
+        explicit = ["--explicit"] if "--slug" in arguments else []
         with contextlib.chdir(self._folder):
-            ran = command(["init", *arguments])
+            ran = command(["init", *arguments, *explicit])
         said = self._capture.readouterr()
         assert code == ran, said.err
         assert said.out == ""
@@ -85,7 +86,7 @@ def assert_finished(folder: Path, cases: int) -> None:
 def test_a_manifest_of_mhd_files_can_be_run(tmp_path: Path) -> None:
     trees.write_mhd_patients(tmp_path)
 
-    ran = run_subprocess(tmp_path, "mainfolder", *MHD_OPTIONS)
+    ran = run_subprocess(tmp_path, "mainfolder", *MHD_OPTIONS, "--explicit")
 
     text = (tmp_path / "manifest.yaml").read_text(encoding="utf-8")
     assert text.startswith("# yaml-language-server: $schema=")
@@ -103,7 +104,7 @@ def test_a_manifest_of_mhd_files_can_be_run(tmp_path: Path) -> None:
 def test_a_manifest_of_dicom_files_can_be_run_and_every_oddity_is_named(tmp_path: Path) -> None:
     trees.write_dicom_patients(tmp_path, 5)
 
-    ran = run_subprocess(tmp_path, "data", *DICOM_OPTIONS)
+    ran = run_subprocess(tmp_path, "data", *DICOM_OPTIONS, "--explicit")
 
     noticed = ran.err.partition("Noticed:\n")[2].partition("Look at it")[0]
     assert noticed == (
@@ -144,50 +145,6 @@ def test_two_hundred_patients_are_accepted(tmp_path: Path, init: InitCommand) ->
     init.validate()
     cases = read_manifest(tmp_path).cases
     assert [case.name for case in cases] == [f"patient-{n:03}" for n in range(1, 201)]
-
-
-def test_an_update_adds_what_is_new_and_keeps_what_was_edited(
-    tmp_path: Path, init: InitCommand
-) -> None:
-    data = trees.write_dicom_patients(tmp_path, 5)
-    init("data", *DICOM_OPTIONS)
-    path = tmp_path / "manifest.yaml"
-    edited = (
-        path.read_text(encoding="utf-8")
-        .replace("title: Patient 1 #", "title: The first #")
-        .replace("title: Patient 4", "title: The fourth   # for the readers")
-        .replace("  - name: patient-005", "  # from the other hospital\n  - name: patient-005")
-    )
-    path.write_text(edited, encoding="utf-8")
-    for number in (6, 7, 10):
-        write(data / f"patient-{number:03}" / "airways.mha", mha(number))
-
-    err = init("data", *DICOM_OPTIONS, "--update")
-
-    new = path.read_text(encoding="utf-8")
-    assert new.startswith(edited)
-    assert "3 cases added (3 with airway-segmentation)" in err
-    names = [case.name for case in read_manifest(tmp_path).cases]
-    assert names[-3:] == ["patient-006", "patient-007", "patient-010"]
-    assert len(names) == 8
-    init.validate()
-
-    init("data", *DICOM_OPTIONS, "--update")
-    assert new == path.read_text(encoding="utf-8")
-
-
-def test_an_update_recalls_the_command_from_the_head(tmp_path: Path, init: InitCommand) -> None:
-    main = trees.write_mhd_patients(tmp_path)
-    init("mainfolder", *MHD_OPTIONS)
-    write(main / "patient4_folder" / "airways.mha", mha(4))
-    (main / "patient1_folder").rename(main / "gone")
-
-    err = init("mainfolder", "--update")
-
-    assert "1 case added" in err
-    assert "cases of the manifest that fit --each no longer" in err
-    assert "    patient1_folder\n" in err
-    assert [case.name for case in read_manifest(tmp_path).cases][-1] == "patient4_folder"
 
 
 # ── options ─────────────────────────────────────────────────────────────────────────────────
@@ -317,8 +274,7 @@ def test_several_images_for_one_socket_are_left_undecided(
         (["data", "--socket", "a=../b"], "leads out of the case"),
         (["data", "--slug", "a b"], "is not a slug"),
         (["data", "--kind", "archive", "--order", "@a", "--table", "t"], "an archive has no order"),
-        (["data", "--update", "--force"], "choose one of them"),
-        (["data", "--update"], "to update"),
+        (["data", "--update"], "finds new folders by itself"),
         (["data", "--slug", "a", "--each", "q*", "--socket", "a=b"], "fits 'q*'"),
         (["data", "--slug", "a", "--each", "p*", "--socket", "a=b"], "fits any socket"),
         (["data", "--slug", "a", "--each", "p*", "--socket", "a={x}.mha"], "speaks of '{x}'"),
@@ -385,7 +341,7 @@ def test_a_folder_outside_the_manifests_folder_needs_root(tmp_path: Path) -> Non
     trees.write_mhd_patients(tmp_path / "there")
     (tmp_path / "here").mkdir()
 
-    ran = run_subprocess(tmp_path / "here", "../there/mainfolder", *MHD_OPTIONS)
+    ran = run_subprocess(tmp_path / "here", "../there/mainfolder", *MHD_OPTIONS, "--explicit")
 
     assert read_manifest(tmp_path / "here").root is None
     assert "--root ../there/mainfolder" in ran.err
@@ -400,7 +356,7 @@ def test_the_working_folder_itself_may_hold_the_cases(
     init = InitCommand(main, capsys)
 
     init(".", *MHD_OPTIONS)
-    again = init(".", *MHD_OPTIONS, "--update")
+    again = init(".", *MHD_OPTIONS, "--force")
 
     assert read_manifest(main).root == "."
     assert "Noticed" not in again

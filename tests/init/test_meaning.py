@@ -68,7 +68,7 @@ def init_and_read_files(folder: Path) -> dict[tuple[str, str], set[str]]:
     out = str(folder / "manifest.yaml")
     words = ["--slug", "a", "--each", "*", "--output", out, "--socket", "i=ct/*.png"]
     words += ["--socket", "s=airways.mha", "--socket", "r={name}.pdf"]
-    ended = command(["init", str(folder / "data"), *words])
+    ended = command(["init", str(folder / "data"), "--explicit", *words])
     if ended == 2:
         return {}
     manifest = parse((folder / "manifest.yaml").read_bytes(), out)

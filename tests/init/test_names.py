@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from manifest_uploader.init.names import make_unique, make_valid, raw_name, stem
-from manifest_uploader.init.patterns import read_each
-from manifest_uploader.init.tree import FoundCase
+from manifest_uploader.files.case_patterns import read_each
+from manifest_uploader.init.names import make_unique, make_valid, raw_name
+from manifest_uploader.manifest.found_case import FoundCase, stem
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def test_force_replaces_a_manifest_whatever_it_is_called(folder: Path, name: str
         ("mainfolder", "'mainfolder' cannot be written: it is a folder\n  hint: name the file"),
     ],
 )
-@pytest.mark.parametrize("more", [(), ("--force",), ("--update",)])
+@pytest.mark.parametrize("more", [(), ("--force",)])
 def test_what_names_no_file_is_told(
     output: str, words: str, more: tuple[str, ...], folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -41,7 +41,7 @@ def test_a_broken_slice_stays_in_its_case_and_is_told(
     for number in (1, 2, 4, 5, 6):
         write(tmp_path / f"data/p1/ct/IM{number}", slice_bytes(number))
     write(tmp_path / "data/p1/ct/IM3", data)
-    order = ("init", "data", "--slug", "a", "--each", "p*", "--socket", "ct=ct/*")
+    order = ("init", "data", "--explicit", "--slug", "a", "--each", "p*", "--socket", "ct=ct/*")
 
     with contextlib.chdir(tmp_path):
         assert command(list(order)) == 0

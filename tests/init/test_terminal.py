@@ -72,7 +72,7 @@ class Screen:
 
 def test_answers_make_a_manifest_and_the_printed_command_makes_the_same(tmp_path: Path) -> None:
     trees.write_dicom_patients(tmp_path, 4)
-    screen = Screen(tmp_path, "init", "data")
+    screen = Screen(tmp_path, "init", "data", "--explicit")
 
     screen.answer("Slug of the target", "not a slug")
     screen.answer("Slug of the target", "https://grand-challenge.org/reader-studies/lung/")

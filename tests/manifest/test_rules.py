@@ -84,9 +84,7 @@ def test_the_words_have_no_placeholder_that_is_unknown():
 
 def test_the_code_knows_the_names_and_numbers_of_the_schema():
     lengths = [
-        rule["maxLength"]
-        for rule in SCHEMA["$defs"]["case"]["properties"]["name"]["allOf"]
-        if "maxLength" in rule
+        rule["maxLength"] for rule in SCHEMA["$defs"]["case-name"]["allOf"] if "maxLength" in rule
     ]
     kinds = [
         rule["enum"]

@@ -126,13 +126,68 @@ manifests = mapping(
     },
 )
 
+templates = sometimes(
+    scalars
+    | mapping(
+        {"files": paths | st.lists(paths, max_size=3)}, {"optional": sometimes(st.just(True))}
+    )
+    | mapping({"file": paths}, {"optional": sometimes(st.just(True))})
+    | mapping({"column": words})
+    | mapping({"value": anything}),
+    20,
+)
+many = mapping(
+    {
+        "version": sometimes(st.just(1), 20),
+        "target": mapping(
+            {
+                "kind": sometimes(st.sampled_from(["reader-study", "archive"]), 20),
+                "slug": st.just("s"),
+            }
+        ),
+        "each": sometimes(
+            st.sampled_from(["p-{n}", "*", "a/*/{b}", "**", "../a", "{", "{}", "."]), 20
+        ),
+        "case": sometimes(
+            mapping(
+                {"sockets": st.dictionaries(st.sampled_from(["ct", "CT"]), templates, max_size=2)},
+                {
+                    "name": sometimes(st.sampled_from(["{n}", "a{", ""])),
+                    "title": sometimes(st.sampled_from(["{n}", "{{", {"column": "a"}, ""])),
+                    "order": sometimes(st.just({"column": "a"})),
+                },
+            ),
+            20,
+        ),
+    },
+    {
+        "table": sometimes(
+            words | mapping({"file": words}, {"separator": words, "decimal": words})
+        ),
+        "key": sometimes(words | st.lists(words, max_size=2)),
+        "exclude": sometimes(st.lists(words, max_size=2)),
+        "cases": sometimes(
+            st.lists(
+                mapping(
+                    {"name": words},
+                    {
+                        "title": words,
+                        "sockets": st.dictionaries(st.just("ct"), sockets | st.none(), max_size=1),
+                    },
+                ),
+                max_size=1,
+            )
+        ),
+    },
+)
+
 NOT_ALL_IN_EDITORS = ("leads out of", "an HTML entity", "is not a DICOM keyword")
 """Words of the formats, which editors do not check; of paths they know those that begin
 with '..', of keywords those that no dictionary could have."""
 
 
-@given(manifests)
-@settings(max_examples=800, deadline=None)
+@given(manifests | many)
+@settings(max_examples=1200, deadline=None)
 def test_schema_and_uploader_accept_the_same(data):
     target = data.get("target") if isinstance(data, dict) else None
     slug = target.get("slug") if isinstance(target, dict) else None
@@ -234,6 +289,11 @@ ALL_KEYS = dict(
         *keys_of(SCHEMA),
         *keys_of(SCHEMA["$defs"]["case"], "case"),
         *keys_of(SCHEMA["$defs"]["socket"], "socket"),
+        *keys_of(SCHEMA["$defs"]["exception"], "exception"),
+        *keys_of(SCHEMA["$defs"]["template"], "template"),
+        *keys_of(SCHEMA["$defs"]["template-socket"], "template-socket"),
+        *keys_of(SCHEMA["$defs"]["from-column"], "from-column"),
+        *keys_of(SCHEMA["properties"]["table"]["then"], "table"),
     ]
 )
 

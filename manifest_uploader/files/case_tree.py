@@ -12,8 +12,10 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 from unicodedata import is_normalized
 
+from manifest_uploader.files.case_patterns import Part
 from manifest_uploader.files.listing import is_ignored, leads_to_folder, natural
-from manifest_uploader.init.patterns import Part
+from manifest_uploader.manifest.found_case import FoundCase
+from manifest_uploader.manifest.schema import NAME as SCHEMA_NAME
 from manifest_uploader.system import disk
 from manifest_uploader.text import composed
 
@@ -38,22 +40,13 @@ class Listing:
     """Hidden files and those that operating systems leave behind."""
 
 
-@dataclass(frozen=True, slots=True)
-class FoundCase:
-    """A folder or file that is a case."""
-
-    path: str
-    """Relative to the base folder, with `/`."""
-    is_file: bool
-    names: Mapping[str, str] = field(default_factory=dict)
-    """What the names in the pattern stand for."""
-
-
 @dataclass(slots=True)
 class Leftovers:
     """Paths that are not part of any case, relative to the base folder; folders end in `/`."""
 
     others: list[str] = field(default_factory=list)
+    matching_files: list[str] = field(default_factory=list)
+    """Those of the others that match the pattern, while folders are the cases."""
     ignored: list[str] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
@@ -178,6 +171,14 @@ def _list(path: str) -> Listing:
     return Listing(sorted(files), sorted(folders), frozenset(links), *others)
 
 
+def companions(manifest: str) -> frozenset[str]:
+    """The manifest's file name and those that runs and reports write beside it."""
+    stem = manifest.removesuffix(".yaml").removesuffix(".yml")
+    endings = ("sandbox", "state.jsonl", "sandbox.state.jsonl", "receipts.jsonl", "report.html")
+    names = [f"{stem}.{ending}" for ending in endings]
+    return frozenset([manifest, SCHEMA_NAME, *names, *(f"{name}.lock" for name in names)])
+
+
 # ── cases ───────────────────────────────────────────────────────────────────────────────────
 
 
@@ -199,7 +200,8 @@ def find_cases(tree: Tree, each: tuple[Part, ...]) -> list[FoundCase]:
     search.visit("", [_Position(0, _NO_NAMES)])
     files = search.files
     if search.folders and files:
-        tree.leftovers.others += [case.path for case in files]
+        tree.leftovers.matching_files = [case.path for case in files]
+        tree.leftovers.others += tree.leftovers.matching_files
         files = []
     return sorted(search.folders or files, key=lambda case: natural(case.path))
 

@@ -6,24 +6,19 @@ import csv
 import io
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
+from msgspec import Struct
+
 from manifest_uploader.errors import UsageError
-from manifest_uploader.manifest.yaml_reader import LONGEST_NUMBER
+from manifest_uploader.manifest.tables import COMMA, Cell, Row, Table, cell_text
 from manifest_uploader.system import disk
-from manifest_uploader.text import composed, did_you_mean, quoted
+from manifest_uploader.text import composed, quoted
 
-Cell: TypeAlias = str | int | float | bool
-"""An empty text stands for an empty cell."""
-
-_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
-"""As JSON writes numbers: `007` and `+5` are text."""
-_COMMA: Final = re.compile(r"-?(?:0|[1-9][0-9]*),[0-9]+")
-_BOOLEANS: Final = {"true": True, "false": False}
 _ZEROS: Final = re.compile("0{2,}")
 """The number format of a workbook's cell that shows 7 as 007."""
 _DELIMITERS: Final = (",", ";", "\t")
@@ -31,50 +26,26 @@ _SAMPLE_ROWS: Final = 100
 """Rows from which the delimiter is guessed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row of a table."""
-
-    line: int
-    """In the file, from 1."""
-    cells: Mapping[str, Cell]
-    """By column, as the file has them; `parse_cell` turns them into values."""
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table with a header."""
-
-    name: str
-    """The file's name."""
-    columns: tuple[str, ...]
-    rows: tuple[Row, ...]
-    decimal_comma: bool = False
-    notices: tuple[str, ...] = ()
-    """Sentences about what the user should know."""
-
-    def check_column(self, column: str) -> None:
-        """Raise UsageError unless there is exactly one column of this name."""
-        count = self.columns.count(column)
-        if count == 1:
-            return
-        named = [one for one in self.columns if one]
-        what = f"{self.name} has {count or 'no'} column{'s' * (count > 1)}"
-        hint = did_you_mean(column, named) or f"its columns are {', '.join(map(quoted, named))}"
-        raise UsageError(f"{what} {quoted(column)}", hint=hint if not count else "rename one")
-
-
-def cell_text(cell: Cell) -> str:
-    """A cell as a person writes it, for example in the name of a folder."""
-    if isinstance(cell, bool):
-        return "true" if cell else "false"
-    return str(cell)
-
-
 # ── reading ─────────────────────────────────────────────────────────────────────────────────
 
 
-def read(path: Path, *, sheet: str | None = None, decimal_comma: bool = False) -> Table:
+class Dialect(Struct, frozen=True):
+    """How a table is written, where that cannot be seen, and how messages name it."""
+
+    sheet: str | None = None
+    decimal_comma: bool = False
+    separator: str | None = None
+    """None: the one that fits."""
+    encoding: str | None = None
+    """None: UTF-8, or UTF-16 with its byte order mark."""
+    sheet_key: str = "--sheet"
+    decimal_key: str = "--decimal-comma"
+
+
+_USUAL: Final = Dialect()
+
+
+def read(path: Path, dialect: Dialect = _USUAL) -> Table:
     """Read the table in a file.
 
     Raises:
@@ -83,22 +54,30 @@ def read(path: Path, *, sheet: str | None = None, decimal_comma: bool = False) -
     """
     ending = path.suffix.lower()
     if ending == ".xlsx":
-        return _make_table(path.name, _sheet_rows(path, sheet), decimal_comma=decimal_comma)
-    if sheet is not None:
-        raise UsageError("--sheet is for .xlsx files", hint=f"leave it out for {path.name}")
+        return _make_table(path.name, _sheet_rows(path, dialect.sheet), dialect)
+    if dialect.sheet is not None:
+        what = f"{dialect.sheet_key} is for .xlsx files"
+        raise UsageError(what, hint=f"leave it out for {path.name}")
     if ending not in (".csv", ".tsv", ".txt"):
         hint = "save it as CSV (UTF-8)" if ending in (".xls", ".ods") else "give a .csv file"
         raise UsageError(f"{quoted(path.name)} is no table that can be read", hint=hint)
-    text = _text(path)
-    return _make_table(path.name, _text_rows(path.name, text), decimal_comma=decimal_comma)
+    text = _text(path, dialect.encoding)
+    return _make_table(path.name, _text_rows(path.name, text, dialect.separator), dialect)
 
 
-def _text(path: Path) -> str:
+def _text(path: Path, named: str | None) -> str:
     data = _bytes(path)
     encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
-        return data.decode(encoding)
-    except UnicodeDecodeError:
+        return data.decode(named or encoding)
+    except LookupError:
+        hint = "as in utf-8, cp1252 or latin-1"
+        raise UsageError(f"there is no encoding {quoted(named or '')}", hint=hint) from None
+    except UnicodeError:
+        if named is not None:
+            raise UsageError(
+                f"{quoted(path.name)} is not {named}", hint="save it as UTF-8"
+            ) from None
         hint = "save it as 'CSV UTF-8': in another encoding, names with accents would be guessed"
         raise UsageError(f"{quoted(path.name)} is not UTF-8", hint=hint) from None
 
@@ -114,8 +93,9 @@ def _bytes(path: Path) -> bytes:
 _Rows: TypeAlias = Iterator[tuple[int, Sequence[Any]]]
 
 
-def _text_rows(name: str, text: str) -> _Rows:
+def _text_rows(name: str, text: str, separator: str | None) -> _Rows:
     delimiter, text, before = _delimiter(text)
+    delimiter = separator or delimiter
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     line = before
     try:
@@ -195,7 +175,7 @@ class _Oddities:
     commas: dict[str, list[int]] = field(default_factory=dict)
     """Lines with a decimal comma, by column."""
 
-    def notices(self, name: str) -> Iterator[str]:
+    def notices(self, name: str, decimal_key: str) -> Iterator[str]:
         """Sentences about a table of this name."""
         if self.too_long:
             yield (
@@ -215,7 +195,7 @@ class _Oddities:
         for column, lines in self.commas.items():
             yield (
                 f"{name}: column {quoted(column)} has numbers with a decimal comma, taken as "
-                f"text (--decimal-comma reads them as numbers): line {_number_list(lines)}"
+                f"text ({decimal_key} reads them as numbers): line {_number_list(lines)}"
             )
 
 
@@ -224,13 +204,14 @@ def _number_list(numbers: list[int]) -> str:
     return ", ".join(map(str, numbers[:20])) + more
 
 
-def _make_table(name: str, rows: _Rows, *, decimal_comma: bool) -> Table:
+def _make_table(name: str, rows: _Rows, dialect: Dialect) -> Table:
     header = _header(name, rows)
     oddities = _Oddities()
     found = tuple(_rows(rows, header, oddities))
-    if not decimal_comma:
+    if not dialect.decimal_comma:
         _note_commas(found, oddities)
-    return Table(name, header, found, decimal_comma, tuple(oddities.notices(name)))
+    notices = tuple(oddities.notices(name, dialect.decimal_key))
+    return Table(name, header, found, dialect.decimal_comma, notices)
 
 
 def _header(name: str, rows: _Rows) -> tuple[str, ...]:
@@ -285,62 +266,5 @@ def _without_fraction(value: float) -> int | float:
 def _note_commas(rows: Iterable[Row], oddities: _Oddities) -> None:
     for row in rows:
         for column, cell in row.cells.items():
-            if isinstance(cell, str) and _COMMA.fullmatch(cell):
+            if isinstance(cell, str) and COMMA.fullmatch(cell):
                 oddities.commas.setdefault(column, []).append(row.line)
-
-
-def parse_cell(cell: Cell, *, decimal_comma: bool = False) -> Cell:
-    """The cell as a value: a number in JSON's notation, true or false in any case, or text."""
-    if not isinstance(cell, str):
-        return cell
-    text = cell.replace(",", ".") if decimal_comma and _COMMA.fullmatch(cell) else cell
-    if text.lower() in _BOOLEANS:
-        return _BOOLEANS[text.lower()]
-    found = _NUMBER.fullmatch(text)
-    if not found or len(text) > LONGEST_NUMBER:
-        return text
-    if found[1] is None and found[2] is None:
-        return int(text)
-    value = float(text)
-    return value if math.isfinite(value) else text
-
-
-# ── rows by key ─────────────────────────────────────────────────────────────────────────────
-
-
-Key: TypeAlias = tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class RowsByKey:
-    """The rows of a table by key."""
-
-    rows: Mapping[Key, Row]
-    conflicting: Mapping[Key, tuple[int, ...]]
-    """By key, the lines of rows that contradict each other; none of them is used."""
-    without_key: tuple[int, ...]
-    """The lines of rows whose key is incomplete."""
-
-
-def index_rows(table: Table, columns: tuple[str, ...]) -> RowsByKey:
-    """Index the rows by the texts in the columns; raises UsageError if a column is missing."""
-    for column in columns:
-        table.check_column(column)
-    groups: dict[Key, list[Row]] = {}
-    without_key: list[int] = []
-    for row in table.rows:
-        key = tuple(composed(cell_text(row.cells[column])) for column in columns)
-        if all(key):
-            groups.setdefault(key, []).append(row)
-        else:
-            without_key.append(row.line)
-    conflicting = {
-        key: tuple(row.line for row in rows) for key, rows in groups.items() if _differ(rows)
-    }
-    rows = {key: rows[0] for key, rows in groups.items() if key not in conflicting}
-    return RowsByKey(rows, conflicting, tuple(without_key))
-
-
-def _differ(rows: Iterable[Row]) -> bool:
-    first, *others = rows
-    return any(other.cells != first.cells for other in others)

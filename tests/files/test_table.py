@@ -8,16 +8,17 @@ from typing import Any
 import pytest
 
 from manifest_uploader.errors import UsageError
+from manifest_uploader.files.case_patterns import read_each
+from manifest_uploader.files.table import Dialect, read
 from manifest_uploader.init.entries import case_keys
-from manifest_uploader.init.patterns import read_each
-from manifest_uploader.init.table import Table, cell_text, index_rows, parse_cell, read
-from manifest_uploader.init.tree import FoundCase
+from manifest_uploader.manifest.found_case import FoundCase
+from manifest_uploader.manifest.tables import Table, cell_text, index_rows, parse_cell
 
 
 def read_table(folder: Path, text: str | bytes, name: str = "scores.csv", **more: Any) -> Table:
     path = folder / name
     path.write_bytes(text.encode() if isinstance(text, str) else text)
-    return read(path, **more)
+    return read(path, Dialect(**more))
 
 
 def parsed_cells(table: Table) -> list[list[Any]]:
@@ -169,9 +170,9 @@ def test_a_workbook_keeps_its_types(tmp_path: Path) -> None:
     assert table.columns == ("patient", "score", "good", "text")
     assert parsed_cells(table) == [["a", 3, True, "007"], ["b", 2.5, "", 1]]
     assert [cell_text(row.cells["score"]) for row in table.rows] == ["3", "2.5"]
-    assert read(tmp_path / "a.xlsx", sheet="other").columns == ("x",)
+    assert read(tmp_path / "a.xlsx", Dialect(sheet="other")).columns == ("x",)
     with pytest.raises(UsageError, match="no sheet 'third'"):
-        read(tmp_path / "a.xlsx", sheet="third")
+        read(tmp_path / "a.xlsx", Dialect(sheet="third"))
 
 
 def test_a_column_without_a_name_is_noticed_and_the_others_are_used(tmp_path: Path) -> None:
@@ -234,3 +235,14 @@ def test_a_number_that_a_workbook_shows_with_leading_zeros_is_text(tmp_path: Pat
 def test_a_missing_quote_is_refused_with_its_line(tmp_path: Path, row: str) -> None:
     with pytest.raises(UsageError, match=r"scores.csv:[24]: this is no row of a table"):
         read_table(tmp_path, f"a,b\n{row}\ny,2\nz,3\n")
+
+
+def test_what_cannot_be_seen_of_a_table_can_be_said(tmp_path: Path) -> None:
+    windows = read_table(tmp_path, "name|weight\nJürgen|2\n".encode("cp1252"), separator="|",
+                         encoding="cp1252")  # fmt: skip
+
+    assert parsed_cells(windows) == [["Jürgen", 2]]
+    with pytest.raises(UsageError, match="no encoding 'cp-1252-x'"):
+        read_table(tmp_path, "a\n1\n", encoding="cp-1252-x")
+    with pytest.raises(UsageError, match="is not utf-8"):
+        read_table(tmp_path, b"a\n\xff\n", encoding="utf-8")

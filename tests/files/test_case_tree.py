@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from manifest_uploader.errors import UsageError
+from manifest_uploader.files.case_patterns import read_each
+from manifest_uploader.files.case_tree import Tree, find_cases
 from manifest_uploader.init.case_files import CaseOpener
-from manifest_uploader.init.patterns import read_each
-from manifest_uploader.init.tree import FoundCase, Tree, find_cases
+from manifest_uploader.manifest.found_case import FoundCase
 from tests.e2e.data import write
 from tests.has import needs_links
 
