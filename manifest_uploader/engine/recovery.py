@@ -97,9 +97,9 @@ def assume_not_sent(history: History) -> Iterator[Event]:
 
 
 def late_items(history: History, items: Callable[[], Iterable[ItemSeen]]) -> tuple[ItemSeen, ...]:
-    """The empty items that creations made which took effect after they were sent again.
+    """The empty items left by creations that took effect after they were sent again.
 
-    An item that a case waits for, which does not know yet that it exists, is the case's own.
+    An item whose case has not found it yet is that case's own.
     `items` lists the target; it is called only if a creation was sent more than once.
     """
     titles = {title for past in history.cases.values() for title in past.twice}

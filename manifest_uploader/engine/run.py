@@ -264,7 +264,7 @@ def _planned(inputs: PlanInputs) -> Plan:
 
 
 def _settle(options: Options, session: Session, inputs: PlanInputs, journal: Journal) -> None:
-    """Do and record what has to be done before a plan can be made."""
+    """Settle what earlier runs left open, before the plan is made."""
     _repeat_fills(session, inputs, journal)
     journal.record(_lost_imports(options, session, inputs))
     _free_titles(session, inputs, journal)

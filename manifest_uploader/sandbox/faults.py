@@ -40,7 +40,7 @@ class Seen:
 
 
 class Held:
-    """A request that takes effect when it is let go, long after its sender has left."""
+    """A request that takes effect only when a test releases it, long after its sender left."""
 
     def __init__(self) -> None:
         """Hold a request that has not come yet."""

@@ -7,25 +7,17 @@ import yaml
 
 from tests.e2e.data import mask, mha
 from tests.e2e.helpers import STUDY, Box, served
+from tests.e2e.short_form import SHORT as DESCRIPTION
 
-SHORT = """\
-version: 1
-target: {kind: reader-study, slug: lung-nodules}
-root: data
-each: "patient-{number}"
-table: scores.csv
-case:
-  title: "Patient {number}"
-  order: {column: rank}
-  sockets:
-    ct-image: {file: ct.mha}
-    airway-segmentation: {file: airways.mha, optional: true}
-    some-score: {column: score}
+SHORT = (
+    DESCRIPTION
+    + """\
 exclude: [patient-4]
 cases:
   - name: patient-2
     title: The second
 """
+)
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 from manifest_uploader.state import lock
@@ -17,20 +19,26 @@ def look_often(_: Path) -> None:
     vars(watch)["LOOK_EVERY_S"] = 0.05
 
 
+@contextlib.contextmanager
+def watching(box: Box) -> Iterator[forked.Running]:
+    """Watch a study from before its run begins."""
+    with forked.begun(
+        ["status", box.manifest.name, "--watch"],
+        cwd=box.folder,
+        environment=box.environment(),
+        prepare=look_often,
+    ) as watch:
+        wait_for(lambda: "waiting for one" in watch.out)
+        yield watch
+
+
 def test_it_tells_what_is_importing_and_ends_with_the_run(tmp_path: Path) -> None:
     with served(tmp_path / "sandbox", import_delay_s=0.3) as running:
         box = Box(tmp_path, running)
         for number in range(3):
             box.add_usual(f"patient-{number}")
         box.save()
-        watching = forked.begun(
-            ["status", box.manifest.name, "--watch"],
-            cwd=box.folder,
-            environment=box.environment(),
-            prepare=look_often,
-        )
-        with watching as watch:
-            wait_for(lambda: "waiting for one" in watch.out)
+        with watching(box) as watch:
             box.run().expect(0)
             ended = watch.end(10)
 
@@ -46,14 +54,7 @@ def test_it_ends_with_a_run_that_is_killed(tmp_path: Path) -> None:
         box = Box(tmp_path, running)
         box.add_usual("patient-0")
         box.save()
-        watching = forked.begun(
-            ["status", box.manifest.name, "--watch"],
-            cwd=box.folder,
-            environment=box.environment(),
-            prepare=look_often,
-        )
-        with watching as watch:
-            wait_for(lambda: "waiting for one" in watch.out)
+        with watching(box) as watch:
             run = box.spawn("run", "--quiet")
             wait_for(lambda: "1 importing" in watch.out)
             run.kill()
