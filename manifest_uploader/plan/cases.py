@@ -76,12 +76,15 @@ def make_plan(inputs: PlanInputs, *, temporary: Callable[[], str]) -> Plan:
 
 def _leftovers(inputs: PlanInputs) -> dict[str, ItemSeen]:
     """Case → an empty item that a late creation made: the first cases without items take them."""
-    new = (case.name for case in inputs.manifest.cases if _is_new(recorded(case, inputs)))
+    new = (case.name for case in inputs.manifest.cases if _needs_item(case, inputs))
     return dict(zip(new, inputs.facts.leftovers, strict=False))
 
 
-def _is_new(past: CaseHistory) -> bool:
-    return past.item is None and past.temporary is None
+def _needs_item(case: Case, inputs: PlanInputs) -> bool:
+    """Whether a new item has to be made: none was asked for yet, and none is adopted."""
+    past = recorded(case, inputs)
+    is_adopted = inputs.choices.adopt and case.name in inputs.facts.looked
+    return past.item is None and past.temporary is None and not is_adopted
 
 
 def _past(

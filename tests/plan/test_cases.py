@@ -581,3 +581,15 @@ def test_cases_that_have_an_item_in_common_are_left_alone() -> None:
     assert [one.action for one in plan.cases] == [Action.NOTHING, Action.NOTHING, Action.CREATE]
     assert [one.standing for one in plan.cases[:2]] == [Standing.UNSURE] * 2
     assert "gives case 'b' the same display set" in (plan.cases[0].reason or "")
+
+
+def test_a_case_that_adopts_an_item_takes_no_leftover() -> None:
+    plan = plan_of(
+        case("a", json_value("some-score", 1)),
+        case("b", json_value("some-score", 1)),
+        choices=Choices(adopt=True),
+        looked={"a": item_seen(1, title="a")},
+        leftovers=(item_seen(2, title="uploading-2"),),
+    )
+
+    assert [one.item for one in plan.cases] == [pk(1), pk(2)]
