@@ -126,7 +126,12 @@ def compared(
         for name, past in history.cases.items()
         if name not in names and name not in moved and past.item in items
     )
-    return replace(found, left=left)
+    left_values = tuple(
+        f"{case.name}/{slug}"
+        for case in manifest.cases
+        for slug in pasts[case.name].sockets.keys() - {value.socket for value in case.values}
+    )
+    return replace(found, left=(*left, *sorted(left_values)))
 
 
 def _moved(

@@ -127,8 +127,8 @@ def notes(comparison: Comparison) -> list[str]:
         values = _named(f"{case}/{socket}" for case, socket in comparison.unchecked)
         found.append(f"adopted, content not checked: {values}")
     if comparison.left:
-        noun = "cases" if len(comparison.left) > 1 else "a case"
-        found.append(f"items of {noun} no longer in the manifest: {_named(comparison.left)}")
+        names = _named(comparison.left)
+        found.append(f"no longer in the manifest, and still on the platform: {names}")
     return found
 
 

@@ -129,7 +129,7 @@ class Comparison(Struct, frozen=True):
     unchecked: tuple[tuple[str, str], ...] = ()
     """(case, socket) of adopted values whose content was never compared."""
     left: tuple[str, ...] = ()
-    """Cases with items that are no longer in the manifest."""
+    """Cases, and `CASE/SOCKET` of values, that are no longer in the manifest and still there."""
 
 
 def compare(

@@ -404,3 +404,18 @@ def test_content_is_compared_only_with_verify(
     box.save()
 
     assert "--content compares files only with --verify" in box(command, "--content").expect(2).err
+
+
+def test_what_left_the_manifest_is_told_and_no_difference(tmp_path: Path, sandbox: Served) -> None:
+    box = Box(tmp_path, sandbox, slug=THIRD_STUDY)
+    box.add("left-a", {"some-score": 1.5, "remark": "x"})
+    box.add_score("left-b")
+    box.save()
+    box.run().expect(0)
+    del box.entries[0]["sockets"]["remark"], box.entries[1]
+    box.save()
+
+    told = box("verify").expect(0).out
+
+    names = "left-b, left-a/remark"
+    assert f"note: no longer in the manifest, and still on the platform: {names}\n" in told
