@@ -69,7 +69,7 @@ class Folder:
         for line in whole.splitlines():
             try:
                 kept = msgspec.json.decode(line, type=Kept)
-            except msgspec.MsgspecError:
+            except (msgspec.MsgspecError, UnicodeDecodeError):
                 continue
             self._kept[kept.name] = kept
 
@@ -166,8 +166,6 @@ def opened(path: Path, *, take_over: bool, command: str) -> Iterator[Folder]:
         raise UsageError(f"'{path}' is not a folder", hint="name a folder for the results")
     try:
         disk.make_folder(path)
-        folder = Folder(path)
-        folder.read()
     except OSError as error:
         raise UsageError(
             f"'{path}' cannot be used: {disk.writing_reason(path, error)}",
@@ -180,7 +178,11 @@ def opened(path: Path, *, take_over: bool, command: str) -> Iterator[Folder]:
         except StateUnwritable as error:
             raise UsageError(error.message, hint="name a folder that you may write") from None
         try:
+            folder = Folder(path)
+            folder.read()
             yield folder
+        except BrokenPipeError:  # whoever reads standard output has left
+            raise
         except OSError as error:
             raise lost(path, error) from None
 

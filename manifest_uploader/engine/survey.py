@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -24,6 +23,7 @@ from manifest_uploader.files.dicom.patient import KEYWORDS
 from manifest_uploader.files.root import Root
 from manifest_uploader.files.value_facts import ValueFacts
 from manifest_uploader.manifest.model import FileValue, ImageValue, Manifest
+from manifest_uploader.manifest.problems import Problem
 from manifest_uploader.plan.identifiable import idle_keywords
 from manifest_uploader.plan.inputs import Facts
 from manifest_uploader.platform.endpoints import (
@@ -36,6 +36,7 @@ from manifest_uploader.platform.model import ItemSeen, Socket, Target
 from manifest_uploader.platform.responses import results_of
 from manifest_uploader.platform.targets import type_of
 from manifest_uploader.state.history import History
+from manifest_uploader.text import composed
 
 if TYPE_CHECKING:  # importing it takes 0.1 s of CPU, which commands without a network save
     from manifest_uploader.platform.client import Client
@@ -119,12 +120,18 @@ def _with_files(facts: Facts, found: Iterable[Found], same: Mapping[_Key, _Key])
         if one.look is not None:
             looked += one.look.looked
             files += one.look.files
-    own = [one for key, one in told.items() if same.get(key) not in told]
+    problems: list[Problem] = []
+    warnings: list[Problem] = []
+    for key, one in told.items():
+        source = told.get(same[key]) if key in same else None
+        known = {was.message for was in (*source.problems, *source.warnings)} if source else set()
+        problems += [new for new in one.problems if new.message not in known]
+        warnings += [new for new in one.warnings if new.message not in known]
     return replace(
         facts,
         values=values,
-        problems=tuple(chain.from_iterable(one.problems for one in own)),
-        warnings=tuple(chain.from_iterable(one.warnings for one in own)),
+        problems=tuple(problems),
+        warnings=tuple(warnings),
         files=files,
         files_looked=looked,
     )
@@ -132,12 +139,13 @@ def _with_files(facts: Facts, found: Iterable[Found], same: Mapping[_Key, _Key])
 
 def _same_values(manifest: Manifest) -> dict[_Key, _Key]:
     """The values that are the image of another one, and that one."""
+    names = {composed(case.name): case.name for case in manifest.cases}
     found = {}
     for case in manifest.cases:
         for value in case.values:
             if isinstance(value, FileValue) and value.same_as is not None:
                 name, _, slug = value.same_as.rpartition("/")
-                found[case.name, value.socket] = (name, slug)
+                found[case.name, value.socket] = (names.get(composed(name.strip()), name), slug)
     return found
 
 

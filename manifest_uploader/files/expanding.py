@@ -50,17 +50,13 @@ def find_cases_of(manifest: Manifest, root: Root) -> Cases:
     if not found:
         return Cases(manifest, (_nothing(short.each, root, tree, each),))
     expansion = expand(manifest, found, table)
-    cases: list[Case] = []
-    bare: list[Case] = []
-    for one in expansion.cases:
-        case = _without_missing(one, root)
-        (cases if case.values else bare).append(case)
+    every = [_without_missing(one, root) for one in expansion.cases]
     remarks = [*expansion.remarks, *_left_over(tree.leftovers, each)]
     broken = {one.place.case for one in expansion.problems if one.place is not None}
-    every = {composed(case.name) for case in (*cases, *bare)}
-    resolved = resolve(cases, known=every, incomplete=broken)
-    cases = resolved.cases
-    names = [case.name for case in bare if case.name not in broken]
+    known = {composed(case.name) for case in every}
+    resolved = resolve(every, known=known, incomplete=broken)
+    cases = [case for case in resolved.cases if case.values]
+    names = [case.name for case in every if not case.values and case.name not in broken]
     if names:
         what = f"cases in which no socket has anything, and which are left out: {some_of(names)}"
         remarks.append(Problem(what, each))

@@ -295,3 +295,22 @@ def test_one_scan_may_be_in_every_case(tmp_path: Path, sandbox) -> None:
     assert shown["cases"][1]["sockets"]["mr-image"] == {"same-as": "patient-1/ct-image"}
     assert "lung.yaml:13:25" in told
     assert "there is no case 'patient-11'" in told
+
+
+def test_a_scan_that_is_not_there_is_told(tmp_path: Path) -> None:
+    """Its socket is optional, and its case has nothing else."""
+    box = Box(tmp_path)
+    for number in (1, 2):
+        box.write(mha(number), f"patient-{number}", "ct.mha")
+    sockets = "    mr-image: {same-as: patient-1/ct-image}\n"
+    head = SHORT.split("table:")[0] + "case:\n  sockets:\n"
+    box.manifest.write_text(
+        head
+        + "    ct-image: {file: gone.mha, optional: true}\ncases:\n"
+        + "  - name: patient-2\n    sockets:\n  "
+        + sockets
+    )
+
+    told = box("validate", "--offline").expect(2).err
+
+    assert "case 'patient-1' has no socket 'ct-image'" in told
