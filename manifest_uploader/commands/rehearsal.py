@@ -41,6 +41,8 @@ def _kind(values: list[Value]) -> str:
     """The narrowest kind that all values of a socket fit."""
     paths = [path for value in values if isinstance(value, FileValue) for path in value.paths]
     types = {type(value.value) for value in values if isinstance(value, JsonValue)}
+    if any(isinstance(value, FileValue) and value.image_name for value in values):
+        return "DICOM Image Set"
     if types and paths:
         return "Anything"
     if types:

@@ -355,7 +355,7 @@ class Scheduler:
             self._on_failed(failed)
             return
         upload = next(one for one in live.plan.uploads if one.step == event.step)
-        again = replace(upload, row=live.opened.get(upload.socket, upload.row))
+        again = replace(upload, row=live.opened.get(upload.step, upload.row))
         self._queue.put_back(again)
         if not self._limits.is_paused:
             self._flow.note_progress()

@@ -286,7 +286,11 @@ def _highest_order(
 
 def _open_uploads(history: History) -> set[str]:
     """The pks of earlier runs' uploads that a plan may use or continue."""
-    opened = {upload.row.pk for past in history.cases.values() for upload in past.uploads.values()}
+    opened = {
+        upload.row.pk
+        for past in history.cases.values()
+        for upload in (*past.uploads.values(), *past.file_uploads.values())
+    }
     failed = {
         socket.entry.upload
         for past in history.cases.values()

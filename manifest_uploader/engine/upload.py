@@ -31,6 +31,7 @@ from manifest_uploader.engine.too_large import is_alone, too_large
 from manifest_uploader.files.local_file import FileChanged
 from manifest_uploader.files.parts import (
     Content,
+    DicomCopy,
     content_size,
     part_count,
     part_length,
@@ -180,7 +181,10 @@ class _Attempt:
         if not is_pk(pk) or not isinstance(storage_id, str) or not has_id:
             raise UploadRefused("the platform opened no upload that can be used", final=False)
         upload, size = self._upload, self._part_size
-        opened = Opened(upload.case, upload.step, upload.socket, pk, storage_id, size, upload.stat)
+        opened = Opened(
+            *(upload.case, upload.step, upload.socket, pk, storage_id, size, upload.stat),
+            made_by=self._content.made_by if isinstance(self._content, DicomCopy) else None,
+        )
         self._tools.emit(opened)
         return opened.row
 

@@ -27,11 +27,11 @@ from manifest_uploader.plan.content_words import (
     stray_finding,
     wrong_format,
 )
-from manifest_uploader.plan.delivery import upload_into
+from manifest_uploader.plan.delivery import takes_image
 from manifest_uploader.plan.series_words import series_findings
 from manifest_uploader.plan.value_look import ValueLook
 from manifest_uploader.platform.model import Socket
-from manifest_uploader.platform.sockets import SEGMENTATION
+from manifest_uploader.platform.sockets import DICOM_SET, SEGMENTATION
 
 _FILE_ENDINGS: Final = (".pdf", ".csv", ".tsv", ".txt", ".json", ".mp4", ".obj", ".zip")
 """Of files that are for no image socket, as far as can be told without asking the platform."""
@@ -79,6 +79,10 @@ class Question(Struct, frozen=True):
 def judge_content(question: Question, look: ValueLook) -> Content:
     """What has to be mended before anything is sent, and what should be known."""
     problems, warnings = _Findings(question), _Findings(question)
+    if is_set(question.value, question.socket):  # it is de-identified while it is sent
+        _judge_image(question, look, problems, warnings)
+        wrong = problems.found()
+        return Content(wrong, () if wrong else warnings.found())
     problems.add(names_finding(question, look))
     if is_image(question.value, question.socket, files=look.files):
         _judge_image(question, look, problems, warnings)
@@ -108,10 +112,15 @@ class _Findings:
         return tuple(self._found)
 
 
+def is_set(value: FileValue, socket: Socket | None) -> bool:
+    """Whether a value is for a DICOM image set; without the platform, whether it says so."""
+    return value.image_name is not None if socket is None else socket.kind == DICOM_SET
+
+
 def is_image(value: FileValue, socket: Socket | None, *, files: int) -> bool:
     """Whether a value is for an image socket; without the platform, what its files look like."""
     if socket is not None:
-        return upload_into(socket).image
+        return takes_image(socket)
     return files > 1 or not value.paths[0].lower().endswith(_FILE_ENDINGS)
 
 

@@ -94,3 +94,8 @@ class Entry(Struct, frozen=True, omit_defaults=True):
     sha256: str | None = None
     """Of an adopted file's bytes, which are those of the local file; None: they were not compared,
     or the value was not adopted."""
+    uploads: tuple[Pk, ...] = ()
+    """The pks of all uploads of a value that is sent file by file, once known; `upload` is the
+    last of them, because the platform deletes their rows together, or the oldest first."""
+    image_name: str | None = None
+    """The name that such an image gets on the platform."""

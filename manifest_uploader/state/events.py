@@ -28,6 +28,8 @@ class OpenUpload(Struct, frozen=True):
     """Bytes of every part but the last."""
     stat: str
     """Digest of the files being sent; if they differ now, the upload starts over."""
+    made_by: str | None = None
+    """Of a de-identified file: the fingerprint of the key for UIDs, and of the procedure."""
 
 
 class Failure(Struct, frozen=True, omit_defaults=True):
@@ -90,11 +92,13 @@ class Opened(CaseEvent, frozen=True, tag="opened"):
     part_size: Count
     """Bytes."""
     stat: str
+    made_by: str | None = None
+    """As in `OpenUpload`."""
 
     @property
     def row(self) -> OpenUpload:
         """The upload row, as a later attempt needs it."""
-        return OpenUpload(self.pk, self.storage_id, self.part_size, self.stat)
+        return OpenUpload(self.pk, self.storage_id, self.part_size, self.stat, self.made_by)
 
 
 class Done(CaseEvent, frozen=True, tag="done"):
@@ -106,7 +110,7 @@ class Done(CaseEvent, frozen=True, tag="done"):
     stat: str | None = None
     content: str | None = None
     sha256: str | None = None
-    """Of a single file's bytes."""
+    """Of a single file's bytes; of a de-identified one, its original's."""
     size: Count | None = None
     """Bytes sent as one stream, of an upload."""
     files: Count | None = None
