@@ -53,7 +53,6 @@ def _kind(values: list[Value]) -> str:
         )
     if paths and all(path.lower().endswith(".json") for path in paths):
         return "Anything:file"
-    if any(isinstance(value, ImageValue) for value in values):
-        return "Image"
     kinds = {_BY_ENDING.get(PurePosixPath(path).suffix.lower(), "Image") for path in paths}
-    return kinds.pop() if len(kinds) == 1 else "Image"
+    has_image = any(isinstance(value, ImageValue) for value in values)
+    return kinds.pop() if len(kinds) == 1 and not has_image else "Image"

@@ -154,9 +154,7 @@ class LiveCase(Struct):
     def ready_creation(self) -> Create:
         """The creation, ready to send."""
         assert self.create is not None
-        self.create = with_uploads(
-            self.create, self.uploads, self.tickets, self.images, self._sets
-        )
+        self.create = with_uploads(self.create, self.uploads, self.tickets, self.images, self._sets)
         return self.create
 
     def ready_fill(self, seen: ItemSeen | None) -> Fill:

@@ -1,4 +1,4 @@
-"""Makes de-identified copies of DICOM files for an upload; runs in processes of its own (`crew`)."""
+"""Makes de-identified copies of DICOM files; runs in processes of its own (`crew`)."""
 
 from __future__ import annotations
 

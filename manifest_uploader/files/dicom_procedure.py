@@ -50,8 +50,7 @@ def does_not_start() -> CannotGoOn:
     """What to raise if the procedure cannot be loaded."""
     return CannotGoOn(
         "the platform's procedure for de-identification does not start",
-        hint="install it again: "
-        "pip install --force-reinstall grand-challenge-dicom-de-identifier",
+        hint="install it again: pip install --force-reinstall grand-challenge-dicom-de-identifier",
     )
 
 

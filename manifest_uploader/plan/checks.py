@@ -59,30 +59,26 @@ def _value_problem(case: Case, value: Value, inputs: PlanInputs) -> Problem | No
             "an image's pk is the last part of its address on the platform",
         )
     files = inputs.facts.values.get((case.name, value.socket))
-    if isinstance(value, FileValue) and (wrong := _set_misfit(value, socket, files)) is not None:
-        return Problem(wrong[0], value.place, wrong[1])
-    if files is not None and files.files > 1 and not takes_image(socket):
-        return Problem(
-            f"socket '{socket.slug}' of kind '{socket.kind}' takes one file, not {files.files}",
-            value.place,
-        )
-    return None
+    wrong = _files_misfit(value, socket, files) if isinstance(value, FileValue) else None
+    return Problem(wrong[0], value.place, wrong[1]) if wrong is not None else None
 
 
-def _set_misfit(
+def _files_misfit(
     value: FileValue, socket: Socket, files: ValueFacts | None
 ) -> tuple[str, str | None] | None:
-    """(message, hint) if files do not make an image set as the manifest names it."""
-    if not isinstance(upload_into(socket), AsUploads):
-        if value.image_name is None:
-            return None
-        message = f"socket '{socket.slug}' of kind '{socket.kind}' takes no 'name'"
-        return message, f"leave it out: only sockets of kind '{DICOM_SET}' have images with names"
-    if files is None or files.files <= MOST_FILES:
+    """(message, hint) if a socket takes no name, or not so many files."""
+    count = files.files if files is not None else 0
+    kind = f"socket '{socket.slug}' of kind '{socket.kind}'"
+    is_set = isinstance(upload_into(socket), AsUploads)
+    if value.image_name is not None and not is_set:
+        hint = f"leave it out: images have names only in sockets of kind '{DICOM_SET}'"
+        return f"{kind} takes no 'name'", hint
+    if count > 1 and not takes_image(socket):
+        return f"{kind} takes one file, not {count}", None
+    if not is_set or count <= MOST_FILES:
         return None
-    return f"{files.files:,} files; the platform takes at most {MOST_FILES:,} of one image set", (
-        "is it one series? name the files of each series for a case or a socket of its own"
-    )
+    hint = "is it one series? give each series a case, or a socket, of its own"
+    return f"{count:,} files; the platform takes at most {MOST_FILES:,} of one image set", hint
 
 
 def _title_problems(case: Case, inputs: PlanInputs) -> list[Problem]:
@@ -125,13 +121,14 @@ def _limit_problems(case: Case, inputs: PlanInputs) -> list[Problem]:
     )
     if uploads <= inputs.choices.upload_limit:
         return []
+    has_set = uploads > len(case.values)
+    fewer = "each file of an image set is one: name fewer" if has_set else "give it fewer sockets"
     return [
         Problem(
             f"case '{case.name}' needs {uploads} uploads, and the account may hold "
             f"{inputs.choices.upload_limit} at a time",
             case.place,
-            "give it fewer sockets, or image sets of fewer files, or raise --upload-limit if the "
-            "platform allows more",
+            f"{fewer}, or raise --upload-limit if the platform allows more",
         )
     ]
 

@@ -20,6 +20,7 @@ from manifest_uploader.plan.content_words import (
     flaw_finding,
     more_flaws,
     names_finding,
+    no_dicom,
     no_image,
     pages_finding,
     segmentation_finding,
@@ -28,6 +29,7 @@ from manifest_uploader.plan.content_words import (
     wrong_format,
 )
 from manifest_uploader.plan.delivery import takes_image
+from manifest_uploader.plan.series_findings import SeriesKind
 from manifest_uploader.plan.series_words import series_findings
 from manifest_uploader.plan.value_look import ValueLook
 from manifest_uploader.platform.model import Socket
@@ -45,6 +47,10 @@ _FORMATS: Final = {
     "MP4 file": frozenset({Format.OTHER}),
 }
 """What the platform does not check itself, and a reader's browser then cannot show."""
+
+
+BURNED_IN: Final = "BurnedInAnnotation"
+"""The keyword that lets files of image sets through whose pixels may show names."""
 
 
 class Content(Struct, frozen=True):
@@ -80,7 +86,7 @@ def judge_content(question: Question, look: ValueLook) -> Content:
     """What has to be mended before anything is sent, and what should be known."""
     problems, warnings = _Findings(question), _Findings(question)
     if is_set(question.value, question.socket):  # it is de-identified while it is sent
-        _judge_image(question, look, problems, warnings)
+        _judge_set(question, look, problems, warnings)
         wrong = problems.found()
         return Content(wrong, () if wrong else warnings.found())
     problems.add(names_finding(question, look))
@@ -143,6 +149,24 @@ def _judge_image(
         warnings.add(extras_finding(look), pages_finding(look))
         if question.socket is not None and question.socket.kind == SEGMENTATION:
             problems.add(*map(segmentation_finding, look.segmentation), stray_finding(look))
+
+
+def _judge_set(
+    question: Question, look: ValueLook, problems: _Findings, warnings: _Findings
+) -> None:
+    """Of a DICOM image set; whom its files name does not matter, for their copies name nobody."""
+    verdict = look.image_set
+    if verdict is None:
+        problems.add(*(flaw_finding(one) for one in look.flaws), more_flaws(look))
+        problems.add(None if look.flaws else no_dicom(look))
+        return
+    allowed = question.identifiable
+    may_show = allowed.everything or BURNED_IN in allowed.keywords
+    for one in series_findings(
+        one for one in verdict.problems if one.kind is not SeriesKind.BURNED_IN or not may_show
+    ):
+        problems.add(one)
+    warnings.add(*series_findings(verdict.warnings))
 
 
 # ── files ───────────────────────────────────────────────────────────────────────────────────

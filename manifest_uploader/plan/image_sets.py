@@ -44,7 +44,8 @@ def plan_set(case: Case, value: FileValue, past: CaseHistory, inputs: PlanInputs
         else:
             row = before.row if before is not None else None
             uploads.append(_upload(case, value, number, file, stat, row))
-    return ImageSet(value.socket, tuple(file.name for file in files), complete, tuple(uploads))
+    names = tuple(file.name for file in files)
+    return ImageSet(value.socket, image_name(case, value), names, complete, tuple(uploads))
 
 
 def file_stat(file: LocalFile) -> str:
@@ -52,9 +53,7 @@ def file_stat(file: LocalFile) -> str:
     return stat_digest([(file.name, file.size, file.mtime_ns)])
 
 
-def _usable(
-    before: UploadHistory | None, stat: str, inputs: PlanInputs
-) -> UploadHistory | None:
+def _usable(before: UploadHistory | None, stat: str, inputs: PlanInputs) -> UploadHistory | None:
     """An earlier upload of a file, if it is complete or can be continued."""
     made_by = inputs.facts.uid_key.made_by if inputs.facts.uid_key is not None else None
     if before is None or made_by is None:

@@ -29,22 +29,16 @@ def unchecked_notes(cases: tuple[CasePlan, ...]) -> list[str]:
 def new_key_note(file: str) -> str:
     """What to know of the key for new UIDs, once it is made."""
     return (
-        f"DICOM image sets are de-identified here; the key that makes their new UIDs is new, in "
+        f"DICOM image sets are de-identified here; the key that makes their new UIDs is now in "
         f"'{file}': keep it beside the state file, and do not publish it"
     )
 
 
 def key_notes(inputs: PlanInputs, cases: tuple[CasePlan, ...]) -> list[str]:
-    """Where the key for new UIDs is, and which sets begin anew because it is another one."""
+    """Which image sets begin anew, because the key for new UIDs is another one."""
     key = inputs.facts.uid_key
     if key is None or not any(case.sets for case in cases):
         return []
-    notes = []
-    if key.made_by is None:
-        notes.append(
-            f"DICOM image sets are de-identified while they are sent; a run makes the key for "
-            f"their new UIDs, '{key.file}', beside the state file"
-        )
     names = {case.name: case for case in inputs.manifest.cases}
     anew = [
         f"{case.case}/{one.socket}"
@@ -52,12 +46,12 @@ def key_notes(inputs: PlanInputs, cases: tuple[CasePlan, ...]) -> list[str]:
         for one in case.sets
         if _has_other_key(recorded(names[case.case], inputs), one.socket, key.made_by)
     ]
-    if anew:
-        notes.append(
-            f"sent again from the first file, because the key '{key.file}' or the platform's "
-            f"procedure is not the one that they were begun with: {some_of(anew)}"
-        )
-    return notes
+    if not anew:
+        return []
+    reason = (
+        f"the key '{key.file}', or the platform's procedure, is not the one of their first files"
+    )
+    return [f"sent again from the first file, because {reason}: {some_of(anew)}"]
 
 
 def _has_other_key(past: CaseHistory, socket: str, made_by: str | None) -> bool:

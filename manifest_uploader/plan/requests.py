@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -22,6 +22,7 @@ from manifest_uploader.platform.requests import (
 )
 from manifest_uploader.state.events import Confirmed, Done, Started
 
+_NO_SETS: Final[Mapping[str, tuple[str, ...]]] = {}
 _Step = TypeVar("_Step", Create, Fill)
 
 
@@ -56,7 +57,7 @@ def with_uploads(
     uploads: Mapping[str, Done],
     tickets: Mapping[str, str],
     images: Mapping[str, Image],
-    sets: Mapping[str, tuple[str, ...]],
+    sets: Mapping[str, tuple[str, ...]] = _NO_SETS,
 ) -> _Step:
     """A creation or fill with the pks of its complete uploads, of their sessions, and of images.
 

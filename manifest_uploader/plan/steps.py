@@ -65,6 +65,7 @@ class ImageSet(Struct, frozen=True):
     """A value that is sent file by file, as far as it is on the platform."""
 
     socket: str
+    image_name: str
     names: tuple[str, ...]
     """Of its files, in order; they are numbered from 1 on."""
     complete: Mapping[int, SentFile]
@@ -166,6 +167,8 @@ class Wait(Struct, frozen=True):
     """Slices that the image must have; None: unknown."""
     bundle: bool = False
     """Several files were sent, some of which the platform may leave out."""
+    is_set: bool = False
+    """It is a DICOM image set: a failed import leaves no message, and loses all uploads."""
 
 
 class Look(Struct, frozen=True):

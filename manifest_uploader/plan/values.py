@@ -167,6 +167,7 @@ def wait_for(
         ticket=entry.ticket,
         slices=entry.slices,
         bundle=entry.bundle,
+        is_set=entry.image_name is not None,
     )
 
 
