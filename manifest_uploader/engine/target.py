@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from manifest_uploader.errors import PlatformRefused
 from manifest_uploader.manifest.model import Manifest
 from manifest_uploader.manifest.problems import ManifestInvalid, Problem
+from manifest_uploader.plan.inputs import PlanInputs
 from manifest_uploader.platform.endpoints import send_call
 from manifest_uploader.platform.model import Target
 from manifest_uploader.platform.responses import results_of
@@ -70,3 +73,14 @@ def check_rights(target: Target, client: Client) -> str | None:
         f"you may not {target_type.right} the {target_type.noun} '{target.slug}'",
         hint=target_type.who_may,
     )
+
+
+def with_rights(inputs: PlanInputs, client: Client) -> PlanInputs:
+    """The inputs, with what keeps items from being created for now.
+
+    Raises:
+        PlatformRefused: this user may not create any.
+
+    """
+    no_start = check_rights(inputs.target, client)
+    return replace(inputs, facts=replace(inputs.facts, no_start=no_start))

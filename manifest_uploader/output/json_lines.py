@@ -64,7 +64,10 @@ def plan_json(case: CasePlan, *, calls: bool) -> dict[str, Any]:
         "order": _order(case),
         "title_changes": changes_title(case),
         "sockets": list(case.sockets),
-        "names": [upload.name for upload in case.uploads],
+        "names": [
+            *(upload.name for upload in case.uploads if upload.file is None),
+            *(one.image_name for one in case.sets),
+        ],
         "shared": {one.into: f"{one.case}/{one.socket}" for one in case.shared},
         "words": failures_text(case),
         "unchecked": list(case.unchecked),

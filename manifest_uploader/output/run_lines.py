@@ -14,8 +14,8 @@ from manifest_uploader.engine.results import CaseEnd, End, Summary
 from manifest_uploader.output.formatting import cases_words, counted, size_words, time_words
 from manifest_uploader.output.verify_lines import changed_lines, difference_lines
 from manifest_uploader.plan.estimate import total_requests
-from manifest_uploader.plan.inputs import Facts
-from manifest_uploader.plan.steps import Action, CasePlan, Plan, total_size
+from manifest_uploader.plan.inputs import Facts, UidKey
+from manifest_uploader.plan.steps import Action, CasePlan, ImageSet, Plan, total_size
 from manifest_uploader.platform.model import Target
 from manifest_uploader.platform.targets import type_of
 from manifest_uploader.state.events import Event, Failed, ImportFailed, Unsure
@@ -156,6 +156,8 @@ def plan_lines(plan: Plan, facts: Facts, limit: int) -> Block:
     lines += [f"note: {note}" for note in plan.notes]
     if facts.target is not None:
         lines.append(begin_line(plan, facts.target))
+    if facts.uid_key is not None and any(case.sets for case in plan.cases):
+        lines.append(_key_words(facts.uid_key))
     uploads = sum(len(case.uploads) for case in plan.cases)
     requests = total_requests(plan, facts.requests)
     slow = " (more if imports take long)" if uploads else ""
@@ -171,6 +173,15 @@ def plan_lines(plan: Plan, facts: Facts, limit: int) -> Block:
     return block(*lines, "nothing was sent")
 
 
+def _key_words(key: UidKey) -> str:
+    """Where the key for the new UIDs of image sets is."""
+    is_there = "is" if key.made_by is not None else "will be"
+    return (
+        "DICOM image sets are de-identified here, while they are sent; the key for their new UIDs "
+        f"{is_there} in '{key.file}', beside the state file"
+    )
+
+
 def changes_title(case: CasePlan) -> bool:
     """Whether an item that readers see already gets another title."""
     fill = case.fill
@@ -181,8 +192,11 @@ def _plan_line(case: CasePlan) -> str:
     title = f" titled '{case.title}'" if case.title else " without a title"
     parts = ["title"] if changes_title(case) else []
     parts += [
-        f"{upload.socket} ({upload.name}, {size_words(upload.size)})" for upload in case.uploads
+        f"{upload.socket} ({upload.name}, {size_words(upload.size)})"
+        for upload in case.uploads
+        if upload.file is None
     ]
+    parts += map(_set_words, case.sets)
     uploaded = {upload.socket for upload in case.uploads} | {one.into for one in case.shared}
     parts += [f"{one.into} (the image of {one.case}/{one.socket})" for one in case.shared]
     parts += [socket for socket in case.sockets if socket not in uploaded]
@@ -190,6 +204,14 @@ def _plan_line(case: CasePlan) -> str:
     if case.item is not None and case.fill is not None and case.fill.order is not None:
         parts.append(f"order number {case.fill.order}")
     return f"{case.case}: {case.action}{title}: {', '.join(parts) or 'title'}"
+
+
+def _set_words(one: ImageSet) -> str:
+    """An image set with the files that are still to be sent."""
+    left = f"{len(one.uploads):,} of " if one.complete else ""
+    size = size_words(sum(upload.size for upload in one.uploads))
+    files = counted(len(one.names), "file")
+    return f"{one.socket} ('{one.image_name}': {left}{files}, {size}, de-identified)"
 
 
 # ── during a run ────────────────────────────────────────────────────────────────────────────

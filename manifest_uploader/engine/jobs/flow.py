@@ -22,7 +22,10 @@ from manifest_uploader.state.events import Done, Event, Failed, Failure, Paused,
 from manifest_uploader.state.steps import StepId
 
 _NO_ANSWER: Final = "the platform did not answer, and shows no job of this case"
-_LOOK_AT_JOBS: Final = "the next run looks again; look at the algorithm's jobs on the platform"
+_LOOK_AT_JOBS: Final = (
+    "the next run looks again; if none of the algorithm's jobs on the platform is this case's, "
+    "--retry-failed starts one"
+)
 
 
 class JobFlow:
