@@ -210,6 +210,7 @@ class Execution:
             self._pace.speed(now),
             is_sending=scheduler.is_sending,
             paused=scheduler.paused[0] if scheduler.paused else None,
+            paused_jobs=scheduler.jobs.are_paused,
             trouble=meter.trouble,
             silent_s=meter.silent_s(),
             eased=self._threads.eased,

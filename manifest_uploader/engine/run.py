@@ -8,14 +8,15 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from manifest_uploader.engine.activity import Doing, Stage
 from manifest_uploader.engine.attended import LeftBehind, attended
+from manifest_uploader.engine.clocks import Clocks
 from manifest_uploader.engine.item_writer import ItemWriter
+from manifest_uploader.engine.jobs.pages import with_job_pages
 from manifest_uploader.engine.options import Options
 from manifest_uploader.engine.pool import Threads
 from manifest_uploader.engine.progress import Looking, Observer
@@ -51,7 +52,6 @@ from manifest_uploader.state import lock
 from manifest_uploader.state.events import Event, Started
 from manifest_uploader.state.history import EMPTY, fold
 from manifest_uploader.state.standing import CaseStanding, case_standing
-from manifest_uploader.system.clocks import Awake, Steady
 
 if TYPE_CHECKING:
     from manifest_uploader.engine.execution import Journal
@@ -206,7 +206,7 @@ def run(options: Options, observers: Sequence[Observer], stop: threading.Event) 
                 watching.activity.stage = Stage.PLAN
                 plan = attend(lambda: _planned(inputs))
                 journal.begin(plan, session.target)
-                clocks = _Clocks.begin(ledger.clock())
+                clocks = Clocks.begin(ledger.clock())
                 first = _scheduler(options, plan, inputs.facts, clocks)
                 key = _uid_key(options, plan, note)
                 execution = Execution(
@@ -220,23 +220,11 @@ def run(options: Options, observers: Sequence[Observer], stop: threading.Event) 
                 elapsed_s = time.monotonic() - started
                 stopped = stop.is_set()
                 summary = _summary((first, last), journal, plan, meter, elapsed_s, stopped=stopped)
+                summary = with_job_pages(summary, session)
                 if stopped:
                     return summary
                 watching.activity.stage = Stage.PLATFORM
                 return attend(lambda: _with_late_items(summary, session))
-
-
-class _Clocks(Struct, frozen=True):
-    """The clocks of a run; neither goes on while the computer sleeps."""
-
-    awake: Awake
-    now: Steady
-
-    @classmethod
-    def begin(cls, now: float) -> Self:
-        """Clocks that begin at a time in seconds since 1970."""
-        awake = Awake()
-        return cls(awake, Steady(now, awake))
 
 
 def _look(
@@ -340,7 +328,7 @@ def _scheduler(
     options: Options,
     plan: Plan,
     facts: Facts,
-    clocks: _Clocks,
+    clocks: Clocks,
     *,
     after: Scheduler | None = None,
 ) -> Scheduler:
@@ -361,7 +349,7 @@ def _second(
     session: Session,
     inputs: PlanInputs,
     first: Scheduler,
-    clocks: _Clocks,
+    clocks: Clocks,
 ) -> Scheduler | None:
     """The scheduler for the cases that late duplicates may have changed; None if there are none."""
     held = first.held()

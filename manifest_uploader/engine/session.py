@@ -19,11 +19,11 @@ from manifest_uploader.engine.listing import Listing
 from manifest_uploader.engine.options import Options
 from manifest_uploader.engine.reading import UNWATCHED, Reading, Watching
 from manifest_uploader.engine.recovery import recover
-from manifest_uploader.engine.target import find_target
+from manifest_uploader.engine.target import find_target, refuse_for_jobs
 from manifest_uploader.errors import CannotGoOn
 from manifest_uploader.files.root import Root, find_root
 from manifest_uploader.files.uid_key import fingerprint, read_key
-from manifest_uploader.manifest.model import Manifest, TargetKind
+from manifest_uploader.manifest.model import Manifest
 from manifest_uploader.manifest.parser import without_collector
 from manifest_uploader.manifest.problems import ManifestInvalid, Problem, in_file_order
 from manifest_uploader.plan.checks import misfits
@@ -90,6 +90,7 @@ def open_session(
 
     """
     watching.activity.stage, watching.activity.meter = Stage.PLATFORM, client.meter
+    refuse_for_jobs(options, reading.manifest)
     if reading.problems:
         raise _all_problems(options, reading, client, watching)
     try:
@@ -97,15 +98,6 @@ def open_session(
         return open_state(options, reading, client, root=root)
     except ManifestInvalid:
         raise _all_problems(options, reading, client, watching) from None
-
-
-def refuse_jobs(manifest: Manifest) -> None:
-    """Raise CannotGoOn if the cases are jobs of an algorithm."""
-    if manifest.kind is TargetKind.ALGORITHM:
-        raise CannotGoOn(
-            "jobs of an algorithm cannot be started or compared yet",
-            hint="upload to a reader study or an archive; nothing was sent",
-        )
 
 
 def open_state(options: Options, reading: Reading, client: Client, *, root: Root) -> Session:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from manifest_uploader.errors import PlatformRefused
+from manifest_uploader.engine.options import Options
+from manifest_uploader.errors import PlatformRefused, UsageError
 from manifest_uploader.manifest.model import Manifest
 from manifest_uploader.manifest.problems import ManifestInvalid, Problem
 from manifest_uploader.plan.inputs import PlanInputs
@@ -18,6 +19,27 @@ from manifest_uploader.text import did_you_mean
 
 if TYPE_CHECKING:  # importing it takes 0.1 s of CPU, which commands without a network save
     from manifest_uploader.platform.client import Client
+
+
+def refuse_for_jobs(options: Options, manifest: Manifest) -> None:
+    """Check that nothing is asked for that has no meaning for algorithm jobs.
+
+    Raises:
+        UsageError: it is.
+
+    """
+    if type_of(manifest.kind).has_titles:
+        return
+    if options.verify:
+        raise UsageError(
+            "jobs of an algorithm never change, so there is nothing to compare",
+            hint="'uploader status' tells what became of them",
+        )
+    if options.choices.adopt:
+        raise UsageError(
+            "--adopt finds items by their titles, and jobs of an algorithm have none",
+            hint="run with the state file of the run that started them",
+        )
 
 
 def find_target(manifest: Manifest, client: Client) -> Target:

@@ -44,6 +44,11 @@ class JobFlow:
         self.left: list[str] = []
         """Cases whose jobs are not started in this run."""
 
+    @property
+    def are_paused(self) -> bool:
+        """Whether jobs wait for others to end, and uploads for nothing."""
+        return self._limits.reason is not None and not self._flow.queue.limits.is_paused
+
     # -- starting --
 
     def on_looked(self, outcome: Counted | Doubted) -> None:
