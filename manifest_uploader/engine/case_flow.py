@@ -113,7 +113,7 @@ class CaseFlow:
 
     def begin_sending(self, live: LiveCase) -> None:
         """Begin the uploads of a case, or what follows them."""
-        self.queue.add_uploads(live.plan.uploads)
+        self.queue.add_uploads(one for one in live.plan.uploads if live.lacks(one))
         for one, message in self.images.join(live):
             self._lose_image(live, one, message)
         if not live.missing and live.name in self.live:

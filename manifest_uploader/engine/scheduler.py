@@ -267,13 +267,14 @@ class Scheduler:
 
     def _begin_watch(self, beginning: Beginning) -> None:
         hurried = self._flow.after_imports or self._flow.images.waiting or self._limits.is_paused
+        hurried = hurried or self._queue.jobs.reason is not None
         busy = bool(self._flow.live or self._not_begun) and not hurried
         is_due = self._imports.is_due(self._clock(), busy=busy)
         if self._not_looked:
             is_due = not self._imports.is_watching  # one look, at once
         if not is_due or not (self._limits.is_paused or self._imports):
             return
-        if not self._policy.wait and not self._not_looked and not self._queue.has_uploads:
+        if not self._policy.wait and not self._not_looked and not self._queue.waits:
             return
         self._in_look = self._earlier
         self._imports.begin_watch()

@@ -56,6 +56,11 @@ class TaskQueue:
         """Whether an upload is waiting."""
         return bool(self._uploads)
 
+    @property
+    def waits(self) -> bool:
+        """Whether uploads, or jobs, wait for room."""
+        return self.has_uploads or self.has_jobs
+
     def add_first(self, task: _First) -> None:
         """Add tickets, a creation, a fill or a look."""
         self._first.append(task)

@@ -232,7 +232,8 @@ def _done(past: CaseHistory, event: Done) -> None:
         past.reason = None
         if past.creating is not None:
             _put(past, past.creating, past.creating.time or event.time)
-            past.job = "running" if past.creating.job else None
+            if past.creating.job:
+                job_changes.begun(past)
             past.creating = None
     elif event.step.kind is StepKind.JOB:
         job_changes.succeeded(past)
@@ -323,7 +324,7 @@ def _failed(past: CaseHistory, event: Failed) -> None:
         past.unsure = False
         past.repeated = past.repeated or not event.words
     elif event.step.kind is StepKind.CREATE and past.creating is not None:
-        past.creating = past.temporary = None  # its title is the case's own: another may have it
+        job_changes.not_started(past, past.reason)  # another item may have the case's title
 
 
 def _unsure(past: CaseHistory, event: Unsure) -> None:

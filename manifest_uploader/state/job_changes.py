@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from manifest_uploader.state.events import Failed, Paused
+from manifest_uploader.state.events import Failed, Failure, Paused
 from manifest_uploader.state.steps import StepKind
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ def restarted(past: CaseHistory) -> None:
     if past.job is not None:
         past.former += (past.item,) if past.item is not None else ()
         past.item = past.job = past.title = None
-        past.job_failures, past.sockets = (), {}
+        past.sockets = {}
 
 
 def succeeded(past: CaseHistory) -> None:
@@ -31,7 +31,21 @@ def failed(past: CaseHistory, event: Failed) -> None:
     past.unsure = False
 
 
+def begun(past: CaseHistory) -> None:
+    """The job was started."""
+    past.job, past.job_failures = "running", ()
+
+
+def not_started(past: CaseHistory, words: str | None = None) -> None:
+    """No job was started, as the platform said; one that failed before is the case's again."""
+    past.creating = past.temporary = None
+    if past.former and past.item is None:
+        *others, past.item = past.former
+        past.former, past.job, past.reason = tuple(others), "failed", None
+        past.job_failures = (Failure(None, words),) if words else past.job_failures
+
+
 def paused(past: CaseHistory, event: Paused) -> None:
     """There was no room for a job, so none was started; a pause of uploads changes nothing."""
     if event.step.kind is StepKind.CREATE:
-        past.creating = past.temporary = None
+        not_started(past)

@@ -119,16 +119,15 @@ def arrived(wait: Wait, item: ItemSeen) -> SocketSeen | None:
 # ── jobs ────────────────────────────────────────────────────────────────────────────────────
 
 
+CANCELLED: Final = "Cancelled"
+"""The status of a job with an input that could not be imported."""
 VALIDATING: Final = "Validating inputs"
 """The status of a job whose inputs are not all there; it may have it for ever."""
 _JOB_FAILED: Final = (
-    "the job failed: the algorithm, or one of its outputs; the job's page may say why, "
-    "this interface of the platform does not"
+    "the job failed: the algorithm, or one of its outputs; the platform gives no reason here, "
+    "the job's page may"
 )
-_JOB_CANCELLED: Final = (
-    "the job was cancelled, because an input could not be imported; "
-    "the platform does not say more here"
-)
+_JOB_CANCELLED: Final = "the job was cancelled, because an input could not be imported"
 
 
 def _judge_job(wait: Wait, item: ItemSeen, seen: Seen, stuck_after_s: float) -> Verdict | None:
@@ -139,7 +138,7 @@ def _judge_job(wait: Wait, item: ItemSeen, seen: Seen, stuck_after_s: float) -> 
             return Verdict(Done(wait.case, step, pk=wait.item), Evidence.ITEM)
         case "Failed":
             return Verdict(Failed(wait.case, step, words=_JOB_FAILED, final=True), Evidence.ITEM)
-        case "Cancelled":
+        case status if status == CANCELLED:
             failed = Failed(wait.case, step, words=_JOB_CANCELLED, final=True)
             return Verdict(failed, Evidence.ITEM)
         case status if status == VALIDATING and not wait.last_look:
@@ -153,9 +152,8 @@ def _judge_job(wait: Wait, item: ItemSeen, seen: Seen, stuck_after_s: float) -> 
 
 
 def _stuck(stuck_after_s: float) -> str:
-    minutes = stuck_after_s / 60
     return (
-        f"the job is stuck: its inputs are being validated for more than {minutes:.0f} minutes; "
+        f"the job is stuck: its inputs have been validated for more than {stuck_after_s:,.0f} s; "
         "an input that cannot be read keeps a job there for ever, and a busy platform for hours"
     )
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct, field
 
 from manifest_uploader.engine.imports.judge import (
+    CANCELLED,
     GONE_BEFORE_S,
     Evidence,
     Seen,
@@ -144,6 +145,7 @@ class Watcher:
         held = {wait: found for wait in task.waits if (found := _held(wait, items)) is not None}
         images = self._images(held)
         self._look_at_tickets(task.waits, held)
+        self._look_why_cancelled(task.waits, items)
         seen = Seen(
             self._clock(),
             items,
@@ -279,6 +281,15 @@ class Watcher:
             self._look_at_ticket(pk)
             if time.monotonic() - started > _TICKETS_FOR_S:
                 break
+
+    def _look_why_cancelled(
+        self, waits: Iterable[Wait], items: Mapping[str, ItemSeen | None]
+    ) -> None:
+        """Look at the tickets of a job that was cancelled: one of its images failed."""
+        for wait in waits:
+            item = items.get(wait.item)
+            if item is not None and item.status == CANCELLED and wait.ticket is not None:
+                self._look_at_ticket(wait.ticket)
 
     def _list_tickets(self, wanted: list[str], *, sure: int) -> Collection[str]:
         """Look at many tickets with one list of the newest sessions; return those it showed.

@@ -141,7 +141,10 @@ class JobFlow:
         if self._limits.no_credits is not None and self.left:
             count = len(self.left)
             jobs = "1 job was" if count == 1 else f"{count:,} jobs were"
-            return f"{self._limits.no_credits}; {jobs} not started: run again later"
+            return (
+                f"{self._limits.no_credits}; {jobs} not started: run the same command later "
+                "(what jobs cost counts for a month)"
+            )
         if self._limits.reason is not None and self._flow.queue.has_jobs:
             return f"{self._limits.reason}, and none of them ended"
         return None

@@ -22,7 +22,7 @@ from manifest_uploader.platform.endpoints import send_call
 from manifest_uploader.platform.items import is_pk
 from manifest_uploader.platform.model import Target
 from manifest_uploader.platform.responses import Response, ResponseLost
-from manifest_uploader.state.events import Done, Failed, Paused, Unsure
+from manifest_uploader.state.events import Done, Failed, Paused
 
 if TYPE_CHECKING:  # importing it takes 0.1 s of CPU, which commands without a network save
     from manifest_uploader.platform.client import Client
@@ -31,9 +31,6 @@ _SERVER_ERROR: Final = 500
 _KNOWN: Final = (
     "the algorithm already has a job with these inputs, perhaps one of somebody else, and runs "
     "them again only once it has a new image"
-)
-_HIDDEN: Final = (
-    "the platform says that a job with these inputs exists, and shows none that can be this case's"
 )
 
 
@@ -88,13 +85,15 @@ class JobWriter:
             yield refused(task, response, "inputs")
 
     def _known_result(self, task: Create, words: str) -> Outcome:
-        """A job with these inputs exists: this case's own only if one was in doubt before."""
-        if task.doubt is None:
-            return Failed(task.case, task.step, words=f"{_KNOWN} ({words})", final=True)
-        found = find_job(self._client, self._target, task.doubt, ())
-        if isinstance(found, Found):
-            return Done(task.case, task.step, pk=found.pk)
-        return Unsure(task.case, task.step, _HIDDEN)
+        """A job with these inputs exists: this case's own only if one was in doubt before.
+
+        One's own jobs are always to be seen, those of others are not.
+        """
+        if task.doubt is not None:
+            found = find_job(self._client, self._target, task.doubt, ())
+            if isinstance(found, Found):
+                return Done(task.case, task.step, pk=found.pk)
+        return Failed(task.case, task.step, words=f"{_KNOWN} ({words})", final=True)
 
     def _missing_object(self, task: Create, response: Response, words: str) -> Iterator[Outcome]:
         """A session that was used says that an earlier request took effect after all."""
