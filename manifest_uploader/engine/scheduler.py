@@ -266,8 +266,7 @@ class Scheduler:
                 beginning.events.append(Started(task.case, task.step, task.socket))
 
     def _begin_watch(self, beginning: Beginning) -> None:
-        hurried = self._flow.after_imports or self._flow.images.waiting or self._limits.is_paused
-        hurried = hurried or self._queue.jobs.reason is not None
+        hurried = self._flow.after_imports or self._flow.images.waiting or self._queue.is_paused
         busy = bool(self._flow.live or self._not_begun) and not hurried
         is_due = self._imports.is_due(self._clock(), busy=busy)
         if self._not_looked:
@@ -290,8 +289,8 @@ class Scheduler:
                 self._looked = self._in_look & self._earlier
             case Upload(step=step):
                 self._queue.note_end(step)
-            case Create(job=True):
-                self._queue.jobs.ended()
+            case Create(job=True, case=case):
+                self._queue.jobs.ended(case)
         if finished.error is not None and self.error is None:
             self.error = finished.error
 
@@ -376,6 +375,7 @@ class Scheduler:
             return
         if event.credits:
             self._stop_starting(event.why)
+            self.jobs.leave(live)
             return
         if event.step.kind is StepKind.CREATE:
             self.jobs.on_no_room(live, event)

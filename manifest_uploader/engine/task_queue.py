@@ -57,6 +57,11 @@ class TaskQueue:
         return bool(self._uploads)
 
     @property
+    def is_paused(self) -> bool:
+        """Whether new uploads, or new jobs, wait for room."""
+        return self.limits.is_paused or self.jobs.reason is not None
+
+    @property
     def waits(self) -> bool:
         """Whether uploads, or jobs, wait for room."""
         return self.has_uploads or self.has_jobs
@@ -85,7 +90,7 @@ class TaskQueue:
         if first is not None:
             self._first.remove(first)
             if _is_job(first):
-                self.jobs.begins()
+                self.jobs.begins(first.case)
             return first
         if not self._uploads or not self._may_begin(self._uploads[0]):
             return None

@@ -136,7 +136,7 @@ def with_tokens(
     found = []
     for one in value_plans:
         if one.entry is not None and one.entry.image_name is not None:
-            found.append(replace(one, entry=_with_name(one.entry, past, temporary)))
+            found.append(_with_name(one, one.entry, past, temporary))
             continue
         if one.entry is None or one.value.socket in tickets or not _is_uploaded(one):
             found.append(one)
@@ -149,13 +149,19 @@ def with_tokens(
     return tuple(found)
 
 
-def _with_name(entry: Entry, past: CaseHistory, temporary: Callable[[], str]) -> Entry:
-    """The entry of an image set whose name ends in a random part, the same in a repetition."""
+def _with_name(
+    one: ValuePlan, entry: Entry, past: CaseHistory, temporary: Callable[[], str]
+) -> ValuePlan:
+    """An image set with a name that ends in a random part, the same in a repetition."""
     before = past.creating.entries if past.creating is not None else ()
     known = (one.token for one in before if one.socket == entry.socket and one.token is not None)
     token = next(known, None) or temporary().rpartition("-")[2]
-    name = (entry.image_name or "")[: IMAGE_NAME_LENGTH - len(token) - 1]
-    return replace(entry, token=token, image_name=f"{name}-{token}")
+    name = f"{(entry.image_name or '')[: IMAGE_NAME_LENGTH - len(token) - 1]}-{token}"
+    return replace(
+        one,
+        entry=replace(entry, token=token, image_name=name),
+        image_set=one.image_set and replace(one.image_set, image_name=name),
+    )
 
 
 def _is_uploaded(one: ValuePlan) -> bool:

@@ -13,8 +13,8 @@ import pytest
 from manifest_uploader.sandbox import Fault, Seen
 from manifest_uploader.sandbox.faults import Held
 from tests.box import Faulty
-from tests.e2e.data import PDF, mha
-from tests.e2e.helpers import Box, Entry, items_of, served, side_by_side
+from tests.e2e.data import PDF, mha, write_series
+from tests.e2e.helpers import SOCKETS, Box, Entry, items_of, served, side_by_side
 from tests.e2e.jobs import ALGORITHMS, SETTLE_S, job_box, started_often
 
 SETTLE = ("--settle-after", SETTLE_S)
@@ -259,6 +259,23 @@ def test_every_kind_of_input_survives_a_lost_answer(tmp_path: Path, when: str) -
 
     side_by_side({str(one.status): lambda one=one: lose(tmp_path / f"{one.kind}{one.status}", one)
                   for one in faults})  # fmt: skip
+
+
+def test_a_job_with_an_image_set_is_found_by_the_name_of_the_set(tmp_path: Path) -> None:
+    hook = Faulty()
+    hook.after_it = at_create(Fault.reset(), 2)
+    algorithms = ("nodules=dicom-set->details",)
+    sockets = (*SOCKETS, "dicom-set=DICOM Image Set")
+    with jobs(tmp_path, hook=hook, algorithms=algorithms, sockets=sockets) as box:
+        write_series(box.data / "series", 3, 2)
+        box.add("a", {"dicom-set": {"files": "series/*.dcm"}})
+        box.save()
+
+        ran = box.run(*SETTLE).expect(0)
+
+        assert ran.ends["done"] == len(started(box)) == 1
+        [begun, *_] = [one for one in ran.events("started") if one["step"] == "a:create"]
+        assert begun["entries"][0]["image_name"].startswith("a dicom-set-")
 
 
 @pytest.mark.parametrize("kind", ["value", "image"])

@@ -39,6 +39,10 @@ class Doubts:
         """The pks of the jobs that cases have."""
         self._doubts: dict[str, _Doubt] = {}
 
+    def __contains__(self, case: str) -> bool:
+        """Whether a creation of a case is in doubt."""
+        return case in self._doubts and self._doubts[case].is_open
+
     def __len__(self) -> int:
         return sum(one.is_open for one in self._doubts.values())
 

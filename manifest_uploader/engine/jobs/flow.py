@@ -88,6 +88,9 @@ class JobFlow:
         live, doubt = self._flow.live.get(case), self._doubts.started(case)
         if live is None or not self._doubts.may_repeat(case):
             return live is None
+        if self._limits.no_credits is not None:
+            self.leave(live)
+            return True
         live.repeat(doubt)
         self._flow.begin_sending(live)
         return True
@@ -125,13 +128,15 @@ class JobFlow:
                 self.left.append(case.case)
             else:
                 others.append(case)
-        for live in [one for one in self._flow.live.values() if one.item is None]:
-            self._leave(live)
-            self.left.append(live.name)
+        for live in list(self._flow.live.values()):
+            may_have_job = live.name in self._limits.under_way or live.name in self._doubts
+            if live.is_job and live.item is None and not may_have_job:
+                self.leave(live)
         return others
 
-    def _leave(self, live: LiveCase) -> None:
-        """Do nothing more for a case."""
+    def leave(self, live: LiveCase) -> None:
+        """Do nothing more for a case, whose job is not started."""
+        self.left.append(live.name)
         self._flow.queue.drop(live.name)
         self._doubts.close(live.name)
         del self._flow.live[live.name]
@@ -141,10 +146,7 @@ class JobFlow:
         if self._limits.no_credits is not None and self.left:
             count = len(self.left)
             jobs = "1 job was" if count == 1 else f"{count:,} jobs were"
-            return (
-                f"{self._limits.no_credits}; {jobs} not started: run the same command later "
-                "(what jobs cost counts for a month)"
-            )
+            return f"{self._limits.no_credits}; {jobs} not started: run the same command later"
         if self._limits.reason is not None and self._flow.queue.has_jobs:
             return f"{self._limits.reason}, and none of them ended"
         return None

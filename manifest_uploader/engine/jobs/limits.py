@@ -23,23 +23,24 @@ class JobLimits:
         """Why no job can be started any more, in the platform's words."""
         self._is_tight = False
         """There was no room once, so that jobs are started one after the other."""
-        self._under_way = 0
+        self.under_way: set[str] = set()
+        """The cases whose creations are under way."""
         self._due = 0.0
         self._interval = _FIRST_PROBE_S
 
     def allows(self, now: float) -> bool:
         """Whether a creation may begin: there is room, or it is time for a probe."""
-        if self._is_tight and self._under_way:
+        if self._is_tight and self.under_way:
             return False
         return self.reason is None or now >= self._due
 
-    def begins(self) -> None:
+    def begins(self, case: str) -> None:
         """Note that a creation begins."""
-        self._under_way += 1
+        self.under_way.add(case)
 
-    def ended(self) -> None:
+    def ended(self, case: str) -> None:
         """Note that a creation is no longer under way."""
-        self._under_way -= 1
+        self.under_way.discard(case)
 
     def refused(self, reason: str, now: float) -> None:
         """Note that the platform had no room for a job."""
