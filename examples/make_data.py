@@ -72,6 +72,7 @@ def main(folder: Path) -> None:
     make_reader_study(folder / "reader-study" / "data")
     make_classic(folder / "classic" / "mainfolder")
     make_archive(folder / "archive" / "data")
+    make_algorithm(folder / "algorithm" / "data")
 
 
 def make_reader_study(folder: Path) -> None:
@@ -105,6 +106,12 @@ def make_archive(folder: Path) -> None:
         write_text(scan / "areas.csv", "\n".join(["slice,airway_mm2", *rows, ""]))
         findings = {"nodules": phantom.nodules, "airway_mm3": sum(volumes) * 5}
         write_text(scan / "findings.json", json.dumps(findings, indent=2) + "\n")
+
+
+def make_algorithm(folder: Path) -> None:
+    """Two scans as inputs of jobs."""
+    for number in (1, 2):
+        write_image(folder / f"scan-{number}" / "ct.nii.gz", Phantom(number, number).ct)
 
 
 def write_slice(path: Path, phantom: Phantom, index: int) -> None:

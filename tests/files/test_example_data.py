@@ -14,7 +14,7 @@ from manifest_uploader.files.looks import Format
 from tests.files.helpers import stat_file
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-FOLDERS = ("reader-study/data", "classic/mainfolder", "archive/data")
+FOLDERS = ("reader-study/data", "classic/mainfolder", "archive/data", "algorithm/data")
 DATA = sorted(path for folder in FOLDERS for path in (EXAMPLES / folder).rglob("*.*"))
 SERIES = sorted((EXAMPLES / "reader-study" / "data").glob("*/ct"))
 
