@@ -18,8 +18,9 @@ from msgspec.structs import replace
 from manifest_uploader.files.copies import CopyMaker, NoCopy
 from manifest_uploader.files.deidentify_results import Outcome, Setup
 from manifest_uploader.files.deidentify_worker import Deidentifier
+from manifest_uploader.files.dicom_copy import DicomCopy
 from manifest_uploader.files.local_file import FileChanged, LocalFile
-from manifest_uploader.files.parts import Buffers, DicomCopy, content_size, open_stream, part_count
+from manifest_uploader.files.parts import Buffers, content_size, open_stream, part_count
 from manifest_uploader.files.uid_key import fingerprint
 from tests.e2e.slices import slice_of, write_set
 from tests.files.dicom.samples import slice_bytes
