@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -34,15 +34,14 @@ from manifest_uploader.engine.session import (
     refuse,
     temporary_title,
 )
+from manifest_uploader.engine.set_keys import key_for
 from manifest_uploader.engine.target import with_rights
 from manifest_uploader.engine.title_swaps import free_titles, taken_titles
 from manifest_uploader.errors import CannotGoOn
-from manifest_uploader.files.uid_key import make_key, read_key
 from manifest_uploader.manifest.model import Manifest
 from manifest_uploader.manifest.parser import without_collector
 from manifest_uploader.plan.cases import make_plan
 from manifest_uploader.plan.inputs import Facts, PlanInputs
-from manifest_uploader.plan.notes import new_key_note
 from manifest_uploader.plan.steps import Plan
 from manifest_uploader.platform.endpoints import is_row_gone, list_items
 from manifest_uploader.platform.responses import Interrupted
@@ -208,7 +207,7 @@ def run(options: Options, observers: Sequence[Observer], stop: threading.Event) 
                 journal.begin(plan, session.target)
                 clocks = Clocks.begin(ledger.clock())
                 first = _scheduler(options, plan, inputs.facts, clocks)
-                key = _uid_key(options, plan, note)
+                key = key_for(options, plan, note)
                 execution = Execution(
                     *(options, session, plan, threads, journal, clocks.now), uid_key=key
                 )
@@ -306,22 +305,6 @@ def _with_late_items(summary: Summary, session: Session) -> Summary:
     except (Interrupted, CannotGoOn):
         return replace(summary, notes=(*summary.notes, _NOT_LOOKED))
     return replace(summary, late_items=tuple(session.item_url(item.pk) for item in found))
-
-
-def _uid_key(options: Options, plan: Plan, note: Callable[[str], None]) -> str | None:
-    """The key for the new UIDs of image sets, made if there is none; None: it is not needed.
-
-    Raises:
-        UsageError: it cannot be read or written.
-
-    """
-    if options.uid_key is None or not any(case.sets for case in plan.cases):
-        return None
-    key = read_key(options.uid_key)
-    if key is None:
-        key = make_key(options.uid_key)
-        note(new_key_note(options.uid_key.name))
-    return key
 
 
 def _scheduler(

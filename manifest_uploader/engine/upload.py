@@ -28,10 +28,10 @@ from manifest_uploader.engine.data_task import (
 )
 from manifest_uploader.engine.tally import Tally, Tries
 from manifest_uploader.engine.too_large import is_alone, too_large
+from manifest_uploader.files.dicom_copy import DicomCopy
 from manifest_uploader.files.local_file import FileChanged
 from manifest_uploader.files.parts import (
     Content,
-    DicomCopy,
     content_size,
     part_count,
     part_length,

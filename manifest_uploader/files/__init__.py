@@ -17,6 +17,9 @@ For other packages:
 - `import_verdict`: `Verdict`, `Failure`, `Reason` — what it says, as data
 - `deidentify`: `open_folders`, `find_files`, `deidentify` — copies of DICOM files without names
 - `deidentify_results`: what became of each file
+- `copies`: `CopyMaker`, `NoCopy` — de-identified DICOM files that are sent without being written
+- `dicom_copy`: `DicomCopy` — the bytes of one
+- `uid_key`: `read_key`, `make_key`, `fingerprint` — the key for their new UIDs
 - `crew`: `answers`, `usable_cores` — work in processes that end with this one
 - `table`: `read`, `Dialect` — a table from a .csv, .tsv or .xlsx file
 - `case_tree`, `case_patterns`: the folders or files that match a pattern with names in it

@@ -14,9 +14,9 @@ from msgspec.structs import replace
 
 from manifest_uploader.files.copy_worker import Answer
 from manifest_uploader.files.crew import CannotStart, Crew, WorkerBug, usable_cores
+from manifest_uploader.files.dicom_copy import DicomCopy
 from manifest_uploader.files.dicom_procedure import does_not_start
 from manifest_uploader.files.local_file import FileChanged, LocalFile
-from manifest_uploader.files.parts import DicomCopy
 from manifest_uploader.files.uid_key import fingerprint
 
 _TASK: Final = "manifest_uploader.files.copy_worker:start"

@@ -9,10 +9,10 @@ from typing import Any, BinaryIO, Final
 import msgspec
 from msgspec import Struct
 
+from manifest_uploader.files.dicom_copy import DicomCopy
 from manifest_uploader.files.dicom_pixels import CutOff
 from manifest_uploader.files.dicom_procedure import Procedure, Rejected
 from manifest_uploader.files.local_file import FileChanged, LocalFile, check_same, unreadable
-from manifest_uploader.files.parts import DicomCopy
 from manifest_uploader.system import disk
 
 _CHUNK: Final = 2**20

@@ -18,6 +18,7 @@ from typing import Final, Protocol, TypeAlias
 from msgspec import Struct
 
 from manifest_uploader.digests import content_digest
+from manifest_uploader.files.dicom_copy import DicomCopy
 from manifest_uploader.files.local_file import FileChanged, LocalFile, Source, check_same, sha256
 from manifest_uploader.files.zip_stream import bundle_size, bundle_stream
 from manifest_uploader.system import disk
@@ -40,28 +41,6 @@ class JsonContent(Struct, frozen=True):
     data: bytes
     digest: str
     """Digest of the value, as `json_digest` computes it."""
-
-
-class DicomCopy(Struct, frozen=True):
-    """A de-identified DICOM file: a header of its own, and the pixels of the original."""
-
-    file: LocalFile
-    """The original."""
-    head: bytes
-    first: int
-    """Where in the original the bytes begin that follow `head`."""
-    end: int
-    """Behind the last of them; a NUL makes an odd number of them even."""
-    sha256: str
-    """Of the original, in hex."""
-    made_by: str = ""
-    """The fingerprint of the key for UIDs and of the procedure."""
-
-    @property
-    def size(self) -> int:
-        """Bytes of the copy."""
-        body = self.end - self.first
-        return len(self.head) + body + body % 2
 
 
 Content: TypeAlias = Source | JsonContent | DicomCopy

@@ -18,6 +18,8 @@ For other packages:
 - `value_look`: `ValueLook` and `summarize`, what looks into the files of a value show together
 - `content`: `judge_content`, what is wrong with the content of files for their socket
 - `content_words`, `series_words`: the same in sentences, for `init`
+- `image_sets`: `image_name`, how an image set is named
+- `notes`: `new_key_note`, what to know of the key for new UIDs
 - `import_verdicts`: `verdict_problems`, what the importer's verdict means for a socket
 - `identifiable`: `idle_keywords`, which let nothing through
 - `series`: `judge_series`, `judge_folders`, what the importer makes of DICOM files

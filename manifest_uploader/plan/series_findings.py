@@ -57,7 +57,7 @@ class SeriesKind(StrEnum):
     SOP_CLASS = "sop-class"
     """The platform takes no image set of the SOP class `about`."""
     DISAGREE = "disagree"
-    """They have another value of the attribute `about` than most."""
+    """They have other values of the attributes `about` than most."""
     SPACING = "spacing"
     """They have another PixelSpacing than most."""
     BURNED_IN = "burned-in"

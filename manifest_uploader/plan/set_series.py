@@ -92,13 +92,16 @@ def _strange(slices: Slices) -> Iterator[SeriesFinding]:
 
 def _disagreements(slices: Slices) -> Iterator[SeriesFinding]:
     """The attributes that must be the same in all files; where one lacks it, it is not compared."""
+    by_files: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for at, keyword in enumerate(AGREEING):
         values = [(name, header.agreeing[at]) for name, header in slices if header.agreeing]
         counts = Counter(value for _, value in values if value is not None)
         if len(counts) > 1:
             [(usual, _)] = counts.most_common(1)
-            odd = [name for name, value in values if value not in {None, usual}]
-            yield _some(SeriesKind.DISAGREE, odd, about=keyword)
+            odd = (name for name, value in values if value not in {None, usual})
+            by_files[tuple(odd)].append(keyword)
+    for files, keywords in by_files.items():
+        yield _some(SeriesKind.DISAGREE, files, about=", ".join(keywords))
 
 
 def _findings(slices: Slices) -> list[SeriesFinding]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from manifest_uploader.commands import rehearsal
 from manifest_uploader.manifest.model import Value
@@ -52,6 +53,12 @@ def test_files_tell_their_kind_by_their_ending(paths: str, kind: str) -> None:
 )
 def test_what_cases_disagree_about_gets_the_widest_kind(values: list[Value], kind: str) -> None:
     assert made_up_kinds(*values) == [kind]
+
+
+def test_a_name_tells_an_image_set() -> None:
+    named = replace(file_value("x", "ct/*.dcm"), image_name="CT")
+
+    assert made_up_kinds(file_value("x", "ct/*.dcm"), named) == ["DICOM Image Set"]
 
 
 def test_every_socket_is_made_up_once_and_can_be_understood() -> None:

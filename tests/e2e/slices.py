@@ -39,7 +39,7 @@ def slice_of(number: int, *, series: int = 1, rows: int = 8, **attributes: Any) 
         "StudyDescription": f"Chest of {NAME}",
         "SeriesDescription": "Lung 1.0",
         "PatientName": NAME,
-        "PatientID": "4711",
+        "PatientID": "P4711X",
         "PatientBirthDate": "19500203",
         "PatientSex": "F",
         "PatientComments": f"{NAME} was here",

@@ -60,6 +60,40 @@ EMPTY = item_seen(title="A")
 GONE = {pk(7): 1030.0}
 
 
+def test_a_refused_image_set_is_told_after_some_patience_with_what_to_do() -> None:
+    one = wait("dicom-set", is_set=True, slices=3, source="a/*.dcm")
+    soon = looked(EMPTY, gone_since={pk(7): 1030.0}, now=1500.0)
+    late = looked(EMPTY, gone_since={pk(7): 1030.0}, now=1631.0)
+    old = looked(EMPTY, gone_since={pk(7): 2000.0}, gone_before={pk(7)}, now=2061.0)
+
+    assert judged(one, soon) is None
+    for found in (failure(one, late), failure(one, old)):
+        assert "no image of them; it gives no reason" in found.words
+        assert "--retry-failed sends all of them again" in found.words
+        assert (found.lost, found.source) == (False, "a/*.dcm")
+
+
+def test_sessions_say_nothing_about_image_sets() -> None:
+    about = FailedImport(pk(51), NO_IMAGE.replace("Ct Image", "Dicom Set"), frozenset())
+
+    found = looked(EMPTY, gone_since=GONE, sessions=(about,))
+
+    assert judged(wait("dicom-set", is_set=True), found) is None
+
+
+def test_an_image_set_that_lacks_instances_is_incomplete() -> None:
+    one = wait("dicom-set", is_set=True, slices=3)
+    item = item_seen(dicom_set=SocketSeen("12", image_digest(pk(9)), pk(9)))
+
+    def seen(count: int) -> Outcome | None:
+        return judged(one, looked(item, images={pk(9): ImageSeen(pk(9), count, is_set=True)}))
+
+    assert isinstance(seen(3), Confirmed)
+    found = seen(2)
+    assert isinstance(found, ImportFailed)
+    assert (found.arrived, found.expected) == (2, 3)
+
+
 # ── judge: it came ──────────────────────────────────────────────────────────────────────────
 
 

@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+from manifest_uploader.digests import content_digest
 from manifest_uploader.engine.live_case import LiveCase
+from manifest_uploader.files.local_file import LocalFile
+from manifest_uploader.files.value_facts import ValueFacts
+from manifest_uploader.plan.image_sets import file_stat
+from manifest_uploader.plan.inputs import UidKey
 from manifest_uploader.plan.steps import Create
 from manifest_uploader.platform.model import Entry
 from manifest_uploader.platform.requests import Address, Call, UploadPk
 from manifest_uploader.state.events import Done, Opened, OpenUpload
-from tests.helpers import case, file_value, json_value, pk, plan_of, step_id
+from manifest_uploader.state.steps import StepId
+from tests.helpers import case, file_value, json_value, past_of_events, pk, plan_of, step_id
 
 UPLOADED = Done("a", step_id("a/ct-image"), "ct-image", pk=pk(7), content="files:1")
 
@@ -64,3 +70,43 @@ def test_a_fill_that_is_split_sends_what_is_complete_and_then_the_rest() -> None
 
     assert [entry.socket for entry in found.entries] == ["report", "some-score"]
     assert not found.next_fill()
+
+
+def test_a_case_with_an_image_set_is_ready_once_all_its_files_are_there() -> None:
+    found = with_set()
+
+    assert not found.note_upload("dicom-set", file_done(3))
+    [second] = [upload for upload in found.plan.uploads if found.lacks(upload)]
+    assert second.step.number == 2
+    assert found.note_upload("dicom-set", file_done(2))
+    assert not found.lacks(second)
+
+    fill = found.ready_fill(None)
+    [entry] = fill.entries
+    assert (entry.upload, entry.uploads) == (pk(3), (pk(1), pk(2), pk(3)))
+    assert entry.content == content_digest([("1", "sha"), ("2", "sha"), ("3", "sha")])
+    [value] = fill.call.json["values"]
+    assert value["user_uploads"] == [Address("uploads", pk(n)) for n in (1, 2, 3)]
+
+
+def file_done(number: int) -> Done:
+    step = StepId.upload("a", "dicom-set", number)
+    return Done("a", step, "dicom-set", pk=pk(number), sha256="sha")
+
+
+def with_set() -> LiveCase:
+    """A case of a set of three files, of which the first is on the platform."""
+    files = tuple(LocalFile(f"/x/{n}", f"{n}", 10, n) for n in (1, 2, 3))
+    facts = ValueFacts(3, 30, "dicom-set.zip", stat="s", each=files, slices=3)
+    step = StepId.upload("a", "dicom-set", 1)
+    begun = Opened("a", step, "dicom-set", pk(1), "sid", 8, file_stat(files[0]), "key")
+    [planned] = plan_of(
+        case("a", file_value("dicom-set")),
+        values={("a", "dicom-set"): facts},
+        history=past_of_events(begun, file_done(1)),
+        rows={pk(1): "Completed"},
+        uid_key=UidKey("lung.uid-key", "key"),
+    ).cases
+    live = LiveCase.begin(planned)
+    live.item = pk(9)
+    return live

@@ -8,7 +8,9 @@ import pytest
 
 from manifest_uploader.platform.client import Client
 from manifest_uploader.platform.images import ImageSeen, images_of, missing_images
+from manifest_uploader.sandbox import Fault
 from tests.box import Box, Faulty, mha
+from tests.e2e.slices import slice_of
 from tests.helpers import STUDY, pk
 from tests.platform.servers import reply, scripted
 
@@ -128,3 +130,35 @@ def test_a_platform_that_lists_no_images_is_asked_for_each(connect: Connect) -> 
 def test_only_404_says_that_an_image_is_missing(connect: Connect) -> None:
     with scripted(reply(403)) as server:
         assert missing_images(connect(server.url), [pk(1)]) == frozenset()
+
+
+def with_set(box: Box, count: int) -> str:
+    """The pk of a DICOM image set of some files."""
+    uploads = [
+        box.client.address("uploads", box.upload(f"{n}.dcm", slice_of(n))) for n in range(count)
+    ]
+    value = {"interface": "dicom-set", "image_name": "a set", "user_uploads": uploads}
+    assert box.fill(box.make("with a set"), value).ok
+    box.settle()
+    [(found,)] = box.sql("SELECT pk FROM images")
+    return str(found)
+
+
+def test_the_instances_of_an_image_set_are_its_slices(box: Box, hook: Faulty) -> None:
+    found = with_set(box, 3)
+    expected = {found: ImageSeen(found, 3, "a set", is_set=True)}
+
+    assert images_of(box.client, box.target(), {found}, held=1000) == expected
+    assert images_of(box.client, box.target(), {found, pk(1)}, held=1)[found] == expected[found]
+    assert hook.kinds().count("instances") == 2
+
+
+def test_an_image_set_without_an_answer_about_its_instances_is_asked_for_again(
+    box: Box, hook: Faulty
+) -> None:
+    found = with_set(box, 1)
+    hook.before_it = lambda seen: Fault.answer(403) if seen.kind == "instances" else None
+    assert images_of(box.client, box.target(), {found}, held=1000) == {}
+
+    hook.before_it = lambda seen: Fault.answer(404) if seen.kind == "instances" else None
+    assert images_of(box.client, box.target(), {found}, held=1000)[found].slices is None

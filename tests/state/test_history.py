@@ -134,6 +134,36 @@ def test_a_complete_upload_keeps_where_it_is_stored() -> None:
     assert (upload.row.storage_id, upload.row.stat) == ("sid", "s")
 
 
+def part(number: int, *, done: bool = True) -> Event:
+    step = step_id(f"a/dicom-set/{number:04}")
+    if done:
+        return Done("a", step, "dicom-set", pk=pk(number), stat=f"s{number}", sha256="x")
+    return Opened("a", step, "dicom-set", pk(number), "sid", 8, f"s{number}", "key")
+
+
+def test_files_of_one_value_are_known_by_their_numbers() -> None:
+    found = past(part(1, done=False), part(1), part(2, done=False))
+
+    first, second = found.file_uploads["dicom-set", 1], found.file_uploads["dicom-set", 2]
+    assert first.row == OpenUpload(pk(1), "sid", 8, "s1", "key")
+    assert (first.done, first.sha256, second.done) == (True, "x", False)
+    assert found.uploads == {}
+    assert standing_of(found) is Standing.UPLOADING
+
+
+def test_a_fill_uses_the_files_of_its_values_up_and_no_others() -> None:
+    entry = Entry("dicom-set", upload=pk(2), uploads=(pk(1), pk(2)), image_name="x")
+    other = Opened("a", step_id("a/mr-set/0001"), "mr-set", pk(9), "sid", 8, "s")
+    seen = Confirmed("a", step_id("a/dicom-set"), "dicom-set", pk=pk(8))
+
+    found = past(part(1), part(2), other, *created(), *filled("a", entry))
+    confirmed = past(part(1), part(2), *created(), *filled("a", entry), seen)
+
+    assert found.file_uploads.keys() == {("mr-set", 1)}
+    assert found.sockets["dicom-set"].entry.uploads == (pk(1), pk(2))
+    assert confirmed.sockets["dicom-set"].entry == replace(entry, uploads=())
+
+
 def test_an_upload_begun_anew_takes_the_place_of_the_old_one() -> None:
     found = past(
         Opened("a", step_id("a/ct-image"), "ct-image", pk(7), "sid", 8, "s"),

@@ -13,6 +13,7 @@ slugs = st.from_regex(r"\A[a-z0-9]+(-[a-z0-9]+)*\Z")
 """Of sockets."""
 steps = st.one_of(
     st.builds(StepId.upload, names, slugs),
+    st.builds(StepId.upload, names, slugs, st.integers(1, 20_000)),
     st.builds(StepId.ticket, names, slugs),
     st.builds(StepId.create, names),
     st.builds(StepId.fill, names),
@@ -24,6 +25,8 @@ steps = st.one_of(
     ("step", "text"),
     [
         (StepId.upload("patient 1", "ct-image"), "patient 1/ct-image"),
+        (StepId.upload("patient 1", "dicom-set", 7), "patient 1/dicom-set/0007"),
+        (StepId.upload("patient 1", "0001"), "patient 1/0001"),
         (StepId.create("patient 1"), "patient 1:create"),
         (StepId.fill("patient 1"), "patient 1:fill"),
         (StepId.whole("patient 1"), "patient 1"),
@@ -58,6 +61,7 @@ def test_a_step_that_was_printed_is_parsed_as_the_same(step: StepId) -> None:
     assert again == step
     assert hash(again) == hash(step)
     assert (again.case, again.kind, again.socket) == (step.case, step.kind, step.socket)
+    assert again.number == step.number
 
 
 @few_examples
