@@ -28,10 +28,10 @@ class OpenUpload(Struct, frozen=True):
     """Bytes of every part but the last."""
     stat: str
     """Digest of the files being sent; if they differ now, the upload starts over."""
-    token: Token | None = None
-    """A random part of the file's name, if the item is to be found by it."""
     made_by: str | None = None
     """Of a de-identified file: the fingerprint of the key for UIDs, and of the procedure."""
+    token: Token | None = None
+    """A random part of the file's name, if the item is to be found by it."""
 
 
 class Failure(Struct, frozen=True, omit_defaults=True):
@@ -100,9 +100,9 @@ class Opened(CaseEvent, frozen=True, tag="opened"):
     part_size: Count
     """Bytes."""
     stat: str
-    token: Token | None = None
     made_by: str | None = None
-    """As in `OpenUpload`."""
+    token: Token | None = None
+    """As in `OpenUpload`, both."""
 
     @property
     def row(self) -> OpenUpload:
