@@ -88,7 +88,10 @@ def check_rights(target: Target, client: Client) -> str | None:
 
     """
     target_type = type_of(target.kind)
-    refusal = send_call(client, target_type.probe(target))
+    probe = target_type.probe(target)
+    if probe is None:
+        return None
+    refusal = send_call(client, probe)
     if target_type.may_edit(refusal.json):
         return target_type.refuses_for_now(refusal.json)
     raise PlatformRefused(

@@ -11,11 +11,12 @@ from manifest_uploader.engine.progress import Looking, Progress
 from manifest_uploader.engine.results import CaseEnd, End, Summary
 from manifest_uploader.manifest.problems import Problem
 from manifest_uploader.output.plan_lines import changes_title
-from manifest_uploader.output.run_lines import failures_text
+from manifest_uploader.output.run_lines import failures_text, job_count
 from manifest_uploader.output.streams import write_out
 from manifest_uploader.output.verify_lines import difference_json
 from manifest_uploader.plan.estimate import request_count, total_requests
 from manifest_uploader.plan.inputs import Facts
+from manifest_uploader.plan.jobs import LEAST_CREDITS
 from manifest_uploader.plan.steps import CasePlan, Plan, total_size
 from manifest_uploader.platform.model import Target
 from manifest_uploader.state.events import Event, Failed, Noticed, event_json
@@ -106,6 +107,8 @@ def plan_summary_json(plan: Plan, facts: Facts) -> dict[str, Any]:
         "bytes_saved": sum(case.spared for case in plan.cases),
         "requests": total_requests(plan, facts.requests),
         "rows_used": facts.rows_used,
+        "jobs": job_count(plan),
+        "credits": job_count(plan) * LEAST_CREDITS,
         "notes": list(plan.notes),
     }
 

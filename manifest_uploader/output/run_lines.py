@@ -139,9 +139,14 @@ def begin_line(plan: Plan, target: Target) -> str:
     return f"{noun} {target.slug}: {counted_cases}{sent}{jobs_words(plan)}"
 
 
+def job_count(plan: Plan) -> int:
+    """How many algorithm jobs are to be started."""
+    return sum(case.create is not None and case.create.job for case in plan.cases)
+
+
 def jobs_words(plan: Plan) -> str:
     """How many jobs are to be started, and what they cost at least; "" for other targets."""
-    jobs = sum(case.create is not None and case.create.job for case in plan.cases)
+    jobs = job_count(plan)
     if not jobs:
         return ""
     cost = f"{jobs * LEAST_CREDITS:,} of the {MONTHLY_CREDITS:,} credits of a month"

@@ -42,7 +42,7 @@ class FailedJob(Struct, frozen=True):
     reason: str
     failures: tuple[Failure, ...]
     waits: tuple[Wait, ...] = ()
-    """The last look at a job that was stuck."""
+    """The last look at a job that was stuck, or had an input that seemed to be refused."""
 
 
 # ── a job that was started ──────────────────────────────────────────────────────────────────
@@ -54,7 +54,8 @@ def failed_job(case: Case, past: CaseHistory, inputs: PlanInputs) -> FailedJob |
         return None
     imports = (one.failure for one in past.sockets.values() if one.failure is not None)
     failures = tuple(dict.fromkeys((*imports, *past.job_failures))) or (Failure(None, _FAILED),)
-    waits = (_wait(case, past, last_look=True),) if past.job == "stuck" and past.item else ()
+    may_end = past.job in {"stuck", "running"} and past.item is not None
+    waits = (_wait(case, past, last_look=True),) if may_end else ()
     return FailedJob(_FAILED, failures, waits)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from manifest_uploader.state.events import Failed, Failure, Paused
 from manifest_uploader.state.steps import StepKind
 
@@ -20,8 +22,12 @@ def restarted(past: CaseHistory) -> None:
 
 
 def succeeded(past: CaseHistory) -> None:
-    """The job has succeeded."""
+    """The job has succeeded, so that its inputs were there, whatever it looked like before."""
     past.job, past.job_failures, past.reason = "succeeded", (), None
+    for slug, socket in past.sockets.items():
+        is_incomplete = socket.failure is not None and socket.failure.incomplete
+        if socket.standing in {"failed", "lost"} and not is_incomplete:
+            past.sockets[slug] = replace(socket, standing="confirmed", failure=None)
 
 
 def failed(past: CaseHistory, event: Failed) -> None:

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from manifest_uploader.manifest.model import TargetKind
-from manifest_uploader.platform.model import Target
+from manifest_uploader.platform.model import Interface, Target
 from manifest_uploader.platform.requests import Address
 from manifest_uploader.platform.targets import type_of
 from tests.helpers import ALGORITHM, ARCHIVE, STUDY, pk
@@ -27,6 +28,7 @@ def test_an_archive_item_is_made_by_the_address_of_its_archive_and_has_no_order(
 def test_the_probe_can_never_succeed(target: Target) -> None:
     call = type_of(target.kind).probe(target)
 
+    assert call is not None
     assert len(call.json["title"]) == 256
     assert type_of(target.kind).field in call.json
 
@@ -121,3 +123,11 @@ def test_only_who_may_run_an_algorithm_is_refused_for_the_inputs() -> None:
 
     assert algorithm.may_edit({"non_field_errors": ["The set of inputs provided does not match"]})
     assert not algorithm.may_edit({"algorithm": ["Invalid hyperlink - Object does not exist."]})
+    assert not algorithm.may_edit({"detail": "You do not have permission to perform this action."})
+
+
+def test_an_algorithm_that_takes_no_inputs_is_not_probed_which_would_start_a_job() -> None:
+    target = replace(ALGORITHM, interfaces=(*ALGORITHM.interfaces, Interface(())))
+
+    assert type_of(target.kind).probe(target) is None
+    assert type_of(ALGORITHM.kind).probe(ALGORITHM) is not None

@@ -46,13 +46,17 @@ class Algorithm(TargetType):
         known = tuple(one for one in interfaces if one is not None)
         return replace(found, interfaces=known)
 
-    def probe(self, target: Target) -> Call:
-        """A job without inputs, which is never started."""
+    def probe(self, target: Target) -> Call | None:
+        """A job without inputs, which is never started; None if the algorithm takes no inputs."""
+        if any(not one.inputs for one in target.interfaces):
+            return None
         return Call("POST", self.items_path, {self.field: self.owner(target), "inputs": []})
 
     def may_edit(self, refusal: Json) -> bool:
         """Whether the probe was refused for another reason than that this user may not run it."""
-        return isinstance(refusal, dict) and self.field not in refusal and bool(refusal)
+        if not isinstance(refusal, dict):
+            return False
+        return self.field not in refusal and "non_field_errors" in refusal
 
     def refuses_for_now(self, refusal: Json) -> str | None:
         """Why no job can be started now; too many active ones are none, because they end."""

@@ -74,8 +74,8 @@ class TargetType(ABC):
         slug = answer.get("slug") or urlsplit(page).path.rstrip("/").rpartition("/")[2]
         return Target(self.kind, str(slug), answer["pk"])
 
-    def probe(self, target: Target) -> Call:
-        """A creation that never succeeds; `may_edit` reads its refusal."""
+    def probe(self, target: Target) -> Call | None:
+        """A creation that never succeeds, whose refusal `may_edit` reads; None if there is none."""
         return self.create(target, title=_TOO_LONG, order=None)
 
     def may_edit(self, refusal: Json) -> bool:
