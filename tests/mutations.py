@@ -227,6 +227,36 @@ MUTATIONS: Final = {
         "before is None or before.done",
         "plan/test_values.py",
     ),
+    "an image set never mixes two keys": Mutation(
+        "plan/image_sets.py",
+        "if (before.row.stat, before.row.made_by) != (stat, made_by):",
+        "if before.row.stat != stat:",
+        "plan/test_image_sets.py",
+    ),
+    "an image set is sent once all its files are there": Mutation(
+        "engine/live_case.py",
+        "if len(files) < len(one.names):",
+        "if not files:",
+        "engine/test_live_case.py",
+    ),
+    "what must agree in an image set is compared": Mutation(
+        "plan/set_series.py",
+        "for name, header in slices if header.agreeing]",
+        "for name, header in slices if not header.agreeing]",
+        "plan/test_set_series.py",
+    ),
+    "a copy is not made of a file that changed": Mutation(
+        "files/copy_worker.py",
+        "        check_same(file)\n",
+        "",
+        "files/test_copies.py",
+    ),
+    "the instances of an image set are counted": Mutation(
+        "platform/images.py",
+        "slices=len(instances)",
+        "slices=None",
+        "platform/test_images.py",
+    ),
     "an item is created only after its uploads are complete": Mutation(
         "engine/scheduler.py",
         'if live.note_upload(event.step.socket or "", event):',

@@ -16,6 +16,8 @@ from manifest_uploader.files.local_file import FileChanged, LocalFile, check_sam
 from manifest_uploader.system import disk
 
 _CHUNK: Final = 2**20
+_MOST_HEAD: Final = 2**26
+"""Bytes that are held in memory; more than a header only of deflated files."""
 
 
 class Answer(Struct, frozen=True):
@@ -59,6 +61,11 @@ def _copied(procedure: Procedure, file: LocalFile, stream: BinaryIO, hashed: str
         if getattr(error, "errno", None) is not None:
             raise
         return Answer(refused=f"'{file.name}' is damaged, or no DICOM file")
+    if len(copy.head) > _MOST_HEAD:
+        return Answer(
+            refused=f"'{file.name}' is too large to be read at once, which its compression needs "
+            "(deflated); write it again in another transfer syntax"
+        )
     first, end = (copy.pixels.first, copy.pixels.end) if copy.pixels is not None else (0, 0)
     return Answer(DicomCopy(file, copy.head, first, end, hashed))
 

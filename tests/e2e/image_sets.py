@@ -41,6 +41,7 @@ from tests.others import GCAPI, python_with
 SOCKET: Final = "dicom-set"
 _NAMES: Final = (*NAME.encode().split(b"^"), b"P4711X", b"HOSPITAL", b"Roe", b"General")
 """Of the patient, the physician and the hospital: none of them may be in a copy."""
+_SHARE: Final = 1.7 / 2
 _LATENCY_MS: Final = 30
 """Of a platform in another town."""
 _UIDS: Final = ("StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID")
@@ -169,28 +170,67 @@ def sent_again(folder: Path, *, files: int, rows: int) -> str:
 
 
 def scaling(folder: Path, *, files: int, rows: int, runs: int = 10) -> tuple[float, str]:
-    """How many times as fast two processes are as one; the best of several turns of each."""
+    """How well two processes share the work: 1 is as two that have nothing to do with each other.
+
+    Each takes its turn: one process and two of ours, and one and two that know nothing of each
+    other. The best of their turns count, so that what else the computer does matters less.
+    """
     write_set(folder, files, rows=rows)
     known = [_local_file(path) for path in sorted(folder.iterdir())]
     with (
         contextlib.closing(CopyMaker("ab" * 32, processes=1)) as alone,
         contextlib.closing(CopyMaker("ab" * 32, processes=2)) as both,
+        _strangers(folder) as strangers,
         ThreadPoolExecutor(4) as pool,
     ):
-        makers = (alone, both)
-        for maker in makers:
-            list(pool.map(maker.copy, known[:8]))  # its processes are there
-        turns = [[_timed(maker, known, pool) for maker in makers] for _ in range(runs)]
-    one, two = (files / min(times) for times in zip(*turns, strict=True))
-    return two / one, (
-        f"de-identification: {one:.0f} files/s in one process, {two:.0f} in two: "
-        f"{two / one:.2f} times"
+
+        def ours(maker: CopyMaker) -> None:
+            list(pool.map(maker.copy, known))
+
+        ours(alone)
+        ours(both)  # their processes are there
+        acts = (
+            lambda: ours(alone),
+            lambda: ours(both),
+            lambda: _work(strangers[:1]),
+            lambda: _work(strangers),
+        )
+        turns = [[_timed(act) for act in acts] for _ in range(runs)]
+    one, two, stranger, both_strangers = (min(times) for times in zip(*turns, strict=True))
+    factor, possible = one / two, 2 * stranger / both_strangers
+    return factor / possible, (
+        f"de-identification: {files / one:.0f} files/s in one process, {files / two:.0f} in two: "
+        f"{factor:.2f} times; two that know nothing of each other: {possible:.2f} times"
     )
 
 
-def _timed(maker: CopyMaker, files: list[LocalFile], pool: ThreadPoolExecutor) -> float:
+@contextlib.contextmanager
+def _strangers(folder: Path) -> Iterator[list[subprocess.Popen[str]]]:
+    """Two processes that each do all of the work whenever they get a line."""
+    command = [sys.executable, "-m", "tests.e2e.copying_alone", str(folder)]
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    processes = [subprocess.Popen(command, cwd=ROOT, **pipes) for _ in range(2)]
+    try:
+        _work(processes)
+        yield processes
+    finally:
+        for process in processes:
+            process.communicate(timeout=60)
+
+
+def _work(processes: list[subprocess.Popen[str]]) -> None:
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "done\n"
+
+
+def _timed(act: Callable[[], None]) -> float:
     started = time.perf_counter()
-    list(pool.map(maker.copy, files))
+    act()
     return time.perf_counter() - started
 
 

@@ -171,6 +171,22 @@ def test_expand_prints_the_explicit_manifest_and_both_plan_the_same(tmp_path, sa
     assert yaml.safe_load(again.out) == printed
 
 
+def test_expand_keeps_the_names_of_images(tmp_path):
+    box = Box(tmp_path)
+    box.write("", "patient-1", "a.dcm")
+    box.write("", "patient-1", "b.dcm")
+    named = '{files: "*.dcm", name: "CT: {name}"}'
+    box.manifest.write_text(
+        "version: 1\ntarget: {kind: archive, slug: lung}\nroot: data\n"
+        f'each: "patient-*"\ncase:\n  sockets:\n    dicom-set: {named}\n'
+    )
+
+    printed = yaml.safe_load(box("expand").expect(0).out)
+
+    [case] = printed["cases"]
+    assert case["sockets"] == {"dicom-set": {"files": "patient-1/*.dcm", "name": "CT: patient-1"}}
+
+
 def test_expand_says_what_is_odd_and_refuses_what_is_wrong(tmp_path):
     box = study(tmp_path, None)
     (tmp_path / "scores.csv").write_text("patient,rank,score\npatient-1,1,2\npatient-9,2,3\n")

@@ -9,12 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pydicom
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from manifest_uploader.files import copy_worker
 from manifest_uploader.files.copies import CopyMaker, NoCopy
 from manifest_uploader.files.deidentify_results import Outcome, Setup
 from manifest_uploader.files.deidentify_worker import Deidentifier
@@ -148,6 +150,15 @@ def test_what_cannot_be_copied_is_told(
 
     assert str(caught.value).startswith("it cannot be de-identified: ")
     assert why in str(caught.value)
+
+
+def test_a_file_that_would_take_much_memory_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copy_worker, "_MOST_HEAD", 100)
+    answer = copy_worker.start(KEY, "")(msgspec.to_builtins(written(tmp_path, slice_of(1))))
+
+    assert "write it again in another transfer syntax" in answer["refused"]
 
 
 def test_a_process_that_was_killed_costs_nothing(tmp_path: Path) -> None:

@@ -54,6 +54,17 @@ def plain(case):
 # ── what it stands for ──────────────────────────────────────────────────────────────────────
 
 
+def test_the_name_of_an_image_may_hold_names():
+    text = SHORT.replace('"ct/*.dcm"}', '"ct/*.dcm", name: "CT of {name}", optional: true}')
+
+    [case] = cases_of(text, found("001"))
+
+    [value] = case.values
+    assert (value.paths, value.image_name) == (("patient-001/ct/*.dcm",), "CT of patient-001")
+    long = text.replace("CT of", "x" * 250)
+    assert ["has 262 characters" in one for one in said(long, found("001"))] == [True]
+
+
 def test_each_folder_is_a_case():
     first, second = cases_of(SHORT, found("001", "002"))
 
