@@ -94,7 +94,7 @@ class Downloads:
         return future.result()
 
     def _fetch(self, one: WantedFile) -> FetchedFile:
-        """Bring a file, unless it is there or another one is in its place."""
+        """Bring a file, unless it is there or somebody else's file is in its place."""
         folder = self._folder
         if (left := folder.as_left(one.name, checksum=self._checksum)) is not None:
             if left.source == one.source:
@@ -102,6 +102,9 @@ class Downloads:
         elif one.sha256 is not None and (size := self._size_if_same(one)) is not None:
             folder.note(one.name, size=size, sha256=one.sha256, source=one.source)
             return self._end(one, size, one.sha256, state=FileState.THERE)
+        is_foreign = left is None and folder.has(one.name) and not self._force
+        if is_foreign and folder.knows(one.name, one.source):
+            return self._kept(one)
         part = folder.part(one.name, one.source)
         found = self._downloaded(one, part)
         if found is None:
@@ -109,7 +112,7 @@ class Downloads:
             missing = (FileState.MISSING, Why.NOT_GIVEN)
             self._activity.downloaded(files=1)
             return FetchedFile(one.case, one.title, one.socket, one.name, *missing)
-        if folder.has(one.name) and not self._force:
+        if is_foreign:
             return self._compared(one, found, part)
         folder.take(part, one.name, size=found.size, sha256=found.sha256, source=one.source)
         return self._end(one, found.size, found.sha256, state=FileState.FETCHED)
@@ -127,6 +130,10 @@ class Downloads:
         if self._folder.sha256(one.name) == found.sha256:
             self._folder.note(one.name, size=found.size, sha256=found.sha256, source=one.source)
             return self._end(one, found.size, found.sha256, state=FileState.THERE)
+        self._folder.note_other(one.name, size=found.size, sha256=found.sha256, source=one.source)
+        return self._kept(one)
+
+    def _kept(self, one: WantedFile) -> FetchedFile:
         self._activity.downloaded(files=1)
         return FetchedFile(one.case, one.title, one.socket, one.name, FileState.KEPT)
 

@@ -25,11 +25,13 @@ from manifest_uploader.state import lock
 from manifest_uploader.system import disk
 
 _SLICE: Final = 1024 * 1024
+_NEVER: Final = -1
+"""The time of a file that was not put into the folder."""
 _HINT: Final = "make room, or name another folder; the same command goes on"
 
 
 class Kept(Struct, frozen=True):
-    """A file as it was put into the folder."""
+    """A file as it was put into the folder, or as it would be if no other were in its place."""
 
     name: str
     """Below the folder, with `/`."""
@@ -83,6 +85,11 @@ class Folder:
             return None
         return kept
 
+    def knows(self, name: str, source: str) -> bool:
+        """Whether the record holds what the platform has for this name."""
+        kept = self._kept.get(name)
+        return kept is not None and kept.source == source
+
     def has(self, name: str) -> bool:
         """Whether something has this name."""
         return disk.size_and_time(self.path / name) is not None
@@ -117,11 +124,17 @@ class Folder:
     def note(self, name: str, *, size: int, sha256: str, source: str) -> None:
         """Write down what is under a name."""
         found = disk.size_and_time(self.path / name)
-        kept = Kept(name, size, sha256, found[1] if found else 0, source)
+        self._note(Kept(name, size, sha256, found[1] if found else _NEVER, source))
+
+    def note_other(self, name: str, *, size: int, sha256: str, source: str) -> None:
+        """Write down what the platform has for a name under which another file was kept."""
+        self._note(Kept(name, size, sha256, _NEVER, source))
+
+    def _note(self, kept: Kept) -> None:
         with self._lock:
-            if self._kept.get(name) == kept:
+            if self._kept.get(kept.name) == kept:
                 return
-            self._kept[name] = kept
+            self._kept[kept.name] = kept
             with disk.open_file(self.path / RECORD, "ab") as file:
                 file.write(b"\n" * self._is_torn + msgspec.json.encode(kept) + b"\n")
             self._is_torn = False

@@ -48,18 +48,44 @@ def states(found: list[FetchedFile]) -> list[FileState]:
     return [one.state for one in found]
 
 
-def test_a_file_that_the_platform_replaced_is_kept_unless_it_is_forced(tmp_path: Path) -> None:
+def test_a_file_that_nobody_touched_is_replaced_by_the_newer_one(tmp_path: Path) -> None:
     with scripted(stored(b"old"), stored(b"new")) as server:
         assert states(fetch(server, tmp_path, wanted())) == [FileState.FETCHED]
         assert states(fetch(server, tmp_path, wanted())) == [FileState.THERE]
         assert len(server.asked) == 1
-        other = wanted(source="2" * 24)
-        assert states(fetch(server, tmp_path, other)) == [FileState.KEPT]
-        assert (tmp_path / NAME).read_bytes() == b"old"
-        assert states(fetch(server, tmp_path, other, force=True)) == [FileState.FETCHED]
+        newer = wanted(source="2" * 24)
+        assert states(fetch(server, tmp_path, newer)) == [FileState.FETCHED]
+        assert states(fetch(server, tmp_path, newer)) == [FileState.THERE]
 
+    assert len(server.asked) == 2
     assert (tmp_path / NAME).read_bytes() == b"new"
     assert [path.name for path in (tmp_path / NAME).parent.iterdir()] == ["a.pdf"]
+
+
+@pytest.mark.parametrize("by_hand", [b"mine", b"by hand"])
+def test_a_file_that_somebody_changed_is_kept_unless_it_is_forced(
+    tmp_path: Path, by_hand: bytes
+) -> None:
+    path, newer = tmp_path / NAME, wanted(source="2" * 24)
+    with scripted(stored(b"last"), stored(b"next")) as server:
+        fetch(server, tmp_path, wanted())
+        path.write_bytes(by_hand)
+        assert states(fetch(server, tmp_path, wanted(), checksum=True)) == [FileState.KEPT]
+        assert len(server.asked) == 1  # what the platform has is known
+        for _ in range(2):
+            assert states(fetch(server, tmp_path, newer, checksum=True)) == [FileState.KEPT]
+            assert len(server.asked) == 2
+        assert path.read_bytes() == by_hand
+
+        path.write_bytes(b"next")
+        assert states(fetch(server, tmp_path, newer)) == [FileState.THERE]
+        path.write_bytes(by_hand)
+        forced = {"force": True, "checksum": True}
+        assert states(fetch(server, tmp_path, newer, **forced)) == [FileState.FETCHED]
+        assert len(server.asked) == 3
+
+    assert path.read_bytes() == b"next"
+    assert [one.name for one in path.parent.iterdir()] == ["a.pdf"]
 
 
 def test_a_file_that_is_the_same_is_there_wherever_it_is_from(tmp_path: Path) -> None:
