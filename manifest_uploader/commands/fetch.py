@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     from manifest_uploader.plan.fetched import FetchedFile
 
 _DETAILS: Final = """\
-DIR/answers.csv gets one line for each answer of a reader study: editors of the study get those of
-all readers, readers their own. With --items, DIR/CASE/SOCKET/NAME gets the files and images of the
-items, and DIR/items.csv lists them. The same command continues an earlier one: what is there is not
-fetched again. Files that differ are kept unless --force is given.
+For a reader study, DIR/answers.csv gets one line for each answer: editors of the study get the
+answers of all readers, readers their own. With --items, the files and images of the items come to
+DIR/CASE/SOCKET/NAME, and DIR/items.csv lists them. The same command goes on where an earlier one
+ended, and replaces its files if the platform has newer ones. Files that you changed are kept
+unless --force is given.
 
 example: uploader fetch lung.yaml results --items
 """
@@ -37,10 +38,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     add_looking_arguments(parser)
     add = parser.add_argument
-    add("folder", metavar="DIR", help="the folder that the results go to")
-    add("--items", action="store_true", help="fetch the files and images of items, too")
-    add("--force", action="store_true", help="replace files that differ")
-    add("--checksum", action="store_true", help="hash every file that is there")
+    add("folder", metavar="DIR", help="the folder for the results")
+    add("--items", action="store_true", help="also fetch the files and images of the items")
+    add("--force", action="store_true", help="replace files that you changed")
+    add(
+        "--checksum",
+        action="store_true",
+        help="hash the files in DIR instead of trusting size and time",
+    )
     add("--jobs", metavar="N", type=count, default=8, help="files at a time (8)")
     add("--take-over", action="store_true", help="break the lock of another fetch")
 

@@ -159,7 +159,7 @@ class Downloads:
                 return found
             disk.remove(part)
         raise PlatformRefused(
-            f"the platform does not give the whole of {one.case}/{one.socket}",
+            f"the platform does not send the whole file of {one.case}/{one.socket}",
             hint="run the same command again: it goes on",
         )
 

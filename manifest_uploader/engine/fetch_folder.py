@@ -27,7 +27,7 @@ from manifest_uploader.system import disk
 _SLICE: Final = 1024 * 1024
 _NEVER: Final = -1
 """The time of a file that was not put into the folder."""
-_HINT: Final = "make room, or name another folder; the same command goes on"
+_HINT: Final = "check the disk, or name another folder; the same command goes on"
 
 
 class Kept(Struct, frozen=True):
@@ -182,14 +182,14 @@ def opened(path: Path, *, take_over: bool, command: str) -> Iterator[Folder]:
     except OSError as error:
         raise UsageError(
             f"'{path}' cannot be used: {disk.writing_reason(path, error)}",
-            hint="name a folder that you may write",
+            hint="name a folder that you may write to",
         ) from None
     with ExitStack() as stack:
         try:
             held = lock.held(path / RECORD, take_over=take_over, command=command)
             stack.enter_context(held)
         except StateUnwritable as error:
-            raise UsageError(error.message, hint="name a folder that you may write") from None
+            raise UsageError(error.message, hint="name a folder that you may write to") from None
         try:
             folder = Folder(path)
             folder.read()

@@ -54,6 +54,8 @@ class Fetched(Struct, frozen=True):
     """None: they were not asked for."""
     has_state: bool = True
     """There is a state file, which tells which items are the cases'."""
+    is_rehearsal: bool = False
+    """The platform is a sandbox of this command."""
 
 
 class Told(Struct, frozen=True):
@@ -104,8 +106,8 @@ def _check(reading: Reading, wanted: Wanted) -> None:
     target_type = type_of(reading.manifest.kind)
     if not target_type.has_answers and not wanted.items:
         raise UsageError(
-            f"nobody answers questions about {target_type.item_noun}s: there is nothing to fetch",
-            hint="--items fetches their files and images",
+            f"{target_type.noun}s have no answers to fetch",
+            hint=f"add --items to fetch the files and images of its {target_type.item_noun}s",
         )
 
 
@@ -134,7 +136,15 @@ def _fetched(
         )
         files = _files(options, session, items, cases, downloads, told, watching.activity)
     absent = tuple(one.case.name for one in cases if one.item is None)
-    return Fetched(session.target, len(cases), absent, answers, files, has_state=not session.is_new)
+    return Fetched(
+        session.target,
+        len(cases),
+        absent,
+        answers,
+        files,
+        has_state=not session.is_new,
+        is_rehearsal=options.sandbox_id is not None,
+    )
 
 
 def _cases(session: Session, items: Mapping[str, ItemSeen]) -> list[CaseFiles]:

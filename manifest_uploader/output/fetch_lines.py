@@ -28,11 +28,15 @@ _SHOWN: Final = 20
 """Files of one kind of trouble that are named."""
 _WHY: Final = {
     Why.NO_ITEM: "the case has no item on the platform",
-    Why.NO_VALUE: "the item does not hold it",
-    Why.NO_FILES: "the platform has no files of this image: "
+    Why.NO_VALUE: "nothing is in this socket on the platform",
+    Why.NO_FILES: "the platform offers no file of this image: "
     "it is a DICOM image set, or you may not see it",
-    Why.NOT_GIVEN: "the platform does not give the file",
+    Why.NOT_GIVEN: "the platform does not send this file: it was deleted, or you may not see it",
 }
+_DROPPED: Final = (
+    "a rehearsal keeps no files, except those that `run --sandbox --keep-bytes` sends "
+    "(to send all again, first delete NAME.sandbox and NAME.sandbox.state.jsonl)"
+)
 
 
 # ── tables ──────────────────────────────────────────────────────────────────────────────────
@@ -125,15 +129,17 @@ def fetch_lines(found: Fetched, put: Mapping[str, Put], place: Callable[[str], s
     if found.answers is not None:
         lines.append(_answers_line(found.answers, found.target))
     if found.files is not None:
-        lines += _files_lines(found.files)
-    if found.absent:
-        names = some_of(found.absent)
-        noun = type_of(found.target.kind).item_noun
-        verb = "has" if len(found.absent) == 1 else "have"
-        count = cases_words(len(found.absent))
-        lines.append(f"{count} {verb} no {noun} on the platform: {names}")
+        lines += _files_lines(found.files, is_rehearsal=found.is_rehearsal)
+    noun = type_of(found.target.kind).item_noun
     if not found.has_state:
-        lines.append("note: there is no state file, which tells which items are whose (--state)")
+        lines.append(
+            f"there is no state file, so it is unknown which {noun}s are those of the cases; "
+            "if it is elsewhere, name it with --state"
+        )
+    elif found.absent:
+        verb = "has" if len(found.absent) == 1 else "have"
+        count, names = cases_words(len(found.absent)), some_of(found.absent)
+        lines.append(f"{count} {verb} no {noun} on the platform: {names}")
     return block(*lines)
 
 
@@ -151,7 +157,7 @@ def _table_line(one: Put, place: str) -> str:
         case Put.UNCHANGED:
             return f"{place} is up to date"
         case Put.KEPT:
-            return f"kept: {place} is not as it was written; --force replaces it"
+            return f"kept: {place} is not the file that fetch wrote; --force replaces it"
 
 
 def _answers_line(rows: tuple[AnswerRow, ...], target: Target) -> str:
@@ -159,14 +165,14 @@ def _answers_line(rows: tuple[AnswerRow, ...], target: Target) -> str:
     others = sum(row.case is None for row in rows)
     line = counted(len(rows), "answer")
     if rows:
-        line += f" of {counted(len(readers), 'reader')}"
+        line += f" from {counted(len(readers), 'reader')}"
     if others:
         noun = type_of(target.kind).item_noun
-        line += f", {others:,} of them to {noun}s that belong to no case of the manifest"
+        line += f", {others:,} of them on {noun}s that are not in the manifest"
     return line
 
 
-def _files_lines(files: tuple[FetchedFile, ...]) -> list[str]:
+def _files_lines(files: tuple[FetchedFile, ...], *, is_rehearsal: bool) -> list[str]:
     by_state: dict[FileState, list[FetchedFile]] = {state: [] for state in FileState}
     for one in files:
         by_state[one.state].append(one)
@@ -174,19 +180,28 @@ def _files_lines(files: tuple[FetchedFile, ...]) -> list[str]:
     size = size_words(sum(one.size or 0 for one in fetched))
     line = f"{counted(len(fetched), 'file')} fetched ({size})"
     if by_state[FileState.THERE]:
-        line += f", {len(by_state[FileState.THERE]):,} were there"
+        line += f", {len(by_state[FileState.THERE]):,} already there"
     missing = [one for one in by_state[FileState.MISSING] if one.why is not Why.NO_ITEM]
+    dropped = [one for one in missing if is_rehearsal and one.why is Why.NOT_GIVEN]
+    missing = [one for one in missing if one not in dropped]
     return [
         line,
         *_some(
-            by_state[FileState.KEPT], "kept", "differs from the platform's; --force replaces it"
+            by_state[FileState.KEPT],
+            "kept",
+            "differs from the platform's file; --force replaces it",
         ),
-        *_some(by_state[FileState.CHANGED], "differs", "is not the file that was sent"),
+        *_some(
+            by_state[FileState.CHANGED],
+            "differs",
+            "the platform's file is not the one that was sent",
+        ),
         *(
             line
             for why, words in _WHY.items()
             for line in _some((one for one in missing if one.why is why), "missing", words)
         ),
+        *([f"missing: {counted(len(dropped), 'file')}: {_DROPPED}"] if dropped else []),
     ]
 
 

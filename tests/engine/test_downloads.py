@@ -166,7 +166,7 @@ def test_a_file_that_never_comes_as_a_whole_ends_it(tmp_path: Path) -> None:
     odd = Reply(206, b"x", {**BINARY, "Content-Range": "bytes 1-1/3"})
     with (
         scripted(odd, Reply(206, b"x", BINARY)) as server,
-        pytest.raises(PlatformRefused, match="the whole of p/s"),
+        pytest.raises(PlatformRefused, match="the whole file of p/s"),
     ):
         fetch(server, tmp_path, one)
 

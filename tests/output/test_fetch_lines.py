@@ -22,7 +22,10 @@ from manifest_uploader.output.run_lines import doing_line
 from manifest_uploader.plan.fetched import FetchedFile, FileState, Why
 from tests.helpers import STUDY
 
-NO_FILES = "the platform has no files of this image: it is a DICOM image set, or you may not see it"
+NO_FILES = (
+    "the platform offers no file of this image: it is a DICOM image set, or you may not see it"
+)
+NOT_GIVEN = "the platform does not send this file: it was deleted, or you may not see it"
 
 
 def file(state: FileState, number: int = 0, why: Why | None = None) -> FetchedFile:
@@ -51,12 +54,12 @@ def test_what_is_there_is_counted_and_trouble_is_named() -> None:
     assert lines_of(found, {"items.csv": Put.WRITTEN}) == [
         "wrote out/items.csv",
         "0 answers",
-        "2 files fetched (2.0 KiB), 1,200 were there",
-        "kept: p2/ct/a.mha: differs from the platform's; --force replaces it",
-        "differs: p1/ct/a.mha: is not the file that was sent",
-        "missing: p4/ct: the item does not hold it",
+        "2 files fetched (2.0 KiB), 1,200 already there",
+        "kept: p2/ct/a.mha: differs from the platform's file; --force replaces it",
+        "differs: p1/ct/a.mha: the platform's file is not the one that was sent",
+        "missing: p4/ct: nothing is in this socket on the platform",
         f"missing: p5/ct/a.mha: {NO_FILES}",
-        "missing: p3/ct/a.mha: the platform does not give the file",
+        f"missing: p3/ct/a.mha: {NOT_GIVEN}",
         "2 cases have no display set on the platform: p6, p7",
     ]
     assert fetch_summary_json(found, {})["files"] == {
