@@ -27,7 +27,7 @@ from manifest_uploader.manifest.problems import Place
 from manifest_uploader.plan.cases import make_plan
 from manifest_uploader.plan.inputs import Choices, Facts, PlanInputs, renamed_cases
 from manifest_uploader.plan.steps import Plan, Wait
-from manifest_uploader.platform.model import Entry, ItemSeen, Socket, SocketSeen, Target
+from manifest_uploader.platform.model import Entry, Interface, ItemSeen, Socket, SocketSeen, Target
 from manifest_uploader.state.events import Event
 from manifest_uploader.state.history import History, fold
 from manifest_uploader.state.steps import StepId
@@ -35,6 +35,12 @@ from manifest_uploader.state.steps import StepId
 PLACE = Place("lung.yaml", 3, 5)
 STUDY = Target(TargetKind.READER_STUDY, "lung", "00000000-0000-4000-8000-00000000aaaa")
 ARCHIVE = Target(TargetKind.ARCHIVE, "lung", "00000000-0000-4000-8000-00000000bbbb")
+ALGORITHM = Target(
+    TargetKind.ALGORITHM,
+    "nodules",
+    "00000000-0000-4000-8000-00000000cccc",
+    (Interface(("ct-image", "age"), ("report",)),),
+)
 TOKEN = "0123456789abcdef" * 4
 few_examples = settings(max_examples=60, deadline=None)
 """Few Hypothesis examples and no deadline, for every run of the tests."""

@@ -22,7 +22,7 @@ from manifest_uploader.engine.recovery import recover
 from manifest_uploader.engine.target import find_target
 from manifest_uploader.errors import CannotGoOn
 from manifest_uploader.files.root import Root, find_root
-from manifest_uploader.manifest.model import Manifest
+from manifest_uploader.manifest.model import Manifest, TargetKind
 from manifest_uploader.manifest.parser import without_collector
 from manifest_uploader.manifest.problems import ManifestInvalid, Problem, in_file_order
 from manifest_uploader.plan.checks import misfits
@@ -88,6 +88,7 @@ def open_session(
 
     """
     watching.activity.stage, watching.activity.meter = Stage.PLATFORM, client.meter
+    refuse_jobs(reading.manifest)
     if reading.problems:
         raise _all_problems(options, reading, client, watching)
     try:
@@ -95,6 +96,15 @@ def open_session(
         return open_state(options, reading, client, root=root)
     except ManifestInvalid:
         raise _all_problems(options, reading, client, watching) from None
+
+
+def refuse_jobs(manifest: Manifest) -> None:
+    """Raise CannotGoOn if the cases are jobs of an algorithm."""
+    if manifest.kind is TargetKind.ALGORITHM:
+        raise CannotGoOn(
+            "jobs of an algorithm cannot be started or compared yet",
+            hint="upload to a reader study or an archive; nothing was sent",
+        )
 
 
 def open_state(options: Options, reading: Reading, client: Client, *, root: Root) -> Session:

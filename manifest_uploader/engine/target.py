@@ -64,6 +64,6 @@ def check_rights(target: Target, client: Client) -> None:
     if target_type.may_edit(refusal.json):
         return
     raise PlatformRefused(
-        f"you may not edit the {target_type.noun} '{target.slug}'",
-        hint="ask one of its editors to make you an editor too; nothing was sent",
+        f"you may not {target_type.right} the {target_type.noun} '{target.slug}'",
+        hint=target_type.who_may,
     )

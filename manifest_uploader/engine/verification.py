@@ -14,7 +14,13 @@ from manifest_uploader.engine.activity import Stage
 from manifest_uploader.engine.options import Options
 from manifest_uploader.engine.reading import UNWATCHED, Watching, read_manifest
 from manifest_uploader.engine.recovery import assume_not_sent
-from manifest_uploader.engine.session import Session, open_state, recover_session, refuse
+from manifest_uploader.engine.session import (
+    Session,
+    open_state,
+    recover_session,
+    refuse,
+    refuse_jobs,
+)
 from manifest_uploader.engine.stored_files import read_files
 from manifest_uploader.engine.survey import all_items
 from manifest_uploader.files.local_file import FileChanged, Source, sha256
@@ -65,6 +71,7 @@ def verify(
     assert options.platform is not None
     reading = read_manifest(options)
     refuse(reading.problems)
+    refuse_jobs(reading.manifest)
     found = Client(options.platform, patience=options.patience, stopping=watching.stopping)
     with closing(found) as client:
         watching.activity.stage, watching.activity.meter = Stage.PLATFORM, client.meter

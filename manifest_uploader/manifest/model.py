@@ -92,6 +92,7 @@ class TargetKind(StrEnum):
 
     READER_STUDY = "reader-study"
     ARCHIVE = "archive"
+    ALGORITHM = "algorithm"
 
 
 class Identifiable(Struct, frozen=True):

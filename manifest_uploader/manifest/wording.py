@@ -34,7 +34,9 @@ Path = tuple[str | int, ...]
 """Keys and positions that lead from a document to one of its values."""
 
 _PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
-_PAGE: Final = re.compile(r"https?://\S+/(?:reader-studies|archives)/([A-Za-z0-9_-]+)(?:/\S*)?")
+_PAGE: Final = re.compile(
+    r"https?://\S+/(?:reader-studies|archives|algorithms)/([A-Za-z0-9_-]+)(?:/\S*)?"
+)
 
 
 class Words(Struct, frozen=True):

@@ -50,6 +50,21 @@ def read_item(answer: Json) -> ItemSeen | None:
     )
 
 
+def read_job(answer: Json) -> ItemSeen | None:
+    """The algorithm job in an answer, with its inputs as sockets; None if it is not a job."""
+    if not isinstance(answer, dict) or not is_pk(answer.get("pk")):
+        return None
+    status = answer.get("status")
+    return ItemSeen(
+        answer["pk"],
+        None,
+        None,
+        _sockets(answer.get("inputs")),
+        status=status if isinstance(status, str) else None,
+        outputs=_sockets(answer.get("outputs")),
+    )
+
+
 def _title(answer: dict[str, Json]) -> str | None:
     if isinstance(answer.get("title"), str):
         return str(answer["title"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Final, TypeAlias
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from manifest_uploader.manifest.model import TargetKind
 
@@ -30,12 +30,22 @@ class Socket(Struct, frozen=True):
     """The voxel values that a segmentation may hold, in order; empty if any may be."""
 
 
+class Interface(Struct, frozen=True):
+    """A combination of inputs that an algorithm takes, and the outputs that it then makes."""
+
+    inputs: tuple[str, ...]
+    """Slugs of sockets."""
+    outputs: tuple[str, ...] = ()
+
+
 class Target(Struct, frozen=True):
-    """The reader study or archive, as the platform knows it."""
+    """The reader study, archive or algorithm, as the platform knows it."""
 
     kind: TargetKind
     slug: str
     pk: str
+    interfaces: tuple[Interface, ...] = ()
+    """Of an algorithm: the combinations of inputs that its jobs may have."""
 
 
 class SocketSeen(Struct, frozen=True):
@@ -68,6 +78,11 @@ class ItemSeen(Struct, frozen=True):
     """None if the platform shows no title."""
     order: int | None
     sockets: Mapping[str, SocketSeen]
+    """Of a job: its inputs."""
+    status: str | None = None
+    """Of a job, as the platform calls it; None for items that have none."""
+    outputs: Mapping[str, SocketSeen] = field(default_factory=dict)
+    """Of a job that has succeeded."""
 
 
 class Entry(Struct, frozen=True, omit_defaults=True):

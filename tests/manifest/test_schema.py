@@ -113,7 +113,7 @@ manifests = mapping(
         "version": sometimes(st.just(1), 20),
         "target": mapping(
             {
-                "kind": sometimes(st.sampled_from(["reader-study", "archive"]), 20),
+                "kind": sometimes(st.sampled_from(["reader-study", "archive", "algorithm"]), 20),
                 "slug": sometimes(st.just("s")),
             }
         ),
@@ -141,7 +141,7 @@ many = mapping(
         "version": sometimes(st.just(1), 20),
         "target": mapping(
             {
-                "kind": sometimes(st.sampled_from(["reader-study", "archive"]), 20),
+                "kind": sometimes(st.sampled_from(["reader-study", "archive", "algorithm"]), 20),
                 "slug": st.just("s"),
             }
         ),

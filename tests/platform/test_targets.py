@@ -6,7 +6,7 @@ from manifest_uploader.manifest.model import TargetKind
 from manifest_uploader.platform.model import Target
 from manifest_uploader.platform.requests import Address
 from manifest_uploader.platform.targets import type_of
-from tests.helpers import ARCHIVE, STUDY, pk
+from tests.helpers import ALGORITHM, ARCHIVE, STUDY, pk
 
 
 def test_a_display_set_is_made_by_the_slug_of_its_study() -> None:
@@ -62,7 +62,11 @@ def test_items_are_listed_by_the_one_filter_the_platform_knows() -> None:
 def test_people_read_other_words_than_the_api() -> None:
     words = [(type_of(kind).item_noun, type_of(kind).noun) for kind in TargetKind]
 
-    assert words == [("display set", "reader study"), ("archive item", "archive")]
+    assert words == [
+        ("display set", "reader study"),
+        ("archive item", "archive"),
+        ("job", "algorithm"),
+    ]
 
 
 @pytest.mark.parametrize("target", [STUDY, ARCHIVE])
@@ -79,3 +83,41 @@ def test_only_a_refusal_that_is_all_about_the_title_means_the_right_to_edit(targ
 @pytest.mark.parametrize("kind", TargetKind)
 def test_every_kind_of_target_has_a_module_of_its_name(kind: TargetKind) -> None:
     assert type_of(kind).kind is kind
+
+
+def test_a_job_is_started_with_all_its_inputs_and_without_a_title() -> None:
+    call = type_of(ALGORITHM.kind).create(ALGORITHM, title="a", order=10, values=({"a": 1},))
+
+    assert (call.method, call.path) == ("POST", "algorithms/jobs/")
+    assert call.json == {"algorithm": Address("algorithms", ALGORITHM.pk), "inputs": [{"a": 1}]}
+
+
+def test_an_algorithm_is_read_with_the_inputs_that_it_takes() -> None:
+    listed = {
+        "pk": ALGORITHM.pk,
+        "slug": "nodules",
+        "interfaces": [
+            {"inputs": [{"slug": "ct-image"}, {"slug": "age"}], "outputs": [{"slug": "report"}]}
+        ],
+    }
+
+    assert type_of(ALGORITHM.kind).read_target(listed) == ALGORITHM
+
+
+def test_a_job_is_read_with_its_inputs_its_status_and_its_outputs() -> None:
+    value = {"interface": {"slug": "age"}, "value": 2, "pk": 5}
+    outcome = {"interface": {"slug": "result"}, "value": 3, "pk": 6}
+    answer = {"pk": pk(1), "status": "Succeeded", "inputs": [value], "outputs": [outcome]}
+
+    job = type_of(ALGORITHM.kind).read_item(answer)
+
+    assert job is not None
+    assert (job.title, job.status) == (None, "Succeeded")
+    assert (job.sockets.keys(), job.outputs.keys()) == ({"age"}, {"result"})
+
+
+def test_only_who_may_run_an_algorithm_is_refused_for_the_inputs() -> None:
+    algorithm = type_of(ALGORITHM.kind)
+
+    assert algorithm.may_edit({"non_field_errors": ["The set of inputs provided does not match"]})
+    assert not algorithm.may_edit({"algorithm": ["Invalid hyperlink - Object does not exist."]})

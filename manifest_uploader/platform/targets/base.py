@@ -36,6 +36,14 @@ class TargetType(ABC):
     """The target's page on the website, with `{slug}`; ends in `/`."""
     item_page: ClassVar[str]
     """The part of an item's page between the target's page and the item's pk."""
+    values_field: ClassVar[str] = "values"
+    """The field of an item, and of a creation or fill, that holds what is in its sockets."""
+    right: ClassVar[str] = "edit"
+    """What a user must be allowed to do with the target, as messages say it."""
+    who_may: ClassVar[str] = "ask one of its editors to make you an editor too; nothing was sent"
+    """The advice to a user who may not."""
+    has_titles: ClassVar[bool] = True
+    """Its items have titles, each at most once."""
     has_orders: ClassVar[bool] = False
     """Its items have a position in a list."""
     has_answers: ClassVar[bool] = False
@@ -85,7 +93,7 @@ class TargetType(ABC):
     ) -> Call:
         """The request that creates an item; values only if the type is `created_with_values`."""
         body = {self.field: self.owner(target), "title": title} | self._order(order)
-        return Call("POST", self.items_path, _with_values(body, values))
+        return Call("POST", self.items_path, self._with_values(body, values))
 
     def fill(
         self, *, item: str | None, title: str | None, order: int | None, values: tuple[Json, ...]
@@ -96,7 +104,11 @@ class TargetType(ABC):
         """
         body: dict[str, Json] = {} if title is None else {"title": title}
         body |= self._order(order)
-        return Call("PATCH", intern(self.items_path + "{pk}/"), _with_values(body, values), pk=item)
+        path = intern(self.items_path + "{pk}/")
+        return Call("PATCH", path, self._with_values(body, values), pk=item)
+
+    def _with_values(self, body: dict[str, Json], values: tuple[Json, ...]) -> dict[str, Json]:
+        return body | {self.values_field: list(values)} if values else body
 
     def _order(self, order: int | None) -> dict[str, Json]:
         return {} if order is None or not self.has_orders else {"order": order}
@@ -108,7 +120,3 @@ class TargetType(ABC):
     def read_item(self, answer: Json) -> ItemSeen | None:
         """The item in an answer; None if the answer is not an item."""
         return read_item(answer)
-
-
-def _with_values(body: dict[str, Json], values: tuple[Json, ...]) -> dict[str, Json]:
-    return body | {"values": list(values)} if values else body
