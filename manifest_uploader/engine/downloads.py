@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
@@ -104,14 +105,12 @@ class Downloads:
             return self._end(one, size, one.sha256, state=FileState.THERE)
         is_foreign = left is None and folder.has(one.name) and not self._force
         if is_foreign and folder.knows(one.name, one.source):
-            return self._kept(one)
+            return self._ended(one, FileState.KEPT)
         part = folder.part(one.name, one.source)
-        found = self._downloaded(one, part)
+        found = self._downloaded(one, part) if one.content is None else self._written(one, part)
         if found is None:
             disk.could_remove(part)
-            missing = (FileState.MISSING, Why.NOT_GIVEN)
-            self._activity.downloaded(files=1)
-            return FetchedFile(one.case, one.title, one.socket, one.name, *missing)
+            return self._ended(one, FileState.MISSING, Why.NOT_GIVEN)
         if is_foreign:
             return self._compared(one, found, part)
         folder.take(part, one.name, size=found.size, sha256=found.sha256, source=one.source)
@@ -131,11 +130,17 @@ class Downloads:
             self._folder.note(one.name, size=found.size, sha256=found.sha256, source=one.source)
             return self._end(one, found.size, found.sha256, state=FileState.THERE)
         self._folder.note_other(one.name, size=found.size, sha256=found.sha256, source=one.source)
-        return self._kept(one)
+        return self._ended(one, FileState.KEPT)
 
-    def _kept(self, one: WantedFile) -> FetchedFile:
-        self._activity.downloaded(files=1)
-        return FetchedFile(one.case, one.title, one.socket, one.name, FileState.KEPT)
+    def _written(self, one: WantedFile, part: Path) -> Downloaded:
+        """The whole file, whose content is known."""
+        content = one.content or b""
+        with disk.open_file(part, "wb") as file:
+            file.write(content)
+            file.flush()
+            disk.sync(file.fileno())
+        self._activity.downloaded(size=len(content))
+        return Downloaded(len(content), hashlib.sha256(content).hexdigest())
 
     def _downloaded(self, one: WantedFile, part: Path) -> Downloaded | None:
         """The whole file; None if the platform does not give it.
@@ -167,14 +172,18 @@ class Downloads:
         return self._has_failed or self._is_stopping()
 
     def _end(self, one: WantedFile, size: int, sha256: str, *, state: FileState) -> FetchedFile:
-        self._activity.downloaded(files=1)
         is_other = one.sha256 is not None and one.sha256 != sha256
-        return FetchedFile(
-            one.case,
-            one.title,
-            one.socket,
-            one.name,
-            FileState.CHANGED if is_other else state,
-            size=size,
-            sha256=sha256,
-        )
+        ended = FileState.CHANGED if is_other else state
+        return self._ended(one, ended, size=size, sha256=sha256)
+
+    def _ended(
+        self,
+        one: WantedFile,
+        state: FileState,
+        why: Why | None = None,
+        *,
+        size: int | None = None,
+        sha256: str | None = None,
+    ) -> FetchedFile:
+        self._activity.downloaded(files=1)
+        return one.ended(state, why, size=size, sha256=sha256)

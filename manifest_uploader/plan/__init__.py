@@ -12,6 +12,7 @@ For other packages:
 - `reuse`: `sources_first`, in which order cases begin, and `failed_words`
 - `estimate`: how many requests a run needs
 - `fetched`: `choose_files`, which files `fetch` brings, and `FileState`, what becomes of them
+- `job_rows`: `job_rows`, the table of cases and their jobs
 - `requests`: prepares creations and fills for sending
 - `delivery`: how a value travels into its socket
 - `value_look`: `ValueLook` and `summarize`, what looks into the files of a value show together
