@@ -231,7 +231,10 @@ def _jobs_lines(rows: tuple[JobRow, ...]) -> list[str]:
 
 
 def _job_lines(state: JobState, rows: list[JobRow]) -> list[str]:
-    lines = [f"{state}: {row.case}: {row.status}: {row.page}" for row in rows[:_SHOWN]]
+    lines = [
+        f"{state}: {row.case}: the job's status is '{row.status}'; see {row.page}"
+        for row in rows[:_SHOWN]
+    ]
     more = len(rows) - _SHOWN
     return [*lines, *([f"{state}: {more:,} more; {JOBS} lists all"] if more > 0 else [])]
 

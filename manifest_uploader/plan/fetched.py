@@ -76,7 +76,7 @@ class WantedFile(Struct, frozen=True):
     content: bytes | None = None
     """What the file holds, if that is known and need not be downloaded."""
     is_output: bool = False
-    """A job has put it out."""
+    """It is an output of a job."""
 
     def ended(
         self,
@@ -106,7 +106,7 @@ class FetchedFile(Struct, frozen=True):
     """In bytes, of the file that is there now."""
     sha256: str | None = None
     is_output: bool = False
-    """A job has put it out."""
+    """It is an output of a job."""
 
 
 class CaseFiles(Struct, frozen=True):

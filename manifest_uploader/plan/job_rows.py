@@ -1,4 +1,4 @@
-"""Tells of each case what became of its job, and what the job has put out. Pure."""
+"""What became of each case's job, and what its outputs are. Pure."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ _GONE: Final = 404
 
 
 class OutputValue(Struct, frozen=True):
-    """A JSON value that a job has put out."""
+    """An output of a job that is a JSON value."""
 
     value: Json
     name: str

@@ -171,7 +171,10 @@ def test_jobs_that_have_not_succeeded_are_told(tmp_path: Path, sandbox: Served) 
 
     rows = {row["case"]: row for row in jobs_table(box, "out")}
     page = rows["case-8"]["page"]
-    assert f"3 jobs: 2 succeeded, 1 failed\nfailed: case-8: Failed: {page}\n" in ran.out
+    assert (
+        f"3 jobs: 2 succeeded, 1 failed\nfailed: case-8: the job's status is 'Failed'; see {page}\n"
+        in ran.out
+    )
     assert "1 case has no job on the platform: case-9" in ran.out
     assert rows["case-9"] == {**dict.fromkeys(rows["odd"], ""), "case": "case-9"}
     columns = ["case", "job", "status", "page", "count", "remark", "findings", "status (output)"]
@@ -194,7 +197,8 @@ def test_jobs_that_run_are_told_and_come_later(tmp_path: Path) -> None:
         ran = box("fetch", "out").expect(4)
 
         [row] = jobs_table(box, "out")
-        assert f"1 job: 1 running\nrunning: case: {row['status']}: {row['page']}\n" in ran.out
+        told = f"the job's status is '{row['status']}'; see {row['page']}"
+        assert f"1 job: 1 running\nrunning: case: {told}\n" in ran.out
         assert row["count"] == ""
     with served(tmp_path / "platform", job_delay_s=0.0, **more) as box.served:
         wait_for_jobs(box)

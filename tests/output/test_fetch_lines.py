@@ -87,11 +87,11 @@ def test_jobs_are_counted_and_those_that_did_not_succeed_are_named() -> None:
     lines = lines_of(found)
     assert lines[:2] == [
         "24 jobs: 1 succeeded, 22 failed, 1 running",
-        "failed: f0: Cancelled: https://host/2",
+        "failed: f0: the job's status is 'Cancelled'; see https://host/2",
     ]
     assert lines[21:] == [
         "failed: 2 more; jobs.csv lists all",
-        "running: r: Queued: https://host/3",
+        "running: r: the job's status is 'Queued'; see https://host/3",
         "0 files fetched (0 B)",
         "1 case has no job on the platform: n",
     ]

@@ -1,4 +1,4 @@
-"""Each case has a row with its job and what the job put out."""
+"""Each case has a row with its job and the job's outputs."""
 
 from __future__ import annotations
 

@@ -1,8 +1,10 @@
-"""Jobs are found among those of others, with what they put out."""
+"""Jobs are found among those of others, with their outputs."""
 
 from __future__ import annotations
 
+import json
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from manifest_uploader.platform.jobs import JobSeen, OutputValue, jobs_of, read_
 from tests.helpers import ALGORITHM, TOKEN, pk
 from tests.platform.servers import Reply, Scripted, reply, scripted
 
+RECORDED = Path(__file__).parents[1] / "sandbox" / "recorded" / "job_runs.jsonl"
 PATIENCE = Patience(5.0, 5.0, first_pause_s=0.001)
 
 
@@ -83,3 +86,19 @@ def test_values_are_whole_and_named_as_the_algorithm_named_their_files() -> None
     }
     assert seen.item.outputs["scan"].image == pk(9)
     assert read_job_seen({"pk": 7}) is None
+
+
+def test_a_job_is_read_from_what_the_platform_answered() -> None:
+    lines = RECORDED.read_text(encoding="utf-8").splitlines()
+    exchanges = [json.loads(line) for line in lines]
+    (recorded,) = (one for one in exchanges if one.get("title") == "A outputs its outputs")
+
+    seen = read_job_seen(recorded["answer"]["json"])
+
+    assert seen is not None
+    assert seen.item.status == "Succeeded"
+    assert seen.values["note"] == OutputValue("o 1795809243", "note.json")
+    found = {"acc": 0.5, "score": 1, "invocation_json": []}
+    assert seen.values["results-json-file"] == OutputValue(found, "results.json")
+    assert {slug for slug, held in seen.item.outputs.items() if held.file} == {"report"}
+    assert {slug for slug, held in seen.item.outputs.items() if held.image} == {"ct-image"}
