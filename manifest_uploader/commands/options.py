@@ -89,7 +89,10 @@ def _add_sending_arguments(parser: argparse.ArgumentParser) -> None:
     add("--wait-timeout", metavar="SECONDS", type=seconds, default=3600.0,
         help="how long to wait while no import arrives (3600)")  # fmt: skip
     add("--refused-after", metavar="SECONDS", type=seconds, default=1800.0,
-        help="how long a file may go without a response (1800)")  # fmt: skip
+        help="how long a file, or a job's inputs, may go without a response (1800)")  # fmt: skip
+    add("--settle-after", metavar="SECONDS", type=seconds, default=120.0,
+        help="how long to wait and look before a job is started again whose request had no "
+        "answer (120)")  # fmt: skip
     add("--upload-limit", metavar="N", type=count, default=2000,
         help="upload rows that the account may hold (2000)")  # fmt: skip
     add("--take-over", action="store_true", help="break another run's lock")
@@ -195,7 +198,12 @@ def options_of(given: argparse.Namespace) -> Options:
             resend_unchecked=given.resend_unchecked,
             upload_limit=given.upload_limit,
         ),
-        policy=Policy(wait=not given.no_wait, wait_timeout_s=given.wait_timeout),
+        policy=Policy(
+            wait=not given.no_wait,
+            wait_timeout_s=given.wait_timeout,
+            settle_s=given.settle_after,
+            stuck_after_s=given.refused_after,
+        ),
         patience=Patience(stall_s=given.stall_timeout, give_up_s=given.give_up_after),
         refused_after_s=given.refused_after,
         take_over=given.take_over,

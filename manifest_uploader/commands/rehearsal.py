@@ -5,8 +5,17 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import Final
 
-from manifest_uploader.manifest.model import FileValue, ImageValue, JsonValue, Manifest, Value
+from manifest_uploader.manifest.model import (
+    FileValue,
+    ImageValue,
+    JsonValue,
+    Manifest,
+    TargetKind,
+    Value,
+)
 
+_OUTPUT: Final = "results-json-file"
+"""The socket for the made-up results of algorithms."""
 _BY_ENDING: Final = {
     ".pdf": "PDF file",
     ".csv": "CSV file",
@@ -23,6 +32,15 @@ def sockets(manifest: Manifest) -> tuple[str, ...]:
         for value in case.values:
             values.setdefault(value.socket, []).append(value)
     return tuple(f"{slug}={_kind(found)}" for slug, found in values.items())
+
+
+def algorithms(manifest: Manifest) -> tuple[str, ...]:
+    """`SLUG=INPUTS->OUTPUTS` for each combination of inputs that cases have, if they are jobs."""
+    if manifest.kind is not TargetKind.ALGORITHM:
+        return ()
+    inputs = [tuple(value.socket for value in case.values) for case in manifest.cases]
+    combinations = dict.fromkeys(tuple(sorted(set(one))) for one in inputs if one)
+    return tuple(f"{manifest.slug}={'+'.join(one)}->{_OUTPUT}" for one in combinations)
 
 
 def images(manifest: Manifest) -> tuple[str, ...]:

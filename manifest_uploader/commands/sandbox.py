@@ -44,6 +44,7 @@ def started_for(given: argparse.Namespace, stem: Path, manifest: Manifest) -> It
         dir=stem.with_name(stem.name + ".sandbox"),
         reader_studies=targets[TargetKind.READER_STUDY],
         archives=targets[TargetKind.ARCHIVE],
+        algorithms=rehearsal.algorithms(manifest),
         sockets=tuple(given.socket),
         guessed_sockets=rehearsal.sockets(manifest),
         images=rehearsal.images(manifest),

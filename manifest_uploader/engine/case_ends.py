@@ -25,10 +25,10 @@ class CaseEnds:
         """Note failures of a case."""
         self._failures.setdefault(case, []).extend(failures)
 
-    def drop_failures(self, case: str, socket: str) -> None:
-        """Forget the failures of a socket whose value arrived after all."""
+    def drop_failures(self, case: str, socket: str | None) -> None:
+        """Forget the failures of a socket whose value arrived after all; None: of the case."""
         left = [one for one in self._failures.get(case, ()) if one.socket != socket]
-        self._failures[case] = left
+        self._failures[case] = left if socket is not None else []
 
     def failures(self, case: str) -> tuple[Failure, ...]:
         """The failures of a case, without repetitions."""

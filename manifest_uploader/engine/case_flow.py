@@ -9,19 +9,22 @@ from msgspec.structs import replace
 
 from manifest_uploader.engine.case_ends import CaseEnds
 from manifest_uploader.engine.import_waits import ImportWaits
+from manifest_uploader.engine.jobs.doubts import Doubts
 from manifest_uploader.engine.live_case import LiveCase
-from manifest_uploader.engine.outcomes import Looked, Ticketed
+from manifest_uploader.engine.outcomes import Counted, Looked, Ticketed
 from manifest_uploader.engine.pilots import Pilots
 from manifest_uploader.engine.results import End
 from manifest_uploader.engine.shared_images import SharedImages
 from manifest_uploader.engine.task_queue import TaskQueue
 from manifest_uploader.manifest.model import files_of
+from manifest_uploader.plan.jobs import job_wait
 from manifest_uploader.plan.requests import confirmations, has_something_to_send, started
 from manifest_uploader.plan.reuse import failed_words
 from manifest_uploader.plan.steps import (
     DELETED,
     Action,
     CasePlan,
+    CountJobs,
     Fill,
     Look,
     Plan,
@@ -63,6 +66,7 @@ class CaseFlow:
         self.live: dict[str, LiveCase] = {}
         self.queue: Final = TaskQueue(plan, self.live, clock=clock, rows_free=rows_free)
         self.imports: Final = ImportWaits()
+        self.doubts: Final = Doubts(plan.owned)
         self.ends: CaseEnds = CaseEnds() if after is None else after.ends
         self.pilots: Final = Pilots(plan.proven)
         self.images: Final = SharedImages(plan)
@@ -104,7 +108,15 @@ class CaseFlow:
             self._end_idle(case)
             return
         self.live[case.case] = live
-        self.queue.add_uploads(case.uploads)
+        if case.create is not None and case.create.doubt is not None:
+            doubt = case.create.doubt
+            self.doubts.add(doubt, since=min(doubt.time, self._now()), clock=self._clock())
+            return
+        self._begin_sending(live)
+
+    def _begin_sending(self, live: LiveCase) -> None:
+        """Begin the uploads of a case, or what follows them."""
+        self.queue.add_uploads(live.plan.uploads)
         for one, message in self.images.join(live):
             self._lose_image(live, one, message)
         if not live.missing and live.name in self.live:
@@ -168,6 +180,7 @@ class CaseFlow:
         if live is None:
             return
         self.queue.drop(case)
+        self.doubts.close(case)
         lacking = (one for one in live.plan.uploads if one.socket in live.missing)
         self.bytes_dropped += sum(upload.size for upload in lacking)
         following = self.pilots.failed(live.plan.kind, case, self.live)
@@ -185,7 +198,11 @@ class CaseFlow:
         """Create the item, or fill it if it exists; either way after making tickets."""
         if live.create is None or live.item is not None:
             self.prepare_fill(live)
-        elif not self._makes_tickets(live):
+        elif self._makes_tickets(live):
+            pass
+        elif live.create.job and live.create.jobs is None:
+            self.queue.add_first(CountJobs(live.name, live.ready_creation().entries))
+        else:
             self.queue.add_first(live.ready_creation())
 
     def _makes_tickets(self, live: LiveCase) -> bool:
@@ -207,6 +224,10 @@ class CaseFlow:
     def on_created(self, live: LiveCase, event: Done) -> None:
         """Fill the item, or wait for the values it was created with."""
         live.item = event.pk
+        if live.create is not None and live.create.job and event.pk is not None:
+            self.queue.jobs.started()
+            self.doubts.owned.add(event.pk)
+            self.doubts.close(live.name)
         if event.again and live.fill is not None:
             self.hold(live, keep_title=True)
         if live.is_filled:
@@ -272,6 +293,9 @@ class CaseFlow:
             )
             for entry in live.entries
         ]
+        if live.create is not None and live.create.job:
+            since = live.sent_at or self._now()
+            waits.append(job_wait(live.name, live.item or "", since))
         self._add_waits(live.name, waits)
         self.images.note_sent(live.name, live.entries)
         self.imports.hurry()
@@ -283,6 +307,46 @@ class CaseFlow:
             if held in self.live:
                 self.create_or_fill(self.live[held])
         self.close_if_done(live.name)
+
+    # -- jobs --
+
+    def on_counted(self, counted: Counted) -> None:
+        """Start a job, now that it is known which jobs there are before."""
+        live = self.live.get(counted.case)
+        if live is not None:
+            live.note_jobs(counted.jobs, counted.equal)
+            self.queue.add_first(live.ready_creation())
+
+    def on_doubted(self, case: str) -> None:
+        """Look, from now on, whether a job was started."""
+        live = self.live.get(case)
+        if live is not None and live.create is not None:
+            since = live.sent_at or self._now()
+            self.doubts.add(started(live.create), since=since, clock=self._clock())
+
+    def repeat_start(self, case: str) -> bool:
+        """Start a job that was not started; return False if that was tried too often."""
+        live, doubt = self.live.get(case), self.doubts.started(case)
+        if live is None or not self.doubts.may_repeat(case):
+            return live is None
+        live.repeat(doubt)
+        self._begin_sending(live)
+        return True
+
+    def leave(self, live: LiveCase) -> None:
+        """Do nothing more for a case."""
+        self.queue.drop(live.name)
+        self.doubts.close(live.name)
+        del self.live[live.name]
+
+    def end_job(self, case: str, *failures: Failure) -> None:
+        """End a case whose job has failed; what its inputs are waited for no longer matters."""
+        self.imports.drop(case)
+        self.doubts.close(case)
+        self.end_badly(case, End.FAILED, *failures)
+        self.note_progress()
+        self.imports.quicken()
+        self.queue.jobs.drained(self._clock())
 
     # -- imports --
 
@@ -309,10 +373,12 @@ class CaseFlow:
             self.ends.add_failure(case, failure)
             self._lose_images(case, socket, failure.message)
         elif failure is None and wait.last_look:
-            self.ends.drop_failures(case, socket)
+            self.ends.drop_failures(case, None if wait.job else socket)
         self.note_progress()
         self.imports.quicken()
         self.queue.limits.drained(self._clock())
+        if wait.job:
+            self.queue.jobs.drained(self._clock())
         self.close_if_done(case)
 
     def _is_replaced(self, case: str, socket: str) -> bool:

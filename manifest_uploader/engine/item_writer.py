@@ -107,7 +107,7 @@ class ItemWriter:
     def create(self, task: Create) -> Iterator[Event]:
         """Create the item, and yield what to record."""
         try:
-            call = self._with_contents(task.call)
+            call = self.with_contents(task.call)
         except FileChanged as changed:
             yield Failed(task.case, task.step, words=str(changed), final=False)
             return
@@ -119,11 +119,10 @@ class ItemWriter:
                 yield Unsure(task.case, task.step, "no answer to the creation came back")
                 return
             if response.ok and is_pk(pk := response.fields.get("pk")):
-                item = self._type.read_item(response.json)
-                yield from self._done(task, pk, item, again=response.again)
+                yield from self.done(task, pk, response)
                 return
             if not (title_is_ours and refusals.is_title_taken(response.json)):
-                yield _refused(task, response)
+                yield refused(task, response)
                 return
             found = find_by_title(self._client, self._target, frozenset((task.title,)))
             if task.title in found:
@@ -136,7 +135,7 @@ class ItemWriter:
     def fill(self, task: Fill) -> Iterator[Event]:
         """Send the fill, find out whether it took effect, and yield what to record."""
         try:
-            call = self._with_contents(task.call)
+            call = self.with_contents(task.call)
         except FileChanged as changed:
             yield Failed(task.case, task.step, words=str(changed), final=False)
             return
@@ -148,7 +147,7 @@ class ItemWriter:
                 yield from self._done(task, _pk(call), item, again=again)
                 return
             if response is not None and attempt == 0 and not _may_have_taken_effect(task, response):
-                yield _refused(task, response)
+                yield refused(task, response)
                 return
             try:
                 has_acted, item = self._look(task, _pk(call))
@@ -159,7 +158,7 @@ class ItemWriter:
                 yield from self._done(task, _pk(call), item, again=again)
                 return
             if response is not None:
-                yield _refused(task, response)
+                yield refused(task, response)
                 return
             self._sleep(0.5 * 2**attempt)
         yield Unsure(
@@ -192,6 +191,11 @@ class ItemWriter:
 
     # -- both --
 
+    def done(self, task: Create, pk: str, response: Response) -> Iterator[Event]:
+        """The events of a creation that took effect, as its answer says."""
+        item = self._type.read_item(response.json)
+        yield from self._done(task, pk, item, again=response.again)
+
     def _done(
         self, task: Create | Fill, pk: str, item: ItemSeen | None, *, again: bool = False
     ) -> Iterator[Event]:
@@ -202,12 +206,18 @@ class ItemWriter:
             if held is not None:
                 yield Confirmed(task.case, task.step, entry.socket, held.shown)
 
-    def _with_contents(self, call: Call) -> Call:
-        """The request with the JSON values from local files; raises FileChanged."""
-        values = call.json.get("values")
+    def with_contents(self, call: Call) -> Call:
+        """The request with the JSON values from local files.
+
+        Raises:
+            FileChanged: a file does not hold what it held when the plan was made.
+
+        """
+        field = self._type.values_field
+        values = call.json.get(field)
         if values is None:
             return call
-        return replace(call, json=call.json | {"values": list(map(self._read, values))})
+        return replace(call, json=call.json | {field: list(map(self._read, values))})
 
     def _read(self, value: dict[str, Any]) -> dict[str, Any]:
         wanted = value.get("value")
@@ -223,15 +233,16 @@ class ItemWriter:
         return value | {"value": found}
 
 
-def _refused(task: Create | Fill, response: Response) -> Done | Failed:
+def refused(task: Create | Fill, response: Response, field: str = "values") -> Done | Failed:
     """The failure with the platform's message about each socket, where it names sockets.
 
+    `field` of the request holds what is put into sockets.
     An item that cannot be moved in the worklist, because it has answers, is no failure.
     """
     if isinstance(task, Fill) and task.only_moves and refusals.is_answered(response.json):
         return Done(task.case, task.step, pk=task.call.pk, kept=True)
-    sockets = tuple(value["interface"] for value in task.call.json.get("values", ()))
-    by_socket = refusals.by_socket(response.json, sockets)
+    sockets = tuple(value["interface"] for value in task.call.json.get(field, ()))
+    by_socket = refusals.by_socket(response.json, sockets, field=field)
     failures = tuple(Failure(socket, text) for socket, text in by_socket.items())
     message = "; ".join(
         one.message if one.socket is None else f"{one.socket}: {one.message}" for one in failures

@@ -17,7 +17,7 @@ from manifest_uploader.plan.requests import (
 )
 from manifest_uploader.plan.steps import CasePlan, Create, Fill, MakeTickets, SharedImage
 from manifest_uploader.platform.model import Entry, ItemSeen
-from manifest_uploader.state.events import Done, Opened, OpenUpload
+from manifest_uploader.state.events import Done, Opened, OpenUpload, Started
 
 
 class LiveCase(Struct):
@@ -127,6 +127,27 @@ class LiveCase(Struct):
         else:
             self.fill = for_item(fill, item=self.item, seen=seen)
         return self.fill
+
+    def note_jobs(self, jobs: int, equal: tuple[str, ...]) -> None:
+        """Note which jobs there are before this one is started."""
+        assert self.create is not None
+        self.create = replace(self.create, jobs=jobs, equal=equal)
+
+    def repeat(self, doubt: Started) -> None:
+        """Send a creation again that had no effect, with the upload sessions that it named."""
+        assert self.create is not None
+        named = {entry.socket: entry for entry in doubt.entries}
+        same = {(entry.socket, entry.digest) for entry in doubt.entries} == {
+            (entry.socket, entry.digest) for entry in self.create.entries
+        }
+        if same:
+            self.create = replace(self.create, doubt=doubt, jobs=doubt.jobs, equal=doubt.equal)
+        else:
+            self.create = replace(self.create, doubt=None)
+        for entry in self.create.entries:
+            before = named.get(entry.socket)
+            if before is not None and before.ticket and before.upload == self._upload_of(entry):
+                self.tickets[entry.socket] = before.ticket
 
     def split_fill(self) -> None:
         """Reduce the next fill to the complete uploads; the rest follows it."""

@@ -17,6 +17,10 @@ class Policy(Struct, frozen=True):
     """Wait for imports."""
     wait_timeout_s: float = 3600.0
     """Longest time without progress: no import ended and no upload row was freed."""
+    settle_s: float = 120.0
+    """How long a request to start a job, whose answer was lost, may take to have an effect."""
+    stuck_after_s: float = 1800.0
+    """How long the inputs of a job may be validated before it counts as stuck."""
     window: int = 64
     """Most cases that may be under way at a time."""
 

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
+from manifest_uploader.engine.jobs.finder import Finding
 from manifest_uploader.plan.steps import Task
 from manifest_uploader.platform.model import ItemSeen
 from manifest_uploader.state.events import Event
@@ -28,6 +29,29 @@ class Ticketed(Struct, frozen=True):
     """Socket → pk of the upload session. None: the platform has no such sessions."""
 
 
+class Counted(Struct, frozen=True):
+    """The jobs that an algorithm has before another one is started."""
+
+    case: str
+    jobs: int
+    equal: tuple[str, ...]
+    """The pks of those with the same inputs."""
+
+
+class Doubted(Struct, frozen=True):
+    """Nobody knows whether a creation of a job took effect."""
+
+    case: str
+    why: str
+
+
+class Settled(Struct, frozen=True):
+    """What a look showed about a creation of a job."""
+
+    case: str
+    finding: Finding
+
+
 class Watched(Struct, frozen=True):
     """A look at the imports has ended."""
 
@@ -45,4 +69,4 @@ class Finished(Struct, frozen=True):
     """An error that ends the run; expected failures of one case are events."""
 
 
-Outcome: TypeAlias = Event | Looked | Ticketed | Watched | Finished
+Outcome: TypeAlias = Event | Looked | Ticketed | Counted | Doubted | Settled | Watched | Finished

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from manifest_uploader.engine.item_writer import left_traces, tickets_of
+from manifest_uploader.engine.jobs.finder import CancelledJob, Found, find_job
 from manifest_uploader.engine.listing import Listing
 from manifest_uploader.plan.delivery import ticket_slot_json, upload_slot_json
 from manifest_uploader.plan.requests import started
@@ -45,7 +46,10 @@ def recover(
     had no effect yields `Failed` without a message. A fill that cannot be settled yields nothing.
     """
     cases = {name: history.cases[name] for name in names if name in history.cases}
-    yield from _creations(cases, _owned(history), listing or Listing(client, target))
+    if type_of(target.kind).has_titles:
+        yield from _creations(cases, _owned(history), listing or Listing(client, target))
+    else:
+        yield from _jobs(cases, _owned(history), client, target)
     for name, past in cases.items():
         if past.filling is not None and past.item is not None:
             yield from _fill(name, past.item, past.filling, client, target)
@@ -130,7 +134,8 @@ def _repetition(
 
 def _owned(history: History) -> frozenset[str]:
     """The pks of the items that cases have."""
-    return frozenset(past.item for past in history.cases.values() if past.item is not None)
+    pasts = history.cases.values()
+    return frozenset(pk for past in pasts for pk in (past.item, *past.former) if pk is not None)
 
 
 def _creations(
@@ -147,6 +152,26 @@ def _creations(
         name = unsure[title]
         if pk not in owned:
             yield Done(name, StepId.create(name), pk=pk, again=True)  # its sender may be gone
+
+
+def _jobs(
+    cases: Mapping[str, CaseHistory], owned: frozenset[str], client: Client, target: Target
+) -> Iterator[Event]:
+    """What a look shows of jobs in doubt: nothing of one that was not started, or not yet."""
+    found = set(owned)
+    for name, past in cases.items():
+        if past.item is not None or past.creating is None:
+            continue
+        match find_job(client, target, past.creating, found):
+            case Found(pk=pk):
+                found.add(pk)
+                yield Done(name, StepId.create(name), pk=pk)
+            case CancelledJob(failures=failures):
+                words = "; ".join(one.message for one in failures)
+                step = StepId.job(name)
+                yield Failed(name, step, words=words, final=True, failures=failures)
+            case _:
+                pass
 
 
 def _fill(name: str, pk: str, filling: Started, client: Client, target: Target) -> Iterator[Event]:

@@ -111,9 +111,16 @@ def _plan(options: Options, reading: Reading, watching: Watching) -> tuple[Plan,
         session.ledger.record(list(assume_not_sent(session.ledger.history)))
         inputs = gather(options, session, watching)
         session.ledger.record(_lost_imports(options, session, inputs))
-        check_rights(session.target, client)
+        inputs = _with_rights(inputs, client)
         facts = replace(inputs.facts, requests=client.meter.traffic().requests)
+        inputs = replace(inputs, facts=facts)
         return make_plan(inputs, temporary=temporary_title), facts
+
+
+def _with_rights(inputs: PlanInputs, client: Client) -> PlanInputs:
+    """The inputs, with what keeps items from being created; raises PlatformRefused."""
+    no_start = check_rights(inputs.target, client)
+    return replace(inputs, facts=replace(inputs.facts, no_start=no_start))
 
 
 def _lost_imports(options: Options, session: Session, inputs: PlanInputs) -> list[Event]:
@@ -243,8 +250,7 @@ def _look(
         with _gathering():
             session = open_session(options, reading, client, watching)
             recovered = recover_session(session)
-            inputs = gather(options, session, watching)
-            check_rights(session.target, client)
+            inputs = _with_rights(gather(options, session, watching), client)
             return session, recovered, inputs
 
     try:

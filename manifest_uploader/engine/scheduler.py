@@ -8,21 +8,34 @@ cases get all of theirs and are filled, which makes room again.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from manifest_uploader.engine.case_flow import CaseFlow
+from manifest_uploader.engine.jobs.finder import CancelledJob, Found, NotStarted, StartedSomewhere
+from manifest_uploader.engine.live_case import LiveCase
 from manifest_uploader.engine.options import Policy
-from manifest_uploader.engine.outcomes import Finished, Looked, Outcome, Ticketed, Watched
+from manifest_uploader.engine.outcomes import (
+    Counted,
+    Doubted,
+    Finished,
+    Looked,
+    Outcome,
+    Settled,
+    Ticketed,
+    Watched,
+)
 from manifest_uploader.engine.pilots import ALIKE
 from manifest_uploader.engine.remarks import Remarks, left_notes
 from manifest_uploader.engine.results import CaseEnd, End
 from manifest_uploader.plan.requests import started
 from manifest_uploader.plan.reuse import sources_first
 from manifest_uploader.plan.steps import (
+    CasePlan,
+    CountJobs,
     Create,
     Fill,
     Look,
@@ -46,12 +59,16 @@ from manifest_uploader.state.events import (
     Started,
     Unsure,
 )
-from manifest_uploader.state.steps import StepKind
+from manifest_uploader.state.steps import StepId, StepKind
 
 _TOO_MANY_BYTES: Final = (
     "the account may not hold as many bytes, and nothing is left that would make room "
     "(an account that is not verified may hold 2 GiB)"
 )
+
+
+_NO_ANSWER: Final = "the platform did not answer, and shows no job of this case"
+_LOOK_AT_JOBS: Final = "the next run looks again; look at the algorithm's jobs on the platform"
 
 
 class Beginning(Struct):
@@ -106,6 +123,10 @@ class Scheduler:
         self._under_way = 0
         self._rows: int | None = None
         self._halted = False
+        self._left: list[str] = []
+        """Cases whose jobs are not started in this run."""
+        if plan.no_start is not None:
+            self._stop_starting(plan.no_start)
         self._in_look: frozenset[str] = frozenset()
         self._looked: frozenset[str] = frozenset()
         """Cases with imports of earlier runs, and still so after a look at these."""
@@ -119,7 +140,7 @@ class Scheduler:
             return False
         if stopping or self._halted or self.error is not None or self._is_stuck():
             return True
-        if self._not_begun or self._queue:
+        if self._not_begun or self._queue or self._flow.doubts:
             return False
         return not self._imports or not (self._policy.wait or self._not_looked)
 
@@ -134,6 +155,7 @@ class Scheduler:
             beginning.events += (*case.found, *self._flow.take_found())
             if case.waits:
                 self._waiting_before.add(case.case)
+        beginning.tasks += self._flow.doubts.due(self._clock())
         while self._under_way + len(beginning.tasks) < limit:
             task = self._queue.next()
             if task is None:
@@ -154,6 +176,12 @@ class Scheduler:
                     self._flow.on_looked(outcome, events)
                 case Ticketed():
                     self._flow.on_ticketed(outcome)
+                case Counted():
+                    self._flow.on_counted(outcome)
+                case Doubted():
+                    self._flow.on_doubted(outcome.case)
+                case Settled():
+                    self._on_settled(outcome, events)
                 case Watched():
                     self._on_watched(outcome)
                 case _:
@@ -168,7 +196,7 @@ class Scheduler:
         without_images = self._flow.without_images()
         live = self._flow.live.keys() - self._put_off - set(without_images)
         not_begun = (case.case for case in self._not_begun)
-        pending = [*live, *not_begun, *self._flow.held]
+        pending = [*live, *not_begun, *self._flow.held, *self._left]
         waiting = [case for case in self._imports.open_cases() if case not in live]
         return self._flow.ends.all(pending=pending, waiting=[*waiting, *without_images])
 
@@ -211,7 +239,8 @@ class Scheduler:
     @property
     def paused(self) -> tuple[str, float] | None:
         """Why new uploads wait, and since when by the given clock."""
-        return None if self._limits.reason is None else (self._limits.reason, self._limits.since)
+        limits = (self._limits, self._queue.jobs)
+        return next(((one.reason, one.since) for one in limits if one.reason is not None), None)
 
     @property
     def is_sending(self) -> bool:
@@ -237,7 +266,7 @@ class Scheduler:
     # -- beginning --
 
     def _begin_task(
-        self, task: MakeTickets | Create | Fill | Look | Upload, beginning: Beginning
+        self, task: MakeTickets | CountJobs | Create | Fill | Look | Upload, beginning: Beginning
     ) -> None:
         beginning.tasks.append(task)
         match task:
@@ -271,6 +300,8 @@ class Scheduler:
                 self._looked = self._in_look & self._earlier
             case Upload(step=step):
                 self._queue.note_end(step)
+            case Create(job=True):
+                self._queue.jobs.ended()
         if finished.error is not None and self.error is None:
             self.error = finished.error
 
@@ -303,6 +334,9 @@ class Scheduler:
             live.note_row(event)
 
     def _on_done(self, event: Done) -> None:
+        if event.step.kind is StepKind.JOB:
+            self._flow.end_import(event.case, "", None)
+            return
         live = self._flow.live.get(event.case)
         if live is None:
             return
@@ -320,6 +354,9 @@ class Scheduler:
                     self._flow.on_uploads_complete(live)
 
     def _on_failed(self, event: Failed) -> None:
+        if event.step.kind is StepKind.JOB:
+            self._flow.end_job(event.case, *event.reasons)
+            return
         is_refusal = event.final and event.step.kind is not StepKind.UPLOAD
         if event.case in self._flow.live and is_refusal:
             alike = self._flow.pilots.refused(event.words)
@@ -339,12 +376,68 @@ class Scheduler:
             self._imports.remove(case, socket)
             self._flow.close_if_done(case)
 
+    # -- jobs --
+
+    def _on_settled(self, settled: Settled, events: list[Event]) -> None:
+        """Go on with a case whose creation was in doubt, or look again later."""
+        case, finding = settled.case, settled.finding
+        since = self._flow.doubts.since(case)
+        age_s = self._now() - since
+        event: Event | None = None
+        match finding:
+            case Found(pk=pk):
+                event = Done(case, StepId.create(case), pk=pk)
+            case CancelledJob(failures=failures):
+                words = "; ".join(one.message for one in failures)
+                step = StepId.job(case)
+                event = Failed(case, step, words=words, final=True, failures=failures)
+            case StartedSomewhere(why=why) if age_s > self._policy.stuck_after_s:
+                event = Unsure(case, StepId.create(case), f"{why}; {_LOOK_AT_JOBS}")
+            case NotStarted() if age_s >= self._policy.settle_s:
+                if not self._flow.repeat_start(case):
+                    event = Unsure(case, StepId.create(case), f"{_NO_ANSWER}; {_LOOK_AT_JOBS}")
+            case _:
+                self._flow.doubts.put_off(case, self._clock())
+        if event is not None:
+            events.append(event)
+            self._on_event(event, events)
+
+    def _on_no_room(self, live: LiveCase, event: Paused) -> None:
+        """Put a job back in line until another one has ended, or give up without credits."""
+        assert live.create is not None
+        if event.credits:
+            self._stop_starting(event.why)
+            return
+        self._queue.add_first(live.create)
+        if self._queue.jobs.reason is None:
+            self._flow.note_progress()
+        self._queue.jobs.refused(event.why, self._clock())
+
+    def _stop_starting(self, why: str) -> None:
+        """Start no more jobs: what is left stays as it is, for a later run."""
+        self._queue.jobs.no_credits = why
+        self._not_begun = deque(self._leave_out(self._not_begun))
+        for live in [one for one in self._flow.live.values() if one.item is None]:
+            self._flow.leave(live)
+            self._left.append(live.name)
+
+    def _leave_out(self, cases: Iterable[CasePlan]) -> Iterator[CasePlan]:
+        """The cases for which no job is to be started; the others are left."""
+        for case in cases:
+            if case.create is None or not case.create.job:
+                yield case
+            else:
+                self._left.append(case.case)
+
     # -- limits --
 
     def _on_paused(self, event: Paused, events: list[Event]) -> None:
         """Put the upload back in line, or fail it if nothing can ever make room for it."""
         live = self._flow.live.get(event.case)
         if live is None:
+            return
+        if event.step.kind is StepKind.CREATE:
+            self._on_no_room(live, event)
             return
         is_old = self._limits.has_drained_since(event.step)
         is_full = event.size_limit and self._nothing_drains() and not is_old
@@ -380,15 +473,23 @@ class Scheduler:
 
     def _is_stuck(self) -> bool:
         """Whether the run only waits for imports or room, and has waited too long."""
-        paused = self._limits.is_paused
+        jobs_wait = self._queue.has_jobs
+        paused = self._limits.is_paused or jobs_wait
         if self._queue.has_first or (not paused and (self._not_begun or self._queue.has_uploads)):
             return False
-        if not self._imports and not paused:
+        if self._flow.doubts or (not self._imports and not paused):
             return False
         return self._clock() - self._flow.progress_at > self._policy.wait_timeout_s
 
     def stuck_reason(self) -> str | None:
         """Why uploads were not sent, if a limit of the platform is the reason."""
+        if self._queue.jobs.no_credits is not None and self._left:
+            return (
+                f"{self._queue.jobs.no_credits}; {len(self._left):,} not started; "
+                "run the same command again later"
+            )
+        if self._queue.jobs.reason is not None and self._queue.has_jobs:
+            return f"{self._queue.jobs.reason} and none ended"
         if self._limits.reason is None or not self._queue.has_uploads:
             return None
         rows = "" if self._rows is None else f"; the account holds {self._rows} upload rows"

@@ -88,7 +88,6 @@ def open_session(
 
     """
     watching.activity.stage, watching.activity.meter = Stage.PLATFORM, client.meter
-    refuse_jobs(reading.manifest)
     if reading.problems:
         raise _all_problems(options, reading, client, watching)
     try:

@@ -174,7 +174,8 @@ def _platform_facts(
     missing = client.ahead(lambda: missing_images(client, _unseen_images(manifest, history)))
     rows = client.ahead(lambda: rows_of(client, _open_uploads(history)))
     count = listing.count()
-    looks = scope.verify or count != len(ours) or count <= _FEW_ITEMS
+    are_jobs = not type_of(target.kind).has_titles
+    looks = not are_jobs and (scope.verify or count != len(ours) or count <= _FEW_ITEMS)
     listed = listing.items() if looks else {}
 
     def every() -> Iterable[ItemSeen]:
@@ -291,6 +292,7 @@ def _open_uploads(history: History) -> set[str]:
         socket.entry.upload
         for past in history.cases.values()
         for socket in past.sockets.values()
-        if socket.standing == "failed" and socket.entry.upload is not None
+        if socket.entry.upload is not None
+        and (socket.standing == "failed" or past.job in {"failed", "stuck"})
     }
     return opened | failed

@@ -52,8 +52,11 @@ def _unknown_target(manifest: Manifest, client: Client) -> Exception:
     return ManifestInvalid((problem,))
 
 
-def check_rights(target: Target, client: Client) -> None:
+def check_rights(target: Target, client: Client) -> str | None:
     """Check whether this user may edit the target, with a creation that never succeeds.
+
+    Returns:
+        Why items cannot be created for now, in the platform's words; None if they can.
 
     Raises:
         PlatformRefused: this user may not.
@@ -62,7 +65,7 @@ def check_rights(target: Target, client: Client) -> None:
     target_type = type_of(target.kind)
     refusal = send_call(client, target_type.probe(target))
     if target_type.may_edit(refusal.json):
-        return
+        return target_type.refuses_for_now(refusal.json)
     raise PlatformRefused(
         f"you may not {target_type.right} the {target_type.noun} '{target.slug}'",
         hint=target_type.who_may,

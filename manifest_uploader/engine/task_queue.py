@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from typing import Final
+from typing import Final, TypeAlias
 
+from manifest_uploader.engine.jobs.limits import JobLimits
 from manifest_uploader.engine.live_case import LiveCase
 from manifest_uploader.engine.upload_limits import UploadLimits
-from manifest_uploader.plan.steps import Create, Fill, Look, MakeTickets, Plan, Upload
+from manifest_uploader.plan.steps import CountJobs, Create, Fill, Look, MakeTickets, Plan, Upload
 from manifest_uploader.state.steps import StepId
 
+_First: TypeAlias = MakeTickets | CountJobs | Create | Fill | Look
 _FEW_ROWS: Final = 64
 """More rows than the uploads under way can hold for cases that lack some of theirs."""
 
@@ -29,26 +31,32 @@ class TaskQueue:
         most = max((len(case.uploads) for case in plan.cases), default=0)
         self._live, self._clock = live, clock
         self._position = {case.case: index for index, case in enumerate(plan.cases)}
-        self._first: deque[MakeTickets | Create | Fill | Look] = deque()
+        self._first: deque[_First] = deque()
         self._uploads: deque[Upload] = deque()
         self._without_row: set[StepId] = set()
         """Uploads that have begun but have no row yet."""
         self.limits = UploadLimits(scarce=rows_free < _FEW_ROWS + most)
+        self.jobs = JobLimits()
 
     def __len__(self) -> int:
         return len(self._first) + len(self._uploads)
 
     @property
     def has_first(self) -> bool:
-        """Whether tickets, a creation, a fill or a look are waiting."""
-        return bool(self._first)
+        """Whether tickets, a creation, a fill or a look may begin now."""
+        return any(map(self._is_allowed, self._first))
+
+    @property
+    def has_jobs(self) -> bool:
+        """Whether a job waits to be started until there is room."""
+        return bool(self._first) and not self.has_first
 
     @property
     def has_uploads(self) -> bool:
         """Whether an upload is waiting."""
         return bool(self._uploads)
 
-    def add_first(self, task: MakeTickets | Create | Fill | Look) -> None:
+    def add_first(self, task: _First) -> None:
         """Add tickets, a creation, a fill or a look."""
         self._first.append(task)
 
@@ -66,10 +74,14 @@ class TaskQueue:
         self._uploads = deque(one for one in self._uploads if one.case != case)
         self._first = deque(one for one in self._first if one.case != case)
 
-    def next(self) -> MakeTickets | Create | Fill | Look | Upload | None:
+    def next(self) -> _First | Upload | None:
         """Remove and return the next task that may begin now; None if there is none."""
-        if self._first:
-            return self._first.popleft()
+        first = next(filter(self._is_allowed, self._first), None)
+        if first is not None:
+            self._first.remove(first)
+            if _is_job(first):
+                self.jobs.begins()
+            return first
         if not self._uploads or not self._may_begin(self._uploads[0]):
             return None
         upload = self._uploads.popleft()
@@ -87,6 +99,9 @@ class TaskQueue:
         """Note that an upload is no longer under way."""
         self.limits.ended(step)
         self._without_row.discard(step)
+
+    def _is_allowed(self, task: _First) -> bool:
+        return not _is_job(task) or self.jobs.allows(self._clock())
 
     def earliest(self, cases: Iterable[LiveCase]) -> LiveCase | None:
         """The case that comes first in the manifest."""
@@ -112,3 +127,7 @@ class TaskQueue:
         return any(
             live.missing and self._position[live.name] < turn for live in self._live.values()
         )
+
+
+def _is_job(task: _First) -> bool:
+    return isinstance(task, Create) and task.job

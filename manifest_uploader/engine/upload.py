@@ -180,7 +180,10 @@ class _Attempt:
         if not is_pk(pk) or not isinstance(storage_id, str) or not has_id:
             raise UploadRefused("the platform opened no upload that can be used", final=False)
         upload, size = self._upload, self._part_size
-        opened = Opened(upload.case, upload.step, upload.socket, pk, storage_id, size, upload.stat)
+        opened = Opened(
+            *(upload.case, upload.step, upload.socket, pk, storage_id, size, upload.stat),
+            token=upload.token,
+        )
         self._tools.emit(opened)
         return opened.row
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from manifest_uploader.engine.imports.watcher import Watcher
 from manifest_uploader.engine.item_writer import ItemWriter, source_of
+from manifest_uploader.engine.jobs.writer import JobWriter
 from manifest_uploader.engine.outcomes import Looked, Outcome
 from manifest_uploader.engine.tickets import TicketOffice
 from manifest_uploader.engine.upload import Tools, UploadLimitReached, UploadRefused, send
@@ -18,7 +19,17 @@ from manifest_uploader.files.parts import Content, JsonContent
 from manifest_uploader.files.root import Root
 from manifest_uploader.files.value_facts import value_facts
 from manifest_uploader.manifest.model import JsonValue
-from manifest_uploader.plan.steps import Create, Fill, Look, MakeTickets, Task, Upload, Watch
+from manifest_uploader.plan.steps import (
+    CountJobs,
+    Create,
+    Fill,
+    Look,
+    MakeTickets,
+    Settle,
+    Task,
+    Upload,
+    Watch,
+)
 from manifest_uploader.platform.endpoints import ItemHidden, get_item
 from manifest_uploader.platform.model import Target
 from manifest_uploader.platform.responses import Interrupted
@@ -48,6 +59,7 @@ class Worker:
         self._watcher = watcher
         self._receive = receive
         self._items = ItemWriter(tools.client, target, root, sleep=sleep)
+        self._jobs = JobWriter(tools.client, target, root)
         self._tickets = TicketOffice(
             tools.client,
             notice=watcher.notice_old,
@@ -75,11 +87,15 @@ class Worker:
             case MakeTickets():
                 yield from self._tickets.make(task)
             case Create():
-                yield from self._items.create(task)
+                yield from self._jobs.start(task) if task.job else self._items.create(task)
             case Fill():
                 yield from self._items.fill(task)
             case Look():
                 yield self._look(task)
+            case CountJobs():
+                yield self._jobs.count(task)
+            case Settle():
+                yield self._jobs.settle(task)
             case Watch():
                 yield from self._watcher.watch(task)
             case _:

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from manifest_uploader.digests import Json
 from manifest_uploader.manifest.model import Case, FileValue, Value
+from manifest_uploader.plan import jobs
 from manifest_uploader.plan.adoption import adopt
 from manifest_uploader.plan.common_items import items_in_common
 from manifest_uploader.plan.delivery import AsUpload, delivery_of, image_slot_json, slot_json
@@ -68,7 +69,11 @@ def make_plan(inputs: PlanInputs, *, temporary: Callable[[], str]) -> Plan:
     notes = (*worklist.notes, *unread_notes(inputs), *unchecked_notes(cases), *left_notes(inputs))
     notes += since_last_run(inputs, cases)
     differences, changed = inputs.facts.differences, inputs.facts.changed
-    return Plan(cases, _proven(cases, inputs), notes, differences, changed)
+    return Plan(
+        *(cases, _proven(cases, inputs), notes, differences, changed),
+        owned=jobs.owned(inputs),
+        no_start=inputs.facts.no_start,
+    )
 
 
 # ── the history of a case ───────────────────────────────────────────────────────────────────
@@ -137,18 +142,22 @@ def _plan_case(
     sharing: Sharing,
     sources: Collection[str],
 ) -> CasePlan:
-    if past.gone:
-        return _untouched(case, past, found, Standing.GONE, DELETED)
-    if past.filling is not None:
-        return _untouched(case, past, found, Standing.UNSURE, past.reason or _UNSURE)
+    left = _left_alone(case, past, found, inputs)
+    if left is not None:
+        return left
+    is_job = not type_of(inputs.target.kind).has_titles
+    past = jobs.without_failed_job(past) if is_job else past
     value_plans = tuple(_plan_value(case, value, past, inputs, sharing) for value in case.values)
+    if is_job and past.item is None:
+        tickets = {one.value.socket for one in value_plans if _by_ticket(one, inputs)}
+        value_plans = jobs.with_tokens(value_plans, past, temporary, tickets=tickets)
     sent = [one for one in value_plans if one.entry is not None]
     if _lacks_images(value_plans):
         if past.item is None and case.name not in sources:
             return _without_images(case, past, found, value_plans)
         past = with_events(past, _failed_images(value_plans))
-    if sent and past.item is not None and type_of(inputs.target.kind).created_with_values:
-        return _untouched(case, past, found, Standing.FAILED, _FIXED)
+    if (fixed := _fixed(case, past, inputs, sent)) is not None:
+        return _untouched(case, past, found, Standing.FAILED, fixed)
     create = _create(case, past, inputs, order, temporary, sent)
     fill = _fill(case, past, inputs, value_plans, create, sent, order)
     settled: tuple[Failed, ...] = ()
@@ -164,7 +173,10 @@ def _plan_case(
         uploads=tuple(one.upload for one in value_plans if one.upload is not None),
         create=create,
         fill=fill,
-        waits=tuple(one.wait for one in value_plans if one.wait is not None),
+        waits=(
+            *(one.wait for one in value_plans if one.wait is not None),
+            *jobs.waits_of(case, past),
+        ),
         kind=_kind(case),
         reason=past.reason,
         failures=tuple(one.failure for one in value_plans if one.failure is not None),
@@ -183,6 +195,33 @@ def _plan_case(
         ),
         is_source=case.name in sources,
     )
+
+
+def _left_alone(
+    case: Case, past: CaseHistory, found: tuple[Found, ...], inputs: PlanInputs
+) -> CasePlan | None:
+    """The plan of a case whose history alone decides that nothing is sent; None for others."""
+    if past.gone:
+        return _untouched(case, past, found, Standing.GONE, DELETED)
+    if past.filling is not None:
+        return _untouched(case, past, found, Standing.UNSURE, past.reason or _UNSURE)
+    if type_of(inputs.target.kind).has_titles:
+        return None
+    failed = jobs.failed_job(case, past, inputs)
+    if failed is None:
+        return None
+    plan = _untouched(case, past, found, Standing.FAILED, failed.reason)
+    return replace(plan, waits=failed.waits, failures=failed.failures, values=case.values)
+
+
+def _fixed(case: Case, past: CaseHistory, inputs: PlanInputs, sent: list[ValuePlan]) -> str | None:
+    """Why nothing is sent: the item exists, and its kind cannot be changed. None: all is well."""
+    target_type = type_of(inputs.target.kind)
+    if past.item is None or not target_type.created_with_values:
+        return None
+    if not target_type.has_titles:
+        return jobs.FIXED if jobs.is_changed(case, past, sent) else None
+    return _FIXED if sent else None
 
 
 def _plan_value(
@@ -291,7 +330,10 @@ def _create(
         if past.temporary is not None:  # it may be there, with the order of the first creation
             order = past.order
     call = target_type.create(inputs.target, title=title, order=order, values=values)
-    return Create(StepId.create(case.name), case.name, title, order, call, entries)
+    create = Create(StepId.create(case.name), case.name, title, order, call, entries)
+    if target_type.has_titles:
+        return create
+    return replace(create, job=True, doubt=past.creating)
 
 
 def _entries(sent: list[ValuePlan]) -> tuple[Entry, ...]:
@@ -372,7 +414,9 @@ def _action(
     fill: Fill | None,
 ) -> Action:
     if fill is None and create is None:
-        waits = any(one.wait is not None and not one.wait.last_look for one in value_plans)
+        waits = past.job == "running" or any(
+            one.wait is not None and not one.wait.last_look for one in value_plans
+        )
         return Action.WAIT if waits else Action.NOTHING
     if past.title is not None:
         return Action.UPDATE

@@ -6,6 +6,7 @@ from manifest_uploader.manifest.model import Case, FileValue, ImageValue, Value
 from manifest_uploader.manifest.problems import Problem
 from manifest_uploader.plan.delivery import AsUpload, delivery_of, upload_into
 from manifest_uploader.plan.inputs import PlanInputs, recorded
+from manifest_uploader.plan.interfaces import input_problems, twins
 from manifest_uploader.platform.sockets import misfit
 from manifest_uploader.platform.targets import type_of
 from manifest_uploader.text import did_you_mean
@@ -19,9 +20,12 @@ def misfits(inputs: PlanInputs) -> list[Problem]:
             problem = _value_problem(case, value, inputs)
             if problem is not None:
                 found.append(problem)
-        found += _title_problems(case, inputs)
+        if type_of(inputs.target.kind).has_titles:
+            found += _title_problems(case, inputs)
+        else:
+            found += input_problems(case, inputs)
         found += _limit_problems(case, inputs)
-    return found
+    return [*found, *twins(inputs)]
 
 
 def _value_problem(case: Case, value: Value, inputs: PlanInputs) -> Problem | None:

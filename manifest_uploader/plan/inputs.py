@@ -75,6 +75,8 @@ class Facts(Struct, frozen=True):
     """(case, socket) of files whose content could not be compared, though it was asked for."""
     restore: Restore = NOTHING
     """What a run puts back."""
+    no_start: str | None = None
+    """Why no job of the algorithm can be started now, in the platform's words."""
     requests: int = 0
     """How many requests it took to find this out; only known to `plan`."""
 

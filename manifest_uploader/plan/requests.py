@@ -22,7 +22,14 @@ def started(task: Create | Fill) -> Started:
     """The event to record before a creation or a fill is sent."""
     if isinstance(task, Create):
         return Started(
-            task.case, task.step, title=task.title, order=task.order, entries=task.entries
+            task.case,
+            task.step,
+            title=task.title,
+            order=task.order,
+            entries=task.entries,
+            job=task.job,
+            jobs=task.jobs,
+            equal=task.equal,
         )
     return Started(
         task.case,

@@ -45,6 +45,8 @@ class Upload(Struct, frozen=True):
     """Digest of the files when the plan was made."""
     row: OpenUpload | None = None
     """The upload row of an earlier run or attempt to continue; None: open a new one."""
+    token: str | None = None
+    """A random part of the name, if a job is to be found by it."""
 
 
 class MakeTickets(Struct, frozen=True):
@@ -71,6 +73,14 @@ class Create(Struct, frozen=True):
     """Its `values`, if any, are in the order of `entries`."""
     entries: tuple[Entry, ...] = ()
     """What the item is created with; empty if a fill follows."""
+    job: bool = False
+    """The item is an algorithm job: it has no title, and it is never created twice."""
+    doubt: Started | None = None
+    """The same creation was sent before, and nobody knows whether a job was started."""
+    jobs: int | None = None
+    """Of a job: how many jobs of the algorithm were to be seen just before."""
+    equal: tuple[str, ...] = ()
+    """Of a job: those of them that have the same inputs."""
 
 
 class Fill(Struct, frozen=True):
@@ -128,6 +138,8 @@ class Wait(Struct, frozen=True):
     """Slices that the image must have; None: unknown."""
     bundle: bool = False
     """Several files were sent, some of which the platform may leave out."""
+    job: bool = False
+    """It is no value: an algorithm job has to come to its end."""
 
 
 class Look(Struct, frozen=True):
@@ -135,6 +147,22 @@ class Look(Struct, frozen=True):
 
     case: str
     item: str
+
+
+class CountJobs(Struct, frozen=True):
+    """Note which jobs the algorithm has, before another one is started."""
+
+    case: str
+    entries: tuple[Entry, ...]
+
+
+class Settle(Struct, frozen=True):
+    """Find out whether the creation of a job took effect, without starting one."""
+
+    case: str
+    started: Started
+    owned: frozenset[str]
+    """The pks of jobs that cases have."""
 
 
 class Watch(Struct, frozen=True):
@@ -145,7 +173,7 @@ class Watch(Struct, frozen=True):
     """Count the upload rows even if no wait needs it."""
 
 
-Task: TypeAlias = Upload | MakeTickets | Create | Fill | Look | Watch
+Task: TypeAlias = Upload | MakeTickets | Create | Fill | Look | CountJobs | Settle | Watch
 
 
 class SharedImage(Struct, frozen=True):
@@ -240,6 +268,10 @@ class Plan(Struct, frozen=True):
     """How the target differs from what it should hold, if it was compared."""
     changed: tuple[Difference, ...] = ()
     """What others changed in our items; it stays as it is."""
+    owned: frozenset[str] = frozenset()
+    """The pks of the jobs that cases have, or had; empty if the items are no jobs."""
+    no_start: str | None = None
+    """Why no job can be started now; None: as far as is known, jobs can be started."""
 
 
 def total_size(plan: Plan) -> int:

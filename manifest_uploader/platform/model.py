@@ -9,6 +9,8 @@ from msgspec import Meta, Struct, field
 
 from manifest_uploader.manifest.model import TargetKind
 
+Token: TypeAlias = Annotated[str, Meta(pattern=r"\A[0-9a-z]{1,32}\Z")]
+"""A random part of a file's name, checked where it is read from a file."""
 UUID: Final = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 """As a regular expression."""
 Pk: TypeAlias = Annotated[str, Meta(pattern=rf"\A{UUID}\Z")]
@@ -109,3 +111,5 @@ class Entry(Struct, frozen=True, omit_defaults=True):
     sha256: str | None = None
     """Of an adopted file's bytes, which are those of the local file; None: they were not compared,
     or the value was not adopted."""
+    token: Token | None = None
+    """A random part of the upload's file name, by which a job with this input is found again."""

@@ -50,12 +50,14 @@ def _joined(body: Json) -> str:
     return "; ".join(dict.fromkeys(sentences_of(body)))[:_LONGEST]
 
 
-def by_socket(body: Json, sockets: tuple[str, ...]) -> dict[str | None, str]:
+def by_socket(
+    body: Json, sockets: tuple[str, ...], *, field: str = "values"
+) -> dict[str | None, str]:
     """The message about each socket of a refused fill; None stands for the item itself.
 
-    `values` in the answer is a list in the order of the sent values, with `{}` for valid ones.
+    `field` of the answer is a list in the order of the sent values, with `{}` for valid ones.
     """
-    values = body.get("values") if isinstance(body, dict) else None
+    values = body.get(field) if isinstance(body, dict) else None
     if not isinstance(values, list):
         return {None: text} if (text := _joined(body)) else {}
     found: dict[str | None, str] = {
@@ -63,7 +65,7 @@ def by_socket(body: Json, sockets: tuple[str, ...]) -> dict[str | None, str]:
         for socket, entry in zip(sockets, values, strict=False)
         if (text := _joined(entry))
     }
-    others = _joined({key: inner for key, inner in body.items() if key != "values"})
+    others = _joined({key: inner for key, inner in body.items() if key != field})
     return found | ({None: others} if others else {})
 
 
@@ -85,6 +87,26 @@ def is_size_limit(body: Json) -> bool:
 def is_processing_limit(body: Json) -> bool:
     """Whether so many TIFF images of the account are being processed that it has to wait."""
     return any("active image post processing tasks" in sentence for sentence in sentences_of(body))
+
+
+def is_job_limit(body: Json) -> bool:
+    """Whether so many jobs of the account are active that no other one is started."""
+    return any("too many active jobs" in sentence for sentence in sentences_of(body))
+
+
+def is_out_of_credits(body: Json) -> bool:
+    """Whether the account has no credits left for a job."""
+    return any("run out of algorithm credits" in sentence for sentence in sentences_of(body))
+
+
+def is_not_ready(body: Json) -> bool:
+    """Whether the algorithm has no image that can run."""
+    return any("image is not ready" in sentence for sentence in sentences_of(body))
+
+
+def is_known_result(body: Json) -> bool:
+    """Whether the algorithm has a job with these inputs, perhaps one of somebody else."""
+    return any("A result for these inputs" in sentence for sentence in sentences_of(body))
 
 
 def is_answered(body: Json) -> bool:

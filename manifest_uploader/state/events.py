@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, TypeAlias
 import msgspec
 from msgspec import Meta, Struct
 
-from manifest_uploader.platform.model import Entry, Pk
+from manifest_uploader.platform.model import Entry, Pk, Token
 from manifest_uploader.state.steps import StepId
 
 Count: TypeAlias = Annotated[int, Meta(ge=0, le=2**63 - 1)]
@@ -28,6 +28,8 @@ class OpenUpload(Struct, frozen=True):
     """Bytes of every part but the last."""
     stat: str
     """Digest of the files being sent; if they differ now, the upload starts over."""
+    token: Token | None = None
+    """A random part of the file's name, if the item is to be found by it."""
 
 
 class Failure(Struct, frozen=True, omit_defaults=True):
@@ -79,6 +81,12 @@ class Started(CaseEvent, frozen=True, tag="started"):
     repeated: bool = False
     had_title: bool = False
     """Of a fill: the item had the title before, so that it proves nothing."""
+    job: bool = False
+    """Of a creation: the item is an algorithm job, and starts at once."""
+    jobs: Count | None = None
+    """Of a job: how many jobs of the algorithm were to be seen just before."""
+    equal: tuple[Pk, ...] = ()
+    """Of a job: those of them that have the same inputs."""
 
 
 class Opened(CaseEvent, frozen=True, tag="opened"):
@@ -90,11 +98,12 @@ class Opened(CaseEvent, frozen=True, tag="opened"):
     part_size: Count
     """Bytes."""
     stat: str
+    token: Token | None = None
 
     @property
     def row(self) -> OpenUpload:
         """The upload row, as a later attempt needs it."""
-        return OpenUpload(self.pk, self.storage_id, self.part_size, self.stat)
+        return OpenUpload(self.pk, self.storage_id, self.part_size, self.stat, self.token)
 
 
 class Done(CaseEvent, frozen=True, tag="done"):
@@ -141,12 +150,14 @@ class Unsure(CaseEvent, frozen=True, tag="unsure"):
 
 
 class Paused(CaseEvent, frozen=True, kw_only=True, tag="paused"):
-    """An upload waits for room on the platform; the run tries again by itself."""
+    """An upload or a job waits for room on the platform; the run tries again by itself."""
 
     socket: str | None = None
     why: str
     size_limit: bool = False
     """The limit is on bytes, not on upload rows."""
+    credits: bool = False
+    """The account has no credits for a job; the run starts no more, and a later one continues."""
 
 
 class Confirmed(CaseEvent, frozen=True, tag="confirmed"):

@@ -28,6 +28,7 @@ from manifest_uploader.state.events import (
     Noticed,
     Opened,
     OpenUpload,
+    Paused,
     Renamed,
     Settled,
     Started,
@@ -89,6 +90,12 @@ class CaseHistory(Struct):
     """The latest title that was set together with values; None: no such title was set yet."""
     twice: tuple[str, ...] = ()
     """Temporary titles under which a creation may have been sent more than once."""
+    job: Literal["running", "succeeded", "failed", "stuck"] | None = None
+    """Of an algorithm job that was started; None: it was not, or the item is not a job."""
+    job_failures: tuple[Failure, ...] = ()
+    """Why the job has failed, or is stuck."""
+    former: tuple[str, ...] = ()
+    """The pks of earlier jobs of the case, which failed."""
     creating: Started | None = None
     """A creation with values whose outcome is unknown."""
     filling: Started | None = None
@@ -178,6 +185,8 @@ def _started(past: CaseHistory, event: Started) -> None:
     if event.step.kind is StepKind.CREATE:
         if past.item is None and past.temporary == event.title and not event.entries:
             _note_twice(past)
+        if event.job:
+            _forget_job(past)
         past.temporary = event.title
         past.order = event.order
         past.creating = event if event.entries else None
@@ -204,7 +213,10 @@ def _done(past: CaseHistory, event: Done) -> None:
         past.reason = None
         if past.creating is not None:
             _put(past, past.creating, past.creating.time or event.time)
+            past.job = "running" if past.creating.job else None
             past.creating = None
+    elif event.step.kind is StepKind.JOB:
+        past.job, past.job_failures, past.reason = "succeeded", (), None
     elif event.step.kind is StepKind.FILL:
         past.unsure = False
         past.reason = None
@@ -239,7 +251,7 @@ def _uploaded(past: CaseHistory, event: Done) -> None:
         return
     before = past.uploads.get(event.socket)
     was = before.row if before is not None else OpenUpload("", "", 0, "")
-    row = OpenUpload(event.pk, was.storage_id, was.part_size, event.stat or was.stat)
+    row = OpenUpload(event.pk, was.storage_id, was.part_size, event.stat or was.stat, was.token)
     past.uploads[event.socket] = UploadHistory(
         row, done=True, content=event.content, time=event.time, sha256=event.sha256
     )
@@ -269,6 +281,10 @@ def _sha256(past: CaseHistory, entry: Entry) -> str | None:
 
 def _failed(past: CaseHistory, event: Failed) -> None:
     """Without a message, the step had no effect, as a look at the platform showed."""
+    if event.step.kind is StepKind.JOB:
+        past.job, past.job_failures = "failed" if event.final else "stuck", event.reasons
+        past.creating = past.temporary = None
+        return
     past.reason = event.words or None
     if event.step.kind is StepKind.FILL:
         if not event.words and past.filling is not None:
@@ -278,6 +294,20 @@ def _failed(past: CaseHistory, event: Failed) -> None:
         past.repeated = past.repeated or not event.words
     elif event.step.kind is StepKind.CREATE and past.creating is not None:
         past.creating = past.temporary = None  # its title is the case's own: another may have it
+
+
+def _forget_job(past: CaseHistory) -> None:
+    """Another job is about to be started in place of one that failed."""
+    if past.job is not None:
+        past.former += (past.item,) if past.item is not None else ()
+        past.item = past.job = past.title = None
+        past.job_failures, past.sockets = (), {}
+
+
+def _paused(past: CaseHistory, event: Paused) -> None:
+    """A creation had no effect: there was no room for the job."""
+    if event.step.kind is StepKind.CREATE:
+        past.creating = past.temporary = None
 
 
 def _unsure(past: CaseHistory, event: Unsure) -> None:
@@ -336,6 +366,7 @@ _CHANGES: Final[dict[type[Event], Callable[[CaseHistory, Any], None]]] = {
     Done: _done,
     Failed: _failed,
     Unsure: _unsure,
+    Paused: _paused,
     Confirmed: _confirmed,
     ImportFailed: _import_failed,
     Checked: _checked,

@@ -47,13 +47,20 @@ def standing_of(past: CaseHistory, *, at_work: bool = False) -> Standing:
     if past.unsure or past.filling is not None:
         return Standing.FILLED if at_work and not past.unsure else Standing.UNSURE
     imports = {socket.standing for socket in past.sockets.values()}
-    if past.reason is not None or imports & {"failed", "lost"}:
+    if past.reason is not None or has_failed(past):
         return Standing.FAILED
     if past.title is not None:
-        return Standing.FILLED if "waiting" in imports else Standing.DONE
+        is_waiting = "waiting" in imports or past.job == "running"
+        return Standing.FILLED if is_waiting else Standing.DONE
     if past.item is not None or past.temporary is not None:
         return Standing.CREATED
     return Standing.UPLOADING if past.uploads else Standing.NEW
+
+
+def has_failed(past: CaseHistory) -> bool:
+    """Whether an import has failed, or the job that the item is."""
+    imports = {socket.standing for socket in past.sockets.values()}
+    return bool(imports & {"failed", "lost"}) or past.job in {"failed", "stuck"}
 
 
 def case_standing(
@@ -64,6 +71,7 @@ def case_standing(
     `at_work` is as for `standing_of`.
     """
     failed = tuple(socket.failure for socket in past.sockets.values() if socket.failure is not None)
+    failed = tuple(dict.fromkeys((*failed, *past.job_failures)))
     if not failed and past.reason is not None:
         failed = (Failure(None, past.reason),)
     unchecked = tuple(slug for slug, one in past.sockets.items() if one.is_unchecked)

@@ -14,18 +14,25 @@ class StepKind(StrEnum):
     """Makes the upload session that a fill names in place of an upload."""
     CREATE = "create"
     FILL = "fill"
+    JOB = "job"
+    """What an algorithm does with the inputs that its job was created with."""
     CASE = "case"
     """Nothing is sent: the event is about the case as a whole."""
 
 
-_AFTER_COLON: Final = {"create": StepKind.CREATE, "fill": StepKind.FILL}
+_AFTER_COLON: Final = {
+    "create": StepKind.CREATE,
+    "fill": StepKind.FILL,
+    "job": StepKind.JOB,
+}
 
 
 @final
 class StepId:
     """A step of a case.
 
-    Prints as `CASE/SOCKET`, `CASE/SOCKET:ticket`, `CASE:create`, `CASE:fill` or `CASE`.
+    Prints as `CASE/SOCKET`, `CASE/SOCKET:ticket`, `CASE:create`, `CASE:fill`, `CASE:job` or
+    `CASE`.
     """
 
     __slots__ = ("case", "kind", "socket")
@@ -55,6 +62,11 @@ class StepId:
     def fill(cls, case: str) -> Self:
         """The fill of the case's item."""
         return cls(case, StepKind.FILL)
+
+    @classmethod
+    def job(cls, case: str) -> Self:
+        """What becomes of the case's algorithm job."""
+        return cls(case, StepKind.JOB)
 
     @classmethod
     def whole(cls, case: str) -> Self:

@@ -14,7 +14,7 @@ from manifest_uploader.platform.images import ImageSeen
 from manifest_uploader.platform.items import holds
 from manifest_uploader.platform.model import Entry, ItemSeen, SocketSeen
 from manifest_uploader.platform.sessions import FailedImport, TicketSeen
-from manifest_uploader.state.events import Confirmed, Gone, ImportFailed
+from manifest_uploader.state.events import Confirmed, Done, Failed, Gone, ImportFailed
 from manifest_uploader.state.steps import StepId
 
 ROW_LIFE_S: Final = 86_400.0
@@ -52,6 +52,8 @@ class Seen(Struct, frozen=True):
     """Pks of uploads whose rows were missing from the first look on: nobody knows since when."""
     gone_before_s: float = GONE_BEFORE_S
     """How long after the first look their values may appear."""
+    progress: Mapping[str, float] = field(default_factory=dict)
+    """Pk of a job → when it last showed another input."""
 
 
 class Evidence(Enum):
@@ -72,7 +74,7 @@ class Evidence(Enum):
 class Verdict(Struct, frozen=True):
     """How an import has ended."""
 
-    event: Confirmed | ImportFailed | Gone
+    event: Confirmed | ImportFailed | Gone | Done | Failed
     evidence: Evidence
 
 
@@ -96,6 +98,8 @@ def judge(wait: Wait, seen: Seen, *, refused_after_s: float, rivals: int = 1) ->
         return Verdict(Gone(wait.case, StepId.fill(wait.case), wait.item), Evidence.ITEM)
     step = StepId.upload(wait.case, wait.socket)
     item = seen.items.get(wait.item)
+    if wait.job:
+        return None if item is None else _judge_job(wait, item, seen, refused_after_s)
     if item is not None and wait.upload not in seen.rows:
         held = arrived(wait, item)
         if held is not None and not _is_of_another(held, seen.tickets.get(wait.ticket or "")):
@@ -110,6 +114,50 @@ def judge(wait: Wait, seen: Seen, *, refused_after_s: float, rivals: int = 1) ->
 def arrived(wait: Wait, item: ItemSeen) -> SocketSeen | None:
     """What the socket holds, if it is the value that is waited for."""
     return holds(Entry(wait.socket, wait.digest, before=wait.before), item)
+
+
+# ── jobs ────────────────────────────────────────────────────────────────────────────────────
+
+
+VALIDATING: Final = "Validating inputs"
+"""The status of a job whose inputs are not all there; it may have it for ever."""
+_JOB_FAILED: Final = (
+    "the job failed: the algorithm, or one of its outputs; the job's page may say why, "
+    "this interface of the platform does not"
+)
+_JOB_CANCELLED: Final = (
+    "the job was cancelled, because an input could not be imported; "
+    "the platform does not say more here"
+)
+
+
+def _judge_job(wait: Wait, item: ItemSeen, seen: Seen, stuck_after_s: float) -> Verdict | None:
+    """How a job has ended; None while it may go on."""
+    step = StepId.job(wait.case)
+    match item.status:
+        case "Succeeded":
+            return Verdict(Done(wait.case, step, pk=wait.item), Evidence.ITEM)
+        case "Failed":
+            return Verdict(Failed(wait.case, step, words=_JOB_FAILED, final=True), Evidence.ITEM)
+        case "Cancelled":
+            failed = Failed(wait.case, step, words=_JOB_CANCELLED, final=True)
+            return Verdict(failed, Evidence.ITEM)
+        case status if status == VALIDATING and not wait.last_look:
+            since = max(wait.since, seen.progress.get(wait.item, wait.since))
+            if seen.now - since < stuck_after_s:
+                return None
+            words = _stuck(stuck_after_s)
+            return Verdict(Failed(wait.case, step, words=words, final=False), Evidence.SILENCE)
+        case _:
+            return None
+
+
+def _stuck(stuck_after_s: float) -> str:
+    minutes = stuck_after_s / 60
+    return (
+        f"the job is stuck: its inputs are being validated for more than {minutes:.0f} minutes; "
+        "an input that cannot be read keeps a job there for ever, and a busy platform for hours"
+    )
 
 
 # ── what arrived ────────────────────────────────────────────────────────────────────────────

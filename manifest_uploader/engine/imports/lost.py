@@ -9,7 +9,6 @@ from typing import Final
 from msgspec.structs import replace
 
 from manifest_uploader.engine.imports.watcher import Watcher
-from manifest_uploader.engine.outcomes import Finished, Looked, Ticketed, Watched
 from manifest_uploader.engine.session import Session
 from manifest_uploader.plan.inputs import PlanInputs, recorded
 from manifest_uploader.plan.steps import Watch
@@ -49,4 +48,4 @@ def find_lost(
         clock=now,
     )
     found = watcher.watch(Watch(waits))
-    return [one for one in found if not isinstance(one, Watched | Finished | Looked | Ticketed)]
+    return [one for one in found if isinstance(one, Event)]

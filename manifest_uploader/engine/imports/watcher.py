@@ -85,6 +85,8 @@ class _Memory(Struct):
     """When the latest of the images was sent that are past the first stage of their import."""
     looks: dict[str, tuple[int, float]] = field(default_factory=dict)
     """Item pk → (looks so far, when the next is due)."""
+    inputs: dict[str, tuple[int, float]] = field(default_factory=dict)
+    """Job pk → (how many inputs it shows, when another one was last seen)."""
     tickets: dict[str, TicketSeen] = field(default_factory=dict)
     looked_at: dict[str, float] = field(default_factory=dict)
     """Ticket → when it was last looked at."""
@@ -154,6 +156,7 @@ class Watcher:
             rows=rows or (),
             gone_before=self._memory.gone_before,
             gone_before_s=self._gone_before_s,
+            progress={pk: at for pk, (_, at) in self._memory.inputs.items()},
         )
         ended = {wait: end for wait, end in self._judged(task, seen) if end is not None}
         yield from ended.values()
@@ -199,7 +202,14 @@ class Watcher:
         for pk in ready:
             count, _ = self._memory.looks.get(pk, (0, 0.0))
             self._memory.looks[pk] = (count + 1, now + min(15.0, 0.5 * 2**count))
-        return self._look_at(ready)
+        found = self._look_at(ready)
+        for pk, item in found.items():
+            if item is not None and item.status is not None:
+                count, _ = self._memory.inputs.get(pk, (len(item.sockets), 0.0))
+                if pk not in self._memory.inputs or len(item.sockets) > count:
+                    is_new = pk in self._memory.inputs
+                    self._memory.inputs[pk] = (len(item.sockets), now if is_new else 0.0)
+        return found
 
     def _is_ready(self, wait: Wait, rows: dict[str, str] | None, now: float) -> bool:
         if wait.last_look:

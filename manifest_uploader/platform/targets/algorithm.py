@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from manifest_uploader.digests import Json
 from manifest_uploader.manifest.model import TargetKind
+from manifest_uploader.platform import refusals
 from manifest_uploader.platform.items import read_job
 from manifest_uploader.platform.model import Interface, ItemSeen, Target
 from manifest_uploader.platform.requests import Address, Call
@@ -53,6 +54,12 @@ class Algorithm(TargetType):
     def may_edit(self, refusal: Json) -> bool:
         """Whether the probe was refused for another reason than that this user may not run it."""
         return isinstance(refusal, dict) and self.field not in refusal and bool(refusal)
+
+    def refuses_for_now(self, refusal: Json) -> str | None:
+        """Why no job can be started now; too many active ones are none, because they end."""
+        if refusals.is_out_of_credits(refusal) or refusals.is_not_ready(refusal):
+            return "; ".join(refusals.sentences_of(refusal))
+        return None
 
     def create(
         self,

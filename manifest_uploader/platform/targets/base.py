@@ -84,6 +84,10 @@ class TargetType(ABC):
         """Whether the probe was refused only for its title, so this user may edit the target."""
         return isinstance(refusal, dict) and self.field not in refusal and "title" in refusal
 
+    def refuses_for_now(self, refusal: Json) -> str | None:  # noqa: ARG002 - for kinds that may
+        """Why items cannot be created now, as the probe's refusal says; None if they can."""
+        return None
+
     # -- its items --
 
     @abstractmethod
