@@ -23,11 +23,13 @@ from pathlib import Path
 from typing import Any
 
 from manifest_uploader.sandbox import Fault, Seen
+from manifest_uploader.sandbox.job_states import FINAL
 from manifest_uploader.sandbox.reader_answers import plant_for
 from manifest_uploader.sandbox.store import Store
+from manifest_uploader.state.file import read
+from manifest_uploader.state.history import fold
 from tests.e2e.data import mha
-from tests.e2e.helpers import STUDY, Box, Entry, ended, items_of, served
-from tests.e2e.started_jobs import start_jobs, wait_for_jobs
+from tests.e2e.helpers import STUDY, Box, Entry, ended, served, wait_for
 
 ALGORITHM = "segment"
 INTERFACE = f"{ALGORITHM}=ct-image+some-score->mr-image+report+some-score+findings+remark+details"
@@ -97,8 +99,7 @@ def _of_jobs(box: Box, killer: Killer, chance: random.Random, *, jobs: int, kill
         scan = {"file": f"{number}.mha"}
         box.add(f"patient-{number:03}", {"ct-image": scan, "some-score": number - 1.5})
     box.save()
-    start_jobs(box, box.entries)
-    wait_for_jobs(box)
+    run_jobs(box)
     files, killer.stored = 3 * jobs, 0
     for _ in range(kills):
         victim = box.spawn("fetch", "out", "--jobs", "4")
@@ -170,15 +171,25 @@ def jobs_table(box: Box, folder: str) -> list[Entry]:
         return list(csv.DictReader(file))
 
 
+def run_jobs(box: Box, *arguments: str) -> None:
+    """Start the jobs, and wait until all have ended; sooner than a run that looks now and then."""
+    box.run("--no-wait", *arguments, seconds=300).expect(4)
+    wait_for(lambda: all(job["status"] in FINAL for job in box.items()), seconds=300)
+
+
+def jobs_by_case(box: Box) -> dict[str, Entry]:
+    """The jobs in the sandbox, by the case for which they were started."""
+    jobs = {one["pk"]: one for one in box.items()}
+    past = fold(read(box.state).events).cases
+    return {entry["name"]: jobs[past[entry["name"]].item] for entry in box.entries}
+
+
 def check_jobs(box: Box, folder: str, *, is_whole: bool = True) -> None:
     """Fail unless the files and the table hold what the sandbox does.
 
     Without `is_whole`, files may be missing, and so may the table.
     """
-    assert box.served is not None
-    jobs = [one for one in items_of(box.served.dir) if one["slug"] == box.slug]
-    out = box.folder / folder
-    cases = dict(zip((entry["name"] for entry in box.entries), jobs, strict=True))
+    out, cases = box.folder / folder, jobs_by_case(box)
     wanted = {
         (case, slug): value for case, job in cases.items() for slug, value in job["outputs"].items()
     }

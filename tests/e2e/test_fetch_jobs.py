@@ -15,9 +15,8 @@ import pytest
 
 from manifest_uploader.sandbox import Fault, Seen
 from tests.e2e.data import mha, write
-from tests.e2e.fetching import check_jobs, jobs_table
+from tests.e2e.fetching import check_jobs, jobs_by_case, jobs_table, run_jobs
 from tests.e2e.helpers import Box, Served, served
-from tests.e2e.started_jobs import start_jobs, wait_for_jobs
 from tests.e2e.test_fetch import die_after, killed
 
 SEGMENT, QUICK = "segment", "quick"
@@ -26,8 +25,8 @@ ALGORITHMS = (
     f"{QUICK}=count->count+remark",
     f"{QUICK}=remark->findings+status",
 )
-STUCK, FAILS, LOST = 7, 8, 9
-"""The counts of jobs that do not end, that fail, and that nobody started."""
+FAILS, LOST = 8, 9
+"""The counts of jobs that fail, and that nobody started."""
 
 
 class Hook:
@@ -76,8 +75,7 @@ def segmented(tmp_path_factory: pytest.TempPathFactory, sandbox: Served) -> Box:
         scan = {"file": f"{number}.mha"}
         box.add(f"patient-{number}", {"ct-image": scan, "some-score": number - 1.5})
     box.save()
-    start_jobs(box, box.entries)
-    wait_for_jobs(box)
+    run_jobs(box)
     return box
 
 
@@ -121,9 +119,10 @@ def test_with_items_the_inputs_come_too(segmented: Box) -> None:
         f"patient-{n}/inputs/ct-image/{n}.mha" for n in range(4)
     ]
     assert box.served is not None
-    for row, job in zip(rows, box.items(), strict=True):
+    jobs = jobs_by_case(box)
+    for row in rows:
         content = (box.folder / "all" / row["file"]).read_bytes()
-        kept = box.served.dir / "kept" / job["values"]["ct-image"]["image"]
+        kept = box.served.dir / "kept" / jobs[row["case"]]["values"]["ct-image"]["image"]
         assert content == kept.read_bytes()
         assert hashlib.sha256(content).hexdigest() == row["sha256"]
 
@@ -163,9 +162,7 @@ def test_jobs_that_have_not_succeeded_are_told(tmp_path: Path, sandbox: Served) 
         box.add(f"case-{count}", {"count": count})
     box.add("odd", {"remark": "-1; =2"})
     box.save()
-    pks = start_jobs(box, [one for one in box.entries if one["name"] != f"case-{LOST}"])
-    jobs = wait_for_jobs(box)
-    assert jobs[pks["case-8"]]["status"] == "Failed"
+    box.run("--only", "case-[68]", "--only", "odd").expect(1)
 
     ran = box("fetch", "out").expect(1)
 
@@ -179,7 +176,7 @@ def test_jobs_that_have_not_succeeded_are_told(tmp_path: Path, sandbox: Served) 
     assert rows["case-9"] == {**dict.fromkeys(rows["odd"], ""), "case": "case-9"}
     columns = ["case", "job", "status", "page", "count", "remark", "findings", "status (output)"]
     assert list(rows["odd"]) == columns
-    assert rows["odd"]["status (output)"] == f"made by job {pks['odd']}"
+    assert rows["odd"]["status (output)"] == f"made by job {rows['odd']['job']}"
     assert json.loads((tmp_path / "out" / "odd" / "findings" / "findings.json").read_text())
 
     ran = box("fetch", "some", "--json", "--only", "case-6").expect(0)
@@ -192,7 +189,7 @@ def test_jobs_that_run_are_told_and_come_later(tmp_path: Path) -> None:
         box = algorithm(tmp_path, sandbox, QUICK)
         box.add("case", {"count": 1})
         box.save()
-        start_jobs(box, box.entries)
+        box.run("--no-wait").expect(4)
 
         ran = box("fetch", "out").expect(4)
 
@@ -201,7 +198,7 @@ def test_jobs_that_run_are_told_and_come_later(tmp_path: Path) -> None:
         assert f"1 job: 1 running\nrunning: case: {told}\n" in ran.out
         assert row["count"] == ""
     with served(tmp_path / "platform", job_delay_s=0.0, **more) as box.served:
-        wait_for_jobs(box)
+        box.run().expect(0)
 
         box("fetch", "out").expect(0)
 

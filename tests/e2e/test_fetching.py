@@ -8,7 +8,7 @@ from tests.e2e.helpers import FULL
 
 
 def test_fetches_killed_again_and_again_end_with_everything_whole(tmp_path: Path) -> None:
-    jobs, answers, kills = (30, 200, 5) if FULL else (6, 40, 2)
+    jobs, answers, kills = (30, 200, 5) if FULL else (4, 20, 2)
     seed = secrets.randbelow(10**6)
     print(f"seed {seed}")
 
