@@ -120,6 +120,7 @@ def begin(
             **{
                 "reader_studies": ("lung",),
                 "archives": ("lung",),
+                "algorithms": ("lung=some-score->findings",),
                 "sockets": Box.SOCKETS,
                 "import_delay_s": 0.0,
                 "judge": judge,

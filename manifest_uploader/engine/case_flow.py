@@ -11,20 +11,18 @@ from manifest_uploader.engine.case_ends import CaseEnds
 from manifest_uploader.engine.import_waits import ImportWaits
 from manifest_uploader.engine.jobs.doubts import Doubts
 from manifest_uploader.engine.live_case import LiveCase
-from manifest_uploader.engine.outcomes import Counted, Looked, Ticketed
+from manifest_uploader.engine.outcomes import Looked, Ticketed
 from manifest_uploader.engine.pilots import Pilots
 from manifest_uploader.engine.results import End
 from manifest_uploader.engine.shared_images import SharedImages
 from manifest_uploader.engine.task_queue import TaskQueue
-from manifest_uploader.manifest.model import files_of
 from manifest_uploader.plan.jobs import job_wait
 from manifest_uploader.plan.requests import confirmations, has_something_to_send, started
-from manifest_uploader.plan.reuse import failed_words
+from manifest_uploader.plan.reuse import lost_image
 from manifest_uploader.plan.steps import (
     DELETED,
     Action,
     CasePlan,
-    CountJobs,
     Fill,
     Look,
     Plan,
@@ -33,7 +31,7 @@ from manifest_uploader.plan.steps import (
 )
 from manifest_uploader.plan.values import wait_for
 from manifest_uploader.platform.model import ItemSeen, Socket
-from manifest_uploader.state.events import Confirmed, Done, Event, Failure, Gone, ImportFailed
+from manifest_uploader.state.events import Confirmed, Done, Event, Failure, Gone
 from manifest_uploader.state.standing import Standing
 from manifest_uploader.state.steps import StepId
 
@@ -108,13 +106,12 @@ class CaseFlow:
             self._end_idle(case)
             return
         self.live[case.case] = live
-        if case.create is not None and case.create.doubt is not None:
-            doubt = case.create.doubt
-            self.doubts.add(doubt, since=min(doubt.time, self._now()), clock=self._clock())
-            return
-        self._begin_sending(live)
+        if case.create is None or case.create.doubt is None:
+            self.begin_sending(live)
+        else:
+            self.doubts.add(case.create.doubt, now=self._now(), clock=self._clock())
 
-    def _begin_sending(self, live: LiveCase) -> None:
+    def begin_sending(self, live: LiveCase) -> None:
         """Begin the uploads of a case, or what follows them."""
         self.queue.add_uploads(live.plan.uploads)
         for one, message in self.images.join(live):
@@ -198,12 +195,8 @@ class CaseFlow:
         """Create the item, or fill it if it exists; either way after making tickets."""
         if live.create is None or live.item is not None:
             self.prepare_fill(live)
-        elif self._makes_tickets(live):
-            pass
-        elif live.create.job and live.create.jobs is None:
-            self.queue.add_first(CountJobs(live.name, live.ready_creation().entries))
-        else:
-            self.queue.add_first(live.ready_creation())
+        elif not self._makes_tickets(live):
+            self.queue.add_first(live.next_creation())
 
     def _makes_tickets(self, live: LiveCase) -> bool:
         """Make the tickets that the next creation or fill lacks; return whether there are any."""
@@ -224,10 +217,9 @@ class CaseFlow:
     def on_created(self, live: LiveCase, event: Done) -> None:
         """Fill the item, or wait for the values it was created with."""
         live.item = event.pk
-        if live.create is not None and live.create.job and event.pk is not None:
+        if live.is_job:
             self.queue.jobs.started()
-            self.doubts.owned.add(event.pk)
-            self.doubts.close(live.name)
+            self.doubts.settle(live.name, event.pk)
         if event.again and live.fill is not None:
             self.hold(live, keep_title=True)
         if live.is_filled:
@@ -293,9 +285,8 @@ class CaseFlow:
             )
             for entry in live.entries
         ]
-        if live.create is not None and live.create.job:
-            since = live.sent_at or self._now()
-            waits.append(job_wait(live.name, live.item or "", since))
+        if live.is_job:
+            waits.append(job_wait(live.name, live.item or "", live.sent_at or self._now()))
         self._add_waits(live.name, waits)
         self.images.note_sent(live.name, live.entries)
         self.imports.hurry()
@@ -307,46 +298,6 @@ class CaseFlow:
             if held in self.live:
                 self.create_or_fill(self.live[held])
         self.close_if_done(live.name)
-
-    # -- jobs --
-
-    def on_counted(self, counted: Counted) -> None:
-        """Start a job, now that it is known which jobs there are before."""
-        live = self.live.get(counted.case)
-        if live is not None:
-            live.note_jobs(counted.jobs, counted.equal)
-            self.queue.add_first(live.ready_creation())
-
-    def on_doubted(self, case: str) -> None:
-        """Look, from now on, whether a job was started."""
-        live = self.live.get(case)
-        if live is not None and live.create is not None:
-            since = live.sent_at or self._now()
-            self.doubts.add(started(live.create), since=since, clock=self._clock())
-
-    def repeat_start(self, case: str) -> bool:
-        """Start a job that was not started; return False if that was tried too often."""
-        live, doubt = self.live.get(case), self.doubts.started(case)
-        if live is None or not self.doubts.may_repeat(case):
-            return live is None
-        live.repeat(doubt)
-        self._begin_sending(live)
-        return True
-
-    def leave(self, live: LiveCase) -> None:
-        """Do nothing more for a case."""
-        self.queue.drop(live.name)
-        self.doubts.close(live.name)
-        del self.live[live.name]
-
-    def end_job(self, case: str, *failures: Failure) -> None:
-        """End a case whose job has failed; what its inputs are waited for no longer matters."""
-        self.imports.drop(case)
-        self.doubts.close(case)
-        self.end_badly(case, End.FAILED, *failures)
-        self.note_progress()
-        self.imports.quicken()
-        self.queue.jobs.drained(self._clock())
 
     # -- imports --
 
@@ -377,8 +328,6 @@ class CaseFlow:
         self.note_progress()
         self.imports.quicken()
         self.queue.limits.drained(self._clock())
-        if wait.job:
-            self.queue.jobs.drained(self._clock())
         self.close_if_done(case)
 
     def _is_replaced(self, case: str, socket: str) -> bool:
@@ -422,9 +371,7 @@ class CaseFlow:
 
     def _lose_image(self, live: LiveCase, one: SharedImage, message: str | None) -> None:
         """Fail the value that uses an image; an item is not made without it, only changed."""
-        step, words = StepId.upload(live.name, one.into), failed_words(one, message)
-        source = next((files_of(v) for v in live.plan.values if v.socket == one.into), None)
-        failed = ImportFailed(live.name, step, one.into, words, source)
+        failed = lost_image(live.plan, one, message)
         self._found.append(failed)
         if live.item is None and not live.plan.is_source:
             self.end_badly(live.name, End.FAILED, failed.failure)

@@ -15,7 +15,7 @@ from manifest_uploader.plan.requests import (
     without,
     without_title,
 )
-from manifest_uploader.plan.steps import CasePlan, Create, Fill, MakeTickets, SharedImage
+from manifest_uploader.plan.steps import CasePlan, CountJobs, Create, Fill, MakeTickets, SharedImage
 from manifest_uploader.platform.model import Entry, ItemSeen
 from manifest_uploader.state.events import Done, Opened, OpenUpload, Started
 
@@ -57,6 +57,11 @@ class LiveCase(Struct):
     def name(self) -> str:
         """The case's name."""
         return self.plan.case
+
+    @property
+    def is_job(self) -> bool:
+        """Whether its item is an algorithm job, which is to be started."""
+        return self.create is not None and self.create.job
 
     @property
     def is_filled(self) -> bool:
@@ -109,6 +114,13 @@ class LiveCase(Struct):
         self.missing.discard(socket)
         self.uploads[socket] = done
         return not self.missing and self.rest is None
+
+    def next_creation(self) -> Create | CountJobs:
+        """The creation, ready to send; of a job, first a look at the jobs that there are."""
+        create = self.ready_creation()
+        if create.job and create.jobs is None:
+            return CountJobs(self.name, create.entries)
+        return create
 
     def ready_creation(self) -> Create:
         """The creation, ready to send."""

@@ -8,15 +8,14 @@ cases get all of theirs and are filled, which makes room again.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from manifest_uploader.engine.case_flow import CaseFlow
-from manifest_uploader.engine.jobs.finder import CancelledJob, Found, NotStarted, StartedSomewhere
-from manifest_uploader.engine.live_case import LiveCase
+from manifest_uploader.engine.jobs.flow import JobFlow
 from manifest_uploader.engine.options import Policy
 from manifest_uploader.engine.outcomes import (
     Counted,
@@ -31,10 +30,10 @@ from manifest_uploader.engine.outcomes import (
 from manifest_uploader.engine.pilots import ALIKE
 from manifest_uploader.engine.remarks import Remarks, left_notes
 from manifest_uploader.engine.results import CaseEnd, End
+from manifest_uploader.engine.upload_room import UploadRoom
 from manifest_uploader.plan.requests import started
 from manifest_uploader.plan.reuse import sources_first
 from manifest_uploader.plan.steps import (
-    CasePlan,
     CountJobs,
     Create,
     Fill,
@@ -59,16 +58,7 @@ from manifest_uploader.state.events import (
     Started,
     Unsure,
 )
-from manifest_uploader.state.steps import StepId, StepKind
-
-_TOO_MANY_BYTES: Final = (
-    "the account may not hold as many bytes, and nothing is left that would make room "
-    "(an account that is not verified may hold 2 GiB)"
-)
-
-
-_NO_ANSWER: Final = "the platform did not answer, and shows no job of this case"
-_LOOK_AT_JOBS: Final = "the next run looks again; look at the algorithm's jobs on the platform"
+from manifest_uploader.state.steps import StepKind
 
 
 class Beginning(Struct):
@@ -121,10 +111,9 @@ class Scheduler:
         self._queue, self._imports = self._flow.queue, self._flow.imports
         self._limits = self._queue.limits
         self._under_way = 0
-        self._rows: int | None = None
+        self._room: Final = UploadRoom(self._flow, clock=clock)
         self._halted = False
-        self._left: list[str] = []
-        """Cases whose jobs are not started in this run."""
+        self._jobs: Final = JobFlow(self._flow, policy, clock=clock, now=now)
         if plan.no_start is not None:
             self._stop_starting(plan.no_start)
         self._in_look: frozenset[str] = frozenset()
@@ -176,12 +165,12 @@ class Scheduler:
                     self._flow.on_looked(outcome, events)
                 case Ticketed():
                     self._flow.on_ticketed(outcome)
-                case Counted():
-                    self._flow.on_counted(outcome)
-                case Doubted():
-                    self._flow.on_doubted(outcome.case)
+                case Counted() | Doubted():
+                    self._jobs.on_looked(outcome)
                 case Settled():
-                    self._on_settled(outcome, events)
+                    for event in self._jobs.on_settled(outcome):
+                        events.append(event)
+                        self._on_event(event, events)
                 case Watched():
                     self._on_watched(outcome)
                 case _:
@@ -196,7 +185,7 @@ class Scheduler:
         without_images = self._flow.without_images()
         live = self._flow.live.keys() - self._put_off - set(without_images)
         not_begun = (case.case for case in self._not_begun)
-        pending = [*live, *not_begun, *self._flow.held, *self._left]
+        pending = [*live, *not_begun, *self._flow.held, *self._jobs.left]
         waiting = [case for case in self._imports.open_cases() if case not in live]
         return self._flow.ends.all(pending=pending, waiting=[*waiting, *without_images])
 
@@ -335,7 +324,7 @@ class Scheduler:
 
     def _on_done(self, event: Done) -> None:
         if event.step.kind is StepKind.JOB:
-            self._flow.end_import(event.case, "", None)
+            self._jobs.succeed(event.case)
             return
         live = self._flow.live.get(event.case)
         if live is None:
@@ -355,7 +344,7 @@ class Scheduler:
 
     def _on_failed(self, event: Failed) -> None:
         if event.step.kind is StepKind.JOB:
-            self._flow.end_job(event.case, *event.reasons)
+            self._jobs.end(event.case, *event.reasons)
             return
         is_refusal = event.final and event.step.kind is not StepKind.UPLOAD
         if event.case in self._flow.live and is_refusal:
@@ -368,108 +357,32 @@ class Scheduler:
     def _on_watched(self, watched: Watched) -> None:
         self._imports.slow_down()
         if watched.rows is not None:
-            if self._rows is not None and watched.rows < self._rows:
-                self._flow.note_progress()
-                self._limits.drained(self._clock())
-            self._rows = watched.rows
+            self._room.note_rows(watched.rows)
         for case, socket in watched.over:
             self._imports.remove(case, socket)
             self._flow.close_if_done(case)
 
-    # -- jobs --
-
-    def _on_settled(self, settled: Settled, events: list[Event]) -> None:
-        """Go on with a case whose creation was in doubt, or look again later."""
-        case, finding = settled.case, settled.finding
-        since = self._flow.doubts.since(case)
-        age_s = self._now() - since
-        event: Event | None = None
-        match finding:
-            case Found(pk=pk):
-                event = Done(case, StepId.create(case), pk=pk)
-            case CancelledJob(failures=failures):
-                words = "; ".join(one.message for one in failures)
-                step = StepId.job(case)
-                event = Failed(case, step, words=words, final=True, failures=failures)
-            case StartedSomewhere(why=why) if age_s > self._policy.stuck_after_s:
-                event = Unsure(case, StepId.create(case), f"{why}; {_LOOK_AT_JOBS}")
-            case NotStarted() if age_s >= self._policy.settle_s:
-                if not self._flow.repeat_start(case):
-                    event = Unsure(case, StepId.create(case), f"{_NO_ANSWER}; {_LOOK_AT_JOBS}")
-            case _:
-                self._flow.doubts.put_off(case, self._clock())
-        if event is not None:
-            events.append(event)
-            self._on_event(event, events)
-
-    def _on_no_room(self, live: LiveCase, event: Paused) -> None:
-        """Put a job back in line until another one has ended, or give up without credits."""
-        assert live.create is not None
-        if event.credits:
-            self._stop_starting(event.why)
-            return
-        self._queue.add_first(live.create)
-        if self._queue.jobs.reason is None:
-            self._flow.note_progress()
-        self._queue.jobs.refused(event.why, self._clock())
+    # -- limits --
 
     def _stop_starting(self, why: str) -> None:
         """Start no more jobs: what is left stays as it is, for a later run."""
-        self._queue.jobs.no_credits = why
-        self._not_begun = deque(self._leave_out(self._not_begun))
-        for live in [one for one in self._flow.live.values() if one.item is None]:
-            self._flow.leave(live)
-            self._left.append(live.name)
-
-    def _leave_out(self, cases: Iterable[CasePlan]) -> Iterator[CasePlan]:
-        """The cases for which no job is to be started; the others are left."""
-        for case in cases:
-            if case.create is None or not case.create.job:
-                yield case
-            else:
-                self._left.append(case.case)
-
-    # -- limits --
+        self._not_begun = deque(self._jobs.stop_starting(self._not_begun, why))
 
     def _on_paused(self, event: Paused, events: list[Event]) -> None:
         """Put the upload back in line, or fail it if nothing can ever make room for it."""
         live = self._flow.live.get(event.case)
         if live is None:
             return
-        if event.step.kind is StepKind.CREATE:
-            self._on_no_room(live, event)
+        if event.credits:
+            self._stop_starting(event.why)
             return
-        is_old = self._limits.has_drained_since(event.step)
-        is_full = event.size_limit and self._nothing_drains() and not is_old
-        if is_full and not self._make_room():
-            message = f"{event.why}: {_TOO_MANY_BYTES}"
-            failed = Failed(event.case, event.step, socket=event.socket, words=message, final=True)
+        if event.step.kind is StepKind.CREATE:
+            self._jobs.on_no_room(live, event)
+            return
+        under_way = self._under_way - self._imports.is_watching
+        if (failed := self._room.on_paused(live, event, is_alone=under_way <= 1)) is not None:
             events.append(failed)
             self._on_failed(failed)
-            return
-        upload = next(one for one in live.plan.uploads if one.step == event.step)
-        again = replace(upload, row=live.opened.get(upload.socket, upload.row))
-        self._queue.put_back(again)
-        if not self._limits.is_paused:
-            self._flow.note_progress()
-        self._limits.refused(event.step, event.why, self._clock(), size_limit=event.size_limit)
-
-    def _make_room(self) -> bool:
-        """Fill the first partly uploaded case with its complete uploads, whose import makes room.
-
-        Otherwise incomplete cases that together use up all bytes would wait forever.
-        """
-        live = self._queue.earliest(live for live in self._flow.live.values() if live.holds_part)
-        if live is None:
-            return False
-        live.split_fill()
-        self._flow.create_or_fill(live)
-        return True
-
-    def _nothing_drains(self) -> bool:
-        """Whether only the refused upload is under way, and no import will make room."""
-        alone = self._under_way <= 1 + self._imports.is_watching
-        return alone and not self._imports and not self._queue.has_first
 
     def _is_stuck(self) -> bool:
         """Whether the run only waits for imports or room, and has waited too long."""
@@ -483,14 +396,4 @@ class Scheduler:
 
     def stuck_reason(self) -> str | None:
         """Why uploads were not sent, if a limit of the platform is the reason."""
-        if self._queue.jobs.no_credits is not None and self._left:
-            return (
-                f"{self._queue.jobs.no_credits}; {len(self._left):,} not started; "
-                "run the same command again later"
-            )
-        if self._queue.jobs.reason is not None and self._queue.has_jobs:
-            return f"{self._queue.jobs.reason} and none ended"
-        if self._limits.reason is None or not self._queue.has_uploads:
-            return None
-        rows = "" if self._rows is None else f"; the account holds {self._rows} upload rows"
-        return f"{self._limits.reason}{rows} and none became free"
+        return self._jobs.stuck_reason() or self._room.stuck_reason()

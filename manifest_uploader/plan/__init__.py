@@ -10,6 +10,7 @@ For other packages:
 - `steps`: `Plan`, `CasePlan`, `Action` and the tasks of a run: `Upload`, `Create`, `Fill`, `Look`,
   `Watch`, and `Wait`; also `total_size` and `DELETED`
 - `reuse`: `sources_first`, in which order cases begin, and `failed_words`
+- `jobs`: `job_wait`, the wait for the end of an algorithm job, and `is_found_by_inputs`
 - `estimate`: how many requests a run needs
 - `fetched`: `choose_files`, which files `fetch` brings, and `FileState`, what becomes of them
 - `job_rows`: `job_rows`, the table of cases and their jobs

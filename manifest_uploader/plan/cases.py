@@ -11,29 +11,24 @@ from msgspec.structs import replace
 from manifest_uploader.digests import Json
 from manifest_uploader.manifest.model import Case, FileValue, Value
 from manifest_uploader.plan import jobs
-from manifest_uploader.plan.adoption import adopt
 from manifest_uploader.plan.common_items import items_in_common
 from manifest_uploader.plan.delivery import AsUpload, delivery_of, image_slot_json, slot_json
 from manifest_uploader.plan.inputs import PlanInputs, recorded, socket_of
 from manifest_uploader.plan.notes import left_notes, unchecked_notes, unread_notes
+from manifest_uploader.plan.pasts import leftovers_of, past_of
 from manifest_uploader.plan.reuse import Sharing, plan_shared, share
 from manifest_uploader.plan.since import since_last_run
 from manifest_uploader.plan.steps import DELETED, Action, CasePlan, Create, Fill, Found, Plan
 from manifest_uploader.plan.values import ValuePlan, plan_value
 from manifest_uploader.plan.worklist import make_worklist
-from manifest_uploader.platform.model import Entry, ItemSeen
+from manifest_uploader.platform.model import Entry
 from manifest_uploader.platform.requests import ImagePk
 from manifest_uploader.platform.targets import type_of
 from manifest_uploader.state.events import (
-    Done,
     Failed,
-    Gone,
     ImportFailed,
-    Renamed,
-    Settled,
-    Started,
 )
-from manifest_uploader.state.history import EMPTY, CaseHistory, after, with_events
+from manifest_uploader.state.history import EMPTY, CaseHistory, with_events
 from manifest_uploader.state.standing import Standing, standing_of
 from manifest_uploader.state.steps import StepId
 from manifest_uploader.text import composed
@@ -50,10 +45,10 @@ def make_plan(inputs: PlanInputs, *, temporary: Callable[[], str]) -> Plan:
         temporary: returns a new title that no other item has.
 
     """
-    leftovers = _leftovers(inputs)
+    leftovers = leftovers_of(inputs)
     worklist = make_worklist(inputs)
     in_common = items_in_common(inputs)
-    looked = [_past(case, inputs, leftovers.get(case.name)) for case in inputs.manifest.cases]
+    looked = [past_of(case, inputs, leftovers.get(case.name)) for case in inputs.manifest.cases]
     pairs = list(zip(inputs.manifest.cases, looked, strict=True))
     usable = {case.name: past for case, (past, _) in pairs if case.name not in in_common}
     sharing = share(inputs, usable)
@@ -73,59 +68,6 @@ def make_plan(inputs: PlanInputs, *, temporary: Callable[[], str]) -> Plan:
         *(cases, _proven(cases, inputs), notes, differences, changed),
         owned=jobs.owned(inputs),
         no_start=inputs.facts.no_start,
-    )
-
-
-# ── the history of a case ───────────────────────────────────────────────────────────────────
-
-
-def _leftovers(inputs: PlanInputs) -> dict[str, ItemSeen]:
-    """Case → an empty item that a late creation made: the first cases without items take them."""
-    new = (case.name for case in inputs.manifest.cases if _needs_item(case, inputs))
-    return dict(zip(new, inputs.facts.leftovers, strict=False))
-
-
-def _needs_item(case: Case, inputs: PlanInputs) -> bool:
-    """Whether a new item has to be made: none was asked for yet, and none is adopted."""
-    past = recorded(case, inputs)
-    is_adopted = inputs.choices.adopt and case.name in inputs.facts.looked
-    return past.item is None and past.temporary is None and not is_adopted
-
-
-def _past(
-    case: Case, inputs: PlanInputs, leftover: ItemSeen | None
-) -> tuple[CaseHistory, tuple[Found, ...]]:
-    """The history of a case, and the events that this look at the platform adds to it."""
-    was = inputs.renamed.get(case.name)
-    past = recorded(case, inputs)
-    found: tuple[Found, ...] = ()
-    if was is not None:
-        found = (Renamed(case.name, StepId.whole(case.name), was),)
-    if past.item is not None and _is_gone(past, inputs):
-        gone = Gone(case.name, StepId.whole(case.name), past.item, anew=inputs.choices.recreate)
-        return after(past, gone), (*found, gone)
-    if past.item is None and inputs.choices.adopt and case.name in inputs.facts.looked:
-        adopted = adopt(case, inputs, inputs.facts.looked[case.name])
-        return after(past, adopted), (*found, adopted)
-    if leftover is not None:
-        taken = _taken(case, leftover)
-        return with_events(past, taken), (*found, *taken)
-    if case.name in inputs.facts.settled:
-        found = (*found, Settled(case.name, StepId.whole(case.name)))
-    return past, found
-
-
-def _is_gone(past: CaseHistory, inputs: PlanInputs) -> bool:
-    return past.gone or past.item in inputs.facts.gone
-
-
-def _taken(case: Case, leftover: ItemSeen) -> tuple[Started, Done]:
-    """Take an empty item of ours for a case, as if it had been created for it."""
-    step = StepId.create(case.name)
-    title, order = leftover.title, leftover.order
-    return (
-        Started(case.name, step, title=title, order=order),
-        Done(case.name, step, pk=leftover.pk, again=True),
     )
 
 

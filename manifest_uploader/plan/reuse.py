@@ -287,6 +287,13 @@ def _reason(case: str, socket: str, failure: Failure | None) -> str:
     return failed_words(SharedImage(socket, case, socket), message)
 
 
+def lost_image(plan: CasePlan, one: SharedImage, message: str | None) -> ImportFailed:
+    """The failure of a value whose image another value should have brought."""
+    step = StepId.upload(plan.case, one.into)
+    source = next((files_of(value) for value in plan.values if value.socket == one.into), None)
+    return ImportFailed(plan.case, step, one.into, failed_words(one, message), source)
+
+
 def failed_words(image: SharedImage, message: str | None) -> str:
     """Why a value that uses an image was not sent, with the platform's message about it."""
     reason = message or "it was not imported"

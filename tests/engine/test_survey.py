@@ -56,14 +56,17 @@ def test_the_target_is_found_by_its_slug(box: Box, kind: TargetKind) -> None:
     found = find_target(manifest(kind=kind), box.client)
 
     assert (found.kind, found.slug) == (kind, "lung")
-    assert box.sql("SELECT kind FROM targets WHERE pk = ?", found.pk) == [(kind.value,)]
+    table = "algorithms" if kind is TargetKind.ALGORITHM else "targets"
+    assert box.sql(f"SELECT slug FROM {table} WHERE pk = ?", found.pk) == [("lung",)]
 
 
 @pytest.mark.parametrize("kind", list(TargetKind))
 def test_a_misspelt_target_is_a_problem_with_a_hint(
     begin: Callable[..., Box], kind: TargetKind
 ) -> None:
-    box = begin(reader_studies=("lungs",), archives=("lungs",))
+    box = begin(
+        reader_studies=("lungs",), archives=("lungs",), algorithms=("lungs=some-score->findings",)
+    )
 
     with pytest.raises(ManifestInvalid) as caught:
         find_target(manifest(kind=kind), box.client)
@@ -101,6 +104,7 @@ def test_rights_are_asked_for_without_changing_anything(box: Box, kind: TargetKi
     check_rights(target, box.client)
 
     assert box.sql("SELECT COUNT(*) FROM items") == [(0,)]
+    assert box.sql("SELECT COUNT(*) FROM algorithm_jobs") == [(0,)]
 
 
 @pytest.mark.parametrize("kind", list(TargetKind))
@@ -109,7 +113,7 @@ def test_who_may_not_edit_is_told_before_anything_is_sent(
 ) -> None:
     stranger = connect(box.running.url, token=box.running.token_without_rights)
 
-    with pytest.raises(PlatformRefused, match="you may not edit the"):
+    with pytest.raises(PlatformRefused, match=r"you may not (edit|run) the"):
         check_rights(box.target(kind), stranger)
 
 

@@ -42,8 +42,16 @@ class Doubts:
     def __len__(self) -> int:
         return sum(one.is_open for one in self._doubts.values())
 
-    def add(self, started: Started, *, since: float, clock: float) -> None:
-        """Note that nobody knows whether a creation took effect."""
+    def add(self, started: Started, *, now: float, clock: float) -> None:
+        """Note that nobody knows whether a creation took effect.
+
+        Args:
+            started: the creation; without a time, it was sent just now.
+            now: seconds since 1970.
+            clock: monotonic, in seconds.
+
+        """
+        since = min(started.time or now, now)
         before = self._doubts.get(started.case)
         repetitions = before.repetitions if before is not None else 0
         self._doubts[started.case] = _Doubt(started, since, clock, repetitions=repetitions)
@@ -71,6 +79,11 @@ class Doubts:
     def started(self, case: str) -> Started:
         """The creation, as it was recorded."""
         return replace(self._doubts[case].started)
+
+    def settle(self, case: str, pk: str | None) -> None:
+        """Note that a case has a job."""
+        self.close(case)
+        self.owned |= {pk} if pk is not None else set()
 
     def close(self, case: str) -> None:
         """Note that the outcome is known."""

@@ -1,0 +1,139 @@
+"""Takes cases that are jobs through what only jobs have: doubts, credits, too many active ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from manifest_uploader.engine.case_flow import CaseFlow
+from manifest_uploader.engine.jobs.finder import (
+    CancelledJob,
+    Found,
+    NotStarted,
+    StartedSomewhere,
+)
+from manifest_uploader.engine.live_case import LiveCase
+from manifest_uploader.engine.options import Policy
+from manifest_uploader.engine.outcomes import Counted, Doubted, Settled
+from manifest_uploader.engine.results import End
+from manifest_uploader.plan.requests import started
+from manifest_uploader.plan.steps import CasePlan
+from manifest_uploader.state.events import Done, Event, Failed, Failure, Paused, Unsure
+from manifest_uploader.state.steps import StepId
+
+_NO_ANSWER: Final = "the platform did not answer, and shows no job of this case"
+_LOOK_AT_JOBS: Final = "the next run looks again; look at the algorithm's jobs on the platform"
+
+
+class JobFlow:
+    """The jobs that are to be started, and what comes next for each."""
+
+    def __init__(
+        self,
+        flow: CaseFlow,
+        policy: Policy,
+        *,
+        clock: Callable[[], float],
+        now: Callable[[], float],
+    ) -> None:
+        self._flow, self._policy, self._clock, self._now = flow, policy, clock, now
+        self._doubts, self._limits = flow.doubts, flow.queue.jobs
+        self.left: list[str] = []
+        """Cases whose jobs are not started in this run."""
+
+    # -- starting --
+
+    def on_looked(self, outcome: Counted | Doubted) -> None:
+        """Start a job once it is known which jobs there are before; look at one in doubt."""
+        live = self._flow.live.get(outcome.case)
+        if live is None or live.create is None:
+            return
+        if isinstance(outcome, Doubted):
+            self._doubts.add(started(live.create), now=self._now(), clock=self._clock())
+            return
+        live.note_jobs(outcome.jobs, outcome.equal)
+        self._flow.queue.add_first(live.ready_creation())
+
+    def on_settled(self, settled: Settled) -> tuple[Event, ...]:
+        """Go on with a case whose creation was in doubt, or look again later."""
+        case = settled.case
+        create = StepId.create(case)
+        age_s = self._now() - self._doubts.since(case)
+        match settled.finding:
+            case Found(pk=pk):
+                return (Done(case, create, pk=pk),)
+            case CancelledJob(failures=failures):
+                words = "; ".join(one.message for one in failures)
+                job = StepId.job(case)
+                return (Failed(case, job, words=words, final=True, failures=failures),)
+            case StartedSomewhere(why=why) if age_s > self._policy.stuck_after_s:
+                return (Unsure(case, create, f"{why}; {_LOOK_AT_JOBS}"),)
+            case NotStarted() if age_s >= self._policy.settle_s:
+                if not self._repeat(case):
+                    return (Unsure(case, create, f"{_NO_ANSWER}; {_LOOK_AT_JOBS}"),)
+            case _:
+                self._doubts.put_off(case, self._clock())
+        return ()
+
+    def _repeat(self, case: str) -> bool:
+        """Start a job that was not started; return False if that was tried too often."""
+        live, doubt = self._flow.live.get(case), self._doubts.started(case)
+        if live is None or not self._doubts.may_repeat(case):
+            return live is None
+        live.repeat(doubt)
+        self._flow.begin_sending(live)
+        return True
+
+    def succeed(self, case: str) -> None:
+        """End the wait for a job that has succeeded."""
+        self._flow.end_import(case, "", None)
+        self._limits.drained(self._clock())
+
+    def end(self, case: str, *failures: Failure) -> None:
+        """End a case whose job has failed; what its inputs are waited for no longer matters."""
+        self._flow.imports.drop(case)
+        self._doubts.close(case)
+        self._flow.end_badly(case, End.FAILED, *failures)
+        self._flow.note_progress()
+        self._flow.imports.quicken()
+        self._limits.drained(self._clock())
+
+    # -- limits --
+
+    def on_no_room(self, live: LiveCase, event: Paused) -> None:
+        """Put a job back in line until another one has ended."""
+        assert live.create is not None
+        self._flow.queue.add_first(live.create)
+        if self._limits.reason is None:
+            self._flow.note_progress()
+        self._limits.refused(event.why, self._clock())
+
+    def stop_starting(self, not_begun: Iterable[CasePlan], why: str) -> list[CasePlan]:
+        """Start no more jobs; return the cases that need none to be started."""
+        self._limits.no_credits = why
+        others = []
+        for case in not_begun:
+            if case.create is not None and case.create.job:
+                self.left.append(case.case)
+            else:
+                others.append(case)
+        for live in [one for one in self._flow.live.values() if one.item is None]:
+            self._leave(live)
+            self.left.append(live.name)
+        return others
+
+    def _leave(self, live: LiveCase) -> None:
+        """Do nothing more for a case."""
+        self._flow.queue.drop(live.name)
+        self._doubts.close(live.name)
+        del self._flow.live[live.name]
+
+    def stuck_reason(self) -> str | None:
+        """Why jobs were not started, if the platform is the reason."""
+        if self._limits.no_credits is not None and self.left:
+            count = len(self.left)
+            jobs = "1 job was" if count == 1 else f"{count:,} jobs were"
+            return f"{self._limits.no_credits}; {jobs} not started: run again later"
+        if self._limits.reason is not None and self._flow.queue.has_jobs:
+            return f"{self._limits.reason}, and none of them ended"
+        return None
