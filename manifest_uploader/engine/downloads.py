@@ -64,7 +64,8 @@ class Downloads:
     ) -> tuple[FetchedFile, ...]:
         """Bring the files; what became of them, in their order.
 
-        `tell` is told of each as soon as it and all before it are there.
+        `tell` is told of each as soon as it and all before it are there. What an earlier fetch
+        brought for a socket that now holds files of other names goes, unless somebody changed it.
 
         Raises:
             OSError: the disk does not take one.
@@ -81,7 +82,15 @@ class Downloads:
             # do not wait: after Ctrl-C or an error, closing the client ends the downloads
             self._has_failed = len(found) < len(wanted)
             pool.shutdown(wait=False, cancel_futures=True)
+        self._remove_replaced(found)
         return tuple(found)
+
+    def _remove_replaced(self, found: Sequence[FetchedFile]) -> None:
+        """Remove our files beside those that have taken their place."""
+        named = [(one, one.name) for one in found if one.name is not None]
+        unsure = {_folder_of(name) for one, name in named if one.sha256 is None}
+        whole = {_folder_of(name) for _, name in named} - unsure
+        self._folder.remove_others(whole, {name for _, name in named})
 
     def _begun(
         self, pool: ThreadPoolExecutor, one: WantedFile | FetchedFile
@@ -187,3 +196,8 @@ class Downloads:
     ) -> FetchedFile:
         self._activity.downloaded(files=1)
         return one.ended(state, why, size=size, sha256=sha256)
+
+
+def _folder_of(name: str) -> str:
+    """The folder of a name with `/`."""
+    return name.rpartition("/")[0]

@@ -10,7 +10,7 @@ import hashlib
 import re
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from enum import Enum, auto
 from pathlib import Path
@@ -138,6 +138,19 @@ class Folder:
             with disk.open_file(self.path / RECORD, "ab") as file:
                 file.write(b"\n" * self._is_torn + msgspec.json.encode(kept) + b"\n")
             self._is_torn = False
+
+    def remove_others(self, folders: Collection[str], names: Iterable[str]) -> None:
+        """Remove files that were put into these folders, unless they have one of these names.
+
+        What was changed since is kept.
+        """
+        known = {disk.folded(name) for name in names}
+        for kept in list(self._kept.values()):
+            is_inside = bool(kept.source) and kept.name.rpartition("/")[0] in folders
+            if not is_inside or disk.folded(kept.name) in known:
+                continue
+            if self.as_left(kept.name, checksum=True) is not None:
+                disk.could_remove(self.path / kept.name)
 
     def put(self, name: str, content: bytes, *, force: bool) -> Put:
         """Put a table in its place as a whole, unless there is another file that is not ours.

@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from manifest_uploader.engine.activity import Activity, Downloading
 from manifest_uploader.engine.downloads import Downloads
@@ -60,6 +61,28 @@ def test_a_file_that_nobody_touched_is_replaced_by_the_newer_one(tmp_path: Path)
     assert len(server.asked) == 2
     assert (tmp_path / NAME).read_bytes() == b"new"
     assert [path.name for path in (tmp_path / NAME).parent.iterdir()] == ["a.pdf"]
+
+
+@pytest.mark.parametrize("is_touched", [False, True])
+def test_a_file_gives_way_to_one_of_another_name_in_its_socket(
+    tmp_path: Path, is_touched: bool
+) -> None:
+    old, other = tmp_path / NAME, tmp_path / "p" / "t" / "c.pdf"
+    aside = replace(wanted(source="3" * 24), name="p/t/c.pdf")
+    newer = replace(wanted(source="2" * 24), name="p/s/b.pdf")
+    with scripted(stored(b"old")) as server:
+        fetch(server, tmp_path, wanted(), aside)
+    if is_touched:
+        old.write_bytes(b"mine")
+    with scripted(page(404)) as server:
+        fetch(server, tmp_path, newer)
+    assert old.exists(), "nothing has taken its place"
+
+    with scripted(stored(b"new")) as server:
+        assert states(fetch(server, tmp_path, newer)) == [FileState.FETCHED]
+
+    assert (old.exists(), other.exists()) == (is_touched, True)
+    assert (tmp_path / newer.name).read_bytes() == b"new"
 
 
 @pytest.mark.parametrize("by_hand", [b"mine", b"by hand"])
