@@ -188,6 +188,7 @@ def options_of(given: argparse.Namespace) -> Options:
         looks=_beside_state(given, ".looks.jsonl"),
         import_check=getattr(given, "import_check", False),
         verdicts=_beside_state(given, ".imports.jsonl"),
+        uid_key=uid_key_path(given),
         verify=getattr(given, "verify", False),
         content=getattr(given, "content", False),
         choices=Choices(
@@ -252,6 +253,13 @@ def written_state_path(given: argparse.Namespace) -> Path:
     if given.state and not disk.usable(path).is_file():
         raise UsageError(f"there is no state file '{path}'", hint="is its name spelt right?")
     return path
+
+
+def uid_key_path(given: argparse.Namespace) -> Path:
+    """The key for the new UIDs of image sets, beside the state file; a rehearsal has its own."""
+    state = state_path(given)
+    name = state.name.removesuffix(".jsonl").removesuffix(".state")
+    return state.with_name(f"{name}.uid-key")
 
 
 def receipts_path(given: argparse.Namespace) -> Path:

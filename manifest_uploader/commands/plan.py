@@ -13,7 +13,7 @@ from manifest_uploader.commands.signals import interruptible, stopping_on_signal
 from manifest_uploader.engine import run as engine
 from manifest_uploader.engine.reading import Watching
 from manifest_uploader.output.json_lines import plan_json, plan_summary_json, write_json
-from manifest_uploader.output.run_lines import plan_lines
+from manifest_uploader.output.plan_lines import plan_lines
 from manifest_uploader.output.screen import make_screen
 from manifest_uploader.output.streams import say
 from manifest_uploader.output.verify_lines import difference_json

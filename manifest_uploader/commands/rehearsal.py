@@ -59,6 +59,8 @@ def _kind(values: list[Value]) -> str:
     """The narrowest kind that all values of a socket fit."""
     paths = [path for value in values if isinstance(value, FileValue) for path in value.paths]
     types = {type(value.value) for value in values if isinstance(value, JsonValue)}
+    if any(isinstance(value, FileValue) and value.image_name for value in values):
+        return "DICOM Image Set"
     if types and paths:
         return "Anything"
     if types:
@@ -69,7 +71,6 @@ def _kind(values: list[Value]) -> str:
         )
     if paths and all(path.lower().endswith(".json") for path in paths):
         return "Anything:file"
-    if any(isinstance(value, ImageValue) for value in values):
-        return "Image"
     kinds = {_BY_ENDING.get(PurePosixPath(path).suffix.lower(), "Image") for path in paths}
-    return kinds.pop() if len(kinds) == 1 else "Image"
+    has_image = any(isinstance(value, ImageValue) for value in values)
+    return kinds.pop() if len(kinds) == 1 and not has_image else "Image"

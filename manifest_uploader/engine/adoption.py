@@ -15,7 +15,7 @@ from manifest_uploader.files.root import Root
 from manifest_uploader.files.search import resolve
 from manifest_uploader.files.value_facts import ValueFacts, content
 from manifest_uploader.manifest.model import FileValue, Manifest, Value
-from manifest_uploader.plan.delivery import AsUpload, delivery_of
+from manifest_uploader.plan.delivery import AsUpload, AsUploads, delivery_of
 from manifest_uploader.plan.inputs import Facts
 from manifest_uploader.platform.images import images_of
 from manifest_uploader.platform.model import SocketSeen, Target
@@ -60,7 +60,7 @@ def _uploads(manifest: Manifest, facts: Facts) -> Iterator[tuple[str, Value, Soc
         for value in case.values if item is not None else ():
             held = item.sockets.get(value.socket) if item is not None else None
             delivery = delivery_of(value, facts.sockets.get(value.socket))
-            if held is not None and isinstance(delivery, AsUpload):
+            if held is not None and isinstance(delivery, AsUpload | AsUploads):
                 yield case.name, value, held
 
 

@@ -178,7 +178,7 @@ class CaseFlow:
             return
         self.queue.drop(case)
         self.doubts.close(case)
-        lacking = (one for one in live.plan.uploads if one.socket in live.missing)
+        lacking = (one for one in live.plan.uploads if live.lacks(one))
         self.bytes_dropped += sum(upload.size for upload in lacking)
         following = self.pilots.failed(live.plan.kind, case, self.live)
         if following is not None:

@@ -20,6 +20,7 @@ from manifest_uploader.engine.session import Session
 from manifest_uploader.engine.tally import Pace, Tally
 from manifest_uploader.engine.upload import Tools
 from manifest_uploader.engine.worker import Worker
+from manifest_uploader.files.copies import CopyMaker
 from manifest_uploader.files.parts import Buffers
 from manifest_uploader.manifest.problems import Problem
 from manifest_uploader.plan.inputs import Facts
@@ -96,7 +97,11 @@ class Execution:
         threads: Threads,
         journal: Journal,
         now: Callable[[], float] = time.time,
+        *,
+        uid_key: str | None = None,
     ) -> None:
+        """Prepare; `uid_key`, in hex, makes the UIDs of image sets, if the plan sends any."""
+        self._copies = CopyMaker(uid_key) if uid_key is not None else None
         self._options, self._session, self._threads = options, session, threads
         self._plan, self._journal = plan, journal
         self._now = now
@@ -138,6 +143,7 @@ class Execution:
                 self._session.root,
                 Tools(self._session.client, resources, self._threads.emit, self._warn, self._tally),
                 watcher,
+                copies=self._copies,
                 receive=receipts.add,
             )
 
@@ -155,6 +161,8 @@ class Execution:
                 return following or scheduler
             finally:
                 self._threads.close()
+                if self._copies is not None:
+                    self._copies.close()
                 if self._threads.gave_up:  # a thread that waits for a silent server is woken
                     self._session.client.close()
 
@@ -202,6 +210,7 @@ class Execution:
             self._pace.speed(now),
             is_sending=scheduler.is_sending,
             paused=scheduler.paused[0] if scheduler.paused else None,
+            paused_jobs=scheduler.jobs.are_paused,
             trouble=meter.trouble,
             silent_s=meter.silent_s(),
             eased=self._threads.eased,

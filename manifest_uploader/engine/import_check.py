@@ -21,7 +21,7 @@ from manifest_uploader.files.search import resolve
 from manifest_uploader.files.value_facts import ValueFacts
 from manifest_uploader.manifest.model import FileValue, Manifest
 from manifest_uploader.manifest.problems import Problem
-from manifest_uploader.plan.content import is_image
+from manifest_uploader.plan.content import is_image, is_set
 from manifest_uploader.plan.import_verdicts import sentence, verdict_problems
 from manifest_uploader.plan.inputs import Facts
 from manifest_uploader.platform.model import Socket
@@ -136,7 +136,7 @@ class ImportCheck:
                 if not isinstance(value, FileValue) or facts is None:
                     continue
                 socket = self._facts.sockets.get(value.socket)
-                if not is_image(value, socket, files=facts.files):
+                if is_set(value, socket) or not is_image(value, socket, files=facts.files):
                     continue
                 source = resolve(value, self._root)
                 if isinstance(source, Source):

@@ -15,9 +15,21 @@ from manifest_uploader.plan.requests import (
     without,
     without_title,
 )
-from manifest_uploader.plan.steps import CasePlan, CountJobs, Create, Fill, MakeTickets, SharedImage
+from manifest_uploader.plan.steps import (
+    CasePlan,
+    CountJobs,
+    Create,
+    Fill,
+    MakeTickets,
+    SentFile,
+    SharedImage,
+    Upload,
+    pks_of,
+    set_content,
+)
 from manifest_uploader.platform.model import Entry, ItemSeen
 from manifest_uploader.state.events import Done, Opened, OpenUpload, Started
+from manifest_uploader.state.steps import StepId
 
 
 class LiveCase(Struct):
@@ -32,11 +44,14 @@ class LiveCase(Struct):
     fill: Fill | None
     """The next fill, with the pks of its uploads once it is sent; None if there is none."""
     uploads: dict[str, Done] = field(default_factory=dict)
-    """Socket → the event of its complete upload."""
+    """Socket → the event of its complete upload; of a value that is sent file by file, one for all
+    of its files."""
+    files: dict[str, dict[int, SentFile]] = field(default_factory=dict)
+    """Socket → by number, the files of its image set that are complete on the platform."""
     rest: Fill | None = None
     """The fill that follows one that was split to make room."""
-    opened: dict[str, OpenUpload] = field(default_factory=dict)
-    """Socket → its upload row, once it has one."""
+    opened: dict[StepId, OpenUpload] = field(default_factory=dict)
+    """Upload → its row, once it has one."""
     tickets: dict[str, str] = field(default_factory=dict)
     """Socket → pk of the upload session of its upload."""
     awaited: dict[str, SharedImage] = field(default_factory=dict)
@@ -51,7 +66,8 @@ class LiveCase(Struct):
         """The case as planned."""
         missing = {upload.socket for upload in plan.uploads}
         awaited = {one.into: one for one in plan.shared if one.is_awaited}
-        return cls(plan, plan.item, missing, plan.create, plan.fill, awaited=awaited)
+        files = {one.socket: dict(one.complete) for one in plan.sets}
+        return cls(plan, plan.item, missing, plan.create, plan.fill, files=files, awaited=awaited)
 
     @property
     def name(self) -> str:
@@ -107,13 +123,39 @@ class LiveCase(Struct):
 
     def note_row(self, event: Opened) -> None:
         """Note that an upload has a row."""
-        self.opened[event.socket] = event.row
+        self.opened[event.step] = event.row
 
     def note_upload(self, socket: str, done: Done) -> bool:
         """Note that an upload is complete; return whether the case can now be filled."""
+        whole = done if done.step.number is None else self._note_file(done.step.number, done)
+        if whole is None:
+            return False
         self.missing.discard(socket)
-        self.uploads[socket] = done
+        self.uploads[socket] = whole
         return not self.missing and self.rest is None
+
+    def _note_file(self, number: int, done: Done) -> Done | None:
+        """Note that a file of an image set is complete; return an event for all, if all are."""
+        one = next(one for one in self.plan.sets if one.socket == done.socket)
+        files = self.files[one.socket]
+        files[number] = SentFile(done.pk or "", done.sha256)
+        if len(files) < len(one.names):
+            return None
+        content = set_content(one.names, files)
+        step = StepId.upload(self.name, one.socket)
+        return Done(self.name, step, one.socket, pk=pks_of(files)[-1], content=content)
+
+    def lacks(self, upload: Upload) -> bool:
+        """Whether a planned upload is not complete."""
+        number, socket = upload.step.number, upload.socket
+        return socket in self.missing and (number is None or number not in self.files[socket])
+
+    @property
+    def _sets(self) -> dict[str, tuple[str, ...]]:
+        """Socket → the pks of all uploads of its image set, if they are complete."""
+        return {
+            socket: pks_of(files) for socket, files in self.files.items() if socket in self.uploads
+        }
 
     def next_creation(self) -> Create | CountJobs:
         """The creation, ready to send; of a job, first a look at the jobs that there are."""
@@ -125,14 +167,14 @@ class LiveCase(Struct):
     def ready_creation(self) -> Create:
         """The creation, ready to send."""
         assert self.create is not None
-        self.create = with_uploads(self.create, self.uploads, self.tickets, self.images)
+        self.create = with_uploads(self.create, self.uploads, self.tickets, self.images, self._sets)
         return self.create
 
     def ready_fill(self, seen: ItemSeen | None) -> Fill:
         """The fill, ready to send; `seen` is None for an item that holds nothing."""
         assert self.fill is not None
         assert self.item is not None
-        fill = with_uploads(self.fill, self.uploads, self.tickets, self.images)
+        fill = with_uploads(self.fill, self.uploads, self.tickets, self.images, self._sets)
         first = fill_in_between(fill, item=self.item, seen=seen) if seen is not None else None
         if first is not None:
             self.fill, self.rest = first, replace(fill, look_first=True)

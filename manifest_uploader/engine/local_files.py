@@ -25,7 +25,7 @@ from manifest_uploader.files.value_facts import ValueFacts, content, value_facts
 from manifest_uploader.manifest.model import FileValue, Identifiable
 from manifest_uploader.manifest.problems import Problem
 from manifest_uploader.plan.content import Content, Question, Remedy, judge_content
-from manifest_uploader.plan.delivery import AsJson, delivery_of
+from manifest_uploader.plan.delivery import AsJson, AsUploads, delivery_of, upload_into
 from manifest_uploader.plan.value_look import ValueLook
 from manifest_uploader.platform.model import Entry, Socket
 from manifest_uploader.platform.responses import Interrupted
@@ -137,6 +137,8 @@ class LocalFiles:
         if not isinstance(source, Source):
             return Found(case, value.socket, None, source)
         facts = value_facts(source)
+        if isinstance(upload_into(self._sockets.get(value.socket)), AsUploads):
+            facts = replace(facts, each=source.files, slices=len(source.files))
         known = None if self._checksum else _known_content(facts, past, value.socket)
         one = _Pending(case, value, source, replace(facts, content=known))
         if known is not None and _is_confirmed(past, value.socket):
@@ -181,7 +183,9 @@ class LocalFiles:
         if judged.problems:
             return self._failed(one, *judged.problems, warnings=judged.warnings, look=one.look)
         if one.look is not None:
-            one.facts = replace(one.facts, slices=one.look.slices, extras=one.look.left_out)
+            if not one.facts.each:
+                one.facts = replace(one.facts, slices=one.look.slices)
+            one.facts = replace(one.facts, extras=one.look.left_out)
         checked = one.facts if one.facts.content is not None else self._checked(one, past)
         if isinstance(checked, Problem):
             return self._failed(one, checked, warnings=judged.warnings, look=one.look)

@@ -47,6 +47,8 @@ class Options(Struct, frozen=True):
     """Ask the platform's own importer about the images."""
     verdicts: Path | None = None
     """Where what the importer said is remembered; None: nowhere."""
+    uid_key: Path | None = None
+    """Where the key is for the new UIDs of image sets."""
     choices: Choices = field(default_factory=Choices)
     policy: Policy = field(default_factory=Policy)
     patience: Patience = field(default_factory=Patience)

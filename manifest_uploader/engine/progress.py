@@ -50,7 +50,9 @@ class Progress(Struct, frozen=True):
     is_sending: bool = True
     """Something is being sent, or will be without waiting for an import."""
     paused: str | None = None
-    """Why new uploads wait for room on the platform."""
+    """Why new uploads, or jobs, wait for room on the platform."""
+    paused_jobs: bool = False
+    """It is jobs that wait."""
     trouble: str | None = None
     silent_s: float = 0.0
     """How long no request was answered and no byte sent, though requests are under way."""

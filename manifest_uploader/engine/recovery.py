@@ -15,10 +15,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from manifest_uploader.digests import Json
 from manifest_uploader.engine.item_writer import left_traces, tickets_of
 from manifest_uploader.engine.jobs.finder import CancelledJob, Found, find_job
 from manifest_uploader.engine.listing import Listing
-from manifest_uploader.plan.delivery import ticket_slot_json, upload_slot_json
+from manifest_uploader.plan.delivery import set_slot_json, ticket_slot_json, upload_slot_json
 from manifest_uploader.plan.requests import started
 from manifest_uploader.plan.steps import Fill
 from manifest_uploader.platform.endpoints import get_item, is_row_gone
@@ -122,14 +123,17 @@ def _repetition(
     sockets: Mapping[str, Socket],
     target: Target,
 ) -> Fill:
-    values = tuple(
-        upload_slot_json(sockets[entry.socket], entry.upload or "")
-        if entry.ticket is None
-        else ticket_slot_json(entry.socket, entry.ticket)
-        for entry in entries
-    )
+    values = tuple(_slot(entry, sockets[entry.socket]) for entry in entries)
     call = type_of(target.kind).fill(item=item, title=None, order=None, values=values)
     return Fill(was.step, was.case, call, None, None, entries, look_first=False, repeated=True)
+
+
+def _slot(entry: Entry, socket: Socket) -> Json:
+    if entry.ticket is not None:
+        return ticket_slot_json(entry.socket, entry.ticket)
+    if entry.uploads:
+        return set_slot_json(entry.socket, entry)
+    return upload_slot_json(socket, entry.upload or "")
 
 
 def _owned(history: History) -> frozenset[str]:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import gc
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from manifest_uploader.engine.activity import Doing, Stage
 from manifest_uploader.engine.attended import LeftBehind, attended
+from manifest_uploader.engine.clocks import Clocks
 from manifest_uploader.engine.item_writer import ItemWriter
+from manifest_uploader.engine.jobs.pages import with_job_pages
 from manifest_uploader.engine.options import Options
 from manifest_uploader.engine.pool import Threads
 from manifest_uploader.engine.progress import Looking, Observer
@@ -33,13 +34,15 @@ from manifest_uploader.engine.session import (
     refuse,
     temporary_title,
 )
-from manifest_uploader.engine.target import check_rights
+from manifest_uploader.engine.target import with_rights
 from manifest_uploader.engine.title_swaps import free_titles, taken_titles
 from manifest_uploader.errors import CannotGoOn
+from manifest_uploader.files.uid_key import make_key, read_key
 from manifest_uploader.manifest.model import Manifest
 from manifest_uploader.manifest.parser import without_collector
 from manifest_uploader.plan.cases import make_plan
 from manifest_uploader.plan.inputs import Facts, PlanInputs
+from manifest_uploader.plan.notes import new_key_note
 from manifest_uploader.plan.steps import Plan
 from manifest_uploader.platform.endpoints import is_row_gone, list_items
 from manifest_uploader.platform.responses import Interrupted
@@ -49,7 +52,6 @@ from manifest_uploader.state import lock
 from manifest_uploader.state.events import Event, Started
 from manifest_uploader.state.history import EMPTY, fold
 from manifest_uploader.state.standing import CaseStanding, case_standing
-from manifest_uploader.system.clocks import Awake, Steady
 
 if TYPE_CHECKING:
     from manifest_uploader.engine.execution import Journal
@@ -111,16 +113,9 @@ def _plan(options: Options, reading: Reading, watching: Watching) -> tuple[Plan,
         session.ledger.record(list(assume_not_sent(session.ledger.history)))
         inputs = gather(options, session, watching)
         session.ledger.record(_lost_imports(options, session, inputs))
-        inputs = _with_rights(inputs, client)
+        inputs = with_rights(inputs, client)
         facts = replace(inputs.facts, requests=client.meter.traffic().requests)
-        inputs = replace(inputs, facts=facts)
         return make_plan(inputs, temporary=temporary_title), facts
-
-
-def _with_rights(inputs: PlanInputs, client: Client) -> PlanInputs:
-    """The inputs, with what keeps items from being created; raises PlatformRefused."""
-    no_start = check_rights(inputs.target, client)
-    return replace(inputs, facts=replace(inputs.facts, no_start=no_start))
 
 
 def _lost_imports(options: Options, session: Session, inputs: PlanInputs) -> list[Event]:
@@ -211,9 +206,12 @@ def run(options: Options, observers: Sequence[Observer], stop: threading.Event) 
                 watching.activity.stage = Stage.PLAN
                 plan = attend(lambda: _planned(inputs))
                 journal.begin(plan, session.target)
-                clocks = _Clocks.begin(ledger.clock())
+                clocks = Clocks.begin(ledger.clock())
                 first = _scheduler(options, plan, inputs.facts, clocks)
-                execution = Execution(options, session, plan, threads, journal, clocks.now)
+                key = _uid_key(options, plan, note)
+                execution = Execution(
+                    *(options, session, plan, threads, journal, clocks.now), uid_key=key
+                )
                 last = execution.run(
                     first,
                     inputs.facts,
@@ -222,23 +220,11 @@ def run(options: Options, observers: Sequence[Observer], stop: threading.Event) 
                 elapsed_s = time.monotonic() - started
                 stopped = stop.is_set()
                 summary = _summary((first, last), journal, plan, meter, elapsed_s, stopped=stopped)
+                summary = with_job_pages(summary, session)
                 if stopped:
                     return summary
                 watching.activity.stage = Stage.PLATFORM
                 return attend(lambda: _with_late_items(summary, session))
-
-
-class _Clocks(Struct, frozen=True):
-    """The clocks of a run; neither goes on while the computer sleeps."""
-
-    awake: Awake
-    now: Steady
-
-    @classmethod
-    def begin(cls, now: float) -> Self:
-        """Clocks that begin at a time in seconds since 1970."""
-        awake = Awake()
-        return cls(awake, Steady(now, awake))
 
 
 def _look(
@@ -250,7 +236,7 @@ def _look(
         with _gathering():
             session = open_session(options, reading, client, watching)
             recovered = recover_session(session)
-            inputs = _with_rights(gather(options, session, watching), client)
+            inputs = with_rights(gather(options, session, watching), client)
             return session, recovered, inputs
 
     try:
@@ -322,11 +308,27 @@ def _with_late_items(summary: Summary, session: Session) -> Summary:
     return replace(summary, late_items=tuple(session.item_url(item.pk) for item in found))
 
 
+def _uid_key(options: Options, plan: Plan, note: Callable[[str], None]) -> str | None:
+    """The key for the new UIDs of image sets, made if there is none; None: it is not needed.
+
+    Raises:
+        UsageError: it cannot be read or written.
+
+    """
+    if options.uid_key is None or not any(case.sets for case in plan.cases):
+        return None
+    key = read_key(options.uid_key)
+    if key is None:
+        key = make_key(options.uid_key)
+        note(new_key_note(options.uid_key.name))
+    return key
+
+
 def _scheduler(
     options: Options,
     plan: Plan,
     facts: Facts,
-    clocks: _Clocks,
+    clocks: Clocks,
     *,
     after: Scheduler | None = None,
 ) -> Scheduler:
@@ -347,7 +349,7 @@ def _second(
     session: Session,
     inputs: PlanInputs,
     first: Scheduler,
-    clocks: _Clocks,
+    clocks: Clocks,
 ) -> Scheduler | None:
     """The scheduler for the cases that late duplicates may have changed; None if there are none."""
     held = first.held()

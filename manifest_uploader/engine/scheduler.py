@@ -113,7 +113,7 @@ class Scheduler:
         self._under_way = 0
         self._room: Final = UploadRoom(self._flow, clock=clock)
         self._halted = False
-        self._jobs: Final = JobFlow(self._flow, policy, clock=clock, now=now)
+        self.jobs: Final = JobFlow(self._flow, policy, clock=clock, now=now)
         if plan.no_start is not None:
             self._stop_starting(plan.no_start)
         self._in_look: frozenset[str] = frozenset()
@@ -166,9 +166,9 @@ class Scheduler:
                 case Ticketed():
                     self._flow.on_ticketed(outcome)
                 case Counted() | Doubted():
-                    self._jobs.on_looked(outcome)
+                    self.jobs.on_looked(outcome)
                 case Settled():
-                    for event in self._jobs.on_settled(outcome):
+                    for event in self.jobs.on_settled(outcome):
                         events.append(event)
                         self._on_event(event, events)
                 case Watched():
@@ -185,7 +185,7 @@ class Scheduler:
         without_images = self._flow.without_images()
         live = self._flow.live.keys() - self._put_off - set(without_images)
         not_begun = (case.case for case in self._not_begun)
-        pending = [*live, *not_begun, *self._flow.held, *self._jobs.left]
+        pending = [*live, *not_begun, *self._flow.held, *self.jobs.left]
         waiting = [case for case in self._imports.open_cases() if case not in live]
         return self._flow.ends.all(pending=pending, waiting=[*waiting, *without_images])
 
@@ -324,7 +324,7 @@ class Scheduler:
 
     def _on_done(self, event: Done) -> None:
         if event.step.kind is StepKind.JOB:
-            self._jobs.succeed(event.case)
+            self.jobs.succeed(event.case)
             return
         live = self._flow.live.get(event.case)
         if live is None:
@@ -344,7 +344,7 @@ class Scheduler:
 
     def _on_failed(self, event: Failed) -> None:
         if event.step.kind is StepKind.JOB:
-            self._jobs.end(event.case, *event.reasons)
+            self.jobs.end(event.case, *event.reasons)
             return
         is_refusal = event.final and event.step.kind is not StepKind.UPLOAD
         if event.case in self._flow.live and is_refusal:
@@ -366,7 +366,7 @@ class Scheduler:
 
     def _stop_starting(self, why: str) -> None:
         """Start no more jobs: what is left stays as it is, for a later run."""
-        self._not_begun = deque(self._jobs.stop_starting(self._not_begun, why))
+        self._not_begun = deque(self.jobs.stop_starting(self._not_begun, why))
 
     def _on_paused(self, event: Paused, events: list[Event]) -> None:
         """Put the upload back in line, or fail it if nothing can ever make room for it."""
@@ -377,7 +377,7 @@ class Scheduler:
             self._stop_starting(event.why)
             return
         if event.step.kind is StepKind.CREATE:
-            self._jobs.on_no_room(live, event)
+            self.jobs.on_no_room(live, event)
             return
         under_way = self._under_way - self._imports.is_watching
         if (failed := self._room.on_paused(live, event, is_alone=under_way <= 1)) is not None:
@@ -396,4 +396,4 @@ class Scheduler:
 
     def stuck_reason(self) -> str | None:
         """Why uploads were not sent, if a limit of the platform is the reason."""
-        return self._jobs.stuck_reason() or self._room.stuck_reason()
+        return self.jobs.stuck_reason() or self._room.stuck_reason()

@@ -19,16 +19,18 @@ from manifest_uploader.engine.listing import Listing
 from manifest_uploader.engine.options import Options
 from manifest_uploader.engine.reading import UNWATCHED, Reading, Watching
 from manifest_uploader.engine.recovery import recover
-from manifest_uploader.engine.target import find_target
+from manifest_uploader.engine.target import find_target, refuse_for_jobs
 from manifest_uploader.errors import CannotGoOn
 from manifest_uploader.files.root import Root, find_root
-from manifest_uploader.manifest.model import Manifest, TargetKind
+from manifest_uploader.files.uid_key import fingerprint, read_key
+from manifest_uploader.manifest.model import Manifest
 from manifest_uploader.manifest.parser import without_collector
 from manifest_uploader.manifest.problems import ManifestInvalid, Problem, in_file_order
 from manifest_uploader.plan.checks import misfits
 from manifest_uploader.plan.differences import Shown, changed_by_others, compare, restore_of
-from manifest_uploader.plan.inputs import Facts, PlanInputs, renamed_cases
+from manifest_uploader.plan.inputs import Facts, PlanInputs, UidKey, renamed_cases
 from manifest_uploader.platform.model import Target
+from manifest_uploader.platform.sockets import DICOM_SET
 from manifest_uploader.platform.targets import type_of
 from manifest_uploader.state import file as state_file
 from manifest_uploader.state.events import Event
@@ -88,6 +90,7 @@ def open_session(
 
     """
     watching.activity.stage, watching.activity.meter = Stage.PLATFORM, client.meter
+    refuse_for_jobs(options, reading.manifest)
     if reading.problems:
         raise _all_problems(options, reading, client, watching)
     try:
@@ -95,15 +98,6 @@ def open_session(
         return open_state(options, reading, client, root=root)
     except ManifestInvalid:
         raise _all_problems(options, reading, client, watching) from None
-
-
-def refuse_jobs(manifest: Manifest) -> None:
-    """Raise CannotGoOn if the cases are jobs of an algorithm."""
-    if manifest.kind is TargetKind.ALGORITHM:
-        raise CannotGoOn(
-            "jobs of an algorithm cannot be started or compared yet",
-            hint="upload to a reader study or an archive; nothing was sent",
-        )
 
 
 def open_state(options: Options, reading: Reading, client: Client, *, root: Root) -> Session:
@@ -179,6 +173,7 @@ def gather(options: Options, session: Session, watching: Watching = UNWATCHED) -
             watching=watching,
         )
     facts = _with_imports(options, session.manifest, facts, session.root, watching)
+    facts = _with_key(options, session.manifest, facts)
     inputs = _plan_inputs(options, session.reading, facts, history, session.target)
     facts = replace(facts, warnings=(*session.reading.remarks, *facts.warnings))
     inputs = replace(inputs, facts=facts)
@@ -280,6 +275,22 @@ def _with_imports(
         warnings=(*facts.warnings, *found.warnings),
         imported=found.images,
     )
+
+
+def _with_key(options: Options, manifest: Manifest, facts: Facts) -> Facts:
+    """The facts with the key for the new UIDs of image sets, if there are any.
+
+    Raises:
+        UsageError: it cannot be read.
+
+    """
+    values = (value for case in manifest.cases for value in case.values)
+    used = {facts.sockets[value.socket] for value in values if value.socket in facts.sockets}
+    if options.uid_key is None or not any(one.kind == DICOM_SET for one in used):
+        return facts
+    key = read_key(options.uid_key)
+    made_by = fingerprint(key) if key is not None else None
+    return replace(facts, uid_key=UidKey(options.uid_key.name, made_by))
 
 
 def _plan_inputs(

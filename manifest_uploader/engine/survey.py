@@ -24,6 +24,7 @@ from manifest_uploader.files.root import Root
 from manifest_uploader.files.value_facts import ValueFacts
 from manifest_uploader.manifest.model import FileValue, ImageValue, Manifest
 from manifest_uploader.manifest.problems import Problem
+from manifest_uploader.plan.content import BURNED_IN
 from manifest_uploader.plan.identifiable import idle_keywords
 from manifest_uploader.plan.inputs import Facts
 from manifest_uploader.platform.endpoints import (
@@ -103,7 +104,7 @@ def survey(
         )
     if client is not None and target is not None and found.looked:
         found = look_into_items(manifest, found, client=client, target=target, root=root)
-    idle = idle_keywords(manifest, KEYWORDS.values())
+    idle = idle_keywords(manifest, (*KEYWORDS.values(), BURNED_IN))
     return replace(found, problems=(*idle, *found.problems))
 
 
@@ -287,7 +288,11 @@ def _highest_order(
 
 def _open_uploads(history: History) -> set[str]:
     """The pks of earlier runs' uploads that a plan may use or continue."""
-    opened = {upload.row.pk for past in history.cases.values() for upload in past.uploads.values()}
+    opened = {
+        upload.row.pk
+        for past in history.cases.values()
+        for upload in (*past.uploads.values(), *past.file_uploads.values())
+    }
     failed = {
         socket.entry.upload
         for past in history.cases.values()

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from manifest_uploader.errors import PlatformRefused
+from msgspec.structs import replace
+
+from manifest_uploader.engine.options import Options
+from manifest_uploader.errors import PlatformRefused, UsageError
 from manifest_uploader.manifest.model import Manifest
 from manifest_uploader.manifest.problems import ManifestInvalid, Problem
+from manifest_uploader.plan.inputs import PlanInputs
 from manifest_uploader.platform.endpoints import send_call
 from manifest_uploader.platform.model import Target
 from manifest_uploader.platform.responses import results_of
@@ -15,6 +19,27 @@ from manifest_uploader.text import did_you_mean
 
 if TYPE_CHECKING:  # importing it takes 0.1 s of CPU, which commands without a network save
     from manifest_uploader.platform.client import Client
+
+
+def refuse_for_jobs(options: Options, manifest: Manifest) -> None:
+    """Check that nothing is asked for that has no meaning for algorithm jobs.
+
+    Raises:
+        UsageError: it is.
+
+    """
+    if type_of(manifest.kind).has_titles:
+        return
+    if options.verify:
+        raise UsageError(
+            "jobs of an algorithm never change, so there is nothing to compare",
+            hint="'uploader status' tells what became of them",
+        )
+    if options.choices.adopt:
+        raise UsageError(
+            "--adopt finds items by their titles, and jobs of an algorithm have none",
+            hint="run with the state file of the run that started them",
+        )
 
 
 def find_target(manifest: Manifest, client: Client) -> Target:
@@ -70,3 +95,14 @@ def check_rights(target: Target, client: Client) -> str | None:
         f"you may not {target_type.right} the {target_type.noun} '{target.slug}'",
         hint=target_type.who_may,
     )
+
+
+def with_rights(inputs: PlanInputs, client: Client) -> PlanInputs:
+    """The inputs, with what keeps items from being created for now.
+
+    Raises:
+        PlatformRefused: this user may not create any.
+
+    """
+    no_start = check_rights(inputs.target, client)
+    return replace(inputs, facts=replace(inputs.facts, no_start=no_start))

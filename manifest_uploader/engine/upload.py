@@ -31,6 +31,7 @@ from manifest_uploader.engine.too_large import is_alone, too_large
 from manifest_uploader.files.local_file import FileChanged
 from manifest_uploader.files.parts import (
     Content,
+    DicomCopy,
     content_size,
     part_count,
     part_length,
@@ -183,6 +184,7 @@ class _Attempt:
         opened = Opened(
             *(upload.case, upload.step, upload.socket, pk, storage_id, size, upload.stat),
             token=upload.token,
+            made_by=self._content.made_by if isinstance(self._content, DicomCopy) else None,
         )
         self._tools.emit(opened)
         return opened.row

@@ -48,7 +48,7 @@ class UploadRoom:
             words = f"{event.why}: {_TOO_MANY_BYTES}"
             return Failed(event.case, event.step, socket=event.socket, words=words, final=True)
         upload = next(one for one in live.plan.uploads if one.step == event.step)
-        again = replace(upload, row=live.opened.get(upload.socket, upload.row))
+        again = replace(upload, row=live.opened.get(upload.step, upload.row))
         self._queue.put_back(again)
         if not self._limits.is_paused:
             self._flow.note_progress()

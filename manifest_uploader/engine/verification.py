@@ -19,10 +19,10 @@ from manifest_uploader.engine.session import (
     open_state,
     recover_session,
     refuse,
-    refuse_jobs,
 )
 from manifest_uploader.engine.stored_files import read_files
 from manifest_uploader.engine.survey import all_items
+from manifest_uploader.engine.target import refuse_for_jobs
 from manifest_uploader.files.local_file import FileChanged, Source, sha256
 from manifest_uploader.files.root import Root, find_root
 from manifest_uploader.files.search import resolve
@@ -71,7 +71,7 @@ def verify(
     assert options.platform is not None
     reading = read_manifest(options)
     refuse(reading.problems)
-    refuse_jobs(reading.manifest)
+    refuse_for_jobs(replace(options, verify=True), reading.manifest)
     found = Client(options.platform, patience=options.patience, stopping=watching.stopping)
     with closing(found) as client:
         watching.activity.stage, watching.activity.meter = Stage.PLATFORM, client.meter

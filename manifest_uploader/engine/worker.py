@@ -14,6 +14,7 @@ from manifest_uploader.engine.jobs.writer import JobWriter
 from manifest_uploader.engine.outcomes import Looked, Outcome
 from manifest_uploader.engine.tickets import TicketOffice
 from manifest_uploader.engine.upload import Tools, UploadLimitReached, UploadRefused, send
+from manifest_uploader.files.copies import CopyMaker, NoCopy
 from manifest_uploader.files.local_file import FileChanged, Source
 from manifest_uploader.files.parts import Content, JsonContent
 from manifest_uploader.files.root import Root
@@ -51,12 +52,13 @@ class Worker:
         tools: Tools,
         watcher: Watcher,
         *,
+        copies: CopyMaker | None = None,
         receive: Callable[[Receipt], None] = lambda _: None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._target, self._root, self._tools = target, root, tools
         self._client: Client = tools.client
-        self._watcher = watcher
+        self._watcher, self._copies = watcher, copies
         self._receive = receive
         self._items = ItemWriter(tools.client, target, root, sleep=sleep)
         self._jobs = JobWriter(tools.client, target, root)
@@ -122,6 +124,8 @@ class Worker:
             )
         except UploadRefused as refused:
             return self._failed(task, refused.message, final=refused.final)
+        except NoCopy as error:
+            return self._failed(task, str(error), final=True)
         except FileChanged as changed:
             if self._tools.resources.stopping():
                 raise Interrupted from None
@@ -136,6 +140,9 @@ class Worker:
         if isinstance(task.source, JsonValue):
             data = json.dumps(task.source.value, ensure_ascii=False, allow_nan=False).encode()
             return JsonContent(task.name, data, task.stat)
+        if task.file is not None:
+            assert self._copies is not None, "the plan sends image sets"
+            return self._copies.copy(task.file)
         source = source_of(task.source, self._root)
         _check_same(task, source)
         return source

@@ -16,9 +16,10 @@ from unicodedata import normalize
 import msgspec
 from msgspec import Struct
 
-from manifest_uploader.errors import CannotGoOn, UsageError
+from manifest_uploader.errors import UsageError
 from manifest_uploader.files.crew import CannotStart, answers
 from manifest_uploader.files.deidentify_results import Batch, FileResult, Outcome, Setup
+from manifest_uploader.files.dicom_procedure import does_not_start
 from manifest_uploader.files.listing import natural
 from manifest_uploader.files.uid_key import make_key, read_key
 from manifest_uploader.system import disk
@@ -168,11 +169,7 @@ def _ask(
         for batch, answer in found:
             yield batch, None if answer is None else msgspec.convert(answer, Batch)
     except CannotStart:
-        raise CannotGoOn(
-            "the platform's procedure for de-identification does not start",
-            hint="install it again: "
-            "pip install --force-reinstall grand-challenge-dicom-de-identifier",
-        ) from None
+        raise does_not_start() from None
     finally:
         found.close()
 

@@ -1,9 +1,7 @@
 """De-identifies DICOM files, one by one, by the platform's own procedure.
 
-It runs in processes of its own (`crew`). What is held in memory is a file's header; its pixels are
-copied as they are, and whatever stands behind them is left out. Beside the data set, which the
-procedure is about, the preamble and the file meta information may name a hospital or a patient:
-both are made anew. No value of a file leaves this module, except for the copy.
+It runs in processes of its own (`crew`). What is held in memory is a file's header. No value of a
+file leaves this module, except for the copy.
 """
 
 from __future__ import annotations
@@ -14,8 +12,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from filecmp import cmp
 from hashlib import sha256
-from importlib import import_module
-from io import BytesIO
 from pathlib import Path
 from shutil import copyfileobj
 from typing import Any, BinaryIO, Final, TypeAlias
@@ -23,25 +19,11 @@ from typing import Any, BinaryIO, Final, TypeAlias
 import msgspec
 
 from manifest_uploader.files.deidentify_results import Batch, FileResult, Outcome, Setup
-from manifest_uploader.files.dicom_pixels import (
-    CutOff,
-    Pixels,
-    check_length,
-    expected_bytes,
-    find_pixels,
-)
+from manifest_uploader.files.dicom_pixels import CutOff, Pixels
+from manifest_uploader.files.dicom_procedure import METHOD, Copy, Procedure, Rejected, pixels_of
 from manifest_uploader.files.listing import is_ignored
-from manifest_uploader.files.uid_key import KeyedUids
 from manifest_uploader.system import disk
 
-_METHOD: Final = "grand-challenge-dicom-de-identifier:procedure:"
-_DEFLATED: Final = "1.2.840.10008.1.2.1.99"
-_SYNTAXES: Final = {
-    (True, True): "1.2.840.10008.1.2",
-    (False, True): "1.2.840.10008.1.2.1",
-    (False, False): "1.2.840.10008.1.2.2",
-}
-"""By implicit VR and little endian, for files that do not name theirs."""
 _DICOMDIR: Final = "1.2.840.10008.1.3.10"
 _PREAMBLE: Final = 128
 _STARTS: Final = (b"\x02\0", b"\x08\0", b"\0\x02", b"\0\x08")
@@ -64,12 +46,7 @@ class Deidentifier:
 
     def __init__(self, setup: Setup) -> None:
         """Load the procedure, which takes half a second."""
-        package: Any = import_module("grand_challenge_dicom_de_identifier.deidentifier")
-        self._pydicom: Any = import_module("pydicom")
-        self._rejected: Any = package.RejectedDICOMFileError
-        self._procedure: Any = package.DicomDeidentifier()
-        self._uids = self._procedure.uid_map = KeyedUids(setup.key)
-        self._method = f"{_METHOD}{self._procedure.procedure.get('version', 'unknown')}"
+        self._procedure = Procedure(setup.key)
         self._source, self._target = Path(setup.source), Path(setup.target)
         self._others = setup.others
         self._changes: tuple[Counter[str], ...] = ()
@@ -101,7 +78,7 @@ class Deidentifier:
         if not (marked or start.startswith(_STARTS)):
             return nothing
         try:
-            data = self._read(stream)
+            data = self._procedure.read(stream)
             if "SOPClassUID" in data:
                 return self._copy(name, stream, data)
             is_index = data.file_meta.get("MediaStorageSOPClassUID") == _DICOMDIR
@@ -118,15 +95,6 @@ class Deidentifier:
         told = (Outcome.IGNORED, "") if is_index else (Outcome.DAMAGED, "SOPClassUID")
         return FileResult(name, *told)
 
-    def _read(self, stream: BinaryIO) -> Any:
-        """The data set without pixels, and the stream behind it; deflated ones are read whole."""
-        stream.seek(0)
-        data = self._pydicom.dcmread(stream, stop_before_pixels=True, force=True)
-        if data.file_meta.get("TransferSyntaxUID") == _DEFLATED:
-            stream.seek(0)
-            data = self._pydicom.dcmread(stream, force=True)
-        return data
-
     def _copy(self, name: str, stream: BinaryIO, data: Any) -> FileResult:
         target = self._target / name
         burned_in = data.get("BurnedInAnnotation") == "YES"
@@ -136,44 +104,17 @@ class Deidentifier:
             return FileResult(name, known, burned_in=burned_in, path_names_patient=names_patient)
         if known is not None:
             return FileResult(name, known)
-        cut: CutOff | None = None
-        pixels: Pixels | None = None
-        try:
-            pixels = _pixels(stream, data)
-        except CutOff as error:
-            cut = error  # of a file that is rejected anyway, that does not matter
-        sop_class = self._pydicom.uid.UID(str(data.SOPClassUID)).name
         before = dict(_filled(data))
-        if "DeidentificationMethod" in data and not data.DeidentificationMethod:
-            del data.DeidentificationMethod  # the procedure fails on an empty one
         try:
-            self._procedure.deidentify_dataset(data)
-        except self._rejected:
-            return FileResult(name, Outcome.REJECTED, about=sop_class)
-        if cut is not None:
-            raise cut
+            copy = self._procedure.copy(stream, data)
+        except Rejected as rejected:
+            return FileResult(name, Outcome.REJECTED, about=str(rejected))
         try:
-            self._write(target, self._content(stream, data, pixels))
+            self._write(target, lambda file: _write_copy(copy, stream, file))
         except OSError as error:
             return FileResult(name, Outcome.UNWRITABLE, about=disk.reason(error))
         self._count(before, dict(_filled(data)))
         return FileResult(name, Outcome.DONE, burned_in=burned_in, path_names_patient=names_patient)
-
-    def _content(
-        self, stream: BinaryIO, data: Any, pixels: Pixels | None
-    ) -> Callable[[BinaryIO], None]:
-        """What writes the copy: its header now, its pixels from the original."""
-        head = self._header(data)
-        if pixels is not None:
-            implicit, little = self._encoding(data)
-            head += pixels.head(implicit=implicit, little=little)
-
-        def write(copy: BinaryIO) -> None:
-            copy.write(head)
-            if pixels is not None:
-                _copy_bytes(stream, copy, pixels)
-
-        return write
 
     def _copy_as_it_is(self, name: str, stream: BinaryIO) -> FileResult:
         """Copy a file that is not DICOM, unless its copy is there."""
@@ -205,54 +146,22 @@ class Deidentifier:
         method, is_whole = "", True
         try:
             with disk.open_file(target) as stream:
-                there = self._read(stream)
+                there = self._procedure.read(stream)
                 method = _last_method(there)
-                _pixels(stream, there)
+                pixels_of(stream, there)
         except CutOff:
             is_whole = False
         except Exception:  # noqa: BLE001 - pydicom raises any exception on what is no DICOM
             return Outcome.NOT_OURS
-        if not method.startswith(_METHOD):
+        if not method.startswith(METHOD):
             return Outcome.NOT_OURS
         is_same = (
             is_whole
-            and method == self._method
-            and there.get("SOPInstanceUID") == self._uids[data.get("SOPInstanceUID")]
+            and method == self._procedure.method
+            and there.get("SOPInstanceUID") == self._procedure.uids[data.get("SOPInstanceUID")]
             and target.stat().st_mtime_ns >= source.stat().st_mtime_ns
         )
         return Outcome.ALREADY_DONE if is_same else None
-
-    def _header(self, data: Any) -> bytes:
-        """The file up to its pixels, with nothing of the original's first part."""
-        implicit_little = data.original_encoding
-        meta = self._pydicom.dataset.FileMetaDataset()
-        meta.TransferSyntaxUID = data.file_meta.get(
-            "TransferSyntaxUID", _SYNTAXES.get(implicit_little)
-        )
-        meta.ImplementationClassUID = self._pydicom.uid.PYDICOM_IMPLEMENTATION_UID
-        meta.ImplementationVersionName = "UPLOADER"
-        data.file_meta, data.preamble = meta, None
-        try:
-            return self._encoded(data)
-        except (LookupError, UnicodeError):
-            # pydicom cannot write every text that it reads; UTF-8 takes them all.
-            data.SpecificCharacterSet = "ISO_IR 192"
-            return self._encoded(data)
-
-    @staticmethod
-    def _encoded(data: Any) -> bytes:
-        buffer = BytesIO()
-        data.save_as(buffer, enforce_file_format=True)
-        return buffer.getvalue()
-
-    @staticmethod
-    def _encoding(data: Any) -> tuple[bool, bool]:
-        """Implicit VR, little endian: as pydicom writes, whatever the original has."""
-        syntax = data.file_meta.TransferSyntaxUID
-        if syntax.is_private:
-            implicit, little = data.original_encoding
-            return bool(implicit), bool(little)
-        return bool(syntax.is_implicit_VR), bool(syntax.is_little_endian)
 
     def _write(self, target: Path, fill: Callable[[BinaryIO], None]) -> None:
         """Write under a temporary name, which is the same in each run, then rename."""
@@ -303,15 +212,10 @@ def _last_method(data: Any) -> str:
     return methods if isinstance(methods, str) else str(methods[-1])
 
 
-def _pixels(stream: BinaryIO, data: Any) -> Pixels | None:
-    """The pixels behind the header; None if they are in the data set. Raises CutOff."""
-    if "PixelData" in data:  # deflated
-        check_length(data, len(data.PixelData))
-        return None
-    found = find_pixels(stream, data, little=data.original_encoding[1])
-    if found is None:
-        raise CutOff(expected_bytes(data), 0)
-    return found
+def _write_copy(copy: Copy, stream: BinaryIO, file: BinaryIO) -> None:
+    file.write(copy.head)
+    if copy.pixels is not None:
+        _copy_bytes(stream, file, copy.pixels)
 
 
 def _copy_bytes(stream: BinaryIO, copy: BinaryIO, pixels: Pixels) -> None:

@@ -13,6 +13,11 @@ from msgspec import Struct
 
 WHOLE_SLIDE: Final = "1.2.840.10008.5.1.4.1.1.77.1.6"
 """The SOP class of whole slides: several files of different sizes make one image."""
+AGREEING: Final = (
+    *("StudyInstanceUID", "SeriesInstanceUID", "PatientID", "StudyID", "StudyDate"),
+    *("AccessionNumber", "SeriesNumber"),
+)
+"""Grand Challenge: attributes that must be the same in all files of a DICOM image set."""
 SINGLE_FRAME_COLOUR: Final = "single-frame colour"
 BIG_ENDIAN_PIXELS: Final = "big-endian pixels"
 """`about` of UNSUPPORTED where it names no attribute; `plan.series` knows when neither matters."""
@@ -154,6 +159,12 @@ class DicomHeader(Struct, frozen=True, omit_defaults=True):
     """Voxels are multiplied or shifted when they are read, and become floats."""
     view: str = ""
     """ViewPosition, PatientOrientation and ImageLaterality, which tell projections apart."""
+    spacing: tuple[float, ...] | None = None
+    """PixelSpacing."""
+    agreeing: tuple[str | None, ...] = ()
+    """A digest of each of the `AGREEING`; None: the file lacks it."""
+    burned_in: bool = False
+    """It says that its pixels show text (BurnedInAnnotation)."""
 
 
 class FileLook(Struct, frozen=True, omit_defaults=True):

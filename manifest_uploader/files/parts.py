@@ -42,7 +42,29 @@ class JsonContent(Struct, frozen=True):
     """Digest of the value, as `json_digest` computes it."""
 
 
-Content: TypeAlias = Source | JsonContent
+class DicomCopy(Struct, frozen=True):
+    """A de-identified DICOM file: a header of its own, and the pixels of the original."""
+
+    file: LocalFile
+    """The original."""
+    head: bytes
+    first: int
+    """Where in the original the bytes begin that follow `head`."""
+    end: int
+    """Behind the last of them; a NUL makes an odd number of them even."""
+    sha256: str
+    """Of the original, in hex."""
+    made_by: str = ""
+    """The fingerprint of the key for UIDs and of the procedure."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of the copy."""
+        body = self.end - self.first
+        return len(self.head) + body + body % 2
+
+
+Content: TypeAlias = Source | JsonContent | DicomCopy
 
 
 class Digests(Struct, frozen=True):
@@ -60,6 +82,8 @@ def content_size(content: Content) -> int:
     """The length of the stream in bytes."""
     if isinstance(content, JsonContent):
         return len(content.data)
+    if isinstance(content, DicomCopy):
+        return content.size
     return bundle_size(content) if content.bundle else content.files[0].size
 
 
@@ -184,6 +208,8 @@ def open_stream(
     """The stream of a content; `size` is its `content_size`, which is costly for a large bundle."""
     if isinstance(content, JsonContent):
         return JsonStream(content)
+    if isinstance(content, DicomCopy):
+        return CopyStream(content)
     if content.bundle:
         return BundleStream(content, size, buffers, stopping)
     return FileStream(content.files[0])
@@ -273,6 +299,37 @@ class FileStream:
             raise FileChanged(
                 f"'{self._file.name}' cannot be read any more: {disk.reason(error)}"
             ) from None
+
+
+class CopyStream(FileStream):
+    """A de-identified DICOM file, which is nowhere on the disk."""
+
+    def __init__(self, copy: DicomCopy) -> None:
+        super().__init__(copy.file)
+        self.size = copy.size
+        self._copy = copy
+
+    def parts(self, size: int) -> Iterator[Part]:
+        """Yield the parts; the digests are those of the original."""
+        check_same(self._file)
+        for number in range(1, part_count(self.size, size) + 1):
+            length = part_length(self.size, size, number)
+            yield Part(number, length, partial(self._pieces, (number - 1) * size, length))
+        check_same(self._file)
+        name, hashed = self._file.name, self._copy.sha256
+        content = content_digest([(name, hashed)])
+        self.digests = Digests(content, hashed, ((name, hashed, self._file.size),))
+
+    def _pieces(self, offset: int, length: int) -> Iterator[bytes | memoryview]:
+        """`length` bytes of the copy: of its head, of the original's pixels, and of its end."""
+        copy, end = self._copy, offset + length
+        head, body = len(copy.head), copy.end - copy.first
+        yield from _sliced(memoryview(copy.head)[offset:end])
+        start, stop = max(offset - head, 0), min(end - head, body)
+        if start < stop:
+            yield from self._slices(copy.first + start, stop - start)
+        if end > head + body:
+            yield b"\0"
 
 
 class BundleStream:

@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import re
 import secrets
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,9 +22,10 @@ ROOT: Final = "1.2.826.0.1.3680043.10.1666."
 """Grand Challenge's own root (`deidentifier.py`); a UID has at most 64 characters (PS3.5, 9.1)."""
 _BYTES: Final = 14
 """Of the digest; 34 decimal digits at most."""
+_PROCEDURE: Final = "grand-challenge-dicom-de-identifier"
 _KEY: Final = re.compile(r"[0-9a-f]{64}")
 _ABOUT: Final = """\
-# 'uploader deidentify' makes new UIDs with this key, the same ones each time.
+# 'uploader' makes the new UIDs of de-identified files with this key, the same ones each time.
 # Keep it to continue later; do not publish it: with it and an original file, one can tell
 # which copy came from that file.
 """
@@ -62,9 +64,19 @@ def read_key(path: Path) -> str | None:
         raise UsageError(f"'{path}' cannot be read: {disk.reason(error)}") from None
     found = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
     if len(found) != 1 or not _KEY.fullmatch(found[0]):
-        hint = "name the file that 'uploader deidentify' made, or a new one"
+        hint = "it is the wrong file, or was changed: take the file that 'uploader' made"
         raise UsageError(f"'{path}' does not hold a key", hint=hint)
     return found[0]
+
+
+def fingerprint(key: str) -> str:
+    """What tells apart how copies were made: by which key, and by which version of the procedure.
+
+    It tells nothing about the key itself.
+    """
+    with contextlib.suppress(PackageNotFoundError):
+        key += version(_PROCEDURE)
+    return hashlib.sha256(b"uploader uid key " + key.encode()).hexdigest()[:16]
 
 
 def make_key(path: Path) -> str:

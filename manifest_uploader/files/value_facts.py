@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from manifest_uploader.digests import content_digest, paths_digest, stat_digest
-from manifest_uploader.files.local_file import Source, sha256
+from manifest_uploader.files.local_file import LocalFile, Source, sha256
 
 
 class ValueFacts(Struct, frozen=True):
@@ -32,6 +32,8 @@ class ValueFacts(Struct, frozen=True):
     """
     where: str = ""
     """Digest of the paths of all files; equal for values that name the same files."""
+    each: tuple[LocalFile, ...] = ()
+    """Of a value that is sent file by file: its files."""
     extras: tuple[str, ...] = ()
     """Files that are no part of the image, as far as a look shows; the importer leaves them out."""
 

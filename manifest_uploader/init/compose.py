@@ -29,6 +29,8 @@ class OneFile:
     """`file: PATH`."""
 
     path: str
+    name: str | None = None
+    """`name:` of the image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ class Files:
     """`files:` with one pattern, folder or path, or a list of them."""
 
     paths: tuple[str, ...]
+    name: str | None = None
+    """`name:` of the image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +285,8 @@ def _add_source(lines: _Lines, socket: str, source: Source, *, commented: bool =
             lines.key(2, "same-as", scalar(other))
         case value:
             lines.key(1, socket, scalar(value), commented=commented)
+    if isinstance(source, OneFile | Files) and source.name is not None:
+        lines.key(2, "name", scalar(source.name))
 
 
 def _add_choices(

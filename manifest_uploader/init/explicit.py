@@ -73,7 +73,7 @@ def _only_file(value: Value, root: Root) -> OneFile | None:
     if not isinstance(found, Found) or len(found.files) > 1:
         return None
     path = os.path.relpath(disk.plain(found.files[0].full), root.path)
-    return OneFile(composed(path.replace(os.sep, "/")))
+    return OneFile(composed(path.replace(os.sep, "/")), value.image_name)
 
 
 def source_of(value: Value) -> Source:
@@ -83,7 +83,8 @@ def source_of(value: Value) -> Source:
     if isinstance(value, FileValue) and value.same_as is not None:
         return SameAs(value.same_as)
     if isinstance(value, FileValue):
-        return OneFile(value.paths[0]) if value.single else Files(value.paths)
+        name = value.image_name
+        return OneFile(value.paths[0], name) if value.single else Files(value.paths, name)
     found = value.value
     assert found is not None, "no manifest holds null"
     return JsonSource(found) if isinstance(found, list | dict) else found

@@ -6,6 +6,8 @@ import json
 import re
 from typing import Final
 
+from msgspec.structs import replace
+
 from manifest_uploader.digests import Json
 from manifest_uploader.manifest.form import published_form
 from manifest_uploader.manifest.model import Case, FileValue, ImageValue, JsonValue, Value
@@ -104,8 +106,9 @@ def _value(
 ) -> Value | None:
     """Return the value of a socket, from the first of its keys if it has several."""
     path: Path = ("sockets", key.text)
-    source = "value"
+    source, name = "value", None
     if isinstance(node, Mapping):
+        name = text_of(node.get("name")).strip() or None
         source = next((one for one in node.entries if one in _SOURCES), "")
         if not source:
             return None
@@ -113,7 +116,8 @@ def _value(
     elif isinstance(node, Sequence):
         return None
     if source in _ABOUT_FILES:
-        return _files(key, node, path, broken, problems)
+        found = _files(key, node, path, broken, problems)
+        return found and replace(found, image_name=name) if name is not None else found
     if data is None or (broken and any(one[: len(path)] == path for one in broken)):
         return None
     if source == "value":

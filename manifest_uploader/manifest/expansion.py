@@ -299,7 +299,11 @@ class _Expander:
             if what in node.entries:
                 key, paths = node.entries[what]
                 found = self._paths(paths, source, optional="optional" in node.entries)
-                return found and Mapping({what: (key, found)}, node.line, node.column)
+                entries: dict[str, tuple[Scalar, Node]] = {}
+                if "name" in node.entries:
+                    name = self._filled(node.entries["name"][1], source)
+                    entries |= {"name": (node.entries["name"][0], name)} if name else {}
+                return found and Mapping({what: (key, found), **entries}, node.line, node.column)
         return self._filled(node, source)
 
     def _paths(self, node: Node, source: _Source, *, optional: bool) -> Node | None:

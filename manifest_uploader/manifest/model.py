@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 NAME_LENGTH: Final = 100
 """Characters of a case's name, at most, as the schema has it."""
 
+IMAGE_NAME_LENGTH: Final = 255
+"""Characters of an image set's name, at most, as the schema has it."""
+
 _SHOWN: Final = 3
 """How many paths of a value messages name."""
 
@@ -47,6 +50,8 @@ class FileValue(Struct, frozen=True):
     """Of each path, if there are several."""
     same_as: str | None = None
     """`CASE/SOCKET`: the value is the image of that one, and has its paths."""
+    image_name: str | None = None
+    """Of a DICOM image set: what readers see as the image's name; None: the default."""
 
 
 class JsonValue(Struct, frozen=True):

@@ -10,7 +10,8 @@ from manifest_uploader.engine.activity import Doing
 from manifest_uploader.engine.progress import Looking, Progress
 from manifest_uploader.engine.results import CaseEnd, End, Summary
 from manifest_uploader.manifest.problems import Problem
-from manifest_uploader.output.run_lines import changes_title, failures_text
+from manifest_uploader.output.plan_lines import changes_title
+from manifest_uploader.output.run_lines import failures_text
 from manifest_uploader.output.streams import write_out
 from manifest_uploader.output.verify_lines import difference_json
 from manifest_uploader.plan.estimate import request_count, total_requests
@@ -64,7 +65,10 @@ def plan_json(case: CasePlan, *, calls: bool) -> dict[str, Any]:
         "order": _order(case),
         "title_changes": changes_title(case),
         "sockets": list(case.sockets),
-        "names": [upload.name for upload in case.uploads],
+        "names": [
+            *(upload.name for upload in case.uploads if upload.file is None),
+            *(one.image_name for one in case.sets),
+        ],
         "shared": {one.into: f"{one.case}/{one.socket}" for one in case.shared},
         "words": failures_text(case),
         "unchecked": list(case.unchecked),

@@ -20,6 +20,8 @@ class Pauses:
         self._since: float | None = None
         self._last = 0.0
         self._told: str | None = None
+        self.of_jobs = False
+        """Jobs wait to be started; otherwise uploads wait."""
 
     @property
     def told(self) -> str | None:
@@ -34,9 +36,10 @@ class Pauses:
         """Note that nothing is left to be sent."""
         self._since = self._told = None
 
-    def see(self, why: str | None, now: float) -> bool:
-        """Note whether uploads pause now, and why; return whether `told` has changed."""
+    def see(self, why: str | None, now: float, *, jobs: bool = False) -> bool:
+        """Note whether uploads, or `jobs`, pause now, and why; return whether `told` changed."""
         if why is not None:
+            self.of_jobs = jobs
             self._since = now if self._since is None else self._since
             self._last = now
             if why == self._told or now - self._since < _TELL_AFTER_S:

@@ -12,9 +12,7 @@ from manifest_uploader.engine.causes import explained, failure_text
 from manifest_uploader.engine.progress import Looking, Progress
 from manifest_uploader.engine.results import CaseEnd, End, Summary
 from manifest_uploader.output.formatting import cases_words, counted, size_words, time_words
-from manifest_uploader.output.verify_lines import changed_lines, difference_lines
-from manifest_uploader.plan.estimate import total_requests
-from manifest_uploader.plan.inputs import Facts
+from manifest_uploader.plan.jobs import LEAST_CREDITS, MONTHLY_CREDITS
 from manifest_uploader.plan.steps import Action, CasePlan, Plan, total_size
 from manifest_uploader.platform.model import Target
 from manifest_uploader.platform.targets import type_of
@@ -137,59 +135,17 @@ def begin_line(plan: Plan, target: Target) -> str:
     most = "at most " if any(one.row for case in plan.cases for one in case.uploads) else ""
     sent = f"; {most}{size_words(size)} to send" if size else ""
     noun = type_of(target.kind).noun
-    return f"{noun} {target.slug}: {cases_words(len(plan.cases))}: {', '.join(parts)}{sent}"
+    counted_cases = f"{cases_words(len(plan.cases))}: {', '.join(parts)}"
+    return f"{noun} {target.slug}: {counted_cases}{sent}{jobs_words(plan)}"
 
 
-def plan_lines(plan: Plan, facts: Facts, limit: int) -> Block:
-    """What a run would do: its cases, its requests, and the upload rows it needs."""
-    lines: list[str] = []
-    if facts.target is not None and plan.differences:
-        lines.append(difference_lines(plan.differences, facts.target))
-    lines += [_plan_line(case) for case in plan.cases if case.action is not Action.NOTHING]
-    lines += [
-        f"{case.case}: {case.standing}: {failures_text(case)}"
-        for case in plan.cases
-        if case.action is Action.NOTHING and failures_text(case)
-    ]
-    if facts.target is not None:
-        lines += changed_lines(plan.changed, facts.target)
-    lines += [f"note: {note}" for note in plan.notes]
-    if facts.target is not None:
-        lines.append(begin_line(plan, facts.target))
-    uploads = sum(len(case.uploads) for case in plan.cases)
-    requests = total_requests(plan, facts.requests)
-    slow = " (more if imports take long)" if uploads else ""
-    lines.append(
-        f"{counted(uploads, 'upload')}, {size_words(total_size(plan))}, "
-        f"about {counted(requests, 'request')}{slow}; "
-        f"upload rows: {facts.rows_used} of {limit} in use, {uploads} needed "
-        "(they free themselves as imports end)"
-    )
-    if saved := sum(len(case.shared) for case in plan.cases):
-        size = size_words(sum(case.spared for case in plan.cases))
-        lines.append(f"{counted(saved, 'upload')}, {size} saved: the same images are used again")
-    return block(*lines, "nothing was sent")
-
-
-def changes_title(case: CasePlan) -> bool:
-    """Whether an item that readers see already gets another title."""
-    fill = case.fill
-    return case.action is Action.UPDATE and fill is not None and fill.title is not None
-
-
-def _plan_line(case: CasePlan) -> str:
-    title = f" titled '{case.title}'" if case.title else " without a title"
-    parts = ["title"] if changes_title(case) else []
-    parts += [
-        f"{upload.socket} ({upload.name}, {size_words(upload.size)})" for upload in case.uploads
-    ]
-    uploaded = {upload.socket for upload in case.uploads} | {one.into for one in case.shared}
-    parts += [f"{one.into} (the image of {one.case}/{one.socket})" for one in case.shared]
-    parts += [socket for socket in case.sockets if socket not in uploaded]
-    parts += [f"waiting for {wait.socket}" for wait in case.waits]
-    if case.item is not None and case.fill is not None and case.fill.order is not None:
-        parts.append(f"order number {case.fill.order}")
-    return f"{case.case}: {case.action}{title}: {', '.join(parts) or 'title'}"
+def jobs_words(plan: Plan) -> str:
+    """How many jobs are to be started, and what they cost at least; "" for other targets."""
+    jobs = sum(case.create is not None and case.create.job for case in plan.cases)
+    if not jobs:
+        return ""
+    cost = f"{jobs * LEAST_CREDITS:,} of the {MONTHLY_CREDITS:,} credits of a month"
+    return f"; {counted(jobs, 'job')} to start, for at least {cost}"
 
 
 # ── during a run ────────────────────────────────────────────────────────────────────────────
@@ -260,10 +216,15 @@ def _bytes_parts(progress: Progress, *, is_paused: bool) -> list[str]:
     return [*parts, f"{time_words(left_s)} left"] if left_s > 1 and not is_paused else parts
 
 
-def pause_line(why: str | None, since_s: float) -> str:
-    """Why no new upload starts, and since when; or that they go on."""
+def pause_line(why: str | None, since_s: float, *, jobs: bool = False) -> str:
+    """Why no new upload, or no new job, starts, and since when; or that they go on."""
     if why is None:
-        return "uploads go on"
+        return "jobs are started again" if jobs else "uploads go on"
+    if jobs:
+        return (
+            f"no new job since {time_words(since_s)}: {why} "
+            "(the next one starts by itself once another one has ended)"
+        )
     return (
         f"uploads pause since {time_words(since_s)}: {why} "
         "(what is sent is filled and imported meanwhile; it goes on by itself)"
@@ -286,7 +247,11 @@ def summary_lines(summary: Summary) -> Block:
     by_end: dict[End, list[CaseEnd]] = {end: [] for end in End}
     for one in summary.ends:
         by_end[one.end].append(one)
-    lines = [line for end, words in _UNFINISHED.items() for line in _end_lines(by_end[end], words)]
+    lines = [
+        line
+        for end, words in _UNFINISHED.items()
+        for line in _end_lines(by_end[end], words, summary.pages)
+    ]
     if summary.leftovers:
         found = [f"{name} ({item})" for name, item in summary.leftovers]
         noun = "an item without its title" if len(found) == 1 else "items without their titles"
@@ -313,10 +278,14 @@ def summary_lines(summary: Summary) -> Block:
     return block(*lines, *([f"next: {next_step}"] if next_step else []))
 
 
-def _end_lines(ends: list[CaseEnd], words: str) -> list[str]:
+def _end_lines(ends: list[CaseEnd], words: str, pages: Mapping[str, str]) -> list[str]:
     """A line for each case that has an explanation, and one that names all others."""
     explained_cases = [one for one in ends if failures_text(one)][:_CASES_EXPLAINED]
-    lines = [f"{words}: {one.case}: {failures_text(one)}" for one in explained_cases]
+    lines = [
+        f"{words}: {one.case}: {failures_text(one)}"
+        + (f" ({pages[one.case]})" if one.case in pages else "")
+        for one in explained_cases
+    ]
     explained_names = {one.case for one in explained_cases}
     others = [one.case for one in ends if one.case not in explained_names]
     return [*lines, f"{words}: {_shortened(others)}"] if others else lines

@@ -126,8 +126,9 @@ class Lines:
         now = time.monotonic()
         if not progress.is_sending:
             self._pauses.end()
-        elif self._pauses.see(progress.paused, now):
-            self.say(pause_line(self._pauses.told, self._pauses.lasts_s(now)))
+        elif self._pauses.see(progress.paused, now, jobs=progress.paused_jobs):
+            lasts_s = self._pauses.lasts_s(now)
+            self.say(pause_line(self._pauses.told, lasts_s, jobs=self._pauses.of_jobs))
         if progress.trouble:
             self._say_seldom(_TROUBLE, trouble_words(progress.trouble), every_s=_TROUBLE_EVERY_S)
         line = progress_line(progress, is_paused=self._pauses.told is not None)
@@ -223,11 +224,12 @@ class Live(Lines):
         self.progress = progress
         now = time.monotonic()
         if progress.is_sending:
-            self._pauses.see(progress.paused, now)
+            self._pauses.see(progress.paused, now, jobs=progress.paused_jobs)
         else:
             self._pauses.end()
         why = self._pauses.told
-        pause = pause_line(why, self._pauses.lasts_s(now)) if why else None
+        lasts_s = self._pauses.lasts_s(now)
+        pause = pause_line(why, lasts_s, jobs=self._pauses.of_jobs) if why else None
         self._area.show(live_lines(progress, self._area.width, pause))
 
     @property

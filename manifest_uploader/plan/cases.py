@@ -14,7 +14,7 @@ from manifest_uploader.plan import jobs
 from manifest_uploader.plan.common_items import items_in_common
 from manifest_uploader.plan.delivery import AsUpload, delivery_of, image_slot_json, slot_json
 from manifest_uploader.plan.inputs import PlanInputs, recorded, socket_of
-from manifest_uploader.plan.notes import left_notes, unchecked_notes, unread_notes
+from manifest_uploader.plan.notes import key_notes, left_notes, unchecked_notes, unread_notes
 from manifest_uploader.plan.pasts import leftovers_of, past_of
 from manifest_uploader.plan.reuse import Sharing, plan_shared, share
 from manifest_uploader.plan.since import since_last_run
@@ -62,7 +62,7 @@ def make_plan(inputs: PlanInputs, *, temporary: Callable[[], str]) -> Plan:
         for case, (past, found) in pairs
     )
     notes = (*worklist.notes, *unread_notes(inputs), *unchecked_notes(cases), *left_notes(inputs))
-    notes += since_last_run(inputs, cases)
+    notes += (*key_notes(inputs, cases), *since_last_run(inputs, cases))
     differences, changed = inputs.facts.differences, inputs.facts.changed
     return Plan(
         *(cases, _proven(cases, inputs), notes, differences, changed),
@@ -112,13 +112,14 @@ def _plan_case(
         action,
         Standing.CHANGED if action is Action.UPDATE else standing_of(past),
         past.item,
-        uploads=tuple(one.upload for one in value_plans if one.upload is not None),
+        uploads=tuple(upload for one in value_plans for upload in one.uploads),
         create=create,
         fill=fill,
         waits=(
             *(one.wait for one in value_plans if one.wait is not None),
             *jobs.waits_of(case, past),
         ),
+        sets=tuple(one.image_set for one in value_plans if one.image_set is not None),
         kind=_kind(case),
         reason=past.reason,
         failures=tuple(one.failure for one in value_plans if one.failure is not None),
@@ -275,7 +276,8 @@ def _create(
     create = Create(StepId.create(case.name), case.name, title, order, call, entries)
     if target_type.has_titles:
         return create
-    return replace(create, job=True, doubt=past.creating)
+    gives_up = past.unsure and inputs.choices.retry_failed
+    return replace(create, job=True, doubt=None if gives_up else past.creating)
 
 
 def _entries(sent: list[ValuePlan]) -> tuple[Entry, ...]:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from manifest_uploader.files.value_facts import ValueFacts
 from manifest_uploader.manifest.model import Case, FileValue, ImageValue, Value
 from manifest_uploader.manifest.problems import Problem
-from manifest_uploader.plan.delivery import AsUpload, delivery_of, upload_into
+from manifest_uploader.plan.delivery import (
+    AsUpload,
+    AsUploads,
+    delivery_of,
+    takes_image,
+    upload_into,
+)
+from manifest_uploader.plan.image_sets import MOST_FILES
 from manifest_uploader.plan.inputs import PlanInputs, recorded
 from manifest_uploader.plan.interfaces import input_problems, twins
-from manifest_uploader.platform.sockets import misfit
+from manifest_uploader.platform.model import Socket
+from manifest_uploader.platform.sockets import DICOM_SET, misfit
 from manifest_uploader.platform.targets import type_of
 from manifest_uploader.text import did_you_mean
 
@@ -39,7 +48,7 @@ def _value_problem(case: Case, value: Value, inputs: PlanInputs) -> Problem | No
         return Problem(found[0], value.place, found[1])
     if isinstance(value, FileValue) and value.same_as is not None:
         other = inputs.facts.sockets.get(value.same_as.rpartition("/")[2], socket)
-        odd = next((one for one in (socket, other) if not upload_into(one).image), None)
+        odd = next((one for one in (socket, other) if not takes_image(one)), None)
         if odd is not None:
             return Problem(
                 f"socket '{odd.slug}' of kind '{odd.kind}' takes no image; "
@@ -54,14 +63,26 @@ def _value_problem(case: Case, value: Value, inputs: PlanInputs) -> Problem | No
             "an image's pk is the last part of its address on the platform",
         )
     files = inputs.facts.values.get((case.name, value.socket))
-    delivery = delivery_of(value, socket)
-    takes_one = not (isinstance(delivery, AsUpload) and delivery.image)
-    if files is not None and files.files > 1 and takes_one:
-        return Problem(
-            f"socket '{socket.slug}' of kind '{socket.kind}' takes one file, not {files.files}",
-            value.place,
-        )
-    return None
+    wrong = _files_misfit(value, socket, files) if isinstance(value, FileValue) else None
+    return Problem(wrong[0], value.place, wrong[1]) if wrong is not None else None
+
+
+def _files_misfit(
+    value: FileValue, socket: Socket, files: ValueFacts | None
+) -> tuple[str, str | None] | None:
+    """(message, hint) if a socket takes no name, or not so many files."""
+    count = files.files if files is not None else 0
+    kind = f"socket '{socket.slug}' of kind '{socket.kind}'"
+    is_set = isinstance(upload_into(socket), AsUploads)
+    if value.image_name is not None and not is_set:
+        hint = f"leave it out: images have names only in sockets of kind '{DICOM_SET}'"
+        return f"{kind} takes no 'name'", hint
+    if count > 1 and not takes_image(socket):
+        return f"{kind} takes one file, not {count}", None
+    if not is_set or count <= MOST_FILES:
+        return None
+    hint = "is it one series? give each series a case, or a socket, of its own"
+    return f"{count:,} files; the platform takes at most {MOST_FILES:,} of one image set", hint
 
 
 def _title_problems(case: Case, inputs: PlanInputs) -> list[Problem]:
@@ -100,16 +121,29 @@ def _title_problems(case: Case, inputs: PlanInputs) -> list[Problem]:
 def _limit_problems(case: Case, inputs: PlanInputs) -> list[Problem]:
     sockets = inputs.facts.sockets
     uploads = sum(
-        value.socket in sockets and isinstance(delivery_of(value, sockets[value.socket]), AsUpload)
-        for value in case.values
+        _upload_count(case, value, inputs) for value in case.values if value.socket in sockets
     )
     if uploads <= inputs.choices.upload_limit:
         return []
+    has_set = uploads > len(case.values)
+    fewer = "each file of an image set is one: name fewer" if has_set else "give it fewer sockets"
     return [
         Problem(
             f"case '{case.name}' needs {uploads} uploads, and the account may hold "
             f"{inputs.choices.upload_limit} at a time",
             case.place,
-            "give it fewer sockets, or raise --upload-limit if the platform allows more",
+            f"{fewer}, or raise --upload-limit if the platform allows more",
         )
     ]
+
+
+def _upload_count(case: Case, value: Value, inputs: PlanInputs) -> int:
+    """How many uploads a value takes at most."""
+    match delivery_of(value, inputs.facts.sockets[value.socket]):
+        case AsUpload():
+            return 1
+        case AsUploads():
+            files = inputs.facts.values.get((case.name, value.socket))
+            return files.files if files is not None else 0
+        case _:
+            return 0

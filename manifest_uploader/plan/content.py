@@ -20,6 +20,7 @@ from manifest_uploader.plan.content_words import (
     flaw_finding,
     more_flaws,
     names_finding,
+    no_dicom,
     no_image,
     pages_finding,
     segmentation_finding,
@@ -27,11 +28,12 @@ from manifest_uploader.plan.content_words import (
     stray_finding,
     wrong_format,
 )
-from manifest_uploader.plan.delivery import upload_into
+from manifest_uploader.plan.delivery import takes_image
+from manifest_uploader.plan.series_findings import SeriesKind
 from manifest_uploader.plan.series_words import series_findings
 from manifest_uploader.plan.value_look import ValueLook
 from manifest_uploader.platform.model import Socket
-from manifest_uploader.platform.sockets import SEGMENTATION
+from manifest_uploader.platform.sockets import DICOM_SET, SEGMENTATION
 
 _FILE_ENDINGS: Final = (".pdf", ".csv", ".tsv", ".txt", ".json", ".mp4", ".obj", ".zip")
 """Of files that are for no image socket, as far as can be told without asking the platform."""
@@ -45,6 +47,10 @@ _FORMATS: Final = {
     "MP4 file": frozenset({Format.OTHER}),
 }
 """What the platform does not check itself, and a reader's browser then cannot show."""
+
+
+BURNED_IN: Final = "BurnedInAnnotation"
+"""The keyword that lets files of image sets through whose pixels may show names."""
 
 
 class Content(Struct, frozen=True):
@@ -79,6 +85,10 @@ class Question(Struct, frozen=True):
 def judge_content(question: Question, look: ValueLook) -> Content:
     """What has to be mended before anything is sent, and what should be known."""
     problems, warnings = _Findings(question), _Findings(question)
+    if is_set(question.value, question.socket):  # it is de-identified while it is sent
+        _judge_set(question, look, problems, warnings)
+        wrong = problems.found()
+        return Content(wrong, () if wrong else warnings.found())
     problems.add(names_finding(question, look))
     if is_image(question.value, question.socket, files=look.files):
         _judge_image(question, look, problems, warnings)
@@ -108,10 +118,15 @@ class _Findings:
         return tuple(self._found)
 
 
+def is_set(value: FileValue, socket: Socket | None) -> bool:
+    """Whether a value is for a DICOM image set; without the platform, whether it says so."""
+    return value.image_name is not None if socket is None else socket.kind == DICOM_SET
+
+
 def is_image(value: FileValue, socket: Socket | None, *, files: int) -> bool:
     """Whether a value is for an image socket; without the platform, what its files look like."""
     if socket is not None:
-        return upload_into(socket).image
+        return takes_image(socket)
     return files > 1 or not value.paths[0].lower().endswith(_FILE_ENDINGS)
 
 
@@ -134,6 +149,24 @@ def _judge_image(
         warnings.add(extras_finding(look), pages_finding(look))
         if question.socket is not None and question.socket.kind == SEGMENTATION:
             problems.add(*map(segmentation_finding, look.segmentation), stray_finding(look))
+
+
+def _judge_set(
+    question: Question, look: ValueLook, problems: _Findings, warnings: _Findings
+) -> None:
+    """Of a DICOM image set; whom its files name does not matter, for their copies name nobody."""
+    verdict = look.image_set
+    if verdict is None:
+        problems.add(*(flaw_finding(one) for one in look.flaws), more_flaws(look))
+        problems.add(None if look.flaws else no_dicom(look))
+        return
+    allowed = question.identifiable
+    may_show = allowed.everything or BURNED_IN in allowed.keywords
+    for one in series_findings(
+        one for one in verdict.problems if one.kind is not SeriesKind.BURNED_IN or not may_show
+    ):
+        problems.add(one)
+    warnings.add(*series_findings(verdict.warnings))
 
 
 # ── files ───────────────────────────────────────────────────────────────────────────────────

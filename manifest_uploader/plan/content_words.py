@@ -198,6 +198,15 @@ def no_image(question: Question, look: ValueLook) -> Finding:
     return message, _READ
 
 
+def no_dicom(look: ValueLook) -> Finding:
+    """None of the files is DICOM, and a DICOM image set is of nothing else."""
+    seen = look.formats[0]
+    return (
+        f"a DICOM image set is of DICOM files, and '{seen.first}' is {_what(seen)}",
+        "name DICOM files; unpack archives",
+    )
+
+
 def several_images(look: ValueLook) -> Finding:
     """The files hold several images, and a value is one."""
     return (

@@ -42,5 +42,6 @@ def total_requests(plan: Plan, look: int) -> int:
     """
     tickets = sum(len(case.tickets) for case in plan.cases)
     waits = any(case.uploads or case.waits for case in plan.cases)
-    watching = _LOOKS + round(_FOR_A_TICKET * tickets) if waits else 0
+    sets = sum(len(case.sets) for case in plan.cases)  # their instances are counted
+    watching = _LOOKS + round(_FOR_A_TICKET * tickets) + sets if waits else 0
     return look + sum(map(request_count, plan.cases)) + watching

@@ -18,6 +18,15 @@ from manifest_uploader.state.history import EMPTY, CaseHistory, History
 from manifest_uploader.text import composed
 
 
+class UidKey(Struct, frozen=True):
+    """The key that makes the new UIDs of de-identified files."""
+
+    file: str
+    """As messages name it."""
+    made_by: str | None
+    """The fingerprint of the key and of the procedure; None: there is no key yet."""
+
+
 class Facts(Struct, frozen=True):
     """What the local files and the platform showed before planning."""
 
@@ -77,6 +86,8 @@ class Facts(Struct, frozen=True):
     """What a run puts back."""
     no_start: str | None = None
     """Why no job of the algorithm can be started now, in the platform's words."""
+    uid_key: UidKey | None = None
+    """None: no value is a DICOM image set."""
     requests: int = 0
     """How many requests it took to find this out; only known to `plan`."""
 

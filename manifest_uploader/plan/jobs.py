@@ -12,7 +12,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from manifest_uploader.manifest.model import Case
+from manifest_uploader.manifest.model import IMAGE_NAME_LENGTH, Case
 from manifest_uploader.plan.inputs import PlanInputs
 from manifest_uploader.plan.steps import Upload, Wait
 from manifest_uploader.plan.values import ValuePlan
@@ -135,6 +135,9 @@ def with_tokens(
     """
     found = []
     for one in value_plans:
+        if one.entry is not None and one.entry.image_name is not None:
+            found.append(replace(one, entry=_with_name(one.entry, past, temporary)))
+            continue
         if one.entry is None or one.value.socket in tickets or not _is_uploaded(one):
             found.append(one)
             continue
@@ -144,6 +147,15 @@ def with_tokens(
         upload = one.upload and _named(one.upload, token)
         found.append(replace(one, entry=replace(one.entry, token=token), upload=upload))
     return tuple(found)
+
+
+def _with_name(entry: Entry, past: CaseHistory, temporary: Callable[[], str]) -> Entry:
+    """The entry of an image set whose name ends in a random part, the same in a repetition."""
+    before = past.creating.entries if past.creating is not None else ()
+    known = (one.token for one in before if one.socket == entry.socket and one.token is not None)
+    token = next(known, None) or temporary().rpartition("-")[2]
+    name = (entry.image_name or "")[: IMAGE_NAME_LENGTH - len(token) - 1]
+    return replace(entry, token=token, image_name=f"{name}-{token}")
 
 
 def _is_uploaded(one: ValuePlan) -> bool:

@@ -6,6 +6,7 @@ from manifest_uploader.manifest.model import Case
 from manifest_uploader.plan.inputs import PlanInputs, recorded
 from manifest_uploader.plan.steps import CasePlan
 from manifest_uploader.platform.targets import type_of
+from manifest_uploader.state.history import CaseHistory
 from manifest_uploader.text import some_of
 
 
@@ -23,6 +24,41 @@ def unchecked_notes(cases: tuple[CasePlan, ...]) -> list[str]:
     if not names:
         return []
     return [f"adopted, content not checked: {some_of(names)}; --resend-unchecked sends them again"]
+
+
+def new_key_note(file: str) -> str:
+    """What to know of the key for new UIDs, once it is made."""
+    return (
+        f"DICOM image sets are de-identified here; the key that makes their new UIDs is now in "
+        f"'{file}': keep it beside the state file, and do not publish it"
+    )
+
+
+def key_notes(inputs: PlanInputs, cases: tuple[CasePlan, ...]) -> list[str]:
+    """Which image sets begin anew, because the key for new UIDs is another one."""
+    key = inputs.facts.uid_key
+    if key is None or not any(case.sets for case in cases):
+        return []
+    names = {case.name: case for case in inputs.manifest.cases}
+    anew = [
+        f"{case.case}/{one.socket}"
+        for case in cases
+        for one in case.sets
+        if _has_other_key(recorded(names[case.case], inputs), one.socket, key.made_by)
+    ]
+    if not anew:
+        return []
+    reason = (
+        f"the key '{key.file}', or the platform's procedure, is not the one of their first files"
+    )
+    return [f"sent again from the first file, because {reason}: {some_of(anew)}"]
+
+
+def _has_other_key(past: CaseHistory, socket: str, made_by: str | None) -> bool:
+    return any(
+        slug == socket and upload.row.made_by != made_by
+        for (slug, _), upload in past.file_uploads.items()
+    )
 
 
 def left_notes(inputs: PlanInputs) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -12,9 +12,17 @@ from manifest_uploader.digests import Json, image_digest, in_between, json_diges
 from manifest_uploader.plan.steps import Create, Fill
 from manifest_uploader.platform.items import holds, ignores
 from manifest_uploader.platform.model import Entry, ItemSeen
-from manifest_uploader.platform.requests import Address, Contents, ImagePk, TicketPk, UploadPk
+from manifest_uploader.platform.requests import (
+    Address,
+    Contents,
+    ImagePk,
+    TicketPk,
+    UploadPk,
+    UploadPks,
+)
 from manifest_uploader.state.events import Confirmed, Done, Started
 
+_NO_SETS: Final[Mapping[str, tuple[str, ...]]] = {}
 _Step = TypeVar("_Step", Create, Fill)
 
 
@@ -56,6 +64,7 @@ def with_uploads(
     uploads: Mapping[str, Done],
     tickets: Mapping[str, str],
     images: Mapping[str, Image],
+    sets: Mapping[str, tuple[str, ...]] = _NO_SETS,
 ) -> _Step:
     """A creation or fill with the pks of its complete uploads, of their sessions, and of images.
 
@@ -64,15 +73,21 @@ def with_uploads(
         uploads: socket → the event of its complete upload.
         tickets: socket → pk of its upload session; without one, the upload itself is named.
         images: socket → the image of another value that it gets.
+        sets: socket → the pks of all its uploads, if its value is sent file by file.
 
     """
     entries = tuple(
         _with_image(entry, images[entry.socket])
         if entry.socket in images
-        else _with_upload(entry, uploads.get(entry.socket), tickets.get(entry.socket))
+        else replace(
+            _with_upload(entry, uploads.get(entry.socket), tickets.get(entry.socket)),
+            uploads=sets.get(entry.socket, entry.uploads),
+        )
         for entry in task.entries
     )
-    known: dict[Json, str] = {UploadPk(entry.socket): entry.upload or "" for entry in entries}
+    known: dict[Json, Json] = {UploadPk(entry.socket): entry.upload or "" for entry in entries}
+    for socket, pks in sets.items():
+        known[UploadPks(socket)] = [Address("uploads", pk) for pk in pks]
     known |= {TicketPk(socket): ticket for socket, ticket in tickets.items()}
     known |= {ImagePk(socket): image.pk for socket, image in images.items()}
     body = _without_holes(task.call.json, known)
@@ -223,11 +238,13 @@ def _is_there(entry: Entry, seen: ItemSeen | None) -> bool:
     return seen is not None and entry.digest is not None and holds(entry, seen) is not None
 
 
-def _without_holes(body: Json, known: Mapping[Json, str]) -> Json:
+def _without_holes(body: Json, known: Mapping[Json, Json]) -> Json:
     """A body with pks in place of the placeholders that are known."""
     match body:
         case Address(collection=collection, pk=pk) if not isinstance(pk, str):
             return Address(collection, known[pk])
+        case UploadPks():
+            return known.get(body, body)
         case {"upload_session": Address(pk=TicketPk(socket=socket) as pk)} if pk not in known:
             return {
                 "interface": socket,

@@ -18,9 +18,10 @@ from msgspec import Struct
 from manifest_uploader.digests import image_digest, image_of
 from manifest_uploader.files.value_facts import ValueFacts
 from manifest_uploader.manifest.model import Case, FileValue, files_of
-from manifest_uploader.plan.delivery import upload_into
+from manifest_uploader.plan.delivery import takes_image
+from manifest_uploader.plan.image_sets import plan_set
 from manifest_uploader.plan.inputs import PlanInputs, recorded
-from manifest_uploader.plan.steps import CasePlan, SharedImage
+from manifest_uploader.plan.steps import CasePlan, ImageSet, SharedImage
 from manifest_uploader.plan.values import (
     ValuePlan,
     is_complete,
@@ -121,7 +122,7 @@ def sources_first(cases: tuple[CasePlan, ...]) -> tuple[CasePlan, ...]:
 
 
 def _members(inputs: PlanInputs, pasts: Mapping[str, CaseHistory]) -> Iterator[_Member]:
-    """The values of ordinary image sockets, except for those of cases that are left alone."""
+    """The values of image sockets, except for those of cases that are left alone."""
     kinds = {slug: _kind(slug, inputs) for slug in inputs.facts.sockets}
     for case in inputs.manifest.cases:
         past = pasts.get(case.name)
@@ -135,9 +136,9 @@ def _members(inputs: PlanInputs, pasts: Mapping[str, CaseHistory]) -> Iterator[_
 
 
 def _kind(slug: str, inputs: PlanInputs) -> _Kind | None:
-    """The kind of an ordinary image socket; None for others."""
+    """The kind of a socket for images; None for others."""
     socket = inputs.facts.sockets.get(slug)
-    if socket is None or not upload_into(socket).ticket:
+    if socket is None or not takes_image(socket):
         return None
     return socket.kind, socket.segments
 
@@ -258,10 +259,19 @@ def _rank(member: _Member, inputs: PlanInputs) -> _Rank:
             was.is_unchecked and inputs.choices.resend_unchecked
         ):
             return _settled_rank(was)
+    if wanted.image_name is not None:
+        return _rank_of_set(plan_set(case, member.value, member.past, inputs))
     before = member.past.uploads.get(slug)
     if before is not None and is_complete(before, wanted, inputs):
         return _Rank.UPLOADED
     return _Rank.BEGUN if resumable(before, member.facts, inputs) is not None else _Rank.NEW
+
+
+def _rank_of_set(found: ImageSet) -> _Rank:
+    if not found.uploads:
+        return _Rank.UPLOADED
+    is_begun = found.complete or any(one.row is not None for one in found.uploads)
+    return _Rank.BEGUN if is_begun else _Rank.NEW
 
 
 def _settled_rank(was: SocketHistory) -> _Rank:

@@ -82,7 +82,7 @@ def judge_series(files: Looks) -> SeriesVerdict:
         return SeriesVerdict(images=len(others))
     sorted_out = _sort_out(files)
     lost, ignored = _foreign(foreign, [name for name, look in files if look.dicom is not None])
-    problems = [*_flaws_of(SeriesKind.LEFT_OUT, sorted_out.dropped), *lost]
+    problems = [*flaws_of(SeriesKind.LEFT_OUT, sorted_out.dropped), *lost]
     names = [name for name, _ in sorted_out.imageless]
     if not sorted_out.groups:
         problems += [SeriesFinding(SeriesKind.NO_IMAGE, tuple(names))] if names else []
@@ -94,7 +94,7 @@ def judge_series(files: Looks) -> SeriesVerdict:
     return SeriesVerdict(
         (
             *problems,
-            *_flaws_of(SeriesKind.REFUSED, _refusals(sorted_out.groups[0])),
+            *flaws_of(SeriesKind.REFUSED, _refusals(sorted_out.groups[0])),
             *(one for one in found if one.kind not in WARNINGS),
         ),
         tuple(one for one in found if one.kind in WARNINGS),
@@ -206,7 +206,7 @@ def _depth(slices: Slices, times: int) -> int | None:
 # ── flaws ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def _flaws_of(kind: SeriesKind, files: Looks) -> list[SeriesFinding]:
+def flaws_of(kind: SeriesKind, files: Looks) -> list[SeriesFinding]:
     """The flaws of files, those of one kind together; a single file's with its numbers."""
     by_flaw = defaultdict(list)
     for name, look in files:
@@ -271,7 +271,7 @@ def _foreign(files: Looks, slices: Sequence[str]) -> tuple[list[SeriesFinding], 
     for name, look in lost:
         if not look.flaws:
             by_format[look.format.value].append(name)
-    found = _flaws_of(SeriesKind.LEFT_OUT, flawed)
+    found = flaws_of(SeriesKind.LEFT_OUT, flawed)
     found += [
         SeriesFinding(SeriesKind.LEFT_OUT, tuple(names), about=about)
         for about, names in by_format.items()

@@ -51,6 +51,17 @@ class SeriesKind(StrEnum):
     ones, or have no time point at all."""
     NO_TIMES = "no-times"
     """A 4D image needs ContentTime and Exposure; `files` have not both."""
+    # Problems of an image set; of `files`, which are `found`, the first few are named.
+    NOT_DICOM = "not-dicom"
+    """`about` is their format."""
+    SOP_CLASS = "sop-class"
+    """The platform takes no image set of the SOP class `about`."""
+    DISAGREE = "disagree"
+    """They have another value of the attribute `about` than most."""
+    SPACING = "spacing"
+    """They have another PixelSpacing than most."""
+    BURNED_IN = "burned-in"
+    """Their pixels may show the patient's name."""
     # Warnings: the image comes; somebody should look at it.
     GAP = "gap"
     """Between the two `files`, about `missing` slices are not there."""

@@ -39,7 +39,7 @@ def _finding(one: SeriesFinding) -> Finding:
     message, hint = _FOLDERS if one.about == "folder" else _WORDS[one.kind]
     counts = {"found": one.found or 0, "expected": one.expected or 0, "count": len(one.files)}
     words = message.format(
-        files=some_names(one.files),
+        files=some_names(one.files) + _more(one),
         others=some_names(one.others),
         first=_quoted(one.files, 0),
         second=_quoted(one.files, 1),
@@ -120,6 +120,26 @@ _WORDS: Final[dict[SeriesKind, Finding]] = {
         "{files}: a series over time needs ContentTime and Exposure in its slices",
         "convert it into a 4D image, .mha or .nii.gz",
     ),
+    SeriesKind.NOT_DICOM: (
+        "a DICOM image set is of DICOM files, and {files} is not ({about})",
+        "name DICOM files alone; unpack archives",
+    ),
+    SeriesKind.SOP_CLASS: (
+        "the platform takes no image set of such files (SOP class {about}): {files}",
+        "it takes CT Image, MR Image and VL Whole Slide Microscopy Image",
+    ),
+    SeriesKind.DISAGREE: (
+        "files with different {about}: {files} unlike the others",
+        _ONE_SERIES,
+    ),
+    SeriesKind.SPACING: (
+        "slices with different pixel spacing: {files} unlike the others",
+        _ONE_SERIES,
+    ),
+    SeriesKind.BURNED_IN: (
+        "the pixels may show the patient's name (BurnedInAnnotation): {files}",
+        "look at them; if there is no name, write  identifiable: [BurnedInAnnotation]  at the top",
+    ),
     SeriesKind.GAP: (
         "{missing} probably missing between {first} and {second}: {step} mm, not {usual} mm",
         "look for the missing slices; the image is sent as it is",
@@ -142,6 +162,21 @@ _WORDS: Final[dict[SeriesKind, Finding]] = {
     ),
     SeriesKind.IGNORED: ("the platform leaves out {files}: no part of the image", None),
 }
+
+
+def _more(one: SeriesFinding) -> str:
+    """How many files there are beside those that are kept."""
+    if one.kind not in _OF_SETS or one.found is None or one.found <= len(one.files):
+        return ""
+    return f" and {one.found - len(one.files):,} more"
+
+
+_OF_SETS: Final = frozenset(
+    {
+        *(SeriesKind.NOT_DICOM, SeriesKind.SOP_CLASS, SeriesKind.DISAGREE),
+        *(SeriesKind.SPACING, SeriesKind.BURNED_IN),
+    }
+)
 
 
 def _quoted(files: tuple[str, ...], at: int) -> str:

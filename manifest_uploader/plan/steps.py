@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final, TypeAlias
 
 from msgspec import Struct
 
+from manifest_uploader.digests import content_digest
+from manifest_uploader.files.local_file import LocalFile
 from manifest_uploader.manifest.model import FileValue, JsonValue, Value
 from manifest_uploader.plan.differences import Difference
 from manifest_uploader.platform.model import Entry
@@ -31,7 +34,7 @@ DELETED: Final = "it was deleted on the platform; --recreate makes it anew"
 
 
 class Upload(Struct, frozen=True):
-    """Send one value as one stream."""
+    """Send one value, or one file of an image set, as one stream."""
 
     step: StepId
     case: str
@@ -47,6 +50,42 @@ class Upload(Struct, frozen=True):
     """The upload row of an earlier run or attempt to continue; None: open a new one."""
     token: str | None = None
     """A random part of the name, if a job is to be found by it."""
+    file: LocalFile | None = None
+    """Of an image set: the file that is de-identified while it is sent; None: all of the value."""
+
+
+class SentFile(Struct, frozen=True):
+    """A file of an image set that is complete on the platform."""
+
+    pk: str
+    """Of its upload."""
+    sha256: str | None
+    """Of the local file."""
+
+
+class ImageSet(Struct, frozen=True):
+    """A value that is sent file by file, as far as it is on the platform."""
+
+    socket: str
+    image_name: str
+    names: tuple[str, ...]
+    """Of its files, in order; they are numbered from 1 on."""
+    complete: Mapping[int, SentFile]
+    """By number."""
+    uploads: tuple[Upload, ...]
+    """Of the other files."""
+
+
+def pks_of(files: Mapping[int, SentFile]) -> tuple[str, ...]:
+    """The pks of the uploads of all files of a set, in order."""
+    return tuple(files[number].pk for number in sorted(files))
+
+
+def set_content(names: tuple[str, ...], files: Mapping[int, SentFile]) -> str | None:
+    """The digest of the content of all local files of a set; None if one is not known."""
+    hashes = [files[number].sha256 for number in sorted(files)]
+    pairs = [(name, one) for name, one in zip(names, hashes, strict=True) if one is not None]
+    return content_digest(pairs) if len(pairs) == len(names) else None
 
 
 class MakeTickets(Struct, frozen=True):
@@ -140,6 +179,8 @@ class Wait(Struct, frozen=True):
     """Several files were sent, some of which the platform may leave out."""
     job: bool = False
     """It is no value: an algorithm job has to come to its end."""
+    is_set: bool = False
+    """It is a DICOM image set: a failed import leaves no message, and loses all uploads."""
 
 
 class Look(Struct, frozen=True):
@@ -226,6 +267,8 @@ class CasePlan(Struct, frozen=True):
     fill: Fill | None = None
     waits: tuple[Wait, ...] = ()
     """Imports of earlier runs that have not ended; a fill of the same sockets follows them."""
+    sets: tuple[ImageSet, ...] = ()
+    """The values that are sent file by file; their uploads are among `uploads`."""
     kind: tuple[str, ...] = ()
     """The sockets that the case uses: cases of one kind share a pilot."""
     reason: str | None = None

@@ -19,6 +19,7 @@ from manifest_uploader.files.formats.system_files import is_system_file
 from manifest_uploader.files.looks import FileLook, Flaw, FlawKind, Format
 from manifest_uploader.plan.series import judge_folders
 from manifest_uploader.plan.series_findings import SeriesFinding, SeriesKind, SeriesVerdict
+from manifest_uploader.plan.set_series import judge_set
 
 _KEPT: Final = 5
 """Flaws, and names of files, that are kept; of more there is only the count."""
@@ -110,6 +111,8 @@ class ValueLook(Struct, frozen=True, omit_defaults=True):
     """The files among which `names` counts, with those inside archives."""
     series: SeriesVerdict | None = None
     """Of the DICOM files, with those in ZIP archives."""
+    image_set: SeriesVerdict | None = None
+    """What there is to say of the files as a DICOM image set; None if none of them is DICOM."""
     images: int = 0
     """How many files are images of their own: not DICOM, and not another one's data.
 
@@ -202,6 +205,7 @@ def summarize(
         names=_names(single),
         counted=len(single),
         series=series,
+        image_set=judge_set(looks) if any(one.dicom for _, one in looks) else None,
         images=images if series is None else 0,
         pages=_pages(pictures),
         extras=() if slides else _extras(seen, data),

@@ -17,9 +17,16 @@ from manifest_uploader.manifest.model import (
     Value,
     files_of,
 )
-from manifest_uploader.plan.delivery import AsJson, AsUpload, delivery_of, upload_into
+from manifest_uploader.plan.delivery import (
+    AsJson,
+    AsUpload,
+    AsUploads,
+    delivery_of,
+    takes_image,
+)
+from manifest_uploader.plan.image_sets import image_name, plan_set
 from manifest_uploader.plan.inputs import PlanInputs, socket_of
-from manifest_uploader.plan.steps import SharedImage, Upload, Wait
+from manifest_uploader.plan.steps import ImageSet, SharedImage, Upload, Wait, pks_of, set_content
 from manifest_uploader.platform.model import Entry, Socket
 from manifest_uploader.state.events import Checked, Failure, ImportFailed, OpenUpload
 from manifest_uploader.state.history import CaseHistory, SocketHistory, UploadHistory
@@ -35,6 +42,8 @@ class ValuePlan(Struct, frozen=True):
     entry: Entry | None = None
     """What to give the item; None: nothing."""
     upload: Upload | None = None
+    image_set: ImageSet | None = None
+    """A value that is sent file by file, if some of its files are not on the platform yet."""
     wait: Wait | None = None
     """An earlier import that has not ended, or the last look at one that failed."""
     found: Checked | ImportFailed | None = None
@@ -43,6 +52,13 @@ class ValuePlan(Struct, frozen=True):
     repeated: bool = False
     shared: SharedImage | None = None
     """The entry is the image of another value."""
+
+    @property
+    def uploads(self) -> tuple[Upload, ...]:
+        """What has to be sent."""
+        if self.image_set is not None:
+            return self.image_set.uploads
+        return (self.upload,) if self.upload is not None else ()
 
 
 def plan_value(case: Case, value: Value, past: CaseHistory, inputs: PlanInputs) -> ValuePlan:
@@ -87,6 +103,15 @@ def wanted_entry(case: Case, value: Value, inputs: PlanInputs) -> Entry:
         case FileValue(), AsJson():
             facts = inputs.facts.values[case.name, value.socket]
             return Entry(value.socket, facts.content, stat=facts.stat)
+        case FileValue(), AsUploads():
+            facts = inputs.facts.values[case.name, value.socket]
+            return Entry(
+                value.socket,
+                stat=facts.stat,
+                content=facts.content,
+                slices=facts.files,
+                image_name=image_name(case, value),
+            )
         case FileValue(), _:
             image = isinstance(delivery, AsUpload) and delivery.image
             facts = inputs.facts.values[case.name, value.socket]
@@ -132,7 +157,7 @@ def wait_for(
         item,
         entry.socket,
         socket.title if socket else entry.socket,
-        image=upload_into(socket).image,
+        image=takes_image(socket),
         digest=entry.digest,
         upload=entry.upload,
         before=entry.before,
@@ -142,6 +167,7 @@ def wait_for(
         ticket=entry.ticket,
         slices=entry.slices,
         bundle=entry.bundle,
+        is_set=entry.image_name is not None,
     )
 
 
@@ -174,7 +200,8 @@ def _again(
 ) -> ValuePlan:
     """Send the value of a failed import again, reusing its upload if the platform kept it."""
     kept = was.entry.upload
-    if kept is not None and inputs.facts.rows.get(kept) == "Completed":
+    is_there = kept is not None and inputs.facts.rows.get(kept) == "Completed"
+    if is_there and wanted.image_name is None:  # a set that was refused has lost its uploads
         entry = replace(wanted, upload=kept, content=was.entry.content)
         return ValuePlan(value, entry=entry, repeated=True)
     return replace(_sending(case, value, wanted, past, inputs), repeated=True)
@@ -185,11 +212,21 @@ def _sending(
 ) -> ValuePlan:
     if isinstance(value, ImageValue) or wanted.digest is not None:
         return ValuePlan(value, entry=wanted)
+    if isinstance(value, FileValue) and wanted.image_name is not None:
+        return _sending_set(value, wanted, plan_set(case, value, past, inputs))
     before = past.uploads.get(value.socket)
     if before is not None and is_complete(before, wanted, inputs):
         entry = replace(wanted, upload=before.row.pk, content=before.content)
         return ValuePlan(value, entry=entry)
     return ValuePlan(value, entry=wanted, upload=_upload(case, value, inputs, before))
+
+
+def _sending_set(value: FileValue, wanted: Entry, found: ImageSet) -> ValuePlan:
+    if found.uploads:
+        return ValuePlan(value, entry=wanted, image_set=found)
+    pks, content = pks_of(found.complete), set_content(found.names, found.complete)
+    entry = replace(wanted, upload=pks[-1], uploads=pks, content=content)
+    return ValuePlan(value, entry=entry)
 
 
 def is_same(was: Entry, wanted: Entry) -> bool:

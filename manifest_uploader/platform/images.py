@@ -7,6 +7,7 @@ from math import prod
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from manifest_uploader.digests import Json
 from manifest_uploader.platform.items import is_pk
@@ -37,6 +38,8 @@ class ImageSeen(Struct, frozen=True):
     name: str | None = None
     width: int | None = None
     height: int | None = None
+    is_set: bool = False
+    """It is a DICOM image set: `slices` are its instances."""
 
 
 def images_of(client: Client, target: Target, pks: set[str], *, held: int) -> dict[str, ImageSeen]:
@@ -61,7 +64,18 @@ def images_of(client: Client, target: Target, pks: set[str], *, held: int) -> di
     for pk in pks - found.keys():
         if (image := _get(client, pk)) is not None:
             found[pk] = image
-    return found
+    counted = {pk: _counted(client, image) for pk, image in found.items() if image.is_set}
+    return {pk: one for pk, image in found.items() if (one := counted.get(pk, image)) is not None}
+
+
+def images_named(client: Client, name: str) -> list[str]:
+    """The pks of the images with a name, as far as the user may see them."""
+    return [
+        image.pk
+        for entries, _ in image_pages(client, {"name": name})
+        for image in _images(entries)
+        if image.name == name
+    ]
 
 
 def missing_images(client: Client, pks: Iterable[str]) -> frozenset[str]:
@@ -104,6 +118,15 @@ def _get(client: Client, pk: str) -> ImageSeen | None:
     return None
 
 
+def _counted(client: Client, image: ImageSeen) -> ImageSeen | None:
+    """The image set with the number of its instances; None if the platform gave no answer."""
+    answer = client.get(f"{IMAGES}/{image.pk}/dicom/instances/")
+    if answer.status == _GONE:
+        return image
+    instances = answer.fields.get("instances") if answer.ok else None
+    return replace(image, slices=len(instances)) if isinstance(instances, list) else None
+
+
 def _image(entry: Json) -> ImageSeen | None:
     if not isinstance(entry, dict) or not is_pk(entry.get("pk")):
         return None
@@ -114,6 +137,7 @@ def _image(entry: Json) -> ImageSeen | None:
         name if isinstance(name, str) else None,
         width if _is_count(width) else None,
         height if _is_count(height) else None,
+        is_set=bool(entry.get("dicom_image_set")),
     )
 
 

@@ -113,3 +113,8 @@ class Entry(Struct, frozen=True, omit_defaults=True):
     or the value was not adopted."""
     token: Token | None = None
     """A random part of the upload's file name, by which a job with this input is found again."""
+    uploads: tuple[Pk, ...] = ()
+    """The pks of all uploads of a value that is sent file by file, once known; `upload` is the
+    last of them, because the platform deletes their rows together, or the oldest first."""
+    image_name: str | None = None
+    """The name that such an image gets on the platform."""

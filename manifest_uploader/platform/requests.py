@@ -16,6 +16,12 @@ class UploadPk(Struct, frozen=True):
     socket: str
 
 
+class UploadPks(Struct, frozen=True):
+    """Placeholder for the addresses of all uploads of a value that is sent file by file."""
+
+    socket: str
+
+
 class TicketPk(Struct, frozen=True):
     """Placeholder for the pk of the upload session of the case's upload for a socket."""
 

@@ -17,11 +17,6 @@ _SUPER_KINDS: Final = {"Image", "Value", "File"}
 
 def misfit(value: Value, socket: Socket) -> tuple[str, str | None] | None:
     """(message, hint) if a value cannot go into a socket; None if it may."""
-    if socket.kind == DICOM_SET:
-        return (
-            f"socket '{socket.slug}' is of kind '{DICOM_SET}', which is not supported yet",
-            "use a socket of kind 'Image' for now",
-        )
     if socket.super_kind not in _SUPER_KINDS:
         return (f"socket '{socket.slug}' is of an unknown kind '{socket.kind}'", None)
     match value:

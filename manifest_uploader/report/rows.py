@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from msgspec import structs
+
 from manifest_uploader.digests import Json
 from manifest_uploader.engine.causes import explained
 from manifest_uploader.manifest.model import Case, FileValue, ImageValue, JsonValue, Manifest, Value
@@ -78,6 +80,8 @@ class _RecordFacts:
 
     uploads: dict[str, Done] = field(default_factory=dict)
     """Upload pk → its `Done`."""
+    files: dict[tuple[str, str], dict[int, Done]] = field(default_factory=dict)
+    """(case, socket) → by number, the `Done` of the files of its image set."""
     confirmed_at: dict[str, dict[str, float]] = field(default_factory=dict)
     """Case → socket → when it was last confirmed."""
     failed: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -102,6 +106,9 @@ class _RecordFacts:
         failed.pop(event.socket or "", None)
         if isinstance(event, Done) and event.socket is not None and event.pk is not None:
             self.uploads[event.pk] = event
+            if event.step.number is not None:
+                files = self.files.setdefault((event.case, event.socket), {})
+                files[event.step.number] = event
 
     def case_words(self, case: str, history: CaseHistory) -> str | None:
         """The reason for a case's state that does not concern a single socket."""
@@ -184,6 +191,8 @@ class _RowMaker:
         upload = _upload_pk(history, socket)
         done = self.facts.uploads.get(upload or "")
         files = self._files(upload, value)
+        if _is_set(history, socket):
+            done, files = self._set(base.case, history, socket, value)
         standing, words = self._standing(base.case, history, socket)
         if value is None and words is None:
             words = _NOT_IN_MANIFEST
@@ -212,6 +221,24 @@ class _RowMaker:
             return tuple(File(*file) for file in receipt.files)
         return tuple(File(path) for path in value.paths) if isinstance(value, FileValue) else ()
 
+    def _set(
+        self, case: str, history: CaseHistory, socket: str, value: Value | None
+    ) -> tuple[Done | None, tuple[File, ...]]:
+        """An event for all files of an image set, and the files."""
+        filled = history.sockets.get(socket)
+        most = filled.entry.slices if filled is not None else None
+        by_number = self.facts.files.get((case, socket), {})
+        found = [one for at, one in sorted(by_number.items()) if most is None or at <= most]
+        if not found:
+            return None, self._files(None, value)
+        receipts = [self.receipts[pk] for one in found if (pk := one.pk or "") in self.receipts]
+        files = tuple(File(*file) for receipt in receipts for file in receipt.files)
+        size = sum(one.size or 0 for one in found)
+        done = structs.replace(
+            found[-1], sha256=None, size=size, time=max(one.time for one in found)
+        )
+        return done, files or self._files(None, value)
+
     def _standing(self, case: str, history: CaseHistory, socket: str) -> tuple[str, str | None]:
         filled, upload = history.sockets.get(socket), history.uploads.get(socket)
         failed = self.facts.failed.get(case, {}).get(socket)
@@ -225,9 +252,17 @@ class _RowMaker:
                 return standing, UNCHECKED
             return standing, None if filled.failure is None else explained(filled.failure)
         words = self.facts.case_words(case, history)
-        if upload is not None:
-            return ("uploaded" if upload.done else "uploading"), words
+        if upload is not None or _is_set(history, socket):
+            return ("uploaded" if upload is not None and upload.done else "uploading"), words
         return "new", words
+
+
+def _is_set(history: CaseHistory, socket: str) -> bool:
+    """Whether a value is, or is being, sent file by file."""
+    filled = history.sockets.get(socket)
+    if filled is not None:
+        return filled.entry.image_name is not None
+    return any(slug == socket for slug, _ in history.file_uploads)
 
 
 def _upload_pk(history: CaseHistory, socket: str) -> str | None:

@@ -30,6 +30,8 @@ class OpenUpload(Struct, frozen=True):
     """Digest of the files being sent; if they differ now, the upload starts over."""
     token: Token | None = None
     """A random part of the file's name, if the item is to be found by it."""
+    made_by: str | None = None
+    """Of a de-identified file: the fingerprint of the key for UIDs, and of the procedure."""
 
 
 class Failure(Struct, frozen=True, omit_defaults=True):
@@ -99,11 +101,14 @@ class Opened(CaseEvent, frozen=True, tag="opened"):
     """Bytes."""
     stat: str
     token: Token | None = None
+    made_by: str | None = None
+    """As in `OpenUpload`."""
 
     @property
     def row(self) -> OpenUpload:
         """The upload row, as a later attempt needs it."""
-        return OpenUpload(self.pk, self.storage_id, self.part_size, self.stat, self.token)
+        stored = (self.pk, self.storage_id, self.part_size, self.stat)
+        return OpenUpload(*stored, token=self.token, made_by=self.made_by)
 
 
 class Done(CaseEvent, frozen=True, tag="done"):
@@ -115,7 +120,7 @@ class Done(CaseEvent, frozen=True, tag="done"):
     stat: str | None = None
     content: str | None = None
     sha256: str | None = None
-    """Of a single file's bytes."""
+    """Of a single file's bytes; of a de-identified one, its original's."""
     size: Count | None = None
     """Bytes sent as one stream, of an upload."""
     files: Count | None = None

@@ -14,6 +14,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from manifest_uploader.platform.model import Entry
+from manifest_uploader.state import job_changes
 from manifest_uploader.state.events import (
     Adopted,
     AnyEvent,
@@ -42,14 +43,14 @@ minutes."""
 
 
 class UploadHistory(Struct, frozen=True):
-    """The latest upload for a socket that no fill has used yet."""
+    """The latest upload for a socket, or for one of its files, that no fill has used yet."""
 
     row: OpenUpload
     done: bool
     content: str | None = None
     time: float = 0.0
     sha256: str | None = None
-    """Of a single file's bytes."""
+    """Of a single file's bytes; of a de-identified one, its original's."""
 
 
 class SocketHistory(Struct, frozen=True):
@@ -106,6 +107,8 @@ class CaseHistory(Struct):
     title and order. None: there was none, or the item was compared long after it."""
     sockets: dict[str, SocketHistory] = field(default_factory=dict)
     uploads: dict[str, UploadHistory] = field(default_factory=dict)
+    file_uploads: dict[tuple[str, int], UploadHistory] = field(default_factory=dict)
+    """By (socket, number): of the files of values that are sent file by file."""
     reason: str | None = None
     """Why the last step failed or is unsure; None: it succeeded, or another step has started."""
     gone: bool = False
@@ -165,16 +168,24 @@ class Folding:
 
 def after(past: CaseHistory, event: Adopted | Gone) -> CaseHistory:
     """The history of a case after one more event; `past` stays as it is."""
-    copy = replace(past, sockets=dict(past.sockets), uploads=dict(past.uploads))
-    return _replaced(copy, event)
+    return _replaced(_copied(past), event)
 
 
 def with_events(past: CaseHistory, events: Iterable[AnyEvent]) -> CaseHistory:
     """The history of a case after more events about its steps; `past` stays as it is."""
-    copy = replace(past, sockets=dict(past.sockets), uploads=dict(past.uploads))
+    copy = _copied(past)
     for event in events:
         _CHANGES[type(event)](copy, event)
     return copy
+
+
+def _copied(past: CaseHistory) -> CaseHistory:
+    return replace(
+        past,
+        sockets=dict(past.sockets),
+        uploads=dict(past.uploads),
+        file_uploads=dict(past.file_uploads),
+    )
 
 
 # ── one change for each kind of event ───────────────────────────────────────────────────────
@@ -186,7 +197,7 @@ def _started(past: CaseHistory, event: Started) -> None:
         if past.item is None and past.temporary == event.title and not event.entries:
             _note_twice(past)
         if event.job:
-            _forget_job(past)
+            job_changes.restarted(past)
         past.temporary = event.title
         past.order = event.order
         past.creating = event if event.entries else None
@@ -201,7 +212,15 @@ def _started(past: CaseHistory, event: Started) -> None:
 
 
 def _opened(past: CaseHistory, event: Opened) -> None:
-    past.uploads[event.socket] = UploadHistory(event.row, done=False, time=event.time)
+    _note_upload(past, event, UploadHistory(event.row, done=False, time=event.time))
+
+
+def _note_upload(past: CaseHistory, event: Opened | Done, upload: UploadHistory) -> None:
+    socket, number = event.socket or "", event.step.number
+    if number is None:
+        past.uploads[socket] = upload
+    else:
+        past.file_uploads[socket, number] = upload
 
 
 def _done(past: CaseHistory, event: Done) -> None:
@@ -216,7 +235,7 @@ def _done(past: CaseHistory, event: Done) -> None:
             past.job = "running" if past.creating.job else None
             past.creating = None
     elif event.step.kind is StepKind.JOB:
-        past.job, past.job_failures, past.reason = "succeeded", (), None
+        job_changes.succeeded(past)
     elif event.step.kind is StepKind.FILL:
         past.unsure = False
         past.reason = None
@@ -249,12 +268,21 @@ def _settled(past: CaseHistory, _: Settled) -> None:
 def _uploaded(past: CaseHistory, event: Done) -> None:
     if event.socket is None or event.pk is None:
         return
-    before = past.uploads.get(event.socket)
+    number = event.step.number
+    if number is None:
+        before = past.uploads.get(event.socket)
+    else:
+        before = past.file_uploads.get((event.socket, number))
     was = before.row if before is not None else OpenUpload("", "", 0, "")
-    row = OpenUpload(event.pk, was.storage_id, was.part_size, event.stat or was.stat, was.token)
-    past.uploads[event.socket] = UploadHistory(
+    row = OpenUpload(
+        *(event.pk, was.storage_id, was.part_size, event.stat or was.stat),
+        token=was.token,
+        made_by=was.made_by,
+    )
+    upload = UploadHistory(
         row, done=True, content=event.content, time=event.time, sha256=event.sha256
     )
+    _note_upload(past, event, upload)
 
 
 def _put(past: CaseHistory, started: Started, since: float) -> None:
@@ -265,6 +293,9 @@ def _put(past: CaseHistory, started: Started, since: float) -> None:
             entry, since, "waiting", repeated=started.repeated, sha256=sha256
         )
         past.uploads.pop(entry.socket, None)
+        if past.file_uploads:
+            kept = {at: one for at, one in past.file_uploads.items() if at[0] != entry.socket}
+            past.file_uploads = kept
     past.title = past.title if started.title is None else started.title
     past.order = past.order if started.order is None else started.order
 
@@ -282,8 +313,7 @@ def _sha256(past: CaseHistory, entry: Entry) -> str | None:
 def _failed(past: CaseHistory, event: Failed) -> None:
     """Without a message, the step had no effect, as a look at the platform showed."""
     if event.step.kind is StepKind.JOB:
-        past.job, past.job_failures = "failed" if event.final else "stuck", event.reasons
-        past.creating = past.temporary = None
+        job_changes.failed(past, event)
         return
     past.reason = event.words or None
     if event.step.kind is StepKind.FILL:
@@ -296,20 +326,6 @@ def _failed(past: CaseHistory, event: Failed) -> None:
         past.creating = past.temporary = None  # its title is the case's own: another may have it
 
 
-def _forget_job(past: CaseHistory) -> None:
-    """Another job is about to be started in place of one that failed."""
-    if past.job is not None:
-        past.former += (past.item,) if past.item is not None else ()
-        past.item = past.job = past.title = None
-        past.job_failures, past.sockets = (), {}
-
-
-def _paused(past: CaseHistory, event: Paused) -> None:
-    """A creation had no effect: there was no room for the job."""
-    if event.step.kind is StepKind.CREATE:
-        past.creating = past.temporary = None
-
-
 def _unsure(past: CaseHistory, event: Unsure) -> None:
     past.unsure = True
     past.reason = event.why
@@ -317,6 +333,8 @@ def _unsure(past: CaseHistory, event: Unsure) -> None:
 
 def _confirmed(past: CaseHistory, event: Confirmed) -> None:
     was = _socket(past, event)
+    if was.entry.uploads:  # thousands of pks that nobody asks for any more
+        was = replace(was, entry=replace(was.entry, uploads=()))
     past.sockets[event.socket] = replace(was, standing="confirmed", failure=None, pk=event.pk)
 
 
@@ -366,7 +384,7 @@ _CHANGES: Final[dict[type[Event], Callable[[CaseHistory, Any], None]]] = {
     Done: _done,
     Failed: _failed,
     Unsure: _unsure,
-    Paused: _paused,
+    Paused: job_changes.paused,
     Confirmed: _confirmed,
     ImportFailed: _import_failed,
     Checked: _checked,

@@ -54,7 +54,7 @@ def standing_of(past: CaseHistory, *, at_work: bool = False) -> Standing:
         return Standing.FILLED if is_waiting else Standing.DONE
     if past.item is not None or past.temporary is not None:
         return Standing.CREATED
-    return Standing.UPLOADING if past.uploads else Standing.NEW
+    return Standing.UPLOADING if past.uploads or past.file_uploads else Standing.NEW
 
 
 def has_failed(past: CaseHistory) -> bool:

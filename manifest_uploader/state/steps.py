@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import Final, Self, final
 
@@ -20,6 +21,7 @@ class StepKind(StrEnum):
     """Nothing is sent: the event is about the case as a whole."""
 
 
+_NUMBER: Final = re.compile("[0-9]{4,9}")
 _AFTER_COLON: Final = {
     "create": StepKind.CREATE,
     "fill": StepKind.FILL,
@@ -31,22 +33,26 @@ _AFTER_COLON: Final = {
 class StepId:
     """A step of a case.
 
-    Prints as `CASE/SOCKET`, `CASE/SOCKET:ticket`, `CASE:create`, `CASE:fill`, `CASE:job` or
-    `CASE`.
+    Prints as `CASE/SOCKET`, `CASE/SOCKET/0001`, `CASE/SOCKET:ticket`, `CASE:create`, `CASE:fill`,
+    `CASE:job` or `CASE`.
     """
 
-    __slots__ = ("case", "kind", "socket")
+    __slots__ = ("case", "kind", "number", "socket")
 
-    def __init__(self, case: str, kind: StepKind, socket: str | None = None) -> None:
+    def __init__(
+        self, case: str, kind: StepKind, socket: str | None = None, number: int | None = None
+    ) -> None:
         self.case: Final = case
         self.kind: Final = kind
         self.socket: Final = socket
         """Of an upload or its ticket; None for all other steps."""
+        self.number: Final = number
+        """Of a file, from 1 on, if each file of the socket's value is an upload of its own."""
 
     @classmethod
-    def upload(cls, case: str, socket: str) -> Self:
-        """The upload of a socket's value."""
-        return cls(case, StepKind.UPLOAD, socket)
+    def upload(cls, case: str, socket: str, number: int | None = None) -> Self:
+        """The upload of a socket's value, or of one of its files."""
+        return cls(case, StepKind.UPLOAD, socket, number)
 
     @classmethod
     def ticket(cls, case: str, socket: str) -> Self:
@@ -83,11 +89,16 @@ class StepId:
             case, _, socket = case.rpartition("/")
             return cls(case, StepKind.TICKET, socket)
         case, slash, socket = text.rpartition("/")
+        if "/" in case and _NUMBER.fullmatch(socket):
+            case, _, slug = case.rpartition("/")
+            return cls(case, StepKind.UPLOAD, slug, int(socket))
         return cls(case, StepKind.UPLOAD, socket) if slash else cls(text, StepKind.CASE)
 
     def __str__(self) -> str:
         """The step as the state file has it."""
         match self.kind:
+            case StepKind.UPLOAD if self.number is not None:
+                return f"{self.case}/{self.socket}/{self.number:04}"
             case StepKind.UPLOAD:
                 return f"{self.case}/{self.socket}"
             case StepKind.TICKET:
@@ -103,7 +114,11 @@ class StepId:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, StepId):
             return NotImplemented
-        return (self.case, self.kind, self.socket) == (other.case, other.kind, other.socket)
+        return self._parts == other._parts
 
     def __hash__(self) -> int:
-        return hash((self.case, self.kind, self.socket))
+        return hash(self._parts)
+
+    @property
+    def _parts(self) -> tuple[str, StepKind, str | None, int | None]:
+        return self.case, self.kind, self.socket, self.number

@@ -34,6 +34,7 @@ SOCKETS = (
     *("ct-image=Image", "mr-image=Image", "airway-segmentation=Segmentation,segments=0-1"),
     *("some-score=Float", "count=Integer", "is-good=Bool", "remark=String", "findings=Anything"),
     *("details=Anything:file", "report=PDF file", "table=CSV file"),
+    "dicom-set=DICOM Image Set",
 )
 Entry = dict[str, Any]
 """One entry of a manifest's cases, as YAML reads it."""

@@ -34,7 +34,7 @@ def test_a_row_is_kept_with_all_that_continuing_needs() -> None:
 
     found.note_row(Opened("a", step_id("a/ct-image"), "ct-image", pk(7), "sid", 8, "s"))
 
-    assert found.opened == {"ct-image": OpenUpload(pk(7), "sid", 8, "s")}
+    assert found.opened == {step_id("a/ct-image"): OpenUpload(pk(7), "sid", 8, "s")}
 
 
 def test_an_item_that_is_created_with_its_values_names_their_uploads() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from manifest_uploader.engine.results import CaseEnd, End
-from manifest_uploader.output import run_lines
+from manifest_uploader.output import plan_lines, run_lines
 from manifest_uploader.platform.traffic import Traffic
 from manifest_uploader.state.events import Failure, OpenUpload
 from manifest_uploader.state.standing import CaseStanding, Standing
@@ -63,7 +63,7 @@ def test_a_plan_for_people_ends_with_that_nothing_was_sent() -> None:
     one = case("a", file_value("ct-image"), title="")
     before = inputs(one, rows_used=7)
 
-    found = run_lines.plan_lines(plan_of(one), before.facts, 2000).split("\n")
+    found = plan_lines.plan_lines(plan_of(one), before.facts, 2000).split("\n")
 
     assert found[0].startswith("a: create without a title: ct-image (a.mha, 100 B)")
     assert "upload rows: 7 of 2000 in use, 1 needed" in found[-2]

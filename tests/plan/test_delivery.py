@@ -7,6 +7,7 @@ from manifest_uploader.plan.delivery import (
     AsJson,
     AsReference,
     AsUpload,
+    AsUploads,
     Delivery,
     delivery_of,
     slot_json,
@@ -23,7 +24,7 @@ IMAGE, FILE = AsUpload(image=True, ticket=True), AsUpload(image=False)
     [
         (file_value("ct-image"), IMAGE),
         (file_value("lesion-seg"), IMAGE),
-        (file_value("dicom-set"), AsUpload(image=True)),
+        (file_value("dicom-set"), AsUploads()),
         (image_value("ct-image"), AsReference()),
         (file_value("some-score"), AsJson()),
         (json_value("some-score", 1), AsJson()),

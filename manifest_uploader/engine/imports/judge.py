@@ -251,9 +251,9 @@ def _failure(  # noqa: PLR0911 - one return for each rule, in the order of their
         also = " (or it is another case's failure: several fit)" if rivals > 1 else ""
         return _Failure(_joined(unnamed) + also, Evidence.UNNAMED_SESSION)
     if seen.now - gone_since > _GONE_WITHOUT_VALUE_S:
-        return _Failure(_NO_VALUE, Evidence.SILENCE)
+        return _Failure(_SET_REFUSED if wait.is_set else _NO_VALUE, Evidence.SILENCE)
     if _is_lost(wait, seen, gone_since):
-        return _Failure(_LOST, Evidence.SILENCE)
+        return _Failure(_SET_REFUSED if wait.is_set else _LOST, Evidence.SILENCE)
     return None
 
 
@@ -264,6 +264,11 @@ _SILENT: Final = (
 _CLEANED_UP: Final = "the platform cleaned the upload up before it was imported"
 _NO_VALUE: Final = "the platform took the upload in ten minutes ago, and no value came of it"
 _LOST: Final = "the platform took the upload in before this run began, and no value came of it"
+_SET_REFUSED: Final = (
+    "the platform took the files of the image set, and made no image of them; it gives no reason "
+    "(usual ones: a file of another kind than CT, MR or whole slide, or files that differ in their "
+    "UIDs); --retry-failed sends all of them again"
+)
 _NO_WORDS: Final = "the import failed, and the platform gives no reason"
 
 
@@ -302,7 +307,7 @@ def _joined(failures: list[FailedImport]) -> str:
 
 def _named_failures(wait: Wait, seen: Seen) -> list[FailedImport]:
     """Sessions that name the upload and were not there before the fill."""
-    if wait.ticket is not None:
+    if wait.ticket is not None or wait.is_set:
         return []
     return [
         session
@@ -315,7 +320,7 @@ def _named_failures(wait: Wait, seen: Seen) -> list[FailedImport]:
 
 def unnamed_failures(wait: Wait, seen: Seen) -> list[FailedImport]:
     """New sessions that name no upload and whose message is about the socket."""
-    if wait.ticket is not None:
+    if wait.ticket is not None or wait.is_set:
         return []
     return [
         session

@@ -78,6 +78,7 @@ def _is_late(wait: Wait, now: float) -> bool:
         wait.image
         and wait.upload is not None
         and wait.ticket is None
+        and not wait.is_set
         and not wait.last_look
         and now - wait.since > _PATIENCE_S
     )

@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 from msgspec import Struct
 
 from manifest_uploader.platform.endpoints import is_row_gone, list_items
+from manifest_uploader.platform.images import images_named
 from manifest_uploader.platform.model import Entry, ItemSeen, Target
 from manifest_uploader.platform.responses import PAGE, results_of
 from manifest_uploader.platform.sessions import TicketSeen, get_ticket
@@ -69,7 +70,7 @@ def find_job(client: Client, target: Target, started: Started, owned: Collection
     later = jobs[started.jobs or 0 :]
     if all(entry.digest is not None for entry in started.entries):
         return _by_inputs(jobs, started, owned)
-    return _by_names(client, later, started.entries, owned)
+    return _by_names(client, target, later, started.entries, owned)
 
 
 # ── by the session of an image ──────────────────────────────────────────────────────────────
@@ -128,7 +129,11 @@ def _by_inputs(jobs: list[ItemSeen], started: Started, owned: Collection[str]) -
 
 
 def _by_names(
-    client: Client, later: list[ItemSeen], entries: tuple[Entry, ...], owned: Collection[str]
+    client: Client,
+    target: Target,
+    later: list[ItemSeen],
+    entries: tuple[Entry, ...],
+    owned: Collection[str],
 ) -> Finding:
     """Look for an uploaded file among the inputs of the jobs started since."""
     named = {entry.socket: entry for entry in entries}
@@ -136,6 +141,12 @@ def _by_names(
     for job in possible:
         if any(_has_name(job, entry) for entry in entries):
             return Found(job.pk)
+    names = [entry.image_name for entry in entries if entry.image_name is not None]
+    images = (pk for name in names for pk in images_named(client, name))
+    for image in images:
+        of_image = (pk for pk in _with_image(client, target, image) if pk not in owned)
+        if (pk := next(of_image, None)) is not None:
+            return Found(pk)
     uploads = [entry.upload for entry in entries if entry.upload is not None]
     if any(is_row_gone(client, pk) for pk in uploads):
         return StartedSomewhere("a job was started, and its files are being imported")
@@ -153,7 +164,11 @@ def _may_be(job: ItemSeen, named: Mapping[str, Entry]) -> bool:
         return False
     if any(job.sockets[slug].digest != named[slug].digest for slug in at_once):
         return False
-    tokens = [named[slug] for slug in job.sockets if named[slug].token is not None]
+    tokens = [
+        entry
+        for slug, entry in named.items()
+        if slug in job.sockets and entry.token is not None and entry.image_name is None
+    ]
     return all(_has_name(job, entry) or job.sockets[entry.socket].file is None for entry in tokens)
 
 

@@ -22,7 +22,10 @@ from manifest_uploader.state.events import Done, Event, Failed, Failure, Paused,
 from manifest_uploader.state.steps import StepId
 
 _NO_ANSWER: Final = "the platform did not answer, and shows no job of this case"
-_LOOK_AT_JOBS: Final = "the next run looks again; look at the algorithm's jobs on the platform"
+_LOOK_AT_JOBS: Final = (
+    "the next run looks again; if none of the algorithm's jobs on the platform is this case's, "
+    "--retry-failed starts one"
+)
 
 
 class JobFlow:
@@ -40,6 +43,11 @@ class JobFlow:
         self._doubts, self._limits = flow.doubts, flow.queue.jobs
         self.left: list[str] = []
         """Cases whose jobs are not started in this run."""
+
+    @property
+    def are_paused(self) -> bool:
+        """Whether jobs wait for others to end, and uploads for nothing."""
+        return self._limits.reason is not None and not self._flow.queue.limits.is_paused
 
     # -- starting --
 

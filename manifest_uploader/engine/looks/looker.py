@@ -13,7 +13,7 @@ from manifest_uploader.files.look import look_at, look_at_data, look_at_voxels
 from manifest_uploader.files.looks import FileLook
 from manifest_uploader.plan.value_look import FileFlaw, Member, Strays, ValueLook, summarize
 
-_RULES: Final = "2"
+_RULES: Final = "3"
 """Changed whenever a look sees more or other things than before."""
 
 

@@ -19,8 +19,11 @@ TRANSFER_SYNTAX: Final = 0x00020010
 MEDIA_CLASS: Final = 0x00020002
 SOP_CLASS: Final = 0x00080016
 INSTANCE: Final = 0x00080018
+STUDY_DATE: Final = 0x00080020
 CONTENT_TIME: Final = 0x00080033
+ACCESSION: Final = 0x00080050
 MODALITY: Final = 0x00080060
+PATIENT_ID: Final = 0x00100020
 METHOD: Final = 0x00120063
 """DeidentificationMethod."""
 SLICE_SPACING: Final = 0x00180088
@@ -28,6 +31,8 @@ EXPOSURE: Final = 0x00181152
 VIEW: Final = 0x00185101
 STUDY: Final = 0x0020000D
 SERIES: Final = 0x0020000E
+STUDY_ID: Final = 0x00200010
+SERIES_NUMBER: Final = 0x00200011
 NUMBER: Final = 0x00200013
 PATIENT_ORIENTATION: Final = 0x00200020
 POSITION: Final = 0x00200032
@@ -45,6 +50,7 @@ PIXEL_SPACING: Final = 0x00280030
 BITS: Final = 0x00280100
 BITS_STORED: Final = 0x00280101
 SIGNED: Final = 0x00280103
+BURNED_IN: Final = 0x00280301
 CENTER: Final = 0x00281050
 INTERCEPT: Final = 0x00281052
 SLOPE: Final = 0x00281053
@@ -58,14 +64,19 @@ WANTED: Final = {
     MEDIA_CLASS: ("MediaStorageSOPClassUID", b"UI"),
     SOP_CLASS: ("SOPClassUID", b"UI"),
     INSTANCE: ("SOPInstanceUID", b"UI"),
+    STUDY_DATE: ("StudyDate", b"DA"),
     CONTENT_TIME: ("ContentTime", b"TM"),
+    ACCESSION: ("AccessionNumber", b"SH"),
     MODALITY: ("Modality", b"CS"),
+    PATIENT_ID: ("PatientID", b"LO"),
     METHOD: ("DeidentificationMethod", b"LO"),
     SLICE_SPACING: ("SpacingBetweenSlices", b"DS"),
     EXPOSURE: ("Exposure", b"IS"),
     VIEW: ("ViewPosition", b"CS"),
     STUDY: ("StudyInstanceUID", b"UI"),
     SERIES: ("SeriesInstanceUID", b"UI"),
+    STUDY_ID: ("StudyID", b"SH"),
+    SERIES_NUMBER: ("SeriesNumber", b"IS"),
     NUMBER: ("InstanceNumber", b"IS"),
     PATIENT_ORIENTATION: ("PatientOrientation", b"CS"),
     POSITION: ("ImagePositionPatient", b"DS"),
@@ -83,6 +94,7 @@ WANTED: Final = {
     BITS: ("BitsAllocated", b"US"),
     BITS_STORED: ("BitsStored", b"US"),
     SIGNED: ("PixelRepresentation", b"US"),
+    BURNED_IN: ("BurnedInAnnotation", b"CS"),
     CENTER: ("WindowCenter", b"DS"),
     INTERCEPT: ("RescaleIntercept", b"DS"),
     SLOPE: ("RescaleSlope", b"DS"),

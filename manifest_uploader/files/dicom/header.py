@@ -6,6 +6,7 @@ decodes the pixels for it.
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from math import ceil, isclose
 from typing import Final
 
@@ -17,6 +18,7 @@ from manifest_uploader.files.dicom.reading import Reading, State
 from manifest_uploader.files.dicom.syntaxes import BIG_ENDIAN, syntax_flaw
 from manifest_uploader.files.dicom.values import Values
 from manifest_uploader.files.looks import (
+    AGREEING,
     BIG_ENDIAN_PIXELS,
     SINGLE_FRAME_COLOUR,
     WHOLE_SLIDE,
@@ -27,6 +29,9 @@ from manifest_uploader.files.looks import (
 
 _DICOMDIR: Final = "1.2.840.10008.1.3.10"
 _GROUPED_BY: Final = (tags.SOP_CLASS, tags.STUDY, tags.SERIES)
+_AGREEING: Final = tuple(
+    next(tag for tag, (keyword, _) in WANTED.items() if keyword == one) for one in AGREEING
+)
 _PHOTOMETRICS: Final = frozenset(
     {
         *("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR", "RGB", "HSV", "ARGB", "CMYK"),
@@ -83,7 +88,20 @@ def _header(values: Values) -> DicomHeader:
         has_times=values.has(tags.CONTENT_TIME) and values.has(tags.EXPOSURE),
         scaled=not isclose(slope or 1, 1) or bool(intercept),
         view=_view(values),
+        spacing=values.first(tags.PIXEL_SPACING, 2),
+        agreeing=tuple(_digest(values, tag) for tag in _AGREEING),
+        burned_in=values.text(tags.BURNED_IN).upper() == "YES",
     )
+
+
+def _digest(values: Values, tag: int) -> str | None:
+    """A short digest of an attribute, for comparison alone; None if it is missing."""
+    if not values.has(tag):
+        return None
+    text = values.text(tag)
+    if tag == tags.SERIES_NUMBER and (number := values.whole(tag)) is not None:
+        text = str(number)
+    return blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def _view(values: Values) -> str:

@@ -9,6 +9,7 @@ import random
 import struct
 import warnings
 import zlib
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -107,8 +108,23 @@ def test_a_header_says_what_the_importer_groups_and_orders_by(syntax: UID) -> No
             orientation=(1, 0, 0, 0, 1, 0),
             scaled=True,
             view="AP//",
+            spacing=(1, 1),
+            agreeing=(digest(f"{ROOT}1"), digest(f"{ROOT}1.1"), digest(""), *[None] * 4),
         ),
     )
+
+
+def digest(text: str) -> str:
+    return blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def test_numbers_that_are_written_differently_are_the_same_and_values_are_not_kept() -> None:
+    one = header_of(slice_bytes(SeriesNumber="3", PatientID="4711", BurnedInAnnotation="YES"))
+    other = header_of(slice_bytes(SeriesNumber="03", PatientID="4711 "))
+
+    assert one.agreeing == other.agreeing
+    assert (one.burned_in, other.burned_in) == (True, False)
+    assert "4711" not in repr(one)
 
 
 @pytest.mark.parametrize("missing", ["ContentTime", "Exposure"])
