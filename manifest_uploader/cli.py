@@ -60,7 +60,7 @@ COMMANDS: Final = {
         "manifest_uploader.commands.verify",
     ),
     "fetch": Command(
-        "bring answers of readers, and files of items, back from the platform",
+        "bring answers of readers, outputs of jobs and files of items back",
         "uploader fetch lung.yaml results",
         "manifest_uploader.commands.fetch",
     ),

@@ -1,4 +1,4 @@
-"""`uploader fetch`: brings answers and files back from the platform."""
+"""`uploader fetch`: brings answers, outputs of jobs and files back from the platform."""
 
 from __future__ import annotations
 
@@ -22,10 +22,15 @@ if TYPE_CHECKING:
     from manifest_uploader.plan.fetched import FetchedFile
 
 _DETAILS: Final = """\
-DIR/answers.csv gets one line for each answer of a reader study: editors of the study get those of
-all readers, readers their own. With --items, DIR/CASE/SOCKET/NAME gets the files and images of the
-items, and DIR/items.csv lists them. The same command continues an earlier one: what is there is not
-fetched again. Files that differ are kept unless --force is given.
+For a reader study, DIR/answers.csv gets one line for each answer: editors of the study get the
+answers of all readers, readers their own. For an algorithm, DIR/jobs.csv gets one line for each
+case, with its job, the job's status and its outputs; those come to DIR/CASE/SOCKET/NAME. With
+--items, the files and images of the items come there, too (of jobs: the inputs, to
+DIR/CASE/inputs/SOCKET/NAME), and DIR/items.csv lists them.
+
+The same command goes on where an earlier one ended, and replaces its files if the platform has
+newer ones. Files that you changed are kept unless --force is given. The exit code is 1 if
+something failed, is missing or was kept, and 4 if nothing is wrong but jobs are still running.
 
 example: uploader fetch lung.yaml results --items
 """
@@ -37,16 +42,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     add_looking_arguments(parser)
     add = parser.add_argument
-    add("folder", metavar="DIR", help="the folder that the results go to")
-    add("--items", action="store_true", help="fetch the files and images of items, too")
-    add("--force", action="store_true", help="replace files that differ")
-    add("--checksum", action="store_true", help="hash every file that is there")
+    add("folder", metavar="DIR", help="the folder for the results")
+    add("--items", action="store_true", help="also fetch the files and images of the items")
+    add("--force", action="store_true", help="replace files that you changed")
+    add(
+        "--checksum",
+        action="store_true",
+        help="hash the files in DIR instead of trusting size and time",
+    )
     add("--jobs", metavar="N", type=count, default=8, help="files at a time (8)")
     add("--take-over", action="store_true", help="break the lock of another fetch")
 
 
 def run(given: argparse.Namespace) -> int:
-    """Fetch; the code is 1 if something is missing, or differs and was kept."""
+    """Fetch; the code is 1 if something is missing, failed, or differs and was kept; 4: wait."""
     from manifest_uploader.engine import fetching  # noqa: PLC0415 - late: 0.1 s of CPU
     from manifest_uploader.output import fetch_lines  # noqa: PLC0415 - late, as that
 
@@ -79,8 +88,12 @@ def run(given: argparse.Namespace) -> int:
     if given.json:
         for row in found.answers or ():
             write_json(fetch_lines.answer_json(row))
+        for job in found.jobs or ():
+            write_json(fetch_lines.job_json(job))
         write_json(fetch_lines.fetch_summary_json(found, put))
         say(lines)
     else:
         print_out(lines)
-    return 0 if fetch_lines.is_complete(found, put) else 1
+    if not fetch_lines.is_complete(found, put):
+        return 1
+    return 4 if fetch_lines.is_waiting(found) else 0

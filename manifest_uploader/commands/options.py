@@ -96,6 +96,8 @@ def _add_sending_arguments(parser: argparse.ArgumentParser) -> None:
     add("--upload-limit", metavar="N", type=count, default=2000,
         help="upload rows that the account may hold (2000)")  # fmt: skip
     add("--take-over", action="store_true", help="break another run's lock")
+    add("--keep-bytes", action="store_true",
+        help="with --sandbox: keep the files that are sent, for `fetch`")  # fmt: skip
     add("--receipts", action="store_true",
         help="write NAME.receipts.jsonl: the SHA-256 of every file sent")  # fmt: skip
 

@@ -49,6 +49,7 @@ def started_for(given: argparse.Namespace, stem: Path, manifest: Manifest) -> It
         guessed_sockets=rehearsal.sockets(manifest),
         images=rehearsal.images(manifest),
         upload_limit=given.upload_limit,
+        keep_bytes=given.keep_bytes,
     )
     try:
         running = start(options)

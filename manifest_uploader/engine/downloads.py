@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
@@ -63,7 +64,8 @@ class Downloads:
     ) -> tuple[FetchedFile, ...]:
         """Bring the files; what became of them, in their order.
 
-        `tell` is told of each as soon as it and all before it are there.
+        `tell` is told of each as soon as it and all before it are there. What an earlier fetch
+        brought for a socket that now holds files of other names goes, unless somebody changed it.
 
         Raises:
             OSError: the disk does not take one.
@@ -80,7 +82,15 @@ class Downloads:
             # do not wait: after Ctrl-C or an error, closing the client ends the downloads
             self._has_failed = len(found) < len(wanted)
             pool.shutdown(wait=False, cancel_futures=True)
+        self._remove_replaced(found)
         return tuple(found)
+
+    def _remove_replaced(self, found: Sequence[FetchedFile]) -> None:
+        """Remove our files beside those that have taken their place."""
+        named = [(one, one.name) for one in found if one.name is not None]
+        unsure = {_folder_of(name) for one, name in named if one.sha256 is None}
+        whole = {_folder_of(name) for _, name in named} - unsure
+        self._folder.remove_others(whole, {name for _, name in named})
 
     def _begun(
         self, pool: ThreadPoolExecutor, one: WantedFile | FetchedFile
@@ -94,7 +104,7 @@ class Downloads:
         return future.result()
 
     def _fetch(self, one: WantedFile) -> FetchedFile:
-        """Bring a file, unless it is there or another one is in its place."""
+        """Bring a file, unless it is there or somebody else's file is in its place."""
         folder = self._folder
         if (left := folder.as_left(one.name, checksum=self._checksum)) is not None:
             if left.source == one.source:
@@ -102,14 +112,15 @@ class Downloads:
         elif one.sha256 is not None and (size := self._size_if_same(one)) is not None:
             folder.note(one.name, size=size, sha256=one.sha256, source=one.source)
             return self._end(one, size, one.sha256, state=FileState.THERE)
+        is_foreign = left is None and folder.has(one.name) and not self._force
+        if is_foreign and folder.knows(one.name, one.source):
+            return self._ended(one, FileState.KEPT)
         part = folder.part(one.name, one.source)
-        found = self._downloaded(one, part)
+        found = self._downloaded(one, part) if one.content is None else self._written(one, part)
         if found is None:
             disk.could_remove(part)
-            missing = (FileState.MISSING, Why.NOT_GIVEN)
-            self._activity.downloaded(files=1)
-            return FetchedFile(one.case, one.title, one.socket, one.name, *missing)
-        if folder.has(one.name) and not self._force:
+            return self._ended(one, FileState.MISSING, Why.NOT_GIVEN)
+        if is_foreign:
             return self._compared(one, found, part)
         folder.take(part, one.name, size=found.size, sha256=found.sha256, source=one.source)
         return self._end(one, found.size, found.sha256, state=FileState.FETCHED)
@@ -127,8 +138,18 @@ class Downloads:
         if self._folder.sha256(one.name) == found.sha256:
             self._folder.note(one.name, size=found.size, sha256=found.sha256, source=one.source)
             return self._end(one, found.size, found.sha256, state=FileState.THERE)
-        self._activity.downloaded(files=1)
-        return FetchedFile(one.case, one.title, one.socket, one.name, FileState.KEPT)
+        self._folder.note_other(one.name, size=found.size, sha256=found.sha256, source=one.source)
+        return self._ended(one, FileState.KEPT)
+
+    def _written(self, one: WantedFile, part: Path) -> Downloaded:
+        """The whole file, whose content is known."""
+        content = one.content or b""
+        with disk.open_file(part, "wb") as file:
+            file.write(content)
+            file.flush()
+            disk.sync(file.fileno())
+        self._activity.downloaded(size=len(content))
+        return Downloaded(len(content), hashlib.sha256(content).hexdigest())
 
     def _downloaded(self, one: WantedFile, part: Path) -> Downloaded | None:
         """The whole file; None if the platform does not give it.
@@ -152,7 +173,7 @@ class Downloads:
                 return found
             disk.remove(part)
         raise PlatformRefused(
-            f"the platform does not give the whole of {one.case}/{one.socket}",
+            f"the platform does not send the whole file of {one.case}/{one.socket}",
             hint="run the same command again: it goes on",
         )
 
@@ -160,14 +181,23 @@ class Downloads:
         return self._has_failed or self._is_stopping()
 
     def _end(self, one: WantedFile, size: int, sha256: str, *, state: FileState) -> FetchedFile:
-        self._activity.downloaded(files=1)
         is_other = one.sha256 is not None and one.sha256 != sha256
-        return FetchedFile(
-            one.case,
-            one.title,
-            one.socket,
-            one.name,
-            FileState.CHANGED if is_other else state,
-            size=size,
-            sha256=sha256,
-        )
+        ended = FileState.CHANGED if is_other else state
+        return self._ended(one, ended, size=size, sha256=sha256)
+
+    def _ended(
+        self,
+        one: WantedFile,
+        state: FileState,
+        why: Why | None = None,
+        *,
+        size: int | None = None,
+        sha256: str | None = None,
+    ) -> FetchedFile:
+        self._activity.downloaded(files=1)
+        return one.ended(state, why, size=size, sha256=sha256)
+
+
+def _folder_of(name: str) -> str:
+    """The folder of a name with `/`."""
+    return name.rpartition("/")[0]

@@ -10,7 +10,7 @@ import hashlib
 import re
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from enum import Enum, auto
 from pathlib import Path
@@ -25,11 +25,13 @@ from manifest_uploader.state import lock
 from manifest_uploader.system import disk
 
 _SLICE: Final = 1024 * 1024
-_HINT: Final = "make room, or name another folder; the same command goes on"
+_NEVER: Final = -1
+"""The time of a file that was not put into the folder."""
+_HINT: Final = "check the disk, or name another folder; the same command goes on"
 
 
 class Kept(Struct, frozen=True):
-    """A file as it was put into the folder."""
+    """A file as it was put into the folder, or as it would be if no other were in its place."""
 
     name: str
     """Below the folder, with `/`."""
@@ -83,6 +85,11 @@ class Folder:
             return None
         return kept
 
+    def knows(self, name: str, source: str) -> bool:
+        """Whether the record holds what the platform has for this name."""
+        kept = self._kept.get(name)
+        return kept is not None and kept.source == source
+
     def has(self, name: str) -> bool:
         """Whether something has this name."""
         return disk.size_and_time(self.path / name) is not None
@@ -117,14 +124,33 @@ class Folder:
     def note(self, name: str, *, size: int, sha256: str, source: str) -> None:
         """Write down what is under a name."""
         found = disk.size_and_time(self.path / name)
-        kept = Kept(name, size, sha256, found[1] if found else 0, source)
+        self._note(Kept(name, size, sha256, found[1] if found else _NEVER, source))
+
+    def note_other(self, name: str, *, size: int, sha256: str, source: str) -> None:
+        """Write down what the platform has for a name under which another file was kept."""
+        self._note(Kept(name, size, sha256, _NEVER, source))
+
+    def _note(self, kept: Kept) -> None:
         with self._lock:
-            if self._kept.get(name) == kept:
+            if self._kept.get(kept.name) == kept:
                 return
-            self._kept[name] = kept
+            self._kept[kept.name] = kept
             with disk.open_file(self.path / RECORD, "ab") as file:
                 file.write(b"\n" * self._is_torn + msgspec.json.encode(kept) + b"\n")
             self._is_torn = False
+
+    def remove_others(self, folders: Collection[str], names: Iterable[str]) -> None:
+        """Remove files that were put into these folders, unless they have one of these names.
+
+        What was changed since is kept.
+        """
+        known = {disk.folded(name) for name in names}
+        for kept in list(self._kept.values()):
+            is_inside = bool(kept.source) and kept.name.rpartition("/")[0] in folders
+            if not is_inside or disk.folded(kept.name) in known:
+                continue
+            if self.as_left(kept.name, checksum=True) is not None:
+                disk.could_remove(self.path / kept.name)
 
     def put(self, name: str, content: bytes, *, force: bool) -> Put:
         """Put a table in its place as a whole, unless there is another file that is not ours.
@@ -169,14 +195,14 @@ def opened(path: Path, *, take_over: bool, command: str) -> Iterator[Folder]:
     except OSError as error:
         raise UsageError(
             f"'{path}' cannot be used: {disk.writing_reason(path, error)}",
-            hint="name a folder that you may write",
+            hint="name a folder that you may write to",
         ) from None
     with ExitStack() as stack:
         try:
             held = lock.held(path / RECORD, take_over=take_over, command=command)
             stack.enter_context(held)
         except StateUnwritable as error:
-            raise UsageError(error.message, hint="name a folder that you may write") from None
+            raise UsageError(error.message, hint="name a folder that you may write to") from None
         try:
             folder = Folder(path)
             folder.read()

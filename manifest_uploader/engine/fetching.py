@@ -1,6 +1,6 @@
-"""Brings results back from the platform: the answers of readers, and the files of items.
+"""Brings results back from the platform: answers, outputs of jobs, and the files of items.
 
-It changes nothing there. Outputs of algorithm jobs are to be more `WantedFile`s of their cases.
+It changes nothing there.
 """
 
 from __future__ import annotations
@@ -23,9 +23,11 @@ from manifest_uploader.files.root import Root
 from manifest_uploader.plan.answer_rows import AnswerRow, join_answers
 from manifest_uploader.plan.fetched import CaseFiles, FetchedFile, choose_files, images_wanted
 from manifest_uploader.plan.inputs import renamed_cases
+from manifest_uploader.plan.job_rows import JobRow, job_rows, output_sockets
 from manifest_uploader.platform.answers import list_answers, questions_of
 from manifest_uploader.platform.client import Client
 from manifest_uploader.platform.image_files import image_files
+from manifest_uploader.platform.jobs import OutputValue, jobs_of
 from manifest_uploader.platform.model import ItemSeen, Target
 from manifest_uploader.platform.targets import type_of
 from manifest_uploader.state.history import EMPTY
@@ -51,9 +53,17 @@ class Fetched(Struct, frozen=True):
     answers: tuple[AnswerRow, ...] | None = None
     """None: the target has no answers."""
     files: tuple[FetchedFile, ...] | None = None
-    """None: they were not asked for."""
+    """The outputs of jobs, and the files of items; None: neither was asked for."""
+    with_items: bool = True
+    """The files of items were asked for."""
+    jobs: tuple[JobRow, ...] | None = None
+    """None: the target has no jobs."""
+    outputs: tuple[str, ...] = ()
+    """The sockets of the jobs' outputs."""
     has_state: bool = True
     """There is a state file, which tells which items are the cases'."""
+    is_rehearsal: bool = False
+    """The platform is a sandbox of this command."""
 
 
 class Told(Struct, frozen=True):
@@ -94,36 +104,60 @@ def fetch(
         session = open_state(options, reading, client, root=Root(Path(), follow_links=False))
         take_over, command = options.take_over, options.command
         with opened(wanted.folder, take_over=take_over, command=command) as folder:
-            items = client.ahead(lambda: all_items(client, session.target))
-            recover_session(session)
-            fetched = _fetched(options, session, items(), wanted, folder, told, watching)
+            seen = _seen(session)
+            fetched = _fetched(options, session, seen, wanted, folder, told, watching)
             return fetched, _put(folder, told.tables(fetched), force=wanted.force)
 
 
 def _check(reading: Reading, wanted: Wanted) -> None:
     target_type = type_of(reading.manifest.kind)
-    if not target_type.has_answers and not wanted.items:
+    has_results = target_type.has_answers or target_type.has_outputs
+    if not has_results and not wanted.items:
         raise UsageError(
-            f"nobody answers questions about {target_type.item_noun}s: there is nothing to fetch",
-            hint="--items fetches their files and images",
+            f"{target_type.noun}s have no answers to fetch",
+            hint=f"add --items to fetch the files and images of its {target_type.item_noun}s",
         )
+
+
+class _Seen(Struct, frozen=True):
+    """What the platform holds of the target."""
+
+    items: Mapping[str, ItemSeen]
+    """By pk; of jobs only those of the cases."""
+    values: Mapping[str, Mapping[str, OutputValue]]
+    """Of jobs, by pk: the outputs that are JSON values, by socket."""
+
+
+def _seen(session: Session) -> _Seen:
+    client, target = session.client, session.target
+    if not type_of(target.kind).has_outputs:
+        items = client.ahead(lambda: all_items(client, target))
+        recover_session(session)
+        return _Seen(items(), {})
+    recover_session(session)
+    past = session.ledger.history.cases
+    pasts = (past.get(name, EMPTY) for name in _past_names(session).values())
+    jobs = jobs_of(client, target, {one.item for one in pasts if one.item is not None})
+    values = {pk: job.values for pk, job in jobs.items()}
+    return _Seen({pk: job.item for pk, job in jobs.items()}, values)
 
 
 def _fetched(
     options: Options,
     session: Session,
-    items: Mapping[str, ItemSeen],
+    seen: _Seen,
     wanted: Wanted,
     folder: Folder,
     told: Told,
     watching: Watching,
 ) -> Fetched:
-    cases = _cases(session, items)
-    answers = None
-    if type_of(session.target.kind).has_answers:
-        answers = _answers(options, session, items, cases)
-    files = None
-    if wanted.items:
+    cases = _cases(session, seen)
+    target_type = type_of(session.target.kind)
+    answers, files, jobs = None, None, None
+    outputs: tuple[str, ...] = ()
+    if target_type.has_answers:
+        answers = _answers(options, session, seen.items, cases)
+    if wanted.items or target_type.has_outputs:
         downloads = Downloads(
             session.client,
             folder,
@@ -132,21 +166,41 @@ def _fetched(
             activity=watching.activity,
             stopping=watching.stopping,
         )
-        files = _files(options, session, items, cases, downloads, told, watching.activity)
+        files = _files(options, session, seen, cases, wanted, downloads, told, watching.activity)
+    if target_type.has_outputs:
+        jobs = job_rows(cases, files or (), session.item_url)
+        outputs = output_sockets(cases, session.target.interfaces)
     absent = tuple(one.case.name for one in cases if one.item is None)
-    return Fetched(session.target, len(cases), absent, answers, files, has_state=not session.is_new)
+    return Fetched(
+        session.target,
+        len(cases),
+        absent,
+        answers,
+        files,
+        with_items=wanted.items,
+        jobs=jobs,
+        outputs=outputs,
+        has_state=not session.is_new,
+        is_rehearsal=options.sandbox_id is not None,
+    )
 
 
-def _cases(session: Session, items: Mapping[str, ItemSeen]) -> list[CaseFiles]:
-    """The chosen cases with their items, whatever their names were when they were sent."""
-    manifest, history = session.manifest, session.ledger.history
-    renamed = renamed_cases(manifest, history, session.reading.names)
+def _cases(session: Session, seen: _Seen) -> list[CaseFiles]:
+    """The chosen cases with their items."""
+    names, history = _past_names(session), session.ledger.history.cases
     found = []
-    for case in manifest.cases:
-        past = history.cases.get(renamed.get(case.name, case.name), EMPTY)
-        item = None if past.item is None else items.get(past.item)
-        found.append(CaseFiles(case, past, item))
+    for case in session.manifest.cases:
+        past = history.get(names[case.name], EMPTY)
+        pk = past.item or ""
+        found.append(CaseFiles(case, past, seen.items.get(pk), seen.values.get(pk, {})))
     return found
+
+
+def _past_names(session: Session) -> dict[str, str]:
+    """The names of the chosen cases → those under which they were sent."""
+    manifest = session.manifest
+    renamed = renamed_cases(manifest, session.ledger.history, session.reading.names)
+    return {case.name: renamed.get(case.name, case.name) for case in manifest.cases}
 
 
 def _answers(
@@ -171,18 +225,20 @@ def _answers(
 def _files(
     options: Options,
     session: Session,
-    items: Mapping[str, ItemSeen],
+    seen: _Seen,
     cases: list[CaseFiles],
+    wanted: Wanted,
     downloads: Downloads,
     told: Told,
     activity: Activity,
 ) -> tuple[FetchedFile, ...]:
-    held = sum(1 for item in items.values() for one in item.sockets.values() if one.image)
-    pks = images_wanted(cases)
+    held = sum(1 for item in seen.items.values() for one in item.sockets.values() if one.image)
+    pks = images_wanted(cases, items=wanted.items)
     images = image_files(session.client, session.target, pks, held=held) if pks else {}
-    wanted = choose_files(cases, images, (case.name for case in session.reading.whole))
-    activity.begin_downloads(sum(not isinstance(one, FetchedFile) for one in wanted))
-    return downloads.fetch(wanted, jobs=options.jobs, tell=told.file)
+    names = (case.name for case in session.reading.whole)
+    chosen = choose_files(cases, images, names, items=wanted.items)
+    activity.begin_downloads(sum(not isinstance(one, FetchedFile) for one in chosen))
+    return downloads.fetch(chosen, jobs=options.jobs, tell=told.file)
 
 
 def _put(folder: Folder, tables: Mapping[str, bytes], *, force: bool) -> dict[str, Put]:

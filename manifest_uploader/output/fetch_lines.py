@@ -12,7 +12,8 @@ from manifest_uploader.engine.fetching import Fetched
 from manifest_uploader.output.csv_cells import csv_bytes
 from manifest_uploader.output.formatting import cases_words, counted, size_words
 from manifest_uploader.plan.answer_rows import AnswerRow
-from manifest_uploader.plan.fetched import ANSWERS, ITEMS, FetchedFile, FileState, Why
+from manifest_uploader.plan.fetched import ANSWERS, ITEMS, JOBS, FetchedFile, FileState, Why
+from manifest_uploader.plan.job_rows import JobRow, JobState
 from manifest_uploader.platform.model import Target
 from manifest_uploader.platform.targets import type_of
 from manifest_uploader.text import Block, block, some_of
@@ -22,17 +23,23 @@ ANSWER_COLUMNS: Final = (
     *("created", "modified", "last_edit_s", "total_edit_s", "score", "is_ground_truth"),
     *("answer_image", "display_set", "question_pk", "pk"),
 )
+JOB_COLUMNS: Final = ("case", "job", "status", "page")
+"""Followed by one for each output."""
 ITEM_COLUMNS: Final = ("case", "title", "socket", "file", "size", "sha256")
 _IN_PLACE: Final = frozenset({FileState.FETCHED, FileState.THERE, FileState.CHANGED})
 _SHOWN: Final = 20
 """Files of one kind of trouble that are named."""
 _WHY: Final = {
     Why.NO_ITEM: "the case has no item on the platform",
-    Why.NO_VALUE: "the item does not hold it",
-    Why.NO_FILES: "the platform has no files of this image: "
+    Why.NO_VALUE: "nothing is in this socket on the platform",
+    Why.NO_FILES: "the platform offers no file of this image: "
     "it is a DICOM image set, or you may not see it",
-    Why.NOT_GIVEN: "the platform does not give the file",
+    Why.NOT_GIVEN: "the platform does not send this file: it was deleted, or you may not see it",
 }
+_DROPPED: Final = (
+    "a rehearsal keeps no files, except those that `run --sandbox --keep-bytes` sends "
+    "(to send all again, first delete NAME.sandbox and NAME.sandbox.state.jsonl)"
+)
 
 
 # ── tables ──────────────────────────────────────────────────────────────────────────────────
@@ -44,10 +51,25 @@ def tables(found: Fetched) -> dict[str, bytes]:
     if found.answers is not None:
         rows = (_answer_fields(row).values() for row in found.answers)
         made[ANSWERS] = csv_bytes(ANSWER_COLUMNS, rows, breaks=True)
-    if found.files is not None:
-        in_place = (_file_cells(one) for one in found.files if one.state in _IN_PLACE)
-        made[ITEMS] = csv_bytes(ITEM_COLUMNS, in_place)
+    if found.jobs is not None:
+        columns = (*JOB_COLUMNS, *(_output_column(slug) for slug in found.outputs))
+        made[JOBS] = csv_bytes(
+            columns, (_job_cells(row, found.outputs) for row in found.jobs), breaks=True
+        )
+    if found.files is not None and found.with_items:
+        listed = (one for one in found.files if one.state in _IN_PLACE and not one.is_output)
+        made[ITEMS] = csv_bytes(ITEM_COLUMNS, map(_file_cells, listed))
     return made
+
+
+def _output_column(slug: str) -> str:
+    """The name of an output's column, which no other column has, as slugs have no blanks."""
+    return f"{slug} (output)" if slug in JOB_COLUMNS else slug
+
+
+def _job_cells(row: JobRow, outputs: Iterable[str]) -> tuple[Json, ...]:
+    cells = (row.outputs.get(slug) for slug in outputs)
+    return (row.case, row.job, row.status, row.page, *cells)
 
 
 def _answer_fields(row: AnswerRow) -> dict[str, Json]:
@@ -87,6 +109,19 @@ def answer_json(row: AnswerRow) -> dict[str, Any]:
     return {"event": "answer", **_answer_fields(row), "value": row.seen.answer}
 
 
+def job_json(row: JobRow) -> dict[str, Any]:
+    """One case and its job as a JSON line."""
+    return {
+        "event": "job",
+        "case": row.case,
+        "job": row.job,
+        "state": row.state.value,
+        "status": row.status,
+        "page": row.page,
+        "outputs": dict(row.outputs),
+    }
+
+
 def file_json(one: FetchedFile) -> dict[str, Any]:
     """One file, or what is missing, as a JSON line."""
     return {
@@ -94,6 +129,7 @@ def file_json(one: FetchedFile) -> dict[str, Any]:
         "case": one.case,
         "title": one.title,
         "socket": one.socket,
+        "output": one.is_output,
         "file": one.name,
         "state": one.state.value,
         "why": None if one.why is None else one.why.value,
@@ -105,10 +141,12 @@ def file_json(one: FetchedFile) -> dict[str, Any]:
 def fetch_summary_json(found: Fetched, put: Mapping[str, Put]) -> dict[str, Any]:
     """The last line of `fetch --json`."""
     states = Counter(one.state for one in found.files or ())
+    jobs = Counter(row.state for row in found.jobs or ())
     return {
         "event": "summary",
         "cases": {"total": found.cases, "absent": len(found.absent)},
         "answers": None if found.answers is None else len(found.answers),
+        "jobs": None if found.jobs is None else {state.value: jobs[state] for state in JobState},
         "files": None
         if found.files is None
         else {state.value: states[state] for state in FileState},
@@ -124,24 +162,35 @@ def fetch_lines(found: Fetched, put: Mapping[str, Put], place: Callable[[str], s
     lines = [_table_line(one, place(name)) for name, one in put.items()]
     if found.answers is not None:
         lines.append(_answers_line(found.answers, found.target))
+    if found.jobs is not None:
+        lines += _jobs_lines(found.jobs)
     if found.files is not None:
-        lines += _files_lines(found.files)
-    if found.absent:
-        names = some_of(found.absent)
-        noun = type_of(found.target.kind).item_noun
-        verb = "has" if len(found.absent) == 1 else "have"
-        count = cases_words(len(found.absent))
-        lines.append(f"{count} {verb} no {noun} on the platform: {names}")
+        lines += _files_lines(found.files, is_rehearsal=found.is_rehearsal)
+    noun = type_of(found.target.kind).item_noun
     if not found.has_state:
-        lines.append("note: there is no state file, which tells which items are whose (--state)")
+        lines.append(
+            f"there is no state file, so it is unknown which {noun}s are those of the cases; "
+            "if it is elsewhere, name it with --state"
+        )
+    elif found.absent:
+        verb = "has" if len(found.absent) == 1 else "have"
+        count, names = cases_words(len(found.absent)), some_of(found.absent)
+        lines.append(f"{count} {verb} no {noun} on the platform: {names}")
     return block(*lines)
 
 
 def is_complete(found: Fetched, put: Mapping[str, Put]) -> bool:
-    """Whether everything is there as the platform has it, and as it was sent."""
+    """Whether all that the platform has is there, as it was sent, and no job has failed."""
     states = {one.state for one in found.files or ()}
     fine = {FileState.FETCHED, FileState.THERE}
-    return not found.absent and states <= fine and Put.KEPT not in put.values()
+    if found.absent or not states <= fine or Put.KEPT in put.values():
+        return False
+    return all(row.state is not JobState.FAILED for row in found.jobs or ())
+
+
+def is_waiting(found: Fetched) -> bool:
+    """Whether jobs are still running."""
+    return any(row.state is JobState.RUNNING for row in found.jobs or ())
 
 
 def _table_line(one: Put, place: str) -> str:
@@ -151,7 +200,7 @@ def _table_line(one: Put, place: str) -> str:
         case Put.UNCHANGED:
             return f"{place} is up to date"
         case Put.KEPT:
-            return f"kept: {place} is not as it was written; --force replaces it"
+            return f"kept: {place} is not the file that fetch wrote; --force replaces it"
 
 
 def _answers_line(rows: tuple[AnswerRow, ...], target: Target) -> str:
@@ -159,14 +208,38 @@ def _answers_line(rows: tuple[AnswerRow, ...], target: Target) -> str:
     others = sum(row.case is None for row in rows)
     line = counted(len(rows), "answer")
     if rows:
-        line += f" of {counted(len(readers), 'reader')}"
+        line += f" from {counted(len(readers), 'reader')}"
     if others:
         noun = type_of(target.kind).item_noun
-        line += f", {others:,} of them to {noun}s that belong to no case of the manifest"
+        line += f", {others:,} of them on {noun}s that are not in the manifest"
     return line
 
 
-def _files_lines(files: tuple[FetchedFile, ...]) -> list[str]:
+def _jobs_lines(rows: tuple[JobRow, ...]) -> list[str]:
+    by_state: dict[JobState, list[JobRow]] = {state: [] for state in JobState}
+    for row in rows:
+        by_state[row.state].append(row)
+    counts = [
+        f"{len(of):,} {state}"
+        for state, of in by_state.items()
+        if of and state is not JobState.ABSENT
+    ]
+    total = len(rows) - len(by_state[JobState.ABSENT])
+    line = f"{counted(total, 'job')}: {', '.join(counts)}" if total else "0 jobs"
+    shown = (JobState.FAILED, JobState.RUNNING)
+    return [line, *(line for state in shown for line in _job_lines(state, by_state[state]))]
+
+
+def _job_lines(state: JobState, rows: list[JobRow]) -> list[str]:
+    lines = [
+        f"{state}: {row.case}: the job's status is '{row.status}'; see {row.page}"
+        for row in rows[:_SHOWN]
+    ]
+    more = len(rows) - _SHOWN
+    return [*lines, *([f"{state}: {more:,} more; {JOBS} lists all"] if more > 0 else [])]
+
+
+def _files_lines(files: tuple[FetchedFile, ...], *, is_rehearsal: bool) -> list[str]:
     by_state: dict[FileState, list[FetchedFile]] = {state: [] for state in FileState}
     for one in files:
         by_state[one.state].append(one)
@@ -174,19 +247,28 @@ def _files_lines(files: tuple[FetchedFile, ...]) -> list[str]:
     size = size_words(sum(one.size or 0 for one in fetched))
     line = f"{counted(len(fetched), 'file')} fetched ({size})"
     if by_state[FileState.THERE]:
-        line += f", {len(by_state[FileState.THERE]):,} were there"
+        line += f", {len(by_state[FileState.THERE]):,} already there"
     missing = [one for one in by_state[FileState.MISSING] if one.why is not Why.NO_ITEM]
+    dropped = [one for one in missing if is_rehearsal and one.why is Why.NOT_GIVEN]
+    missing = [one for one in missing if one not in dropped]
     return [
         line,
         *_some(
-            by_state[FileState.KEPT], "kept", "differs from the platform's; --force replaces it"
+            by_state[FileState.KEPT],
+            "kept",
+            "differs from the platform's file; --force replaces it",
         ),
-        *_some(by_state[FileState.CHANGED], "differs", "is not the file that was sent"),
+        *_some(
+            by_state[FileState.CHANGED],
+            "differs",
+            "the platform's file is not the one that was sent",
+        ),
         *(
             line
             for why, words in _WHY.items()
             for line in _some((one for one in missing if one.why is why), "missing", words)
         ),
+        *([f"missing: {counted(len(dropped), 'file')}: {_DROPPED}"] if dropped else []),
     ]
 
 

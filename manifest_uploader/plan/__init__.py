@@ -13,6 +13,7 @@ For other packages:
 - `jobs`: `job_wait`, the wait for the end of an algorithm job, and `is_found_by_inputs`
 - `estimate`: how many requests a run needs
 - `fetched`: `choose_files`, which files `fetch` brings, and `FileState`, what becomes of them
+- `job_rows`: `job_rows`, the table of cases and their jobs
 - `requests`: prepares creations and fills for sending
 - `delivery`: how a value travels into its socket
 - `value_look`: `ValueLook` and `summarize`, what looks into the files of a value show together

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from manifest_uploader.manifest.model import Case, JsonValue
 from manifest_uploader.plan.safe_names import safe_name, safe_names
 from manifest_uploader.platform.image_files import StoredImage
+from manifest_uploader.platform.jobs import OutputValue
 from manifest_uploader.platform.model import ItemSeen, SocketSeen
 from manifest_uploader.state.history import CaseHistory
 
 ANSWERS: Final = "answers.csv"
 ITEMS: Final = "items.csv"
+JOBS: Final = "jobs.csv"
 RECORD: Final = ".uploader-fetch.jsonl"
 """What was fetched, and from where: tells which files are as they were left."""
-_TAKEN: Final = (ANSWERS, ITEMS, RECORD, f"{RECORD}.lock")
+_TAKEN: Final = (ANSWERS, ITEMS, JOBS, RECORD, f"{RECORD}.lock")
+_INPUTS: Final = "inputs"
+"""The folder of what was put into a job, inside the case's folder, which holds its outputs."""
 _IMAGE_ENDINGS: Final = (
     *(".nii.gz", ".nii", ".mha", ".mhd", ".nrrd", ".nhdr", ".tiff", ".tif", ".png", ".jpeg"),
     *(".jpg", ".svs", ".ndpi", ".mrxs", ".scn", ".bif", ".dcm", ".zip"),
@@ -68,6 +73,24 @@ class WantedFile(Struct, frozen=True):
     """Is another one if the platform has another file."""
     sha256: str | None = None
     """Of what was sent; None: unknown, or the platform stores it in another form."""
+    content: bytes | None = None
+    """What the file holds, if that is known and need not be downloaded."""
+    is_output: bool = False
+    """It is an output of a job."""
+
+    def ended(
+        self,
+        state: FileState,
+        why: Why | None = None,
+        *,
+        size: int | None = None,
+        sha256: str | None = None,
+    ) -> FetchedFile:
+        """What became of it."""
+        return FetchedFile(
+            *(self.case, self.title, self.socket, self.name, state, why, size, sha256),
+            is_output=self.is_output,
+        )
 
 
 class FetchedFile(Struct, frozen=True):
@@ -82,6 +105,8 @@ class FetchedFile(Struct, frozen=True):
     size: int | None = None
     """In bytes, of the file that is there now."""
     sha256: str | None = None
+    is_output: bool = False
+    """It is an output of a job."""
 
 
 class CaseFiles(Struct, frozen=True):
@@ -90,21 +115,28 @@ class CaseFiles(Struct, frozen=True):
     case: Case
     past: CaseHistory
     item: ItemSeen | None
+    values: Mapping[str, OutputValue] = field(default_factory=dict)
+    """Of a job: the outputs that are JSON values, by socket."""
 
 
-def images_wanted(cases: Iterable[CaseFiles]) -> set[str]:
-    """The pks of the images whose files are to be fetched."""
+def images_wanted(cases: Iterable[CaseFiles], *, items: bool = True) -> set[str]:
+    """The pks of the images whose files are to be fetched; see `choose_files`."""
     return {
         held.image
         for one in cases
         if one.item is not None
-        for held in one.item.sockets.values()
+        for sockets in (one.item.outputs, one.item.sockets if items else {})
+        for held in sockets.values()
         if held.image is not None
     }
 
 
 def choose_files(
-    cases: Iterable[CaseFiles], images: Mapping[str, StoredImage], names: Iterable[str]
+    cases: Iterable[CaseFiles],
+    images: Mapping[str, StoredImage],
+    names: Iterable[str],
+    *,
+    items: bool = True,
 ) -> list[WantedFile | FetchedFile]:
     """The files to fetch, and what is missing, in the manifest's order.
 
@@ -112,6 +144,7 @@ def choose_files(
         cases: the chosen ones.
         images: by pk.
         names: of all cases, so that a folder has the same name whatever is chosen.
+        items: with what was put into sockets, and not only the outputs of jobs.
 
     """
     folders = safe_names(names, taken=_TAKEN)
@@ -122,44 +155,87 @@ def choose_files(
             missing = (FileState.MISSING, Why.NO_ITEM)
             found.append(FetchedFile(one.case.name, title, None, None, *missing))
             continue
-        found += _of_item(one, one.item, title, folders[one.case.name], images)
+        chosen = _Chosen(one, one.item, title, folders[one.case.name], images)
+        found += chosen.outputs()
+        if items:
+            found += chosen.items()
     return found
 
 
-def _of_item(
-    one: CaseFiles, item: ItemSeen, title: str, folder: str, images: Mapping[str, StoredImage]
-) -> Iterator[WantedFile | FetchedFile]:
-    case = one.case.name
-    for value in one.case.values:
-        was = one.past.sockets.get(value.socket)
-        has_bytes = not isinstance(value, JsonValue) or (was is not None and was.entry.upload)
-        if value.socket not in item.sockets and has_bytes:
-            missing = (FileState.MISSING, Why.NO_VALUE)
-            yield FetchedFile(case, title, value.socket, None, *missing)
-    for slug, held in item.sockets.items():
-        below = f"{folder}/{safe_name(slug)}"
+class _Chosen(Struct):
+    """The files of a case."""
+
+    one: CaseFiles
+    item: ItemSeen
+    title: str
+    folder: str
+    images: Mapping[str, StoredImage]
+
+    def outputs(self) -> Iterator[WantedFile | FetchedFile]:
+        folders = safe_names(self.item.outputs, taken=(_INPUTS,))
+        for slug, held in self.item.outputs.items():
+            below = f"{self.folder}/{folders[slug]}"
+            if (found := self.one.values.get(slug)) is not None:
+                yield self._value(slug, held, found, f"{below}/{safe_name(found.name)}")
+            else:
+                yield from self._of_socket(slug, held, below, is_output=True)
+
+    def items(self) -> Iterator[WantedFile | FetchedFile]:
+        for value in self.one.case.values:
+            was = self.one.past.sockets.get(value.socket)
+            has_bytes = not isinstance(value, JsonValue) or (was is not None and was.entry.upload)
+            if value.socket not in self.item.sockets and has_bytes:
+                yield self._missing(value.socket, Why.NO_VALUE)
+        above = self.folder if self.item.status is None else f"{self.folder}/{_INPUTS}"
+        for slug, held in self.item.sockets.items():
+            yield from self._of_socket(slug, held, f"{above}/{safe_name(slug)}", is_output=False)
+
+    def _of_socket(
+        self, slug: str, held: SocketSeen, below: str, *, is_output: bool
+    ) -> Iterator[WantedFile | FetchedFile]:
+        case, title = self.one.case.name, self.title
         if held.file is not None:
-            sha256 = _sha256_of(one.past, slug, held)
+            sha256 = None if is_output else _sha256_of(self.one.past, slug, held)
             name = f"{below}/{safe_name(_last_of(held.file))}"
             source = _source(held.mark, held.file)
-            yield WantedFile(case, title, slug, name, held.file, source, sha256)
+            yield WantedFile(
+                case, title, slug, name, held.file, source, sha256, is_output=is_output
+            )
         elif held.image is not None:
-            image = images.get(held.image)
+            image = self.images.get(held.image)
             if image is None or not image.files:
-                missing = (FileState.MISSING, Why.NO_FILES)
-                yield FetchedFile(case, title, slug, None, *missing)
-                continue
-            for name, address in _named(image):
+                yield self._missing(slug, Why.NO_FILES, is_output=is_output)
+                return
+            for name, address in _named(image, called=slug if is_output else image.name):
                 source = _source(held.image, address)
-                yield WantedFile(case, title, slug, f"{below}/{name}", address, source)
+                path = f"{below}/{name}"
+                yield WantedFile(case, title, slug, path, address, source, is_output=is_output)
+
+    def _value(self, slug: str, held: SocketSeen, found: OutputValue, name: str) -> WantedFile:
+        text = json.dumps(found.value, ensure_ascii=False) + "\n"
+        content = text.encode("utf-8", "surrogatepass")
+        sha256 = hashlib.sha256(content).hexdigest()
+        return WantedFile(
+            *(self.one.case.name, self.title, slug, name),
+            address="",
+            source=_source(held.mark, sha256),
+            content=content,
+            is_output=True,
+        )
+
+    def _missing(self, slug: str, why: Why, *, is_output: bool = False) -> FetchedFile:
+        ended = (FileState.MISSING, why)
+        case = self.one.case.name
+        return FetchedFile(case, self.title, slug, None, *ended, is_output=is_output)
 
 
-def _named(image: StoredImage) -> Iterator[tuple[str, str]]:
+def _named(image: StoredImage, *, called: str) -> Iterator[tuple[str, str]]:
     """The files of an image with their names.
 
-    A single file is named after the image; several keep their names, as one may name another.
+    A single file gets the name that the image is called by; several keep their names, as one may
+    name another.
     """
-    if len(image.files) > 1 or not image.name:
+    if len(image.files) > 1 or not called:
         names = safe_names(_last_of(address) for address in image.files)
         for address in image.files:
             yield names[_last_of(address)], address
@@ -167,8 +243,8 @@ def _named(image: StoredImage) -> Iterator[tuple[str, str]]:
     address = image.files[0]
     last = _last_of(address)
     ending = last[last.rindex(".") :] if "." in last else ""
-    was = next((one for one in _IMAGE_ENDINGS if image.name.lower().endswith(one)), "")
-    stem = image.name[: len(image.name) - len(was)] or image.name
+    was = next((one for one in _IMAGE_ENDINGS if called.lower().endswith(one)), "")
+    stem = called[: len(called) - len(was)] or called
     yield safe_name(stem + ending), address
 
 

@@ -15,6 +15,7 @@ For other packages:
 - `stored_files`: `FileSeen` and `read_file`, what a file on the platform holds
 - `file_download`: `download_file`, which brings one to the disk
 - `images`: `ImageSeen`, `images_of` and `missing_images`
+- `jobs`: `jobs_of`, algorithm jobs with the values of their outputs
 - `image_files`: `image_files`, where the files of images are
 - `requests`: `Call`, a request as data, and its placeholders
 - `responses`: `Response`, `results_of`, `ResponseLost` and `Interrupted`

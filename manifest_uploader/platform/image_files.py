@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
@@ -41,16 +42,18 @@ def image_files(
 
     """
     found: dict[str, StoredImage] = {}
-    if len(pks) > 1 + held / _LISTED_FOR_ONE:
-        for entries, _ in image_pages(client, type_of(target.kind).list_query(target)):
+    query = type_of(target.kind).images_query(target)
+    if query is not None and len(pks) > 1 + held / _LISTED_FOR_ONE:
+        for entries, _ in image_pages(client, query):
             seen = [one for entry in entries if (one := read_image_files(entry)) is not None]
             found |= {one.pk: one for one in seen if one.pk in pks}
             if len(found) == len(pks):
                 break
-    for pk in sorted(pks - found.keys()):
-        answer = client.get(f"{IMAGES}/{pk}/")
+    left = sorted(pks - found.keys())
+    for ask in [client.ahead(partial(client.get, f"{IMAGES}/{pk}/")) for pk in left]:
+        answer = ask()
         if answer.ok and (one := read_image_files(answer.json)) is not None:
-            found[pk] = one
+            found[one.pk] = one
     return found
 
 

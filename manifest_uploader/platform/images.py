@@ -55,8 +55,9 @@ def images_of(client: Client, target: Target, pks: set[str], *, held: int) -> di
 
     """
     found: dict[str, ImageSeen] = {}
-    if len(pks) > 1 + held / _LISTED_FOR_ONE:
-        for entries, _ in image_pages(client, type_of(target.kind).list_query(target)):
+    query = type_of(target.kind).images_query(target)
+    if query is not None and len(pks) > 1 + held / _LISTED_FOR_ONE:
+        for entries, _ in image_pages(client, query):
             found |= {image.pk: image for image in _images(entries) if image.pk in pks}
             if len(found) == len(pks):
                 break

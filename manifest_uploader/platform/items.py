@@ -75,11 +75,12 @@ def _title(answer: dict[str, Json]) -> str | None:
 def _sockets(values: Json) -> dict[str, SocketSeen]:
     if not isinstance(values, list):
         return {}
-    found = ((_slug(one), _socket_seen(one)) for one in values if isinstance(one, dict))
+    found = ((slug_of(one), _socket_seen(one)) for one in values if isinstance(one, dict))
     return {slug: seen for slug, seen in found if slug is not None and seen is not None}
 
 
-def _slug(value: dict[str, Json]) -> str | None:
+def slug_of(value: dict[str, Json]) -> str | None:
+    """The slug of the socket that a value is in."""
     socket = value.get("interface") or value.get("socket")
     slug = socket.get("slug") if isinstance(socket, dict) else socket
     return slug if isinstance(slug, str) else None

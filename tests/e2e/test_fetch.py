@@ -130,7 +130,7 @@ def test_200_answers_are_a_table(tmp_path: Path, sandbox: Served) -> None:
 
     ran = box("fetch", "out").expect(0)
 
-    others = "220 answers of 5 readers, 20 of them to display sets that belong to no case"
+    others = "220 answers from 5 readers, 20 of them on display sets that are not in the manifest"
     assert others in ran.out
     rows = table(box, "answers.csv")
     ours = [row for row in rows if row["ours"] == "true"]
@@ -159,7 +159,9 @@ def test_200_answers_are_a_table(tmp_path: Path, sandbox: Served) -> None:
     assert f"wrote {Path('out', 'answers.csv')}" in box("fetch", "out").expect(0).out
     assert len(table(box, "answers.csv")) == 221
     by_hand = write(box.folder / "out" / "answers.csv", b"by hand")
-    kept = f"kept: {Path('out', 'answers.csv')} is not as it was written; --force replaces it"
+    kept = (
+        f"kept: {Path('out', 'answers.csv')} is not the file that fetch wrote; --force replaces it"
+    )
     assert kept in box("fetch", "out").expect(1).out
     assert by_hand.read_bytes() == b"by hand"
     box("fetch", "out", "--force").expect(0)
@@ -196,15 +198,14 @@ def test_there_must_be_something_to_fetch_and_a_place_for_it(
     box.save()
 
     ran = box("fetch", "out").expect(2)
-    assert "nobody answers questions about archive items" in ran.err
+    assert "archives have no answers to fetch" in ran.err
     assert not (tmp_path / "out").exists()
 
     write(tmp_path / "file", b"")
     assert "'file' is not a folder" in box("fetch", "file", "--items").expect(2).err
 
     ran = box("fetch", "out", "--items").expect(1)
-    assert "1 case has no archive item on the platform: a" in ran.out
-    assert "there is no state file" in ran.out
+    assert "unknown which archive items are those of the cases" in ran.out
 
 
 # ── files ───────────────────────────────────────────────────────────────────────────────────
@@ -273,8 +274,10 @@ def check_what_differs(box: Box, sandbox: Served) -> None:
     delete(sandbox, box.by_title()["image-gone"]["values"]["ct-image"]["image"])
     delete(sandbox, box.by_title()["item-gone"]["pk"])
     ran = box("fetch", "out", "--items").expect(1)
-    assert "kept: files/report/r.pdf: differs from the platform's; --force replaces it" in ran.out
-    assert "missing: image-gone/ct-image: the item does not hold it" in ran.out
+    assert (
+        "kept: files/report/r.pdf: differs from the platform's file; --force replaces it" in ran.out
+    )
+    assert "missing: image-gone/ct-image: nothing is in this socket on the platform" in ran.out
     assert "1 case has no display set on the platform: item-gone" in ran.out
     assert changed.read_bytes() == b"by hand"
     box("fetch", "out", "--items", "--force", "--only", "files").expect(0)
@@ -283,7 +286,9 @@ def check_what_differs(box: Box, sandbox: Served) -> None:
     # what the platform holds instead of what was sent comes, and is told
     _exchange_bytes(sandbox, box.by_title()["files"]["pk"], b"other bytes")
     ran = box("fetch", "new", "--items", "--only", "files").expect(1)
-    assert "differs: files/report/r.pdf: is not the file that was sent" in ran.out
+    assert (
+        "differs: files/report/r.pdf: the platform's file is not the one that was sent" in ran.out
+    )
     assert (box.folder / "new" / "files" / "report" / "r.pdf").read_bytes() == b"other bytes"
 
 
@@ -299,6 +304,24 @@ def _exchange_bytes(sandbox: Served, item: str, content: bytes) -> None:
         assert store.change(exchange, sha256, item) == 1
     finally:
         store.close()
+
+
+def test_a_rehearsal_fetches_what_it_was_told_to_keep(tmp_path: Path) -> None:
+    box = Box(tmp_path)
+    box.write(PDF, "r.pdf")
+    box.add("p", {"report": {"file": "r.pdf"}})
+    box.save()
+    box.run("--sandbox").expect(0)
+
+    ran = box("fetch", "out", "--sandbox", "--items").expect(1)
+    assert (
+        "missing: 1 file: a rehearsal keeps no files, except those that `run --sandbox" in ran.out
+    )
+
+    box.write(PDF + b"2", "r.pdf")
+    box.run("--sandbox", "--keep-bytes").expect(0)
+    box("fetch", "out", "--sandbox", "--items").expect(0)
+    assert (tmp_path / "out" / "p" / "report" / "r.pdf").read_bytes() == PDF + b"2"
 
 
 # ── ends ────────────────────────────────────────────────────────────────────────────────────

@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from manifest_uploader.engine.activity import Activity, Downloading
 from manifest_uploader.engine.downloads import Downloads
@@ -48,18 +49,66 @@ def states(found: list[FetchedFile]) -> list[FileState]:
     return [one.state for one in found]
 
 
-def test_a_file_that_the_platform_replaced_is_kept_unless_it_is_forced(tmp_path: Path) -> None:
+def test_a_file_that_nobody_touched_is_replaced_by_the_newer_one(tmp_path: Path) -> None:
     with scripted(stored(b"old"), stored(b"new")) as server:
         assert states(fetch(server, tmp_path, wanted())) == [FileState.FETCHED]
         assert states(fetch(server, tmp_path, wanted())) == [FileState.THERE]
         assert len(server.asked) == 1
-        other = wanted(source="2" * 24)
-        assert states(fetch(server, tmp_path, other)) == [FileState.KEPT]
-        assert (tmp_path / NAME).read_bytes() == b"old"
-        assert states(fetch(server, tmp_path, other, force=True)) == [FileState.FETCHED]
+        newer = wanted(source="2" * 24)
+        assert states(fetch(server, tmp_path, newer)) == [FileState.FETCHED]
+        assert states(fetch(server, tmp_path, newer)) == [FileState.THERE]
 
+    assert len(server.asked) == 2
     assert (tmp_path / NAME).read_bytes() == b"new"
     assert [path.name for path in (tmp_path / NAME).parent.iterdir()] == ["a.pdf"]
+
+
+@pytest.mark.parametrize("is_touched", [False, True])
+def test_a_file_gives_way_to_one_of_another_name_in_its_socket(
+    tmp_path: Path, is_touched: bool
+) -> None:
+    old, other = tmp_path / NAME, tmp_path / "p" / "t" / "c.pdf"
+    aside = replace(wanted(source="3" * 24), name="p/t/c.pdf")
+    newer = replace(wanted(source="2" * 24), name="p/s/b.pdf")
+    with scripted(stored(b"old")) as server:
+        fetch(server, tmp_path, wanted(), aside)
+    if is_touched:
+        old.write_bytes(b"mine")
+    with scripted(page(404)) as server:
+        fetch(server, tmp_path, newer)
+    assert old.exists(), "nothing has taken its place"
+
+    with scripted(stored(b"new")) as server:
+        assert states(fetch(server, tmp_path, newer)) == [FileState.FETCHED]
+
+    assert (old.exists(), other.exists()) == (is_touched, True)
+    assert (tmp_path / newer.name).read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("by_hand", [b"mine", b"by hand"])
+def test_a_file_that_somebody_changed_is_kept_unless_it_is_forced(
+    tmp_path: Path, by_hand: bytes
+) -> None:
+    path, newer = tmp_path / NAME, wanted(source="2" * 24)
+    with scripted(stored(b"last"), stored(b"next")) as server:
+        fetch(server, tmp_path, wanted())
+        path.write_bytes(by_hand)
+        assert states(fetch(server, tmp_path, wanted(), checksum=True)) == [FileState.KEPT]
+        assert len(server.asked) == 1  # what the platform has is known
+        for _ in range(2):
+            assert states(fetch(server, tmp_path, newer, checksum=True)) == [FileState.KEPT]
+            assert len(server.asked) == 2
+        assert path.read_bytes() == by_hand
+
+        path.write_bytes(b"next")
+        assert states(fetch(server, tmp_path, newer)) == [FileState.THERE]
+        path.write_bytes(by_hand)
+        forced = {"force": True, "checksum": True}
+        assert states(fetch(server, tmp_path, newer, **forced)) == [FileState.FETCHED]
+        assert len(server.asked) == 3
+
+    assert path.read_bytes() == b"next"
+    assert [one.name for one in path.parent.iterdir()] == ["a.pdf"]
 
 
 def test_a_file_that_is_the_same_is_there_wherever_it_is_from(tmp_path: Path) -> None:
@@ -140,7 +189,7 @@ def test_a_file_that_never_comes_as_a_whole_ends_it(tmp_path: Path) -> None:
     odd = Reply(206, b"x", {**BINARY, "Content-Range": "bytes 1-1/3"})
     with (
         scripted(odd, Reply(206, b"x", BINARY)) as server,
-        pytest.raises(PlatformRefused, match="the whole of p/s"),
+        pytest.raises(PlatformRefused, match="the whole file of p/s"),
     ):
         fetch(server, tmp_path, one)
 

@@ -16,13 +16,18 @@ from manifest_uploader.output.fetch_lines import (
     fetch_summary_json,
     file_json,
     is_complete,
+    is_waiting,
     tables,
 )
 from manifest_uploader.output.run_lines import doing_line
 from manifest_uploader.plan.fetched import FetchedFile, FileState, Why
-from tests.helpers import STUDY
+from manifest_uploader.plan.job_rows import JobRow
+from tests.helpers import ALGORITHM, STUDY, pk
 
-NO_FILES = "the platform has no files of this image: it is a DICOM image set, or you may not see it"
+NO_FILES = (
+    "the platform offers no file of this image: it is a DICOM image set, or you may not see it"
+)
+NOT_GIVEN = "the platform does not send this file: it was deleted, or you may not see it"
 
 
 def file(state: FileState, number: int = 0, why: Why | None = None) -> FetchedFile:
@@ -51,12 +56,12 @@ def test_what_is_there_is_counted_and_trouble_is_named() -> None:
     assert lines_of(found, {"items.csv": Put.WRITTEN}) == [
         "wrote out/items.csv",
         "0 answers",
-        "2 files fetched (2.0 KiB), 1,200 were there",
-        "kept: p2/ct/a.mha: differs from the platform's; --force replaces it",
-        "differs: p1/ct/a.mha: is not the file that was sent",
-        "missing: p4/ct: the item does not hold it",
+        "2 files fetched (2.0 KiB), 1,200 already there",
+        "kept: p2/ct/a.mha: differs from the platform's file; --force replaces it",
+        "differs: p1/ct/a.mha: the platform's file is not the one that was sent",
+        "missing: p4/ct: nothing is in this socket on the platform",
         f"missing: p5/ct/a.mha: {NO_FILES}",
-        "missing: p3/ct/a.mha: the platform does not give the file",
+        f"missing: p3/ct/a.mha: {NOT_GIVEN}",
         "2 cases have no display set on the platform: p6, p7",
     ]
     assert fetch_summary_json(found, {})["files"] == {
@@ -66,6 +71,51 @@ def test_what_is_there_is_counted_and_trouble_is_named() -> None:
         "kept": 1,
         "missing": 4,
     }
+
+
+def test_jobs_are_counted_and_those_that_did_not_succeed_are_named() -> None:
+    rows = (
+        JobRow("a", pk(1), "Succeeded", "https://host/1", {"score": -1, "status": "=x"}),
+        *(JobRow(f"f{n}", pk(2), "Cancelled", "https://host/2", {}) for n in range(22)),
+        JobRow("r", pk(3), "Queued", "https://host/3", {}),
+        JobRow("n", None, None, None, {}),
+    )
+    found = Fetched(
+        ALGORITHM, 25, ("n",), None, (), with_items=False, jobs=rows, outputs=("score", "status")
+    )
+
+    lines = lines_of(found)
+    assert lines[:2] == [
+        "24 jobs: 1 succeeded, 22 failed, 1 running",
+        "failed: f0: the job's status is 'Cancelled'; see https://host/2",
+    ]
+    assert lines[21:] == [
+        "failed: 2 more; jobs.csv lists all",
+        "running: r: the job's status is 'Queued'; see https://host/3",
+        "0 files fetched (0 B)",
+        "1 case has no job on the platform: n",
+    ]
+    text = tables(found)["jobs.csv"].decode().splitlines()
+    assert text[:2] == [
+        "case,job,status,page,score,status (output)",
+        f"a,{pk(1)},Succeeded,https://host/1,-1,'=x",
+    ]
+    assert text[-1] == "n,,,,,"
+    assert tables(found).keys() == {"jobs.csv"}
+    counts = {"succeeded": 1, "failed": 22, "running": 1, "absent": 1}
+    assert fetch_summary_json(found, {})["jobs"] == counts
+    assert lines_of(Fetched(ALGORITHM, 0, (), None, jobs=())) == ["0 jobs"]
+
+
+@pytest.mark.parametrize(
+    ("status", "complete", "waiting"),
+    [("Succeeded", True, False), ("Failed", False, False), ("Executing", True, True)],
+)
+def test_a_job_that_failed_or_runs_is_not_all(status: str, complete: bool, waiting: bool) -> None:
+    row = JobRow("a", pk(1), status, "", {})
+    found = Fetched(ALGORITHM, 1, (), None, (), jobs=(row,))
+
+    assert (is_complete(found, {}), is_waiting(found)) == (complete, waiting)
 
 
 def test_how_far_it_is_is_told() -> None:

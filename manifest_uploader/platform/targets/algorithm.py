@@ -30,6 +30,7 @@ class Algorithm(TargetType):
     right = "run"
     who_may = "ask one of its editors to make you one of its users; nothing was sent"
     has_titles = False
+    has_outputs = True
     created_with_values = True
 
     def owner(self, target: Target) -> Json:
@@ -79,6 +80,10 @@ class Algorithm(TargetType):
     def list_query(self, target: Target) -> dict[str, str | int]:
         """The query that lists the algorithm's jobs, those of others included."""
         return {"algorithm_image__algorithm": target.pk}
+
+    def images_query(self, target: Target) -> dict[str, str | int] | None:  # noqa: ARG002
+        """None: images can be listed by job, but not by algorithm."""
+        return None
 
     def read_item(self, answer: Json) -> ItemSeen | None:
         """The job in an answer; None if the answer is not a job."""

@@ -48,6 +48,8 @@ class TargetType(ABC):
     """Its items have a position in a list."""
     has_answers: ClassVar[bool] = False
     """Readers answer questions about its items."""
+    has_outputs: ClassVar[bool] = False
+    """Its items have outputs beside what is put into their sockets."""
     page_size: ClassVar[int] = PAGE
     """Items on one page of a list, so that a page takes a few seconds at most."""
     created_with_values: ClassVar[bool] = False
@@ -120,6 +122,10 @@ class TargetType(ABC):
     def list_query(self, target: Target) -> dict[str, str | int]:
         """The query that lists a target's items."""
         return {self.field: target.pk}
+
+    def images_query(self, target: Target) -> dict[str, str | int] | None:
+        """The query that lists the images of a target's items; None if the platform has none."""
+        return self.list_query(target)
 
     def read_item(self, answer: Json) -> ItemSeen | None:
         """The item in an answer; None if the answer is not an item."""
