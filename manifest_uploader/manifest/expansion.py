@@ -7,7 +7,6 @@ the description, and is read and judged as such an entry is.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 from msgspec import Struct
 
@@ -30,15 +29,14 @@ from manifest_uploader.manifest.templates import (
     names_in,
     text_at,
 )
-from manifest_uploader.text import composed, quoted, some_of, suggestion
-
-_NO_SOCKETS: Final = "no socket has anything, so these cases are left out"
+from manifest_uploader.text import composed, quoted, suggestion
 
 
 class Expanded(Struct, frozen=True):
     """A case of many."""
 
     case: Case
+    """Without values, if no socket has anything."""
     optional: frozenset[str] = frozenset()
     """Sockets whose files may be missing."""
 
@@ -50,6 +48,8 @@ class Expansion(Struct, frozen=True):
     problems: tuple[Problem, ...] = ()
     remarks: tuple[Problem, ...] = ()
     """What is odd, and not wrong for certain."""
+    excluded: frozenset[str] = frozenset()
+    """The names of cases that are left out."""
 
 
 def expand(manifest: Manifest, found: Sequence[FoundCase], table: Table | None) -> Expansion:
@@ -67,7 +67,12 @@ def expand(manifest: Manifest, found: Sequence[FoundCase], table: Table | None) 
         problems.case = problems.folder = ""
         last = problems.in_order()[-1].place
         return Expansion((), (*problems.in_order(), Problem("there are more problems", last)))
-    return Expansion(tuple(expander.cases), tuple(problems.in_order()), tuple(expander.remarks()))
+    return Expansion(
+        tuple(expander.cases),
+        tuple(problems.in_order()),
+        tuple(expander.remarks()),
+        frozenset(expander.excluded),
+    )
 
 
 class _Empty(Exception):
@@ -122,6 +127,7 @@ class _Expander:
 
     def __init__(self, short: ShortForm, table: Table | None, problems: Problems) -> None:
         self.cases: list[Expanded] = []
+        self.excluded: set[str] = set()
         self._short, self._table, self._problems = short, table, problems
         columns = table.columns if table is not None else ()
         self._rows: Rows | None = open_rows(table, short, problems)
@@ -136,7 +142,6 @@ class _Expander:
         self._unused = dict(short.exceptions)
         self._names: dict[str, str] = {}
         self._titles: dict[str, str] = {}
-        self._bare: list[str] = []
         self._idle: list[Problem] = []
         """About what excludes nothing."""
 
@@ -160,9 +165,6 @@ class _Expander:
     def remarks(self) -> list[Problem]:
         """Return what is odd, and not wrong for certain."""
         found = list(self._rows.remarks()) if self._rows is not None else []
-        each = self._problems.place(self._short.each_at)
-        if self._bare:
-            found.append(Problem(f"{_NO_SOCKETS}: {some_of(self._bare)}", each))
         found += self._idle
         for name, other in self._unused.items():
             what = f"{quoted(name)} is none of the cases of 'each', and is a case of its own"
@@ -183,7 +185,10 @@ class _Expander:
             return
         problems.case = name
         self._unused.pop(name, None)
-        if self._exclusion.has(name) or not self._is_new(name, found):
+        if self._exclusion.has(name):
+            self.excluded.add(name)
+            return
+        if not self._is_new(name, found):
             return
         self._make(name, source)
 
@@ -225,7 +230,8 @@ class _Expander:
                 entries[key] = exception.entries[key]
         sockets, optional = self._sockets(source, exception)
         if not sockets:
-            self._bare.append(name)
+            place = self._problems.place(name_at)
+            self.cases.append(Expanded(Case(name, "", None, (), place, place)))
             return
         at = template.get("sockets") or template
         entries["sockets"] = (_key("sockets", at), Mapping(sockets, at.line, at.column))

@@ -297,6 +297,31 @@ def test_one_scan_may_be_in_every_case(tmp_path: Path, sandbox) -> None:
     assert "there is no case 'patient-11'" in told
 
 
+def test_a_scan_of_a_case_that_has_nothing_or_is_excluded_is_told(tmp_path: Path) -> None:
+    box = Box(tmp_path)
+    for number in range(1, 6):
+        box.write(mha(number), f"patient-{number}", "ct.mha")
+    uses = {3: "patient-1", 4: "patient-2", 5: "patiemt-1"}
+    box.manifest.write_text(
+        SHORT.split("table:")[0]
+        + "case:\n  sockets:\n    ct-image: {file: ct.mha}\n"
+        + "exclude: [patient-2]\n"
+        + "cases:\n"
+        + "  - {name: patient-1, sockets: {ct-image: null}}\n"
+        + "".join(
+            f"  - {{name: patient-{number}, sockets: {{mr-image: {{same-as: {name}/ct-image}}}}}}\n"
+            for number, name in uses.items()
+        )
+    )
+
+    told = box("validate", "--offline").expect(2).err
+
+    assert ": case 'patient-1' has no socket 'ct-image'" in told
+    assert ": case 'patient-2' is excluded" in told
+    assert "no socket has anything, and which are left out: patient-1\n" in told
+    assert ": there is no case 'patiemt-1'\n  hint: did you mean 'patient-1'?" in told
+
+
 def test_a_scan_that_is_not_there_is_told(tmp_path: Path) -> None:
     """Its socket is optional, and its case has nothing else."""
     box = Box(tmp_path)
