@@ -142,10 +142,10 @@ class _Search:
         self._circles |= {*circle}
         where = passed[start]
         if len(circle) == 1:
-            self._add("this value is the same as itself", where, "name its files")
+            self._add("this 'same-as' names its own value", where, "name the files")
             return
         names = ", ".join(f"{case}/{socket}" for case, socket in circle)
-        self._add(f"these are the same as each other, and none has files: {names}", where, _HINT)
+        self._add(f"these name each other, and none of them names files: {names}", where, _HINT)
 
     def _add(self, message: str, where: FileValue, hint: str | None) -> None:
         self.problems.append(Problem(message, where.place, hint))

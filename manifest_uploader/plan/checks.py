@@ -38,8 +38,7 @@ def _value_problem(case: Case, value: Value, inputs: PlanInputs) -> Problem | No
         odd = next((one for one in (socket, other) if not upload_into(one).image), None)
         if odd is not None:
             return Problem(
-                f"socket '{odd.slug}' of kind '{odd.kind}' takes no image; "
-                "'same-as' is about images",
+                f"socket '{odd.slug}' of kind '{odd.kind}' takes no image; 'same-as' is for images",
                 value.place,
                 "name the file itself",
             )

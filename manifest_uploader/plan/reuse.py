@@ -290,7 +290,7 @@ def _reason(case: str, socket: str, failure: Failure | None) -> str:
 def failed_words(image: SharedImage, message: str | None) -> str:
     """Why a value that uses an image was not sent, with the platform's message about it."""
     reason = message or "it was not imported"
-    return f"the image of {image.case}/{image.socket} failed: {reason}"
+    return f"it uses the image of {image.case}/{image.socket}, which failed: {reason}"
 
 
 # ── one value ───────────────────────────────────────────────────────────────────────────────

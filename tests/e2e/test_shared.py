@@ -52,7 +52,7 @@ def changed_files(box: Box) -> None:
     box.save()
     planned = box("plan").expect(0)
     assert "ct-image (the image of changed-a/ct-image), remark" in planned.err + planned.out
-    assert "1 upload, 349 B saved: the same images are used again" in planned.err + planned.out
+    assert "1 upload, 349 B saved, because an image" in planned.err + planned.out
     box.run().expect(0)
     old = images_of(box)["changed-b"]["ct-image"]
     box.write(mha("new"), "ct.mha")
@@ -106,7 +106,7 @@ def not_an_image(box: Box) -> None:
 
     told = box("validate").expect(2).err
 
-    assert "socket 'report' of kind 'PDF file' takes no image; 'same-as' is about images" in told
+    assert "socket 'report' of kind 'PDF file' takes no image; 'same-as' is for images" in told
     assert told.count("gone.mha") == 1
 
 
@@ -170,7 +170,7 @@ def test_users_of_an_image_fail_with_its_reason_and_follow_it(tmp_path: Path) ->
         words = {
             (one["case"], one["socket"]): one["words"] for one in first.events("import-failed")
         }
-        reason = "the image of a/ct-image failed: "
+        reason = "it uses the image of a/ct-image, which failed: "
         own = words.pop(("a", "ct-image"))
         assert words.keys() == {("a", "mr-image"), ("b", "ct-image"), ("c", "ct-image")}
         assert {one.removeprefix(reason) for one in words.values()} == {own}
@@ -201,7 +201,7 @@ def test_users_of_an_image_that_is_not_imported_yet_wait(tmp_path: Path) -> None
         first = box.run("--no-wait").expect(4)
 
         assert (first.ends["waiting"], first.summary["uploads"]) == (3, 1)
-        assert "note: b, c: not sent yet" in first.err
+        assert "note: b, c: not sent yet, because images that other cases bring" in first.err
         assert box.run("--wait-timeout", "1").expect(4).summary["uploads"] == 0
     with served(tmp_path / "sandbox") as box.served:
         assert box.run().expect(0).summary["uploads"] == 0

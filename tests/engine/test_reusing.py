@@ -216,7 +216,9 @@ def test_whatever_becomes_of_a_source_its_users_end(
     without_a = {"b", "e", "f", "g"}  # and those that use images of these only
     assert {name for name, end in ends.items() if end.end is End.DONE} <= without_a
     assert End.PENDING not in {end.end for end in ends.values()}
-    assert messages(ends["d"])[0].startswith("ct-image: the image of a/ct-image failed: ")
+    assert messages(ends["d"])[0].startswith(
+        "ct-image: it uses the image of a/ct-image, which failed: "
+    )
 
 
 def test_a_changed_case_that_begins_after_its_source_has_failed_is_filled_once() -> None:
