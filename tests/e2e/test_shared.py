@@ -64,6 +64,19 @@ def changed_files(box: Box) -> None:
     assert old != new == images_of(box)["changed-a"]["ct-image"]
 
 
+def copies(box: Box) -> None:
+    for name in ("copy-a", "copy-b"):
+        box.write(mha("copied"), name, "ct.mha")
+        box.add(name, {"ct-image": {"file": f"{name}/ct.mha"}})
+    box.save()
+    assert not any(one["shared"] for one in box("plan", "--json").expect(0).plan.values())
+
+    assert box.run("--checksum").expect(0).summary["uploads"] == 1
+
+    assert images_of(box)["copy-a"] == images_of(box)["copy-b"]
+    assert box.run().expect(0).ends["unchanged"] == 2
+
+
 def one_after_the_other(box: Box) -> None:
     box.write(mha("only"), "ct.mha")
     box.add("only-a", {"ct-image": {"file": "ct.mha"}})
@@ -124,7 +137,7 @@ def other_kinds(box: Box) -> None:
 
 def test_images_of_several_sockets(tmp_path: Path) -> None:
     with served(tmp_path / "sandbox", sockets=(*SOCKETS, *EXTRA)) as sandbox:
-        scenarios = [within_one_case, changed_files, one_after_the_other, other_kinds]
+        scenarios = [within_one_case, changed_files, one_after_the_other, other_kinds, copies]
         scenarios += [named_explicitly, not_an_image]
 
         def acted(scenario: Callable[[Box], None]) -> Callable[[], None]:
