@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
+
 from manifest_uploader.manifest.model import Case, FileValue, ImageValue, Value
 from manifest_uploader.manifest.problems import Problem
 from manifest_uploader.plan.delivery import AsUpload, delivery_of, upload_into
-from manifest_uploader.plan.inputs import PlanInputs, recorded
+from manifest_uploader.plan.inputs import PlanInputs, recorded, recorded_cases
+from manifest_uploader.plan.reuse import Sharing, share
 from manifest_uploader.platform.sockets import misfit
 from manifest_uploader.platform.targets import type_of
 from manifest_uploader.text import did_you_mean
@@ -14,13 +18,14 @@ from manifest_uploader.text import did_you_mean
 def misfits(inputs: PlanInputs) -> list[Problem]:
     """Everything in the manifest that does not fit the platform, in the manifest's order."""
     found: list[Problem] = []
+    sharing = cache(lambda: share(inputs, recorded_cases(inputs)))
     for case in inputs.manifest.cases:
         for value in case.values:
             problem = _value_problem(case, value, inputs)
             if problem is not None:
                 found.append(problem)
         found += _title_problems(case, inputs)
-        found += _limit_problems(case, inputs)
+        found += _limit_problems(case, inputs, sharing)
     return found
 
 
@@ -92,12 +97,20 @@ def _title_problems(case: Case, inputs: PlanInputs) -> list[Problem]:
     return []
 
 
-def _limit_problems(case: Case, inputs: PlanInputs) -> list[Problem]:
+def _limit_problems(
+    case: Case, inputs: PlanInputs, sharing: Callable[[], Sharing]
+) -> list[Problem]:
+    """The problem that a case needs too many uploads; `sharing` tells which values need none."""
     sockets = inputs.facts.sockets
-    uploads = sum(
-        value.socket in sockets and isinstance(delivery_of(value, sockets[value.socket]), AsUpload)
+    slugs = [
+        value.socket
         for value in case.values
-    )
+        if value.socket in sockets
+        and isinstance(delivery_of(value, sockets[value.socket]), AsUpload)
+    ]
+    if len(slugs) <= inputs.choices.upload_limit:
+        return []
+    uploads = sum((case.name, slug) not in sharing() for slug in slugs)
     if uploads <= inputs.choices.upload_limit:
         return []
     return [
