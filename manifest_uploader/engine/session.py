@@ -28,6 +28,8 @@ from manifest_uploader.manifest.problems import ManifestInvalid, Problem, in_fil
 from manifest_uploader.plan.checks import misfits
 from manifest_uploader.plan.differences import Shown, changed_by_others, compare, restore_of
 from manifest_uploader.plan.inputs import Facts, PlanInputs, renamed_cases
+from manifest_uploader.plan.reuse import reused_images
+from manifest_uploader.platform.images import missing_images
 from manifest_uploader.platform.model import Target
 from manifest_uploader.platform.targets import type_of
 from manifest_uploader.state import file as state_file
@@ -174,7 +176,16 @@ def gather(options: Options, session: Session, watching: Watching = UNWATCHED) -
     facts = replace(facts, warnings=(*session.reading.remarks, *facts.warnings))
     inputs = replace(inputs, facts=facts)
     refuse((*facts.problems, *misfits(inputs)), facts.warnings)
-    return _compared(options, session, inputs) if options.verify else _noticed(session, inputs)
+    compared = _compared(options, session, inputs) if options.verify else _noticed(session, inputs)
+    return _with_lost_images(session, compared)
+
+
+def _with_lost_images(session: Session, inputs: PlanInputs) -> PlanInputs:
+    """The inputs with the images of earlier runs that are to be used and are no longer there."""
+    if not inputs.history.cases or not (used := reused_images(inputs)):
+        return inputs
+    lost = missing_images(session.client, used)
+    return replace(inputs, facts=replace(inputs.facts, lost_images=lost))
 
 
 def _noticed(session: Session, inputs: PlanInputs) -> PlanInputs:

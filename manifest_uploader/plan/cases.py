@@ -14,7 +14,7 @@ from manifest_uploader.plan.adoption import adopt
 from manifest_uploader.plan.common_items import items_in_common
 from manifest_uploader.plan.delivery import AsUpload, delivery_of, image_slot_json, slot_json
 from manifest_uploader.plan.inputs import PlanInputs, recorded, socket_of
-from manifest_uploader.plan.notes import left_notes, unchecked_notes, unread_notes
+from manifest_uploader.plan.notes import left_notes, lost_notes, unchecked_notes, unread_notes
 from manifest_uploader.plan.reuse import Sharing, plan_shared, share
 from manifest_uploader.plan.since import since_last_run
 from manifest_uploader.plan.steps import DELETED, Action, CasePlan, Create, Fill, Found, Plan
@@ -66,6 +66,7 @@ def make_plan(inputs: PlanInputs, *, temporary: Callable[[], str]) -> Plan:
         for case, (past, found) in pairs
     )
     notes = (*worklist.notes, *unread_notes(inputs), *unchecked_notes(cases), *left_notes(inputs))
+    notes += (*lost_notes(inputs),)
     notes += since_last_run(inputs, cases)
     differences, changed = inputs.facts.differences, inputs.facts.changed
     return Plan(cases, _proven(cases, inputs), notes, differences, changed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from manifest_uploader.digests import image_of
 from manifest_uploader.manifest.model import Case
 from manifest_uploader.plan.inputs import PlanInputs, recorded
 from manifest_uploader.plan.steps import CasePlan
@@ -23,6 +24,24 @@ def unchecked_notes(cases: tuple[CasePlan, ...]) -> list[str]:
     if not names:
         return []
     return [f"adopted, content not checked: {some_of(names)}; --resend-unchecked sends them again"]
+
+
+def lost_notes(inputs: PlanInputs) -> list[str]:
+    """Which images are sent again because the platform no longer has them."""
+    lost = inputs.facts.lost_images
+    names = [
+        f"{name}/{slug}"
+        for name, past in (inputs.history.cases.items() if lost else ())
+        for slug, was in past.sockets.items()
+        if image_of(was.entry.digest) in lost or was.pk in lost
+    ]
+    if not names:
+        return []
+    note = (
+        f"the image of {some_of(names)} is no longer on the platform, and is sent again for the "
+        "cases that still need it; 'run --verify' puts it back where it was, too"
+    )
+    return [note]
 
 
 def left_notes(inputs: PlanInputs) -> tuple[str, ...]:

@@ -168,6 +168,30 @@ def test_the_image_of_another_value_is_what_verify_expects(tmp_path: Path) -> No
         assert {one["ct-image"] for one in images_of(box).values()} == {pk}
 
 
+def test_an_image_that_the_platform_no_longer_has_is_sent_again(tmp_path: Path) -> None:
+    with served(tmp_path / "sandbox") as sandbox:
+        box = Box(tmp_path, sandbox)
+        box.write(mha("x"), "ct.mha")
+        box.add("a", {"ct-image": {"file": "ct.mha"}})
+        box.save()
+        box.run().expect(0)
+        store = Store(sandbox.dir)
+        store.run("DELETE FROM vals WHERE image = ?", images_of(box)["a"]["ct-image"])
+        store.run("DELETE FROM images")
+        store.close()
+        for name in ("b", "c"):
+            box.add(name, {"ct-image": {"file": "ct.mha"}})
+        box.save()
+
+        ran = box.run().expect(0)
+
+        assert ran.summary["uploads"] == 1
+        assert "note: the image of a/ct-image is no longer on the platform" in ran.err
+        assert images_of(box)["b"] == images_of(box)["c"] != {}
+        assert box.run("--verify").expect(0).summary["uploads"] == 0
+        assert images_of(box)["a"] == images_of(box)["b"]
+
+
 def test_users_of_an_image_fail_with_its_reason_and_follow_it(tmp_path: Path) -> None:
     hook = Instead({"lost.mha": b"no image"})
     with served(tmp_path / "sandbox", hook=hook) as sandbox:
