@@ -66,10 +66,10 @@ def make_plan(inputs: PlanInputs, *, temporary: Callable[[], str]) -> Plan:
         for case, (past, found) in pairs
     )
     notes = (*worklist.notes, *unread_notes(inputs), *unchecked_notes(cases), *left_notes(inputs))
-    notes += (*lost_notes(inputs),)
-    notes += since_last_run(inputs, cases)
+    since = since_last_run(inputs, cases)
+    notes += (*lost_notes(inputs), *since.notes)
     differences, changed = inputs.facts.differences, inputs.facts.changed
-    return Plan(cases, _proven(cases, inputs), notes, differences, changed)
+    return Plan(cases, _proven(cases, inputs), notes, differences, changed, since.left)
 
 
 # ── the history of a case ───────────────────────────────────────────────────────────────────

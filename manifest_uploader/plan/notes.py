@@ -45,7 +45,10 @@ def lost_notes(inputs: PlanInputs) -> list[str]:
 
 
 def left_notes(inputs: PlanInputs) -> tuple[str, ...]:
-    """Notes on what is no longer in the manifest; the platform's API cannot delete it."""
+    """Notes on what is no longer in the manifest; the platform's API cannot delete it.
+
+    Of cases that left a folder, a run tells once; later, `verify` does.
+    """
     noun = type_of(inputs.target.kind).item_noun
     moved = set(inputs.renamed.values())
     left = [
@@ -58,6 +61,7 @@ def left_notes(inputs: PlanInputs) -> tuple[str, ...]:
         and name not in moved
         and past.item is not None
         and not past.gone
+        and not past.left
     ]
     return (
         *left,

@@ -196,6 +196,18 @@ def test_plan_says_which_cases_are_new_gone_or_changed(tmp_path, sandbox):
     assert (
         "since the last run: 1 new (patient-5), 1 gone (patient-3), 1 changed (patient-1)" in said
     )
+    assert box("plan").expect(0).err == said
+    assert "1 gone (patient-3)" in box.run().expect(0).err
+    nothing = "since the last run: no case is new, gone or changed"
+    said = box.run().expect(0).err
+    assert nothing in said
+    assert "no longer in the manifest" not in said
+
+    (tmp_path / "patient-3").rename(box.data / "patient-3")
+    assert "since the last run: 1 there again (patient-3)" in box.run().expect(0).err
+    assert nothing in box("plan").expect(0).err
+    (box.data / "patient-3").rename(tmp_path / "patient-3")
+    assert "since the last run: 1 gone (patient-3)" in box("plan").expect(0).err
 
 
 MISTAKEN = """\
