@@ -22,6 +22,7 @@ from manifest_uploader.engine.recovery import recover
 from manifest_uploader.engine.target import find_target
 from manifest_uploader.errors import CannotGoOn
 from manifest_uploader.files.root import Root, find_root
+from manifest_uploader.manifest.mixed_values import mixed_values
 from manifest_uploader.manifest.model import Manifest
 from manifest_uploader.manifest.parser import without_collector
 from manifest_uploader.manifest.problems import ManifestInvalid, Problem, in_file_order
@@ -173,7 +174,8 @@ def gather(options: Options, session: Session, watching: Watching = UNWATCHED) -
         )
     facts = _with_imports(options, session.manifest, facts, session.root, watching)
     inputs = _plan_inputs(options, session.reading, facts, history, session.target)
-    facts = replace(facts, warnings=(*session.reading.remarks, *facts.warnings))
+    warnings = (*session.reading.remarks, *_guesses(options, session, facts), *facts.warnings)
+    facts = replace(facts, warnings=warnings)
     inputs = replace(inputs, facts=facts)
     refuse((*facts.problems, *misfits(inputs)), facts.warnings)
     compared = _compared(options, session, inputs) if options.verify else _noticed(session, inputs)
@@ -186,6 +188,14 @@ def _with_lost_images(session: Session, inputs: PlanInputs) -> PlanInputs:
         return inputs
     lost = missing_images(session.client, used)
     return replace(inputs, facts=replace(inputs.facts, lost_images=lost))
+
+
+def _guesses(options: Options, session: Session, facts: Facts) -> list[Problem]:
+    """What would not fit a rehearsal's sockets if they had not been made up to take anything."""
+    if options.sandbox_id is None:
+        return []
+    anything = {slug for slug, socket in facts.sockets.items() if socket.kind == "Anything"}
+    return mixed_values(session.manifest.cases, anything)
 
 
 def _noticed(session: Session, inputs: PlanInputs) -> PlanInputs:
@@ -323,10 +333,12 @@ def local_facts(options: Options, reading: Reading, watching: Watching = UNWATCH
     facts = _survey(options, reading.manifest, History(), root=root, watching=watching)
     if options.import_check:
         facts = _with_imports(options, reading.manifest, facts, root, watching)
+    manifest = reading.manifest
+    mixed = mixed_values(manifest.cases) if manifest.short is not None else []  # out of a table
     return replace(
         facts,
         problems=(*reading.problems, *facts.problems),
-        warnings=(*reading.remarks, *facts.warnings),
+        warnings=(*reading.remarks, *mixed, *facts.warnings),
     )
 
 

@@ -134,6 +134,23 @@ def test_what_is_odd_is_told(tmp_path):
     assert "no socket has anything, and which are left out: patient-5" in ran.err
 
 
+def test_a_text_among_numbers_is_told_where_no_platform_is_asked(tmp_path):
+    box = study(tmp_path, None)
+    table = tmp_path / "scores.csv"
+    table.write_text(table.read_text().replace("2,20,3", "2,20,n/a"))
+    said = (
+        "lung.yaml:12:26 (patient-2): warning: socket 'some-score' has numbers in other cases, "
+        "and here the text 'n/a'"
+    )
+
+    offline = box("validate", "--offline").expect(0).err
+    planned = box("plan", "--sandbox").expect(0).err
+    refused = box("plan", "--sandbox", "--socket", "some-score=Float").expect(2).err
+
+    assert (offline.count(said), planned.count(said), refused.count(said)) == (1, 1, 0)
+    assert "lung.yaml:12:26 (patient-2): socket 'some-score' of kind 'Float' wants" in refused
+
+
 def test_names_and_endings_match_as_everywhere(tmp_path):
     box = Box(tmp_path)
     for name in ("Mu\u0308ller 10.MHA", "Mu\u0308ller 9.mha", ".hidden.mha"):
