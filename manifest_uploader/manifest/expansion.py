@@ -223,11 +223,10 @@ class _Expander:
         name_at = self._name or self._short.each_at
         entries["name"] = (_key("name", name_at), text_at(name, name_at))
         for key in ("title", "order"):
-            node = self._other(template.get(key), source)
-            if node is not None:
-                entries[key] = (template.entries[key][0], node)
             if exception is not None and key in exception.entries:
                 entries[key] = exception.entries[key]
+            elif (node := self._other(key, source)) is not None:
+                entries[key] = (template.entries[key][0], node)
         sockets, optional = self._sockets(source, exception)
         if not sockets:
             place = self._problems.place(name_at)
@@ -249,11 +248,20 @@ class _Expander:
             self._problems.add(f"title {quoted(title)} is used twice", at, hint)
         self.cases.append(Expanded(case, optional))
 
-    def _other(self, node: Node | None, source: _Source) -> Node | None:
-        """Return the title or order; None if there is none."""
-        if isinstance(node, Mapping):
-            return self._cell(node.entries["column"][1], source)
-        return None if node is None else self._filled(node, source)
+    def _other(self, key: str, source: _Source) -> Node | None:
+        """Return the title or order; None if there is none.
+
+        A title that the table should have is missed: else readers would see the folder's name.
+        """
+        node = self._short.case.get(key)
+        if not isinstance(node, Mapping):
+            return None if node is None else self._filled(node, source)
+        column = node.entries["column"][1]
+        cell = self._cell(column, source)
+        if cell is None and key == "title":
+            hint = "fill it in, or give the case a title below 'cases:'"
+            self._problems.add(source.why_empty(text_of(column)), column, hint)
+        return cell
 
     def _filled(self, node: Node, source: _Source) -> Node | None:
         """Return the node with its names filled in; None, with a problem, if one is empty."""
