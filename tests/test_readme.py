@@ -339,12 +339,14 @@ def test_the_yaml_blocks_are_manifests() -> None:
     whole = [text for text in texts if text.startswith("version:")]
     parts = [text for text in texts if not text.startswith(("version:", "#"))]
     for text in whole:
-        assert parse(text.encode(), "README.md").cases
+        manifest = parse(text.encode(), "README.md")
+        assert (manifest.short is not None) == ("\neach:" in text)
+        assert manifest.short or manifest.cases
     for text in parts:
         indented = "".join(f"    {line}\n" for line in text.splitlines())
         assert parse((head + indented).encode(), "README.md").cases[0].values
 
-    assert (len(whole), len(parts)) == (1, 1)
+    assert (len(whole), len(parts)) == (2, 1)
 
 
 def test_every_option_is_told_and_every_option_told_exists(tmp_path: Path) -> None:
