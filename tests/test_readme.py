@@ -339,7 +339,9 @@ def test_the_yaml_blocks_are_manifests() -> None:
     whole = [text for text in texts if text.startswith("version:")]
     parts = [text for text in texts if not text.startswith(("version:", "#"))]
     for text in whole:
-        assert parse(text.encode(), "README.md").cases
+        manifest = parse(text.encode(), "README.md")
+        assert (manifest.short is not None) == ("\neach:" in text)
+        assert manifest.short or manifest.cases
     for text in parts:
         indented = "".join(f"    {line}\n" for line in text.splitlines())
         assert parse((head + indented).encode(), "README.md").cases[0].values

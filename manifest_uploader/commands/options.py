@@ -148,8 +148,15 @@ def seconds(text: str) -> float:
 
 
 @contextmanager
-def open_options(given: argparse.Namespace, *, offline: bool = False) -> Iterator[Options]:
+def open_options(
+    given: argparse.Namespace, *, offline: bool = False, sends: bool = False
+) -> Iterator[Options]:
     """The options; with `--sandbox`, a sandbox runs until the `with` statement ends.
+
+    Args:
+        given: the arguments.
+        offline: the platform is not asked.
+        sends: the command sends something, which a sandbox is to remember.
 
     Raises:
         UsageError: an argument or the environment is wrong.
@@ -164,7 +171,11 @@ def open_options(given: argparse.Namespace, *, offline: bool = False) -> Iterato
     elif given.sandbox:
         from manifest_uploader.commands import sandbox  # noqa: PLC0415 - a server; few need it
 
-        with sandbox.started_for(given, stem(given), read_manifest(options).manifest) as running:
+        manifest = read_manifest(options).manifest
+        with (
+            sandbox.folder_for(stem(given), options.state, sends=sends) as folder,
+            sandbox.started_for(given, folder, manifest) as running,
+        ):
             platform = parse_platform(running.url, running.token)
             yield replace(options, platform=platform, sandbox_id=running.id)
     else:

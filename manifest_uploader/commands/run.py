@@ -38,7 +38,7 @@ def run(given: argparse.Namespace) -> int:
     screen = make_screen(verbose=given.verbose, quiet=given.quiet)
     json_lines: list[Observer] = [JsonLines()] if given.json else []
     observers = [*json_lines, screen]
-    with open_options(given) as asked, stopping_on_signals(screen) as stop:
+    with open_options(given, sends=True) as asked, stopping_on_signals(screen) as stop:
         options = _with_usable_jobs(asked, screen, sandbox=given.sandbox)
         try:
             summary = interruptible(

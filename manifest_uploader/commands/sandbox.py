@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from manifest_uploader.commands import rehearsal
 from manifest_uploader.engine.results import Summary
@@ -23,14 +25,34 @@ from manifest_uploader.sandbox import (
 )
 from manifest_uploader.sandbox.command import add_arguments
 
-__all__ = ["add_arguments", "main", "rehearsal_notes", "started_for"]
+__all__ = ["add_arguments", "folder_for", "main", "rehearsal_notes", "started_for"]
 
 
 @contextmanager
-def started_for(given: argparse.Namespace, stem: Path, manifest: Manifest) -> Iterator[Running]:
+def folder_for(stem: Path, state: Path, *, sends: bool) -> Iterator[Path]:
+    """The folder in which a sandbox remembers: `STEM.sandbox`.
+
+    Unless it is there already, it stays only if something was sent.
+    """
+    folder = stem.with_name(stem.name + ".sandbox")
+    if folder.exists():
+        yield folder
+    elif not sends:
+        with TemporaryDirectory(prefix="uploader-sandbox-", ignore_cleanup_errors=True) as place:
+            yield Path(place)
+    else:
+        try:
+            yield folder
+        finally:
+            if not state.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def started_for(given: argparse.Namespace, folder: Path, manifest: Manifest) -> Iterator[Running]:
     """Run a sandbox with the manifest's target and sockets made up in it.
 
-    It remembers in `STEM.sandbox`. `--socket` overrides what is made up, now and later; what is
+    It remembers in the folder. `--socket` overrides what is made up, now and later; what is
     made up from the manifest's values follows them.
 
     Raises:
@@ -41,7 +63,7 @@ def started_for(given: argparse.Namespace, stem: Path, manifest: Manifest) -> It
     targets: dict[TargetKind, tuple[str, ...]] = dict.fromkeys(TargetKind, ())
     targets[manifest.kind] = (manifest.slug,)
     options = SandboxOptions(
-        dir=stem.with_name(stem.name + ".sandbox"),
+        dir=folder,
         reader_studies=targets[TargetKind.READER_STUDY],
         archives=targets[TargetKind.ARCHIVE],
         algorithms=rehearsal.algorithms(manifest),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 from msgspec.structs import replace
@@ -117,7 +117,7 @@ class CaseFlow:
         for one, message in self.images.join(live):
             self._lose_image(live, one, message)
         if not live.missing and live.name in self.live:
-            self.on_uploads_complete(live)
+            self._go_on(live)
 
     def hold(self, live: LiveCase, *, keep_title: bool) -> None:
         """Let a case end after this plan only; its item may keep its title until then."""
@@ -173,6 +173,7 @@ class CaseFlow:
     def _drop_case(self, case: str) -> None:
         live = self.live.pop(case, None)
         self.after_imports.discard(case)
+        self.images.drop(case)
         self._end_images(case)
         if live is None:
             return
@@ -306,10 +307,7 @@ class CaseFlow:
         is_old = self._is_replaced(event.case, event.socket)
         users = () if is_old else self.images.arrived(event.case, event.socket, event.pk)
         self.end_import(event.case, event.socket, None)
-        for name in users:
-            live = self.live.get(name)
-            if live is None:
-                continue
+        for live in self._still_live(users):
             was_waiting = live.is_waiting
             self.images.give(live, event.case, event.socket)
             if was_waiting:
@@ -363,11 +361,17 @@ class CaseFlow:
             self._lose_images(case, socket, message)
 
     def _lose_images(self, case: str, socket: str, message: str | None) -> None:
-        for name in self.images.lose(case, socket, message):
-            live = self.live.get(name)
-            for one in tuple(live.awaited.values()) if live is not None else ():
-                if live is not None and (one.case, one.socket) == (case, socket):
+        for live in self._still_live(self.images.lose(case, socket, message)):
+            was_waiting = live.is_waiting
+            for one in tuple(live.awaited.values()):
+                if (one.case, one.socket) == (case, socket):
                     self._lose_image(live, one, message)
+            if was_waiting and live.name in self.live:
+                self._go_on(live)
+
+    def _still_live(self, cases: Iterable[str]) -> Iterator[LiveCase]:
+        """Those of some cases that have not ended when their turn comes."""
+        return (self.live[case] for case in cases if case in self.live)
 
     def _lose_image(self, live: LiveCase, one: SharedImage, message: str | None) -> None:
         """Fail the value that uses an image; an item is not made without it, only changed."""
@@ -377,12 +381,14 @@ class CaseFlow:
             self.end_badly(live.name, End.FAILED, failed.failure)
             return
         self.ends.add_failure(live.name, failed.failure)
-        was_waiting = live.is_waiting
         live.drop_value(one.into)
-        if was_waiting and live.is_idle:
+
+    def _go_on(self, live: LiveCase) -> None:
+        """Send what a case whose uploads are complete still has to send, or end it."""
+        if live.is_idle:
             del self.live[live.name]
             self.close_if_done(live.name)
-        elif was_waiting:
+        else:
             self.on_uploads_complete(live)
 
     def without_images(self) -> list[str]:

@@ -53,7 +53,7 @@ def left_notes(put_off: Collection[str], without_images: Collection[str]) -> lis
         )
     if without_images:
         notes.append(
-            f"{some_of(without_images)}: not sent yet, for the images that other cases bring are "
-            "still being imported; the same command goes on later"
+            f"{some_of(without_images)}: not sent yet, because images that other cases bring are "
+            "still being imported; run the same command again later"
         )
     return notes

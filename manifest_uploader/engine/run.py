@@ -216,6 +216,7 @@ def run(options: Options, observers: Sequence[Observer], stop: threading.Event) 
                     inputs.facts,
                     then=lambda one: attend(lambda: _second(options, session, inputs, one, clocks)),
                 )
+                ledger.record(plan.left)
                 elapsed_s = time.monotonic() - started
                 stopped = stop.is_set()
                 summary = _summary((first, last), journal, plan, meter, elapsed_s, stopped=stopped)

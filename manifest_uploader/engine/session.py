@@ -23,12 +23,15 @@ from manifest_uploader.engine.set_keys import with_key
 from manifest_uploader.engine.target import find_target, refuse_for_jobs
 from manifest_uploader.errors import CannotGoOn
 from manifest_uploader.files.root import Root, find_root
+from manifest_uploader.manifest.mixed_values import mixed_values
 from manifest_uploader.manifest.model import Manifest
 from manifest_uploader.manifest.parser import without_collector
 from manifest_uploader.manifest.problems import ManifestInvalid, Problem, in_file_order
 from manifest_uploader.plan.checks import misfits
 from manifest_uploader.plan.differences import Shown, changed_by_others, compare, restore_of
 from manifest_uploader.plan.inputs import Facts, PlanInputs, renamed_cases
+from manifest_uploader.plan.reuse import reused_images
+from manifest_uploader.platform.images import missing_images
 from manifest_uploader.platform.model import Target
 from manifest_uploader.platform.targets import type_of
 from manifest_uploader.state import file as state_file
@@ -174,10 +177,28 @@ def gather(options: Options, session: Session, watching: Watching = UNWATCHED) -
     facts = _with_imports(options, session.manifest, facts, session.root, watching)
     facts = with_key(options, session.manifest, facts)
     inputs = _plan_inputs(options, session.reading, facts, history, session.target)
-    facts = replace(facts, warnings=(*session.reading.remarks, *facts.warnings))
+    warnings = (*session.reading.remarks, *_guesses(options, session, facts), *facts.warnings)
+    facts = replace(facts, warnings=warnings)
     inputs = replace(inputs, facts=facts)
     refuse((*facts.problems, *misfits(inputs)), facts.warnings)
-    return _compared(options, session, inputs) if options.verify else _noticed(session, inputs)
+    compared = _compared(options, session, inputs) if options.verify else _noticed(session, inputs)
+    return _with_lost_images(session, compared)
+
+
+def _with_lost_images(session: Session, inputs: PlanInputs) -> PlanInputs:
+    """The inputs with the images of earlier runs that are to be used and are no longer there."""
+    if not inputs.history.cases or not (used := reused_images(inputs)):
+        return inputs
+    lost = missing_images(session.client, used)
+    return replace(inputs, facts=replace(inputs.facts, lost_images=lost))
+
+
+def _guesses(options: Options, session: Session, facts: Facts) -> list[Problem]:
+    """What would not fit a rehearsal's sockets if they had not been made up to take anything."""
+    if options.sandbox_id is None:
+        return []
+    anything = {slug for slug, socket in facts.sockets.items() if socket.kind == "Anything"}
+    return mixed_values(session.manifest.cases, anything)
 
 
 def _noticed(session: Session, inputs: PlanInputs) -> PlanInputs:
@@ -315,10 +336,12 @@ def local_facts(options: Options, reading: Reading, watching: Watching = UNWATCH
     facts = _survey(options, reading.manifest, History(), root=root, watching=watching)
     if options.import_check:
         facts = _with_imports(options, reading.manifest, facts, root, watching)
+    manifest = reading.manifest
+    mixed = mixed_values(manifest.cases) if manifest.short is not None else []  # out of a table
     return replace(
         facts,
         problems=(*reading.problems, *facts.problems),
-        warnings=(*reading.remarks, *facts.warnings),
+        warnings=(*reading.remarks, *mixed, *facts.warnings),
     )
 
 

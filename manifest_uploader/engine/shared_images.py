@@ -18,14 +18,19 @@ class SharedImages:
         self._sources: Final = {case.case for case in plan.cases if case.is_source}
         self._users: dict[str, dict[str, dict[str, None]]] = {}
         """Case → its socket → the cases that wait for that image, in the order they began."""
+        self._waits: dict[str, set[tuple[str, str]]] = {}
+        """Case → (case, socket) of the images that it waits for; there is at least one."""
         self._images: dict[tuple[str, str], Image] = {}
         """(case, socket) → its image, once that is there; before, its content only."""
         self._lost: dict[tuple[str, str], str | None] = {}
         """(case, socket) → why its image will not be there."""
         self._over: dict[str, str | None] = {}
         """Cases that have ended → why, if they failed."""
-        self.waiting = 0
-        """How many images cases wait for."""
+
+    @property
+    def waiting(self) -> int:
+        """How many cases wait for images."""
+        return len(self._waits)
 
     def join(self, live: LiveCase) -> list[tuple[SharedImage, str | None]]:
         """Let a case that begins use the images that are there, and wait for the others.
@@ -40,10 +45,14 @@ class SharedImages:
             elif key in self._lost or one.case in self._over:
                 lost.append((one, self._lost.get(key, self._over.get(one.case))))
             else:
-                users = self._users.setdefault(one.case, {}).setdefault(one.socket, {})
-                self.waiting += live.name not in users
-                users[live.name] = None
+                self._users.setdefault(one.case, {}).setdefault(one.socket, {})[live.name] = None
+                self._waits.setdefault(live.name, set()).add(key)
         return lost
+
+    def drop(self, case: str) -> None:
+        """Forget what a case waits for, because it has ended."""
+        for source, socket in self._waits.pop(case, ()):
+            del self._users[source][socket][case]
 
     def note_sent(self, case: str, entries: tuple[Entry, ...]) -> None:
         """Note the content of the images that a case brings."""
@@ -91,5 +100,8 @@ class SharedImages:
 
     def _leave(self, case: str, socket: str) -> tuple[str, ...]:
         users = tuple(self._users.get(case, {}).pop(socket, ()))
-        self.waiting -= len(users)
+        for user in users:
+            self._waits[user].discard((case, socket))
+            if not self._waits[user]:
+                del self._waits[user]
         return users

@@ -54,7 +54,7 @@ def find_cases_of(manifest: Manifest, root: Root) -> Cases:
     remarks = [*expansion.remarks, *_left_over(tree.leftovers, each)]
     broken = {one.place.case for one in expansion.problems if one.place is not None}
     known = {composed(case.name) for case in every}
-    resolved = resolve(every, known=known, incomplete=broken)
+    resolved = resolve(every, known=known, incomplete=broken, excluded=expansion.excluded)
     cases = [case for case in resolved.cases if case.values]
     names = [case.name for case in every if not case.values and case.name not in broken]
     if names:

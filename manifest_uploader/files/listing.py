@@ -6,6 +6,7 @@ import difflib
 import fnmatch
 import os
 import re
+import stat
 import threading
 import time
 import unicodedata
@@ -73,7 +74,20 @@ class Listing:
     def real(self, path: str) -> str:
         """The real path of a folder, with all links resolved."""
         known = self._real.get(path)
-        return self._keep(self._real, path, real_path(path) if known is None else known)
+        return self._keep(self._real, path, self._resolved(path) if known is None else known)
+
+    def _resolved(self, path: str) -> str:
+        """The path with all links resolved; of folders side by side, only the last names differ."""
+        folder, name = os.path.split(path)
+        if os.name == "nt" or name in {"", ".", ".."}:
+            return real_path(path)
+        known = self._real.get(folder)
+        parent = self._keep(self._real, folder, real_path(folder) if known is None else known)
+        try:
+            is_plain = not stat.S_ISLNK(os.lstat(path).st_mode)
+        except OSError:
+            is_plain = True
+        return os.path.join(parent, name) if is_plain else real_path(path)  # noqa: PTH118
 
     def _keep(self, kept: OrderedDict[str, T], path: str, value: T) -> T:
         """Add an entry and drop the one that was used longest ago."""

@@ -131,14 +131,24 @@ class _Writer:
             raise Unsaid(next(one.message for one in found.problems if not _case_of(one)))
         cases = {case.name: case for case in found.manifest.cases}
         exceptions = [
-            entry if case is None or entry.name in broken else self._difference(entry, case)
+            self._exception(entry, cases.get(entry.name), is_broken=entry.name in broken)
             for entry in self._entries.values()
-            for case in [cases.get(entry.name)]
         ]
         return _Exceptions(
             tuple(one for one in exceptions if one is not None),
             tuple(name for name in dict.fromkeys((*cases, *broken)) if name not in self._entries),
         )
+
+    def _exception(self, entry: Entry, case: Case | None, *, is_broken: bool) -> Entry | None:
+        """What the description does not say of an entry; None if it says all."""
+        if case is None:
+            return entry
+        if not is_broken:
+            return self._difference(entry, case)
+        if entry.title is None and self._options.title is not None:  # for want of a cell
+            bare = replace(entry, order=None, sockets=(), comments=())
+            return replace(self._difference(entry, case) or bare, title=entry.name)
+        return entry
 
     def _difference(self, entry: Entry, case: Case) -> Entry | None:
         """What an entry has different from the case; None if nothing."""

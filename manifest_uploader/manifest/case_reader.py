@@ -136,7 +136,8 @@ def _files(
             return None
         place = problems.place(node)
         if path[-1] == "same-as":  # it gets its paths once all cases are known
-            return FileValue(key.text, (), single, place, at, same_as=node.value)
+            same_as = "/".join(part.strip() for part in node.value.split("/"))
+            return FileValue(key.text, (), single, place, at, same_as=same_as)
         return FileValue(key.text, (node.value,), single, place, at)
     if isinstance(node, Mapping) or single:
         return None

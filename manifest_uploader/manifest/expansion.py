@@ -7,7 +7,6 @@ the description, and is read and judged as such an entry is.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 from msgspec import Struct
 
@@ -30,15 +29,14 @@ from manifest_uploader.manifest.templates import (
     names_in,
     text_at,
 )
-from manifest_uploader.text import composed, quoted, some_of, suggestion
-
-_NO_SOCKETS: Final = "no socket has anything, so these cases are left out"
+from manifest_uploader.text import composed, quoted, suggestion
 
 
 class Expanded(Struct, frozen=True):
     """A case of many."""
 
     case: Case
+    """Without values, if no socket has anything."""
     optional: frozenset[str] = frozenset()
     """Sockets whose files may be missing."""
 
@@ -50,6 +48,8 @@ class Expansion(Struct, frozen=True):
     problems: tuple[Problem, ...] = ()
     remarks: tuple[Problem, ...] = ()
     """What is odd, and not wrong for certain."""
+    excluded: frozenset[str] = frozenset()
+    """The names of cases that are left out."""
 
 
 def expand(manifest: Manifest, found: Sequence[FoundCase], table: Table | None) -> Expansion:
@@ -67,7 +67,12 @@ def expand(manifest: Manifest, found: Sequence[FoundCase], table: Table | None) 
         problems.case = problems.folder = ""
         last = problems.in_order()[-1].place
         return Expansion((), (*problems.in_order(), Problem("there are more problems", last)))
-    return Expansion(tuple(expander.cases), tuple(problems.in_order()), tuple(expander.remarks()))
+    return Expansion(
+        tuple(expander.cases),
+        tuple(problems.in_order()),
+        tuple(expander.remarks()),
+        frozenset(expander.excluded),
+    )
 
 
 class _Empty(Exception):
@@ -122,6 +127,7 @@ class _Expander:
 
     def __init__(self, short: ShortForm, table: Table | None, problems: Problems) -> None:
         self.cases: list[Expanded] = []
+        self.excluded: set[str] = set()
         self._short, self._table, self._problems = short, table, problems
         columns = table.columns if table is not None else ()
         self._rows: Rows | None = open_rows(table, short, problems)
@@ -136,7 +142,6 @@ class _Expander:
         self._unused = dict(short.exceptions)
         self._names: dict[str, str] = {}
         self._titles: dict[str, str] = {}
-        self._bare: list[str] = []
         self._idle: list[Problem] = []
         """About what excludes nothing."""
 
@@ -160,9 +165,6 @@ class _Expander:
     def remarks(self) -> list[Problem]:
         """Return what is odd, and not wrong for certain."""
         found = list(self._rows.remarks()) if self._rows is not None else []
-        each = self._problems.place(self._short.each_at)
-        if self._bare:
-            found.append(Problem(f"{_NO_SOCKETS}: {some_of(self._bare)}", each))
         found += self._idle
         for name, other in self._unused.items():
             what = f"{quoted(name)} is none of the cases of 'each', and is a case of its own"
@@ -183,7 +185,10 @@ class _Expander:
             return
         problems.case = name
         self._unused.pop(name, None)
-        if self._exclusion.has(name) or not self._is_new(name, found):
+        if self._exclusion.has(name):
+            self.excluded.add(name)
+            return
+        if not self._is_new(name, found):
             return
         self._make(name, source)
 
@@ -218,14 +223,14 @@ class _Expander:
         name_at = self._name or self._short.each_at
         entries["name"] = (_key("name", name_at), text_at(name, name_at))
         for key in ("title", "order"):
-            node = self._other(template.get(key), source)
-            if node is not None:
-                entries[key] = (template.entries[key][0], node)
             if exception is not None and key in exception.entries:
                 entries[key] = exception.entries[key]
+            elif (node := self._other(key, source)) is not None:
+                entries[key] = (template.entries[key][0], node)
         sockets, optional = self._sockets(source, exception)
         if not sockets:
-            self._bare.append(name)
+            place = self._problems.place(name_at)
+            self.cases.append(Expanded(Case(name, "", None, (), place, place)))
             return
         at = template.get("sockets") or template
         entries["sockets"] = (_key("sockets", at), Mapping(sockets, at.line, at.column))
@@ -243,11 +248,20 @@ class _Expander:
             self._problems.add(f"title {quoted(title)} is used twice", at, hint)
         self.cases.append(Expanded(case, optional))
 
-    def _other(self, node: Node | None, source: _Source) -> Node | None:
-        """Return the title or order; None if there is none."""
-        if isinstance(node, Mapping):
-            return self._cell(node.entries["column"][1], source)
-        return None if node is None else self._filled(node, source)
+    def _other(self, key: str, source: _Source) -> Node | None:
+        """Return the title or order; None if there is none.
+
+        A title that the table should have is missed: else readers would see the folder's name.
+        """
+        node = self._short.case.get(key)
+        if not isinstance(node, Mapping):
+            return None if node is None else self._filled(node, source)
+        column = node.entries["column"][1]
+        cell = self._cell(column, source)
+        if cell is None and key == "title":
+            hint = "fill it in, or give the case a title below 'cases:'"
+            self._problems.add(source.why_empty(text_of(column)), column, hint)
+        return cell
 
     def _filled(self, node: Node, source: _Source) -> Node | None:
         """Return the node with its names filled in; None, with a problem, if one is empty."""

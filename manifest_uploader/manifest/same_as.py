@@ -23,7 +23,11 @@ class Resolved(Struct, frozen=True):
 
 
 def resolve(
-    cases: Sequence[Case], *, known: Collection[str], incomplete: Collection[str]
+    cases: Sequence[Case],
+    *,
+    known: Collection[str],
+    incomplete: Collection[str],
+    excluded: Collection[str] = (),
 ) -> Resolved:
     """Give each `same-as` value the files, or the image, of the value that it names.
 
@@ -31,11 +35,12 @@ def resolve(
         cases: as read; a `same-as` value has no paths yet.
         known: the names of all cases, also of those that could not be read.
         incomplete: the names of cases with sockets that could not be read.
+        excluded: the names of cases that the manifest leaves out.
 
     """
     if not any(_is_open(value) for case in cases for value in case.values):
         return Resolved(list(cases), [])
-    search = _Search(cases, known, incomplete)
+    search = _Search(cases, known, incomplete, excluded)
     found = [_resolved(case, search) for case in cases]
     return Resolved(found, search.problems)
 
@@ -66,10 +71,14 @@ class _Search:
     """Follows `same-as` from value to value."""
 
     def __init__(
-        self, cases: Sequence[Case], known: Collection[str], incomplete: Collection[str]
+        self,
+        cases: Sequence[Case],
+        known: Collection[str],
+        incomplete: Collection[str],
+        excluded: Collection[str],
     ) -> None:
         self._cases: Mapping[str, Case] = {composed(case.name): case for case in cases}
-        self._known, self._incomplete = known, incomplete
+        self._known, self._incomplete, self._excluded = known, incomplete, excluded
         self._circles: set[tuple[str, str]] = set()
         """(case, socket) of values in a circle that was reported."""
         self.problems: list[Problem] = []
@@ -97,11 +106,10 @@ class _Search:
     ) -> tuple[Case, FileValue | ImageValue] | None:
         """The case and the value that a value names; problems are reported where they begin."""
         name, _, slug = (at.same_as or "").rpartition("/")
-        case = self._cases.get(composed(name.strip()))
+        case = self._cases.get(composed(name))
         if case is None:
-            if first and composed(name.strip()) not in self._known:
-                hint = did_you_mean(name, list(self._cases))
-                self._add(f"there is no case {quoted(name)}", where, hint)
+            if first:
+                self._report_no_case(name, where)
             return None
         one = next((value for value in case.values if value.socket == slug), None)
         if one is None:
@@ -116,6 +124,14 @@ class _Search:
             self._add(message, where, "name files, or write the value again")
         return None
 
+    def _report_no_case(self, name: str, where: FileValue) -> None:
+        if composed(name) in self._excluded:
+            hint = "name a case that is not excluded, or the files"
+            self._add(f"case {quoted(name)} is excluded", where, hint)
+        elif composed(name) not in self._known:
+            message = f"there is no case {quoted(name)}"
+            self._add(message, where, did_you_mean(name, self._known))
+
     def _report_circle(
         self, passed: Mapping[tuple[str, str], FileValue], start: tuple[str, str]
     ) -> None:
@@ -126,10 +142,10 @@ class _Search:
         self._circles |= {*circle}
         where = passed[start]
         if len(circle) == 1:
-            self._add("this value is the same as itself", where, "name its files")
+            self._add("this 'same-as' names its own value", where, "name the files")
             return
         names = ", ".join(f"{case}/{socket}" for case, socket in circle)
-        self._add(f"these are the same as each other, and none has files: {names}", where, _HINT)
+        self._add(f"these name each other, and none of them names files: {names}", where, _HINT)
 
     def _add(self, message: str, where: FileValue, hint: str | None) -> None:
         self.problems.append(Problem(message, where.place, hint))

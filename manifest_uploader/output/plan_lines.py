@@ -48,7 +48,10 @@ def plan_lines(plan: Plan, facts: Facts, limit: int) -> Block:
     )
     if saved := sum(len(case.shared) for case in plan.cases):
         size = size_words(sum(case.spared for case in plan.cases))
-        lines.append(f"{counted(saved, 'upload')}, {size} saved: the same images are used again")
+        lines.append(
+            f"{counted(saved, 'upload')}, {size} saved, because an image that is used several "
+            "times is sent once"
+        )
     return block(*lines, "nothing was sent")
 
 

@@ -14,7 +14,13 @@ from manifest_uploader.plan import jobs
 from manifest_uploader.plan.common_items import items_in_common
 from manifest_uploader.plan.delivery import AsUpload, delivery_of, image_slot_json, slot_json
 from manifest_uploader.plan.inputs import PlanInputs, recorded, socket_of
-from manifest_uploader.plan.notes import key_notes, left_notes, unchecked_notes, unread_notes
+from manifest_uploader.plan.notes import (
+    key_notes,
+    left_notes,
+    lost_notes,
+    unchecked_notes,
+    unread_notes,
+)
 from manifest_uploader.plan.pasts import leftovers_of, past_of
 from manifest_uploader.plan.reuse import Sharing, plan_shared, share
 from manifest_uploader.plan.since import since_last_run
@@ -62,10 +68,11 @@ def make_plan(inputs: PlanInputs, *, temporary: Callable[[], str]) -> Plan:
         for case, (past, found) in pairs
     )
     notes = (*worklist.notes, *unread_notes(inputs), *unchecked_notes(cases), *left_notes(inputs))
-    notes += (*key_notes(inputs, cases), *since_last_run(inputs, cases))
+    since = since_last_run(inputs, cases)
+    notes += (*key_notes(inputs, cases), *lost_notes(inputs), *since.notes)
     differences, changed = inputs.facts.differences, inputs.facts.changed
     return Plan(
-        *(cases, _proven(cases, inputs), notes, differences, changed),
+        *(cases, _proven(cases, inputs), notes, differences, changed, since.left),
         owned=jobs.owned(inputs),
         no_start=inputs.facts.no_start,
     )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
+
 from manifest_uploader.files.value_facts import ValueFacts
 from manifest_uploader.manifest.model import Case, FileValue, ImageValue, Value
 from manifest_uploader.manifest.problems import Problem
@@ -13,8 +16,9 @@ from manifest_uploader.plan.delivery import (
     upload_into,
 )
 from manifest_uploader.plan.image_sets import MOST_FILES
-from manifest_uploader.plan.inputs import PlanInputs, recorded
+from manifest_uploader.plan.inputs import PlanInputs, recorded, recorded_cases
 from manifest_uploader.plan.interfaces import input_problems, twins
+from manifest_uploader.plan.reuse import Sharing, share
 from manifest_uploader.platform.model import Socket
 from manifest_uploader.platform.sockets import DICOM_SET, misfit
 from manifest_uploader.platform.targets import type_of
@@ -24,6 +28,7 @@ from manifest_uploader.text import did_you_mean
 def misfits(inputs: PlanInputs) -> list[Problem]:
     """Everything in the manifest that does not fit the platform, in the manifest's order."""
     found: list[Problem] = []
+    sharing = cache(lambda: share(inputs, recorded_cases(inputs)))
     for case in inputs.manifest.cases:
         for value in case.values:
             problem = _value_problem(case, value, inputs)
@@ -33,7 +38,7 @@ def misfits(inputs: PlanInputs) -> list[Problem]:
             found += _title_problems(case, inputs)
         else:
             found += input_problems(case, inputs)
-        found += _limit_problems(case, inputs)
+        found += _limit_problems(case, inputs, sharing)
     return [*found, *twins(inputs)]
 
 
@@ -51,8 +56,7 @@ def _value_problem(case: Case, value: Value, inputs: PlanInputs) -> Problem | No
         odd = next((one for one in (socket, other) if not takes_image(one)), None)
         if odd is not None:
             return Problem(
-                f"socket '{odd.slug}' of kind '{odd.kind}' takes no image; "
-                "'same-as' is about images",
+                f"socket '{odd.slug}' of kind '{odd.kind}' takes no image; 'same-as' is for images",
                 value.place,
                 "name the file itself",
             )
@@ -118,11 +122,19 @@ def _title_problems(case: Case, inputs: PlanInputs) -> list[Problem]:
     return []
 
 
-def _limit_problems(case: Case, inputs: PlanInputs) -> list[Problem]:
+def _limit_problems(
+    case: Case, inputs: PlanInputs, sharing: Callable[[], Sharing]
+) -> list[Problem]:
+    """The problem that a case needs too many uploads; `sharing` tells which values need none."""
     sockets = inputs.facts.sockets
-    uploads = sum(
-        _upload_count(case, value, inputs) for value in case.values if value.socket in sockets
-    )
+    counts = {
+        value.socket: _upload_count(case, value, inputs)
+        for value in case.values
+        if value.socket in sockets
+    }
+    if sum(counts.values()) <= inputs.choices.upload_limit:
+        return []
+    uploads = sum(count for slug, count in counts.items() if (case.name, slug) not in sharing())
     if uploads <= inputs.choices.upload_limit:
         return []
     has_set = uploads > len(case.values)

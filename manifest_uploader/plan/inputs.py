@@ -74,6 +74,8 @@ class Facts(Struct, frozen=True):
     """By (case, socket): of local images that are compared with those of adoptable items."""
     missing_images: frozenset[str] = frozenset()
     """Pks of images that the manifest names and the platform does not show."""
+    lost_images: frozenset[str] = frozenset()
+    """Pks of images of earlier runs that values need, and that the platform no longer has."""
     listed: Mapping[str, ItemSeen] = field(default_factory=dict)
     """All items by pk; empty if there was no need to list them, or once they were compared."""
     differences: tuple[Difference, ...] = ()
@@ -148,3 +150,8 @@ def socket_of(value: Value, inputs: PlanInputs) -> Socket:
 def recorded(case: Case, inputs: PlanInputs) -> CaseHistory:
     """The recorded history of a case, under its present or its former name."""
     return inputs.history.cases.get(inputs.renamed.get(case.name, case.name), EMPTY)
+
+
+def recorded_cases(inputs: PlanInputs) -> dict[str, CaseHistory]:
+    """The recorded history of each case of the plan, by name."""
+    return {case.name: recorded(case, inputs) for case in inputs.manifest.cases}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from manifest_uploader.digests import image_of
 from manifest_uploader.manifest.model import Case
 from manifest_uploader.plan.inputs import PlanInputs, recorded
 from manifest_uploader.plan.steps import CasePlan
@@ -61,8 +62,29 @@ def _has_other_key(past: CaseHistory, socket: str, made_by: str | None) -> bool:
     )
 
 
+def lost_notes(inputs: PlanInputs) -> list[str]:
+    """Which images are sent again because the platform no longer has them."""
+    lost = inputs.facts.lost_images
+    names = [
+        f"{name}/{slug}"
+        for name, past in (inputs.history.cases.items() if lost else ())
+        for slug, was in past.sockets.items()
+        if image_of(was.entry.digest) in lost or was.pk in lost
+    ]
+    if not names:
+        return []
+    note = (
+        f"the image of {some_of(names)} is no longer on the platform, and is sent again for the "
+        "cases that still need it; 'run --verify' puts it back where it was, too"
+    )
+    return [note]
+
+
 def left_notes(inputs: PlanInputs) -> tuple[str, ...]:
-    """Notes on what is no longer in the manifest; the platform's API cannot delete it."""
+    """Notes on what is no longer in the manifest; the platform's API cannot delete it.
+
+    Of cases that left a folder, a run tells once; later, `verify` does.
+    """
     noun = type_of(inputs.target.kind).item_noun
     moved = set(inputs.renamed.values())
     left = [
@@ -75,6 +97,7 @@ def left_notes(inputs: PlanInputs) -> tuple[str, ...]:
         and name not in moved
         and past.item is not None
         and not past.gone
+        and not past.left
     ]
     return (
         *left,

@@ -20,7 +20,7 @@ from manifest_uploader.files.value_facts import ValueFacts
 from manifest_uploader.manifest.model import Case, FileValue, files_of
 from manifest_uploader.plan.delivery import takes_image
 from manifest_uploader.plan.image_sets import plan_set
-from manifest_uploader.plan.inputs import PlanInputs, recorded
+from manifest_uploader.plan.inputs import PlanInputs, recorded, recorded_cases
 from manifest_uploader.plan.steps import CasePlan, ImageSet, SharedImage
 from manifest_uploader.plan.values import (
     ValuePlan,
@@ -57,7 +57,8 @@ class _Rank(IntEnum):
     """Its import failed, and is not tried again."""
     NEW = auto()
     KEPT = auto()
-    """An adopted item holds it; nobody knows its pk."""
+    """Its item holds it, or did, and no other can use it: nobody knows its pk, because the item was
+    adopted, or the image is gone from the platform."""
 
 
 _OWN: Final = frozenset({_Rank.SEEN, _Rank.SENT, _Rank.UPLOADED, _Rank.FAILED, _Rank.KEPT})
@@ -98,6 +99,12 @@ def share(inputs: PlanInputs, pasts: Mapping[str, CaseHistory]) -> Sharing:
     if type_of(inputs.target.kind).created_with_values:
         return _without_circles(found)
     return found
+
+
+def reused_images(inputs: PlanInputs) -> frozenset[str]:
+    """The pks of images of earlier runs that values are to use."""
+    found = share(inputs, recorded_cases(inputs)).values()
+    return frozenset(one.pk for one in found if one.pk is not None)
 
 
 def _without_circles(found: Sharing) -> Sharing:
@@ -186,7 +193,7 @@ class _Outside:
 
     def _add(self, name: str, past: CaseHistory, inputs: PlanInputs) -> None:
         for slug, was in past.sockets.items():
-            kind, pk = _kind(slug, inputs), _image(was)
+            kind, pk = _kind(slug, inputs), _usable_image(was, inputs)
             if kind is not None and pk is not None and was.entry.content is not None:
                 shared = SharedImage("", name, slug, pk, was.entry.content)
                 self._by_content.setdefault((kind, was.entry.content), shared)
@@ -197,7 +204,7 @@ class _Outside:
             was, kind = past.sockets.get(value.socket), _kind(value.socket, inputs)
             if past.gone or was is None or kind is None or not isinstance(value, FileValue):
                 continue
-            pk, stat = _image(was), was.entry.stat
+            pk, stat = _usable_image(was, inputs), was.entry.stat
             failure = (
                 _reason(case.name, value.socket, was.failure) if _failed(was, inputs) else None
             )
@@ -258,7 +265,7 @@ def _rank(member: _Member, inputs: PlanInputs) -> _Rank:
         if was.standing in {"confirmed", "waiting"} and not (
             was.is_unchecked and inputs.choices.resend_unchecked
         ):
-            return _settled_rank(was)
+            return _settled_rank(was, inputs)
     if wanted.image_name is not None:
         return _rank_of_set(plan_set(case, member.value, member.past, inputs))
     before = member.past.uploads.get(slug)
@@ -274,10 +281,17 @@ def _rank_of_set(found: ImageSet) -> _Rank:
     return _Rank.BEGUN if is_begun else _Rank.NEW
 
 
-def _settled_rank(was: SocketHistory) -> _Rank:
-    if _image(was) is not None:
+def _settled_rank(was: SocketHistory, inputs: PlanInputs) -> _Rank:
+    if _usable_image(was, inputs) is not None:
         return _Rank.SEEN
-    return _Rank.SENT if was.standing == "waiting" else _Rank.KEPT
+    is_coming = was.standing == "waiting" and _image(was) is None
+    return _Rank.SENT if is_coming else _Rank.KEPT
+
+
+def _usable_image(was: SocketHistory, inputs: PlanInputs) -> str | None:
+    """The pk of the image that a socket holds, if the platform still has it."""
+    pk = _image(was)
+    return None if pk in inputs.facts.lost_images else pk
 
 
 def _image(was: SocketHistory) -> str | None:
@@ -307,7 +321,7 @@ def lost_image(plan: CasePlan, one: SharedImage, message: str | None) -> ImportF
 def failed_words(image: SharedImage, message: str | None) -> str:
     """Why a value that uses an image was not sent, with the platform's message about it."""
     reason = message or "it was not imported"
-    return f"the image of {image.case}/{image.socket} failed: {reason}"
+    return f"it uses the image of {image.case}/{image.socket}, which failed: {reason}"
 
 
 # ── one value ───────────────────────────────────────────────────────────────────────────────

@@ -22,6 +22,7 @@ from manifest_uploader.state.events import (
     Failure,
     Gone,
     ImportFailed,
+    Left,
     OpenUpload,
     Renamed,
     Settled,
@@ -311,6 +312,8 @@ class Plan(Struct, frozen=True):
     """How the target differs from what it should hold, if it was compared."""
     changed: tuple[Difference, ...] = ()
     """What others changed in our items; it stays as it is."""
+    left: tuple[Left, ...] = ()
+    """Cases that are gone from the folder or are there again; recorded once a run has told so."""
     owned: frozenset[str] = frozenset()
     """The pks of the jobs that cases have, or had; empty if the items are no jobs."""
     no_start: str | None = None

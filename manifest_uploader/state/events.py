@@ -237,6 +237,15 @@ class Renamed(CaseEvent, frozen=True, tag="renamed"):
     was: str
 
 
+class Left(CaseEvent, frozen=True, tag="left"):
+    """The case is no longer among those of the folder, which a run has told; or it is there again.
+
+    Only of manifests that describe their cases together.
+    """
+
+    back: bool = False
+
+
 AnyEvent: TypeAlias = (
     Started
     | Opened
@@ -251,6 +260,7 @@ AnyEvent: TypeAlias = (
     | Adopted
     | Settled
     | Renamed
+    | Left
     | Noticed
 )
 

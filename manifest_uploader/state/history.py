@@ -26,6 +26,7 @@ from manifest_uploader.state.events import (
     Failure,
     Gone,
     ImportFailed,
+    Left,
     Noticed,
     Opened,
     OpenUpload,
@@ -115,6 +116,8 @@ class CaseHistory(Struct):
     unsure: bool = False
     repeated: bool = False
     """A fill with an unknown outcome counts as not sent, so the next one may repeat it."""
+    left: bool = False
+    """It is not in the manifest any more, and a run has told so."""
 
 
 class History(Struct, frozen=True):
@@ -266,6 +269,10 @@ def _settled(past: CaseHistory, _: Settled) -> None:
     past.doubt_since = None
 
 
+def _left(past: CaseHistory, event: Left) -> None:
+    past.left = not event.back
+
+
 def _uploaded(past: CaseHistory, event: Done) -> None:
     if event.socket is None or event.pk is None:
         return
@@ -390,5 +397,6 @@ _CHANGES: Final[dict[type[Event], Callable[[CaseHistory, Any], None]]] = {
     ImportFailed: _import_failed,
     Checked: _checked,
     Settled: _settled,
+    Left: _left,
 }
 """Looked up by type: a `match` over all events takes half as long again."""

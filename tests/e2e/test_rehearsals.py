@@ -36,6 +36,24 @@ def test_a_named_socket_counts_also_after_it_was_guessed(tmp_path: Path) -> None
     assert again.code == 0, again.err
 
 
+def test_only_what_was_sent_leaves_a_folder(tmp_path: Path) -> None:
+    assert rehearse(tmp_path, "seg: {file: gone.mha}").code == 2
+    assert not (tmp_path / "m.sandbox").exists()
+    write(tmp_path / "m.yaml", (tmp_path / "m.yaml").read_text().replace("{file: gone.mha}", "1"))
+
+    def files() -> set[str]:
+        return {one.name for one in tmp_path.rglob("*")}
+
+    for command in ("plan", "validate"):
+        assert uploader(command, "--sandbox", "m.yaml", cwd=tmp_path).code == 0
+        assert files() == {"m.yaml"}
+    assert rehearse(tmp_path, "seg: 1").code == 0
+    sent = files()
+    assert uploader("plan", "--sandbox", "m.yaml", cwd=tmp_path).code == 0
+    assert "m.sandbox" in sent
+    assert files() == sent
+
+
 def test_a_segmentation_may_hold_zeros_and_ones(tmp_path: Path) -> None:
     write(tmp_path / "mask.mha", mask("m"))
 

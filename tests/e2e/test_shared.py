@@ -52,7 +52,7 @@ def changed_files(box: Box) -> None:
     box.save()
     planned = box("plan").expect(0)
     assert "ct-image (the image of changed-a/ct-image), remark" in planned.err + planned.out
-    assert "1 upload, 349 B saved: the same images are used again" in planned.err + planned.out
+    assert "1 upload, 349 B saved, because an image" in planned.err + planned.out
     box.run().expect(0)
     old = images_of(box)["changed-b"]["ct-image"]
     box.write(mha("new"), "ct.mha")
@@ -62,6 +62,19 @@ def changed_files(box: Box) -> None:
     assert summary["uploads"] == 1
     new = images_of(box)["changed-b"]["ct-image"]
     assert old != new == images_of(box)["changed-a"]["ct-image"]
+
+
+def copies(box: Box) -> None:
+    for name in ("copy-a", "copy-b"):
+        box.write(mha("copied"), name, "ct.mha")
+        box.add(name, {"ct-image": {"file": f"{name}/ct.mha"}})
+    box.save()
+    assert not any(one["shared"] for one in box("plan", "--json").expect(0).plan.values())
+
+    assert box.run("--checksum").expect(0).summary["uploads"] == 1
+
+    assert images_of(box)["copy-a"] == images_of(box)["copy-b"]
+    assert box.run().expect(0).ends["unchanged"] == 2
 
 
 def one_after_the_other(box: Box) -> None:
@@ -106,7 +119,7 @@ def not_an_image(box: Box) -> None:
 
     told = box("validate").expect(2).err
 
-    assert "socket 'report' of kind 'PDF file' takes no image; 'same-as' is about images" in told
+    assert "socket 'report' of kind 'PDF file' takes no image; 'same-as' is for images" in told
     assert told.count("gone.mha") == 1
 
 
@@ -124,7 +137,7 @@ def other_kinds(box: Box) -> None:
 
 def test_images_of_several_sockets(tmp_path: Path) -> None:
     with served(tmp_path / "sandbox", sockets=(*SOCKETS, *EXTRA)) as sandbox:
-        scenarios = [within_one_case, changed_files, one_after_the_other, other_kinds]
+        scenarios = [within_one_case, changed_files, one_after_the_other, other_kinds, copies]
         scenarios += [named_explicitly, not_an_image]
 
         def acted(scenario: Callable[[Box], None]) -> Callable[[], None]:
@@ -155,6 +168,30 @@ def test_the_image_of_another_value_is_what_verify_expects(tmp_path: Path) -> No
         assert {one["ct-image"] for one in images_of(box).values()} == {pk}
 
 
+def test_an_image_that_the_platform_no_longer_has_is_sent_again(tmp_path: Path) -> None:
+    with served(tmp_path / "sandbox") as sandbox:
+        box = Box(tmp_path, sandbox)
+        box.write(mha("x"), "ct.mha")
+        box.add("a", {"ct-image": {"file": "ct.mha"}})
+        box.save()
+        box.run().expect(0)
+        store = Store(sandbox.dir)
+        store.run("DELETE FROM vals WHERE image = ?", images_of(box)["a"]["ct-image"])
+        store.run("DELETE FROM images")
+        store.close()
+        for name in ("b", "c"):
+            box.add(name, {"ct-image": {"file": "ct.mha"}})
+        box.save()
+
+        ran = box.run().expect(0)
+
+        assert ran.summary["uploads"] == 1
+        assert "note: the image of a/ct-image is no longer on the platform" in ran.err
+        assert images_of(box)["b"] == images_of(box)["c"] != {}
+        assert box.run("--verify").expect(0).summary["uploads"] == 0
+        assert images_of(box)["a"] == images_of(box)["b"]
+
+
 def test_users_of_an_image_fail_with_its_reason_and_follow_it(tmp_path: Path) -> None:
     hook = Instead({"lost.mha": b"no image"})
     with served(tmp_path / "sandbox", hook=hook) as sandbox:
@@ -170,7 +207,7 @@ def test_users_of_an_image_fail_with_its_reason_and_follow_it(tmp_path: Path) ->
         words = {
             (one["case"], one["socket"]): one["words"] for one in first.events("import-failed")
         }
-        reason = "the image of a/ct-image failed: "
+        reason = "it uses the image of a/ct-image, which failed: "
         own = words.pop(("a", "ct-image"))
         assert words.keys() == {("a", "mr-image"), ("b", "ct-image"), ("c", "ct-image")}
         assert {one.removeprefix(reason) for one in words.values()} == {own}
@@ -201,7 +238,7 @@ def test_users_of_an_image_that_is_not_imported_yet_wait(tmp_path: Path) -> None
         first = box.run("--no-wait").expect(4)
 
         assert (first.ends["waiting"], first.summary["uploads"]) == (3, 1)
-        assert "note: b, c: not sent yet" in first.err
+        assert "note: b, c: not sent yet, because images that other cases bring" in first.err
         assert box.run("--wait-timeout", "1").expect(4).summary["uploads"] == 0
     with served(tmp_path / "sandbox") as box.served:
         assert box.run().expect(0).summary["uploads"] == 0

@@ -134,6 +134,23 @@ def test_what_is_odd_is_told(tmp_path):
     assert "no socket has anything, and which are left out: patient-5" in ran.err
 
 
+def test_a_text_among_numbers_is_told_where_no_platform_is_asked(tmp_path):
+    box = study(tmp_path, None)
+    table = tmp_path / "scores.csv"
+    table.write_text(table.read_text().replace("2,20,3", "2,20,n/a"))
+    said = (
+        "lung.yaml:12:26 (patient-2): warning: socket 'some-score' has numbers in other cases, "
+        "and here the text 'n/a'"
+    )
+
+    offline = box("validate", "--offline").expect(0).err
+    planned = box("plan", "--sandbox").expect(0).err
+    refused = box("plan", "--sandbox", "--socket", "some-score=Float").expect(2).err
+
+    assert (offline.count(said), planned.count(said), refused.count(said)) == (1, 1, 0)
+    assert "lung.yaml:12:26 (patient-2): socket 'some-score' of kind 'Float' wants" in refused
+
+
 def test_names_and_endings_match_as_everywhere(tmp_path):
     box = Box(tmp_path)
     for name in ("Mu\u0308ller 10.MHA", "Mu\u0308ller 9.mha", ".hidden.mha"):
@@ -212,6 +229,18 @@ def test_plan_says_which_cases_are_new_gone_or_changed(tmp_path, sandbox):
     assert (
         "since the last run: 1 new (patient-5), 1 gone (patient-3), 1 changed (patient-1)" in said
     )
+    assert box("plan").expect(0).err == said
+    assert "1 gone (patient-3)" in box.run().expect(0).err
+    nothing = "since the last run: no case is new, gone or changed"
+    said = box.run().expect(0).err
+    assert nothing in said
+    assert "no longer in the manifest" not in said
+
+    (tmp_path / "patient-3").rename(box.data / "patient-3")
+    assert "since the last run: 1 there again (patient-3)" in box.run().expect(0).err
+    assert nothing in box("plan").expect(0).err
+    (box.data / "patient-3").rename(tmp_path / "patient-3")
+    assert "since the last run: 1 gone (patient-3)" in box("plan").expect(0).err
 
 
 MISTAKEN = """\
@@ -311,6 +340,31 @@ def test_one_scan_may_be_in_every_case(tmp_path: Path, sandbox) -> None:
     assert shown["cases"][1]["sockets"]["mr-image"] == {"same-as": "patient-1/ct-image"}
     assert "lung.yaml:13:25" in told
     assert "there is no case 'patient-11'" in told
+
+
+def test_a_scan_of_a_case_that_has_nothing_or_is_excluded_is_told(tmp_path: Path) -> None:
+    box = Box(tmp_path)
+    for number in range(1, 6):
+        box.write(mha(number), f"patient-{number}", "ct.mha")
+    uses = {3: "patient-1", 4: "patient-2", 5: "patiemt-1"}
+    box.manifest.write_text(
+        SHORT.split("table:")[0]
+        + "case:\n  sockets:\n    ct-image: {file: ct.mha}\n"
+        + "exclude: [patient-2]\n"
+        + "cases:\n"
+        + "  - {name: patient-1, sockets: {ct-image: null}}\n"
+        + "".join(
+            f"  - {{name: patient-{number}, sockets: {{mr-image: {{same-as: {name}/ct-image}}}}}}\n"
+            for number, name in uses.items()
+        )
+    )
+
+    told = box("validate", "--offline").expect(2).err
+
+    assert ": case 'patient-1' has no socket 'ct-image'" in told
+    assert ": case 'patient-2' is excluded" in told
+    assert "no socket has anything, and which are left out: patient-1\n" in told
+    assert ": there is no case 'patiemt-1'\n  hint: did you mean 'patient-1'?" in told
 
 
 def test_a_scan_that_is_not_there_is_told(tmp_path: Path) -> None:

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from manifest_uploader.digests import image_of, json_digest
+from manifest_uploader.engine.loop import execute
 from manifest_uploader.engine.results import End
 from manifest_uploader.files.value_facts import ValueFacts
 from manifest_uploader.manifest.model import Case, FileValue, JsonValue
 from manifest_uploader.plan.steps import Task
 from manifest_uploader.state.events import Event
-from tests.engine.pretended import Item, Pretended, act, failing, unsure
+from tests.engine.pretended import Item, Pretended, act, failing, scheduler_for, unsure
 from tests.engine.test_resuming import Story
 from tests.helpers import case, facts_of, few_examples, file_value, json_value, messages, stat
 
@@ -136,6 +137,32 @@ def test_a_window_full_of_users_lets_their_source_begin() -> None:
     assert story.pool.steps()[0] == "z/ct-image"
 
 
+def test_a_case_that_waits_for_several_images_counts_once_until_it_ends() -> None:
+    sources = (case("y", file_value("ct-image", "one")), case("z", file_value("ct-image", "two")))
+    users = tuple(
+        case(
+            f"user-{number}",
+            file_value("report", f"report {number}"),
+            replace(file_value("ct-image", "one"), same_as="y/ct-image"),
+            replace(file_value("mr-image", "two"), same_as="z/ct-image"),
+        )
+        for number in range(9)
+    )
+    pool = Pretended(limit=2, stalled=True, fault=failing("user-1/report"))
+    scheduler = scheduler_for(SharingStory(pool, manifest=(*sources, *users)).plan(), pool)
+    flow, most = scheduler._flow, 0
+
+    for events in execute(scheduler, pool):
+        pool.written += events
+        waiting = [one for one in flow.live.values() if one.awaited]
+        assert flow.images.waiting == len(waiting)
+        most = max(most, len(waiting))
+        pool.stalled = most < 8
+
+    assert flow.images.waiting == flow.busy == 0
+    assert {end.case for end in scheduler.ends() if end.end is not End.DONE} == {"user-1"}
+
+
 USERS = tuple(
     case(
         f"user-{number}",
@@ -189,7 +216,26 @@ def test_whatever_becomes_of_a_source_its_users_end(
     without_a = {"b", "e", "f", "g"}  # and those that use images of these only
     assert {name for name, end in ends.items() if end.end is End.DONE} <= without_a
     assert End.PENDING not in {end.end for end in ends.values()}
-    assert messages(ends["d"])[0].startswith("ct-image: the image of a/ct-image failed: ")
+    assert messages(ends["d"])[0].startswith(
+        "ct-image: it uses the image of a/ct-image, which failed: "
+    )
+
+
+def test_a_changed_case_that_begins_after_its_source_has_failed_is_filled_once() -> None:
+    source = case("a", file_value("ct-image", "one"))
+    user = case("b", file_value("ct-image", "one"), json_value("some-score", 1))
+    story = SharingStory(Pretended(), manifest=(source, user))
+    assert story.end() == {End.DONE}
+    story.versions["one"] = "changed"
+    story.manifest = (source, case("b", user.values[0], json_value("some-score", 2)))
+    story.pool = story.pool.restarted(fault=failing("a/ct-image"), limit=1)
+
+    _, ends = act(story.plan(), story.pool, window=1)
+
+    assert {end.end for end in ends.values()} == {End.FAILED}
+    assert story.pool.steps() == ["a/ct-image", "Look", "b:fill", "Watch"]
+    [item] = [item for item in story.pool.items.values() if item.title == "b"]
+    assert item.contents["some-score"] == json_digest(2)
 
 
 def test_users_of_an_image_that_is_not_imported_fail_and_follow_it() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from manifest_uploader.files.listing import Listing
 from manifest_uploader.files.local_file import FileChanged, Source
 from manifest_uploader.files.root import Root, find_root
 from manifest_uploader.files.search import is_there, resolve
@@ -782,3 +783,29 @@ def test_what_is_optional_is_there_if_any_file_is(tmp_path, paths, there):
     value = FileValue("x", tuple(paths), False, Place("m.yaml", 1, 1))
 
     assert is_there(value, Root(tmp_path.resolve(), follow_links=False)) is there
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
+def test_folders_side_by_side_have_the_real_paths_that_the_system_knows(tmp_path: Path) -> None:
+    for name in ("a", "b", "elsewhere/c"):
+        (tmp_path / name / "ct").mkdir(parents=True)
+    (tmp_path / "linked").symlink_to("elsewhere")
+    (tmp_path / "lost").symlink_to("nowhere")
+    listing = Listing()
+    paths = [
+        "a",
+        "b",
+        "a/ct",
+        "b/ct",
+        "linked",
+        "linked/c",
+        "linked/c/ct",
+        "lost",
+        "none",
+        "none/x",
+    ]
+
+    found = [listing.real(str(tmp_path / path)) for path in ["", *paths, *reversed(paths)]]
+
+    assert found == [os.path.realpath(tmp_path / path) for path in ["", *paths, *reversed(paths)]]
+    assert listing.real("/") == "/"

@@ -92,6 +92,20 @@ def test_what_a_single_case_has_different_is_an_exception(folder: Folder) -> Non
     folder("validate", "--offline", "short.yaml")
 
 
+@pytest.mark.parametrize("title", ["@label", "Scan of {label}"])
+def test_a_title_that_the_table_lacks_is_the_name(folder: Folder, title: str) -> None:
+    patients(folder, 3)
+    table = folder.path / "scores.csv"
+    table.write_text(table.read_text().replace("Patient 2", ""))
+
+    short, cases, explicit, said = folder.both(*SOCKETS, "--title", title)
+
+    assert yaml.safe_load(short)["cases"] == [{"name": "patient-002", "title": "patient-002"}]
+    assert cases.pop(1) == explicit.pop(1) | {"title": "patient-002"}
+    assert cases == explicit
+    assert "cases without a title of their own: readers see the name" in said
+
+
 @pytest.mark.parametrize(
     ("files", "words", "lines"),
     [

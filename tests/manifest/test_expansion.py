@@ -144,7 +144,7 @@ COLUMNS = ("patient", "label", "rank", "score", "reader")
 def test_cells_are_typed_as_the_table_has_them_and_empty_ones_leave_things_out():
     table = rows(
         ("patient-1", "One", "3", "2.5", "R1"),
-        ("patient-2", "", "", "", "7"),
+        ("patient-2", "Two", "", "", "7"),
         ("patient-3", "007", 4, "true", "x"),
         columns=COLUMNS,
     )
@@ -153,11 +153,27 @@ def test_cells_are_typed_as_the_table_has_them_and_empty_ones_leave_things_out()
 
     texts = {"remark": "seen by R1, {}", "findings": {"by": ["R1"], "n": 1}}
     assert plain(one) == ("patient-1", "One", 3, {"some-score": 2.5, **texts})
-    assert plain(two)[:3] == ("patient-2", "patient-2", None)
+    assert plain(two)[:3] == ("patient-2", "Two", None)
     assert "some-score" not in plain(two)[3]
     assert plain(two)[3]["remark"] == "seen by 7, {}"
     assert plain(three)[1:3] == ("007", 4)
     assert plain(three)[3]["some-score"] is True
+
+
+def test_a_title_that_the_table_lacks_is_a_problem_unless_the_case_has_another():
+    short = with_score().replace('"Patient {number}"', "{column: label}")
+    columns = ("patient", "score", "label")
+    table = rows(("patient-1", 1, "One"), ("patient-2", 2, ""), columns=columns)
+    titled = short + "cases: [{name: patient-2, title: Two}, {name: patient-3, title: Three}]\n"
+
+    empty, unknown = said(short, found("1", "2", "3"), table)
+
+    hint = "\n  hint: fill it in, or give the case a title below 'cases:'"
+    assert empty == f"m.yaml:8:19 (patient-2): 'label' is empty in scores.csv{hint}"
+    what = "'label' is not known: there is no row in scores.csv"
+    assert unknown == f"m.yaml:8:19 (patient-3): {what}{hint}"
+    cases = cases_of(titled, found("1", "2", "3"), table)
+    assert [one.title for one in cases] == ["One", "Two", "Three"]
 
 
 def test_a_decimal_comma_is_read_if_the_table_says_so():
@@ -346,15 +362,13 @@ def test_very_many_problems_end():
     assert len(lines) < 10
 
 
-def test_a_case_in_which_nothing_is_left_is_told():
+def test_a_case_in_which_nothing_is_left_has_no_values():
     short = with_score().replace('    ct-image: {files: "ct/*.dcm"}\n', "")
 
-    [case] = cases_of(short, found("1", "2"), rows(("patient-1", 1), ("patient-2", "")))
+    one, two = cases_of(short, found("1", "2"), rows(("patient-1", 1), ("patient-2", "")))
 
-    assert case.name == "patient-1"
-    assert (
-        "patient-2" in told(short, found("1", "2"), rows(("patient-1", 1), ("patient-2", "")))[-1]
-    )
+    assert (one.name, len(one.values)) == ("patient-1", 1)
+    assert (two.name, two.values, two.place.case) == ("patient-2", (), "patient-2")
 
 
 @pytest.mark.parametrize(

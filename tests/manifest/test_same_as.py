@@ -46,3 +46,14 @@ def test_it_may_stand_for_an_image_that_the_platform_has() -> None:
     value = found["a/mr"]
     assert isinstance(value, ImageValue)
     assert (value.socket, value.pk) == ("mr", PK)
+
+
+def test_blanks_around_its_names_mean_nothing() -> None:
+    found = values_of(
+        "  - {name: a, sockets: {ct: {same-as: ' b / mr '}}}\n"
+        "  - {name: b, sockets: {mr: {file: mr.mha}}}\n"
+    )
+
+    value = found["a/ct"]
+    assert isinstance(value, FileValue)
+    assert (value.paths, value.same_as) == (("mr.mha",), "b/mr")

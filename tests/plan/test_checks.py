@@ -242,6 +242,19 @@ def test_a_case_that_needs_more_rows_than_there_are_is_a_problem(limit: int, cou
     assert found == [problem] * count
 
 
+def test_images_that_are_used_again_need_no_rows() -> None:
+    same = replace(facts_of("a"), where="x")
+    one = case("a", file_value("ct-image"), file_value("mr-image"), file_value("report"))
+    values = {("a", slug): same for slug in ("ct-image", "mr-image", "report")}
+
+    def found(limit: int) -> list[str]:
+        given = inputs(one, values=values, choices=Choices(upload_limit=limit))
+        return [problem.message for problem in misfits(given)]
+
+    assert found(2) == []
+    assert found(1) == ["case 'a' needs 2 uploads, and the account may hold 1 at a time"]
+
+
 # ── order ───────────────────────────────────────────────────────────────────────────────────
 
 

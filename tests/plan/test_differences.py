@@ -294,7 +294,7 @@ def test_a_socket_with_the_image_of_another_value_shall_hold_that_image() -> Non
     case_, past = case("a", file_value("ct-image"), order=None), done(used)
     held = SocketSeen("11", image_digest(pk(5)), pk(5))
     other = SocketSeen("12", image_digest(pk(6)), pk(6))
-    reason = "the image of b/ct-image failed: No."
+    reason = "it uses the image of b/ct-image, which failed: No."
     failed = ImportFailed("a", step_id("a/ct-image"), "ct-image", reason)
 
     def found(seen: SocketSeen | None, *more: Event) -> list[tuple[str, str | None]]:

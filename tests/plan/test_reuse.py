@@ -181,7 +181,7 @@ def test_users_of_an_image_that_failed_are_not_made_and_say_why() -> None:
 
     assert (found.action, found.standing) == (Action.NOTHING, Standing.FAILED)
     assert found.create is None
-    assert found.failures[0].message == "the image of a/ct-image failed: No image."
+    assert found.failures[0].message == "it uses the image of a/ct-image, which failed: No image."
     assert [type(one) for one in found.found] == [ImportFailed]
     again = planned(A, B, history=past, choices=Choices(retry_failed=True))
     assert (uploads(again["a"]), shares(again["b"])) == (["ct-image"], {"ct-image": "a/ct-image"})
@@ -194,7 +194,7 @@ def test_a_user_of_an_image_that_failed_gets_its_other_values() -> None:
     found = planned(A, both, history=past, values={("b", "some-score"): facts("z")})["b"]
 
     assert found.sockets == ("some-score",)
-    assert found.failures[0].message == "the image of a/ct-image failed: No image."
+    assert found.failures[0].message == "it uses the image of a/ct-image, which failed: No image."
 
 
 def test_the_record_of_a_case_that_is_not_chosen_is_used_if_its_files_are_the_same() -> None:

@@ -22,6 +22,7 @@ from manifest_uploader.state.events import (
     Failure,
     Gone,
     ImportFailed,
+    Left,
     Noticed,
     Opened,
     Paused,
@@ -73,6 +74,8 @@ EVENTS: tuple[AnyEvent, ...] = (
     Gone("a", step_id("a"), pk(1), anew=True),
     Adopted("a", step_id("a"), pk(1), "A", ENTRIES),
     Renamed("b", step_id("b"), was="a"),
+    Left("b", step_id("b")),
+    Left("b", step_id("b"), back=True),
     Noticed((pk(1), pk(2))),
 )
 LINES = tuple(json.dumps({"time": 1} | event_json(event)) + "\n" for event in EVENTS)
