@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from manifest_uploader.engine.case_ends import CaseEnds
 from manifest_uploader.engine.import_waits import ImportWaits
 from manifest_uploader.engine.jobs.doubts import Doubts
-from manifest_uploader.engine.live_case import LiveCase
+from manifest_uploader.engine.live_case import LiveCase, lacking_images
 from manifest_uploader.engine.outcomes import Looked, Ticketed
 from manifest_uploader.engine.pilots import Pilots
 from manifest_uploader.engine.results import End
@@ -393,12 +393,7 @@ class CaseFlow:
 
     def without_images(self) -> list[str]:
         """The cases that lack nothing but images which are still being imported."""
-        return [
-            live.name
-            for live in self.live.values()
-            if live.is_waiting
-            and all(self.imports.is_importing(o.case, o.socket) for o in live.awaited.values())
-        ]
+        return lacking_images(self.live.values(), self.imports.is_importing)
 
     def take_found(self) -> list[Event]:
         """The events that are not the outcome of a task, since the last call."""

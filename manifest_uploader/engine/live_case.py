@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 from msgspec import Struct, field
 from msgspec.structs import replace
 
@@ -252,3 +254,15 @@ class LiveCase(Struct):
             return False
         self.fill, self.rest = self.rest, None
         return True
+
+
+def lacking_images(
+    cases: Iterable[LiveCase], is_importing: Callable[[str, str], bool]
+) -> list[str]:
+    """The cases that lack nothing but images of others, all of which are being imported."""
+    return [
+        live.name
+        for live in cases
+        if live.is_waiting
+        and all(is_importing(one.case, one.socket) for one in live.awaited.values())
+    ]

@@ -7,6 +7,7 @@ Other packages may use:
 - `problems`: `Problem`, its `Place`, and `ManifestInvalid`, which carries all of them
 - `expansion`: `expand` turns one description, and the folders it is about, into cases
 - `short_form`: `ShortForm`, one description for many cases
+- `mixed_values`: texts among numbers
 - `same_as`: what stands for the image of another value
 - `selection`: the cases that a command line chooses
 - `near_json`: hints for texts that were meant as numbers or booleans

@@ -369,11 +369,7 @@ def _replaced(past: CaseHistory, event: Adopted | Gone) -> CaseHistory:
             for entry in event.entries
         }
         return CaseHistory(
-            item=event.item,
-            order=event.order,
-            title=event.title,
-            sockets=sockets,
-            twice=past.twice,
+            item=event.item, order=event.order, title=event.title, sockets=sockets, twice=past.twice
         )
     if event.anew:
         return CaseHistory(twice=past.twice)
