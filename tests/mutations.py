@@ -257,6 +257,48 @@ MUTATIONS: Final = {
         "slices=None",
         "platform/test_images.py",
     ),
+    "a job is sent again only after its first request had some time": Mutation(
+        "engine/jobs/flow.py",
+        "case NotStarted() if age_s >= self._policy.settle_s:",
+        "case NotStarted():",
+        "engine/jobs/test_flow.py",
+    ),
+    "a job that was there before is not taken for ours": Mutation(
+        "engine/jobs/finder.py",
+        "{*owned, *started.equal}",
+        "{*owned}",
+        "engine/jobs/test_finder.py",
+    ),
+    "a used upload session says that a job was started": Mutation(
+        "engine/jobs/finder.py",
+        "if not any(ticket.was_used for _, ticket in shown):",
+        "if shown:",
+        "engine/jobs/test_finder.py",
+    ),
+    "a job that may be ours keeps another one from being started": Mutation(
+        "engine/jobs/finder.py",
+        "    if possible:\n",
+        "    if not possible:\n",
+        "engine/jobs/test_finder.py",
+    ),
+    "a case is done only once its job has succeeded": Mutation(
+        "state/standing.py",
+        'or past.job == "running"',
+        "",
+        "plan/test_jobs.py",
+    ),
+    "a failed job is not started again by itself": Mutation(
+        "plan/jobs.py",
+        "if not has_failed(past) or inputs.choices.retry_failed:",
+        "if True:",
+        "plan/test_jobs.py",
+    ),
+    "jobs are started one by one once there was no room": Mutation(
+        "engine/jobs/limits.py",
+        "if self._is_tight and self.under_way:",
+        "if False:",
+        "engine/jobs/test_limits.py",
+    ),
     "an item is created only after its uploads are complete": Mutation(
         "engine/scheduler.py",
         'if live.note_upload(event.step.socket or "", event):',
