@@ -127,8 +127,8 @@ def killed_often(folder: Path, *, files: int, rows: int, kills: int, seed: int) 
     assert before == {path: path.stat().st_mtime_ns for path in _originals(box)}
     return (
         f"seed {seed}: {kills} kills; then exit 0, {files} files in the set, each once and as the "
-        f"procedure makes it; {completed} uploads told of, {left} rows left over; one more run sent "
-        "nothing"
+        f"procedure makes it; {completed} uploads told of, {left} rows left over; one more run "
+        "sent nothing"
     )
 
 
