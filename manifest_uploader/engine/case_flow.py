@@ -348,8 +348,6 @@ class CaseFlow:
             self.ends.close(case, end, unchanged=case in self._unchanged and end is End.DONE)
             self._end_images(case)
 
-    # -- images that others use --
-
     def _end_images(self, case: str) -> None:
         """Tell whoever waits for an image of a case that has ended, and is not being imported."""
         failures = self.ends.failures(case)
