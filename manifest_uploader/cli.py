@@ -80,6 +80,21 @@ COMMANDS: Final = {
         "uploader deidentify scans scans-without-names",
         "manifest_uploader.commands.deidentify",
     ),
+    "doctor": Command(
+        "check what an upload needs: network, token, rights; say what to do about the rest",
+        "uploader doctor lung.yaml",
+        "manifest_uploader.commands.doctor.command",
+    ),
+    "whoami": Command(
+        "tell whose token it is",
+        "uploader whoami",
+        "manifest_uploader.commands.whoami",
+    ),
+    "sockets": Command(
+        "list the sockets that a study uses, or search all",
+        "uploader sockets lung-nodules",
+        "manifest_uploader.commands.sockets",
+    ),
     "login": Command(
         "keep the token in the keyring of this machine",
         "uploader login",

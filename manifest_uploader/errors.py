@@ -17,6 +17,8 @@ UploaderError                 message, hint; ends the command
 
 from __future__ import annotations
 
+from manifest_uploader.system.extras import install_command
+
 
 class UploaderError(Exception):
     """A problem that a person can solve: `message` says what it is, `hint` what to do."""
@@ -75,4 +77,4 @@ class ExtraMissing(CannotGoOn):
     """An optional part of the package is not installed."""
 
     def __init__(self, what: str, extra: str) -> None:
-        super().__init__(f"{what}: pip install 'manifest-uploader[{extra}]'")
+        super().__init__(what, hint=f"install them with: {install_command(extra)}")

@@ -320,6 +320,11 @@ def has_token(given: argparse.Namespace) -> bool:
     return credentials.is_there(**where, address=platform_address(given))
 
 
+def token_place(given: argparse.Namespace) -> str:
+    """Where `token` takes the token from, in words."""
+    return credentials.place(token_file=given.token_file, environment=os.environ)
+
+
 def token(given: argparse.Namespace) -> str:
     """The token, from a file, the environment or the keyring.
 

@@ -24,6 +24,7 @@ from manifest_uploader.sandbox import (
     start,
 )
 from manifest_uploader.sandbox.command import add_arguments
+from manifest_uploader.system.extras import install_command
 
 __all__ = ["add_arguments", "folder_for", "main", "rehearsal_notes", "started_for"]
 
@@ -89,6 +90,6 @@ def rehearsal_notes(summary: Summary) -> tuple[str, ...]:
         return ()
     note = (
         "the sandbox accepted images without reading them; to let the platform's own importer "
-        "judge them: pip install 'manifest-uploader[importer]'"
+        f"judge them: {install_command('importer')}"
     )
     return (note,)

@@ -7,6 +7,8 @@ For other packages:
 - `fetching`: `fetch`, which brings results back, and `fetch_folder`: `Put`, what became of a table
 - `options`: `Options` and `Policy`, their settings
 - `reading`: `read_manifest`, and `Watching`, who is told and who stops a command
+- `target`: `find_target` and `check_rights`
+- `socket_search`: the sockets that a target uses, or that fit a text
 - `session`: `refuse`, which raises all problems at once
 - `local_files`: `Looking`, how far the look into the files is
 - `looks`: looks into the files of a value, for `init`

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from msgspec import Struct
 from msgspec.structs import replace
 
-from manifest_uploader.digests import Json, image_digest
+from manifest_uploader.digests import image_digest
 from manifest_uploader.engine.activity import Activity, Stage
 from manifest_uploader.engine.adoption import look_into_items
 from manifest_uploader.engine.listing import Listing
@@ -33,8 +33,9 @@ from manifest_uploader.platform.endpoints import (
     rows_of,
 )
 from manifest_uploader.platform.images import missing_images
-from manifest_uploader.platform.model import ItemSeen, Socket, Target
+from manifest_uploader.platform.model import ItemSeen, Target
 from manifest_uploader.platform.responses import results_of
+from manifest_uploader.platform.socket_list import all_sockets
 from manifest_uploader.platform.targets import type_of
 from manifest_uploader.state.history import History
 from manifest_uploader.text import composed
@@ -170,7 +171,7 @@ def _platform_facts(
     scope: Scope,
 ) -> Facts:
     ours = {past.item for past in history.cases.values() if past.item is not None and not past.gone}
-    sockets = client.ahead(lambda: _sockets(client))
+    sockets = client.ahead(lambda: all_sockets(client))
     rows_used = client.ahead(lambda: count_rows(client))
     missing = client.ahead(lambda: missing_images(client, _unseen_images(manifest, history)))
     rows = client.ahead(lambda: rows_of(client, _open_uploads(history)))
@@ -234,40 +235,6 @@ def _gone(client: Client, target: Target, missing: set[str], *, listed_all: bool
     if listed_all:
         return frozenset(missing)
     return frozenset(pk for pk in missing if get_item(client, target, pk) is None)
-
-
-def _sockets(client: Client) -> dict[str, Socket]:
-    return {
-        socket.slug: socket
-        for page in client.pages("components/interfaces/", "sockets")
-        for entry in page
-        if (socket := _socket(entry)) is not None
-    }
-
-
-def _socket(entry: Json) -> Socket | None:
-    if not isinstance(entry, dict) or not isinstance(entry.get("slug"), str):
-        return None
-    return Socket(
-        entry["slug"],
-        str(entry.get("title") or entry["slug"]),
-        str(entry.get("kind")),
-        str(entry.get("super_kind")),
-        str(entry.get("relative_path") or ""),
-        _segments(entry.get("overlay_segments")),
-    )
-
-
-def _segments(listed: Json) -> tuple[int, ...]:
-    """The voxel values that a segmentation may hold, in order; empty if any may be.
-
-    The platform always allows 0 beside those that a socket names.
-    """
-    if not isinstance(listed, list):
-        return ()
-    values = (one.get("voxel_value") for one in listed if isinstance(one, dict))
-    named = {value for value in values if type(value) is int}
-    return tuple(sorted(named | {0})) if named else ()
 
 
 def _highest_order(

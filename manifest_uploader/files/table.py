@@ -17,6 +17,7 @@ from msgspec import Struct
 from manifest_uploader.errors import UsageError
 from manifest_uploader.manifest.tables import COMMA, Cell, Row, Table, cell_text
 from manifest_uploader.system import disk
+from manifest_uploader.system.extras import install_command
 from manifest_uploader.text import composed, quoted
 
 _ZEROS: Final = re.compile("0{2,}")
@@ -136,7 +137,7 @@ def _sheet_rows(path: Path, sheet: str | None) -> _Rows:
     try:
         from openpyxl import load_workbook  # noqa: PLC0415 - an extra
     except ImportError:
-        hint = "pip install 'manifest-uploader[xlsx]', or save the table as CSV (UTF-8)"
+        hint = f"{install_command('xlsx')}, or save the table as CSV (UTF-8)"
         raise UsageError("to read .xlsx files, the extra 'xlsx' is needed", hint=hint) from None
     _bytes(path)
     try:

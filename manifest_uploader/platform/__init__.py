@@ -4,11 +4,15 @@ For other packages:
 
 - `model`: `Socket`, `Target`, `ItemSeen`, `SocketSeen`, `Entry`, `Pk`, what the platform holds
 - `targets`: `type_of`, what is special about a kind of target
-- `sockets`: `misfit`, `value_misfit` and `takes_json`, which values fit which socket
+- `sockets`: `misfit`, `value_misfit`, `takes_json` and `is_json_file`: what fits which socket
+- `socket_list`: `all_sockets`
+- `account`: `own_account`, whose token it is
 - `items`: `holds`, `took_effect` and `is_pk`
 - `answers`: `Question` and `AnswerSeen`, what readers were asked and answered
 - `address`: `Platform`, `Patience` and `parse_platform`
 - `credentials`: finds, stores and removes the token
+- `retries`: `server_time`
+- `transport`: `environment_proxies` and `trusting_context`, how connections are made
 - `client`: `Client`, which sends requests with retries; import it late, it takes 0.1 s of CPU
 - `endpoints`: items, titles and upload rows, over a client
 - `sessions`: upload sessions: `TicketSeen`, `FailedImport`, and the requests for them

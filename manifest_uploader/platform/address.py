@@ -24,7 +24,7 @@ class Platform:
     url: str
     """The API's address; ends with `/`."""
     token: str = field(repr=False)
-    """64 hex characters."""
+    """64 hex characters; empty to ask without one, which few answers need."""
 
     @property
     def binding(self) -> str:

@@ -133,7 +133,7 @@ class Client:
             Interrupted: the run is being stopped, or the client was closed.
 
         """
-        headers = {**_HEADERS, "Authorization": f"Bearer {self.platform.token}"}
+        headers = {**_HEADERS, **self._authorization()}
         body = b"" if json is None else json_module.dumps(json, allow_nan=False).encode()
         if body:
             headers["Content-Type"] = "application/json"
@@ -246,6 +246,11 @@ class Client:
             transport.close()
         self._background.shutdown()
 
+    def _authorization(self) -> dict[str, str]:
+        """The header that shows the token; none if there is no token."""
+        token = self.platform.token
+        return {"Authorization": f"Bearer {token}"} if token else {}
+
     def _call_once(self, request: Request, path: str) -> Response:
         started = time.monotonic()
         reply = self._exchange(request)
@@ -258,7 +263,7 @@ class Client:
     def _download_once(self, url: str, begin: Begin, start: int) -> Response:
         span = {"Range": f"bytes={start}-", "Accept-Encoding": "identity"} if start else {}
         for_storage = {**_HEADERS, **span}
-        headers = {**for_storage, "Authorization": f"Bearer {self.platform.token}"}
+        headers = {**for_storage, **self._authorization()}
         reply = self._exchange(Request("GET", url, headers), self._counted(begin))
         if reply.status in _REDIRECTS:
             stored = _stored_at(url, reply.headers.get("location", ""))

@@ -51,6 +51,15 @@ def find(*, token_file: str | None, environment: Mapping[str, str], address: str
     return parse(kept, where="the keyring")
 
 
+def place(*, token_file: str | None, environment: Mapping[str, str]) -> str:
+    """Where `find` takes the token from, in words."""
+    if token_file:
+        return f"the file '{token_file}'"
+    if environment.get(ENVIRONMENT, "").strip():
+        return f"the environment's {ENVIRONMENT}"
+    return "the keyring"
+
+
 def is_there(*, token_file: str | None, environment: Mapping[str, str], address: str) -> bool:
     """Whether a token is given, valid or not."""
     if token_file or environment.get(ENVIRONMENT, "").strip():

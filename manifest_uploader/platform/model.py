@@ -30,6 +30,7 @@ class Socket(Struct, frozen=True):
     """Ends with `.json` for a JSON kind that is stored as a file."""
     segments: tuple[int, ...] = ()
     """The voxel values that a segmentation may hold, in order; empty if any may be."""
+    description: str = ""
 
 
 class Interface(Struct, frozen=True):

@@ -39,6 +39,11 @@ def takes_json(socket: Socket) -> bool:
     return not socket.kind.lower().endswith(("file", "jpg", "png", "format"))
 
 
+def is_json_file(socket: Socket) -> bool:
+    """Whether the socket takes JSON, and the platform stores it as a file."""
+    return socket.super_kind == "File" and takes_json(socket)
+
+
 def value_misfit(value: Json, socket: Socket) -> tuple[str, str | None] | None:
     """(message, hint) if a JSON value does not fit the socket's kind; None if it may."""
     rule = _RULES.get(socket.kind)

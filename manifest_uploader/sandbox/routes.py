@@ -14,6 +14,7 @@ from manifest_uploader.sandbox import (
     images,
     interfaces,
     items,
+    profiles,
     questions,
     reader_answers,
     sessions,
@@ -220,6 +221,7 @@ def _item_routes(path: str, kind: items.Items, delete: int) -> tuple[Route, ...]
 
 def _target_routes() -> tuple[Route, ...]:
     sockets = "components/interfaces/"
+    own_profile = _route("profiles/users/self/", GET=("other", profiles.get_own_profile))
     readable = (
         _route(sockets, GET=("sockets", interfaces.list_interfaces)),
         _route(f"{sockets}*/", GET=("sockets", interfaces.get_interface)),
@@ -231,6 +233,7 @@ def _target_routes() -> tuple[Route, ...]:
         _route("reader-studies/*/", GET=("target", targets.get_reader_study)),
         _route("archives/", GET=("target", targets.list_archives)),
         _route("archives/*/", GET=("target", targets.get_archive)),
+        replace(own_profile, open=False),
         _route("gcapi/", GET=("gcapi", _get_versions)),
         _route("", GET=("other", _get_root)),
     )

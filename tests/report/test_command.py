@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from manifest_uploader.system.extras import install_command
 from tests.entry import uploader
 from tests.report.helpers import (
     NOON,
@@ -127,8 +128,8 @@ def test_without_the_extra_one_line_says_how_to_install_it(folder: Path) -> None
     result = uploader("report", "m.yaml", cwd=folder, entry=WITHOUT_EXTRA).expect(3)
 
     assert result.err == (
-        "uploader: the page needs the packages that draw it: "
-        "pip install 'manifest-uploader[report]'\n"
+        "uploader: the page needs the packages that draw it\n"
+        f"  hint: install them with: {install_command('report')}\n"
     )
 
 

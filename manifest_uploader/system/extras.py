@@ -1,0 +1,46 @@
+"""The packages that only some users need, and how to install them for this Python."""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+from typing import Final
+
+from msgspec import Struct
+
+from manifest_uploader.system.shells import for_shell
+
+
+class Extra(Struct, frozen=True):
+    """An optional part of the package."""
+
+    packages: tuple[str, ...]
+    """What pyproject.toml lists for it."""
+    modules: tuple[str, ...]
+    """What these packages are imported as."""
+    needed_for: str
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether each of its modules can be imported; none is."""
+        return all(find_spec(name) is not None for name in self.modules)
+
+
+EXTRAS: Final = {
+    "importer": Extra(
+        ("panimg", "openslide-bin", "pyvips-binary"),
+        ("panimg", "openslide_bin", "pyvips"),
+        "validate --import",
+    ),
+    "keyring": Extra(("keyring",), ("keyring",), "login"),
+    "report": Extra(("jinja2", "pygal"), ("jinja2", "pygal"), "report"),
+    "sandbox": Extra(("cryptography",), ("cryptography",), "sandbox --tls"),
+    "xlsx": Extra(("openpyxl",), ("openpyxl",), "tables of Excel"),
+}
+"""By name. A test compares them with pyproject.toml."""
+
+
+def install_command(*names: str) -> str:
+    """What to type to install extras for this Python, from wherever uploader was installed."""
+    packages = [package for name in names for package in EXTRAS[name].packages]
+    return for_shell([sys.executable, "-m", "pip", "install", *packages])
