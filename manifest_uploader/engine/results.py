@@ -29,6 +29,10 @@ class CaseEnd(Struct, frozen=True):
     unchanged: bool = False
     failures: tuple[Failure, ...] = ()
     gone: bool = False
+    item: str | None = None
+    """The item's pk, if the platform has one."""
+    url: str | None = None
+    """The item's page."""
 
 
 class Summary(Struct, frozen=True):
@@ -48,3 +52,5 @@ class Summary(Struct, frozen=True):
     """Pages of empty items that belong to no case: requests that took effect late made them."""
     lasting: tuple[Difference, ...] = ()
     """Differences from what the target should hold that a run cannot put right."""
+    stopped: bool = False
+    """It was stopped before it had done everything."""

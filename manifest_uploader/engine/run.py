@@ -215,6 +215,7 @@ def run(options: Options, observers: Sequence[Observer], stop: threading.Event) 
                 elapsed_s = time.monotonic() - started
                 stopped = stop.is_set()
                 summary = _summary((first, last), journal, plan, meter, elapsed_s, stopped=stopped)
+                summary = replace(summary, ends=tuple(map(session.with_item, summary.ends)))
                 if stopped:
                     return summary
                 watching.activity.stage = Stage.PLATFORM
@@ -371,7 +372,7 @@ def _summary(
     told = (note for one in schedulers for note in one.notes)
     ends = {end.case: end for one in schedulers for end in one.ends()}
     return Summary(
-        tuple(ends.values()),
+        tuple(ends[case.case] for case in plan.cases if case.case in ends),
         journal.uploads,
         meter.traffic(),
         elapsed_s,
@@ -379,4 +380,5 @@ def _summary(
         (*plan.notes, *dict.fromkeys(told), *dict.fromkeys(filter(None, stuck))),
         lasting=tuple(one for one in plan.differences if one.lasts),
         changed=len({one.case for one in plan.changed}),
+        stopped=stopped,
     )
