@@ -9,21 +9,38 @@ from __future__ import annotations
 import io
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
+
+from msgspec import Struct
 
 from manifest_uploader.engine.activity import Doing
 from manifest_uploader.engine.progress import Looking, Progress
-from manifest_uploader.engine.results import CaseEnd, Summary
-from manifest_uploader.output.run_lines import doing_line, live_lines, looking_line, pause_line
+from manifest_uploader.engine.results import CaseEnd, End, Summary
+from manifest_uploader.manifest.problems import Problem
+from manifest_uploader.output.run_lines import (
+    bar,
+    doing_line,
+    live_lines,
+    looking_line,
+    pause_line,
+    progress_line,
+    share_done,
+)
 from manifest_uploader.output.screen import Lines, make_screen
+from manifest_uploader.state.events import Event
 from manifest_uploader.text import lines_of, printable
 
 _WIDTH: Final = 100
 """In characters."""
-_SAID: Final = 40
+_TOLD: Final = 40
 """Lines that stay visible; of a run with more, the first are left out."""
+_SHOWN_AFTER_S: Final = 1.0
+"""What takes less time is not worth a line that vanishes again."""
 _REDRAWN_EVERY_S: Final = 0.5
+_RED, _YELLOW, _GREEN, _GREY = "#d1443c", "#b58900", "#2e9e4f", "#999999"
+"""Readable on white and on black."""
 _FORMAT: Final = (
     '<pre style="white-space:pre-wrap;overflow-wrap:anywhere;line-height:normal;'
     "font-family:Menlo,'DejaVu Sans Mono',consolas,'Courier New',monospace\">{code}</pre>"
@@ -49,23 +66,49 @@ def is_notebook() -> bool:
     return Console().is_jupyter
 
 
-class Picture:
-    """Lines as a notebook takes them: as text and, for its page, as HTML."""
+class Picture(Struct, frozen=True):
+    """What a notebook shows, as text and, for its page, as HTML."""
 
-    def __init__(self, lines: list[str]) -> None:
-        self.lines = lines
+    told: tuple[tuple[str, str], ...]
+    """Lines, each with its colour or an empty text."""
+    share: float | None = None
+    """How much is done, from 0 to 1; None: that is not known."""
+    live: tuple[str, ...] = ()
+    """Lines about what is being done now."""
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return {"text/plain": "\n".join(self.lines), "text/html": self.html()}
+    @property
+    def text(self) -> str:
+        """The lines, and the bar in plain characters."""
+        live = [bar(self.share, _WIDTH)] if self.share is not None else []
+        return "\n".join([*(line for line, _ in self.told), *live, *self.live])
 
     def html(self) -> str:
-        """The lines in HTML, with nothing in them that a browser would obey."""
+        """The same in HTML, with nothing in it that a browser would obey."""
         from rich.console import Console  # noqa: PLC0415 - 0.1 s
+        from rich.progress_bar import ProgressBar  # noqa: PLC0415
         from rich.text import Text  # noqa: PLC0415
 
-        console = Console(record=True, file=io.StringIO(), width=_WIDTH, force_jupyter=False)
-        console.print(Text("\n".join(self.lines)))
+        console = Console(
+            record=True,
+            file=io.StringIO(),
+            width=_WIDTH,
+            color_system="truecolor",
+            force_terminal=True,
+            force_jupyter=False,
+        )
+        for line, colour in self.told:
+            console.print(Text(line, style=colour))
+        if self.share is not None:
+            console.print(
+                ProgressBar(1.0, self.share, width=40, complete_style=_GREEN, style=_GREY)
+            )
+            console.print()  # a bar does not end its line
+        for line in self.live:
+            console.print(Text(line))
         return console.export_html(inline_styles=True, code_format=_FORMAT)
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return {"text/plain": self.text, "text/html": self.html()}
 
 
 def _shown_in_place() -> Show:
@@ -89,18 +132,32 @@ class Notebook(Lines):
     def __init__(self, show: Show) -> None:
         super().__init__()
         self._show = show
-        self._told: list[str] = []
-        self._live: list[str] = []
-        self._drawn: list[str] = []
-        self._drawn_at = float("-inf")
+        self._told: list[tuple[str, str]] = []
+        self._colour = ""
+        """Of the lines that are being said."""
+        self._share: float | None = None
+        self._live: tuple[str, ...] = ()
+        self._drawn: Picture | None = None
+        self._next_at = time.monotonic() + _SHOWN_AFTER_S
+        """When the lines about what is being done may be drawn again."""
 
     def looking(self, looking: Looking) -> None:
         """Show how far the look into the files is."""
-        self._set_live([looking_line(looking)])
+        self._set_live(looking_line(looking))
 
     def doing(self, doing: Doing) -> None:
         """Show what is being done."""
-        self._set_live([doing_line(doing)])
+        self._set_live(doing_line(doing))
+
+    def warn(self, warnings: tuple[Problem, ...]) -> None:
+        """Say them, in yellow."""
+        with self._in(_YELLOW):
+            super().warn(warnings)
+
+    def event(self, event: Event) -> None:
+        """Say what went wrong, in red."""
+        with self._in(_RED):
+            super().event(event)
 
     def case_ended(self, end: CaseEnd) -> None:
         """Say nothing: the bar counts them, and what failed was said."""
@@ -115,33 +172,46 @@ class Notebook(Lines):
             self._pauses.end()
         why = self._pauses.told
         pause = pause_line(why, self._pauses.lasts_s(now)) if why else None
-        self._set_live(live_lines(progress, _WIDTH, pause))
+        _, *below = live_lines(progress, _WIDTH, pause)
+        first = progress_line(progress, is_paused=pause is not None)
+        self._share = share_done(progress)
+        self._set_live(first, *(line for line in below if line not in first))
 
     def say(self, text: str) -> None:
         """Show a line, or a block of lines, above the bar."""
-        self._told += lines_of(text)
+        self._told += [(line, self._colour) for line in lines_of(text)]
         self._draw()
 
     def ends(self, summary: Summary) -> None:
         """Show what came of it instead of the bar."""
-        self._live = []
-        super().ends(summary)
+        self._share, self._live = None, ()
+        is_done = all(one.end is End.DONE for one in summary.ends)
+        with self._in(_GREEN if is_done and not summary.notes else ""):
+            super().ends(summary)
 
     def stop(self) -> None:
         """Remove the bar."""
-        self._live = []
-        if self._drawn:
+        self._share, self._live = None, ()
+        if self._drawn is not None:
             self._draw()
 
-    def _set_live(self, lines: list[str]) -> None:
-        self._live = [printable(line) for line in lines]
-        if time.monotonic() - self._drawn_at >= _REDRAWN_EVERY_S:
+    @contextmanager
+    def _in(self, colour: str) -> Iterator[None]:
+        self._colour = colour
+        try:
+            yield
+        finally:
+            self._colour = ""
+
+    def _set_live(self, *lines: str) -> None:
+        self._live = tuple(map(printable, lines))
+        if time.monotonic() >= self._next_at:
             self._draw()
 
     def _draw(self) -> None:
-        left = len(self._told) - _SAID
-        said = self._told if left <= 0 else [f"… {left:,} earlier lines", *self._told[left:]]
-        lines = [*said, *self._live]
-        if lines != self._drawn:
-            self._drawn, self._drawn_at = lines, time.monotonic()
-            self._show(Picture(lines))
+        left = len(self._told) - _TOLD
+        told = self._told if left <= 0 else [(f"… {left:,} earlier lines", ""), *self._told[left:]]
+        picture = Picture(tuple(told), self._share, self._live)
+        if picture != self._drawn:
+            self._drawn, self._next_at = picture, time.monotonic() + _REDRAWN_EVERY_S
+            self._show(picture)
