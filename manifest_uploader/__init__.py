@@ -29,6 +29,13 @@ if TYPE_CHECKING:
         Step,
         Warned,
     )
+    from manifest_uploader.api.findings import (
+        Fetched,
+        Plan,
+        PlannedCase,
+        Validation,
+        Verification,
+    )
     from manifest_uploader.api.manifest import (
         Manifest,
     )
@@ -36,12 +43,8 @@ if TYPE_CHECKING:
         CaseResult,
         CaseStatus,
         Failure,
-        Plan,
-        PlannedCase,
         Result,
         Status,
-        Validation,
-        Verification,
     )
     from manifest_uploader.api.running import (
         Run,
@@ -84,6 +87,7 @@ __all__ = [
     "Difference",
     "ExtraMissing",
     "Failure",
+    "Fetched",
     "File",
     "Files",
     "Image",
@@ -136,17 +140,20 @@ _MODULES = {
         "Step",
         "Warned",
     ),
+    "api.findings": (
+        "Fetched",
+        "Plan",
+        "PlannedCase",
+        "Validation",
+        "Verification",
+    ),
     "api.manifest": ("Manifest",),
     "api.results": (
         "CaseResult",
         "CaseStatus",
         "Failure",
-        "Plan",
-        "PlannedCase",
         "Result",
         "Status",
-        "Validation",
-        "Verification",
     ),
     "api.running": ("Run",),
     "engine.progress": ("Progress",),

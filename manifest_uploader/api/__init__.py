@@ -5,7 +5,8 @@ For other packages:
 - `manifest`: `Manifest`, which Python code builds or loads, saves, checks and sends
 - `building`: `Case`, and what goes into its sockets
 - `running`: `Run`, a run that is followed; `events`: what it tells
-- `calls`: what `validate`, `plan`, `run`, `verify` and `status` do; `results`: what comes of it
+- `calls`: what `validate`, `plan`, `run`, `verify`, `fetch` and `status` do
+- `results` and `findings`: what comes of it
 - `settings`: `Settings`, and `opened`, which finds the platform or starts a sandbox
 - `handles`: how many files may be open
 

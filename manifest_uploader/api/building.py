@@ -12,6 +12,7 @@ from msgspec.structs import force_setattr
 from manifest_uploader.digests import Json
 from manifest_uploader.errors import UsageError
 from manifest_uploader.manifest import model
+from manifest_uploader.manifest.model import TargetKind
 from manifest_uploader.manifest.templates import fill, fill_glob
 from manifest_uploader.text import composed, did_you_mean, quoted, some_of
 
@@ -101,6 +102,27 @@ def _source(written: object, socket: str) -> Source:
         f"the socket {quoted(socket)} cannot hold a {type(written).__name__}",
         hint="write Files(…), File(…), Value(…), Image(…), SameAs(…), or a number",
     )
+
+
+_KINDS: Final = {
+    **{kind.value: kind for kind in TargetKind},
+    "reader-studies": TargetKind.READER_STUDY,
+    "archives": TargetKind.ARCHIVE,
+    "algorithms": TargetKind.ALGORITHM,
+}
+"""The kinds of targets as manifests and as the addresses of pages name them."""
+
+
+def find_target(text: str) -> tuple[str, str]:
+    """The kind and the slug of `reader-study/lung`, or of its page's address."""
+    words = [word for word in text.split("?", maxsplit=1)[0].split("/") if word]
+    kinds = [index for index, word in enumerate(words[:-1]) if word in _KINDS]
+    if not kinds:
+        raise UsageError(
+            f"{quoted(text)} is no target",
+            hint="write 'reader-study/SLUG' or 'archive/SLUG', or the address of its page",
+        )
+    return _KINDS[words[kinds[-1]]].value, words[kinds[-1] + 1]
 
 
 # ── cases of a manifest ─────────────────────────────────────────────────────────────────────

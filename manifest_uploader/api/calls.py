@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from manifest_uploader.api import handles
-from manifest_uploader.api.results import Plan, Result, Status, Validation, Verification
+from manifest_uploader.api.findings import Fetched, Plan, Validation, Verification
+from manifest_uploader.api.results import Result, Status
 from manifest_uploader.engine import run as engine
 from manifest_uploader.engine.options import Options
 from manifest_uploader.engine.progress import Observer
 from manifest_uploader.engine.reading import UNWATCHED, Watching
 from manifest_uploader.errors import UsageError
+
+if TYPE_CHECKING:  # importing it takes 0.1 s of CPU
+    from manifest_uploader.engine.fetching import Wanted
+    from manifest_uploader.plan.fetched import FetchedFile
 
 
 def validate(options: Options, watching: Watching = UNWATCHED) -> Validation:
@@ -103,6 +109,24 @@ def verify(
     from manifest_uploader.engine import verification  # noqa: PLC0415 - late: 0.1 s of CPU
 
     return Verification(verification.verify(options, watching, tell))
+
+
+def fetch(
+    options: Options,
+    wanted: Wanted,
+    watching: Watching = UNWATCHED,
+    tell: Callable[[FetchedFile], None] = lambda _: None,
+) -> Fetched:
+    """Bring answers of readers, and files of items, back from the platform.
+
+    `tell` is told of each file as soon as it, and all before it, are there.
+    """
+    from manifest_uploader.engine import fetching  # noqa: PLC0415 - late: 0.1 s of CPU
+    from manifest_uploader.output import fetch_lines  # noqa: PLC0415 - late, as that
+
+    told = fetching.Told(fetch_lines.tables, tell)
+    found, put = fetching.fetch(options, wanted, told, watching)
+    return Fetched(found, put, wanted.folder)
 
 
 def status(options: Options) -> Status:

@@ -6,7 +6,8 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from manifest_uploader.api.results import CaseResult, Plan
+from manifest_uploader.api.findings import Plan
+from manifest_uploader.api.results import CaseResult
 from manifest_uploader.engine.progress import Progress
 from manifest_uploader.manifest.problems import Problem
 from manifest_uploader.state.events import (

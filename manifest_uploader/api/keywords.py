@@ -34,6 +34,16 @@ class LookOptions(TypedDict, total=False):
     stall_timeout: float
 
 
+class FetchOptions(LookOptions, total=False):
+    """The options of bringing results back."""
+
+    checksum: bool
+    """Hash every file that is there."""
+    jobs: int
+    take_over: bool
+    """Break the lock of another fetch."""
+
+
 class PlanOptions(LookOptions, total=False):
     """The options that decide what a run does."""
 

@@ -3,39 +3,43 @@
 from __future__ import annotations
 
 import os
-import secrets
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack
 
-from manifest_uploader.api import calls, settings, writing
-from manifest_uploader.api.building import Case, Column, Columns, Written, case_of, cases_of
+from manifest_uploader.api import calls, settings, text_file, writing
+from manifest_uploader.api.building import (
+    Case,
+    Column,
+    Columns,
+    Written,
+    case_of,
+    cases_of,
+    find_target,
+)
 from manifest_uploader.api.events import RunEvent
-from manifest_uploader.api.keywords import LookOptions, PlanOptions, RunOptions, StrPath
-from manifest_uploader.api.results import Plan, Result, Status, Validation, Verification
+from manifest_uploader.api.findings import Fetched, Plan, Validation, Verification
+from manifest_uploader.api.keywords import (
+    FetchOptions,
+    LookOptions,
+    PlanOptions,
+    RunOptions,
+    StrPath,
+)
+from manifest_uploader.api.results import Result, Status
 from manifest_uploader.api.running import Run, looked
 from manifest_uploader.engine.options import Options
 from manifest_uploader.engine.reading import Watching, read_manifest
 from manifest_uploader.engine.session import refuse
 from manifest_uploader.errors import UsageError
-from manifest_uploader.manifest.model import TargetKind
 from manifest_uploader.manifest.problems import ManifestInvalid
 from manifest_uploader.output.notebook import make_progress
-from manifest_uploader.system import disk
-from manifest_uploader.text import quoted
 
 if TYPE_CHECKING:
     from manifest_uploader.output.screen import Lines
 
 _T = TypeVar("_T")
-_KINDS: Final = {
-    **{kind.value: kind for kind in TargetKind},
-    "reader-studies": TargetKind.READER_STUDY,
-    "archives": TargetKind.ARCHIVE,
-    "algorithms": TargetKind.ALGORITHM,
-}
-"""The kinds of targets as manifests and as the addresses of pages name them."""
 
 
 class Manifest:
@@ -46,7 +50,7 @@ class Manifest:
     """
 
     def __init__(self, text: str, path: str | None) -> None:
-        """Use `load`, `from_cases` or `from_table`."""
+        """Use `load`, `from_cases` or `from_table`. With a path, the text is in that file."""
         self._text, self._path = text, path
 
     def __repr__(self) -> str:
@@ -61,7 +65,7 @@ class Manifest:
     @property
     def text(self) -> str:
         """The YAML."""
-        return self._text if self._path is None else _read(self._path)
+        return self._text if self._path is None else text_file.read(self._path)
 
     # ── building ────────────────────────────────────────────────────────────────────────────
 
@@ -73,7 +77,8 @@ class Manifest:
             UsageError: there is no such file.
 
         """
-        return cls(_read(os.fspath(path)), os.fspath(path))
+        text_file.read_bytes(os.fspath(path))
+        return cls("", os.fspath(path))
 
     @classmethod
     def from_cases(
@@ -99,7 +104,7 @@ class Manifest:
             UsageError: there is no such kind of target, or a value is not one of YAML.
 
         """
-        kind, slug = _target(target)
+        kind, slug = find_target(target)
         allowed = identifiable if isinstance(identifiable, str | None) else tuple(identifiable)
         head = writing.Head(kind, slug, root, allowed, import_check)
         return cls(writing.manifest_text(head, list(cases), "the manifest"), None)
@@ -153,27 +158,7 @@ class Manifest:
 
         """
         name = os.fspath(path)
-        if Path(name).suffix.lower() not in {".yaml", ".yml"}:
-            raise UsageError(f"'{name}' is no name for a manifest", hint="let it end with .yaml")
-        text = self.text.encode()
-        there = disk.usable(Path(name))
-        if there.exists():
-            if there.is_file() and disk.read_bytes(Path(name)) == text:
-                self._path = name
-                return
-            if not overwrite:
-                raise UsageError(
-                    f"'{name}' exists and holds something else",
-                    hint="save it under another name, or with overwrite=True",
-                )
-        draft = Path(f"{name}.{secrets.token_hex(4)}")
-        try:
-            with disk.open_file(draft, "xb") as file:
-                file.write(text)
-            disk.replace(draft, Path(name))
-        except OSError as error:
-            disk.could_remove(draft)
-            raise UsageError(f"'{name}' cannot be written: {disk.reason(error)}") from None
+        text_file.write(name, self.text, overwrite=overwrite)
         self._path = name
 
     @property
@@ -277,6 +262,45 @@ class Manifest:
         settings.written_state_path(given)
         return _looked(given, calls.verify, progress=progress)
 
+    def fetch(
+        self,
+        folder: StrPath,
+        *,
+        sandbox: bool = False,
+        items: bool = False,
+        force: bool = False,
+        progress: bool = True,
+        **options: Unpack[FetchOptions],
+    ) -> Fetched:
+        """Bring answers of readers, and files of items, back into a folder.
+
+        Calling it again continues. Files that differ are kept unless `force` is true.
+
+        Args:
+            folder: gets `answers.csv`, and with `items` the files and `items.csv`.
+            sandbox: fetch from a sandbox, which has no files, instead of the platform.
+            items: fetch the files and images of items, too.
+            force: replace files that differ.
+            progress: show how far it is.
+            options: those of the command line.
+
+        Raises:
+            ManifestInvalid: the manifest cannot be read.
+            UsageError: there is nothing to fetch, or the folder cannot be used.
+            CannotGoOn: the platform or the disk cannot be used.
+
+        """
+        from manifest_uploader.engine.fetching import Wanted  # noqa: PLC0415 - late
+
+        given = self._settings({**options, "sandbox": sandbox})
+        settings.written_state_path(given)
+        wanted = Wanted(Path(folder), items=items, force=force)
+
+        def call(found: Options, watching: Watching) -> Fetched:
+            return calls.fetch(found, wanted, watching)
+
+        return _looked(given, call, progress=progress)
+
     def status(self, *, sandbox: bool = False, state: StrPath | None = None) -> Status:
         """Where each case stands, from the state file alone.
 
@@ -360,24 +384,3 @@ def _looked(
 
     screen: Lines | None = make_progress() if progress else None
     return looked(look, screen)
-
-
-def _read(path: str) -> str:
-    try:
-        return disk.read_bytes(Path(path)).decode("utf-8", "replace")
-    except FileNotFoundError:
-        raise UsageError(f"there is no file '{path}'", hint="is its name spelt right?") from None
-    except OSError as error:
-        raise UsageError(f"'{path}' cannot be read: {disk.reason(error)}") from None
-
-
-def _target(text: str) -> tuple[str, str]:
-    """The kind and the slug of `reader-study/lung`, or of its page's address."""
-    words = [word for word in text.split("?", maxsplit=1)[0].split("/") if word]
-    kinds = [index for index, word in enumerate(words[:-1]) if word in _KINDS]
-    if not kinds:
-        raise UsageError(
-            f"{quoted(text)} is no target",
-            hint="write 'reader-study/SLUG' or 'archive/SLUG', or the address of its page",
-        )
-    return _KINDS[words[kinds[-1]]].value, words[kinds[-1] + 1]

@@ -24,7 +24,8 @@ from manifest_uploader.api.events import (
     Warned,
     step_of,
 )
-from manifest_uploader.api.results import Plan, Result, case_result
+from manifest_uploader.api.findings import Plan
+from manifest_uploader.api.results import Result, case_result
 from manifest_uploader.engine.activity import Doing
 from manifest_uploader.engine.progress import Looking, Observer, Progress
 from manifest_uploader.engine.reading import Watching

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from manifest_uploader.api import calls
-from manifest_uploader.api.results import Validation
+from manifest_uploader.api.findings import Validation
 from manifest_uploader.commands.options import add_run_arguments, has_token, open_options
 from manifest_uploader.commands.signals import interruptible, stopping_on_signals
 from manifest_uploader.engine.reading import Watching

@@ -127,7 +127,7 @@ json_values = st.recursive(
     st.booleans()
     | st.integers(-(10**18), 10**18)
     | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+    | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
     | st.sampled_from(TRAPS),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("ab1", max_size=3), inner),
     max_leaves=5,
@@ -139,7 +139,7 @@ json_values = st.recursive(
 def test_every_value_is_read_as_it_was_meant(values: list[Any]) -> None:
     case = mu.Case("a", {f"s{n}": mu.Value(value) for n, value in enumerate(values)})
 
-    assert [one.value for one in built(case).cases[0].sockets.values()] == values  # type: ignore[union-attr]
+    assert built(case).cases == (case,)
 
 
 @pytest.mark.parametrize("text", TRAPS)
