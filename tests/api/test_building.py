@@ -150,6 +150,11 @@ def test_texts_that_look_like_something_else_stay_texts_for_every_reader(text: s
     assert yaml.safe_load(manifest.text)["cases"][0]["sockets"]["remark"] == text
 
 
+@pytest.mark.parametrize("text", ["007", "08", "0o7", "1e5", "-1E-5", ".5", "1_000", "y", "No"])
+def test_texts_that_some_reader_takes_for_something_else_are_quoted(text: str) -> None:
+    assert f"name: '{text}'\n" in built(mu.Case(text, {"x": 1})).text
+
+
 def test_cases_that_were_read_are_those_that_were_written() -> None:
     cases = (
         mu.Case("a", {"ct-image": mu.Files("ct"), "some-score": 1}, title="A", order=3),
