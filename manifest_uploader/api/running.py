@@ -85,6 +85,10 @@ class _Work(Generic[_T]):
         """Wait for the end, but not longer than this; whether it is over."""
         return self._over.wait(seconds)
 
+    @property
+    def has_failed(self) -> bool:
+        return bool(self._raised)
+
     def result(self) -> _T:
         """What came of it; raises what it raised."""
         if self._raised:
@@ -157,10 +161,19 @@ class Run:
             for _ in self._take(0):
                 pass
         finally:
-            if self._screen is not None:
-                self._screen.stop()
-                if not was_over:
-                    self._screen.say(_STOPPED if work.is_over else _STILL_ENDING)
+            self._close_screen(was_over=was_over)
+
+    def _close_screen(self, *, was_over: bool) -> None:
+        """Say what came of it, or that it was stopped."""
+        screen, self._screen = self._screen, None
+        if screen is None:
+            return
+        screen.stop()
+        work = self._begun()
+        if not was_over:
+            screen.say(_STOPPED if work.is_over else _STILL_ENDING)
+        elif not work.has_failed:
+            screen.ends(work.result().summary)
 
     def __iter__(self) -> Iterator[RunEvent]:
         """What happens, until the run is over; raises what ended it early."""
@@ -186,9 +199,7 @@ class Run:
             raise CannotGoOn(
                 "the run was stopped before it sent anything", hint="start another one"
             ) from None
-        if self._screen is not None:
-            self._screen.ends(result.summary)
-            self._screen = None
+        self._close_screen(was_over=True)
         return result
 
     def stop(self) -> None:

@@ -186,6 +186,23 @@ def test_a_run_outside_of_with_says_what_to_write(study: mu.Manifest) -> None:
         run.result()
 
 
+def test_a_run_that_was_followed_to_its_end_says_what_came_of_it(
+    study: mu.Manifest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with study.start() as run:
+        for _ in run:
+            pass
+
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("all 3 cases done")
+    assert str(run.result()).splitlines()[-1] == last
+
+
+def test_a_run_looks_into_every_file(study: mu.Manifest) -> None:
+    with pytest.raises(mu.UsageError, match="looks into every file"):
+        study.run(quick=True)  # type: ignore[call-arg]
+
+
 def test_a_run_works_in_another_thread(study: mu.Manifest) -> None:
     found: queue.Queue[mu.Result] = queue.Queue()
     thread = threading.Thread(target=lambda: found.put(study.run(progress=False)))
