@@ -18,6 +18,7 @@ UploaderError                 message, hint; ends the command
 from __future__ import annotations
 
 from manifest_uploader.system.extras import install_command
+from manifest_uploader.text import with_hint
 
 
 class UploaderError(Exception):
@@ -29,6 +30,10 @@ class UploaderError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+    def __str__(self) -> str:
+        """The message, and the hint on a line of its own: what Python shows of an error."""
+        return with_hint(self.message, self.hint)
 
 
 class UsageError(UploaderError):

@@ -65,13 +65,15 @@ def test_the_package_stays_small_at_the_top_and_its_modules_short() -> None:
     folders = [one for one in PACKAGE.iterdir() if one.is_dir() and one.name != "__pycache__"]
     files = [one for one in PACKAGE.iterdir() if one.is_file()]
 
-    assert len(folders) <= 12
+    assert len(folders) <= 13
     assert len(files) <= 8
     lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in MODULES}
     assert {path: count for path, count in lengths.items() if count > 400} == {}
 
 
-@pytest.mark.parametrize("package", ["engine", "files", "manifest", "plan", "platform", "state"])
+@pytest.mark.parametrize(
+    "package", ["api", "engine", "files", "manifest", "plan", "platform", "state"]
+)
 def test_a_package_lists_every_module_that_others_use(package: str) -> None:
     docstring = ast.get_docstring(ast.parse((PACKAGE / package / "__init__.py").read_text()))
     assert docstring is not None

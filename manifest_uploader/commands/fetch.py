@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from manifest_uploader.api import calls
 from manifest_uploader.commands.options import (
     add_looking_arguments,
     count,
@@ -66,7 +67,6 @@ def run(given: argparse.Namespace) -> int:
     written_state_path(given)
     screen = make_screen(verbose=given.verbose, quiet=given.quiet)
     wanted = fetching.Wanted(Path(given.folder), items=given.items, force=given.force)
-    told = fetching.Told(fetch_lines.tables, tell)
     with (
         open_options(given) as options,
         stopping_on_signals(screen, sends=False, goes_on=True) as stop,
@@ -74,7 +74,7 @@ def run(given: argparse.Namespace) -> int:
         watching = Watching(stopping=stop.event.is_set, doing=screen.doing)
         try:
             result = interruptible(
-                lambda: fetching.fetch(options, wanted, told, watching),
+                lambda: calls.fetch(options, wanted, watching, tell),
                 stop,
                 screen,
                 attend=watching.attend,
@@ -83,7 +83,7 @@ def run(given: argparse.Namespace) -> int:
             screen.stop()
         if result is None:
             return stop.code
-    found, put = result
+    found, put = result.found, result.put
     lines = fetch_lines.fetch_lines(found, put, lambda name: str(wanted.folder / name))
     if given.json:
         for row in found.answers or ():
@@ -94,6 +94,4 @@ def run(given: argparse.Namespace) -> int:
         say(lines)
     else:
         print_out(lines)
-    if not fetch_lines.is_complete(found, put):
-        return 1
-    return 4 if fetch_lines.is_waiting(found) else 0
+    return result.exit_code

@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any
 
-from msgspec.structs import replace
-
-from manifest_uploader.engine.options import Options, Policy
-from manifest_uploader.engine.reading import read_manifest
-from manifest_uploader.errors import UsageError
-from manifest_uploader.plan.inputs import Choices
-from manifest_uploader.platform import credentials
-from manifest_uploader.platform.address import Patience, parse_platform
-from manifest_uploader.system import disk
+from manifest_uploader.api import settings
+from manifest_uploader.api.settings import DEFAULT_PLATFORM, Settings
+from manifest_uploader.engine.options import Options
+from manifest_uploader.platform.address import parse_platform
 from manifest_uploader.system.shells import for_shell
-
-DEFAULT_PLATFORM: Final = "https://grand-challenge.org/api/v1/"
-_MAX_JOBS: Final = 32
-
 
 # ── arguments ───────────────────────────────────────────────────────────────────────────────
 
@@ -109,7 +99,7 @@ def add_root_argument(parser: argparse.ArgumentParser) -> None:
 
 def root_of(given: argparse.Namespace) -> str | None:
     """Where the files are; None if only the manifest says so."""
-    return given.root or os.environ.get("UPLOADER_ROOT") or None
+    return settings.root_of(given.root)
 
 
 def add_verify_arguments(parser: argparse.ArgumentParser, *, does: str) -> None:
@@ -144,7 +134,7 @@ def seconds(text: str) -> float:
     return found
 
 
-# ── options ─────────────────────────────────────────────────────────────────────────────────
+# ── settings ────────────────────────────────────────────────────────────────────────────────
 
 
 @contextmanager
@@ -165,139 +155,48 @@ def open_options(
         CannotGoOn: the sandbox cannot start.
 
     """
-    options = options_of(given)
-    if offline:
+    with settings.opened(settings_of(given), offline=offline, sends=sends) as options:
         yield options
-    elif given.sandbox:
-        from manifest_uploader.commands import sandbox  # noqa: PLC0415 - a server; few need it
-
-        manifest = read_manifest(options).manifest
-        with (
-            sandbox.folder_for(stem(given), options.state, sends=sends) as folder,
-            sandbox.started_for(given, folder, manifest) as running,
-        ):
-            platform = parse_platform(running.url, running.token)
-            yield replace(options, platform=platform, sandbox_id=running.id)
-    else:
-        yield replace(options, platform=parse_platform(platform_address(given), token(given)))
 
 
 def options_of(given: argparse.Namespace) -> Options:
     """The options without a platform; raises UsageError if one needs another."""
-    if getattr(given, "content", False) and getattr(given, "verify", None) is False:
-        raise UsageError("--content compares files only with --verify", hint="add --verify")
-    return Options(
-        given.manifest,
-        state_path(given),
-        root=root_of(given),
-        follow_links=given.follow_links,
-        only=tuple(given.only),
-        first=given.first,
-        jobs=min(given.jobs, _MAX_JOBS),
-        checksum=given.checksum,
-        quick=given.quick,
-        looks=_beside_state(given, ".looks.jsonl"),
-        import_check=getattr(given, "import_check", False),
-        verdicts=_beside_state(given, ".imports.jsonl"),
-        uid_key=uid_key_path(given),
-        verify=getattr(given, "verify", False),
-        content=getattr(given, "content", False),
-        choices=Choices(
-            adopt=given.adopt,
-            recreate=given.recreate,
-            retry_failed=given.retry_failed,
-            new=given.new,
-            resend_unchecked=given.resend_unchecked,
-            upload_limit=given.upload_limit,
-        ),
-        policy=Policy(
-            wait=not given.no_wait,
-            wait_timeout_s=given.wait_timeout,
-            settle_s=given.settle_after,
-            stuck_after_s=given.refused_after,
-        ),
-        patience=Patience(stall_s=given.stall_timeout, give_up_s=given.give_up_after),
-        refused_after_s=given.refused_after,
-        take_over=given.take_over,
-        receipts=receipts_path(given) if given.receipts else None,
-        command=for_shell(["uploader", *given.words, "--take-over"]),
-    )
+    return settings.options_of(settings_of(given))
+
+
+def settings_of(given: argparse.Namespace) -> Settings:
+    """The arguments as settings, which have the same names."""
+    names = Settings.__struct_fields__
+    found: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in vars(given).items()
+        if name in names and name != "command"
+    }
+    words = ["uploader", *getattr(given, "words", ()), "--take-over"]
+    return Settings(**found, command=for_shell(words))
 
 
 # ── files ───────────────────────────────────────────────────────────────────────────────────
 
 
-def stem(given: argparse.Namespace) -> Path:
-    """The manifest's path without `.yaml`: other files are named after it.
-
-    Raises:
-        UsageError: the path names a folder.
-
-    """
-    path = _file_path(given.manifest)
-    return path.with_suffix("") if path.suffix.lower() in {".yaml", ".yml"} else path
-
-
 def state_path(given: argparse.Namespace) -> Path:
-    """The state file: the one given, or the one beside the manifest.
-
-    Raises:
-        UsageError: the path names a folder.
-
-    """
-    if given.state:
-        path = _file_path(given.state)
-        if disk.usable(path).is_dir():
-            raise UsageError(f"'{path}' is a folder, and not a state file")
-        return path
-    return beside(given, ".sandbox.state.jsonl" if given.sandbox else ".state.jsonl")
+    """The state file: the one given, or the one beside the manifest; raises UsageError."""
+    return settings.state_path(settings_of(given))
 
 
 def written_state_path(given: argparse.Namespace) -> Path:
-    """The state file to read.
-
-    Raises:
-        UsageError: the one that was named does not exist.
-
-    """
-    path = state_path(given)
-    if given.state and not disk.usable(path).is_file():
-        raise UsageError(f"there is no state file '{path}'", hint="is its name spelt right?")
-    return path
-
-
-def uid_key_path(given: argparse.Namespace) -> Path:
-    """The key for the new UIDs of image sets, beside the state file; a rehearsal has its own."""
-    state = state_path(given)
-    name = state.name.removesuffix(".jsonl").removesuffix(".state")
-    return state.with_name(f"{name}.uid-key")
+    """The state file to read; raises UsageError if the one that was named does not exist."""
+    return settings.written_state_path(settings_of(given))
 
 
 def receipts_path(given: argparse.Namespace) -> Path:
     """The file of receipts beside the manifest."""
-    return beside(given, ".receipts.jsonl")
-
-
-def _beside_state(given: argparse.Namespace, ending: str) -> Path:
-    """A file beside the state with its name and another ending; a rehearsal shares it."""
-    if not given.state:
-        return beside(given, ending)  # what files hold does not depend on the platform
-    state = state_path(given)
-    name = state.name.removesuffix(".jsonl").removesuffix(".state")
-    return state.with_name(name + ending)
+    return settings.beside(given.manifest, ".receipts.jsonl")
 
 
 def beside(given: argparse.Namespace, ending: str) -> Path:
     """A file beside the manifest with its name and another ending."""
-    base = stem(given)
-    return base.with_name(base.name + ending)
-
-
-def _file_path(text: str) -> Path:
-    path = Path(text)
-    if not path.name:
-        raise UsageError(f"'{text}' is no file")
-    return path
+    return settings.beside(given.manifest, ending)
 
 
 # ── platform ────────────────────────────────────────────────────────────────────────────────
@@ -305,7 +204,7 @@ def _file_path(text: str) -> Path:
 
 def platform_address(given: argparse.Namespace) -> str:
     """The API address: from the argument, the environment, or the default."""
-    return given.platform or os.environ.get("GRAND_CHALLENGE_API_URL") or DEFAULT_PLATFORM
+    return settings.platform_address(given.platform)
 
 
 def platform_url(given: argparse.Namespace) -> str:
@@ -316,13 +215,12 @@ def platform_url(given: argparse.Namespace) -> str:
 
 def has_token(given: argparse.Namespace) -> bool:
     """Whether there is a token."""
-    where = {"token_file": given.token_file, "environment": os.environ}
-    return credentials.is_there(**where, address=platform_address(given))
+    return settings.has_token(given.token_file, platform_address(given))
 
 
 def token_place(given: argparse.Namespace) -> str:
     """Where `token` takes the token from, in words."""
-    return credentials.place(token_file=given.token_file, environment=os.environ)
+    return settings.token_place(given.token_file)
 
 
 def token(given: argparse.Namespace) -> str:
@@ -332,5 +230,4 @@ def token(given: argparse.Namespace) -> str:
         TokenRefused: there is none, or what was found is not a token.
 
     """
-    where = {"token_file": given.token_file, "environment": os.environ}
-    return credentials.find(**where, address=platform_address(given))
+    return settings.find_token(given.token_file, platform_address(given))

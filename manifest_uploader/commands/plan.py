@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 
+from manifest_uploader.api import calls
 from manifest_uploader.commands.options import (
     add_run_arguments,
     add_verify_arguments,
     open_options,
 )
 from manifest_uploader.commands.signals import interruptible, stopping_on_signals
-from manifest_uploader.engine import run as engine
 from manifest_uploader.engine.reading import Watching
 from manifest_uploader.output.json_lines import plan_json, plan_summary_json, write_json
 from manifest_uploader.output.plan_lines import plan_lines
@@ -32,13 +32,13 @@ def run(given: argparse.Namespace) -> int:
         watching = Watching(screen.looking, stopping=stop.event.is_set, doing=screen.doing)
         try:
             found = interruptible(
-                lambda: engine.plan(options, watching), stop, screen, attend=watching.attend
+                lambda: calls.plan(options, watching), stop, screen, attend=watching.attend
             )
         finally:
             screen.stop()
         if found is None:
             return stop.code
-        plan, facts = found
+        plan, facts = found.steps, found.facts
         if facts.warnings:
             screen.warn(facts.warnings)
         if given.json:
@@ -48,5 +48,4 @@ def run(given: argparse.Namespace) -> int:
                 write_json(plan_json(case, calls=given.verbose))
             write_json(plan_summary_json(plan, facts))
         say(plan_lines(plan, facts, given.upload_limit))
-    is_wrong = any(case.standing in {"gone", "failed"} for case in plan.cases)
-    return 1 if is_wrong or plan.differences else 0
+    return found.exit_code

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections import Counter
-from collections.abc import Mapping
 
+from manifest_uploader.api import calls
+from manifest_uploader.api.results import code_of
 from manifest_uploader.commands import watch
 from manifest_uploader.commands.options import (
     add_manifest_arguments,
@@ -15,14 +15,12 @@ from manifest_uploader.commands.options import (
     written_state_path,
 )
 from manifest_uploader.commands.signals import exit_on_sigterm
-from manifest_uploader.engine import run as engine
 from manifest_uploader.engine.options import Options
 from manifest_uploader.engine.reading import read_manifest
 from manifest_uploader.output.json_lines import stand_json, status_summary_json, write_json
 from manifest_uploader.output.run_lines import stand_line, status_line
 from manifest_uploader.output.streams import print_out
 from manifest_uploader.output.watch_screen import open_screen
-from manifest_uploader.state.standing import Standing
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,25 +39,15 @@ def run(given: argparse.Namespace) -> int:
         manifest = read_manifest(options).manifest
         exit_on_sigterm()
         with open_screen(json=given.json) as screen:
-            return _code(watch.watch(manifest, options.state, screen))
-    stands = list(engine.status(options))
-    for stand in stands:
+            return code_of(watch.watch(manifest, options.state, screen))
+    found = calls.status(options)
+    for stand in found.stands:
         if given.json:
             write_json(stand_json(stand))
         else:
             print_out(stand_line(stand))
-    counts = Counter(stand.standing for stand in stands)
     if given.json:
-        write_json(status_summary_json({one.value: count for one, count in counts.items()}))
+        write_json(status_summary_json({one.value: count for one, count in found.counts.items()}))
     else:
-        print_out(status_line(counts))
-    return _code(counts)
-
-
-def _code(counts: Mapping[Standing, int]) -> int:
-    """1 if a case has failed, is gone or is unsure."""
-    return (
-        1
-        if any(counts.get(one) for one in (Standing.FAILED, Standing.GONE, Standing.UNSURE))
-        else 0
-    )
+        print_out(status_line(found.counts))
+    return found.exit_code

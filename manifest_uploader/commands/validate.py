@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import argparse
 
+from manifest_uploader.api import calls
+from manifest_uploader.api.findings import Validation
 from manifest_uploader.commands.options import add_run_arguments, has_token, open_options
 from manifest_uploader.commands.signals import interruptible, stopping_on_signals
-from manifest_uploader.engine import run as engine
 from manifest_uploader.engine.reading import Watching
-from manifest_uploader.manifest.model import Manifest
 from manifest_uploader.manifest.problems import ManifestInvalid, Problem
 from manifest_uploader.output.formatting import cases_words, counted, warning_lines
 from manifest_uploader.output.json_lines import problem_json, write_json
 from manifest_uploader.output.screen import make_screen
 from manifest_uploader.output.streams import say
-from manifest_uploader.plan.inputs import Facts
 from manifest_uploader.text import block
 
 
@@ -48,30 +47,29 @@ def run(given: argparse.Namespace) -> int:
                 screen.looking, screen.importing, stop.event.is_set, doing=screen.doing
             )
             found = interruptible(
-                lambda: engine.validate(options, watching), stop, screen, attend=watching.attend
+                lambda: calls.validate(options, watching), stop, screen, attend=watching.attend
             )
             if found is None:
                 return stop.code
-            manifest, facts = found
     except ManifestInvalid as invalid:
         _write(given, invalid.problems, invalid.warnings)
         raise
     finally:
         screen.stop()
-    _write(given, (), facts.warnings)
-    if facts.warnings:
-        say(block(*warning_lines(facts.warnings)))
-    say(_summary(manifest, facts, offline=offline))
+    _write(given, (), found.warnings)
+    if found.warnings:
+        say(block(*warning_lines(found.warnings)))
+    say(_summary(found))
     return 0
 
 
-def _summary(manifest: Manifest, facts: Facts, *, offline: bool) -> str:
-    parts = [f"{manifest.path}: {cases_words(len(manifest.cases))}, no problem"]
-    if facts.files:
-        parts.append(_looked_words(facts))
-    if facts.imported is not None:
-        parts.append(f"the platform's importer takes {counted(facts.imported, 'image')}")
-    if offline:
+def _summary(found: Validation) -> str:
+    parts = [f"{found.path}: {cases_words(found.cases)}, no problem"]
+    if found.files:
+        parts.append(_looked_words(found))
+    if found.imported is not None:
+        parts.append(f"the platform's importer takes {counted(found.imported, 'image')}")
+    if not found.asked:
         parts.append("the platform was not asked")
     return "; ".join(parts)
 
@@ -87,8 +85,8 @@ def _write(
         write_json(problem_json(warning, warning=True))
 
 
-def _looked_words(facts: Facts) -> str:
+def _looked_words(found: Validation) -> str:
     """How many files were looked into."""
-    if facts.files_looked < facts.files:
-        return f"looked into {facts.files_looked:,} of {counted(facts.files, 'file')} (--quick)"
-    return f"looked into {counted(facts.files, 'file')}"
+    if found.looked < found.files:
+        return f"looked into {found.looked:,} of {counted(found.files, 'file')} (--quick)"
+    return f"looked into {counted(found.files, 'file')}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from manifest_uploader.api import calls
 from manifest_uploader.commands.options import (
     add_looking_arguments,
     open_options,
@@ -31,15 +32,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Show the differences; the code is 1 if there are any."""
-    from manifest_uploader.engine.verification import verify  # noqa: PLC0415 - late: 0.1 s of CPU
-
     written_state_path(given)
     screen = make_screen(verbose=given.verbose, quiet=given.quiet)
     with open_options(given) as options, stopping_on_signals(screen, sends=False) as stop:
         watching = Watching(stopping=stop.event.is_set, doing=screen.doing)
         try:
             found = interruptible(
-                lambda: verify(options, watching, screen.downloading),
+                lambda: calls.verify(options, watching, screen.downloading),
                 stop,
                 screen,
                 attend=watching.attend,
@@ -49,10 +48,10 @@ def run(given: argparse.Namespace) -> int:
         if found is None:
             return stop.code
     if given.json:
-        for one in found.found.differences:
+        for one in found.differences:
             write_json(difference_json(one))
-        write_json(verification_summary_json(found))
-        say(verification_lines(found))
+        write_json(verification_summary_json(found.found))
+        say(verification_lines(found.found))
     else:
-        print_out(verification_lines(found))
-    return 1 if found.found.differences else 0
+        print_out(verification_lines(found.found))
+    return 0 if found.ok else 1

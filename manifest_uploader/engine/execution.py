@@ -216,4 +216,5 @@ class Execution:
             eased=self._threads.eased,
             stopping=self._threads.stopping,
         )
-        self._journal.tick(progress, scheduler.take_ended(), notes)
+        ended = [self._session.with_item(one) for one in scheduler.take_ended()]
+        self._journal.tick(progress, ended, notes)

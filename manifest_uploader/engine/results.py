@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import StrEnum
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from manifest_uploader.plan.differences import Difference
 from manifest_uploader.platform.traffic import Traffic
@@ -30,6 +29,10 @@ class CaseEnd(Struct, frozen=True):
     unchanged: bool = False
     failures: tuple[Failure, ...] = ()
     gone: bool = False
+    item: str | None = None
+    """The item's pk, if the platform has one."""
+    url: str | None = None
+    """The item's page."""
 
 
 class Summary(Struct, frozen=True):
@@ -47,7 +50,7 @@ class Summary(Struct, frozen=True):
     """Cases whose items others changed; they are done, and no longer as they were sent."""
     late_items: tuple[str, ...] = ()
     """Pages of empty items that belong to no case: requests that took effect late made them."""
-    pages: Mapping[str, str] = field(default_factory=dict)
-    """Case → the page of its job, of jobs that failed or are stuck."""
     lasting: tuple[Difference, ...] = ()
     """Differences from what the target should hold that a run cannot put right."""
+    stopped: bool = False
+    """It was stopped before it had done everything."""

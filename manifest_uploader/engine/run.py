@@ -16,7 +16,6 @@ from manifest_uploader.engine.activity import Doing, Stage
 from manifest_uploader.engine.attended import LeftBehind, attended
 from manifest_uploader.engine.clocks import Clocks
 from manifest_uploader.engine.item_writer import ItemWriter
-from manifest_uploader.engine.jobs.pages import with_job_pages
 from manifest_uploader.engine.options import Options
 from manifest_uploader.engine.pool import Threads
 from manifest_uploader.engine.progress import Looking, Observer
@@ -220,7 +219,7 @@ def run(options: Options, observers: Sequence[Observer], stop: threading.Event) 
                 elapsed_s = time.monotonic() - started
                 stopped = stop.is_set()
                 summary = _summary((first, last), journal, plan, meter, elapsed_s, stopped=stopped)
-                summary = with_job_pages(summary, session)
+                summary = replace(summary, ends=tuple(map(session.with_item, summary.ends)))
                 if stopped:
                     return summary
                 watching.activity.stage = Stage.PLATFORM
@@ -363,7 +362,7 @@ def _summary(
     told = (note for one in schedulers for note in one.notes)
     ends = {end.case: end for one in schedulers for end in one.ends()}
     return Summary(
-        tuple(ends.values()),
+        tuple(ends[case.case] for case in plan.cases if case.case in ends),
         journal.uploads,
         meter.traffic(),
         elapsed_s,
@@ -371,4 +370,5 @@ def _summary(
         (*plan.notes, *dict.fromkeys(told), *dict.fromkeys(filter(None, stuck))),
         lasting=tuple(one for one in plan.differences if one.lasts),
         changed=len({one.case for one in plan.changed}),
+        stopped=stopped,
     )

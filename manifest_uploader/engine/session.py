@@ -19,6 +19,7 @@ from manifest_uploader.engine.listing import Listing
 from manifest_uploader.engine.options import Options
 from manifest_uploader.engine.reading import UNWATCHED, Reading, Watching
 from manifest_uploader.engine.recovery import recover
+from manifest_uploader.engine.results import CaseEnd
 from manifest_uploader.engine.set_keys import with_key
 from manifest_uploader.engine.target import find_target, refuse_for_jobs
 from manifest_uploader.errors import CannotGoOn
@@ -37,7 +38,7 @@ from manifest_uploader.platform.targets import type_of
 from manifest_uploader.state import file as state_file
 from manifest_uploader.state.events import Event
 from manifest_uploader.state.file import Binding
-from manifest_uploader.state.history import History, fold
+from manifest_uploader.state.history import EMPTY, History, fold
 from manifest_uploader.state.ledger import Ledger
 
 if TYPE_CHECKING:  # importing it takes 0.1 s of CPU, which commands without a network save
@@ -72,6 +73,13 @@ class Session(Struct):
     def item_url(self, pk: str) -> str:
         """The page of an item of the target."""
         return type_of(self.target.kind).item_url(self.client.platform.url, self.target, pk)
+
+    def with_item(self, end: CaseEnd) -> CaseEnd:
+        """The end of a case with its item, if the platform has one."""
+        past = self.ledger.history.cases.get(end.case, EMPTY)
+        if past.item is None or past.gone:
+            return end
+        return replace(end, item=past.item, url=self.item_url(past.item))
 
 
 def open_session(

@@ -12,6 +12,7 @@ Other packages may use:
 - `selection`: the cases that a command line chooses
 - `near_json`: hints for texts that were meant as numbers or booleans
 - `tables`: `Table`, its rows by key, and cells as values
+- `templates`: texts with names in braces
 - `found_case`: `FoundCase`, a folder or file that is a case
 - `schema`: the published JSON Schema
 - `form`, `case_reader`, `nodes`, `yaml_reader`: for `init`, which asks the same rules

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 from msgspec import Struct
 
 from manifest_uploader.errors import UploaderError
-from manifest_uploader.text import Block, some_of, with_hint
+from manifest_uploader.text import Block, block, some_of, with_hint
 
 if TYPE_CHECKING:
     from manifest_uploader.manifest.model import Manifest
@@ -55,6 +55,11 @@ class ManifestInvalid(UploaderError):
         """What is odd besides, and not wrong for certain."""
         self.rest = rest
         """The part of the manifest that could be read, so that its files can be checked too."""
+
+    def __str__(self) -> str:
+        """All problems: what Python shows of an error."""
+        found = [format_problem(one, cases) for one, cases in grouped(self.problems)]
+        return block(self.message, *found)
 
 
 def in_file_order(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:

@@ -252,11 +252,7 @@ def summary_lines(summary: Summary) -> Block:
     by_end: dict[End, list[CaseEnd]] = {end: [] for end in End}
     for one in summary.ends:
         by_end[one.end].append(one)
-    lines = [
-        line
-        for end, words in _UNFINISHED.items()
-        for line in _end_lines(by_end[end], words, summary.pages)
-    ]
+    lines = [line for end, words in _UNFINISHED.items() for line in _end_lines(by_end[end], words)]
     if summary.leftovers:
         found = [f"{name} ({item})" for name, item in summary.leftovers]
         noun = "an item without its title" if len(found) == 1 else "items without their titles"
@@ -283,12 +279,11 @@ def summary_lines(summary: Summary) -> Block:
     return block(*lines, *([f"next: {next_step}"] if next_step else []))
 
 
-def _end_lines(ends: list[CaseEnd], words: str, pages: Mapping[str, str]) -> list[str]:
+def _end_lines(ends: list[CaseEnd], words: str) -> list[str]:
     """A line for each case that has an explanation, and one that names all others."""
     explained_cases = [one for one in ends if failures_text(one)][:_CASES_EXPLAINED]
     lines = [
-        f"{words}: {one.case}: {failures_text(one)}"
-        + (f" ({pages[one.case]})" if one.case in pages else "")
+        f"{words}: {one.case}: {failures_text(one)}" + (f" ({one.url})" if one.url else "")
         for one in explained_cases
     ]
     explained_names = {one.case for one in explained_cases}

@@ -35,7 +35,7 @@ sys.addaudithook(press)
         ("status m.yaml", "argparse", True),
         ("status m.yaml", "manifest_uploader.engine.run", False),
         ("run m.yaml", "manifest_uploader.engine.run", True),
-        ("run m.yaml --sandbox", "manifest_uploader.commands.sandbox", False),
+        ("run m.yaml --sandbox", "manifest_uploader.api.sandboxes", False),
         ("init data", "manifest_uploader.init.command", False),
         ("--help", "msgspec", False),
     ],

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from manifest_uploader.api import settings
 from manifest_uploader.commands import options
 from manifest_uploader.errors import TokenRefused, UsageError
 from tests.commands.arguments import parsed
@@ -136,7 +137,7 @@ def test_a_file_goes_before_the_environment(
 
 
 def test_the_platform_is_the_one_that_was_given_last(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert options.platform_address(parsed("lung.yaml")) == options.DEFAULT_PLATFORM
+    assert options.platform_address(parsed("lung.yaml")) == settings.DEFAULT_PLATFORM
     monkeypatch.setenv("GRAND_CHALLENGE_API_URL", "https://env.example/")
     assert options.platform_address(parsed("lung.yaml")) == "https://env.example/"
     assert (

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from manifest_uploader.commands import sandbox
-from manifest_uploader.commands.run import exit_code
+from manifest_uploader.api import sandboxes
+from manifest_uploader.api.results import Result
 from manifest_uploader.engine.results import CaseEnd, End, Summary
 from manifest_uploader.platform.traffic import Traffic
 from manifest_uploader.sandbox.judge import Judge, Panimg, Unread
@@ -25,7 +25,7 @@ from tests.files.importing import write_image
 def test_the_worst_end_of_a_case_gives_the_exit_code(ends: list[End], code: int) -> None:
     summary = Summary(tuple(CaseEnd(str(n), end) for n, end in enumerate(ends)), 0, Traffic(), 0.0)
 
-    assert code == exit_code(summary)
+    assert code == Result.of(summary).exit_code
 
 
 @pytest.mark.parametrize(
@@ -34,9 +34,9 @@ def test_the_worst_end_of_a_case_gives_the_exit_code(ends: list[End], code: int)
 def test_a_rehearsal_says_that_images_were_not_read(
     monkeypatch: pytest.MonkeyPatch, judge: Judge, uploads: int, count: int
 ) -> None:
-    monkeypatch.setattr(sandbox, "find_judge", lambda: judge)
+    monkeypatch.setattr(sandboxes, "find_judge", lambda: judge)
 
-    notes = sandbox.rehearsal_notes(Summary((), uploads, Traffic(), 0.0))
+    notes = sandboxes.rehearsal_notes(Summary((), uploads, Traffic(), 0.0))
 
     assert len(notes) == count
     assert all("without reading them" in note for note in notes)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from manifest_uploader.commands import handles
+from manifest_uploader.api import handles
 from tests import forked
 from tests.e2e.helpers import Box, Ran, served
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from manifest_uploader import __version__
+from manifest_uploader.api.handles import open_limit, usable_jobs
 from manifest_uploader.commands.doctor.findings import Finding, note, ok, wrong
-from manifest_uploader.commands.handles import open_limit, usable_jobs
 from manifest_uploader.output.formatting import size_words
 from manifest_uploader.system import disk
 from manifest_uploader.system.extras import EXTRAS, Extra, install_command

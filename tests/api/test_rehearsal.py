@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from manifest_uploader.commands import rehearsal
+from manifest_uploader.api import rehearsal
 from manifest_uploader.manifest.model import Value
 from manifest_uploader.sandbox.sockets import parse_socket
 from tests.helpers import case, file_value, image_value, json_value, manifest, pk

@@ -1,0 +1,287 @@
+"""What a command may be told, from the command line or from Python; the names are the same.
+
+`--retry-failed` is `retry_failed`. Values that are not given come from the environment, or are the
+defaults of the command line.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Final, TypeAlias
+
+import msgspec
+from msgspec import Meta, Struct
+from msgspec.structs import replace
+
+from manifest_uploader.engine.options import Options, Policy
+from manifest_uploader.engine.reading import read_manifest
+from manifest_uploader.errors import UsageError
+from manifest_uploader.plan.inputs import Choices
+from manifest_uploader.platform import credentials
+from manifest_uploader.platform.address import Patience, parse_platform
+from manifest_uploader.system import disk
+from manifest_uploader.text import did_you_mean, quoted
+
+DEFAULT_PLATFORM: Final = "https://grand-challenge.org/api/v1/"
+_MAX_JOBS: Final = 32
+
+Count: TypeAlias = Annotated[int, Meta(ge=1)]
+Seconds: TypeAlias = Annotated[float, Meta(gt=0)]
+
+
+class Settings(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a command may be told. It holds no token, only where to find it."""
+
+    manifest: str
+    state: str | None = None
+    sandbox: bool = False
+    platform: str | None = None
+    token_file: str | None = None
+    socket: tuple[str, ...] = ()
+    root: str | None = None
+    follow_links: bool = False
+    only: tuple[str, ...] = ()
+    first: Count | None = None
+    give_up_after: Seconds = 3600.0
+    stall_timeout: Seconds = 60.0
+    checksum: bool = False
+    quick: bool = False
+    adopt: bool = False
+    resend_unchecked: bool = False
+    recreate: bool = False
+    retry_failed: bool = False
+    new: bool = False
+    jobs: Count = 8
+    no_wait: bool = False
+    wait_timeout: Seconds = 3600.0
+    refused_after: Seconds = 1800.0
+    settle_after: Seconds = 120.0
+    upload_limit: Count = 2000
+    take_over: bool = False
+    receipts: bool = False
+    keep_bytes: bool = False
+    import_check: bool = False
+    verify: bool | None = None
+    """None: the command compares anyway, or never."""
+    content: bool = False
+    command: str = "take_over=True"
+    """What to type to break another run's lock."""
+
+
+def make_settings(manifest: str, given: dict[str, Any]) -> Settings:
+    """Settings from Python's keyword arguments.
+
+    Raises:
+        UsageError: one of them does not exist, or has a value that it cannot have.
+
+    """
+    known = [one for one in Settings.__struct_fields__ if one not in {"manifest", "command"}]
+    for name in given:
+        if name not in known:
+            raise UsageError(f"there is no option {quoted(name)}", hint=did_you_mean(name, known))
+    plain = {name: _plain(value) for name, value in given.items() if value is not None}
+    for name in ("only", "socket"):
+        if isinstance(plain.get(name), str):
+            plain[name] = [plain[name]]
+    try:
+        return msgspec.convert({**plain, "manifest": manifest}, Settings)
+    except msgspec.ValidationError as error:
+        expected, _, place = str(error).partition(" - at `$.")
+        name = place.rstrip("`").partition("[")[0]
+        what = f"{name}={given.get(name)!r} cannot be used"
+        raise UsageError(what, hint=expected[0].lower() + expected[1:]) from None
+
+
+def _plain(value: Any) -> Any:
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
+
+
+# ── the engine's options ────────────────────────────────────────────────────────────────────
+
+
+@contextmanager
+def opened(given: Settings, *, offline: bool = False, sends: bool = False) -> Iterator[Options]:
+    """The options; with `sandbox`, a sandbox runs until the `with` statement ends.
+
+    Args:
+        given: what the command was told.
+        offline: the platform is not asked.
+        sends: the command sends something, which a sandbox is to remember.
+
+    Raises:
+        UsageError: a setting or the environment is wrong.
+        ManifestInvalid: no sandbox can be made up for the manifest.
+        TokenRefused: there is no token.
+        CannotGoOn: the sandbox cannot start.
+
+    """
+    options = options_of(given)
+    if offline:
+        yield options
+    elif given.sandbox:
+        from manifest_uploader.api import sandboxes  # noqa: PLC0415 - a server; few need it
+
+        manifest = read_manifest(options).manifest
+        made_up = sandboxes.MadeUp(
+            manifest, given.socket, given.upload_limit, keep_bytes=given.keep_bytes
+        )
+        with (
+            sandboxes.folder_for(stem(given.manifest), options.state, sends=sends) as folder,
+            sandboxes.started_for(made_up, folder) as running,
+        ):
+            platform = parse_platform(running.url, running.token)
+            yield replace(options, platform=platform, sandbox_id=running.id)
+    else:
+        address = platform_address(given.platform)
+        token = find_token(given.token_file, address)
+        yield replace(options, platform=parse_platform(address, token))
+
+
+def options_of(given: Settings) -> Options:
+    """The options without a platform; raises UsageError if one needs another."""
+    if given.content and given.verify is False:
+        raise UsageError("--content compares files only with --verify", hint="add --verify")
+    return Options(
+        given.manifest,
+        state_path(given),
+        root=root_of(given.root),
+        follow_links=given.follow_links,
+        only=given.only,
+        first=given.first,
+        jobs=min(given.jobs, _MAX_JOBS),
+        checksum=given.checksum,
+        quick=given.quick,
+        looks=_beside_state(given, ".looks.jsonl"),
+        import_check=given.import_check,
+        verdicts=_beside_state(given, ".imports.jsonl"),
+        uid_key=uid_key_path(given),
+        verify=bool(given.verify),
+        content=given.content,
+        choices=Choices(
+            adopt=given.adopt,
+            recreate=given.recreate,
+            retry_failed=given.retry_failed,
+            new=given.new,
+            resend_unchecked=given.resend_unchecked,
+            upload_limit=given.upload_limit,
+        ),
+        policy=Policy(
+            wait=not given.no_wait,
+            wait_timeout_s=given.wait_timeout,
+            settle_s=given.settle_after,
+            stuck_after_s=given.refused_after,
+        ),
+        patience=Patience(stall_s=given.stall_timeout, give_up_s=given.give_up_after),
+        refused_after_s=given.refused_after,
+        take_over=given.take_over,
+        receipts=beside(given.manifest, ".receipts.jsonl") if given.receipts else None,
+        command=given.command,
+    )
+
+
+# ── files ───────────────────────────────────────────────────────────────────────────────────
+
+
+def root_of(root: str | None) -> str | None:
+    """Where the files are; None if only the manifest says so."""
+    return root or os.environ.get("UPLOADER_ROOT") or None
+
+
+def stem(manifest: str) -> Path:
+    """The manifest's path without `.yaml`: other files are named after it.
+
+    Raises:
+        UsageError: the path names a folder.
+
+    """
+    path = _file_path(manifest)
+    return path.with_suffix("") if path.suffix.lower() in {".yaml", ".yml"} else path
+
+
+def state_path(given: Settings) -> Path:
+    """The state file: the one given, or the one beside the manifest.
+
+    Raises:
+        UsageError: the path names a folder.
+
+    """
+    if given.state:
+        path = _file_path(given.state)
+        if disk.usable(path).is_dir():
+            raise UsageError(f"'{path}' is a folder, and not a state file")
+        return path
+    return beside(given.manifest, ".sandbox.state.jsonl" if given.sandbox else ".state.jsonl")
+
+
+def written_state_path(given: Settings) -> Path:
+    """The state file to read.
+
+    Raises:
+        UsageError: the one that was named does not exist.
+
+    """
+    path = state_path(given)
+    if given.state and not disk.usable(path).is_file():
+        raise UsageError(f"there is no state file '{path}'", hint="is its name spelt right?")
+    return path
+
+
+def beside(manifest: str, ending: str) -> Path:
+    """A file beside the manifest with its name and another ending."""
+    base = stem(manifest)
+    return base.with_name(base.name + ending)
+
+
+def _beside_state(given: Settings, ending: str) -> Path:
+    """A file beside the state with its name and another ending; a rehearsal shares it."""
+    if not given.state:
+        return beside(given.manifest, ending)  # what files hold does not depend on the platform
+    state = state_path(given)
+    name = state.name.removesuffix(".jsonl").removesuffix(".state")
+    return state.with_name(name + ending)
+
+
+def uid_key_path(given: Settings) -> Path:
+    """The key for the new UIDs of image sets, beside the state file; a rehearsal has its own."""
+    state = state_path(given)
+    name = state.name.removesuffix(".jsonl").removesuffix(".state")
+    return state.with_name(f"{name}.uid-key")
+
+
+def _file_path(text: str) -> Path:
+    path = Path(text)
+    if not path.name:
+        raise UsageError(f"'{text}' is no file")
+    return path
+
+
+# ── platform ────────────────────────────────────────────────────────────────────────────────
+
+
+def platform_address(platform: str | None) -> str:
+    """The API address: the one given, the environment's, or the default."""
+    return platform or os.environ.get("GRAND_CHALLENGE_API_URL") or DEFAULT_PLATFORM
+
+
+def has_token(token_file: str | None, address: str) -> bool:
+    """Whether there is a token for the platform at an API address."""
+    environment = os.environ
+    return credentials.is_there(token_file=token_file, environment=environment, address=address)
+
+
+def token_place(token_file: str | None) -> str:
+    """Where `find_token` takes the token from, in words."""
+    return credentials.place(token_file=token_file, environment=os.environ)
+
+
+def find_token(token_file: str | None, address: str) -> str:
+    """The token, from a file, the environment or the keyring.
+
+    Raises:
+        TokenRefused: there is none, or what was found is not a token.
+
+    """
+    return credentials.find(token_file=token_file, environment=os.environ, address=address)
