@@ -15,6 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from manifest_uploader.engine.activity import Stage
+from manifest_uploader.engine.hindsight import guesses, with_lost_images
 from manifest_uploader.engine.listing import Listing
 from manifest_uploader.engine.options import Options
 from manifest_uploader.engine.reading import UNWATCHED, Reading, Watching
@@ -31,8 +32,6 @@ from manifest_uploader.manifest.problems import ManifestInvalid, Problem, in_fil
 from manifest_uploader.plan.checks import misfits
 from manifest_uploader.plan.differences import Shown, changed_by_others, compare, restore_of
 from manifest_uploader.plan.inputs import Facts, PlanInputs, renamed_cases
-from manifest_uploader.plan.reuse import reused_images
-from manifest_uploader.platform.images import missing_images
 from manifest_uploader.platform.model import Target
 from manifest_uploader.platform.targets import type_of
 from manifest_uploader.state import file as state_file
@@ -185,28 +184,16 @@ def gather(options: Options, session: Session, watching: Watching = UNWATCHED) -
     facts = _with_imports(options, session.manifest, facts, session.root, watching)
     facts = with_key(options, session.manifest, facts)
     inputs = _plan_inputs(options, session.reading, facts, history, session.target)
-    warnings = (*session.reading.remarks, *_guesses(options, session, facts), *facts.warnings)
+    warnings = (
+        *session.reading.remarks,
+        *guesses(options, session.manifest.cases, facts),
+        *facts.warnings,
+    )
     facts = replace(facts, warnings=warnings)
     inputs = replace(inputs, facts=facts)
     refuse((*facts.problems, *misfits(inputs)), facts.warnings)
     compared = _compared(options, session, inputs) if options.verify else _noticed(session, inputs)
-    return _with_lost_images(session, compared)
-
-
-def _with_lost_images(session: Session, inputs: PlanInputs) -> PlanInputs:
-    """The inputs with the images of earlier runs that are to be used and are no longer there."""
-    if not inputs.history.cases or not (used := reused_images(inputs)):
-        return inputs
-    lost = missing_images(session.client, used)
-    return replace(inputs, facts=replace(inputs.facts, lost_images=lost))
-
-
-def _guesses(options: Options, session: Session, facts: Facts) -> list[Problem]:
-    """What would not fit a rehearsal's sockets if they had not been made up to take anything."""
-    if options.sandbox_id is None:
-        return []
-    anything = {slug for slug, socket in facts.sockets.items() if socket.kind == "Anything"}
-    return mixed_values(session.manifest.cases, anything)
+    return with_lost_images(session.client, compared)
 
 
 def _noticed(session: Session, inputs: PlanInputs) -> PlanInputs:

@@ -16,7 +16,7 @@ import pytest
 import manifest_uploader as mu
 from manifest_uploader.sandbox.judge import ImportImpossible, Unread, Verdict
 from manifest_uploader.sandbox.unpacking import Unpacked
-from tests.box import Box
+from tests.box import Box, wait_for
 from tests.e2e.data import mha
 from tests.has import needs_signals
 
@@ -172,7 +172,9 @@ def test_a_run_is_followed_and_leaves_nothing_behind(study: mu.Manifest) -> None
     assert sorted(ended) == ["p1", "p2", "p3"]
     assert result.ok
     assert run.result() == result
-    assert not [one for one in set(threading.enumerate()) - before if not is_of_sandbox(one)]
+    wait_for(  # threads are told to end, and not waited for
+        lambda: all(map(is_of_sandbox, set(threading.enumerate()) - before))
+    )
     assert signal.getsignal(signal.SIGINT) is handlers
     assert gc.get_freeze_count() == 0
     with pytest.raises(mu.UsageError, match="cannot be used twice"), run:

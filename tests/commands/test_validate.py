@@ -145,4 +145,4 @@ def test_without_the_importer_it_is_said_how_to_get_it(
 
     assert cli.command(["validate", "lung.yaml", "--import"]) == 3
 
-    assert "[importer]" in capsys.readouterr().err
+    assert "-m pip install panimg" in capsys.readouterr().err
