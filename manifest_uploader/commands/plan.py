@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import argparse
 
-from manifest_uploader.commands.options import (
-    add_run_arguments,
-    add_verify_arguments,
-    open_options,
-)
+from manifest_uploader.commands.arguments import add_run_arguments, add_verify_arguments
+from manifest_uploader.commands.options import open_options
+from manifest_uploader.commands.parsing import Parser
 from manifest_uploader.commands.signals import interruptible, stopping_on_signals
 from manifest_uploader.engine import run as engine
 from manifest_uploader.engine.reading import Watching
 from manifest_uploader.output.json_lines import plan_json, plan_summary_json, write_json
 from manifest_uploader.output.run_lines import plan_lines
 from manifest_uploader.output.screen import make_screen
-from manifest_uploader.output.streams import say
+from manifest_uploader.output.streams import print_out, say
 from manifest_uploader.output.verify_lines import difference_json
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: Parser) -> None:
     """Add the arguments of `plan`."""
     add_run_arguments(parser)
+    parser.hide("--jobs", "--no-wait", "--wait-timeout", "--refused-after", "--receipts")
+    parser.hide("--take-over")
     add_verify_arguments(parser, does="show what a run would put back")
 
 
@@ -47,6 +47,7 @@ def run(given: argparse.Namespace) -> int:
             for case in plan.cases:
                 write_json(plan_json(case, calls=given.verbose))
             write_json(plan_summary_json(plan, facts))
-        say(plan_lines(plan, facts, given.upload_limit))
+        tell = say if given.json else print_out
+        tell(plan_lines(plan, facts, given.upload_limit))
     is_wrong = any(case.standing in {"gone", "failed"} for case in plan.cases)
     return 1 if is_wrong or plan.differences else 0

@@ -7,11 +7,9 @@ import argparse
 from msgspec.structs import replace
 
 from manifest_uploader.commands import handles
-from manifest_uploader.commands.options import (
-    add_run_arguments,
-    add_verify_arguments,
-    open_options,
-)
+from manifest_uploader.commands.arguments import add_run_arguments, add_verify_arguments
+from manifest_uploader.commands.options import open_options
+from manifest_uploader.commands.parsing import COMMON, Parser
 from manifest_uploader.commands.signals import interruptible, stopping_on_signals
 from manifest_uploader.engine import run as engine
 from manifest_uploader.engine.options import Options
@@ -22,10 +20,12 @@ from manifest_uploader.output.json_lines import JsonLines
 from manifest_uploader.output.screen import make_screen
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: Parser) -> None:
     """Add the arguments of `run`."""
     add_run_arguments(parser)
     add_verify_arguments(parser, does="put back what others changed")
+    parser.group(COMMON).add_argument("--dry-run", action="store_true", help="the same as 'plan'")
+    parser.hide("--quick")
 
 
 def run(given: argparse.Namespace) -> int:
@@ -35,7 +35,7 @@ def run(given: argparse.Namespace) -> int:
             "--quick is for 'validate' and 'plan': 'run' looks into every file that it sends",
             hint="leave it out; what was looked into before is not looked into again",
         )
-    screen = make_screen(verbose=given.verbose, quiet=given.quiet)
+    screen = make_screen(verbose=given.verbose, quiet=given.quiet, json=given.json)
     json_lines: list[Observer] = [JsonLines()] if given.json else []
     observers = [*json_lines, screen]
     with open_options(given) as asked, stopping_on_signals(screen) as stop:

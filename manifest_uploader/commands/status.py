@@ -7,13 +7,9 @@ from collections import Counter
 from collections.abc import Mapping
 
 from manifest_uploader.commands import watch
-from manifest_uploader.commands.options import (
-    add_manifest_arguments,
-    add_root_argument,
-    root_of,
-    state_path,
-    written_state_path,
-)
+from manifest_uploader.commands.arguments import add_manifest_arguments, add_root_argument
+from manifest_uploader.commands.options import root_of, state_path, written_state_path
+from manifest_uploader.commands.parsing import Parser
 from manifest_uploader.commands.signals import exit_on_sigterm
 from manifest_uploader.engine import run as engine
 from manifest_uploader.engine.options import Options
@@ -25,7 +21,7 @@ from manifest_uploader.output.watch_screen import open_screen
 from manifest_uploader.state.standing import Standing
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: Parser) -> None:
     """Add the arguments of `status`."""
     add_manifest_arguments(parser)
     add_root_argument(parser)

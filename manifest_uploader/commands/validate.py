@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from manifest_uploader.commands.options import add_run_arguments, has_token, open_options
+from manifest_uploader.commands.arguments import add_run_arguments
+from manifest_uploader.commands.options import has_token, open_options
+from manifest_uploader.commands.parsing import Parser
 from manifest_uploader.commands.signals import interruptible, stopping_on_signals
 from manifest_uploader.engine import run as engine
 from manifest_uploader.engine.reading import Watching
@@ -13,14 +15,16 @@ from manifest_uploader.manifest.problems import ManifestInvalid, Problem
 from manifest_uploader.output.formatting import cases_words, counted, warning_lines
 from manifest_uploader.output.json_lines import problem_json, write_json
 from manifest_uploader.output.screen import make_screen
-from manifest_uploader.output.streams import say
+from manifest_uploader.output.streams import print_out, say
 from manifest_uploader.plan.inputs import Facts
 from manifest_uploader.text import block
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: Parser) -> None:
     """Add the arguments of `validate`."""
     add_run_arguments(parser)
+    parser.hide("--jobs", "--no-wait", "--wait-timeout", "--refused-after", "--receipts")
+    parser.hide("--take-over", "--recreate", "--retry-failed", "--resend-unchecked")
     parser.add_argument("--offline", action="store_true", help="do not ask the platform")
     parser.add_argument(
         "--import",
@@ -61,7 +65,8 @@ def run(given: argparse.Namespace) -> int:
     _write(given, (), facts.warnings)
     if facts.warnings:
         say(block(*warning_lines(facts.warnings)))
-    say(_summary(manifest, facts, offline=offline))
+    tell = say if given.json else print_out
+    tell(_summary(manifest, facts, offline=offline))
     return 0
 
 

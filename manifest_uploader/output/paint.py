@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import IO, Final
@@ -36,6 +37,7 @@ _CODES: Final = {
     Tone.ADVICE: "36",
 }
 """The same as codes of ECMA-48, which every terminal but old ones of Windows obeys."""
+_COMMAND: Final = re.compile(r"\b(?:uploader|pip) [a-z]")
 _RESET: Final = "\x1b[0m"
 
 
@@ -70,12 +72,13 @@ def painted(text: Block) -> str:
 def wrapped(text: Block, width: int) -> Block:
     """The block with lines of at most `width` characters; words are never cut.
 
-    A blank becomes the end of a line, so that every tone stays where it is.
+    A blank becomes the end of a line, so that every tone stays where it is. A line with a command
+    is left as it is, so that it can be copied.
     """
     found: list[str] = []
     for one in text.split("\n"):
         rest = one
-        while len(rest) > width:
+        while len(rest) > width and not _COMMAND.search(one):
             indent = len(rest) - len(rest.lstrip())
             at = rest.rfind(" ", indent + 1, width + 1)
             at = at if at >= 0 else rest.find(" ", width)

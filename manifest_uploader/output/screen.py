@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Callable
 from typing import Final
 
 from manifest_uploader.engine.activity import Doing, Stage
@@ -27,7 +28,7 @@ from manifest_uploader.output.run_lines import (
     trouble_line,
     trouble_words,
 )
-from manifest_uploader.output.streams import say
+from manifest_uploader.output.streams import print_out, say
 from manifest_uploader.output.verify_lines import changed_lines, difference_lines, downloading_line
 from manifest_uploader.plan.steps import Plan
 from manifest_uploader.platform.model import Target
@@ -41,18 +42,20 @@ _TROUBLE: Final = "trouble"
 """The kind of line that even the quiet hear."""
 
 
-def make_screen(*, verbose: bool, quiet: bool) -> Lines:
-    """The screen that standard error can show."""
+def make_screen(*, verbose: bool, quiet: bool, json: bool = False) -> Lines:
+    """The screen that standard error can show; with `json`, standard output is for programs."""
     if sys.stderr.isatty() and not quiet and os.environ.get("TERM") != "dumb":
-        return Live(verbose=verbose)
-    return Lines(verbose=verbose, quiet=quiet)
+        return Live(verbose=verbose, json=json)
+    return Lines(verbose=verbose, quiet=quiet, json=json)
 
 
 class Lines:
     """Observes a run: a line for each finished case, and one for the progress every 30 s."""
 
-    def __init__(self, *, verbose: bool = False, quiet: bool = False) -> None:
+    def __init__(self, *, verbose: bool = False, quiet: bool = False, json: bool = False) -> None:
         self._verbose, self._quiet = verbose, quiet
+        self._tell: Callable[[str], None] = say if json else print_out
+        """Says what was asked for."""
         self._last = time.monotonic()
         """When something was said or shown."""
         self._progress_at = self._last
@@ -143,7 +146,7 @@ class Lines:
 
     def ends(self, summary: Summary) -> None:
         """Say what is on the platform, what failed, and what to do next."""
-        self.say(summary_lines(summary))
+        self._tell(summary_lines(summary))
 
     def stop(self) -> None:
         """Leave the terminal to others."""
@@ -186,8 +189,8 @@ def _situation_of(progress: Progress) -> str:
 class Live(Lines):
     """The same on a terminal, with a progress bar that stays at the bottom."""
 
-    def __init__(self, *, verbose: bool = False) -> None:
-        super().__init__(verbose=verbose)
+    def __init__(self, *, verbose: bool = False, json: bool = False) -> None:
+        super().__init__(verbose=verbose, json=json)
         self._area = LiveArea(stderr=True, transient=True)
         self.say("looking at the manifest, its files and the platform …")
 

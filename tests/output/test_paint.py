@@ -52,6 +52,7 @@ def test_colours_are_for_those_who_want_them(
         ("longer-than-a-line and more", "longer-than-a-line\nand more"),
         ("        longer-than-a-line", "        longer-than-a-line"),
         ("12345678", "12345678"),
+        ("type: uploader run lung.yaml", "type: uploader run lung.yaml"),
     ],
 )
 def test_lines_end_between_words(text: str, expected: str) -> None:
