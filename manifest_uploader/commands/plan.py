@@ -11,10 +11,11 @@ from manifest_uploader.commands.signals import interruptible, stopping_on_signal
 from manifest_uploader.engine import run as engine
 from manifest_uploader.engine.reading import Watching
 from manifest_uploader.output.json_lines import plan_json, plan_summary_json, write_json
-from manifest_uploader.output.run_lines import plan_lines
+from manifest_uploader.output.plan_lines import plan_lines
 from manifest_uploader.output.screen import make_screen
 from manifest_uploader.output.streams import print_out, say
 from manifest_uploader.output.verify_lines import difference_json
+from manifest_uploader.state.standing import Standing
 
 
 def add_arguments(parser: Parser) -> None:
@@ -49,5 +50,5 @@ def run(given: argparse.Namespace) -> int:
             write_json(plan_summary_json(plan, facts))
         tell = say if given.json else print_out
         tell(plan_lines(plan, facts, given.upload_limit))
-    is_wrong = any(case.standing in {"gone", "failed"} for case in plan.cases)
+    is_wrong = any(case.standing in {Standing.DELETED, Standing.FAILED} for case in plan.cases)
     return 1 if is_wrong or plan.differences else 0

@@ -15,7 +15,7 @@ from manifest_uploader.engine import run as engine
 from manifest_uploader.engine.options import Options
 from manifest_uploader.engine.reading import read_manifest
 from manifest_uploader.output.json_lines import stand_json, status_summary_json, write_json
-from manifest_uploader.output.run_lines import stand_line, status_line
+from manifest_uploader.output.status_lines import stand_line, status_line
 from manifest_uploader.output.streams import print_out
 from manifest_uploader.output.watch_screen import open_screen
 from manifest_uploader.state.standing import Standing
@@ -56,6 +56,6 @@ def _code(counts: Mapping[Standing, int]) -> int:
     """1 if a case has failed, is gone or is unsure."""
     return (
         1
-        if any(counts.get(one) for one in (Standing.FAILED, Standing.GONE, Standing.UNSURE))
+        if any(counts.get(one) for one in (Standing.FAILED, Standing.DELETED, Standing.UNCONFIRMED))
         else 0
     )

@@ -7,13 +7,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from typing import Final
 
+from msgspec.structs import replace
+
 from manifest_uploader.engine.data_task import Resources
 from manifest_uploader.engine.imports.watcher import Watcher
 from manifest_uploader.engine.loop import execute
 from manifest_uploader.engine.options import Options
 from manifest_uploader.engine.outcomes import Outcome
 from manifest_uploader.engine.pool import Threads
-from manifest_uploader.engine.progress import Observer, Progress
+from manifest_uploader.engine.progress import Importing, Observer, Progress, Sending
 from manifest_uploader.engine.results import CaseEnd
 from manifest_uploader.engine.scheduler import Scheduler
 from manifest_uploader.engine.session import Session
@@ -23,7 +25,7 @@ from manifest_uploader.engine.worker import Worker
 from manifest_uploader.files.parts import Buffers
 from manifest_uploader.manifest.problems import Problem
 from manifest_uploader.plan.inputs import Facts
-from manifest_uploader.plan.steps import Create, Fill, Plan, Task, total_size
+from manifest_uploader.plan.steps import Create, Fill, Plan, Task, Upload, total_size
 from manifest_uploader.platform.model import Target
 from manifest_uploader.state.events import Adopted, Done, Event
 from manifest_uploader.state.history import History
@@ -32,6 +34,8 @@ from manifest_uploader.state.receipts import Receipts
 from manifest_uploader.state.steps import StepKind
 from manifest_uploader.system.daemons import Daemons
 
+_SHOWN: Final = 20
+"""Most imports that observers are told of one by one."""
 _BUFFERED_PARTS: Final = 6
 """Parts in memory, of all uploads together: 48 MiB."""
 
@@ -206,5 +210,25 @@ class Execution:
             silent_s=meter.silent_s(),
             eased=self._threads.eased,
             stopping=self._threads.stopping,
+            sending=_sending(scheduler.uploading, self._tally),
+            importing=tuple(
+                Importing(wait.case, wait.socket, max(0.0, self._now() - wait.since))
+                for wait in scheduler.importing(_SHOWN)
+            ),
         )
         self._journal.tick(progress, scheduler.take_ended(), notes)
+
+
+def _sending(uploads: Iterable[Upload], tally: Tally) -> tuple[Sending, ...]:
+    """What is being sent; several uploads into one socket are one."""
+    found: dict[tuple[str, str], Sending] = {}
+    for one in uploads:
+        sent = min(one.size, tally.held(one.step))
+        key = (one.case, one.socket)
+        if (was := found.get(key)) is None:
+            found[key] = Sending(one.case, one.socket, one.name, one.size, sent)
+        else:
+            found[key] = replace(
+                was, size=was.size + one.size, sent=was.sent + sent, uploads=was.uploads + 1
+            )
+    return tuple(found.values())

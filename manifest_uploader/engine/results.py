@@ -29,6 +29,8 @@ class CaseEnd(Struct, frozen=True):
     unchanged: bool = False
     failures: tuple[Failure, ...] = ()
     gone: bool = False
+    page: str | None = None
+    """The page of its item, if it has one and did not end well."""
 
 
 class Summary(Struct, frozen=True):
@@ -46,5 +48,7 @@ class Summary(Struct, frozen=True):
     """Cases whose items others changed; they are done, and no longer as they were sent."""
     late_items: tuple[str, ...] = ()
     """Pages of empty items that belong to no case: requests that took effect late made them."""
+    stopped: bool = False
+    """It was stopped before everything was done."""
     lasting: tuple[Difference, ...] = ()
     """Differences from what the target should hold that a run cannot put right."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import Final
 
 from msgspec import Struct, field
@@ -30,6 +31,7 @@ from manifest_uploader.plan.steps import (
     Plan,
     Task,
     Upload,
+    Wait,
     Watch,
 )
 from manifest_uploader.platform.model import Socket
@@ -196,6 +198,15 @@ class Scheduler:
     def waiting(self) -> int:
         """How many cases wait for imports."""
         return len(self._imports)
+
+    @property
+    def uploading(self) -> tuple[Upload, ...]:
+        """The uploads under way, in the order in which they began."""
+        return tuple(self._queue.under_way.values())
+
+    def importing(self, most: int) -> tuple[Wait, ...]:
+        """Some of the imports under way, those that began first."""
+        return tuple(islice(self._imports.under_way(), most))
 
     @property
     def bytes_dropped(self) -> int:

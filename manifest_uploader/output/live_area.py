@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 
+from manifest_uploader.output.live_view import DRAWN, TYPED, Signs, Size
 from manifest_uploader.output.paint import STYLES
 from manifest_uploader.output.streams import has_colour, silence
 from manifest_uploader.text import Block, block
@@ -43,9 +44,14 @@ class LiveArea:
         self._is_lost = False
 
     @property
-    def width(self) -> int:
-        """The terminal's width in characters."""
-        return self._console.width
+    def size(self) -> Size:
+        """Of the terminal."""
+        return Size(self._console.width, self._console.height)
+
+    @property
+    def signs(self) -> Signs:
+        """What the terminal's encoding can draw."""
+        return DRAWN if self._console.encoding.startswith("utf") else TYPED
 
     @property
     def is_shown(self) -> bool:

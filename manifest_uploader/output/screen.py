@@ -12,28 +12,28 @@ from manifest_uploader.engine.activity import Doing, Stage
 from manifest_uploader.engine.progress import Looking, Progress
 from manifest_uploader.engine.results import CaseEnd, End, Summary
 from manifest_uploader.manifest.problems import Problem
-from manifest_uploader.output.formatting import warning_lines
+from manifest_uploader.output.failure_lines import short_reason
+from manifest_uploader.output.formatting import time_words, warning_lines
 from manifest_uploader.output.live_area import LiveArea
+from manifest_uploader.output.live_view import SILENCE_S, live_view
 from manifest_uploader.output.pauses import Pauses
-from manifest_uploader.output.run_lines import (
-    SILENCE_S,
-    begin_line,
+from manifest_uploader.output.plan_lines import begin_line
+from manifest_uploader.output.progress_lines import (
+    STOPPING,
     doing_line,
     importing_line,
-    live_lines,
     looking_line,
     pause_line,
     progress_line,
-    summary_lines,
-    trouble_line,
     trouble_words,
 )
 from manifest_uploader.output.streams import print_out, say
+from manifest_uploader.output.summary_lines import summary_lines
 from manifest_uploader.output.verify_lines import changed_lines, difference_lines, downloading_line
 from manifest_uploader.plan.steps import Plan
 from manifest_uploader.platform.model import Target
 from manifest_uploader.state.events import CaseEvent, Event
-from manifest_uploader.text import block
+from manifest_uploader.text import Block, Tone, block, line
 
 _LINE_EVERY_S: Final = 30.0
 _TROUBLE_EVERY_S: Final = 10.0
@@ -111,17 +111,17 @@ class Lines:
             self.say(begin_line(plan, target))
 
     def event(self, event: Event) -> None:
-        """Say what went wrong; with `verbose`, name every event."""
-        line = trouble_line(event)
-        if line is not None:
-            self.say(line)
-        elif self._verbose and isinstance(event, CaseEvent):
+        """With `verbose`, name every event."""
+        if self._verbose and isinstance(event, CaseEvent):
             self.say(f"{event.step}: {type(event).__name__.lower()}")
 
     def case_ended(self, end: CaseEnd) -> None:
-        """Name a case that is done, unless it needed nothing."""
-        if end.end is End.DONE and not end.unchanged and not self._quiet:
-            self.say(f"{end.case}: done")
+        """Name a case that has ended, unless it needed nothing; its reasons follow at the end."""
+        words = _ENDED.get(end.end)
+        if words is None or end.unchanged or (end.end is End.DONE and self._quiet):
+            return
+        reason = "" if end.end is End.DONE else short_reason(end)
+        self.say(line(f"{end.case}: ", words, reason))
 
     def tick(self, progress: Progress) -> None:
         """Say that uploads pause or go on; say how far the run is, every 30 s at least."""
@@ -167,6 +167,13 @@ class Lines:
         say(text)
 
 
+_ENDED: Final = {
+    End.DONE: ("done", Tone.GOOD),
+    End.FAILED: ("failed", Tone.BAD),
+    End.UNSURE: ("unconfirmed", Tone.WARNING),
+}
+
+
 def _kind_of(doing: Doing) -> str:
     """The kind of what a command does: every kind is worth a line."""
     if doing.trouble:
@@ -192,7 +199,7 @@ class Live(Lines):
     def __init__(self, *, verbose: bool = False, json: bool = False) -> None:
         super().__init__(verbose=verbose, json=json)
         self._area = LiveArea(stderr=True, transient=True)
-        self.say("looking at the manifest, its files and the platform …")
+        self._begun = time.monotonic()
 
     def looking(self, looking: Looking) -> None:
         """Show how far the look into the files is."""
@@ -229,9 +236,28 @@ class Live(Lines):
             self._pauses.see(progress.paused, now)
         else:
             self._pauses.end()
-        why = self._pauses.told
-        pause = pause_line(why, self._pauses.lasts_s(now)) if why else None
-        self._area.show(live_lines(progress, self._area.width, pause))
+        elapsed_s = now - self._begun
+        notes = self._notes_of(progress, now)
+        view = live_view(
+            progress, self._area.size, elapsed_s=elapsed_s, notes=notes, signs=self._area.signs
+        )
+        self._area.show(view)
+
+    def _notes_of(self, progress: Progress, now: float) -> list[Block]:
+        """What stays below the view: a pause, trouble, silence, and that the run is stopping."""
+        notes = []
+        if (why := self._pauses.told) is not None:
+            notes.append(line((pause_line(why, self._pauses.lasts_s(now)), Tone.WARNING)))
+        if progress.trouble:
+            notes.append(line((trouble_words(progress.trouble), Tone.WARNING)))
+        if progress.silent_s >= SILENCE_S:
+            words = f"waiting for an answer ({time_words(progress.silent_s)})"
+            notes.append(line((words, Tone.WARNING)))
+        if progress.eased:
+            notes.append(line(("slower: the platform is busy", Tone.WARNING)))
+        if progress.stopping:
+            notes.append(line((STOPPING, Tone.STRONG)))
+        return notes
 
     @property
     def tells_stopping(self) -> bool:

@@ -58,7 +58,7 @@ def make_plan(inputs: PlanInputs, *, temporary: Callable[[], str]) -> Plan:
     sharing = share(inputs, usable)
     sources = frozenset(one.case for one in sharing.values() if one.is_awaited)
     cases = tuple(
-        _untouched(case, recorded(case, inputs), (), Standing.UNSURE, in_common[case.name])
+        _untouched(case, recorded(case, inputs), (), Standing.UNCONFIRMED, in_common[case.name])
         if case.name in in_common
         else _plan_case(
             case, past, found, inputs, worklist.orders.get(case.name), temporary, sharing, sources
@@ -138,9 +138,9 @@ def _plan_case(
     sources: Collection[str],
 ) -> CasePlan:
     if past.gone:
-        return _untouched(case, past, found, Standing.GONE, DELETED)
+        return _untouched(case, past, found, Standing.DELETED, DELETED)
     if past.filling is not None:
-        return _untouched(case, past, found, Standing.UNSURE, past.reason or _UNSURE)
+        return _untouched(case, past, found, Standing.UNCONFIRMED, past.reason or _UNSURE)
     value_plans = tuple(_plan_value(case, value, past, inputs, sharing) for value in case.values)
     sent = [one for one in value_plans if one.entry is not None]
     if _lacks_images(value_plans):

@@ -255,5 +255,5 @@ def test_where_a_case_stands() -> None:
 
     assert run_lines.stand_line(failed) == f"a: failed: No image. ({pk(1)})"
     assert run_lines.stand_line(new) == "b: new"
-    counts = {Standing.FAILED: 1, Standing.FILLED: 4, Standing.NEW: 2}
+    counts = {Standing.FAILED: 1, Standing.IMPORTING: 4, Standing.NEW: 2}
     assert run_lines.status_line(counts) == "7 cases: 1 failed, 4 importing, 2 new"
