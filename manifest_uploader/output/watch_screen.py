@@ -154,7 +154,7 @@ def view_parts(view: View) -> list[str]:
     parts = [f"{view.ended:,} of {cases_words(view.total)} ended", counts]
     if view.paused:
         parts.append(f"waiting for room: {view.paused}")
-    nobody = "No upload is running" + ("" if view.is_last else "; waiting for one")
+    nobody = "no upload is running" + ("" if view.is_last else "; waiting for one")
     return [*parts, f"run by {view.holder}" if view.holder else nobody]
 
 

@@ -18,7 +18,7 @@ from manifest_uploader.output.fetch_lines import (
     is_complete,
     tables,
 )
-from manifest_uploader.output.run_lines import doing_line
+from manifest_uploader.output.progress_lines import doing_line
 from manifest_uploader.plan.fetched import FetchedFile, FileState, Why
 from tests.helpers import STUDY
 
