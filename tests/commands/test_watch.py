@@ -164,8 +164,10 @@ def test_lines_tell_what_changed_and_when_all_is_over(tmp_path: Path) -> None:
     assert [line.split(" (")[0] for line in said] == [
         "0 of 2 cases ended; 2 new; no upload is running; waiting for one",
         "--",
-        "0 of 2 cases ended; 1 new, 1 uploading, 1.0 KiB sent; "
-        "no upload is running; waiting for one",
+        (
+            "0 of 2 cases ended; 1 new, 1 uploading, 1.0 KiB sent; "
+            "no upload is running; waiting for one"
+        ),
         "--",
         "a: done",
         "1 of 2 cases ended; 1 new, 1 done, 1.0 KiB sent; no upload is running; waiting for one",

@@ -51,8 +51,10 @@ def test_equal_reasons_are_told_once_with_files_pages_and_what_to_do() -> None:
         f"  ct: {words}",
         "    b  b/ct/*.dcm  https://example.org/b/",
         "    c  c/ct/*.dcm  https://example.org/c/",
-        "    → is it a whole image in a format that the platform reads "
-        "(DICOM, MHA, NIfTI, TIFF …)?",
+        (
+            "    → is it a whole image in a format that the platform reads "
+            "(DICOM, MHA, NIfTI, TIFF …)?"
+        ),
         "  the title 'D' is taken by another item",
         "    d",
         f"Finished: 1 of 4 cases uploaded and verified; {SENT}",
