@@ -37,7 +37,10 @@ _CODES: Final = {
     Tone.ADVICE: "36",
 }
 """The same as codes of ECMA-48, which every terminal but old ones of Windows obeys."""
-_COMMAND: Final = re.compile(r"\b(?:uploader|pip) [a-z]")
+_COMMAND: Final = re.compile(
+    r"'(?:uploader|run) [^']*'|(?<![\w'-])(?:uploader|\S*python\S* -m) .*$"
+)
+"""A command in quotes, or up to the end of its line: it can be copied whole."""
 _RESET: Final = "\x1b[0m"
 
 
@@ -70,24 +73,30 @@ def painted(text: Block) -> str:
 
 
 def wrapped(text: Block, width: int) -> Block:
-    """The block with lines of at most `width` characters; words are never cut.
+    """The block with lines of at most `width` characters; words and commands are never cut.
 
-    A blank becomes the end of a line, so that every tone stays where it is. A line with a command
-    is left as it is, so that it can be copied.
+    A blank becomes the end of a line, so that every tone stays where it is.
     """
+    lines = [part for one in text.split("\n") for part in _wrapped_line(one, width)]
+    return Block.of("\n".join(lines), text.tones)
+
+
+def _wrapped_line(text: str, width: int) -> list[str]:
+    """The parts of one line; blanks between them are left out."""
+    kept = {at for found in _COMMAND.finditer(text) for at in range(*found.span())}
+    indent = len(text) - len(text.lstrip())
+    blanks = [at for at, one in enumerate(text) if one == " " and at > indent and at not in kept]
     found: list[str] = []
-    for one in text.split("\n"):
-        rest = one
-        while len(rest) > width and not _COMMAND.search(one):
-            indent = len(rest) - len(rest.lstrip())
-            at = rest.rfind(" ", indent + 1, width + 1)
-            at = at if at >= 0 else rest.find(" ", width)
-            if at < 0:
-                break
-            found.append(rest[:at])
-            rest = rest[at + 1 :]
-        found.append(rest)
-    return Block.of("\n".join(found), text.tones)
+    start = 0
+    while len(text) - start > width:
+        within = [at for at in blanks if start < at <= start + width]
+        beyond = [at for at in blanks if at > start + width]
+        if not within and not beyond:
+            break
+        at = within[-1] if within else beyond[0]
+        found.append(text[start:at])
+        start = at + 1
+    return [*found, text[start:]]
 
 
 def understands_codes(stream: IO[str]) -> bool:

@@ -52,7 +52,8 @@ def test_colours_are_for_those_who_want_them(
         ("longer-than-a-line and more", "longer-than-a-line\nand more"),
         ("        longer-than-a-line", "        longer-than-a-line"),
         ("12345678", "12345678"),
-        ("type: uploader run lung.yaml", "type: uploader run lung.yaml"),
+        ("type it: uploader run lung.yaml", "type it:\nuploader run lung.yaml"),
+        ("see 'uploader logs' for it", "see\n'uploader logs'\nfor it"),
     ],
 )
 def test_lines_end_between_words(text: str, expected: str) -> None:
