@@ -12,6 +12,10 @@ from msgspec import Struct
 
 from manifest_uploader import __version__
 from manifest_uploader.commands import guard
+from manifest_uploader.commands.arguments import add_colour_argument
+from manifest_uploader.commands.parsing import Parser
+from manifest_uploader.output.streams import say, use_colour
+from manifest_uploader.text import did_you_mean, quoted, with_hint
 
 
 class Command(Struct, frozen=True):
@@ -134,6 +138,7 @@ def command(arguments: list[str], begin: Callable[[], None] = lambda: None) -> i
 
     `begin` is called once a KeyboardInterrupt is taken care of from then on.
     """
+    arguments = _meant(arguments)
     name = _named(arguments)
     chosen = COMMANDS.get(name)
     try:
@@ -141,32 +146,68 @@ def command(arguments: list[str], begin: Callable[[], None] = lambda: None) -> i
             main: Callable[[list[str]], int] = _module(chosen).main
             begin()
             return main(arguments[1:])
-        parser = make_parser(arguments)
-        given = parser.parse_args(arguments)
+        if name and chosen is None:
+            return _unknown(name)
+        given = _parsed(arguments)
     except SystemExit as end:
         return int(end.code or 0)
     except KeyboardInterrupt:
         return guard.interrupted()
     if given.command is None:
-        parser.print_help(sys.stderr)
+        make_parser(arguments).print_help(sys.stderr)
         return 2
     given.words = arguments
+    use_colour(given.color)
     chosen = COMMANDS[given.command]
     return guard.call(_module(chosen).run, given, sends=chosen.sends, begin=begin)
 
 
-def make_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+def _meant(arguments: list[str]) -> list[str]:
+    """The arguments as they are meant: `help run` is `run --help`, `run --dry-run` is `plan`."""
+    match arguments:
+        case ["-V"]:
+            return ["--version"]
+        case ["help"]:
+            return ["--help"]
+        case ["help", name] if name not in COMMANDS:
+            return [name]
+        case ["help", name]:
+            return [name, "--help"]
+        case ["run", *rest] if "--dry-run" in rest:
+            return ["plan", *(one for one in rest if one != "--dry-run")]
+    return arguments
+
+
+def _unknown(name: str) -> int:
+    """Say that there is no such command, and what was probably meant."""
+    hint = did_you_mean(name, COMMANDS) or "'uploader --help' lists the commands"
+    if name.endswith((".yaml", ".yml")):
+        hint = f"to upload it: uploader run {name}"
+    say(with_hint(f"uploader: there is no command {quoted(name)}", hint))
+    return 2
+
+
+def _parsed(arguments: list[str]) -> argparse.Namespace:
+    """The parsed arguments; ends with SystemExit if they cannot be meant."""
+    parser = make_parser(arguments)
+    given, unknown = parser.parse_known_args(arguments)
+    parsers = next(one.choices for one in parser._actions if one.dest == "command")
+    chosen = parsers[given.command] if isinstance(parsers, dict) and given.command else parser
+    chosen.refuse_unknown(unknown)
+    return given
+
+
+def make_parser(arguments: Sequence[str]) -> Parser:
     """The parser of all commands; only the one that these arguments name has arguments of its own.
 
     So `--help` lists every command, and only a command's own help costs its import.
     """
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         "uploader",
         description="Upload the cases of a YAML manifest to Grand Challenge, each exactly once.",
         epilog="example: uploader run --sandbox examples/reader-study/manifest.yaml",
-        allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=f"uploader {__version__}")
+    parser.add_argument("-V", "--version", action="version", version=f"uploader {__version__}")
     parsers = parser.add_subparsers(dest="command", metavar="COMMAND")
     named = _named(arguments)
     for name, one in COMMANDS.items():
@@ -175,10 +216,11 @@ def make_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
             help=one.does,
             description=f"{one.does[0].upper()}{one.does[1:]}.",
             epilog=f"example: {one.example}",
-            allow_abbrev=False,
         )
         if name == named:
             _module(one).add_arguments(found)
+            if not one.own_parser:
+                add_colour_argument(found)
     return parser
 
 

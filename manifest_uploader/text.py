@@ -6,8 +6,9 @@ import difflib
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Sequence
+from enum import Enum, auto
 from itertools import islice, zip_longest
-from typing import Final
+from typing import Final, NamedTuple, TypeAlias
 
 CUT: Final = 60
 """Longest quoted value, in characters."""
@@ -52,7 +53,7 @@ def with_hint(message: str, hint: str | None) -> Block:
     if not hint:
         return block(message)
     first, *more = lines_of(hint)
-    return block(message, f"  hint: {first}", *more)
+    return block(message, line("  ", ("hint:", Tone.ADVICE), f" {first}"), *more)
 
 
 def some_of(names: Collection[str]) -> str:
@@ -115,18 +116,87 @@ def printable(text: str) -> str:
     return _ESCAPED.sub(_escape, text)
 
 
-class Block(str):
-    """Lines that may be printed as they are; only `block` makes them.
+class Tone(Enum):
+    """What a piece of text means; a terminal may show it in a colour."""
+
+    GOOD = auto()
+    BAD = auto()
+    WARNING = auto()
+    QUIET = auto()
+    """Less important than what is beside it."""
+    STRONG = auto()
+    """A heading."""
+    ADVICE = auto()
+    """What to do."""
+
+
+class Toned(NamedTuple):
+    """A tone of a block's characters from `start` up to `end`."""
+
+    start: int
+    end: int
+    tone: Tone
+
+
+class Block(str):  # noqa: SLOT000 - it holds its tones
+    """Lines that may be printed as they are; only `block` and `line` make them.
 
     Any other text counts as one line, so that no name can start a line of its own.
     """
 
-    __slots__ = ()
+    tones: tuple[Toned, ...] = ()
+
+    @classmethod
+    def of(cls, text: str, tones: Iterable[Toned]) -> Block:
+        """A block with tones."""
+        made = cls(text)
+        made.tones = tuple(tones)
+        return made
+
+
+Piece: TypeAlias = str | tuple[str, Tone]
+
+
+def line(*pieces: Piece) -> Block:
+    """One line of pieces of text, some of them with a tone; blocks keep their tones."""
+    text, tones = "", []
+    for piece in pieces:
+        part, tone = piece if isinstance(piece, tuple) else (piece, None)
+        shown = part if isinstance(part, Block) else printable(part)
+        if isinstance(part, Block):
+            tones += _shifted(part.tones, len(text))
+        if tone is not None and shown:
+            tones.append(Toned(len(text), len(text) + len(shown), tone))
+        text += shown
+    return Block.of(text, tones)
 
 
 def block(*parts: str) -> Block:
-    """Each part on a line of its own; blocks keep their lines."""
-    return Block("\n".join(line for part in parts for line in lines_of(part)))
+    """Each part on a line of its own; blocks keep their lines and tones."""
+    texts: list[str] = []
+    tones: list[Toned] = []
+    at = 0
+    for part in parts:
+        texts.append(part if isinstance(part, Block) else _shortened(printable(part)))
+        tones += _shifted(part.tones, at) if isinstance(part, Block) else ()
+        at += len(texts[-1]) + 1
+    return Block.of("\n".join(texts), tones)
+
+
+def _shifted(tones: Iterable[Toned], by: int) -> list[Toned]:
+    return [Toned(one.start + by, one.end + by, one.tone) for one in tones]
+
+
+def rows_of(text: Block) -> list[Block]:
+    """The lines of a block, each with its tones; a tone that spans several stays with the first."""
+    found, at = [], 0
+    for row in text.split("\n"):
+        end = at + len(row)
+        tones = [one for one in text.tones if at <= one.start < end or one.start == at == end]
+        kept = [Toned(one.start - at, min(one.end, end) - at, one.tone) for one in tones]
+        found.append(Block.of(row, kept))
+        at = end + 1
+    return found
 
 
 def lines_of(text: str) -> list[str]:

@@ -120,7 +120,7 @@ class Plan(Struct, frozen=True):
     @property
     def exit_code(self) -> int:
         """That of `uploader plan`: 1 if a case is gone or has failed, or if anything differs."""
-        is_wrong = any(one.state in {Standing.GONE, Standing.FAILED} for one in self.cases)
+        is_wrong = any(one.state in {Standing.DELETED, Standing.FAILED} for one in self.cases)
         return 1 if is_wrong or self.differences else 0
 
     @property

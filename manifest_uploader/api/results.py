@@ -12,7 +12,8 @@ from manifest_uploader.api.showing import named, shortened
 from manifest_uploader.engine.causes import explained
 from manifest_uploader.engine.results import CaseEnd, End, Summary
 from manifest_uploader.output.formatting import cases_words
-from manifest_uploader.output.run_lines import stand_line, status_line, summary_lines
+from manifest_uploader.output.status_lines import stand_line, status_line
+from manifest_uploader.output.summary_lines import summary_lines
 from manifest_uploader.state.events import Failure as Recorded
 from manifest_uploader.state.standing import CaseStanding, Standing
 from manifest_uploader.text import block
@@ -193,7 +194,7 @@ class Status(Struct, frozen=True):
 
 def code_of(counts: Mapping[Standing, int]) -> int:
     """1 if a case has failed, is gone or is unsure, else 0."""
-    wrong = (Standing.FAILED, Standing.GONE, Standing.UNSURE)
+    wrong = (Standing.FAILED, Standing.DELETED, Standing.UNCONFIRMED)
     return 1 if any(counts.get(one) for one in wrong) else 0
 
 

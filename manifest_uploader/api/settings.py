@@ -18,11 +18,13 @@ from msgspec.structs import replace
 
 from manifest_uploader.engine.options import Options, Policy
 from manifest_uploader.engine.reading import read_manifest
-from manifest_uploader.errors import UsageError
+from manifest_uploader.errors import TokenRefused, UsageError
+from manifest_uploader.manifest.problems import ManifestInvalid
 from manifest_uploader.plan.inputs import Choices
 from manifest_uploader.platform import credentials
 from manifest_uploader.platform.address import Patience, parse_platform
 from manifest_uploader.system import disk
+from manifest_uploader.system.shells import for_shell
 from manifest_uploader.text import did_you_mean, quoted
 
 DEFAULT_PLATFORM: Final = "https://grand-challenge.org/api/v1/"
@@ -136,8 +138,19 @@ def opened(given: Settings, *, offline: bool = False, sends: bool = False) -> It
             yield replace(options, platform=platform, sandbox_id=running.id)
     else:
         address = platform_address(given.platform)
-        token = find_token(given.token_file, address)
+        token = _token(given, options, address)
         yield replace(options, platform=parse_platform(address, token))
+
+
+def _token(given: Settings, options: Options, address: str) -> str:
+    """The token; without one, what is wrong with the manifest is told first."""
+    try:
+        return find_token(given.token_file, address)
+    except TokenRefused:
+        reading = read_manifest(options)
+        if reading.problems:
+            raise ManifestInvalid(reading.problems, warnings=reading.remarks) from None
+        raise
 
 
 def options_of(given: Settings) -> Options:
@@ -254,7 +267,8 @@ def uid_key_path(given: Settings) -> Path:
 def _file_path(text: str) -> Path:
     path = Path(text)
     if not path.name:
-        raise UsageError(f"'{text}' is no file")
+        hint = f"to write a manifest for what is in it: {for_shell(['uploader', 'init', text])}"
+        raise UsageError(f"'{text}' is no file", hint=hint if path.is_dir() else None)
     return path
 
 

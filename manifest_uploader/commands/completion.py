@@ -14,6 +14,7 @@ from typing import Any, Final
 import argcomplete
 from argcomplete.shell_integration import shellcode
 
+from manifest_uploader.commands.parsing import Parser
 from manifest_uploader.output.streams import write_out
 
 SHELLS: Final = ("bash", "zsh", "fish", "powershell")
@@ -34,7 +35,7 @@ _ZSH_LINE: Final = {
 """Replaces the whole line by the command at the cursor, as in `cd study; uploader run l`."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: Parser) -> None:
     """Add the arguments of `completion`."""
     parser.add_argument("shell", metavar="SHELL", choices=SHELLS, help=", ".join(SHELLS))
     lines = [f"  {shell:<11} {how}" for shell, how in INSTALL.items()]

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, Protocol
 
-from manifest_uploader.commands.options import count
+from manifest_uploader.commands.arguments import count
+from manifest_uploader.commands.parsing import Parser
 from manifest_uploader.commands.signals import exit_on_sigterm
 from manifest_uploader.errors import UsageError
 from manifest_uploader.files.crew import usable_cores
@@ -40,7 +41,7 @@ example: uploader deidentify scans scans-without-names
 """
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: Parser) -> None:
     """Add the arguments of `deidentify`."""
     parser.epilog = _DETAILS
     parser.formatter_class = argparse.RawDescriptionHelpFormatter

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from manifest_uploader.commands.options import add_root_argument, root_of
+from manifest_uploader.commands.arguments import add_root_argument
+from manifest_uploader.commands.options import root_of
+from manifest_uploader.commands.parsing import Parser
 from manifest_uploader.engine.options import Options
 from manifest_uploader.engine.reading import read_manifest
 from manifest_uploader.engine.session import refuse
@@ -16,7 +18,7 @@ from manifest_uploader.output.streams import say, write_out
 from manifest_uploader.text import block
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: Parser) -> None:
     """Add the arguments of `expand`."""
     add = parser.add_argument
     add("manifest", metavar="MANIFEST", help="the YAML file that describes the cases")

@@ -7,12 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from manifest_uploader.api import calls
-from manifest_uploader.commands.options import (
-    add_looking_arguments,
-    count,
-    open_options,
-    written_state_path,
-)
+from manifest_uploader.commands.arguments import add_looking_arguments, count
+from manifest_uploader.commands.options import open_options, written_state_path
+from manifest_uploader.commands.parsing import Parser
 from manifest_uploader.commands.signals import interruptible, stopping_on_signals
 from manifest_uploader.engine.reading import Watching
 from manifest_uploader.output.json_lines import write_json
@@ -37,7 +34,7 @@ example: uploader fetch lung.yaml results --items
 """
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: Parser) -> None:
     """Add the arguments of `fetch`."""
     parser.epilog = _DETAILS
     parser.formatter_class = argparse.RawDescriptionHelpFormatter

@@ -7,7 +7,8 @@ import getpass
 import os
 import sys
 
-from manifest_uploader.commands.options import add_platform_argument, platform_url
+from manifest_uploader.commands.arguments import add_platform_argument
+from manifest_uploader.commands.options import platform_url
 from manifest_uploader.errors import UsageError
 from manifest_uploader.output.streams import say
 from manifest_uploader.platform import credentials

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from manifest_uploader.commands.options import add_platform_argument, platform_url
+from manifest_uploader.commands.arguments import add_platform_argument
+from manifest_uploader.commands.options import platform_url
 from manifest_uploader.output.streams import say
 from manifest_uploader.platform import credentials
 

@@ -5,23 +5,24 @@ from __future__ import annotations
 import argparse
 
 from manifest_uploader.api import calls
-from manifest_uploader.commands.options import (
-    add_run_arguments,
-    add_verify_arguments,
-    open_options,
-)
+from manifest_uploader.commands.arguments import add_run_arguments, add_verify_arguments
+from manifest_uploader.commands.options import open_options
+from manifest_uploader.commands.parsing import Parser
 from manifest_uploader.commands.signals import interruptible, stopping_on_signals
 from manifest_uploader.engine.reading import Watching
 from manifest_uploader.output.json_lines import plan_json, plan_summary_json, write_json
 from manifest_uploader.output.plan_lines import plan_lines
 from manifest_uploader.output.screen import make_screen
-from manifest_uploader.output.streams import say
+from manifest_uploader.output.streams import print_out, say
 from manifest_uploader.output.verify_lines import difference_json
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: Parser) -> None:
     """Add the arguments of `plan`."""
     add_run_arguments(parser)
+    parser.hide("--jobs", "--no-wait", "--wait-timeout", "--refused-after", "--receipts")
+    parser.hide("--settle-after", "--keep-bytes")
+    parser.hide("--take-over")
     add_verify_arguments(parser, does="show what a run would put back")
 
 
@@ -47,5 +48,6 @@ def run(given: argparse.Namespace) -> int:
             for case in plan.cases:
                 write_json(plan_json(case, calls=given.verbose))
             write_json(plan_summary_json(plan, facts))
-        say(plan_lines(plan, facts, given.upload_limit))
+        tell = say if given.json else print_out
+        tell(plan_lines(plan, facts, given.upload_limit))
     return found.exit_code

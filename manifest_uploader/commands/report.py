@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import argparse
 
-from manifest_uploader.commands.options import (
-    add_root_argument,
-    beside,
-    receipts_path,
-    root_of,
-    written_state_path,
-)
+from manifest_uploader.commands.arguments import add_root_argument
+from manifest_uploader.commands.options import beside, receipts_path, root_of, written_state_path
+from manifest_uploader.commands.parsing import Parser
 from manifest_uploader.engine.options import Options
 from manifest_uploader.output.streams import say
 from manifest_uploader.report.command import Wanted, report
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: Parser) -> None:
     """Add the arguments of `report`."""
     add = parser.add_argument
     add("manifest", metavar="MANIFEST", help="the YAML file with the cases")

@@ -5,27 +5,27 @@ from __future__ import annotations
 import argparse
 
 from manifest_uploader.api import calls
-from manifest_uploader.commands.options import (
-    add_run_arguments,
-    add_verify_arguments,
-    open_options,
-)
+from manifest_uploader.commands.arguments import add_run_arguments, add_verify_arguments
+from manifest_uploader.commands.options import open_options
+from manifest_uploader.commands.parsing import COMMON, Parser
 from manifest_uploader.commands.signals import interruptible, stopping_on_signals
 from manifest_uploader.engine.progress import Observer
 from manifest_uploader.output.json_lines import JsonLines
 from manifest_uploader.output.screen import make_screen
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: Parser) -> None:
     """Add the arguments of `run`."""
     add_run_arguments(parser)
     add_verify_arguments(parser, does="put back what others changed")
+    parser.group(COMMON).add_argument("--dry-run", action="store_true", help="the same as 'plan'")
+    parser.hide("--quick")
 
 
 def run(given: argparse.Namespace) -> int:
     """Run, and return the code of the worst end of a case."""
     calls.refuse_quick(quick=given.quick)
-    screen = make_screen(verbose=given.verbose, quiet=given.quiet)
+    screen = make_screen(verbose=given.verbose, quiet=given.quiet, json=given.json)
     json_lines: list[Observer] = [JsonLines()] if given.json else []
     observers = [*json_lines, screen]
     with open_options(given, sends=True) as options, stopping_on_signals(screen) as stop:

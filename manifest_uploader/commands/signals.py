@@ -15,7 +15,7 @@ from msgspec import Struct, field
 from manifest_uploader.engine.attended import LeftBehind, attended
 from manifest_uploader.errors import UploaderError
 from manifest_uploader.output.formatting import error_lines
-from manifest_uploader.output.run_lines import STOPPING
+from manifest_uploader.output.progress_lines import STOPPING
 from manifest_uploader.output.screen import Lines
 from manifest_uploader.output.streams import say
 from manifest_uploader.platform.responses import Interrupted

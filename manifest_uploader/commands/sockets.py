@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Final
 
-from manifest_uploader.commands.options import add_platform_argument, platform_url, token
+from manifest_uploader.commands.arguments import add_platform_argument
+from manifest_uploader.commands.options import platform_url, token
+from manifest_uploader.commands.parsing import Parser
 from manifest_uploader.errors import UsageError
 from manifest_uploader.output.json_lines import write_json
 from manifest_uploader.output.socket_lines import socket_json, socket_lines, used_lines
@@ -25,7 +27,7 @@ examples: uploader sockets lung-nodules
 """
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: Parser) -> None:
     """Add the arguments of `sockets`."""
     parser.epilog = _DETAILS
     parser.formatter_class = argparse.RawDescriptionHelpFormatter

@@ -7,23 +7,19 @@ import argparse
 from manifest_uploader.api import calls
 from manifest_uploader.api.results import code_of
 from manifest_uploader.commands import watch
-from manifest_uploader.commands.options import (
-    add_manifest_arguments,
-    add_root_argument,
-    root_of,
-    state_path,
-    written_state_path,
-)
+from manifest_uploader.commands.arguments import add_manifest_arguments, add_root_argument
+from manifest_uploader.commands.options import root_of, state_path, written_state_path
+from manifest_uploader.commands.parsing import Parser
 from manifest_uploader.commands.signals import exit_on_sigterm
 from manifest_uploader.engine.options import Options
 from manifest_uploader.engine.reading import read_manifest
 from manifest_uploader.output.json_lines import stand_json, status_summary_json, write_json
-from manifest_uploader.output.run_lines import stand_line, status_line
+from manifest_uploader.output.status_lines import stand_line, status_line
 from manifest_uploader.output.streams import print_out
 from manifest_uploader.output.watch_screen import open_screen
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: Parser) -> None:
     """Add the arguments of `status`."""
     add_manifest_arguments(parser)
     add_root_argument(parser)

@@ -6,20 +6,25 @@ import argparse
 
 from manifest_uploader.api import calls
 from manifest_uploader.api.findings import Validation
-from manifest_uploader.commands.options import add_run_arguments, has_token, open_options
+from manifest_uploader.commands.arguments import add_run_arguments
+from manifest_uploader.commands.options import has_token, open_options
+from manifest_uploader.commands.parsing import Parser
 from manifest_uploader.commands.signals import interruptible, stopping_on_signals
 from manifest_uploader.engine.reading import Watching
 from manifest_uploader.manifest.problems import ManifestInvalid, Problem
 from manifest_uploader.output.formatting import cases_words, counted, warning_lines
 from manifest_uploader.output.json_lines import problem_json, write_json
 from manifest_uploader.output.screen import make_screen
-from manifest_uploader.output.streams import say
+from manifest_uploader.output.streams import print_out, say
 from manifest_uploader.text import block
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: Parser) -> None:
     """Add the arguments of `validate`."""
     add_run_arguments(parser)
+    parser.hide("--jobs", "--no-wait", "--wait-timeout", "--refused-after", "--receipts")
+    parser.hide("--settle-after", "--keep-bytes")
+    parser.hide("--take-over", "--recreate", "--retry-failed", "--resend-unchecked")
     parser.add_argument("--offline", action="store_true", help="do not ask the platform")
     parser.add_argument(
         "--import",
@@ -59,7 +64,8 @@ def run(given: argparse.Namespace) -> int:
     _write(given, (), found.warnings)
     if found.warnings:
         say(block(*warning_lines(found.warnings)))
-    say(_summary(found))
+    tell = say if given.json else print_out
+    tell(_summary(found))
     return 0
 
 

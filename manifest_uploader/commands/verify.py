@@ -5,11 +5,9 @@ from __future__ import annotations
 import argparse
 
 from manifest_uploader.api import calls
-from manifest_uploader.commands.options import (
-    add_looking_arguments,
-    open_options,
-    written_state_path,
-)
+from manifest_uploader.commands.arguments import add_looking_arguments
+from manifest_uploader.commands.options import open_options, written_state_path
+from manifest_uploader.commands.parsing import Parser
 from manifest_uploader.commands.signals import interruptible, stopping_on_signals
 from manifest_uploader.engine.reading import Watching
 from manifest_uploader.output.json_lines import write_json
@@ -22,7 +20,7 @@ from manifest_uploader.output.verify_lines import (
 )
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: Parser) -> None:
     """Add the arguments of `verify`."""
     add_looking_arguments(parser)
     parser.add_argument(

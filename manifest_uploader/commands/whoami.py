@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from manifest_uploader.commands.options import (
-    add_platform_argument,
-    platform_url,
-    token,
-    token_place,
-)
+from manifest_uploader.commands.arguments import add_platform_argument
+from manifest_uploader.commands.options import platform_url, token, token_place
+from manifest_uploader.commands.parsing import Parser
 from manifest_uploader.output.json_lines import write_json
 from manifest_uploader.output.streams import print_out
 from manifest_uploader.platform.account import own_account
@@ -17,7 +14,7 @@ from manifest_uploader.platform.address import Patience, Platform
 from manifest_uploader.platform.credentials import host_of
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: Parser) -> None:
     """Add the arguments of `whoami`."""
     add_platform_argument(parser)
     parser.add_argument("--token-file", metavar="FILE", help="holds the token")

@@ -140,14 +140,14 @@ class CaseFlow:
 
     def _end_idle(self, case: CasePlan) -> None:
         """End a case with nothing to send, unless it waits for imports."""
-        if case.standing is Standing.GONE:
+        if case.standing is Standing.DELETED:
             self.ends.close_deleted(case.case, Failure(None, case.reason or ""))
         elif any(not wait.last_look for wait in case.waits) and self.imports.has(case.case):
             pass
-        elif case.standing in {Standing.FAILED, Standing.UNSURE}:
+        elif case.standing in {Standing.FAILED, Standing.UNCONFIRMED}:
             if not case.failures:
                 self.ends.add_failure(case.case, Failure(None, case.reason or "it failed before"))
-            is_unsure = case.standing is Standing.UNSURE
+            is_unsure = case.standing is Standing.UNCONFIRMED
             self.ends.close(case.case, End.UNSURE if is_unsure else End.FAILED)
         elif case.case not in self.held:
             self.ends.close(case.case, End.DONE, unchanged=case.case in self._unchanged)

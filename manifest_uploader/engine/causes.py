@@ -27,8 +27,8 @@ _LIKELY: Final = (
     ("An unexpected error occurred", "the platform met an error of its own; try --retry-failed"),
 )
 _INCOMPLETE: Final = (
-    " — the image on the platform lacks the others: is each of these files a whole slice of one "
-    "series? mend them, then run again; --retry-failed sends unchanged files once more"
+    "the image on the platform lacks the others: is each of these files a whole slice of one "
+    "series? Fix them, then run again; --retry-failed sends unchanged files once more"
 )
 
 
@@ -37,10 +37,17 @@ def explained(failure: Failure) -> str:
     if not failure.of_import:
         return failure.message
     files = f" (from {failure.source})" if failure.source else ""
-    if failure.incomplete:
-        return failure.message + files + _INCOMPLETE
-    likely = next((cause for part, cause in _LIKELY if part in failure.message), None)
+    likely = likely_cause(failure)
     return failure.message + files + (f" — {likely}" if likely else "")
+
+
+def likely_cause(failure: Failure) -> str | None:
+    """What a failed import most likely means, and what to do; None if nobody knows."""
+    if not failure.of_import:
+        return None
+    if failure.incomplete:
+        return _INCOMPLETE
+    return next((cause for part, cause in _LIKELY if part in failure.message), None)
 
 
 def failure_text(failure: Failure) -> str:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
+from itertools import islice
 from typing import Final
+
+from msgspec.structs import replace
 
 from manifest_uploader.engine.data_task import Resources
 from manifest_uploader.engine.imports.watcher import Watcher
@@ -13,7 +16,7 @@ from manifest_uploader.engine.loop import execute
 from manifest_uploader.engine.options import Options
 from manifest_uploader.engine.outcomes import Outcome
 from manifest_uploader.engine.pool import Threads
-from manifest_uploader.engine.progress import Observer, Progress
+from manifest_uploader.engine.progress import Importing, Observer, Progress, Sending
 from manifest_uploader.engine.results import CaseEnd
 from manifest_uploader.engine.scheduler import Scheduler
 from manifest_uploader.engine.session import Session
@@ -24,7 +27,7 @@ from manifest_uploader.files.copies import CopyMaker
 from manifest_uploader.files.parts import Buffers
 from manifest_uploader.manifest.problems import Problem
 from manifest_uploader.plan.inputs import Facts
-from manifest_uploader.plan.steps import Create, Fill, Plan, Task, total_size
+from manifest_uploader.plan.steps import Create, Fill, Plan, Task, Upload, total_size
 from manifest_uploader.platform.model import Target
 from manifest_uploader.state.events import Adopted, Done, Event
 from manifest_uploader.state.history import History
@@ -33,6 +36,8 @@ from manifest_uploader.state.receipts import Receipts
 from manifest_uploader.state.steps import StepKind
 from manifest_uploader.system.daemons import Daemons
 
+_SHOWN: Final = 20
+"""Most imports that observers are told of one by one."""
 _BUFFERED_PARTS: Final = 6
 """Parts in memory, of all uploads together: 48 MiB."""
 
@@ -201,6 +206,7 @@ class Execution:
         self._now()  # so that it notices when the computer sleeps
         notes, self._notes = self._notes, []
         self._pace.note(self._tally.sent, now)
+        uploads, imports = scheduler.under_way
         progress = Progress(
             len(self._plan.cases),
             scheduler.ended,
@@ -215,6 +221,26 @@ class Execution:
             silent_s=meter.silent_s(),
             eased=self._threads.eased,
             stopping=self._threads.stopping,
+            sending=_sending(uploads, self._tally),
+            importing=tuple(
+                Importing(wait.case, wait.socket, max(0.0, self._now() - wait.since))
+                for wait in islice(imports, _SHOWN)
+            ),
         )
         ended = [self._session.with_item(one) for one in scheduler.take_ended()]
         self._journal.tick(progress, ended, notes)
+
+
+def _sending(uploads: Iterable[Upload], tally: Tally) -> tuple[Sending, ...]:
+    """What is being sent; several uploads into one socket are one."""
+    found: dict[tuple[str, str], Sending] = {}
+    for one in uploads:
+        sent = min(one.size, tally.held(one.step))
+        key = (one.case, one.socket)
+        if (was := found.get(key)) is None:
+            found[key] = Sending(one.case, one.socket, one.name, one.size, sent)
+        else:
+            found[key] = replace(
+                was, size=was.size + one.size, sent=was.sent + sent, uploads=was.uploads + 1
+            )
+    return tuple(found.values())

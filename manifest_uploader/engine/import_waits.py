@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from manifest_uploader.plan.steps import Wait
@@ -28,6 +28,11 @@ class ImportWaits:
     def add(self, case: str, waits: Iterable[Wait]) -> None:
         """Add imports to wait for."""
         self._waits.setdefault(case, {}).update({wait.socket: wait for wait in waits})
+
+    def under_way(self) -> Iterator[Wait]:
+        """The waits for uploads, in the order in which their cases were added."""
+        for waits in self._waits.values():
+            yield from (wait for wait in waits.values() if wait.upload is not None)
 
     def remove(self, case: str, socket: str) -> Wait | None:
         """Remove an import that has ended and return its wait; None if there is none."""

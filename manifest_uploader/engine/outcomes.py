@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeAlias
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from manifest_uploader.engine.jobs.finder import Finding
 from manifest_uploader.plan.steps import Task
@@ -70,3 +70,10 @@ class Finished(Struct, frozen=True):
 
 
 Outcome: TypeAlias = Event | Looked | Ticketed | Counted | Doubted | Settled | Watched | Finished
+
+
+class Beginning(Struct):
+    """Events to record, and then tasks to begin."""
+
+    events: list[Event] = field(default_factory=list)
+    tasks: list[Task] = field(default_factory=list)

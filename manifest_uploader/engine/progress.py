@@ -35,6 +35,30 @@ def nobody(_: Looking) -> None:
     """Do not tell how far the look is."""
 
 
+class Sending(Struct, frozen=True):
+    """What is being sent into one socket."""
+
+    case: str
+    socket: str
+    name: str
+    """Of the file or the bundle; of one of them if there are several uploads."""
+    size: int
+    """Bytes of the uploads under way."""
+    sent: int
+    """Bytes of them that storage holds."""
+    uploads: int = 1
+    """How many uploads are under way."""
+
+
+class Importing(Struct, frozen=True):
+    """A value that the platform is importing."""
+
+    case: str
+    socket: str
+    since_s: float
+    """How long ago it was sent."""
+
+
 class Progress(Struct, frozen=True):
     """How far a run is, for display only."""
 
@@ -58,6 +82,10 @@ class Progress(Struct, frozen=True):
     """How long no request was answered and no byte sent, though requests are under way."""
     eased: bool = False
     stopping: bool = False
+    sending: tuple[Sending, ...] = ()
+    """What is being sent, the longest first."""
+    importing: tuple[Importing, ...] = ()
+    """What is being imported, the longest first; of many only some."""
 
 
 class Observer(Protocol):

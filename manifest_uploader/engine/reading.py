@@ -19,6 +19,7 @@ from manifest_uploader.manifest.parser import parse, without_collector
 from manifest_uploader.manifest.problems import ManifestInvalid, Problem, in_file_order
 from manifest_uploader.manifest.selection import select
 from manifest_uploader.system import disk
+from manifest_uploader.system.shells import for_shell
 
 
 class Reading(Struct, frozen=True):
@@ -85,6 +86,9 @@ def _text(path: str) -> bytes:
     except FileNotFoundError:
         raise UsageError(f"there is no file '{path}'", hint="is its name spelt right?") from None
     except OSError as error:
+        if Path(path).is_dir():
+            hint = f"to write a manifest for what is in it: {for_shell(['uploader', 'init', path])}"
+            raise UsageError(f"'{path}' is a folder, and not a manifest", hint=hint) from None
         raise UsageError(f"'{path}' cannot be read: {disk.reason(error)}") from None
 
 

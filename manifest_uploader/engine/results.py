@@ -50,7 +50,7 @@ class Summary(Struct, frozen=True):
     """Cases whose items others changed; they are done, and no longer as they were sent."""
     late_items: tuple[str, ...] = ()
     """Pages of empty items that belong to no case: requests that took effect late made them."""
+    stopped: bool = False
+    """It was stopped before everything was done."""
     lasting: tuple[Difference, ...] = ()
     """Differences from what the target should hold that a run cannot put right."""
-    stopped: bool = False
-    """It was stopped before it had done everything."""

@@ -167,6 +167,7 @@ def run(options: Options, observers: Sequence[Observer], stop: threading.Event) 
         Interrupted: it was stopped before it sent anything.
 
     """
+    from manifest_uploader.engine.conclusion import Took, summarize  # noqa: PLC0415 - as that
     from manifest_uploader.engine.execution import (  # noqa: PLC0415 - only a run executes
         Execution,
         Journal,
@@ -216,11 +217,9 @@ def run(options: Options, observers: Sequence[Observer], stop: threading.Event) 
                     then=lambda one: attend(lambda: _second(options, session, inputs, one, clocks)),
                 )
                 ledger.record(plan.left)
-                elapsed_s = time.monotonic() - started
-                stopped = stop.is_set()
-                summary = _summary((first, last), journal, plan, meter, elapsed_s, stopped=stopped)
-                summary = replace(summary, ends=tuple(map(session.with_item, summary.ends)))
-                if stopped:
+                took = Took(meter.traffic(), time.monotonic() - started, stopped=stop.is_set())
+                summary = summarize((first, last), session, journal, plan, took)
+                if took.stopped:
                     return summary
                 watching.activity.stage = Stage.PLATFORM
                 return attend(lambda: _with_late_items(summary, session))
@@ -341,34 +340,3 @@ def _second(
     inputs = look_again(session, inputs, held)
     plan = make_plan(inputs, temporary=temporary_title)
     return _scheduler(options, plan, inputs.facts, clocks, after=first)
-
-
-def _summary(
-    schedulers: tuple[Scheduler, Scheduler],
-    journal: Journal,
-    plan: Plan,
-    meter: Meter,
-    elapsed_s: float,
-    *,
-    stopped: bool,
-) -> Summary:
-    leftovers = tuple(
-        (name, past.item)
-        for name, past in journal.history.cases.items()
-        if past.item is not None and past.title is None and not past.gone
-    )
-    # a run that was stopped did not wait until nothing became free
-    stuck = () if stopped else tuple(one.stuck_reason() for one in schedulers)
-    told = (note for one in schedulers for note in one.notes)
-    ends = {end.case: end for one in schedulers for end in one.ends()}
-    return Summary(
-        tuple(ends[case.case] for case in plan.cases if case.case in ends),
-        journal.uploads,
-        meter.traffic(),
-        elapsed_s,
-        leftovers,
-        (*plan.notes, *dict.fromkeys(told), *dict.fromkeys(filter(None, stuck))),
-        lasting=tuple(one for one in plan.differences if one.lasts),
-        changed=len({one.case for one in plan.changed}),
-        stopped=stopped,
-    )

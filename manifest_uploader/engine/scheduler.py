@@ -8,16 +8,16 @@ cases get all of theirs and are filled, which makes room again.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
-from msgspec import Struct, field
 from msgspec.structs import replace
 
 from manifest_uploader.engine.case_flow import CaseFlow
 from manifest_uploader.engine.jobs.flow import JobFlow
 from manifest_uploader.engine.options import Policy
 from manifest_uploader.engine.outcomes import (
+    Beginning,
     Counted,
     Doubted,
     Finished,
@@ -40,8 +40,8 @@ from manifest_uploader.plan.steps import (
     Look,
     MakeTickets,
     Plan,
-    Task,
     Upload,
+    Wait,
     Watch,
 )
 from manifest_uploader.platform.model import Socket
@@ -59,13 +59,6 @@ from manifest_uploader.state.events import (
     Unsure,
 )
 from manifest_uploader.state.steps import StepKind
-
-
-class Beginning(Struct):
-    """Events to record, and then tasks to begin."""
-
-    events: list[Event] = field(default_factory=list)
-    tasks: list[Task] = field(default_factory=list)
 
 
 class Scheduler:
@@ -213,6 +206,11 @@ class Scheduler:
     def waiting(self) -> int:
         """How many cases wait for imports."""
         return len(self._imports)
+
+    @property
+    def under_way(self) -> tuple[Iterable[Upload], Iterable[Wait]]:
+        """The uploads and the imports under way, each in the order in which they began."""
+        return self._queue.under_way.values(), self._imports.under_way()
 
     @property
     def bytes_dropped(self) -> int:

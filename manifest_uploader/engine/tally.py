@@ -35,6 +35,10 @@ class Tally:
         """Bytes that storage holds from earlier runs, which this one does not send."""
         return self._total_spared
 
+    def held(self, step: StepId) -> int:
+        """Bytes of an upload that storage holds."""
+        return self._sent.get(step, 0) + self._spared.get(step, 0)
+
     def add(self, step: StepId, size: int) -> None:
         """Note bytes that were sent; a negative size takes them back."""
         with self._lock:

@@ -33,6 +33,8 @@ class TaskQueue:
         self._position = {case.case: index for index, case in enumerate(plan.cases)}
         self._first: deque[_First] = deque()
         self._uploads: deque[Upload] = deque()
+        self.under_way: Final[dict[StepId, Upload]] = {}
+        """The uploads that have begun and not ended, in that order."""
         self._without_row: set[StepId] = set()
         """Uploads that have begun but have no row yet."""
         self.limits = UploadLimits(scarce=rows_free < _FEW_ROWS + most)
@@ -96,6 +98,7 @@ class TaskQueue:
             return None
         upload = self._uploads.popleft()
         self.limits.begins(upload.step)
+        self.under_way[upload.step] = upload
         if upload.row is None:
             self._without_row.add(upload.step)
         return upload
@@ -108,6 +111,7 @@ class TaskQueue:
     def note_end(self, step: StepId) -> None:
         """Note that an upload is no longer under way."""
         self.limits.ended(step)
+        self.under_way.pop(step, None)
         self._without_row.discard(step)
 
     def _is_allowed(self, task: _First) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Final
 
+from manifest_uploader.commands.parsing import Parser
 from manifest_uploader.errors import UsageError
 from manifest_uploader.init.options import (
     KINDS,
@@ -100,9 +101,9 @@ def _columns(options: Options) -> list[str]:
     return [*columns, *titles, *([options.order] if options.order else [])]
 
 
-def make_parser() -> argparse.ArgumentParser:
+def make_parser() -> Parser:
     """The parser of the command."""
-    parser = argparse.ArgumentParser(prog="uploader init", allow_abbrev=False)
+    parser = Parser(prog="uploader init")
     add_arguments(parser)
     return parser
 

@@ -10,8 +10,8 @@ from manifest_uploader.engine.activity import Doing
 from manifest_uploader.engine.progress import Looking, Progress
 from manifest_uploader.engine.results import CaseEnd, End, Summary
 from manifest_uploader.manifest.problems import Problem
-from manifest_uploader.output.plan_lines import changes_title
-from manifest_uploader.output.run_lines import failures_text, job_count
+from manifest_uploader.output.failure_lines import failures_text
+from manifest_uploader.output.plan_lines import changes_title, job_count
 from manifest_uploader.output.streams import write_out
 from manifest_uploader.output.verify_lines import difference_json
 from manifest_uploader.plan.estimate import request_count, total_requests

@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from manifest_uploader.output.streams import silence
-from manifest_uploader.text import lines_of, printable
+from manifest_uploader.output.live_view import DRAWN, TYPED, Signs, Size
+from manifest_uploader.output.paint import STYLES
+from manifest_uploader.output.streams import has_colour, silence
+from manifest_uploader.text import Block, block
 
 if TYPE_CHECKING:
-    from rich.console import OverflowMethod
+    from rich.text import Text
 
 
 class LiveArea:
@@ -26,7 +28,14 @@ class LiveArea:
         from rich.live import Live  # noqa: PLC0415
         from rich.text import Text  # noqa: PLC0415
 
-        self._console = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+        stream = sys.stderr if stderr else sys.stdout
+        self._console = Console(
+            stderr=stderr,
+            highlight=False,
+            markup=False,
+            emoji=False,
+            no_color=not has_colour(stream),
+        )
         self._live = Live(
             console=self._console, auto_refresh=False, transient=transient, redirect_stdout=False
         )
@@ -35,9 +44,14 @@ class LiveArea:
         self._is_lost = False
 
     @property
-    def width(self) -> int:
-        """The terminal's width in characters."""
-        return self._console.width
+    def size(self) -> Size:
+        """Of the terminal."""
+        return Size(self._console.width, self._console.height)
+
+    @property
+    def signs(self) -> Signs:
+        """What the terminal's encoding can draw."""
+        return DRAWN if self._console.encoding.startswith("utf") else TYPED
 
     @property
     def is_shown(self) -> bool:
@@ -54,15 +68,22 @@ class LiveArea:
 
     def show(self, lines: Iterable[str]) -> None:
         """Replace the lines; characters that a terminal would obey are escaped."""
-        text = "\n".join(printable(line) for line in lines)
-        overflow: OverflowMethod | None = None if self._wrap else "ellipsis"
-        shown = self._text(text, no_wrap=not self._wrap, overflow=overflow)
+        shown = self._toned(block(*lines))
+        shown.no_wrap = not self._wrap
+        shown.overflow = None if self._wrap else "ellipsis"
         self._write(lambda: self._live.update(shown, refresh=True))
 
     def print(self, text: str) -> None:
         """Print a line, or a block of lines, above the area."""
-        for line in lines_of(text):
-            self._write(partial(self._console.print, line))
+        shown = self._toned(block(text))
+        self._write(partial(self._console.print, shown))
+
+    def _toned(self, text: Block) -> Text:
+        """A block as rich knows it, with its tones."""
+        found = self._text(text)
+        for start, end, tone in text.tones:
+            found.stylize(STYLES[tone], start, end)
+        return found
 
     def _write(self, act: Callable[[], object]) -> None:
         """Write something, unless the terminal is not there any more."""

@@ -9,8 +9,7 @@ from __future__ import annotations
 import io
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, Final
 
 from msgspec import Struct
@@ -18,28 +17,27 @@ from msgspec import Struct
 from manifest_uploader.engine.activity import Doing
 from manifest_uploader.engine.progress import Looking, Progress
 from manifest_uploader.engine.results import CaseEnd, End, Summary
-from manifest_uploader.manifest.problems import Problem
-from manifest_uploader.output.run_lines import (
-    bar,
-    doing_line,
-    live_lines,
-    looking_line,
-    pause_line,
-    progress_line,
-    share_done,
-)
+from manifest_uploader.output.live_view import Size, live_view
+from manifest_uploader.output.progress_lines import doing_line, looking_line
 from manifest_uploader.output.screen import Lines, make_screen
-from manifest_uploader.state.events import Event
-from manifest_uploader.text import lines_of, printable
+from manifest_uploader.text import Block, Tone, block, line, rows_of
 
 _WIDTH: Final = 100
 """In characters."""
+_SIZE: Final = Size(_WIDTH, 16)
 _TOLD: Final = 40
 """Lines that stay visible; of a run with more, the first are left out."""
 _SHOWN_AFTER_S: Final = 1.0
 """What takes less time is not worth a line that vanishes again."""
 _REDRAWN_EVERY_S: Final = 0.5
-_RED, _YELLOW, _GREEN, _GREY = "#d1443c", "#b58900", "#2e9e4f", "#999999"
+_STYLES: Final = {
+    Tone.GOOD: "#2e9e4f",
+    Tone.BAD: "#d1443c",
+    Tone.WARNING: "#b58900",
+    Tone.QUIET: "#999999",
+    Tone.STRONG: "bold",
+    Tone.ADVICE: "#1f8fa8",
+}
 """Readable on white and on black."""
 _FORMAT: Final = (
     '<pre style="white-space:pre-wrap;overflow-wrap:anywhere;line-height:normal;'
@@ -69,23 +67,16 @@ def is_notebook() -> bool:
 class Picture(Struct, frozen=True):
     """What a notebook shows, as text and, for its page, as HTML."""
 
-    told: tuple[tuple[str, str], ...]
-    """Lines, each with its colour or an empty text."""
-    share: float | None = None
-    """How much is done, from 0 to 1; None: that is not known."""
-    live: tuple[str, ...] = ()
-    """Lines about what is being done now."""
+    lines: tuple[Block, ...]
 
     @property
     def text(self) -> str:
-        """The lines, and the bar in plain characters."""
-        live = [bar(self.share, _WIDTH)] if self.share is not None else []
-        return "\n".join([*(line for line, _ in self.told), *live, *self.live])
+        """The lines, without colours."""
+        return "\n".join(self.lines)
 
     def html(self) -> str:
         """The same in HTML, with nothing in it that a browser would obey."""
         from rich.console import Console  # noqa: PLC0415 - 0.1 s
-        from rich.progress_bar import ProgressBar  # noqa: PLC0415
         from rich.text import Text  # noqa: PLC0415
 
         console = Console(
@@ -96,15 +87,11 @@ class Picture(Struct, frozen=True):
             force_terminal=True,
             force_jupyter=False,
         )
-        for line, colour in self.told:
-            console.print(Text(line, style=colour))
-        if self.share is not None:
-            console.print(
-                ProgressBar(1.0, self.share, width=40, complete_style=_GREEN, style=_GREY)
-            )
-            console.print()  # a bar does not end its line
-        for line in self.live:
-            console.print(Text(line))
+        for one in self.lines:
+            shown = Text(one)
+            for start, end, tone in one.tones:
+                shown.stylize(_STYLES[tone], start, end)
+            console.print(shown)
         return console.export_html(inline_styles=True, code_format=_FORMAT)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
@@ -131,87 +118,60 @@ class Notebook(Lines):
 
     def __init__(self, show: Show) -> None:
         super().__init__()
+        self._tell = self.say
         self._show = show
-        self._told: list[tuple[str, str]] = []
-        self._colour = ""
-        """Of the lines that are being said."""
-        self._share: float | None = None
-        self._live: tuple[str, ...] = ()
+        self._told: list[Block] = []
+        self._live: tuple[Block, ...] = ()
         self._drawn: Picture | None = None
-        self._next_at = time.monotonic() + _SHOWN_AFTER_S
+        self._begun = time.monotonic()
+        self._next_at = self._begun + _SHOWN_AFTER_S
         """When the lines about what is being done may be drawn again."""
 
     def looking(self, looking: Looking) -> None:
         """Show how far the look into the files is."""
-        self._set_live(looking_line(looking))
+        self._set_live(line(looking_line(looking)))
 
     def doing(self, doing: Doing) -> None:
         """Show what is being done."""
-        self._set_live(doing_line(doing))
-
-    def warn(self, warnings: tuple[Problem, ...]) -> None:
-        """Say them, in yellow."""
-        with self._in(_YELLOW):
-            super().warn(warnings)
-
-    def event(self, event: Event) -> None:
-        """Say what went wrong, in red."""
-        with self._in(_RED):
-            super().event(event)
+        self._set_live(line(doing_line(doing)))
 
     def case_ended(self, end: CaseEnd) -> None:
-        """Say nothing: the bar counts them, and what failed was said."""
+        """Name a case that failed; the bar counts the others."""
+        if end.end is not End.DONE:
+            super().case_ended(end)
 
     def tick(self, progress: Progress) -> None:
         """Move the bar."""
         self.progress = progress
         now = time.monotonic()
-        if progress.is_sending:
-            self._pauses.see(progress.paused, now)
-        else:
-            self._pauses.end()
-        why = self._pauses.told
-        pause = pause_line(why, self._pauses.lasts_s(now)) if why else None
-        _, *below = live_lines(progress, _WIDTH, pause)
-        first = progress_line(progress, is_paused=pause is not None)
-        self._share = share_done(progress)
-        self._set_live(first, *(line for line in below if line not in first))
+        notes = self.notes_of(progress, now)
+        self._set_live(*live_view(progress, _SIZE, elapsed_s=now - self._begun, notes=notes))
 
     def say(self, text: str) -> None:
         """Show a line, or a block of lines, above the bar."""
-        self._told += [(line, self._colour) for line in lines_of(text)]
+        self._told += rows_of(block(text))
         self._draw()
 
     def ends(self, summary: Summary) -> None:
         """Show what came of it instead of the bar."""
-        self._share, self._live = None, ()
-        is_done = all(one.end is End.DONE for one in summary.ends)
-        with self._in(_GREEN if is_done and not summary.notes else ""):
-            super().ends(summary)
+        self._live = ()
+        super().ends(summary)
 
     def stop(self) -> None:
         """Remove the bar."""
-        self._share, self._live = None, ()
+        self._live = ()
         if self._drawn is not None:
             self._draw()
 
-    @contextmanager
-    def _in(self, colour: str) -> Iterator[None]:
-        self._colour = colour
-        try:
-            yield
-        finally:
-            self._colour = ""
-
-    def _set_live(self, *lines: str) -> None:
-        self._live = tuple(map(printable, lines))
+    def _set_live(self, *lines: Block) -> None:
+        self._live = lines
         if time.monotonic() >= self._next_at:
             self._draw()
 
     def _draw(self) -> None:
         left = len(self._told) - _TOLD
-        told = self._told if left <= 0 else [(f"… {left:,} earlier lines", ""), *self._told[left:]]
-        picture = Picture(tuple(told), self._share, self._live)
+        told = self._told if left <= 0 else [line(f"… {left:,} earlier lines"), *self._told[left:]]
+        picture = Picture((*told, *self._live))
         if picture != self._drawn:
             self._drawn, self._next_at = picture, time.monotonic() + _REDRAWN_EVERY_S
             self._show(picture)

@@ -1,58 +1,140 @@
-"""What a run would do, as text: the answer of `uploader plan`."""
+"""What a run would do, or is about to do, as text for people."""
 
 from __future__ import annotations
 
-from manifest_uploader.output.formatting import counted, size_words
-from manifest_uploader.output.run_lines import begin_line, failures_text, jobs_words
+from collections import Counter
+from typing import Final
+
+from manifest_uploader.output.failure_lines import failures_text
+from manifest_uploader.output.formatting import cases_words, counted, size_words
+from manifest_uploader.output.status_lines import TONES
 from manifest_uploader.output.verify_lines import changed_lines, difference_lines
 from manifest_uploader.plan.estimate import total_requests
 from manifest_uploader.plan.inputs import Facts, UidKey
+from manifest_uploader.plan.jobs import LEAST_CREDITS, MONTHLY_CREDITS
 from manifest_uploader.plan.steps import Action, CasePlan, ImageSet, Plan, total_size
+from manifest_uploader.platform.model import Target
 from manifest_uploader.platform.targets import type_of
-from manifest_uploader.text import Block, block
+from manifest_uploader.state.standing import Standing
+from manifest_uploader.text import Block, Tone, block, line
+
+_ACTIONS: Final = {
+    Action.CREATE: ("{:,} new", Tone.STRONG),
+    Action.CONTINUE: ("{:,} to resume", Tone.STRONG),
+    Action.UPDATE: ("{:,} changed", Tone.STRONG),
+    Action.WAIT: ("{:,} importing", Tone.WARNING),
+    Action.NOTHING: ("{:,} up to date", Tone.GOOD),
+}
+_LEFT_ALONE: Final = {
+    Standing.DELETED: ("{:,} deleted on the platform", Tone.BAD),
+    Standing.FAILED: ("{:,} failed before and did not change", Tone.BAD),
+    Standing.UNCONFIRMED: ("{:,} unconfirmed", Tone.WARNING),
+}
+
+
+def begin_line(plan: Plan, target: Target) -> Block:
+    """What a run is about to do, in one line."""
+    counts: Counter[tuple[str, Tone]] = Counter()
+    for case in plan.cases:
+        kind = _ACTIONS[case.action]
+        if case.action is Action.NOTHING:
+            kind = _LEFT_ALONE.get(case.standing, kind)
+        counts[kind] += 1
+    pieces: list[Block] = []
+    for words, tone in (*_ACTIONS.values(), *_LEFT_ALONE.values()):
+        if found := counts[words, tone]:
+            pieces += [*([line(", ")] if pieces else []), line((words.format(found), tone))]
+    size = total_size(plan)
+    # how much of an upload that was begun is there is known once its parts are listed
+    most = "at most " if any(one.row for case in plan.cases for one in case.uploads) else ""
+    sent = f"; {most}{size_words(size)} to send" if size else ""
+    noun = type_of(target.kind).noun
+    cases = cases_words(len(plan.cases))
+    return line(f"{noun} {target.slug}: {cases}: ", *pieces, sent, jobs_words(plan))
+
+
+def job_count(plan: Plan) -> int:
+    """How many algorithm jobs are to be started."""
+    return sum(case.create is not None and case.create.job for case in plan.cases)
+
+
+def jobs_words(plan: Plan) -> str:
+    """How many jobs are to be started, and what they cost at least; "" for other targets."""
+    jobs = job_count(plan)
+    if not jobs:
+        return ""
+    cost = f"{jobs * LEAST_CREDITS:,} of the {MONTHLY_CREDITS:,} credits of a month"
+    return f"; {counted(jobs, 'job')} to start, for at least {cost}"
 
 
 def plan_lines(plan: Plan, facts: Facts, limit: int) -> Block:
-    """What a run would do: its cases, its requests, and the upload rows it needs."""
+    """What a run would do: its cases, its requests, and the upload slots it needs."""
     lines: list[str] = []
     if facts.target is not None and plan.differences:
         lines.append(difference_lines(plan.differences, facts.target))
     has_titles = facts.target is None or type_of(facts.target.kind).has_titles
     lines += [
-        _plan_line(case, has_titles=has_titles)
+        _case_line(case, has_titles=has_titles)
         for case in plan.cases
         if case.action is not Action.NOTHING
     ]
     lines += [
-        f"{case.case}: {case.standing}: {failures_text(case)}"
+        line(
+            f"{case.case}: ",
+            (case.standing.value, TONES[case.standing]),
+            f": {failures_text(case)}",
+        )
         for case in plan.cases
         if case.action is Action.NOTHING and failures_text(case)
     ]
     if facts.target is not None:
         lines += changed_lines(plan.changed, facts.target)
-    lines += [f"note: {note}" for note in plan.notes]
+    lines += [line(("note:", Tone.QUIET), f" {note}") for note in plan.notes]
     if plan.no_start is not None and jobs_words(plan):
-        lines.append(f"note: no job can be started now: {plan.no_start}")
+        words = f" no job can be started now: {plan.no_start}"
+        lines.append(line(("note:", Tone.WARNING), words))
     if facts.target is not None:
         lines.append(begin_line(plan, facts.target))
     if facts.uid_key is not None and any(case.sets for case in plan.cases):
         lines.append(_key_words(facts.uid_key))
+    return block(*lines, *_cost_lines(plan, facts, limit), line(("nothing was sent", Tone.QUIET)))
+
+
+def _cost_lines(plan: Plan, facts: Facts, limit: int) -> list[str]:
+    """Uploads, requests and upload slots, and what is saved."""
     uploads = sum(len(case.uploads) for case in plan.cases)
     requests = total_requests(plan, facts.requests)
     slow = " (more if imports take long)" if uploads else ""
-    lines.append(
-        f"{counted(uploads, 'upload')}, {size_words(total_size(plan))}, "
-        f"about {counted(requests, 'request')}{slow}; "
-        f"upload rows: {facts.rows_used} of {limit} in use, {uploads} needed "
-        "(they free themselves as imports end)"
-    )
+    size = size_words(total_size(plan))
+    found = [f"{counted(uploads, 'upload')}, {size}, about {counted(requests, 'request')}{slow}"]
+    if uploads:
+        used = f", {facts.rows_used:,} in use" if facts.rows_used else ""
+        found.append(
+            f"{uploads:,} of your {limit:,} upload slots needed{used}; "
+            "slots free up as imports finish"
+        )
     if saved := sum(len(case.shared) for case in plan.cases):
         size = size_words(sum(case.spared for case in plan.cases))
-        lines.append(
+        found.append(
             f"{counted(saved, 'upload')}, {size} saved, because an image that is used several "
             "times is sent once"
         )
-    return block(*lines, "nothing was sent")
+    return found
+
+
+def changes_title(case: CasePlan) -> bool:
+    """Whether an item that readers see already gets another title."""
+    fill = case.fill
+    return case.action is Action.UPDATE and fill is not None and fill.title is not None
+
+
+_VERBS: Final = {
+    Action.CREATE: ("new", Tone.STRONG),
+    Action.CONTINUE: ("resume", Tone.STRONG),
+    Action.UPDATE: ("update", Tone.STRONG),
+    Action.WAIT: ("importing", Tone.WARNING),
+    Action.NOTHING: ("up to date", Tone.GOOD),
+}
 
 
 def _key_words(key: UidKey) -> str:
@@ -64,15 +146,9 @@ def _key_words(key: UidKey) -> str:
     )
 
 
-def changes_title(case: CasePlan) -> bool:
-    """Whether an item that readers see already gets another title."""
-    fill = case.fill
-    return case.action is Action.UPDATE and fill is not None and fill.title is not None
-
-
-def _plan_line(case: CasePlan, *, has_titles: bool) -> str:
-    title = f" titled '{case.title}'" if case.title else " without a title"
-    title = title if has_titles else " a job"
+def _case_line(case: CasePlan, *, has_titles: bool) -> Block:
+    title = f", titled '{case.title}'" if case.title else ", without a title"
+    title = title if has_titles else ", a job"
     parts = ["title"] if changes_title(case) else []
     parts += [
         f"{upload.socket} ({upload.name}, {size_words(upload.size)})"
@@ -86,7 +162,7 @@ def _plan_line(case: CasePlan, *, has_titles: bool) -> str:
     parts += [f"waiting for {'its end' if wait.job else wait.socket}" for wait in case.waits]
     if case.item is not None and case.fill is not None and case.fill.order is not None:
         parts.append(f"order number {case.fill.order}")
-    return f"{case.case}: {case.action}{title}: {', '.join(parts) or 'title'}"
+    return line(f"{case.case}: ", _VERBS[case.action], f"{title}: {', '.join(parts) or 'title'}")
 
 
 def _set_words(one: ImageSet) -> str:

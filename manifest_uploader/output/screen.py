@@ -5,34 +5,35 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Callable
 from typing import Final
 
 from manifest_uploader.engine.activity import Doing, Stage
 from manifest_uploader.engine.progress import Looking, Progress
 from manifest_uploader.engine.results import CaseEnd, End, Summary
 from manifest_uploader.manifest.problems import Problem
-from manifest_uploader.output.formatting import warning_lines
+from manifest_uploader.output.failure_lines import short_reason
+from manifest_uploader.output.formatting import time_words, warning_lines
 from manifest_uploader.output.live_area import LiveArea
+from manifest_uploader.output.live_view import SILENCE_S, live_view
 from manifest_uploader.output.pauses import Pauses
-from manifest_uploader.output.run_lines import (
-    SILENCE_S,
-    begin_line,
+from manifest_uploader.output.plan_lines import begin_line
+from manifest_uploader.output.progress_lines import (
+    STOPPING,
     doing_line,
     importing_line,
-    live_lines,
     looking_line,
     pause_line,
     progress_line,
-    summary_lines,
-    trouble_line,
     trouble_words,
 )
-from manifest_uploader.output.streams import say
+from manifest_uploader.output.streams import print_out, say
+from manifest_uploader.output.summary_lines import summary_lines
 from manifest_uploader.output.verify_lines import changed_lines, difference_lines, downloading_line
 from manifest_uploader.plan.steps import Plan
 from manifest_uploader.platform.model import Target
 from manifest_uploader.state.events import CaseEvent, Event
-from manifest_uploader.text import block
+from manifest_uploader.text import Block, Tone, block, line
 
 _LINE_EVERY_S: Final = 30.0
 _TROUBLE_EVERY_S: Final = 10.0
@@ -41,18 +42,20 @@ _TROUBLE: Final = "trouble"
 """The kind of line that even the quiet hear."""
 
 
-def make_screen(*, verbose: bool, quiet: bool) -> Lines:
-    """The screen that standard error can show."""
+def make_screen(*, verbose: bool, quiet: bool, json: bool = False) -> Lines:
+    """The screen that standard error can show; with `json`, standard output is for programs."""
     if sys.stderr.isatty() and not quiet and os.environ.get("TERM") != "dumb":
-        return Live(verbose=verbose)
-    return Lines(verbose=verbose, quiet=quiet)
+        return Live(verbose=verbose, json=json)
+    return Lines(verbose=verbose, quiet=quiet, json=json)
 
 
 class Lines:
     """Observes a run: a line for each finished case, and one for the progress every 30 s."""
 
-    def __init__(self, *, verbose: bool = False, quiet: bool = False) -> None:
+    def __init__(self, *, verbose: bool = False, quiet: bool = False, json: bool = False) -> None:
         self._verbose, self._quiet = verbose, quiet
+        self._tell: Callable[[str], None] = say if json else print_out
+        """Says what was asked for."""
         self._last = time.monotonic()
         """When something was said or shown."""
         self._progress_at = self._last
@@ -108,17 +111,17 @@ class Lines:
             self.say(begin_line(plan, target))
 
     def event(self, event: Event) -> None:
-        """Say what went wrong; with `verbose`, name every event."""
-        line = trouble_line(event)
-        if line is not None:
-            self.say(line)
-        elif self._verbose and isinstance(event, CaseEvent):
+        """With `verbose`, name every event."""
+        if self._verbose and isinstance(event, CaseEvent):
             self.say(f"{event.step}: {type(event).__name__.lower()}")
 
     def case_ended(self, end: CaseEnd) -> None:
-        """Name a case that is done, unless it needed nothing."""
-        if end.end is End.DONE and not end.unchanged and not self._quiet:
-            self.say(f"{end.case}: done")
+        """Name a case that has ended, unless it needed nothing; its reasons follow at the end."""
+        words = _ENDED.get(end.end)
+        if words is None or end.unchanged or (end.end is End.DONE and self._quiet):
+            return
+        reason = "" if end.end is End.DONE else short_reason(end)
+        self.say(line(f"{end.case}: ", words, reason))
 
     def tick(self, progress: Progress) -> None:
         """Say that uploads pause or go on; say how far the run is, every 30 s at least."""
@@ -138,13 +141,35 @@ class Lines:
             self._progress_at = now
             self.say(line)
 
+    def notes_of(self, progress: Progress, now: float) -> list[Block]:
+        """What stays below the view: a pause, trouble, silence, and that the run is stopping."""
+        if progress.is_sending:
+            self._pauses.see(progress.paused, now, jobs=progress.paused_jobs)
+        else:
+            self._pauses.end()
+        notes = []
+        if (why := self._pauses.told) is not None:
+            lasts_s = self._pauses.lasts_s(now)
+            words = pause_line(why, lasts_s, jobs=self._pauses.of_jobs)
+            notes.append(line((words, Tone.WARNING)))
+        if progress.trouble:
+            notes.append(line((trouble_words(progress.trouble), Tone.WARNING)))
+        if progress.silent_s >= SILENCE_S:
+            words = f"waiting for an answer ({time_words(progress.silent_s)})"
+            notes.append(line((words, Tone.WARNING)))
+        if progress.eased:
+            notes.append(line(("slower: the platform is busy", Tone.WARNING)))
+        if progress.stopping:
+            notes.append(line((STOPPING, Tone.STRONG)))
+        return notes
+
     def note(self, text: str) -> None:
         """Say it."""
         self.say(text)
 
     def ends(self, summary: Summary) -> None:
         """Say what is on the platform, what failed, and what to do next."""
-        self.say(summary_lines(summary))
+        self._tell(summary_lines(summary))
 
     def stop(self) -> None:
         """Leave the terminal to others."""
@@ -163,6 +188,13 @@ class Lines:
         """Write a line, or a block of lines, to standard error."""
         self._last = time.monotonic()
         say(text)
+
+
+_ENDED: Final = {
+    End.DONE: ("done", Tone.GOOD),
+    End.FAILED: ("failed", Tone.BAD),
+    End.UNSURE: ("unconfirmed", Tone.WARNING),
+}
 
 
 def _kind_of(doing: Doing) -> str:
@@ -187,10 +219,10 @@ def _situation_of(progress: Progress) -> str:
 class Live(Lines):
     """The same on a terminal, with a progress bar that stays at the bottom."""
 
-    def __init__(self, *, verbose: bool = False) -> None:
-        super().__init__(verbose=verbose)
+    def __init__(self, *, verbose: bool = False, json: bool = False) -> None:
+        super().__init__(verbose=verbose, json=json)
         self._area = LiveArea(stderr=True, transient=True)
-        self.say("looking at the manifest, its files and the platform …")
+        self._begun = time.monotonic()
 
     def looking(self, looking: Looking) -> None:
         """Show how far the look into the files is."""
@@ -223,14 +255,12 @@ class Live(Lines):
         """Move the bar."""
         self.progress = progress
         now = time.monotonic()
-        if progress.is_sending:
-            self._pauses.see(progress.paused, now, jobs=progress.paused_jobs)
-        else:
-            self._pauses.end()
-        why = self._pauses.told
-        lasts_s = self._pauses.lasts_s(now)
-        pause = pause_line(why, lasts_s, jobs=self._pauses.of_jobs) if why else None
-        self._area.show(live_lines(progress, self._area.width, pause))
+        elapsed_s = now - self._begun
+        notes = self.notes_of(progress, now)
+        view = live_view(
+            progress, self._area.size, elapsed_s=elapsed_s, notes=notes, signs=self._area.signs
+        )
+        self._area.show(view)
 
     @property
     def tells_stopping(self) -> bool:

@@ -4,12 +4,37 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sys
 from typing import IO
 
 from manifest_uploader.errors import OutputLost
+from manifest_uploader.output.paint import (
+    Colour,
+    is_terminal,
+    is_wanted,
+    painted,
+    understands_codes,
+    wrapped,
+)
 from manifest_uploader.system import disk
 from manifest_uploader.text import block
+
+
+class _Colours:
+    """What `use_colour` has set, for the whole process."""
+
+    choice = Colour.AUTO
+
+
+def use_colour(choice: Colour) -> None:
+    """Set whether terminals get colours, for all that this process writes."""
+    _Colours.choice = choice
+
+
+def has_colour(stream: IO[str]) -> bool:
+    """Whether a stream gets colours."""
+    return is_wanted(_Colours.choice, stream, os.environ) and understands_codes(stream)
 
 
 def say(text: str, stream: IO[str] | None = None) -> None:
@@ -20,7 +45,7 @@ def say(text: str, stream: IO[str] | None = None) -> None:
     """
     stream = stream or sys.stderr
     try:
-        _write(stream, block(text) + "\n")
+        _write(stream, _shown(text, stream) + "\n")
     except OSError:
         silence(stream)
 
@@ -33,7 +58,7 @@ def print_out(text: str) -> None:
         OutputLost: it cannot be written.
 
     """
-    write_out(block(text) + "\n")
+    write_out(_shown(text, sys.stdout) + "\n")
 
 
 def write_out(text: str) -> None:
@@ -54,6 +79,13 @@ def write_out(text: str) -> None:
             f"standard output cannot be written: {disk.reason(error)}",
             hint="make room where it leads to; the same command goes on",
         ) from None
+
+
+def _shown(text: str, stream: IO[str]) -> str:
+    found = block(text)
+    if is_terminal(stream):
+        found = wrapped(found, shutil.get_terminal_size().columns)
+    return painted(found) if found.tones and has_colour(stream) else found
 
 
 def silence(stream: IO[str]) -> None:

@@ -12,11 +12,13 @@ from msgspec import Struct
 from manifest_uploader.output.formatting import cases_words, size_words
 from manifest_uploader.output.json_lines import stand_json, status_summary_json, write_json
 from manifest_uploader.output.live_area import LiveArea
-from manifest_uploader.output.run_lines import bar, stand_line, words_of
+from manifest_uploader.output.live_view import DRAWN, LONGEST_BAR, SHORTEST_BAR, Signs, Size, bar
+from manifest_uploader.output.status_lines import counts_text, stand_line
 from manifest_uploader.output.streams import print_out
 from manifest_uploader.state.standing import CaseStanding, Standing
+from manifest_uploader.text import Tone, line
 
-_ENDED: Final = frozenset({Standing.DONE, Standing.FAILED, Standing.GONE, Standing.UNSURE})
+_ENDED: Final = frozenset({Standing.DONE, Standing.FAILED, Standing.DELETED, Standing.UNCONFIRMED})
 _CASES_SHOWN: Final = 8
 """Cases that the live screen shows below the counts."""
 
@@ -129,26 +131,30 @@ class Live:
         """Redraw."""
         kept = [] if view.first else self._ended
         self._ended = [*kept, *view.newly_ended][-_CASES_SHOWN:]
-        self._area.show(live_lines(view, self._area.width, self._ended))
+        self._area.show(live_lines(view, self._area.size, self._ended, self._area.signs))
 
 
-def live_lines(view: View, width: int, ended: list[CaseStanding]) -> list[str]:
-    """A bar for a terminal of this width, the counts, and these cases."""
+def live_lines(
+    view: View, size: Size, ended: list[CaseStanding], signs: Signs = DRAWN
+) -> list[str]:
+    """A bar for a terminal of this size, the counts, and these cases."""
     count, *parts = view_parts(view)
     share = view.ended / view.total if view.total else 1.0
+    cells = max(SHORTEST_BAR, min(LONGEST_BAR, size.width - len(count) - 2))
     last = "Ctrl-C leaves; the run goes on" if view.holder else "Ctrl-C leaves"
     last = over_line(view) if view.is_last else last
-    return [f"{bar(share, width)} {count}", *parts, *map(stand_line, ended), last]
+    head = line(*bar(share, cells, signs), f" {count}")
+    return [head, *parts, *map(stand_line, ended), line((last, Tone.QUIET))]
 
 
 def view_parts(view: View) -> list[str]:
     """How many cases have ended, where all stand, whether the run is paused, and who runs it."""
-    counts = [f"{view.counts[one]} {words_of(one)}" for one in Standing if view.counts.get(one)]
     size = f", {size_words(view.bytes_done)} sent" if view.bytes_done else ""
-    parts = [f"{view.ended} of {cases_words(view.total)} ended", ", ".join(counts) + size]
+    counts = line(counts_text(view.counts), size)
+    parts = [f"{view.ended:,} of {cases_words(view.total)} ended", counts]
     if view.paused:
         parts.append(f"waiting for room: {view.paused}")
-    nobody = "no run is at work" + ("" if view.is_last else "; waiting for one")
+    nobody = "no upload is running" + ("" if view.is_last else "; waiting for one")
     return [*parts, f"run by {view.holder}" if view.holder else nobody]
 
 

@@ -60,7 +60,7 @@ def make_plan(inputs: PlanInputs, *, temporary: Callable[[], str]) -> Plan:
     sharing = share(inputs, usable)
     sources = frozenset(one.case for one in sharing.values() if one.is_awaited)
     cases = tuple(
-        _untouched(case, recorded(case, inputs), (), Standing.UNSURE, in_common[case.name])
+        _untouched(case, recorded(case, inputs), (), Standing.UNCONFIRMED, in_common[case.name])
         if case.name in in_common
         else _plan_case(
             case, past, found, inputs, worklist.orders.get(case.name), temporary, sharing, sources
@@ -152,9 +152,9 @@ def _left_alone(
 ) -> CasePlan | None:
     """The plan of a case whose history alone decides that nothing is sent; None for others."""
     if past.gone:
-        return _untouched(case, past, found, Standing.GONE, DELETED)
+        return _untouched(case, past, found, Standing.DELETED, DELETED)
     if past.filling is not None:
-        return _untouched(case, past, found, Standing.UNSURE, past.reason or _UNSURE)
+        return _untouched(case, past, found, Standing.UNCONFIRMED, past.reason or _UNSURE)
     if type_of(inputs.target.kind).has_titles:
         return None
     failed = jobs.failed_job(case, past, inputs)

@@ -29,15 +29,15 @@ from manifest_uploader.state.events import AnyEvent
 from manifest_uploader.state.standing import Standing
 from manifest_uploader.text import printable
 
-_FAILED: Final = frozenset({Standing.FAILED, Standing.GONE, Standing.UNSURE})
+_FAILED: Final = frozenset({Standing.FAILED, Standing.DELETED, Standing.UNCONFIRMED})
 _MOODS: Final = {"confirmed": "good", "failed": "bad", "gone": "bad", "unsure": "bad"}
 _STANDINGS: Final = {
     Standing.DONE: ("done and seen on the platform", "good"),
     Standing.FAILED: ("failed", "bad"),
-    Standing.GONE: ("deleted on the platform", "bad"),
-    Standing.UNSURE: ("not sure", "bad"),
-    Standing.FILLED: ("being imported", "wait"),
-    Standing.CREATED: ("not finished", "wait"),
+    Standing.DELETED: ("deleted on the platform", "bad"),
+    Standing.UNCONFIRMED: ("not sure", "bad"),
+    Standing.IMPORTING: ("being imported", "wait"),
+    Standing.UPLOADING: ("not finished", "wait"),
     Standing.UPLOADING: ("being sent", "wait"),
     Standing.NEW: ("not begun", "wait"),
 }

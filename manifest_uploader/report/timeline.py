@@ -207,7 +207,7 @@ class _Tally:
         if not isinstance(event, Noticed):
             history = self._cases.get(event.case, EMPTY)
             self._set_standing(event.case, standing_of(history))
-            failed = self._counts[Standing.FAILED] + self._counts[Standing.GONE]
+            failed = self._counts[Standing.FAILED] + self._counts[Standing.DELETED]
             self._totals[number] = (self._counts[Standing.DONE], failed)
 
     def _set_standing(self, case: str, standing: Standing) -> None:

@@ -15,13 +15,14 @@ class Standing(StrEnum):
 
     NEW = "new"
     UPLOADING = "uploading"
-    CREATED = "created"
-    FILLED = "filled"
+    """Something of it is sent, or its item is there and holds nothing yet."""
+    IMPORTING = "importing"
     DONE = "done"
     FAILED = "failed"
-    UNSURE = "unsure"
+    UNCONFIRMED = "unconfirmed"
+    """What became of its last change is not known."""
     CHANGED = "changed"
-    GONE = "gone"
+    DELETED = "deleted"
 
 
 class CaseStanding(Struct, frozen=True):
@@ -40,21 +41,21 @@ class CaseStanding(Struct, frozen=True):
 def standing_of(past: CaseHistory, *, at_work: bool = False) -> Standing:
     """Where a case stands, from its history alone.
 
-    A fill without an outcome is unsure, unless a run is `at_work` on it.
+    A fill without an outcome is unconfirmed, unless a run is `at_work` on it.
     """
     if past.gone:
-        return Standing.GONE
+        return Standing.DELETED
     if past.unsure or past.filling is not None:
-        return Standing.FILLED if at_work and not past.unsure else Standing.UNSURE
+        return Standing.IMPORTING if at_work and not past.unsure else Standing.UNCONFIRMED
     imports = {socket.standing for socket in past.sockets.values()}
     if past.reason is not None or has_failed(past):
         return Standing.FAILED
     if past.title is not None:
         is_waiting = "waiting" in imports or past.job == "running"
-        return Standing.FILLED if is_waiting else Standing.DONE
-    if past.item is not None or past.temporary is not None:
-        return Standing.CREATED
-    return Standing.UPLOADING if past.uploads or past.file_uploads else Standing.NEW
+        return Standing.IMPORTING if is_waiting else Standing.DONE
+    has_begun = past.item is not None or past.temporary is not None
+    has_begun = has_begun or bool(past.uploads or past.file_uploads)
+    return Standing.UPLOADING if has_begun else Standing.NEW
 
 
 def has_failed(past: CaseHistory) -> bool:

@@ -56,7 +56,7 @@ OFFERED = {
     "uploader rep": "report",
     "uploader run l": "lung.yaml",
     "uploader run m": "more.yml",
-    "uploader report lung.yaml --c": "--csv",
+    "uploader report lung.yaml --cs": "--csv",
     "uploader report lung.yaml --csv lung.y": "lung.yaml",
     "uploader completion f": "fish",
     "uploader sandbox --read": "--reader-study",

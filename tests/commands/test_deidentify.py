@@ -198,7 +198,7 @@ def test_json_lines_say_the_same(source: Path, tmp_path: Path) -> None:
         (("scans", "clean", "--key", "clean/key"), "would be in one of the folders"),
         (("scans", "clean", "--key", "file"), "does not hold a key"),
         (("empty", "clean"), "'empty' holds no file"),
-        (("scans", "clean", "--jobs", "0"), "'0' is not a whole number"),
+        (("scans", "clean", "--jobs", "0"), "must be a whole number, 1 or higher, not '0'"),
     ],
 )
 def test_what_cannot_be_done_is_refused_before_anything_is_written(

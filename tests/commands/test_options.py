@@ -7,6 +7,7 @@ import pytest
 
 from manifest_uploader.api import settings
 from manifest_uploader.commands import options
+from manifest_uploader.commands.arguments import count, seconds
 from manifest_uploader.errors import TokenRefused, UsageError
 from tests.commands.arguments import parsed
 from tests.helpers import TOKEN
@@ -63,18 +64,18 @@ def test_the_words_to_take_over_are_those_that_were_typed() -> None:
 @pytest.mark.parametrize("text", ["0", "-1", "x", "", "1.5", "٣", "9" * 10, " 1"])
 def test_only_whole_numbers_from_one_on_are_counts(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError):
-        options.count(text)
+        count(text)
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "x", "", "nan", "inf", "1e999", "-inf"])
 def test_only_positive_numbers_are_seconds(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError):
-        options.seconds(text)
+        seconds(text)
 
 
 def test_numbers_that_are_right_are_taken() -> None:
-    assert (options.count("1"), options.count("999999999")) == (1, 999_999_999)
-    assert (options.seconds("0.5"), options.seconds("1e3")) == (0.5, 1000.0)
+    assert (count("1"), count("999999999")) == (1, 999_999_999)
+    assert (seconds("0.5"), seconds("1e3")) == (0.5, 1000.0)
 
 
 # ── the token ───────────────────────────────────────────────────────────────────────────────

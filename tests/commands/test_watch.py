@@ -21,6 +21,7 @@ from manifest_uploader.errors import StateDamaged, StateUnwritable
 from manifest_uploader.manifest.model import Manifest
 from manifest_uploader.manifest.parser import parse
 from manifest_uploader.output import watch_screen
+from manifest_uploader.output.live_view import TYPED, Size
 from manifest_uploader.state import lock
 from manifest_uploader.state.file import Tail
 from manifest_uploader.state.standing import Standing
@@ -161,16 +162,19 @@ def test_lines_tell_what_changed_and_when_all_is_over(tmp_path: Path) -> None:
     )
 
     assert [line.split(" (")[0] for line in said] == [
-        "0 of 2 cases ended; 2 new; no run is at work; waiting for one",
+        "0 of 2 cases ended; 2 new; no upload is running; waiting for one",
         "--",
-        "0 of 2 cases ended; 1 new, 1 uploading, 1.0 KiB sent; no run is at work; waiting for one",
+        (
+            "0 of 2 cases ended; 1 new, 1 uploading, 1.0 KiB sent; "
+            "no upload is running; waiting for one"
+        ),
         "--",
         "a: done",
-        "1 of 2 cases ended; 1 new, 1 done, 1.0 KiB sent; no run is at work; waiting for one",
+        "1 of 2 cases ended; 1 new, 1 done, 1.0 KiB sent; no upload is running; waiting for one",
         "--",
         "--",
         "b: failed: ct-image: no image",
-        "2 of 2 cases ended; 1 done, 1 failed, 2.0 KiB sent; no run is at work",
+        "2 of 2 cases ended; 1 done, 1 failed, 2.0 KiB sent; no upload is running",
         "the run is over: 1 of 2 cases done",
     ]
 
@@ -180,7 +184,7 @@ def test_what_was_done_before_is_one_line(tmp_path: Path) -> None:
 
     said = lines_shown(manifest_of(tmp_path, "a", "b"), path)
 
-    waiting = "no run is at work; waiting for one"
+    waiting = "no upload is running; waiting for one"
     assert said == [f"1 of 2 cases ended; 1 new, 1 done, 1.0 KiB sent; {waiting}", "--"]
 
 
@@ -206,7 +210,7 @@ def test_it_ends_with_the_run(tmp_path: Path) -> None:
         "a: done",
         "1 of 2 cases ended; 1 new, 1 done, 1.0 KiB sent",
         "--",
-        "1 of 2 cases ended; 1 new, 1 done, 1.0 KiB sent; no run is at work",
+        "1 of 2 cases ended; 1 new, 1 done, 1.0 KiB sent; no upload is running",
         "the run is over: 1 of 2 cases done; the same command goes on where it ended",
     ]
 
@@ -217,7 +221,7 @@ def test_what_has_ended_before_is_not_waited_for(tmp_path: Path) -> None:
     said = lines_shown(manifest_of(tmp_path, "a"), path)
 
     assert said == [
-        "1 of 1 case ended; 1 done, 1.0 KiB sent; no run is at work",
+        "1 of 1 case ended; 1 done, 1.0 KiB sent; no upload is running",
         "the run is over: 1 of 1 case done",
     ]
 
@@ -233,8 +237,8 @@ def test_a_fill_under_way_is_importing_and_unsure_only_without_its_run(tmp_path:
     assert [line.split("; run by")[0].split(" (")[0] for line in said] == [
         "0 of 1 case ended; 1 importing, 1.0 KiB sent",
         "--",
-        "a: unsure",
-        "1 of 1 case ended; 1 unsure, 1.0 KiB sent; no run is at work",
+        "a: unconfirmed",
+        "1 of 1 case ended; 1 unconfirmed, 1.0 KiB sent; no upload is running",
         "the run is over: 0 of 1 case done",
     ]
 
@@ -282,8 +286,8 @@ def test_the_live_view_fits_and_names_who_runs_it(tmp_path: Path) -> None:
     counts = {Standing.DONE: 1, Standing.NEW: 3}
     view = watch_screen.View(counts, (), 2048, "too many uploads", "alice on node17 since 10:32")
 
-    assert watch_screen.live_lines(view, 60, []) == [
-        "[#####---------------] 1 of 4 cases ended",
+    assert watch_screen.live_lines(view, Size(60, 24), [], TYPED) == [
+        "##########------------------------------ 1 of 4 cases ended",
         "3 new, 1 done, 2.0 KiB sent",
         "waiting for room: too many uploads",
         "run by alice on node17 since 10:32",
@@ -330,7 +334,7 @@ def test_it_follows_a_run_through_the_state_file_until_it_is_stopped(
         process.send_signal(stop)
         assert code == process.wait(timeout=30)
 
-    assert before == "0 of 2 cases ended; 2 new; no run is at work; waiting for one"
+    assert before == "0 of 2 cases ended; 2 new; no upload is running; waiting for one"
     assert after[0].startswith("a: done (")
     assert after[1].startswith("1 of 2 cases ended; 1 new, 1 done")
 

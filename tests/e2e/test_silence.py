@@ -37,12 +37,12 @@ class Holding:
 def hurry(_: Path) -> None:
     """Let silence be explained after a moment, and pauses between two tries be short."""
     from manifest_uploader.engine import local_files
-    from manifest_uploader.output import run_lines, screen
+    from manifest_uploader.output import live_view, progress_lines, screen
     from manifest_uploader.platform import address, lists
     from manifest_uploader.platform.targets import base
 
     for module, name, value in (
-        *((one, "SILENCE_S", SOON_S) for one in (run_lines, screen)),
+        *((one, "SILENCE_S", SOON_S) for one in (live_view, progress_lines, screen)),
         (lists, "_AT_ONCE", 1),
         (base.TargetType, "page_size", 2),
         (local_files, "_LARGE", 1),

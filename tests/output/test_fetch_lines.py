@@ -19,7 +19,7 @@ from manifest_uploader.output.fetch_lines import (
     is_waiting,
     tables,
 )
-from manifest_uploader.output.run_lines import doing_line
+from manifest_uploader.output.progress_lines import doing_line
 from manifest_uploader.plan.fetched import FetchedFile, FileState, Why
 from manifest_uploader.plan.job_rows import JobRow
 from tests.helpers import ALGORITHM, STUDY, pk

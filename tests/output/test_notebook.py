@@ -9,10 +9,10 @@ from manifest_uploader.engine.progress import Progress
 from manifest_uploader.engine.results import CaseEnd, End, Summary
 from manifest_uploader.output import notebook
 from manifest_uploader.output.notebook import Notebook, Picture, is_notebook
-from manifest_uploader.output.run_lines import begin_line
+from manifest_uploader.output.plan_lines import begin_line
 from manifest_uploader.platform.traffic import Traffic
-from manifest_uploader.state.events import Failed
-from tests.helpers import STUDY, case, file_value, plan_of, step_id
+from manifest_uploader.state.events import Failure
+from tests.helpers import STUDY, case, file_value, plan_of
 
 
 class Clock:
@@ -57,12 +57,12 @@ def test_a_run_is_one_picture_that_changes_twice_a_second(
     begins = begin_line(plan, STUDY)
     assert shown[0].text == begins
     assert shown[10].text.splitlines()[0] == begins
-    assert "[####" in shown[10].text
-    assert " of 1,000 cases finished" in shown[10].text
+    assert "━━━━" in shown[10].text
+    assert " of 1,000 cases" in shown[10].text
     first, last = shown[-1].text.splitlines()
     assert first == begins
-    assert last.startswith("all 1,000 cases done")
-    assert len(shown[-1].html()) < 1500
+    assert last.startswith("Finished: all 1,000 cases uploaded and verified")
+    assert len(shown[-1].html()) < 2000
 
 
 def test_what_is_quick_is_not_shown(screen: Notebook, shown: list[Picture], clock: Clock) -> None:
@@ -82,14 +82,12 @@ def test_failures_are_told_when_they_happen_and_the_first_of_very_many_are_left_
     screen: Notebook, shown: list[Picture]
 ) -> None:
     for number in range(60):
-        step = step_id(f"p{number}:fill")
-        screen.event(
-            Failed(case=f"p{number}", step=step, words="no <b>such</b> socket", final=True)
-        )
+        failure = Failure("ct", "no <b>such</b> socket")
+        screen.case_ended(CaseEnd(f"p{number}", End.FAILED, failures=(failure,)))
 
     lines = shown[-1].text.splitlines()
     assert (len(lines), lines[0]) == (41, "… 20 earlier lines")
-    assert lines[-1] == "p59:fill: no <b>such</b> socket"
+    assert lines[-1] == "p59: failed: ct: no <b>such</b> socket"
     html = shown[-1].html()
     assert "<b>" not in html
     assert "no &lt;b&gt;such&lt;/b&gt; socket" in html
@@ -113,8 +111,9 @@ def test_the_picture_has_a_bar_and_a_text_for_every_frontend(
 
     assert set(bundle) == {"text/plain", "text/html"}
     assert bundle["text/html"].startswith("<pre ")
-    assert sum(bundle["text/html"].count(one) for one in "━╸╺") == 40
-    assert bundle["text/html"].splitlines()[1:] == ["5 of 10 cases finished", "</pre>"]
+    assert sum(bundle["text/html"].count(one) for one in "━─") == 40
+    assert "5 of 10 cases" in bundle["text/html"]
+    assert bundle["text/plain"] == shown[-1].text
 
 
 def test_this_is_no_notebook() -> None:

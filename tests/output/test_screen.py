@@ -10,7 +10,7 @@ from manifest_uploader.engine.local_files import Looking
 from manifest_uploader.engine.results import CaseEnd, End
 from manifest_uploader.manifest.problems import Place, Problem
 from manifest_uploader.output import pauses, screen
-from manifest_uploader.state.events import Confirmed, Done, Failed, ImportFailed, Noticed, Unsure
+from manifest_uploader.state.events import Confirmed, Done, Failed, Failure, Noticed
 from tests.helpers import STUDY, pk, plan_of, step_id
 from tests.output.records import progress_of, summary_of
 
@@ -27,20 +27,18 @@ def test_people_are_told_what_goes_wrong_and_which_case_is_done(
     observer = screen.Lines()
     observer.event(Done("a", step_id("a:create"), pk=pk(1)))
     observer.event(Confirmed("a", step_id("a/x"), "x", None))
-    observer.event(Failed("a", step_id("a/x"), socket="x", words="No.", final=True))
-    observer.event(Failed("a", step_id("a:fill"), words="", final=False))
-    observer.event(Unsure("a", step_id("a:fill"), "nobody knows"))
-    observer.event(ImportFailed("a", step_id("a/x"), "x", "No image."))
+    observer.event(Failed("c", step_id("c/x"), socket="x", words="No.", final=True))
     observer.case_ended(CaseEnd("a", End.DONE))
     observer.case_ended(CaseEnd("b", End.DONE, unchanged=True))
-    observer.case_ended(CaseEnd("c", End.FAILED))
+    failures = (Failure("x", "No."), Failure("y", "No image."))
+    observer.case_ended(CaseEnd("c", End.FAILED, failures=failures))
+    observer.case_ended(CaseEnd("d", End.UNSURE, failures=(Failure(None, "nobody knows"),)))
     observer.note("a note")
 
     assert written(capsys) == [
-        "a/x: No.",
-        "a:fill: not sure: nobody knows",
-        "a/x: not imported: No image.",
         "a: done",
+        "c: failed: x: No. (and 1 more)",
+        "d: unconfirmed: nobody knows",
         "a note",
     ]
 
@@ -49,9 +47,9 @@ def test_the_quiet_hear_only_what_goes_wrong(capsys: pytest.CaptureFixture[str])
     observer = screen.Lines(quiet=True)
     observer.begins(plan_of(), STUDY)
     observer.case_ended(CaseEnd("a", End.DONE))
-    observer.event(Failed("a", step_id("a/x"), socket="x", words="No.", final=True))
+    observer.case_ended(CaseEnd("b", End.FAILED, failures=(Failure("x", "No."),)))
 
-    assert written(capsys) == ["a/x: No."]
+    assert written(capsys) == ["b: failed: x: No."]
 
 
 def test_the_verbose_hear_every_step(capsys: pytest.CaptureFixture[str]) -> None:
@@ -84,10 +82,15 @@ def test_a_line_after_three_seconds_every_half_minute_and_for_every_pause(
     ]
 
 
-def test_standard_output_is_left_alone_by_people(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_result_is_on_standard_output_unless_that_is_for_programs(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     screen.Lines().ends(summary_of(CaseEnd("a", End.DONE)))
+    out, err = capsys.readouterr()
+    assert (len(out.splitlines()), err) == (1, "")
 
-    assert len(written(capsys)) == 1
+    screen.Lines(json=True).ends(summary_of(CaseEnd("a", End.DONE)))
+    assert written(capsys) == out.splitlines()
 
 
 @pytest.fixture
@@ -111,16 +114,12 @@ def test_a_terminal_shows_a_bar_below_the_lines_and_removes_it_at_the_end(
 
     out, err = capsys.readouterr()
     lines = [line.split("\r")[-1] for line in err.splitlines()]
-    assert out == ""
     assert (tells_before, observer.tells_stopping) == (False, True)
-    assert any("####" in line and "4 of 10 cases finished" in line for line in lines)
+    assert any("━━━━" in line and "4 of 10 cases" in line for line in lines)
     assert any(r"trouble: \x1b[2Jno connection" in line for line in lines)
-    assert "a: done" in err
-    assert "all 1 case done and seen on the platform" in lines[-1]
-    bar, removed, summary = (
-        err.rindex(text) for text in ("cases finished", "\x1b[2K", "all 1 case done")
-    )
-    assert bar < removed < summary
+    assert "a: \x1b[32mdone\x1b[0m" in err
+    assert "1 case uploaded and verified" in out
+    assert err.rindex("of 10 cases") < err.rindex("\x1b[2K")
 
 
 @pytest.mark.usefixtures("terminal")

@@ -225,7 +225,11 @@ def test_a_case_whose_fill_stays_of_unknown_fate_is_left_alone() -> None:
 
     found = only(plan_of(case("a", CT), history=past(*done(), fill), values=changed))
 
-    assert (found.action, found.standing, found.fill) == (Action.NOTHING, Standing.UNSURE, None)
+    assert (found.action, found.standing, found.fill) == (
+        Action.NOTHING,
+        Standing.UNCONFIRMED,
+        None,
+    )
     assert found.uploads == ()
     assert "not known" in (found.reason or "")
     assert (found.case, found.title, found.kind) == ("a", "a", ("ct-image",))
@@ -292,7 +296,7 @@ def test_an_import_under_way_is_waited_for() -> None:
 
     found = only(plan_of(case("a", CT, SCORE), history=past(*waiting)))
 
-    assert (found.action, found.standing, found.fill) == (Action.WAIT, Standing.FILLED, None)
+    assert (found.action, found.standing, found.fill) == (Action.WAIT, Standing.IMPORTING, None)
     assert [wait.socket for wait in found.waits] == ["ct-image", "some-score"]
     assert {wait.since for wait in found.waits} == {1e9 + 2}
 
@@ -370,7 +374,7 @@ def test_a_step_that_failed_is_tried_again() -> None:
 def test_an_item_that_is_gone_is_reported_and_nothing_is_sent() -> None:
     found = only(plan_of(case("a", CT, SCORE), history=past(*done()), gone=frozenset({pk(1)})))
 
-    assert (found.action, found.standing, found.fill) == (Action.NOTHING, Standing.GONE, None)
+    assert (found.action, found.standing, found.fill) == (Action.NOTHING, Standing.DELETED, None)
     assert found.found == (Gone("a", step_id("a"), pk(1)),)
     assert "--recreate" in (found.reason or "")
 
@@ -378,7 +382,7 @@ def test_an_item_that_is_gone_is_reported_and_nothing_is_sent() -> None:
 def test_an_item_that_was_gone_before_is_reported_again() -> None:
     found = only(plan_of(case("a", CT), history=past(*done(), Gone("a", step_id("a"), pk(1)))))
 
-    assert found.standing is Standing.GONE
+    assert found.standing is Standing.DELETED
 
 
 @pytest.mark.parametrize("known", [True, False])
@@ -579,7 +583,7 @@ def test_cases_that_have_an_item_in_common_are_left_alone() -> None:
     )
 
     assert [one.action for one in plan.cases] == [Action.NOTHING, Action.NOTHING, Action.CREATE]
-    assert [one.standing for one in plan.cases[:2]] == [Standing.UNSURE] * 2
+    assert [one.standing for one in plan.cases[:2]] == [Standing.UNCONFIRMED] * 2
     assert "gives case 'b' the same display set" in (plan.cases[0].reason or "")
 
 

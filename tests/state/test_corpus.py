@@ -30,13 +30,13 @@ TAGS: Final = {one.__struct_config__.tag for one in AnyEvent.__args__}
 STANDINGS: Final = {
     Standing.NEW: "new",
     Standing.UPLOADING: "uploading",
-    Standing.CREATED: "created",
-    Standing.FILLED: "filled",
+    Standing.UPLOADING: "created",
+    Standing.IMPORTING: "filled",
     Standing.DONE: "done",
     Standing.FAILED: "failed",
-    Standing.UNSURE: "unsure",
+    Standing.UNCONFIRMED: "unsure",
     Standing.CHANGED: "changed",
-    Standing.GONE: "gone",
+    Standing.DELETED: "gone",
 }
 """As the expected files spell them, whatever they are called today."""
 

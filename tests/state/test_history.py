@@ -179,7 +179,7 @@ def test_a_creation_without_an_end_is_known_by_its_title() -> None:
     found = past(created()[0])
 
     assert (found.item, found.temporary, found.order) == (None, "uploading-a", 20)
-    assert standing_of(found) is Standing.CREATED
+    assert standing_of(found) is Standing.UPLOADING
 
 
 def test_a_creation_together_with_values_fills_the_item_too() -> None:
@@ -191,14 +191,14 @@ def test_a_creation_together_with_values_fills_the_item_too() -> None:
 
     assert unknown.creating == at(1e9 + 1, begun)
     assert (unknown.item, unknown.title, unknown.sockets) == (None, None, {})
-    assert standing_of(unknown) is Standing.CREATED
+    assert standing_of(unknown) is Standing.UPLOADING
     assert (found.item, found.title, found.order) == (pk(1), "A", 20)
     assert found.creating is None
     assert found.uploads == {}
     assert found.sockets == {
         one.socket: SocketHistory(one, 1e9 + 1, "waiting") for one in (SCORE, CT)
     }
-    assert standing_of(found) is Standing.FILLED
+    assert standing_of(found) is Standing.IMPORTING
 
 
 def test_a_creation_without_values_forgets_those_of_an_earlier_one() -> None:
@@ -207,7 +207,7 @@ def test_a_creation_without_values_forgets_those_of_an_earlier_one() -> None:
     found = past(with_values, *created())
 
     assert (found.creating, found.sockets, found.title) == (None, {}, None)
-    assert standing_of(found) is Standing.CREATED
+    assert standing_of(found) is Standing.UPLOADING
 
 
 def test_a_fill_without_an_end_is_unsure() -> None:
@@ -216,7 +216,7 @@ def test_a_fill_without_an_end_is_unsure() -> None:
     assert found.filling is not None
     assert found.filling_since == 1e9 + 2
     assert found.title is None
-    assert standing_of(found) is Standing.UNSURE
+    assert standing_of(found) is Standing.UNCONFIRMED
 
 
 def test_a_fill_that_acted_uses_its_uploads_up_and_is_waited_for_since_it_was_sent() -> None:
@@ -233,7 +233,7 @@ def test_a_fill_that_acted_uses_its_uploads_up_and_is_waited_for_since_it_was_se
     assert found.sockets["ct-image"].standing == "waiting"
     assert found.sockets["ct-image"].entry == CT
     assert found.sockets["ct-image"].since == 1e9 + 4
-    assert standing_of(found) is Standing.FILLED
+    assert standing_of(found) is Standing.IMPORTING
 
 
 def test_a_fill_of_values_alone_leaves_title_and_order_as_they_are() -> None:
@@ -268,7 +268,7 @@ def test_a_fill_found_not_to_have_acted_may_be_repeated_by_the_next() -> None:
 
     assert found.repeated
     assert found.reason is None
-    assert standing_of(found) is Standing.CREATED
+    assert standing_of(found) is Standing.UPLOADING
 
     later = past(
         *created(),
@@ -300,8 +300,8 @@ def test_what_failed_is_forgotten_once_something_is_done_about_it(begun: Event) 
 def test_an_unsure_step_stays_unsure_until_something_is_known() -> None:
     unsure = [*created(), filled("a", CT)[0], Unsure("a", step_id("a:fill"), "nobody knows")]
 
-    assert standing_of(past(*unsure)) is Standing.UNSURE
-    assert standing_of(past(*unsure, Done("a", step_id("a:fill"), pk=pk(1)))) is Standing.FILLED
+    assert standing_of(past(*unsure)) is Standing.UNCONFIRMED
+    assert standing_of(past(*unsure, Done("a", step_id("a:fill"), pk=pk(1)))) is Standing.IMPORTING
     assert past(*unsure).reason == "nobody knows"
 
 
@@ -384,7 +384,7 @@ def test_an_item_that_is_gone_is_remembered_until_it_is_made_anew() -> None:
     gone = past(*done, Gone("a", step_id("a"), pk(1)))
 
     assert gone.item == pk(1)
-    assert standing_of(gone) is Standing.GONE
+    assert standing_of(gone) is Standing.DELETED
     assert past(*done, Gone("a", step_id("a"), pk(1), anew=True)) == EMPTY
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from manifest_uploader.commands.arguments import add_platform_argument, add_root_argument
 from manifest_uploader.commands.doctor.connection import (
     check_certificates,
     check_network,
@@ -22,11 +23,8 @@ from manifest_uploader.commands.doctor.machine import (
     check_temporary,
 )
 from manifest_uploader.commands.doctor.rights import check_account
-from manifest_uploader.commands.options import (
-    add_platform_argument,
-    add_root_argument,
-    platform_url,
-)
+from manifest_uploader.commands.options import platform_url
+from manifest_uploader.commands.parsing import Parser
 from manifest_uploader.errors import UploaderError
 from manifest_uploader.output.formatting import counted
 from manifest_uploader.output.json_lines import write_json
@@ -44,7 +42,7 @@ _TOPIC: Final = 13
 """Width of the column of topics, in characters."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: Parser) -> None:
     """Add the arguments of `doctor`."""
     parser.epilog = _DETAILS
     parser.formatter_class = argparse.RawDescriptionHelpFormatter

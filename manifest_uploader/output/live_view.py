@@ -1,0 +1,212 @@
+"""What a terminal shows of a run: one line for all of it, and below it what is under way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from msgspec import Struct
+
+from manifest_uploader.engine.progress import Importing, Progress, Sending
+from manifest_uploader.output.formatting import size_words, time_words
+from manifest_uploader.text import Block, Piece, Tone, line, printable
+
+SILENCE_S: Final = 3.0
+"""Longest time in which a person sees nothing."""
+LONGEST_BAR: Final = 40
+SHORTEST_BAR: Final = 8
+_GAP: Final = "  "
+
+
+class Signs(Struct, frozen=True):
+    """The characters that a view is drawn with."""
+
+    full: str
+    empty: str
+    sending: str
+    importing: str
+    cut: str
+
+
+DRAWN: Final = Signs("━", "─", "↑", "⧗", "…")
+TYPED: Final = Signs("#", "-", ">", "~", "...")
+"""For terminals that know ASCII alone."""
+
+
+class Size(Struct, frozen=True):
+    """Of a terminal, in characters."""
+
+    width: int
+    height: int
+
+
+def live_view(
+    progress: Progress,
+    size: Size,
+    *,
+    elapsed_s: float,
+    notes: Sequence[Block] = (),
+    signs: Signs = DRAWN,
+) -> list[Block]:
+    """The lines at the bottom of a terminal, none longer than it is wide.
+
+    Args:
+        progress: how far the run is.
+        size: of the terminal.
+        elapsed_s: seconds since the run began.
+        notes: lines that stay below the others: a pause, trouble.
+        signs: what to draw with.
+
+    """
+    width = size.width - 1  # some terminals begin a new line after the last column
+    head = _head(progress, width, elapsed_s, signs)
+    room = max(0, min(size.height - len(notes) - 3, 10))
+    return [head, *_activity(progress, width, room, signs), *notes]
+
+
+# ── the run as a whole ──────────────────────────────────────────────────────────────────────
+
+
+def _head(progress: Progress, width: int, elapsed_s: float, signs: Signs) -> Block:
+    """A bar, and as many of the parts as there is room for, the most important first."""
+    parts = _parts(progress, elapsed_s)
+    kept = list(parts)
+    while len(kept) > 1 and _length(kept) + SHORTEST_BAR + 1 > width:
+        kept.remove(max(kept, key=lambda part: part.rank))
+    cells = max(SHORTEST_BAR, min(LONGEST_BAR, width - _length(kept) - 1))
+    pieces = [
+        line(_GAP if number else " ", (part.text, part.tone) if part.tone else part.text)
+        for number, part in enumerate(kept)
+    ]
+    return line(*bar(share_done(progress), cells, signs), *pieces)
+
+
+def bar(share: float, cells: int, signs: Signs) -> tuple[Piece, Piece]:
+    """A bar of so many characters, for a share from 0 to 1."""
+    filled = round(cells * share)
+    return (signs.full * filled, Tone.GOOD), (signs.empty * (cells - filled), Tone.QUIET)
+
+
+class _Part(Struct, frozen=True):
+    text: str
+    rank: int
+    """What is least important has the highest."""
+    tone: Tone | None = None
+
+
+def _length(parts: Iterable[_Part]) -> int:
+    return sum(len(part.text) + len(_GAP) for part in parts) - len(_GAP)
+
+
+def _parts(progress: Progress, elapsed_s: float) -> list[_Part]:
+    """Cases, bytes, speed, imports, elapsed and remaining time, as far as there is any."""
+    found = [_Part(f"{progress.ended:,} of {progress.cases:,} cases", 0)]
+    shown = min(progress.sent_bytes, progress.total_bytes)
+    if progress.total_bytes:
+        found.append(_Part(_of(shown, progress.total_bytes), 1))
+    if progress.speed and progress.is_sending:
+        found.append(_Part(f"{size_words(round(progress.speed))}/s", 4))
+    if progress.waiting:
+        found.append(_Part(f"{progress.waiting:,} importing", 3, Tone.QUIET))
+    found.append(_Part(clock_words(elapsed_s), 5, Tone.QUIET))
+    if (left_s := _left_s(progress, shown)) is not None:
+        found.append(_Part(f"{clock_words(left_s)} left", 2))
+    return found
+
+
+def _left_s(progress: Progress, shown: int) -> float | None:
+    """Seconds until all is sent; None if nobody knows, or nothing is left."""
+    if not progress.speed or not progress.is_sending or progress.paused or not progress.total_bytes:
+        return None
+    left_s = (progress.total_bytes - shown) / progress.speed
+    return left_s if left_s >= 1 else None
+
+
+def share_done(progress: Progress) -> float:
+    """How much is done, from 0 to 1; all bytes count as much as all cases."""
+    ended = progress.ended / progress.cases if progress.cases else 1.0
+    if not progress.total_bytes:
+        return ended
+    return (ended + min(1.0, progress.sent_bytes / progress.total_bytes)) / 2
+
+
+def clock_words(seconds: float) -> str:
+    """`0:42`, `1:02:03`."""
+    whole = round(seconds)
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _of(done: int, size: int) -> str:
+    """`1.2 of 3.4 GiB`, or `900 KiB of 3.4 GiB` where the units differ."""
+    first, second = size_words(done), size_words(size)
+    number, _, unit = first.rpartition(" ")
+    return f"{number} of {second}" if second.endswith(f" {unit}") else f"{first} of {second}"
+
+
+# ── what it does now ────────────────────────────────────────────────────────────────────────
+
+
+class _Row(Struct, frozen=True):
+    """One value that is under way."""
+
+    sign: str
+    tone: Tone
+    value: str
+    name: str
+    state: str
+
+
+def _activity(progress: Progress, width: int, room: int, signs: Signs) -> list[Block]:
+    """A line for each value that is being sent or imported, as many as there is room for."""
+    rows = [_sending_row(one, signs) for one in progress.sending[:room]]
+    left = room - len(rows)
+    waiting = progress.importing
+    shown = waiting[: left if len(waiting) <= left else max(0, left - 1)]
+    rows += [_importing_row(one, signs) for one in shown]
+    found = _table(rows, width, signs)
+    more = progress.waiting - len({one.case for one in shown})
+    if more > 0 and len(found) < room:
+        words = f"{more:,} more importing" if shown else f"{more:,} importing"
+        found.append(line("  ", (f"{signs.importing} {words}", Tone.QUIET)))
+    return found
+
+
+def _sending_row(one: Sending, signs: Signs) -> _Row:
+    name = printable(one.name) if one.uploads == 1 else f"{one.uploads} files"
+    value = printable(f"{one.case}/{one.socket}")
+    return _Row(signs.sending, Tone.GOOD, value, name, _of(one.sent, one.size))
+
+
+def _importing_row(one: Importing, signs: Signs) -> _Row:
+    value = printable(f"{one.case}/{one.socket}")
+    state = f"importing, {time_words(one.since_s)}"
+    return _Row(signs.importing, Tone.QUIET, value, "", state)
+
+
+def _table(rows: Sequence[_Row], width: int, signs: Signs) -> list[Block]:
+    """Rows in columns; what is too long loses its middle, so that both ends can be read."""
+    if not rows:
+        return []
+    states = max(len(one.state) for one in rows)
+    room = max(1, width - 4 - states - len(_GAP))
+    names = max(len(one.name) for one in rows)
+    values = min(max(len(one.value) for one in rows), max(room * 2 // 3, room - len(_GAP) - names))
+    names = min(names, room - values - len(_GAP))
+    found = []
+    for one in rows:
+        name = f"{_GAP}{_cut(one.name, names, signs):<{names}}" if names > 3 else ""  # noqa: PLR2004
+        text = f" {_cut(one.value, values, signs):<{values}}{name}{_GAP}"
+        state = (f"{one.state:>{states}}", Tone.QUIET)
+        found.append(line("  ", (one.sign, one.tone), text, state))
+    return found
+
+
+def _cut(text: str, width: int, signs: Signs) -> str:
+    """The text with at most `width` characters; what is left out is in the middle."""
+    if len(text) <= width:
+        return text
+    left = max(0, width - len(signs.cut))
+    head = left // 2
+    return text[:head] + signs.cut[:width] + (text[-(left - head) :] if left > head else "")
