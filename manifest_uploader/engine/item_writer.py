@@ -55,6 +55,9 @@ if TYPE_CHECKING:  # importing it takes 0.1 s of CPU, which commands without a n
 _ATTEMPTS: Final = 5
 """Attempts of a step with an unknown outcome, until it is recorded as unsure."""
 _SERVER_ERROR: Final = 500
+_PAUSE_S: Final = 5.0
+_LONGEST_WAIT_S: Final = 3600.0
+"""How long to wait until the platform has processed other images."""
 _IGNORES: Final = (
     "the platform takes true for 1 and false for 0 and ignores the change, and it refuses a value "
     "in between that would show it the change; give the socket another value first"
@@ -183,11 +186,21 @@ class ItemWriter:
         return True, None
 
     def _try(self, call: Call) -> Response | None:
-        """The response; None if it was lost, so that only the item can show the outcome."""
+        """The response; None if it was lost, so that only the item can show the outcome.
+
+        While the platform processes other images and takes no more, it asks again: image sets have
+        no ticket, with which a case waits before its fill.
+        """
+        waited_s = 0.0
         try:
-            return send_call(self._client, call, repeat=False)
+            response = send_call(self._client, call, repeat=False)
+            while refusals.is_processing_limit(response.json) and waited_s < _LONGEST_WAIT_S:
+                self._sleep(_PAUSE_S)
+                waited_s += _PAUSE_S
+                response = send_call(self._client, call, repeat=False)
         except ResponseLost:
             return None
+        return response
 
     # -- both --
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from tests.faults import Script, Step
 
 
 def test_a_set_that_is_killed_again_and_again_has_every_file_once(tmp_path: Path) -> None:
-    files, rows, kills = (300, 512, 10) if FULL else (12, 16, 3)
+    files, rows, kills = (300, 512, 10) if FULL else (8, 16, 2)
     seed = secrets.randbelow(10**6)
     print(f"seed {seed}")
 
@@ -101,7 +102,7 @@ def lost_key(folder: Path) -> None:
         box.run("--jobs", "1").expect(1)
         key = box.folder / "lung.uid-key"
         old = key.read_text()
-        if hasattr(key, "owner"):
+        if os.name == "posix":
             assert key.stat().st_mode & 0o077 == 0
         key.unlink()
 

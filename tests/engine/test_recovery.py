@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from manifest_uploader.platform.model import Entry
 from manifest_uploader.sandbox import Fault
 from manifest_uploader.state.events import Done, Event, Failed, Gone, Started
 from tests.box import Box, Faulty, mha
+from tests.e2e.slices import slice_of
 from tests.helpers import SOCKETS, past_of_events, pk, step_id
 
 SCORE = Entry("some-score", json_digest(2))
@@ -320,3 +322,36 @@ def test_a_title_that_was_there_before_proves_nothing(box: Box) -> None:
 
     assert settled(box, *made, fill) == acted(item)
     assert settled(box, *made, replace(fill, had_title=True)) == []
+
+
+# ── image sets ──────────────────────────────────────────────────────────────────────────────
+
+
+def entry_of_set(box: Box) -> Entry:
+    uploads = tuple(box.upload(f"{number}.dcm", slice_of(number)) for number in (1, 2))
+    return Entry("dicom-set", upload=uploads[-1], uploads=uploads, image_name="a set", slices=2)
+
+
+def test_the_fill_of_an_image_set_is_sent_again_with_all_its_files(box: Box) -> None:
+    item, entry = box.make("uploading-1"), entry_of_set(box)
+
+    events = sent_again(box, begun_fill(item, entry))
+
+    assert [type(event) for event in events] == [Started, Done]
+    box.settle()
+    [(facts,)] = box.sql("SELECT facts FROM images")
+    assert [file["name"] for file in json.loads(facts)["files"]] == ["1.dcm", "2.dcm"]
+    assert box.rows() == {}
+    assert sent_again(box, begun_fill(item, entry)) == [
+        Done("a", step_id("a:fill"), pk=item, again=True)
+    ]
+
+
+def test_the_fill_of_an_image_set_acted_if_its_uploads_are_gone(box: Box) -> None:
+    item, entry = box.make("uploading-1"), entry_of_set(box)
+    addresses = [box.client.address("uploads", pk) for pk in entry.uploads]
+    value = {"interface": "dicom-set", "image_name": "a set", "user_uploads": addresses}
+    assert box.fill(item, value).ok
+    box.settle()
+
+    assert settled(box, *begun_fill(item, entry, title=None, temporary=None)) == acted(item)

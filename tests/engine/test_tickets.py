@@ -2,16 +2,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from manifest_uploader.engine.item_writer import ItemWriter
 from manifest_uploader.engine.outcomes import Outcome, Ticketed
 from manifest_uploader.engine.tickets import TicketOffice
-from manifest_uploader.plan.steps import MakeTickets
+from manifest_uploader.files.root import Root
+from manifest_uploader.plan.steps import Fill, MakeTickets
+from manifest_uploader.platform.requests import Call
 from manifest_uploader.platform.responses import Interrupted
 from manifest_uploader.sandbox import Fault, Seen
-from manifest_uploader.state.events import Failed, Noticed
+from manifest_uploader.state.events import Done, Failed, Noticed
+from manifest_uploader.state.steps import StepId
 from tests.box import Box, Faulty, mha
 from tests.helpers import pk, step_id
 
@@ -190,3 +195,20 @@ def test_a_platform_that_stays_busy_is_given_up(box: Box, hook: Faulty) -> None:
 
     assert isinstance(found, Failed)
     assert sum(slept) == 3600.0
+
+
+def test_a_fill_without_a_ticket_waits_for_other_images_too(box: Box, hook: Faulty) -> None:
+    busy = b'{"values": [' + BUSY + b"]}"
+    hook.before_it = lambda seen: (
+        answered(400, busy) if seen.kind == "item-fill" and seen.number < 3 else None
+    )
+    slept: list[float] = []
+    item = box.make("a")
+    writer = ItemWriter(
+        box.client, box.target(), Root(Path(), follow_links=False), sleep=slept.append
+    )
+    call = Call("PATCH", "reader-studies/display-sets/{pk}/", {"title": "b"}, item)
+    fill = Fill(StepId.fill("a"), "a", call, "b", None, (), look_first=False)
+
+    assert list(writer.fill(fill)) == [Done("a", StepId.fill("a"), pk=item)]
+    assert slept == [5.0, 5.0]
