@@ -9,6 +9,7 @@ Other packages may use:
 - `short_form`: `ShortForm`, one description for many cases
 - `mixed_values`: texts among numbers
 - `same_as`: what stands for the image of another value
+- `mixed_values`: values of another type than those of the same socket in other cases
 - `selection`: the cases that a command line chooses
 - `near_json`: hints for texts that were meant as numbers or booleans
 - `tables`: `Table`, its rows by key, and cells as values

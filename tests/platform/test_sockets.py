@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manifest_uploader.platform.model import Socket
-from manifest_uploader.platform.sockets import DICOM_SET, misfit, takes_json, value_misfit
+from manifest_uploader.platform.sockets import misfit, takes_json, value_misfit
 from tests.helpers import SOCKETS, few_examples, file_value, image_value, json_value, socket
 
 KINDS = ("Float", "Integer", "Bool", "String", "Choice", "Multiple choice", "2D bounding box")
@@ -71,12 +71,8 @@ def test_a_long_text_is_cut() -> None:
     assert f"'{'x' * 40}…'" in found[0]
 
 
-def test_a_dicom_set_is_a_clear_problem_today() -> None:
-    found = misfit(file_value("dicom-set"), SOCKETS["dicom-set"])
-
-    assert found is not None
-    assert f"'{DICOM_SET}', which is not supported yet" in found[0]
-    assert found[1] == "use a socket of kind 'Image' for now"
+def test_a_dicom_set_takes_files() -> None:
+    assert misfit(file_value("dicom-set"), SOCKETS["dicom-set"]) is None
 
 
 def test_a_kind_that_nobody_knows_is_a_problem() -> None:
