@@ -6,7 +6,7 @@ import argparse
 
 from msgspec.structs import replace
 
-from manifest_uploader.commands import handles
+from manifest_uploader.commands import handles, run_report
 from manifest_uploader.commands.options import (
     add_run_arguments,
     add_verify_arguments,
@@ -26,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `run`."""
     add_run_arguments(parser)
     add_verify_arguments(parser, does="put back what others changed")
+    run_report.add_argument(parser)
 
 
 def run(given: argparse.Namespace) -> int:
@@ -35,6 +36,7 @@ def run(given: argparse.Namespace) -> int:
             "--quick is for 'validate' and 'plan': 'run' looks into every file that it sends",
             hint="leave it out; what was looked into before is not looked into again",
         )
+    run_report.check(given)
     screen = make_screen(verbose=given.verbose, quiet=given.quiet)
     json_lines: list[Observer] = [JsonLines()] if given.json else []
     observers = [*json_lines, screen]
@@ -54,7 +56,10 @@ def run(given: argparse.Namespace) -> int:
             summary = replace(summary, notes=summary.notes + sandbox.rehearsal_notes(summary))
         for observer in observers:
             observer.ends(summary)
-        return stop.say() if stop.caught else exit_code(summary)
+        code = stop.say() if stop.caught else exit_code(summary)
+    if not stop.caught:
+        run_report.write(given, options)
+    return code
 
 
 def _with_usable_jobs(options: Options, screen: Observer, *, sandbox: bool) -> Options:

@@ -27,9 +27,16 @@ _LIKELY: Final = (
     ("An unexpected error occurred", "the platform met an error of its own; try --retry-failed"),
 )
 _INCOMPLETE: Final = (
-    " — the image on the platform lacks the others: is each of these files a whole slice of one "
+    "the image on the platform lacks the others: is each of these files a whole slice of one "
     "series? mend them, then run again; --retry-failed sends unchanged files once more"
 )
+
+
+def likely_cause(failure: Failure) -> str | None:
+    """What a failed import most likely means; None if that is not known."""
+    if failure.incomplete:
+        return _INCOMPLETE
+    return next((cause for part, cause in _LIKELY if part in failure.message), None)
 
 
 def explained(failure: Failure) -> str:
@@ -37,9 +44,7 @@ def explained(failure: Failure) -> str:
     if not failure.of_import:
         return failure.message
     files = f" (from {failure.source})" if failure.source else ""
-    if failure.incomplete:
-        return failure.message + files + _INCOMPLETE
-    likely = next((cause for part, cause in _LIKELY if part in failure.message), None)
+    likely = likely_cause(failure)
     return failure.message + files + (f" — {likely}" if likely else "")
 
 

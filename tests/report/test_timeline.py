@@ -122,10 +122,9 @@ def test_plots_are_svg_without_scripts_styles_or_foreign_text(tmp_path: Path) ->
     figures = draw(timeline_of(tmp_path, lines), UTC)
 
     assert [figure.title for figure in figures] == [
-        "Cases confirmed",
+        "Cases over time",
         "Throughput",
-        "Retries and pauses",
-        "How long imports took",
+        "Import waiting times",
     ]
     for figure in figures:
         root = ET.fromstring(figure.svg)
