@@ -6,6 +6,7 @@ import math
 import os
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from importlib.util import find_spec
@@ -27,6 +28,7 @@ from manifest_uploader.report.rows import UNCHECKED, Row, make_rows
 from manifest_uploader.report.words import sentence
 from manifest_uploader.state import file as state_file
 from manifest_uploader.state import lock, receipts
+from manifest_uploader.state.events import AnyEvent
 from manifest_uploader.state.file import Stored
 from manifest_uploader.system import disk
 from manifest_uploader.system.extras import install_command
@@ -149,8 +151,8 @@ def _check_target(manifest: Manifest, stored: Stored, path: Path) -> None:
 
 def _page(options: Options, wanted: Wanted, material: _Material) -> tuple[str, list[str]]:
     """The page, and notes about it for people."""
-    zone, events = _zone(material), material.stored.events
-    line = timeline.make_timeline(events)
+    times = _times(material.stored.events)
+    zone, line = _zone(times), timeline.make_timeline(material.stored.events)
     found = _pictures(options, wanted, material.manifest)
     notes = [found.note] if found.note is not None else []
     if found.found:
@@ -159,7 +161,7 @@ def _page(options: Options, wanted: Wanted, material: _Material) -> tuple[str, l
     content = page.Material(
         cases_of(material.rows),
         _steps(wanted, material),
-        _times(material),
+        times,
         figures.draw(line, zone),
         any(one.silence for one in line.bins),
         found.found,
@@ -204,18 +206,17 @@ def _pictures(options: Options, wanted: Wanted, manifest: Manifest) -> Pictures:
     return make_pictures(manifest, root=options.root, cases=wanted.pictures, most_s=math.inf)
 
 
-def _times(material: _Material) -> tuple[float, float] | None:
-    """When the first and the last event happened.
+def _times(events: Sequence[AnyEvent]) -> tuple[float, float] | None:
+    """When the first and the last event happened; None if there is none.
 
     Windows knows no local time in the first hours of 1970.
     """
-    times = [event.time for event in material.stored.events if event.time >= _DAY_S]
+    times = [event.time for event in events if event.time >= _DAY_S]
     return (min(times), max(times)) if times else None
 
 
-def _zone(material: _Material) -> tzinfo:
+def _zone(times: tuple[float, float] | None) -> tzinfo:
     """This machine's time zone when the run ended; before the first run, now."""
-    times = _times(material)
     last = datetime.now(UTC) if times is None else datetime.fromtimestamp(times[1], UTC)
     zone = last.astimezone().tzinfo
     assert zone is not None

@@ -108,11 +108,13 @@ class _Packer:
             fields.pop()
         return fields
 
-    def files(self, row: Row) -> list[Any] | str:
-        """[[name, size, SHA-256], …, number of files that are left out]; "" if that tells nothing.
+    def files(self, row: Row) -> list[Any] | str | int:
+        """[[name, size, SHA-256], …, number of files that are left out].
 
-        One file without a size of its own is already told by the value.
+        1 for a value that is written in the manifest; "" where the contents tell as much.
         """
+        if row.value is not None:
+            return 1
         if not any(file.sha256 for file in row.files) or len(row.files) == 1:
             return ""
         listed: list[Any] = [_file(file) for file in row.files[: self.most_files]]

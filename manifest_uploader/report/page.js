@@ -49,7 +49,7 @@
     one.name, one.title, one.item, one.state, one.reason,
     ...one.values.flatMap((value) => [
       value.socket, value.state, value.reason, value.holds, value.sha, value.image,
-      value.files ? value.files.flat().join(" ") : "",
+      Array.isArray(value.files) ? value.files.flat().join(" ") : "",
     ]),
   ].join(" ").toLowerCase();
 
@@ -87,7 +87,7 @@
   };
 
   const fileList = (value) => {
-    if (!value.files) return isolated(value.holds);
+    if (!Array.isArray(value.files)) return isolated(value.holds);
     const left = value.files.filter((one) => typeof one === "number");
     const rows = value.files.filter((one) => typeof one !== "number").map(([name, size, sha]) =>
       make("li", [isolated(name), size === "" ? "" : ` ${sizeWords(size)}`, sha && make("code", sha)]));
@@ -100,7 +100,7 @@
       value.reason && make("p", isolated(value.reason), data.moods[value.state]),
       value.remedy && make("p", isolated(value.remedy), "soft"),
       make("dl", [
-        term(value.size === "" && !value.sha && !value.files ? "Contents" : "Files", fileList(value)),
+        term(value.files === 1 ? "Value" : "Files", fileList(value)),
         term("Size", sizeWords(value.size)), term("SHA-256", value.sha && make("code", value.sha)),
         term("Image", value.image && make("code", value.image)),
         term("Sent", timeWords(value.sent)), term("Seen", timeWords(value.seen)),

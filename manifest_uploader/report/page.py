@@ -128,7 +128,7 @@ def _page_values(heading: Heading, material: Material, zone: tzinfo) -> dict[str
         "slug": heading.slug,
         "noun": type_of(heading.kind).noun,
         "item_noun": type_of(heading.kind).item_noun,
-        "platform": heading.platform and heading.platform.removesuffix("/api/v1/"),
+        "platform": _platform_words(heading.platform),
         "target": heading.target,
         "csv_command": heading.csv_command,
         "times": _span(material.times, zone),
@@ -146,6 +146,13 @@ def _page_values(heading: Heading, material: Material, zone: tzinfo) -> dict[str
         "rows": [_row(row, zone) for row in rows] if len(rows) <= _WITHOUT_SCRIPT else [],
         "notes": material.notes,
     }
+
+
+def _platform_words(platform: str | None) -> str | None:
+    """What the platform is called: its address, and no sandbox's id."""
+    if platform is not None and platform.startswith("sandbox "):
+        return "rehearsal in a sandbox"
+    return platform and platform.removesuffix("/api/v1/")
 
 
 def _headline(counts: Mapping[str, int]) -> str:

@@ -230,6 +230,7 @@ def _read_picture(path: str) -> Slice:
     import numpy as np  # noqa: PLC0415 - in a worker
     from PIL import Image  # noqa: PLC0415 - likewise
 
+    Image.MAX_IMAGE_PIXELS = None  # of a large image, only a small page is read
     with Image.open(path) as image:
         if image.format == "JPEG":
             image.draft("RGB", (2 * _LEAST_EDGE, 2 * _LEAST_EDGE))

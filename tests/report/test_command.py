@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from manifest_uploader.state import lock
 from manifest_uploader.system.extras import install_command
 from tests.entry import environment, uploader
 from tests.report.helpers import (
@@ -121,6 +122,16 @@ def test_a_run_that_cannot_write_its_report_says_so_before_it_sends(tmp_path: Pa
     assert "the page needs the packages that draw it" in missing.err
     assert "write the manifest first, or --report=FILE" in swapped.err
     assert [path.name for path in tmp_path.iterdir()] == ["m.yaml"]
+
+
+def test_while_a_run_is_at_work_the_page_says_how_to_follow_it(folder: Path) -> None:
+    with lock.held(folder / "m.state.jsonl", take_over=False, command=""):
+        uploader("report", "m.yaml", cwd=folder).expect(0)
+
+    page = (folder / "m.report.html").read_text(encoding="utf-8")
+    assert "An upload is running since" in page
+    assert "uploader status --watch m.yaml" in page
+    assert "uploader run" not in page
 
 
 def test_tables_are_written_to_the_files_that_were_given(folder: Path) -> None:

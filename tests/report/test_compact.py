@@ -44,7 +44,7 @@ def test_repeated_texts_are_stored_once() -> None:
     page = at["https://grand-challenge.org/reader-studies/a/display-sets/*/"]
     assert len(at) == len(found["texts"]) == 8
     ct = [at["ct"], at["done"], at[""], at[""], 0, 8, "a.mha", 0, "0" * 64, pk("i"), "", PICTURE]
-    score = [at["score"], at["done"], at[""], at[""], "", 1, "2.5"]
+    score = [at["score"], at["done"], at[""], at[""], "", 1, "2.5", "", "", "", 1]
     failed = [at["ct"], at["failed"], at["No"], at["look"]]
     assert found["cases"] == [
         ["a", 1, 1, pk("a"), page, at["done"], at[""], [ct, score]],

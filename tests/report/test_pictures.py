@@ -111,6 +111,15 @@ def test_of_a_slide_a_small_page_is_shown(tmp_path: Path) -> None:
     assert found.pixels.shape == (100, 100, 3)
 
 
+def test_a_slide_may_be_larger_than_memory(tmp_path: Path) -> None:
+    huge, small = Image.new("1", (20_000, 20_000)), Image.new("1", (200, 200), 1)
+    huge.save(tmp_path / "a.tif", compression="group4", save_all=True, append_images=[small])
+
+    found = slices.read_slice(str(tmp_path / "a.tif"))
+
+    assert (found.pixels.shape, found.pixels.min()) == ((200, 200, 3), 255)
+
+
 @pytest.mark.parametrize("name", ["a.mha", "a.dcm", "a.png", "IM1"])
 def test_what_is_no_image_has_no_picture(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"no image" * 100)
