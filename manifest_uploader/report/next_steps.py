@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from manifest_uploader.output.formatting import cases_words
 
-_LEFT: Final = ("new", "uploading", "importing")
+_LEFT: Final = ("new", "uploading", "importing", "changed")
 
 
 class Step(Struct, frozen=True):
@@ -58,10 +58,9 @@ def next_steps(
     if left and not counts.get("failed") and not counts.get("unconfirmed"):
         steps.append(Step(_left_words(counts, left), commands("run")))
     if unchecked:
-        words = (
-            f"The content of {unchecked:,} adopted {_plural('file', unchecked)} was not checked. "
-            "To send them again:"
-        )
+        adopted = f"{unchecked:,} adopted {_plural('value', unchecked)}"
+        them = "it" if unchecked == 1 else "them"
+        words = f"The content of {adopted} was not checked. To send {them} again:"
         steps.append(Step(words, commands("run", "--resend-unchecked")))
     if not steps:
         words = "Nothing to do. To compare the platform with the manifest at any time:"
@@ -99,6 +98,8 @@ def _trouble_steps(counts: Mapping[str, int], commands: Commands, item_noun: str
 def _left_words(counts: Mapping[str, int], left: int) -> str:
     if left == counts.get("importing"):
         return f"{cases_words(left)} {_are(left)} still importing. See whether they arrived:"
+    if left == counts.get("changed"):
+        return f"{cases_words(left)} {_were(left)} changed in the manifest. Send the changes:"
     if left == counts.get("new") == sum(counts.values()):
         return "Nothing was uploaded yet. Start:"
     return f"{cases_words(left)} {_are(left)} not finished. Continue:"

@@ -143,7 +143,8 @@
       make("td", shortTime(one.time), "n"),
     ], "head");
     row.addEventListener("click", (event) => {
-      if (!event.target.closest("a") && `${getSelection()}` === "") toggle(one);
+      if (event.target.closest("a")) return;
+      if (event.target.closest("button") || getSelection().isCollapsed) toggle(one);
     });
     one.body = make("tbody", row);
     one.body.id = `case-${one.number}`;

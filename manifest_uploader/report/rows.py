@@ -27,6 +27,7 @@ from manifest_uploader.state.receipts import Receipt
 from manifest_uploader.state.standing import standing_of
 
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_NOT_SENT: Final = frozenset({"new", "uploading"})
 _NOT_IN_MANIFEST: Final = "no longer in the manifest"
 
 
@@ -49,7 +50,7 @@ class Row:
     title: str
     order: int | None
     state: str
-    """The state of the case: new, uploading, importing, done, failed, unconfirmed or deleted."""
+    """The state of the case: one of `words.ORDER`."""
     item: str | None
     """The item's pk."""
     page: str | None
@@ -138,7 +139,9 @@ def make_rows(
     maker = _RowMaker(facts, sent, links, at_work)
     manifest_names = {case.name for case in manifest.cases}
     rows = [
-        row for case in manifest.cases for row in maker.case_rows(case, cases.get(case.name, EMPTY))
+        row
+        for case in manifest.cases
+        for row in _marked(tuple(maker.case_rows(case, cases.get(case.name, EMPTY))))
     ]
     rows += [
         row
@@ -147,6 +150,13 @@ def make_rows(
         for row in maker.unlisted_rows(name, history)
     ]
     return tuple(rows)
+
+
+def _marked(rows: tuple[Row, ...]) -> tuple[Row, ...]:
+    """The rows of a case, which has changed if it was done before the manifest had all of them."""
+    if rows[0].state != "done" or not any(row.standing in _NOT_SENT for row in rows):
+        return rows
+    return tuple(replace(row, state="changed") for row in rows)
 
 
 @dataclass(frozen=True, slots=True)

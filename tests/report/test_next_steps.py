@@ -17,6 +17,7 @@ RUN = "uploader run m.yaml"
         ({"new": 3}, {}, [RUN]),
         ({"done": 1, "importing": 2}, {}, [RUN]),
         ({"done": 1, "uploading": 1, "new": 1}, {}, [RUN]),
+        ({"done": 1, "changed": 1}, {}, [RUN]),
         ({"failed": 2, "new": 1}, {}, [RUN, "uploader run --retry-failed m.yaml"]),
         ({"unconfirmed": 1, "new": 1}, {}, [RUN]),
         ({"deleted": 1, "done": 1}, {}, ["uploader run --recreate m.yaml"]),

@@ -108,6 +108,16 @@ def test_a_deleted_item_has_no_page(tmp_path: Path) -> None:
     assert (image.state, image.standing, image.page) == ("deleted", "deleted", None)
 
 
+def test_a_done_case_with_a_new_value_has_changed(tmp_path: Path) -> None:
+    more = entry("a")
+    more["sockets"]["findings"] = 1
+
+    rows = rows_of(tmp_path, [more], whole_case("a", NOON))
+
+    assert {"changed"} == {row.state for row in rows}
+    assert [row.standing for row in rows] == ["done", "done", "new"]
+
+
 def test_values_that_are_no_longer_in_the_manifest_are_kept(tmp_path: Path) -> None:
     lines = [*whole_case("a", NOON), *whole_case("b", NOON)]
     only_score = {"name": "a", "sockets": {"some-score": 2.5}}
