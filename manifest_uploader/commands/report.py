@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--output", metavar="FILE", help="the page; default: NAME.report.html")
     add("--open", action="store_true", help="show the page in the browser")
     add("--pictures", metavar="N", type=pictures, default=None,
-        help="with pictures of the first N cases (500, but no longer than 30 s)")  # fmt: skip
+        help="pictures of the first N cases; default: 500, for up to 30 s")  # fmt: skip
     add("--no-pictures", action="store_const", dest="pictures", const=0, help="without pictures")
     add("--csv", metavar="FILE", help="one row a value, for a spreadsheet; -: standard output")
     add("--json", metavar="FILE", help="the same rows as JSON")

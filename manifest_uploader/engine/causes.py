@@ -28,15 +28,8 @@ _LIKELY: Final = (
 )
 _INCOMPLETE: Final = (
     "the image on the platform lacks the others: is each of these files a whole slice of one "
-    "series? mend them, then run again; --retry-failed sends unchanged files once more"
+    "series? Fix them, then run again; --retry-failed sends unchanged files once more"
 )
-
-
-def likely_cause(failure: Failure) -> str | None:
-    """What a failed import most likely means; None if that is not known."""
-    if failure.incomplete:
-        return _INCOMPLETE
-    return next((cause for part, cause in _LIKELY if part in failure.message), None)
 
 
 def explained(failure: Failure) -> str:
@@ -46,6 +39,15 @@ def explained(failure: Failure) -> str:
     files = f" (from {failure.source})" if failure.source else ""
     likely = likely_cause(failure)
     return failure.message + files + (f" — {likely}" if likely else "")
+
+
+def likely_cause(failure: Failure) -> str | None:
+    """What a failed import most likely means, and what to do; None if nobody knows."""
+    if not failure.of_import:
+        return None
+    if failure.incomplete:
+        return _INCOMPLETE
+    return next((cause for part, cause in _LIKELY if part in failure.message), None)
 
 
 def failure_text(failure: Failure) -> str:

@@ -199,7 +199,7 @@ def _pictures(options: Options, wanted: Wanted, manifest: Manifest) -> Pictures:
     if wanted.pictures == 0:
         return Pictures()
     if not can_draw():
-        missing = f"no pictures: packages are missing; {install_command('report')}"
+        missing = f"no pictures: packages are missing; install them: {install_command('report')}"
         return Pictures(note=missing)
     if wanted.pictures is None:
         return make_pictures(manifest, root=options.root, cases=USUAL_CASES)
