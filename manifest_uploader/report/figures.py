@@ -11,7 +11,7 @@ import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, tzinfo
+from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any, Final
 
 from manifest_uploader.output.formatting import size_words, time_words
@@ -187,22 +187,24 @@ def _style() -> Any:
     return Style(label_font_size=13, major_label_font_size=13, legend_font_size=13)
 
 
-def _day(time: float, zone: tzinfo) -> date:
-    return datetime.fromtimestamp(time, zone).date()
-
-
 def _labels(bins: Sequence[Bin], zone: tzinfo) -> list[str]:
-    """The labels of the bins: the time for some of them, empty for the others."""
+    """The labels of the bins: the time for some of them, empty for the others.
+
+    If there are several days, a label on another day than the one before it names the day.
+    """
     real = [number for number, one in enumerate(bins) if not one.silence]
-    days = _day(bins[0].start, zone) != _day(bins[-1].start, zone)
     seconds = bins[real[0]].end - bins[real[0]].start < _MINUTE_S
-    form = "%d %b %H:%M" if days else "%H:%M:%S" if seconds else "%H:%M"
+    clock = "%H:%M:%S" if seconds else "%H:%M"
+    first, last = (datetime.fromtimestamp(bins[number].start, zone) for number in (0, -1))
+    day = first.date() if first.date() == last.date() else None
     every = -(-len(real) // _LABELS)
-    named = set(real[::every])
-    return [
-        datetime.fromtimestamp(one.start, zone).strftime(form) if number in named else ""
-        for number, one in enumerate(bins)
-    ]
+    labels = [""] * len(bins)
+    for number in real[::every]:
+        moment = datetime.fromtimestamp(bins[number].start, zone)
+        form = clock if moment.date() == day else f"%d %b {clock}"
+        labels[number] = moment.strftime(form)
+        day = moment.date()
+    return labels
 
 
 # ── cleaning up after pygal ─────────────────────────────────────────────────────────────────
