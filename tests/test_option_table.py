@@ -24,6 +24,8 @@ def commands(words: str) -> set[str]:
     named = set(re.findall(r"`([a-z]+)`", words))
     if words.startswith("all"):
         return set(COMMANDS) - named
+    if words.startswith("only"):
+        return named
     return {"validate", "plan", "run"} if named == {"run"} else named  # as the text above says
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from manifest_uploader.api import calls
+from manifest_uploader.commands import run_report
 from manifest_uploader.commands.arguments import add_run_arguments, add_verify_arguments
 from manifest_uploader.commands.options import open_options
 from manifest_uploader.commands.parsing import COMMON, Parser
@@ -19,12 +20,14 @@ def add_arguments(parser: Parser) -> None:
     add_run_arguments(parser)
     add_verify_arguments(parser, does="put back what others changed")
     parser.group(COMMON).add_argument("--dry-run", action="store_true", help="the same as 'plan'")
+    run_report.add_argument(parser)
     parser.hide("--quick")
 
 
 def run(given: argparse.Namespace) -> int:
     """Run, and return the code of the worst end of a case."""
     calls.refuse_quick(quick=given.quick)
+    run_report.check(given)
     screen = make_screen(verbose=given.verbose, quiet=given.quiet, json=given.json)
     json_lines: list[Observer] = [JsonLines()] if given.json else []
     observers = [*json_lines, screen]
@@ -41,4 +44,7 @@ def run(given: argparse.Namespace) -> int:
             return stop.code
         for observer in observers:
             observer.ends(result.summary)
-        return stop.say() if stop.caught else result.exit_code
+        code = stop.say() if stop.caught else result.exit_code
+    if not stop.caught:
+        run_report.write(given, options)
+    return code

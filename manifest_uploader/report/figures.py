@@ -24,9 +24,8 @@ _WIDTH: Final = 440
 _HEIGHT: Final = 250
 """In the drawing's own units; a phone shows it at about four fifths of its size."""
 _TICKS: Final = 4
-_LABELS: Final = 4
+_LABELS: Final = 3
 """About how many times are shown below a plot; at most one more."""
-_DAY_S: Final = 86400.0
 _MINUTE_S: Final = 60.0
 _SVG: Final = "{http://www.w3.org/2000/svg}"
 
@@ -35,6 +34,8 @@ _SVG: Final = "{http://www.w3.org/2000/svg}"
 class Figure:
     """A plot with its title and caption."""
 
+    key: str
+    """What it shows, as a word for the page's CSS."""
     title: str
     caption: str
     svg: str
@@ -52,7 +53,7 @@ class _Axis:
     """The smallest step between ticks; 1 for things that are counted."""
 
 
-_COUNTS: Final = _Axis(lambda count: f"{count:.0f}", (1,), least=1)
+_COUNTS: Final = _Axis(lambda count: f"{count:,.0f}", (1,), least=1)
 _STACKED_COUNTS: Final = replace(_COUNTS, stacked=True)
 _RATES: Final = _Axis(lambda size: f"{size_words(size)}/s", tuple(1024**n for n in range(5)))
 _TIMES: Final = _Axis(lambda seconds: time_words(seconds) if seconds else "0", (1, 60, 3600))
@@ -76,33 +77,39 @@ def draw(timeline: Timeline, zone: tzinfo) -> tuple[Figure, ...]:
     if not timeline.bins:
         return ()
     found = (
-        _figure("Cases confirmed", "Cases that are done and seen on the platform, and failed ones.",
+        _figure("cases", "Cases over time", "Uploaded and verified, and failed.",
                 _line(timeline.bins, zone, _COUNTS,
                       _Series("done", timeline.done), _Series("failed", timeline.failed))),
-        _figure("Throughput", "Bytes a second, of uploads that were completed.",
-                _bars(timeline.bins, zone, _RATES,
-                      _Series("sent", timeline.throughput))),
-        _figure("Retries and pauses",
-                "Steps that waited for room on the platform, were begun again, or failed. "
-                "(Single requests that were tried again are not written down.)",
-                _bars(timeline.bins, zone, _STACKED_COUNTS,
-                      _Series("paused", timeline.pauses), _Series("begun again", timeline.repeats),
-                      _Series("failed", timeline.failures))),
-        _figure("How long imports took",
-                "From the filling of an item until its file was seen there, by when it was seen.",
+        _figure("throughput", "Throughput", "Bytes per second of completed uploads.",
+                _bars(timeline.bins, zone, _RATES, _Series("sent", timeline.throughput))),
+        _figure("imports", "Import waiting times",
+                "From the upload of a case to its image on the platform.",
                 _line(timeline.bins, zone, _TIMES,
                       _Series("longest", timeline.import_longest_s),
                       _Series("median", timeline.import_median_s))),
+        _retries(timeline, zone),
     )  # fmt: skip
     return tuple(figure for figure in found if figure is not None)
 
 
-def _figure(title: str, caption: str, svg: str | None) -> Figure | None:
-    return None if svg is None else Figure(title, caption, svg)
+def _retries(timeline: Timeline, zone: tzinfo) -> Figure | None:
+    """The pauses and repeated steps; failures alone are told elsewhere."""
+    waited = _Series("paused", timeline.pauses), _Series("started again", timeline.repeats)
+    if all(one.empty for one in waited):
+        return None
+    words = "Steps that waited for room on the platform, started again, or failed."
+    series = (*waited, _Series("failed", timeline.failures))
+    svg = _bars(timeline.bins, zone, _STACKED_COUNTS, *series)
+    return _figure("retries", "Retries and pauses", words, svg)
+
+
+def _figure(key: str, title: str, caption: str, svg: str | None) -> Figure | None:
+    return None if svg is None else Figure(key, title, caption, svg)
 
 
 def _line(bins: Sequence[Bin], zone: tzinfo, axis: _Axis, *series: _Series) -> str | None:
-    return _draw(_pygal().Line, bins, zone, axis, series, dots_size=1.6, allow_interruptions=True)
+    """Lines that go on across bins without a number."""
+    return _draw(_pygal().Line, bins, zone, axis, series, dots_size=1.6)
 
 
 def _bars(bins: Sequence[Bin], zone: tzinfo, axis: _Axis, *series: _Series) -> str | None:
@@ -177,21 +184,27 @@ def _style() -> Any:
     """The font sizes with which pygal computes its layout; the page's CSS has the same ones."""
     from pygal.style import Style  # noqa: PLC0415 - an extra
 
-    return Style(label_font_size=11, major_label_font_size=11, legend_font_size=12)
+    return Style(label_font_size=13, major_label_font_size=13, legend_font_size=13)
 
 
 def _labels(bins: Sequence[Bin], zone: tzinfo) -> list[str]:
-    """The labels of the bins: the time for some of them, empty for the others."""
+    """The labels of the bins: the time for some of them, empty for the others.
+
+    If there are several days, a label on another day than the one before it names the day.
+    """
     real = [number for number, one in enumerate(bins) if not one.silence]
-    days = bins[-1].end - bins[0].start > _DAY_S
     seconds = bins[real[0]].end - bins[real[0]].start < _MINUTE_S
-    form = "%d %b %H:%M" if days else "%H:%M:%S" if seconds else "%H:%M"
+    clock = "%H:%M:%S" if seconds else "%H:%M"
+    first, last = (datetime.fromtimestamp(bins[number].start, zone) for number in (0, -1))
+    day = first.date() if first.date() == last.date() else None
     every = -(-len(real) // _LABELS)
-    named = set(real[::every])
-    return [
-        datetime.fromtimestamp(one.start, zone).strftime(form) if number in named else ""
-        for number, one in enumerate(bins)
-    ]
+    labels = [""] * len(bins)
+    for number in real[::every]:
+        moment = datetime.fromtimestamp(bins[number].start, zone)
+        form = clock if moment.date() == day else f"%d %b {clock}"
+        labels[number] = moment.strftime(form)
+        day = moment.date()
+    return labels
 
 
 # ── cleaning up after pygal ─────────────────────────────────────────────────────────────────

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
+from manifest_uploader.platform.address import Platform
 from manifest_uploader.platform.targets import type_of
 from manifest_uploader.state.file import Binding
 
@@ -36,20 +37,32 @@ class Links:
 NOWHERE: Final = Links(None, None)
 
 
-def links_of(binding: Binding | None) -> Links:
-    """The pages of a target; none for a sandbox or a platform on this machine.
+def links_of(binding: Binding | None, platform: Platform | None = None) -> Links:
+    """The pages of a target.
 
-    A state file is untrusted input: only a plain host, path and slug become an address.
+    A state file is untrusted input: only a plain host, path and slug become an address. It holds
+    no port; that of `platform`, the address that the user gave, is taken if the state file belongs
+    to it. A sandbox, and a platform on this machine without a known port, have no pages.
     """
     if binding is None or not _SLUG.fullmatch(binding.slug):
         return NOWHERE
-    found = _PLATFORM.fullmatch(binding.platform)
-    if found is None or _ADDRESS.fullmatch(found[1]):
+    site = _site(binding.platform, platform)
+    if site is None:
         return NOWHERE
-    site = f"https://{found[1]}{_site_path(found[2] or '/')}"
     target_type = type_of(binding.kind)
     target = site + target_type.page.format(slug=binding.slug)
     return Links(target, target + target_type.item_page)
+
+
+def _site(bound: str, platform: Platform | None) -> str | None:
+    """The address of the web site, ending in `/`."""
+    if platform is not None and platform.binding == bound:
+        parts = urlsplit(platform.url)
+        return f"{parts.scheme}://{parts.netloc}{_site_path(parts.path)}"
+    found = _PLATFORM.fullmatch(bound)
+    if found is None or _ADDRESS.fullmatch(found[1]):
+        return None
+    return f"https://{found[1]}{_site_path(found[2] or '/')}"
 
 
 def _site_path(api_path: str) -> str:

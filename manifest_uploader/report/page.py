@@ -2,47 +2,39 @@
 
 The template escapes every text from a manifest, a state file or the platform, isolates its
 writing direction and spells out invisible characters. The Content-Security-Policy allows only
-the script whose digest it contains.
+the script whose digest it contains, and pictures that are part of the page.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from importlib import resources
-from itertools import groupby
 from typing import Any, Final
 
 from manifest_uploader import __version__
 from manifest_uploader.manifest.model import TargetKind
-from manifest_uploader.output.formatting import size_words
+from manifest_uploader.output.formatting import cases_words, size_words
 from manifest_uploader.platform.targets import type_of
-from manifest_uploader.report.compact import contents, rows_json
+from manifest_uploader.report.compact import cases_json, contents
 from manifest_uploader.report.figures import Figure
+from manifest_uploader.report.next_steps import Step
+from manifest_uploader.report.overview import (
+    MOST_LISTED,
+    CaseRows,
+    Trouble,
+    count_states,
+    troubles,
+)
 from manifest_uploader.report.rows import Row
-from manifest_uploader.report.tables import files_words
-from manifest_uploader.state.events import AnyEvent
-from manifest_uploader.state.standing import Standing
+from manifest_uploader.report.words import ORDER, TROUBLE, mood, sentence
 from manifest_uploader.text import printable
 
-_FAILED: Final = frozenset({Standing.FAILED, Standing.DELETED, Standing.UNCONFIRMED})
-_MOODS: Final = {"confirmed": "good", "failed": "bad", "gone": "bad", "unsure": "bad"}
-_STANDINGS: Final = {
-    Standing.DONE: ("done and seen on the platform", "good"),
-    Standing.FAILED: ("failed", "bad"),
-    Standing.DELETED: ("deleted on the platform", "bad"),
-    Standing.UNCONFIRMED: ("not sure", "bad"),
-    Standing.IMPORTING: ("being imported", "wait"),
-    Standing.UPLOADING: ("not finished", "wait"),
-    Standing.UPLOADING: ("being sent", "wait"),
-    Standing.NEW: ("not begun", "wait"),
-}
 _WITHOUT_SCRIPT: Final = 1000
-"""Up to so many rows, the page has a table that needs no script, as for a mail preview."""
+"""Up to so many values, the page has a table that needs no script, as for a mail preview."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +51,29 @@ class Heading:
     """Host and path, or a sandbox's id; None if nothing was sent yet."""
     target: str | None
     """The address of the target's web page."""
+    csv_command: str
+    """What to type for the same as a table."""
 
 
-def render(
-    heading: Heading,
-    rows: Sequence[Row],
-    events: Sequence[AnyEvent],
-    *,
-    figures: Sequence[Figure],
-    silences: bool,
-    zone: tzinfo,
-) -> str:
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What a page shows."""
+
+    cases: Sequence[CaseRows]
+    steps: Sequence[Step]
+    """What to do next."""
+    times: tuple[float, float] | None
+    """The first and the last event, in seconds since 1970; None: nothing happened yet."""
+    figures: Sequence[Figure]
+    silences: bool
+    """Whether the figures leave out long silences."""
+    pictures: Mapping[tuple[str, str], str]
+    """WebP in base64, by case and socket."""
+    notes: Sequence[str]
+    """What else there is to say, at the end of the page."""
+
+
+def render(heading: Heading, material: Material, zone: tzinfo) -> str:
     """Render the page."""
     import jinja2  # noqa: PLC0415 - an extra
     import markupsafe  # noqa: PLC0415 - comes with it
@@ -80,21 +84,27 @@ def render(
     environment.filters["plain"] = printable
     style, script = _read_file("page.css"), _read_file("page.js")
     return environment.from_string(_read_file("page.html.j2")).render(
-        page=_page_values(heading, rows, events, zone) | {"silences": silences},
-        figures=figures,
+        page=_page_values(heading, material, zone),
+        figures=material.figures,
+        moods={word: mood(word) for word in ORDER},
         style=markupsafe.Markup(style),  # noqa: S704 - our own file
         script=markupsafe.Markup(script),  # noqa: S704 - our own file
-        data=markupsafe.Markup(_data(rows, events, zone)),  # noqa: S704 - it holds no <
+        data=markupsafe.Markup(_data(heading, material, zone)),  # noqa: S704 - it holds no <
         style_hash=_digest(style),
         script_hash=_digest(script),
         version=__version__,
     )
 
 
-def _data(rows: Sequence[Row], events: Sequence[AnyEvent], zone: tzinfo) -> str:
-    last = max((event.time for event in events), default=0.0)
+def _data(heading: Heading, material: Material, zone: tzinfo) -> str:
+    last = material.times[1] if material.times else 0.0
     offset = datetime.fromtimestamp(last, zone).utcoffset() or timedelta()
-    return rows_json(rows, offset_s=int(offset.total_seconds()))
+    return cases_json(
+        material.cases,
+        offset_s=int(offset.total_seconds()),
+        pictures=material.pictures,
+        item_noun=type_of(heading.kind).item_noun,
+    )
 
 
 def _read_file(name: str) -> str:
@@ -107,117 +117,127 @@ def _digest(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def _page_values(
-    heading: Heading, rows: Sequence[Row], events: Sequence[AnyEvent], zone: tzinfo
-) -> dict[str, Any]:
-    times = [event.time for event in events]
-    standings = sorted({row.standing for row in rows})
+def _page_values(heading: Heading, material: Material, zone: tzinfo) -> dict[str, Any]:
+    rows = [row for case in material.cases for row in case.rows]
+    counts = count_states(material.cases)
+    last = material.times[1] if material.times else 0.0
+    shown, more = troubles(material.cases)
     return {
         "manifest": heading.manifest,
         "state": heading.state,
         "slug": heading.slug,
         "noun": type_of(heading.kind).noun,
         "item_noun": type_of(heading.kind).item_noun,
-        "platform": heading.platform and heading.platform.removesuffix("/api/v1/"),
+        "platform": _platform_words(heading.platform),
         "target": heading.target,
-        "begun": _moment(min(times), zone) if times else None,
-        "ended": _moment(max(times), zone) if times else None,
-        "zone": zone_words(max(times, default=0.0), zone),
+        "csv_command": heading.csv_command,
+        "times": _span(material.times, zone),
+        "zone": zone_words(last, zone),
+        "headline": _headline(counts),
+        "mood": _headline_mood(counts),
+        "bar": _bar(counts),
+        "counts": [(state, f"{count:,}") for state, count in counts.items()],
         "numbers": _numbers(rows),
-        "failures": _failures(rows),
-        "standings": standings,
+        "steps": material.steps,
+        "troubles": [_trouble(one, material.pictures) for one in shown],
+        "more_troubles": more,
+        "silences": material.silences,
         "count": len(rows),
         "rows": [_row(row, zone) for row in rows] if len(rows) <= _WITHOUT_SCRIPT else [],
+        "notes": material.notes,
     }
 
 
-def _numbers(rows: Sequence[Row]) -> list[tuple[str, str, str]]:
-    """The key figures as (number, what it counts, mood)."""
-    cases = Counter({row.case: row.state for row in rows}.values())
-    found = [(f"{cases.total():,}", "case" if cases.total() == 1 else "cases", "")]
-    found += [
-        (f"{cases[standing]:,}", words, mood)
-        for standing, (words, mood) in _STANDINGS.items()
-        if cases[standing]
-    ]
-    confirmed = sum(row.standing == "confirmed" for row in rows)
+def _platform_words(platform: str | None) -> str | None:
+    """What the platform is called: its address, and no sandbox's id."""
+    if platform is not None and platform.startswith("sandbox "):
+        return "rehearsal in a sandbox"
+    return platform and platform.removesuffix("/api/v1/")
+
+
+def _headline(counts: Mapping[str, int]) -> str:
+    total, done = sum(counts.values()), counts.get("done", 0)
+    if not total:
+        return "The manifest has no cases."
+    if done == total:
+        return f"{'All ' * (total > 1)}{cases_words(total)} uploaded and verified"
+    return f"{done:,} of {cases_words(total)} uploaded and verified"
+
+
+def _headline_mood(counts: Mapping[str, int]) -> str:
+    if any(counts.get(one) for one in TROUBLE):
+        return ""
+    return "good" if counts.keys() == {"done"} else ""
+
+
+def _bar(counts: Mapping[str, int]) -> list[dict[str, str]]:
+    """The parts of a bar of width 100, done first."""
+    total, start, parts = sum(counts.values()), 0.0, []
+    for state, count in reversed(list(counts.items())):
+        width = 100 * count / total
+        part = {"state": state, "mood": mood(state)}
+        parts.append(part | {"start": f"{start:.3f}", "width": f"{width:.3f}"})
+        start += width
+    return parts
+
+
+def _numbers(rows: Sequence[Row]) -> list[tuple[str, str]]:
+    """Key figures: a number, and what it counts."""
+    values = [row for row in rows if row.socket]
+    done = sum(row.standing == "done" for row in values)
     size = sum(row.size or 0 for row in rows)
-    return [
-        *found,
-        (f"{confirmed:,} of {sum(bool(row.socket) for row in rows):,}", "values confirmed", ""),
-        (size_words(size), "sent for what is there", ""),
+    return [(f"{done:,} of {len(values):,}", "values verified"), (size_words(size), "sent")]
+
+
+def _trouble(trouble: Trouble, pictures: Mapping[tuple[str, str], str]) -> dict[str, Any]:
+    """A reason with its first cases."""
+    cases = [
+        {
+            "number": case.number,
+            "name": case.first.case,
+            "title": case.first.title,
+            "page": case.first.page,
+            "files": files,
+            "picture": pictures.get((case.first.case, trouble.socket)),
+        }
+        for case, files in trouble.cases[:MOST_LISTED]
     ]
-
-
-def _failures(rows: Iterable[Row]) -> list[dict[str, Any]]:
-    """The cases that need the user's attention, with the reasons."""
-    found = []
-    for case, group in groupby(rows, key=lambda row: row.case):
-        case_rows = list(group)
-        if case_rows[0].state in _FAILED:
-            found.append(_failure(case, case_rows))
-    return found
-
-
-def _failure(case: str, rows: Sequence[Row]) -> dict[str, Any]:
-    first = rows[0]
-    own = [row for row in rows if row.standing == "failed" and row.words]
-    reasons = [(row.socket, row.words, _unnamed_files(row)) for row in own]
-    if not reasons:
-        words = next((row.words for row in rows if row.words), _STANDINGS[first.state][0])
-        reasons = [("", words, "")]
-    state = _STANDINGS[first.state][0]
     return {
-        "case": case,
-        "title": first.title,
-        "item": first.item,
-        "page": first.page,
-        "state": state,
-        "reasons": reasons,
+        "state": trouble.state,
+        "socket": trouble.socket,
+        "reason": sentence(trouble.reason),
+        "remedy": trouble.remedy,
+        "cases": cases,
+        "more": max(0, len(trouble.cases) - MOST_LISTED),
     }
-
-
-def _unnamed_files(row: Row) -> str:
-    """The row's files, unless its words already name them."""
-    names = files_words(row)
-    return "" if names in (row.words or "") else names
 
 
 def _row(row: Row, zone: tzinfo) -> dict[str, Any]:
     return {
         "case": row.case,
         "title": row.title,
-        "order": row.order,
-        "item": row.item,
         "page": row.page,
         "socket": row.socket,
         "holds": contents(row),
-        "sha256": row.sha256,
-        "image": row.image,
-        "size": row.size,
-        "size_words": None if row.size is None else size_words(row.size),
-        "sent": _sort_key(row.sent),
-        "sent_words": _day_and_time(row.sent, zone),
-        "confirmed": _sort_key(row.confirmed),
-        "confirmed_words": _day_and_time(row.confirmed, zone),
+        "size": None if row.size is None else size_words(row.size),
+        "sent": _moment(row.sent, zone),
+        "confirmed": _moment(row.confirmed, zone),
         "standing": row.standing,
-        "mood": _MOODS.get(row.standing, "wait"),
-        "words": row.words,
+        "words": sentence(row.words or ""),
     }
 
 
-def _sort_key(time: float | None) -> str | None:
-    """The time in the form by which the page sorts."""
-    return None if time is None else f"{time:.0f}"
+def _span(times: tuple[float, float] | None, zone: tzinfo) -> str | None:
+    """From when to when something happened; the day only once if it is the same."""
+    if times is None:
+        return None
+    first, last = (_moment(one, zone) or "" for one in times)
+    day = len("2026-11-23 ")
+    return f"{first} to {last[day:] if first[:day] == last[:day] else last}"
 
 
 def _moment(time: float | None, zone: tzinfo) -> str | None:
     return None if time is None else f"{datetime.fromtimestamp(time, zone):%Y-%m-%d %H:%M:%S}"
-
-
-def _day_and_time(time: float | None, zone: tzinfo) -> str | None:
-    """The day and the time on two lines."""
-    return None if time is None else f"{datetime.fromtimestamp(time, zone):%Y-%m-%d\n%H:%M:%S}"
 
 
 def zone_words(time: float, zone: tzinfo) -> str:

@@ -10,23 +10,26 @@ from typing import Final
 from msgspec import structs
 
 from manifest_uploader.digests import Json
-from manifest_uploader.engine.causes import explained
+from manifest_uploader.engine.causes import likely_cause
 from manifest_uploader.manifest.model import Case, FileValue, ImageValue, JsonValue, Manifest, Value
 from manifest_uploader.report.links import Links
+from manifest_uploader.report.words import sentence, state_word, value_word
 from manifest_uploader.state.events import (
     AnyEvent,
     Confirmed,
     Done,
     Failed,
+    Failure,
     Opened,
     Renamed,
     Started,
 )
 from manifest_uploader.state.history import EMPTY, CaseHistory, Folding, SocketHistory
 from manifest_uploader.state.receipts import Receipt
-from manifest_uploader.state.standing import Standing, standing_of
+from manifest_uploader.state.standing import standing_of
 
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_NOT_SENT: Final = frozenset({"new", "uploading"})
 _NOT_IN_MANIFEST: Final = "no longer in the manifest"
 
 
@@ -48,17 +51,19 @@ class Row:
     case: str
     title: str
     order: int | None
-    state: Standing
-    """The state of the case."""
+    state: str
+    """The state of the case: one of `words.ORDER`."""
     item: str | None
     """The item's pk."""
     page: str | None
     """The item's page."""
     socket: str
     standing: str
-    """The state of the value: new, uploading, uploaded, waiting, confirmed, failed or gone."""
+    """The state of the value, in the same words."""
     words: str | None = None
     """The reason, if it needs one."""
+    remedy: str | None = None
+    """What a failure most likely means."""
     files: tuple[File, ...] = ()
     value: Json = None
     """A value that is written in the manifest."""
@@ -121,19 +126,29 @@ UNCHECKED: Final = "adopted, content not checked"
 
 
 def make_rows(
-    manifest: Manifest, events: Iterable[AnyEvent], *, receipts: Iterable[Receipt], links: Links
+    manifest: Manifest,
+    events: Iterable[AnyEvent],
+    *,
+    receipts: Iterable[Receipt],
+    links: Links,
+    at_work: bool = False,
 ) -> tuple[Row, ...]:
-    """The rows of all values, in the manifest's order, then of cases that it no longer has."""
+    """The rows of all values, in the manifest's order, then of cases that it no longer has.
+
+    `at_work`: a run is at work, which knows the outcomes of what it has begun.
+    """
     facts, folding = _RecordFacts(), Folding()
     for event in events:
         facts.add(event)
         folding.add(event)
     cases = folding.history.cases
     sent = {receipt.upload: receipt for receipt in receipts}
-    maker = _RowMaker(facts, sent, links)
+    maker = _RowMaker(facts, sent, links, at_work)
     manifest_names = {case.name for case in manifest.cases}
     rows = [
-        row for case in manifest.cases for row in maker.case_rows(case, cases.get(case.name, EMPTY))
+        row
+        for case in manifest.cases
+        for row in _marked(tuple(maker.case_rows(case, cases.get(case.name, EMPTY))))
     ]
     rows += [
         row
@@ -144,6 +159,13 @@ def make_rows(
     return tuple(rows)
 
 
+def _marked(rows: tuple[Row, ...]) -> tuple[Row, ...]:
+    """The rows of a case, which has changed if it was done before the manifest had all of them."""
+    if rows[0].state != "done" or not any(row.standing in _NOT_SENT for row in rows):
+        return rows
+    return tuple(replace(row, state="changed") for row in rows)
+
+
 @dataclass(frozen=True, slots=True)
 class _RowMaker:
     """Makes the rows of cases."""
@@ -152,6 +174,7 @@ class _RowMaker:
     receipts: Mapping[str, Receipt]
     """By the upload's pk."""
     links: Links
+    at_work: bool
 
     def case_rows(self, case: Case, history: CaseHistory) -> Iterator[Row]:
         """The rows of a case in the manifest."""
@@ -164,7 +187,7 @@ class _RowMaker:
                 yield self._value_row(base, history, socket, None)
         if not case.values and not history.sockets:
             words = self.facts.case_words(case.name, history)
-            yield replace(base, standing=base.state.value, words=words)
+            yield replace(base, standing=base.state, words=words)
 
     def unlisted_rows(self, name: str, history: CaseHistory) -> Iterator[Row]:
         """The rows of a case that is no longer in the manifest."""
@@ -172,14 +195,14 @@ class _RowMaker:
         for socket in history.sockets:
             yield self._value_row(base, history, socket, None)
         if not history.sockets:
-            yield replace(base, standing=base.state.value, words=_NOT_IN_MANIFEST)
+            yield replace(base, standing=base.state, words=_NOT_IN_MANIFEST)
 
     def _base_row(self, name: str, history: CaseHistory, *, title: str, order: int | None) -> Row:
         return Row(
             name,
             title if history.title is None else history.title,
             history.order if history.order is not None else order,
-            standing_of(history),
+            state_word(standing_of(history, at_work=self.at_work)),
             history.item,
             None if history.gone else self.links.item(history.item),
             "",
@@ -193,7 +216,7 @@ class _RowMaker:
         files = self._files(upload, value)
         if _is_set(history, socket):
             done, files = self._set(base.case, history, socket, value)
-        standing, words = self._standing(base.case, history, socket)
+        standing, words, remedy = self._standing(base.case, history, socket)
         if value is None and words is None:
             words = _NOT_IN_MANIFEST
         sent = filled.since if filled is not None else None
@@ -203,8 +226,9 @@ class _RowMaker:
         return replace(
             base,
             socket=socket,
-            standing=standing,
+            standing=value_word(standing),
             words=words,
+            remedy=remedy,
             files=files,
             value=value.value if isinstance(value, JsonValue) else None,
             size=done.size if done is not None else None,
@@ -239,22 +263,44 @@ class _RowMaker:
         )
         return done, files or self._files(None, value)
 
-    def _standing(self, case: str, history: CaseHistory, socket: str) -> tuple[str, str | None]:
-        filled, upload = history.sockets.get(socket), history.uploads.get(socket)
+    def _standing(
+        self, case: str, history: CaseHistory, socket: str
+    ) -> tuple[str, str | None, str | None]:
+        """Where a value stands, why, and what the reason most likely means."""
+        filled = history.sockets.get(socket)
         failed = self.facts.failed.get(case, {}).get(socket)
         if history.gone:
-            return "gone", history.reason
+            return "deleted", history.reason, None
         if failed is not None:
-            return "failed", failed
+            return "failed", failed, None
+        if history.filling is not None and _is_among(socket, history.filling):
+            words = self.facts.case_words(case, history)
+            return ("importing" if self.at_work and not words else "unconfirmed"), words, None
         if filled is not None:
-            standing = "failed" if filled.standing == "lost" else filled.standing
             if filled.is_unchecked:
-                return standing, UNCHECKED
-            return standing, None if filled.failure is None else explained(filled.failure)
+                return filled.standing, UNCHECKED, None
+            return filled.standing, *_reason(filled.failure)
         words = self.facts.case_words(case, history)
-        if upload is not None or _is_set(history, socket):
-            return ("uploaded" if upload is not None and upload.done else "uploading"), words
-        return "new", words
+        return _sent_word(history, socket), words, None
+
+
+def _sent_word(history: CaseHistory, socket: str) -> str:
+    """How far a value is that was not put into its socket yet."""
+    upload = history.uploads.get(socket)
+    if upload is not None and upload.done:
+        return "uploaded"
+    return "uploading" if upload is not None or _is_set(history, socket) else "new"
+
+
+def _is_among(socket: str, fill: Started) -> bool:
+    return any(entry.socket == socket for entry in fill.entries)
+
+
+def _reason(failure: Failure | None) -> tuple[str | None, str | None]:
+    if failure is None:
+        return None, None
+    cause = likely_cause(failure)
+    return failure.message, None if cause is None else sentence(cause)
 
 
 def _is_set(history: CaseHistory, socket: str) -> bool:

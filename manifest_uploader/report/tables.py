@@ -13,7 +13,7 @@ from manifest_uploader.report.rows import Row
 
 COLUMNS: Final = (
     *("case", "title", "order", "state", "item", "page", "socket", "files", "value", "bytes"),
-    *("sha256", "image", "sent", "confirmed", "standing", "words"),
+    *("sha256", "image", "sent", "confirmed", "standing", "words", "remedy"),
 )
 _MOST_LISTED_FILES: Final = 20
 """The most files that a cell lists; a spreadsheet's cell holds at most 32,767 characters."""
@@ -50,7 +50,7 @@ def _fields(row: Row) -> Mapping[str, Json]:
         "case": row.case,
         "title": row.title,
         "order": row.order,
-        "state": row.state.value,
+        "state": row.state,
         "item": row.item,
         "page": row.page,
         "socket": row.socket,
@@ -63,6 +63,7 @@ def _fields(row: Row) -> Mapping[str, Json]:
         "confirmed": iso(row.confirmed),
         "standing": row.standing,
         "words": row.words,
+        "remedy": row.remedy,
     }
     assert tuple(fields) == COLUMNS
     return fields

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
+from manifest_uploader.report.words import state_word
 from manifest_uploader.state.events import (
     AnyEvent,
     Confirmed,
@@ -22,7 +23,7 @@ from manifest_uploader.state.events import (
     Started,
 )
 from manifest_uploader.state.history import EMPTY, Folding
-from manifest_uploader.state.standing import Standing, standing_of
+from manifest_uploader.state.standing import standing_of
 from manifest_uploader.state.steps import StepId
 
 _T = TypeVar("_T")
@@ -58,7 +59,7 @@ class Timeline:
     done: tuple[int | None, ...] = ()
     """Cases that are done at the end of the bin."""
     failed: tuple[int | None, ...] = ()
-    """Cases that are failed or gone at the end of the bin."""
+    """Cases that are failed or deleted at the end of the bin."""
     throughput: tuple[float | None, ...] = ()
     """Bytes per second of completed uploads."""
     pauses: tuple[int | None, ...] = ()
@@ -156,8 +157,8 @@ class _Tally:
         count = len(finder.bins)
         self._folding = Folding()
         self._cases = self._folding.history.cases
-        self._standings: dict[str, Standing] = {}
-        self._counts: Counter[Standing] = Counter()
+        self._states: dict[str, str] = {}
+        self._counts: Counter[str] = Counter()
         self._totals: dict[int, tuple[int, int]] = {}
         """Bin → cases (done, failed) at its end; bins without a change are missing."""
         self._bytes = [0.0] * count
@@ -170,7 +171,7 @@ class _Tally:
         """Count one event."""
         number = self._finder.find(event.time)
         self._count(event, number)
-        self._update_standings(event, number)
+        self._update_states(event, number)
 
     def _count(self, event: AnyEvent, number: int) -> None:
         match event:
@@ -199,21 +200,21 @@ class _Tally:
         if filled is not None and filled.entry.upload is not None and filled.standing == "waiting":
             self._imports.setdefault(number, []).append(max(0.0, time - filled.since))
 
-    def _update_standings(self, event: AnyEvent, number: int) -> None:
+    def _update_states(self, event: AnyEvent, number: int) -> None:
         """Update how many cases are done and failed."""
         self._folding.add(event)
         if isinstance(event, Renamed):
-            self._set_standing(event.was, Standing.NEW)
+            self._set_state(event.was, "new")
         if not isinstance(event, Noticed):
             history = self._cases.get(event.case, EMPTY)
-            self._set_standing(event.case, standing_of(history))
-            failed = self._counts[Standing.FAILED] + self._counts[Standing.DELETED]
-            self._totals[number] = (self._counts[Standing.DONE], failed)
+            self._set_state(event.case, state_word(standing_of(history)))
+            failed = self._counts["failed"] + self._counts["deleted"]
+            self._totals[number] = (self._counts["done"], failed)
 
-    def _set_standing(self, case: str, standing: Standing) -> None:
-        self._counts[self._standings.get(case, Standing.NEW)] -= 1
-        self._counts[standing] += 1
-        self._standings[case] = standing
+    def _set_state(self, case: str, state: str) -> None:
+        self._counts[self._states.get(case, "new")] -= 1
+        self._counts[state] += 1
+        self._states[case] = state
 
     def timeline(self) -> Timeline:
         """The timeline of all events counted so far."""

@@ -33,7 +33,11 @@ EXTRAS: Final = {
         "validate --import",
     ),
     "keyring": Extra(("keyring",), ("keyring",), "login"),
-    "report": Extra(("jinja2", "pygal"), ("jinja2", "pygal"), "report"),
+    "report": Extra(
+        ("jinja2", "numpy", "pillow", "pygal", "SimpleITK"),
+        ("jinja2", "numpy", "PIL", "pygal", "SimpleITK"),
+        "report",
+    ),
     "sandbox": Extra(("cryptography",), ("cryptography",), "sandbox --tls"),
     "xlsx": Extra(("openpyxl",), ("openpyxl",), "tables of Excel"),
 }

@@ -17,7 +17,7 @@ from manifest_uploader.platform import credentials
 from manifest_uploader.platform.retries import trouble_of_failure
 from manifest_uploader.platform.transport import Broken, FailureKind
 from manifest_uploader.report import command as report
-from manifest_uploader.state.file import Stored, Tail
+from manifest_uploader.state.file import Tail
 from tests.e2e.helpers import Box
 from tests.entry import environment, uploader
 from tests.files.helpers import stat_file
@@ -132,8 +132,7 @@ def test_before_the_first_run_a_report_has_todays_zone(monkeypatch: pytest.Monke
     monkeypatch.setenv("TZ", "Asia/Singapore")
     time.tzset()
     try:
-        material = report.Material(None, Stored(None, ()), (), 0)  # type: ignore[arg-type]
-        zone = report._zone(material)
+        zone = report._zone(report._times(()))
         assert zone.utcoffset(None) == datetime.now().astimezone().utcoffset()
         assert str(zone.utcoffset(None)) == "8:00:00"
     finally:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import sys
 from pathlib import Path
 
 import pytest
 
+from manifest_uploader.state import lock
 from manifest_uploader.system.extras import install_command
-from tests.entry import uploader
+from tests.entry import environment, uploader
 from tests.report.helpers import (
     NOON,
     binding,
@@ -51,15 +53,85 @@ def test_the_page_is_written_beside_the_manifest_and_names_no_other_place(folder
     assert result.err == "wrote m.report.html\n"
     assert "https://grand-challenge.org/reader-studies/lung-nodules/" in page
     assert f"/reader-studies/lung-nodules/display-sets/{pk('a')}/" in page
-    assert "no image" in page
+    assert "No image" in page
     assert {"https://grand-challenge.org/reader-studies/lung-nodules"} == {
         address.split("/display-sets")[0].rstrip("/")
         for address in page.split('href="')[1:]
         for address in [address.split('"')[0]]
-        if address != "data:,"
+        if not address.startswith(("data:", "#"))
     }
     assert "src=" not in page
     assert "@import" not in page
+
+
+def test_commands_on_the_page_name_what_the_report_was_asked_for(folder: Path) -> None:
+    (folder / "m.state.jsonl").rename(folder / "other.jsonl")
+
+    uploader(*("report", "m.yaml", "--state", "other.jsonl", "--root", "."), cwd=folder).expect(0)
+
+    page = (folder / "m.report.html").read_text(encoding="utf-8")
+    assert "uploader run --retry-failed --state other.jsonl --root . m.yaml" in page
+
+
+def test_links_to_a_platform_on_this_machine_have_its_port(folder: Path) -> None:
+    lines = whole_case("a", NOON)
+    write_state(folder / "m.state.jsonl", lines, first=binding(platform="127.0.0.1/api/v1/"))
+    address = "http://127.0.0.1:8123/api/v1/"
+
+    uploader("report", "m.yaml", cwd=folder).expect(0)
+    without = (folder / "m.report.html").read_text(encoding="utf-8")
+    uploader("report", "m.yaml", "--platform", address, cwd=folder).expect(0)
+    page = (folder / "m.report.html").read_text(encoding="utf-8")
+
+    assert "127.0.0.1:8123/reader-studies/lung-nodules/display-sets/" in page
+    assert 'href="http' not in without
+
+
+@pytest.mark.skipif(os.name == "nt", reason="BROWSER is of Unix")
+def test_the_page_is_opened_in_the_browser(folder: Path) -> None:
+    browser = folder / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > "{folder}/shown"\n')
+    browser.chmod(0o755)
+    given = {**environment(), "BROWSER": str(browser)}
+
+    uploader("report", "m.yaml", "--open", cwd=folder, given=given).expect(0)
+
+    assert (folder / "m.report.html").as_uri() == (folder / "shown").read_text().strip()
+
+
+def test_a_run_writes_the_report_at_its_end(tmp_path: Path) -> None:
+    write_manifest(tmp_path / "m.yaml", [{"name": "a", "sockets": {"some-score": 2.5}}])
+
+    result = uploader("run", "m.yaml", "--sandbox", "--report", "--no-wait", cwd=tmp_path).expect(0)
+
+    page = (tmp_path / "m.report.html").read_text(encoding="utf-8")
+    assert "1 case uploaded and verified" in page
+    assert "uploader verify --sandbox m.yaml" in page
+    assert 'href="http' not in page
+    assert result.err.endswith("wrote m.report.html\n")
+
+
+def test_a_run_that_cannot_write_its_report_says_so_before_it_sends(tmp_path: Path) -> None:
+    write_manifest(tmp_path / "m.yaml", [{"name": "a", "sockets": {"some-score": 2.5}}])
+    run = ("run", "m.yaml", "--sandbox")
+
+    missing = uploader(*run, "--report", cwd=tmp_path, entry=WITHOUT_EXTRA).expect(3)
+    swapped = uploader("run", "--sandbox", "--report", "m.yaml", cwd=tmp_path).expect(2)
+    uploader(*run, "--report=m.sandbox.state.jsonl", cwd=tmp_path).expect(2)
+
+    assert "the page needs the packages that draw it" in missing.err
+    assert "write the manifest first, or --report=FILE" in swapped.err
+    assert [path.name for path in tmp_path.iterdir()] == ["m.yaml"]
+
+
+def test_while_a_run_is_at_work_the_page_says_how_to_follow_it(folder: Path) -> None:
+    with lock.held(folder / "m.state.jsonl", take_over=False, command=""):
+        uploader("report", "m.yaml", cwd=folder).expect(0)
+
+    page = (folder / "m.report.html").read_text(encoding="utf-8")
+    assert "An upload is running since" in page
+    assert "uploader status --watch m.yaml" in page
+    assert "uploader run" not in page
 
 
 def test_tables_are_written_to_the_files_that_were_given(folder: Path) -> None:
@@ -96,7 +168,7 @@ def test_before_the_first_run_all_values_are_new(tmp_path: Path) -> None:
     result = uploader("report", "m.yaml", "--csv", "-", cwd=tmp_path).expect(0)
 
     assert {"new"} == {row["standing"] for row in read_csv(result.out)}
-    assert "nothing was sent yet" in (tmp_path / "m.report.html").read_text()
+    assert "nothing was uploaded yet" in (tmp_path / "m.report.html").read_text()
 
 
 def test_files_are_named_by_receipts_if_there_are_any(folder: Path) -> None:

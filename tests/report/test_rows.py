@@ -46,7 +46,7 @@ def test_a_done_case_has_one_row_for_each_value(tmp_path: Path) -> None:
     assert ("ct-image", (File("a/ct.mha"),), 1024) == (image.socket, image.files, image.size)
     assert pk("a", "ct-image", "image") == image.image
     assert (image.sent, image.confirmed) == (NOON + 2, NOON + 9)
-    assert (image.standing, image.words) == ("confirmed", None)
+    assert (image.standing, image.words) == ("done", None)
     assert (score.socket, score.value, score.size, score.image) == ("some-score", 2.5, None, None)
     assert (score.sent, score.confirmed) == (NOON + 2, NOON + 2)
 
@@ -57,10 +57,11 @@ def test_only_the_row_of_a_failed_import_has_its_message(tmp_path: Path) -> None
     image, score = rows_of(tmp_path, [entry("a")], lines)
 
     assert (image.state, image.standing) == ("failed", "failed")
-    assert image.words is not None
-    assert image.words.startswith("1 file could not be imported.")
+    assert image.words == "1 file could not be imported."
+    assert image.remedy is not None
+    assert image.remedy.startswith("Is it a whole image")
     assert image.confirmed is None
-    assert (score.standing, score.words) == ("confirmed", None)
+    assert (score.standing, score.words) == ("done", None)
 
 
 def test_the_values_of_a_case_that_was_not_started_are_new(tmp_path: Path) -> None:
@@ -75,7 +76,7 @@ def test_the_values_of_a_case_that_was_not_started_are_new(tmp_path: Path) -> No
 def test_a_value_is_uploaded_until_its_item_is_filled(tmp_path: Path) -> None:
     image, score = rows_of(tmp_path, [entry("a")], upload_lines("a", "ct-image", NOON))
 
-    assert (image.standing, image.sent, image.size) == ("uploaded", NOON + 2, 1024)
+    assert (image.standing, image.sent, image.size) == ("uploading", NOON + 2, 1024)
     assert score.standing == "new"
 
 
@@ -87,7 +88,7 @@ def test_a_failed_steps_message_is_dropped_when_the_step_starts_again(tmp_path: 
     after = rows_of(tmp_path, [entry("a")], [failed, *upload_lines("a", "ct-image", NOON + 1)])
 
     assert (before[0].standing, before[0].words) == ("failed", "gone")
-    assert (after[0].standing, after[0].words) == ("uploaded", None)
+    assert (after[0].standing, after[0].words) == ("uploading", None)
 
 
 def test_a_row_has_the_files_of_its_receipt(tmp_path: Path) -> None:
@@ -104,7 +105,17 @@ def test_a_deleted_item_has_no_page(tmp_path: Path) -> None:
 
     image, _ = rows_of(tmp_path, [entry("a")], [*whole_case("a", NOON), gone])
 
-    assert (image.state, image.standing, image.page) == ("gone", "gone", None)
+    assert (image.state, image.standing, image.page) == ("deleted", "deleted", None)
+
+
+def test_a_done_case_with_a_new_value_has_changed(tmp_path: Path) -> None:
+    more = entry("a")
+    more["sockets"]["findings"] = 1
+
+    rows = rows_of(tmp_path, [more], whole_case("a", NOON))
+
+    assert {"changed"} == {row.state for row in rows}
+    assert [row.standing for row in rows] == ["done", "done", "new"]
 
 
 def test_values_that_are_no_longer_in_the_manifest_are_kept(tmp_path: Path) -> None:
@@ -125,7 +136,7 @@ def test_a_value_that_is_filled_again_is_no_longer_confirmed(tmp_path: Path) -> 
 
     image, _ = rows_of(tmp_path, [entry("a")], [*whole_case("a", NOON), *again])
 
-    assert (image.standing, image.confirmed) == ("waiting", None)
+    assert (image.standing, image.confirmed) == ("importing", None)
 
 
 def test_a_renamed_case_keeps_its_times(tmp_path: Path) -> None:
@@ -133,7 +144,17 @@ def test_a_renamed_case_keeps_its_times(tmp_path: Path) -> None:
 
     image, _ = rows_of(tmp_path, [entry("b")], [*whole_case("a", NOON), renamed])
 
-    assert (image.case, image.standing, image.confirmed) == ("b", "confirmed", NOON + 9)
+    assert (image.case, image.standing, image.confirmed) == ("b", "done", NOON + 9)
+
+
+def test_a_fill_without_an_outcome_is_unconfirmed_unless_a_run_is_at_work(tmp_path: Path) -> None:
+    lines = filled_lines("a", ["ct-image"], ["some-score"], NOON)[:3]
+
+    left = rows_of(tmp_path, [entry("a")], lines)
+    at_work = rows_of(tmp_path, [entry("a")], lines, at_work=True)
+
+    assert {("unconfirmed", "unconfirmed")} == {(row.state, row.standing) for row in left}
+    assert {("importing", "importing")} == {(row.state, row.standing) for row in at_work}
 
 
 def test_the_title_is_the_one_on_the_platform(tmp_path: Path) -> None:
@@ -167,3 +188,24 @@ def test_only_a_plain_platform_makes_a_pages_address(
     links = links_of(Binding(platform, TargetKind(kind), "s", "t"))
 
     assert page == links.item("p")
+
+
+@pytest.mark.parametrize(
+    ("bound", "address", "page"),
+    [
+        ("127.0.0.1/api/v1/", "http://127.0.0.1:8000/api/v1/", "http://127.0.0.1:8000/archives/s/"),
+        ("gc.example.org/api/v1/", "https://gc.example.org:8443/api/v1/", "https://gc.example.org:8443/archives/s/"),
+        ("grand-challenge.org/api/v1/", "http://127.0.0.1:8000/api/v1/", "https://grand-challenge.org/archives/s/"),
+        ("sandbox 7d6e", "http://127.0.0.1:8000/api/v1/", None),
+    ],
+)  # fmt: skip
+def test_the_users_address_gives_the_port_of_its_own_state_only(
+    bound: str, address: str, page: str | None
+) -> None:
+    from manifest_uploader.manifest.model import TargetKind
+    from manifest_uploader.platform.address import Platform
+    from manifest_uploader.state.file import Binding
+
+    links = links_of(Binding(bound, TargetKind.ARCHIVE, "s", "t"), Platform(address, ""))
+
+    assert page == links.target

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manifest_uploader.report.figures import _ticks, draw
+from manifest_uploader.report.figures import _labels, _ticks, draw
 from manifest_uploader.report.timeline import Timeline, _bins, make_timeline
 from tests.report.helpers import NOON, Line, pk, read_stored, upload_lines, whole_case
 
@@ -96,6 +96,16 @@ def test_a_long_silence_becomes_a_bin_of_no_length(tmp_path: Path) -> None:
     assert all(one.end - one.start <= 2 for one in timeline.bins)
 
 
+def test_labels_name_the_day_where_it_changes(tmp_path: Path) -> None:
+    hours = [line for hour in range(24) for line in whole_case(f"a{hour}", NOON + 3600 * hour)]
+
+    days = _labels(timeline_of(tmp_path, hours).bins, UTC)
+    one = _labels(timeline_of(tmp_path, whole_case("a", NOON)).bins, UTC)
+
+    assert [label for label in days if label] == ["23 Nov 10:00", "18:00", "24 Nov 02:00"]
+    assert [label for label in one if label] == ["10:00:00", "10:00:04", "10:00:08"]
+
+
 @given(st.lists(st.floats(0, 4e9), min_size=1, max_size=50))
 def test_bins_are_few_and_cover_every_time(times: list[float]) -> None:
     times.sort()
@@ -122,10 +132,9 @@ def test_plots_are_svg_without_scripts_styles_or_foreign_text(tmp_path: Path) ->
     figures = draw(timeline_of(tmp_path, lines), UTC)
 
     assert [figure.title for figure in figures] == [
-        "Cases confirmed",
+        "Cases over time",
         "Throughput",
-        "Retries and pauses",
-        "How long imports took",
+        "Import waiting times",
     ]
     for figure in figures:
         root = ET.fromstring(figure.svg)

@@ -1,0 +1,117 @@
+"""Decides what a person should do next, and what to type for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from msgspec import Struct
+
+from manifest_uploader.output.formatting import cases_words
+
+_LEFT: Final = ("new", "uploading", "importing", "changed")
+
+
+class Step(Struct, frozen=True):
+    """One thing to do."""
+
+    words: str
+    command: str | None = None
+
+
+class Commands(Struct, frozen=True):
+    """Writes commands about the same manifest and state file, for the user's shell."""
+
+    write: Callable[[str, tuple[str, ...]], str]
+    """From the name of a command and more options to a line to type."""
+
+    def __call__(self, name: str, *options: str) -> str:
+        """The line to type."""
+        return self.write(name, options)
+
+
+def next_steps(
+    counts: Mapping[str, int],
+    commands: Commands,
+    *,
+    item_noun: str,
+    runs_since: str | None = None,
+    problems: int = 0,
+    unchecked: int = 0,
+) -> tuple[Step, ...]:
+    """What to do next, the most important first; at least one step.
+
+    Args:
+        counts: How many cases are in each state.
+        commands: Writes commands.
+        item_noun: What an item of the target is called.
+        runs_since: Since when a run is at work; None if there is none.
+        problems: How many problems the manifest has.
+        unchecked: How many values were adopted without a look at their content.
+
+    """
+    if runs_since is not None:
+        words = f"An upload is running since {runs_since}. Follow it:"
+        return (Step(words, commands("status", "--watch")),)
+    steps = [*_problem_steps(problems, commands), *_trouble_steps(counts, commands, item_noun)]
+    left = sum(counts.get(one, 0) for one in _LEFT)
+    if left and not counts.get("failed") and not counts.get("unconfirmed"):
+        steps.append(Step(_left_words(counts, left), commands("run")))
+    if unchecked:
+        adopted = f"{unchecked:,} adopted {_plural('value', unchecked)}"
+        them = "it" if unchecked == 1 else "them"
+        words = f"The content of {adopted} was not checked. To send {them} again:"
+        steps.append(Step(words, commands("run", "--resend-unchecked")))
+    if not steps:
+        words = "Nothing to do. To compare the platform with the manifest at any time:"
+        steps.append(Step(words, commands("verify")))
+    return tuple(steps)
+
+
+def _problem_steps(problems: int, commands: Commands) -> list[Step]:
+    if not problems:
+        return []
+    words = f"The manifest has {problems:,} {_plural('problem', problems)}. See what is wrong:"
+    return [Step(words, commands("validate"))]
+
+
+def _trouble_steps(counts: Mapping[str, int], commands: Commands, item_noun: str) -> list[Step]:
+    steps = []
+    if counts.get("failed"):
+        words = "Fix what failed, then run again. Only what is new or changed is sent:"
+        steps.append(Step(words, commands("run")))
+        words = "If the files are right, send failed imports again unchanged:"
+        steps.append(Step(words, commands("run", "--retry-failed")))
+    elif counts.get("unconfirmed"):
+        words = (
+            f"Run again. It looks up what became of {cases_words(counts['unconfirmed'])}, and "
+            "sends nothing twice:"
+        )
+        steps.append(Step(words, commands("run")))
+    if deleted := counts.get("deleted"):
+        nouns = _plural(item_noun, deleted)
+        words = f"{deleted:,} {nouns} {_were(deleted)} deleted on the platform. To recreate:"
+        steps.append(Step(words, commands("run", "--recreate")))
+    return steps
+
+
+def _left_words(counts: Mapping[str, int], left: int) -> str:
+    if left == counts.get("importing"):
+        return f"{cases_words(left)} {_are(left)} still importing. See whether they arrived:"
+    if left == counts.get("changed"):
+        return f"{cases_words(left)} {_were(left)} changed in the manifest. Send the changes:"
+    if left == counts.get("new") == sum(counts.values()):
+        return "Nothing was uploaded yet. Start:"
+    return f"{cases_words(left)} {_are(left)} not finished. Continue:"
+
+
+def _plural(noun: str, count: int) -> str:
+    return noun if count == 1 else f"{noun}s"
+
+
+def _were(count: int) -> str:
+    return "was" if count == 1 else "were"
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
