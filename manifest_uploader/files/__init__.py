@@ -18,7 +18,8 @@ For other packages:
 - `deidentify`: `open_folders`, `find_files`, `deidentify` — copies of DICOM files without names
 - `deidentify_results`: what became of each file
 - `crew`: `answers`, `usable_cores` — work in processes that end with this one
-- `table`: `read`, `Dialect` — a table from a .csv, .tsv or .xlsx file
+- `table`: `read`, `Dialect`, `NotUtf8`, `guess_encoding` — a table from a text file or a workbook
+- `workbook`: `ENDINGS` of workbooks, and `check_extra`: whether they can be read here
 - `case_tree`, `case_patterns`: the folders or files that match a pattern with names in it
 - `listing`: folders, natural order and globs, for `init`
 - `companions`: `element_data_file`, for `init`
