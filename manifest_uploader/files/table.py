@@ -212,22 +212,31 @@ class _Oddities:
                 f"{name}: columns without a name in the header, which nothing can ask for: "
                 f"column {_number_list(list(self.unnamed))}"
             )
-        for column, errors in self.errors.items():
+        for one in self.of_columns(name, decimal_key).values():
+            yield from one
+
+    def of_columns(self, name: str, decimal_key: str) -> dict[str, tuple[str, ...]]:
+        """Those that are about one column, by column."""
+        columns = dict.fromkeys((*self.errors, *self.unstored, *self.commas))
+        return {one: tuple(self._of_column(one, name, decimal_key)) for one in columns}
+
+    def _of_column(self, column: str, name: str, decimal_key: str) -> Iterator[str]:
+        what = f"{name}: column {quoted(column)} has"
+        if errors := self.errors.get(column):
             words = ", ".join(dict.fromkeys(errors.values()))
             yield (
-                f"{name}: column {quoted(column)} has cells in which Excel shows {words} instead "
-                f"of a value; they are taken as empty: line {_number_list([*errors])}"
+                f"{what} cells in which Excel shows {words} instead of a value; they are taken "
+                f"as empty: line {_number_list([*errors])}"
             )
-        for column, lines in self.unstored.items():
+        if lines := self.unstored.get(column):
             yield (
-                f"{name}: column {quoted(column)} has formulas whose results are not in the file "
-                "(open it in Excel and save it); they are taken as empty: "
-                f"line {_number_list(lines)}"
+                f"{what} formulas whose results are not in the file (open it in Excel and save "
+                f"it); they are taken as empty: line {_number_list(lines)}"
             )
-        for column, lines in self.commas.items():
+        if lines := self.commas.get(column):
             yield (
-                f"{name}: column {quoted(column)} has numbers with a decimal comma, taken as "
-                f"text ({decimal_key} reads them as numbers): line {_number_list(lines)}"
+                f"{what} numbers with a decimal comma, taken as text ({decimal_key} reads them as "
+                f"numbers): line {_number_list(lines)}"
             )
 
 
@@ -242,8 +251,10 @@ def _make_table(name: str, rows: _Rows, dialect: Dialect, *, hidden: Sequence[in
     found = tuple(_rows(rows, header, oddities))
     if not dialect.decimal_comma:
         _note_commas(found, oddities)
-    notices = [*oddities.notices(name, dialect.decimal_key), *_of_hidden(name, found, hidden)]
-    return Table(name, header, found, dialect.decimal_comma, tuple(notices))
+    key = dialect.decimal_key
+    notices = (*oddities.notices(name, key), *_of_hidden(name, found, hidden))
+    of_columns = oddities.of_columns(name, key)
+    return Table(name, header, found, dialect.decimal_comma, notices, of_columns)
 
 
 def _of_hidden(name: str, rows: Sequence[Row], hidden: Sequence[int]) -> Iterator[str]:
