@@ -138,7 +138,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="take 7 in the table for the case 007: spreadsheets drop zeros")  # fmt: skip
     add("--series", metavar="SOCKET=DESCRIPTION", action="append", default=[],
         help="where DICOM files of several series lie together: the one for this socket, by a "
-        "pattern of its description")  # fmt: skip
+        "pattern of its description; @largest takes the one with the most slices")  # fmt: skip
     add("--no-series-check", action="store_true",
         help="do not read the header of every DICOM file to tell series apart")  # fmt: skip
     add("--explicit", action="store_true",

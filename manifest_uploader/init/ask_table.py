@@ -31,8 +31,6 @@ class _Candidate:
     options: Options
     """With the table, its encoding and its key."""
     cases: Cases
-    by_number: bool = False
-    """Only the numbers in its key are those of the cases."""
 
 
 def ask_table(
@@ -179,18 +177,26 @@ def _find_key(table: Table, cases: Cases, options: Options, folder: Folder) -> _
     key = columns.propose_key(table, cases.found, cases.parts)
     if key is not None:
         return _Candidate(replace(options, keys=(key,)), cases)
-    variable = columns.each_with_case_name(cases.each)
-    if variable is not None:
-        named = folder.cases(variable, options)
-        for column in columns.key_columns(table):
-            each = variable.replace("{case}", "{" + column + "}")
-            if column.isidentifier() and columns.names_part(table, column, named.found):
-                with_key = replace(options, keys=(column,), each=each)
-                return _Candidate(with_key, folder.cases(each, options))
-    key = columns.propose_key_by_number(table, cases.found, cases.parts)
-    if key is not None:
-        return _Candidate(replace(options, keys=(key,)), cases, by_number=True)
+    for column in columns.key_columns(table):
+        found = _by_part(table, column, cases, options, folder)
+        if found is not None:
+            return found
+        if columns.names_by_number(table, column, cases.found, cases.parts):
+            return _Candidate(replace(options, keys=(column,)), cases)
     return None
+
+
+def _by_part(
+    table: Table, column: str, cases: Cases, options: Options, folder: Folder
+) -> _Candidate | None:
+    """The column, if it has the part of the name in which the cases differ."""
+    variable = columns.each_with_case_name(cases.each)
+    if variable is None or not column.isidentifier():
+        return None
+    if not columns.names_part(table, column, folder.cases(variable, options).found):
+        return None
+    each = variable.replace("{case}", "{" + column + "}")
+    return _Candidate(replace(options, keys=(column,), each=each), folder.cases(each, options))
 
 
 def _ask_key(

@@ -59,17 +59,12 @@ def propose_key(table: Table, cases: Sequence[FoundCase], each: tuple[Part, ...]
     return best[1] if _is_enough(best[0], table, cases) else None
 
 
-def propose_key_by_number(
-    table: Table, cases: Sequence[FoundCase], each: tuple[Part, ...]
-) -> str | None:
-    """The column whose numbers are those of the cases, as 7 is that of 007; None if none is."""
-    best: tuple[int, str | None] = (0, None)
-    for column in key_columns(table):
-        names = [name_to_pair(one, each, column) for one in cases]
-        matched = len(paired_by_number(sorted(_cells(table, column)), names))
-        if matched > best[0]:
-            best = (matched, column)
-    return best[1] if _is_enough(best[0], table, cases) else None
+def names_by_number(
+    table: Table, column: str, cases: Sequence[FoundCase], each: tuple[Part, ...]
+) -> bool:
+    """Whether a column has the numbers of at least a third of the cases, as 7 is that of 007."""
+    matched = len(pairs_by_number(table, column, cases, each))
+    return matched > 0 and _is_enough(matched, table, cases)
 
 
 def pairs_by_number(

@@ -110,12 +110,13 @@ class Dialogue:
         self._person.refuse(error)
 
     def _new_answer(self, question: Question) -> str:
-        default = self._typed.pop(question.key, question.default)
+        default = self._typed.get(question.key, question.default)
         while True:
             answer = self._person.ask(Question(question.text, default, question.help))
             if answer == BACK:
                 raise _GoneBack
             if answer != HELP:
+                self._typed.pop(question.key, None)
                 return answer
             self._person.tell(block(*(f"  {line}" for line in question.help), *_GENERAL_HELP))
 

@@ -24,7 +24,7 @@ from manifest_uploader.init.names import (
     title_complaint,
 )
 from manifest_uploader.init.notices import Notices
-from manifest_uploader.init.options import Options, SocketRule
+from manifest_uploader.init.options import LARGEST, Options, SocketRule
 from manifest_uploader.init.remarks import remarks
 from manifest_uploader.manifest.found_case import FoundCase, own_name, stem
 from manifest_uploader.manifest.tables import Key, Row, RowsByKey, Table, cell_text, parse_cell
@@ -180,7 +180,9 @@ class EntryMaker:
             return set()
         groups = self._groups(matches, rule, case_files)
         if not groups:
-            why = f"no series is described as {quoted(rule.series or '')}"
+            why = "there is no DICOM series"
+            if rule.series != LARGEST:
+                why = f"no series is described as {quoted(rule.series or '')}"
             self._note_missing(draft, rule.socket, why)
             return set()
         sources = [(group, self._source(group, matches, case_files)) for group in groups]
@@ -233,12 +235,27 @@ class EntryMaker:
         self._note_broken_dicom(matches, groups, case_files)
         if rule.series is None:
             return groups
+        if rule.series == LARGEST:
+            return self._largest(groups, rule.socket, case_files)
         pattern = rule.series.casefold()
         return [
             group
             for group in groups
             if group.series and fnmatch.fnmatchcase(group.series.description.casefold(), pattern)
         ]
+
+    def _largest(
+        self, groups: Sequence[Group], socket: str, case_files: CaseFiles
+    ) -> Sequence[Group]:
+        """The series with the most files, or those among which it cannot be told."""
+        series = [group for group in groups if group.series is not None]
+        most = max((len(group.files) for group in series), default=0)
+        largest = [group for group in series if len(group.files) == most]
+        if len(largest) == 1 and len(series) > 1:
+            others = "; ".join(group.label for group in series if group is not largest[0])
+            what = f"cases of which the series with the most slices goes into {quoted(socket)}"
+            self.notices.add(what, f"{case_files.base}: {largest[0].label} (not {others})")
+        return largest
 
     def _source(self, group: Group, matches: Matches, case_files: CaseFiles) -> OneFile | Files:
         prefix = case_files.path("")

@@ -15,7 +15,7 @@ from manifest_uploader.files.dicom import naming as dicom
 from manifest_uploader.files.listing import natural
 from manifest_uploader.init.case_files import CaseFiles, CaseOpener
 from manifest_uploader.init.fit import Wanted
-from manifest_uploader.init.options import SocketRule
+from manifest_uploader.init.options import LARGEST, SocketRule
 from manifest_uploader.init.propose import file_ending, is_by_machine
 from manifest_uploader.init.slugs import to_slug
 from manifest_uploader.manifest.found_case import FoundCase, own_name, stem
@@ -287,7 +287,7 @@ def _by_series(
         yield replace(proposal, series=names.pop()) if len(names) == 1 else proposal
         return
     if not frequent:
-        yield proposal
+        yield _largest_series(proposal, samples)
     named = [_named_series(proposal, name, samples) for name in frequent]
     yield from sorted(named, key=lambda one: (-one.slices[1], one.series))
 
@@ -306,6 +306,16 @@ def _named_series(
         series=_series_words(found[0][0]),
         slices=(min(counts), max(counts)),
     )
+
+
+def _largest_series(
+    proposal: ProposedSocket, samples: Sequence[Sequence[tuple[dicom.Series, int]]]
+) -> ProposedSocket:
+    """The proposal for the series with the most slices, as their descriptions have little alike."""
+    counts = [max(count for _, count in series) for series in samples if series]
+    series = " ".join(filter(None, (proposal.modality, "series with the most slices")))
+    rule = replace(proposal.rule, series=LARGEST)
+    return replace(proposal, rule=rule, series=series, slices=(min(counts), max(counts)))
 
 
 def _series_words(series: dicom.Series) -> str:

@@ -13,6 +13,8 @@ from manifest_uploader.text import did_you_mean, quoted
 KINDS: Final = ("reader-study", "archive")
 NO_SLUG: Final = "SLUG"
 """A placeholder in a proposed command."""
+LARGEST: Final = "@largest"
+"""Stands for the series with the most slices."""
 _SLUG: Final = re.compile(r"[A-Za-z0-9_-]+")
 _SOCKET: Final = re.compile(r"[a-z0-9_-]+")
 
@@ -27,7 +29,7 @@ class SocketRule:
     column: str | None = None
     """Of the table."""
     series: str | None = None
-    """A pattern for the description of the DICOM series; None if there is only one series."""
+    """A pattern for the description of the DICOM series, or LARGEST; None if there is only one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -263,10 +263,12 @@ def test_what_excel_shows_instead_of_a_value_is_told_and_counts_as_empty(tmp_pat
     table = read_table(tmp_path, "p;v\na;#N/A\nb;#DIV/0!\nc;#NV\nd;########\ne;#1\nf;2\n")
 
     assert [row.cells["v"] for row in table.rows] == ["", "", "", "", "#1", "2"]
-    assert table.notices == (
+    [notice] = table.notices
+    assert notice == (
         "scores.csv: column 'v' has cells in which Excel shows #N/A, #DIV/0!, #NV, ######## "
-        "instead of a value; they are taken as empty: line 2, 3, 4, 5",
+        "instead of a value; they are taken as empty: line 2, 3, 4, 5"
     )
+    assert table.notices_of == {"v": (notice,)}
 
 
 def test_errors_formulas_without_results_and_hidden_rows_of_a_workbook_are_told(
@@ -288,11 +290,16 @@ def test_errors_formulas_without_results_and_hidden_rows_of_a_workbook_are_told(
     table = read(tmp_path / "a.xlsm")
 
     assert parsed_cells(table) == [["a", 1, ""], ["b", "", 5], ["c", 3, 6]]
-    assert table.notices == (
+    error, formula, hidden = table.notices
+    assert error == (
         "a.xlsm: column 'v' has cells in which Excel shows #N/A instead of a value; they are "
-        "taken as empty: line 3",
+        "taken as empty: line 3"
+    )
+    assert formula == (
         "a.xlsm: column 'w' has formulas whose results are not in the file (open it in Excel and "
-        "save it); they are taken as empty: line 2",
-        "a.xlsm: rows that are hidden, by a filter or by hand, and are used all the same: line 4",
+        "save it); they are taken as empty: line 2"
+    )
+    assert hidden == (
+        "a.xlsm: rows that are hidden, by a filter or by hand, and are used all the same: line 4"
     )
     assert parsed_cells(read(tmp_path / "a.xlsx")) == parsed_cells(table)
