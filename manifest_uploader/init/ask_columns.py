@@ -51,6 +51,7 @@ def _ask_which(person: Person, table: Table, found: Sequence[Column]) -> list[Co
         block(
             f"{table.name} has more columns:",
             *(f"  {number} {_described(one)}"[:78] for number, one in enumerate(found, 1)),
+            *_of_empty_columns(table, found),
         )
     )
     question = Question(
@@ -65,6 +66,17 @@ def _ask_which(person: Person, table: Table, found: Sequence[Column]) -> list[Co
         ),
     )
     return ask_until_valid(person, question, lambda text: _read_columns(text, found))
+
+
+def _of_empty_columns(table: Table, found: Sequence[Column]) -> list[str]:
+    """Why columns are not in the list although their cells show something."""
+    listed = {one.name for one in found}
+    return [
+        f"  - {sentence}"
+        for name, sentences in table.notices_of.items()
+        if name not in listed and all(row.cells[name] == "" for row in table.rows)
+        for sentence in sentences
+    ]
 
 
 def _described(column: Column) -> str:

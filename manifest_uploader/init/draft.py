@@ -96,13 +96,12 @@ def preview(one: Draft) -> Block:
     notices = list(one.notices.headlines())
     more = len(notices) - _MOST_NOTICES
     return block(
-        "",
         f"{options.output} would be, for {noun} {options.slug}:",
         f"  {one.counts()}",
         "one of which is",
         *_case_lines(max(one.gathered.entries, key=_fullness)),
         *(["to know about:"] if notices else []),
-        *(f"  - {_cut(text, _WIDTH - 4)}" for text in notices[:_MOST_NOTICES]),
+        *(f"  - {text}" for text in notices[:_MOST_NOTICES]),
         *([f"  - and {more} more, shown once it is written"] if more > 0 else []),
     )
 

@@ -77,14 +77,21 @@ def _command_lines(words: Sequence[str], columns: int) -> Iterator[str]:
 class Terminal:
     """Asks one line at a time."""
 
+    def __init__(self) -> None:
+        from rich.console import Console  # noqa: PLC0415 - late: most commands ask nothing
+
+        console = Console(stderr=True)
+        self._has_styles = not console.no_color and console.color_system not in (None, "windows")
+
     def tell(self, text: str) -> None:
-        """Show text."""
-        show(text)
+        """Show text, apart from what was before."""
+        show(block("", *lines_of(text)))
 
     def ask(self, question: Question) -> str:
         """What the user types, or the default; raises UsageError at the end of input."""
         offered = f" [{printable(question.default)}]" if question.default else ""
-        sys.stderr.write(_encodable(f"{printable(question.text)}?{offered} "))
+        bold, plain = ("\x1b[1m", "\x1b[0m") if self._has_styles else ("", "")
+        sys.stderr.write(_encodable(f"{bold}{printable(question.text)}?{plain}{offered} "))
         sys.stderr.flush()
         line = sys.stdin.readline()
         if not line:
