@@ -286,8 +286,9 @@ def _by_series(
         names = {_series_words(one) for series in samples for one, _ in series}
         yield replace(proposal, series=names.pop()) if len(names) == 1 else proposal
         return
+    mixed = sum(len(series) > 1 for series in samples)
     if not frequent:
-        yield _largest_series(proposal, samples)
+        yield _largest_series(proposal, samples) if mixed * 2 >= len(samples) else proposal
     named = [_named_series(proposal, name, samples) for name in frequent]
     yield from sorted(named, key=lambda one: (-one.slices[1], one.series))
 
