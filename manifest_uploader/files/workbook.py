@@ -58,6 +58,15 @@ def check_extra() -> None:
         raise UsageError("to read Excel files, the extra 'xlsx' is needed", hint=hint)
 
 
+def sheet_names(path: Path) -> tuple[str, ...]:
+    """The sheets of a workbook, in its order; raises UsageError if it cannot be read."""
+    book = _open(path)
+    try:
+        return tuple(book.sheetnames)
+    finally:
+        book.close()
+
+
 def open_sheet(path: Path, name: str | None) -> Sheet:
     """A sheet of a workbook, by default the first.
 
@@ -65,15 +74,7 @@ def open_sheet(path: Path, name: str | None) -> Sheet:
         UsageError: it cannot be read, or it has no such sheet.
 
     """
-    check_extra()
-    from openpyxl import load_workbook  # noqa: PLC0415 - an extra
-
-    try:
-        # what is not needed is not read: macros, links to other files
-        book = load_workbook(path, read_only=True, data_only=True, keep_links=False)
-    except Exception:  # noqa: BLE001  openpyxl raises whatever a broken file leads it to
-        kind = path.suffix.lower()
-        raise UsageError(f"{quoted(path.name)} is no {kind} file that can be read") from None
+    book = _open(path)
     if name is not None and name not in book.sheetnames:
         hint = f"it has {', '.join(map(quoted, book.sheetnames))}"
         book.close()
@@ -81,6 +82,18 @@ def open_sheet(path: Path, name: str | None) -> Sheet:
     found = book[name or book.sheetnames[0]]
     hidden, unstored = _marks(path, str(getattr(found, "_worksheet_path", "")))
     return Sheet(_rows(book, found, unstored), hidden)
+
+
+def _open(path: Path) -> Any:
+    check_extra()
+    from openpyxl import load_workbook  # noqa: PLC0415 - an extra
+
+    try:
+        # what is not needed is not read: macros, links to other files
+        return load_workbook(path, read_only=True, data_only=True, keep_links=False)
+    except Exception:  # noqa: BLE001  openpyxl raises whatever a broken file leads it to
+        kind = path.suffix.lower()
+        raise UsageError(f"{quoted(path.name)} is no {kind} file that can be read") from None
 
 
 def _rows(book: Any, sheet: Any, unstored: _Unstored) -> Iterator[tuple[int, Sequence[Any]]]:

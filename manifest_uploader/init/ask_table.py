@@ -57,7 +57,8 @@ def _ask_which(person: Person, options: Options, cases: Cases, folder: Folder) -
     candidates = list(_candidates(person, options, cases, folder))
     for one in candidates:
         [key] = one.options.keys
-        person.tell(f"{one.options.table}: column {quoted(key)} names the cases.")
+        sheet = f", sheet {quoted(one.options.sheet)}" if one.options.sheet else ""
+        person.tell(f"{one.options.table}{sheet}: column {quoted(key)} names the cases.")
         if ask_yes(
             person,
             "Use this table",
@@ -108,8 +109,20 @@ def _candidates(
             person.tell(f"{path}: {why}")
             continue
         found = _find_key(table, cases, with_table, folder)
+        found = found or _in_other_sheets(cases, with_table, folder)
         if found is not None:
             yield found
+
+
+def _in_other_sheets(cases: Cases, options: Options, folder: Folder) -> _Candidate | None:
+    """The first other sheet of a workbook in which a column names the cases."""
+    for sheet in folder.sheets(options)[1:]:
+        with_sheet = replace(options, sheet=sheet)
+        with suppress(UsageError):
+            found = _find_key(folder.table(with_sheet), cases, with_sheet, folder)
+            if found is not None:
+                return found
+    return None
 
 
 def _with_encoding(options: Options, folder: Folder) -> Options:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from manifest_uploader.errors import UsageError
 from manifest_uploader.files.case_patterns import Part, read_each
 from manifest_uploader.files.case_tree import companions, find_cases
-from manifest_uploader.files.workbook import ENDINGS
+from manifest_uploader.files.workbook import ENDINGS, sheet_names
 from manifest_uploader.init import columns, offers, propose
 from manifest_uploader.init.dialogue import Memory
 from manifest_uploader.init.offers import ProposedSocket
@@ -17,6 +18,7 @@ from manifest_uploader.init.options import Options
 from manifest_uploader.init.paths import Paths
 from manifest_uploader.manifest.found_case import FoundCase
 from manifest_uploader.manifest.tables import Table
+from manifest_uploader.output.streams import say
 from manifest_uploader.text import quoted
 
 
@@ -71,7 +73,7 @@ class Folder:
         """What the cases have that sockets may take."""
         return self._memory.recall(
             ("sockets", cases.each, options.table),
-            lambda: offers.propose_sockets(self._paths.tree(options.table), cases.found),
+            lambda: offers.propose_sockets(self._paths.tree(options.table), cases.found, say),
         )
 
     def table(self, options: Options) -> Table:
@@ -82,6 +84,13 @@ class Folder:
     def has_workbooks(self) -> bool:
         """Whether a file of Excel is in the folder or beside it."""
         return any(name.lower().endswith(ENDINGS) for name in self.tables(self.given))
+
+    def sheets(self, options: Options) -> tuple[str, ...]:
+        """The sheets of a workbook; none if the table is no workbook."""
+        path = options.table or ""
+        if not path.lower().endswith(ENDINGS):
+            return ()
+        return self._memory.recall(("sheets", path), lambda: sheet_names(Path(path)))
 
     def tables(self, options: Options, cases: Sequence[FoundCase] = ()) -> list[str]:
         """The tables in the folder, beside it and beside the manifest, as a person types them."""

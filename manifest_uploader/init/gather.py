@@ -16,13 +16,12 @@ from manifest_uploader.init.entries import UNUSED, EntryMaker, summarize
 from manifest_uploader.init.names import make_unique, make_valid, raw_name
 from manifest_uploader.init.notices import Notices
 from manifest_uploader.init.numbers import shown_pairs
+from manifest_uploader.init.offers import PROGRESS_EVERY_S
 from manifest_uploader.init.options import Options
 from manifest_uploader.init.paths import Paths
 from manifest_uploader.manifest.found_case import FoundCase
 from manifest_uploader.manifest.tables import Table, cell_text, index_rows, parse_cell
 from manifest_uploader.text import block, quoted
-
-_PROGRESS_EVERY_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +94,7 @@ def _make_entries(
 ) -> Iterator[Entry]:
     last = time.monotonic()
     for count, (case, name) in enumerate(named):
-        if time.monotonic() - last > _PROGRESS_EVERY_S:
+        if time.monotonic() - last > PROGRESS_EVERY_S:
             last = time.monotonic()
             say_progress(f"looked into {count} of {len(named)} cases")
         entry = maker.entry(case, name)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import glob
+import os
 import re
+import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import Final
@@ -32,6 +35,8 @@ _MIN_SHARE: Final = 0.2
 """The share of cases that must have something for it to be proposed."""
 _SAME_SHARE: Final = 0.6
 """The share of cases that must have a folder of one name for that name to be written."""
+PROGRESS_EVERY_S: Final = 3.0
+"""How often a long look into the folder says how far it is."""
 _SERIES_SAMPLE: Final = 3
 """Cases whose DICOM headers are all read, to see whether folders hold several series."""
 
@@ -93,7 +98,16 @@ class _Survey:
     """The series of the first file by pattern, narrow or wide."""
     is_dicom: dict[str, bool] = field(default_factory=dict)
     """Whether the files of a pattern are DICOM."""
+    sizes: dict[str, set[int]] = field(default_factory=dict)
+    """Of the files with a path, in cases on a medium that a PACS has written."""
+    media: int = 0
+    """Cases with a DICOMDIR: they may hold a viewer, and what belongs to it."""
     cases: int = 0
+
+    def is_of_viewer(self, path: str) -> bool:
+        """Whether a file is the same on each of several media, so that it is nobody's."""
+        is_same = len(self.sizes.get(path, ())) == 1 and self.files[path] > 1
+        return self.media > 1 and is_same and self.files[path] >= self.media
 
     def add_stack(self, pattern: str, wide: str, case: str, count: int) -> None:
         """Add the DICOM files that a case has in one folder."""
@@ -105,10 +119,16 @@ class _Survey:
         cases[case] = cases.get(case, 0) + count
 
 
-def propose_sockets(tree: Tree, cases: Sequence[FoundCase]) -> list[ProposedSocket]:
+def propose_sockets(
+    tree: Tree, cases: Sequence[FoundCase], say_progress: Callable[[str], None]
+) -> list[ProposedSocket]:
     """Proposals for what the cases have: DICOM series, then other files."""
     opener, survey = CaseOpener(tree), _Survey()
-    for case in cases:
+    last = time.monotonic()
+    for count, case in enumerate(cases):
+        if time.monotonic() - last > PROGRESS_EVERY_S:
+            last = time.monotonic()
+            say_progress(f"looked into {count} of {len(cases)} cases")
         _survey_case(opener.open(case), case, survey, tree)
     found = [
         part
@@ -124,6 +144,8 @@ def propose_sockets(tree: Tree, cases: Sequence[FoundCase]) -> list[ProposedSock
 def _survey_case(case_files: CaseFiles, case: FoundCase, survey: _Survey, tree: Tree) -> None:
     survey.cases += 1
     own = own_name(case)
+    is_medium = _has_dicomdir(tree, case)
+    survey.media += is_medium
     for folder, listing in case_files.folders.items():
         prefix = f"{folder}/".lstrip("/")
         for ending, names in _by_ending(listing.files).items():
@@ -131,9 +153,22 @@ def _survey_case(case_files: CaseFiles, case: FoundCase, survey: _Survey, tree: 
             if _FILES.search(ending):
                 survey.single[pattern] += len(names) == 1
                 survey.files.update(prefix + name.replace(own, "{name}") for name in names)
+                if is_medium:
+                    _add_sizes([prefix + name for name in names], case_files, survey, tree)
             elif _is_dicom(tree.absolute(case_files.path(prefix + names[0])), pattern, survey):
                 wide = f"{_widened(prefix)}*{glob.escape(ending)}"
                 survey.add_stack(pattern, wide, case.path, len(names))
+
+
+def _has_dicomdir(tree: Tree, case: FoundCase) -> bool:
+    return not case.is_file and os.path.exists(tree.absolute(f"{case.path}/DICOMDIR"))  # noqa: PTH110
+
+
+def _add_sizes(paths: Sequence[str], case_files: CaseFiles, survey: _Survey, tree: Tree) -> None:
+    for path in paths:
+        with suppress(OSError):
+            size = os.stat(tree.absolute(case_files.path(path))).st_size  # noqa: PTH116
+            survey.sizes.setdefault(path, set()).add(size)
 
 
 def _by_ending(names: Sequence[str]) -> dict[str, list[str]]:
@@ -168,7 +203,7 @@ def _is_dicom(path: str, pattern: str, survey: _Survey) -> bool:
 def _stacks(survey: _Survey) -> Iterator[ProposedSocket]:
     """Proposals for folders with DICOM files."""
     least = max(1, _MIN_SHARE * survey.cases)
-    counts = {**_narrow_counts(survey), **_wide_counts(survey)}
+    counts = _counts(survey)
     frequent = [path for path, count in counts.items() if count >= least]
     for path in sorted(frequent, key=natural):
         slices = survey.slices.get(path) or list(survey.wide[path].values())
@@ -181,22 +216,19 @@ def _stacks(survey: _Survey) -> Iterator[ProposedSocket]:
         yield _stack(pattern, slug, survey.cases, survey, slices)
 
 
-def _narrow_counts(survey: _Survey) -> dict[str, int]:
-    """Patterns without a wide one, or with folders that are called alike in most cases."""
-    return {path: count for path, count in survey.stacks.items() if not _is_wide(path, survey)}
-
-
-def _wide_counts(survey: _Survey) -> dict[str, int]:
-    wide = {survey.narrow[path] for path in survey.stacks if _is_wide(path, survey)}
-    return {path: len(survey.wide[path]) for path in wide}
-
-
-def _is_wide(pattern: str, survey: _Survey) -> bool:
-    """Whether the wide pattern says it better: the folders are called otherwise in each case."""
-    wide = survey.narrow[pattern]
-    alike = [path for path, other in survey.narrow.items() if other == wide]
-    most = max(survey.stacks[path] for path in alike)
-    return wide != pattern and most < _SAME_SHARE * len(survey.wide[wide])
+def _counts(survey: _Survey) -> dict[str, int]:
+    """The cases of each pattern: the wide one where the folders are called otherwise in each."""
+    alike: dict[str, list[str]] = {}
+    for path, wide in survey.narrow.items():
+        alike.setdefault(wide, []).append(path)
+    found: dict[str, int] = {}
+    for wide, paths in alike.items():
+        most = max(survey.stacks[path] for path in paths)
+        if most < _SAME_SHARE * len(survey.wide[wide]):
+            found[wide] = len(survey.wide[wide])
+        else:
+            found.update({path: survey.stacks[path] for path in paths})
+    return found
 
 
 def _stack(
@@ -217,8 +249,12 @@ def _stack(
 def _files(survey: _Survey) -> Iterator[ProposedSocket]:
     """Proposals for files that are an image or a document each."""
     least = max(1, _MIN_SHARE * survey.cases)
-    paths = [path for path, count in survey.files.items() if count >= least]
-    covered = {_generalize(path) for path in paths}
+    paths = [
+        path
+        for path, count in survey.files.items()
+        if count >= least and not survey.is_of_viewer(path)
+    ]
+    covered = {_generalize(path) for path in [*paths, *filter(survey.is_of_viewer, survey.files)]}
     for path in sorted(paths, key=natural):
         yield ProposedSocket(SocketRule(_file_slug(path), path), survey.files[path])
     for path, count in survey.single.items():

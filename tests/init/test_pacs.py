@@ -152,6 +152,21 @@ def test_of_two_series_that_are_as_large_none_is_taken(tmp_path: Path, init: Ini
     assert "cases without 'ct': DICOM files of more than one series lie together" in said
 
 
+def test_files_of_a_viewer_are_not_proposed(tmp_path: Path) -> None:
+    for number in range(1, 4):
+        folder = tmp_path / "data" / f"p{number}"
+        add_series(folder / "DICOM", number, 2, "Thorax")
+        write(folder / "DICOMDIR", "x")
+        write(folder / "VIEWER" / "manual.pdf", "%PDF")
+        write(folder / "VIEWER" / "logo.png", "x")
+        write(folder / "report.pdf", "x" * number)
+
+    assert [one.what for one in offered(tmp_path / "data", "p*")] == [
+        "CT 'Thorax', 2 slices",
+        "report.pdf",
+    ]
+
+
 # ── tables ──────────────────────────────────────────────────────────────────────────────────
 
 
@@ -226,6 +241,24 @@ def test_a_missing_extra_is_told_before_anything_else(
 
     assert said.startswith("uploader: to read Excel files, the extra 'xlsx' is needed\n  hint: ")
     assert "-m pip install openpyxl, or save the table as CSV (UTF-8)" in said
+
+
+def test_the_sheet_that_names_the_cases_is_found(tmp_path: Path) -> None:
+    from openpyxl import Workbook
+
+    write(tmp_path / "data" / "p1" / "ct.mha", mha(1))
+    book = Workbook()
+    assert book.active is not None
+    book.active.append(["About", "this"])
+    values = book.create_sheet("Values")
+    for row in (["patient", "v"], ["p1", 2]):
+        values.append(row)
+    book.save(tmp_path / "data" / "t.xlsx")
+    book.close()
+
+    options = proposed(tmp_path / "data")
+
+    assert (options.sheet, options.keys) == ("Values", ("patient",))
 
 
 # ── the platform ────────────────────────────────────────────────────────────────────────────
