@@ -103,6 +103,17 @@ def test_patients_on_one_medium_are_the_cases(tmp_path: Path) -> None:
     ]
 
 
+def test_files_named_by_uids_have_no_endings(tmp_path: Path) -> None:
+    for number in range(1, 4):
+        for place in range(3):
+            path = tmp_path / "data" / f"p{number}" / f"1.2.276.{number}.5.{place}"
+            write(path, dicom_slice(number, place, side=8))
+
+    [offer] = offered(tmp_path / "data", "p*")
+
+    assert (offer.rule.pattern, offer.what, offer.count) == ("*", "CT, 3 slices", 3)
+
+
 def test_a_series_is_shown_with_its_description_and_number_of_slices(tmp_path: Path) -> None:
     for number in range(1, 4):
         add_series(tmp_path / "data" / f"p{number}" / "a", number, 1 + number, "Abdomen 3.0")
