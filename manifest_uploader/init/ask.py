@@ -23,6 +23,8 @@ LEAVE_OUT = "-"
 """What the user types to leave something out."""
 _ALIKE = 0.25
 """How similar to what was typed a socket must be to be named."""
+_NEAR = 0.4
+"""How similar a socket's name must be to be listed, where all of the platform are there."""
 _MOST_SHOWN = 6
 """Sockets that a question lists."""
 
@@ -120,8 +122,7 @@ class Sockets(Struct, frozen=True):
         free = [one for one in self.study.sockets if one.slug not in taken]
         found = ranked(wanted, free)
         if not self.study.has_items:
-            likely = best(wanted, free, of_target=False)
-            found = found[:3] if likely is not None else []
+            found = [one for one in found if similarity(wanted.names, one) >= _NEAR]
         return found[:_MOST_SHOWN]
 
     def proposal(self, wanted: Wanted, made_up: str, taken: Sequence[str]) -> str:

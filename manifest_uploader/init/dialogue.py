@@ -115,6 +115,9 @@ class Dialogue:
             answer = self._person.ask(Question(question.text, default, question.help))
             if answer == BACK:
                 raise _GoneBack
+            if answer == "":
+                self._person.tell(f"There is no default: type an answer, {HELP} for help.")
+                continue
             if answer != HELP:
                 self._typed.pop(question.key, None)
                 return answer

@@ -83,6 +83,13 @@ def test_help_is_shown_and_the_question_comes_again() -> None:
     assert "This is the first question." in typist.screen
 
 
+def test_where_there_is_no_default_enter_is_no_answer() -> None:
+    typist = Typist("", "", "x")
+
+    assert Dialogue(typist).hold(lambda person: person.ask(Question("Name"))) == "x"
+    assert typist.screen.count("There is no default: type an answer, ? for help.") == 2
+
+
 def test_lines_are_broken_between_words_and_keep_their_indent() -> None:
     assert fitted("  a line that is much too long", 24).split("\n") == [
         "  a line that is much",

@@ -11,15 +11,19 @@ import pytest
 import yaml
 
 from manifest_uploader.cli import command
+from manifest_uploader.errors import UsageError
 from manifest_uploader.init.arguments import make_parser, read
+from manifest_uploader.init.ask import Sockets
 from manifest_uploader.init.cases import Folder
 from manifest_uploader.init.complete import propose
+from manifest_uploader.init.fit import Wanted
 from manifest_uploader.init.offers import ProposedSocket
 from manifest_uploader.init.options import Options
 from manifest_uploader.init.paths import find
 from manifest_uploader.init.view import View
 from manifest_uploader.platform.address import Patience
 from manifest_uploader.system import extras
+from tests.box import Box
 from tests.e2e.data import dicom_slice, mha, write
 from tests.helpers import TOKEN
 from tests.init import trees
@@ -294,3 +298,23 @@ def test_without_an_answer_of_the_platform_nothing_is_looked_up_and_that_is_said
     said = capsys.readouterr().err
     words = "There is no token" if case == "no token" else "ockets are not looked up: "
     assert said.count(words) == 1
+
+
+def test_for_a_study_without_items_all_sockets_are_looked_through(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRAND_CHALLENGE_AUTHORIZATION", box.running.token)
+    view = View(make_parser().parse_args(["data", "--platform", box.running.url]))
+
+    study = view.study("lung")
+    sockets = Sockets(view, study)
+    score = Wanted(("Score",), values=(1.5,))
+
+    assert study is not None
+    assert (study.kinds, study.has_items) == (("reader-study", "archive"), False)
+    assert sockets.proposal(Wanted(("ct-image",), is_dicom=True), "x", ()) == "ct-image"
+    assert sockets.proposal(score, "score", ()) == "-"
+    assert [one.slug for one in sockets.candidates(score, ())] == ["some-score"]
+    with pytest.raises(UsageError, match="no reader study, archive or algorithm 'lunk'"):
+        view.study("lunk")
+    assert view.is_told("lunk")
