@@ -21,7 +21,8 @@ For other packages:
 - `dicom_copy`: `DicomCopy` — the bytes of one
 - `uid_key`: `read_key`, `make_key`, `fingerprint` — the key for their new UIDs
 - `crew`: `answers`, `usable_cores` — work in processes that end with this one
-- `table`: `read`, `Dialect` — a table from a .csv, .tsv or .xlsx file
+- `table`: `read`, `Dialect`, `NotUtf8`, `guess_encoding` — a table from a text file or a workbook
+- `workbook`: `ENDINGS` of workbooks, and `check_extra`: whether they can be read here
 - `case_tree`, `case_patterns`: the folders or files that match a pattern with names in it
 - `listing`: folders, natural order and globs, for `init`
 - `companions`: `element_data_file`, for `init`

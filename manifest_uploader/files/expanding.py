@@ -113,6 +113,7 @@ def _read_table(file: TableFile, manifest: Manifest, root: Root) -> Table:
         file.encoding,
         sheet_key="'sheet'",
         decimal_key="'decimal: \",\"'",
+        encoding_key="'encoding: cp1252'",
     )
     return read(found[0], dialect)
 

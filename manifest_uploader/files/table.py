@@ -1,4 +1,4 @@
-"""Reads a table of text, numbers and booleans from a .csv, .tsv or .xlsx file."""
+"""Reads a table of text, numbers and booleans from a .csv, .tsv, .xlsx or .xlsm file."""
 
 from __future__ import annotations
 
@@ -15,16 +15,23 @@ from typing import Any, Final, TypeAlias
 from msgspec import Struct
 
 from manifest_uploader.errors import UsageError
+from manifest_uploader.files.workbook import ENDINGS, Unstored, open_sheet
 from manifest_uploader.manifest.tables import COMMA, Cell, Row, Table, cell_text
 from manifest_uploader.system import disk
-from manifest_uploader.system.extras import install_command
 from manifest_uploader.text import composed, quoted
 
-_ZEROS: Final = re.compile("0{2,}")
-"""The number format of a workbook's cell that shows 7 as 007."""
 _DELIMITERS: Final = (",", ";", "\t")
 _SAMPLE_ROWS: Final = 100
 """Rows from which the delimiter is guessed."""
+_ERROR: Final = re.compile(
+    "#(?:N/A|NV|DIV/0!|NAME[?]|NULL!|NUM!|ZAHL!|REF!|BEZUG!|VALUE!|WERT!|SPILL!|ÜBERLAUF!|CALC!"
+    "|GETTING_DATA|FIELD!|BLOCKED!|CONNECT!|UNKNOWN!|##*)"
+)
+"""What Excel shows instead of a result, in English and in German, and instead of a number or date
+for which a column is too narrow; it saves the same to CSV files."""
+GUESSES: Final = ("cp1252", "cp850", "mac-roman")
+"""How Excel saves CSV files that are not UTF-8: on Windows, as MS-DOS text, on a Mac."""
+_LETTERS: Final = re.compile("[À-ÖØ-öø-ÿŒœŠšŽžŸ]")
 
 
 # ── reading ─────────────────────────────────────────────────────────────────────────────────
@@ -41,6 +48,11 @@ class Dialect(Struct, frozen=True):
     """None: UTF-8, or UTF-16 with its byte order mark."""
     sheet_key: str = "--sheet"
     decimal_key: str = "--decimal-comma"
+    encoding_key: str = "--encoding cp1252"
+
+
+class NotUtf8(UsageError):
+    """A table is in another encoding than UTF-8, and nobody has said in which."""
 
 
 _USUAL: Final = Dialect()
@@ -54,20 +66,49 @@ def read(path: Path, dialect: Dialect = _USUAL) -> Table:
 
     """
     ending = path.suffix.lower()
-    if ending == ".xlsx":
-        return _make_table(path.name, _sheet_rows(path, dialect.sheet), dialect)
+    if ending in ENDINGS:
+        _bytes(path)
+        sheet = open_sheet(path, dialect.sheet)
+        return _make_table(path.name, sheet.rows, dialect, hidden=sheet.hidden)
     if dialect.sheet is not None:
-        what = f"{dialect.sheet_key} is for .xlsx files"
+        what = f"{dialect.sheet_key} is for Excel files"
         raise UsageError(what, hint=f"leave it out for {path.name}")
     if ending not in (".csv", ".tsv", ".txt"):
         hint = "save it as CSV (UTF-8)" if ending in (".xls", ".ods") else "give a .csv file"
         raise UsageError(f"{quoted(path.name)} is no table that can be read", hint=hint)
-    text = _text(path, dialect.encoding)
+    text = _text(path, dialect)
     return _make_table(path.name, _text_rows(path.name, text, dialect.separator), dialect)
 
 
-def _text(path: Path, named: str | None) -> str:
+def guess_encoding(path: Path) -> tuple[str, tuple[str, ...]]:
+    """The likely encoding of a table that is not UTF-8, and words in it to judge that by.
+
+    Raises:
+        UsageError: the file cannot be read.
+
+    """
     data = _bytes(path)
+    found = [(name, text) for name in GUESSES if (text := _decoded(data, name)) is not None]
+    name, text = max(found, key=lambda one: _plausible(one[1]))
+    words = dict.fromkeys(re.findall(r"\w*[^\W\x00-\x7f]+\w*", text))
+    return name, tuple(words)[:3]
+
+
+def _decoded(data: bytes, encoding: str) -> str | None:
+    try:
+        return data.decode(encoding)
+    except UnicodeError:
+        return None
+
+
+def _plausible(text: str) -> float:
+    """The share of letters among the characters beyond ASCII."""
+    beyond = [one for one in text if not one.isascii()]
+    return len(_LETTERS.findall(text)) / len(beyond) if beyond else 0.0
+
+
+def _text(path: Path, dialect: Dialect) -> str:
+    data, named = _bytes(path), dialect.encoding
     encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
         return data.decode(named or encoding)
@@ -79,8 +120,11 @@ def _text(path: Path, named: str | None) -> str:
             raise UsageError(
                 f"{quoted(path.name)} is not {named}", hint="save it as UTF-8"
             ) from None
-        hint = "save it as 'CSV UTF-8': in another encoding, names with accents would be guessed"
-        raise UsageError(f"{quoted(path.name)} is not UTF-8", hint=hint) from None
+        hint = (
+            f"save it as 'CSV UTF-8', or say which encoding it has, as in {dialect.encoding_key} "
+            "for Windows"
+        )
+        raise NotUtf8(f"{quoted(path.name)} is not UTF-8", hint=hint) from None
 
 
 def _bytes(path: Path) -> bytes:
@@ -133,35 +177,6 @@ def _evenness(start: str, delimiter: str) -> tuple[bool, int, int]:
     return width > 1, even, width
 
 
-def _sheet_rows(path: Path, sheet: str | None) -> _Rows:
-    try:
-        from openpyxl import load_workbook  # noqa: PLC0415 - an extra
-    except ImportError:
-        hint = f"{install_command('xlsx')}, or save the table as CSV (UTF-8)"
-        raise UsageError("to read .xlsx files, the extra 'xlsx' is needed", hint=hint) from None
-    _bytes(path)
-    try:
-        book = load_workbook(path, read_only=True, data_only=True)
-    except Exception:  # noqa: BLE001  openpyxl raises whatever a broken file leads it to
-        raise UsageError(f"{quoted(path.name)} is no .xlsx file that can be read") from None
-    try:
-        if sheet is not None and sheet not in book.sheetnames:
-            hint = f"it has {', '.join(map(quoted, book.sheetnames))}"
-            raise UsageError(f"{path.name} has no sheet {quoted(sheet)}", hint=hint)
-        found = book[sheet or book.sheetnames[0]]
-        for line, cells in enumerate(found.iter_rows(), 1):
-            yield line, [_shown_value(cell) for cell in cells]
-    finally:
-        book.close()
-
-
-def _shown_value(cell: Any) -> Any:
-    """The value of a workbook's cell; a number that is shown as `007` becomes that text."""
-    value, style = cell.value, _ZEROS.fullmatch(cell.number_format or "")
-    is_whole = type(value) is int or (type(value) is float and value.is_integer())
-    return f"{int(value):0{len(style[0])}}" if style and is_whole else value
-
-
 # ── cells ───────────────────────────────────────────────────────────────────────────────────
 
 
@@ -175,6 +190,10 @@ class _Oddities:
     """Columns that have cells but no name, by number from 1; used as an ordered set."""
     commas: dict[str, list[int]] = field(default_factory=dict)
     """Lines with a decimal comma, by column."""
+    errors: dict[str, dict[int, str]] = field(default_factory=dict)
+    """Errors of Excel by column and line."""
+    unstored: dict[str, list[int]] = field(default_factory=dict)
+    """Lines of formulas without a result, by column."""
 
     def notices(self, name: str, decimal_key: str) -> Iterator[str]:
         """Sentences about a table of this name."""
@@ -193,10 +212,31 @@ class _Oddities:
                 f"{name}: columns without a name in the header, which nothing can ask for: "
                 f"column {_number_list(list(self.unnamed))}"
             )
-        for column, lines in self.commas.items():
+        for one in self.of_columns(name, decimal_key).values():
+            yield from one
+
+    def of_columns(self, name: str, decimal_key: str) -> dict[str, tuple[str, ...]]:
+        """Those that are about one column, by column."""
+        columns = dict.fromkeys((*self.errors, *self.unstored, *self.commas))
+        return {one: tuple(self._of_column(one, name, decimal_key)) for one in columns}
+
+    def _of_column(self, column: str, name: str, decimal_key: str) -> Iterator[str]:
+        what = f"{name}: column {quoted(column)} has"
+        if errors := self.errors.get(column):
+            words = ", ".join(dict.fromkeys(errors.values()))
             yield (
-                f"{name}: column {quoted(column)} has numbers with a decimal comma, taken as "
-                f"text ({decimal_key} reads them as numbers): line {_number_list(lines)}"
+                f"{what} cells in which Excel shows {words} instead of a value; they are taken "
+                f"as empty: line {_number_list([*errors])}"
+            )
+        if lines := self.unstored.get(column):
+            yield (
+                f"{what} formulas whose results are not in the file (open it in Excel and save "
+                f"it); they are taken as empty: line {_number_list(lines)}"
+            )
+        if lines := self.commas.get(column):
+            yield (
+                f"{what} numbers with a decimal comma, taken as text ({decimal_key} reads them as "
+                f"numbers): line {_number_list(lines)}"
             )
 
 
@@ -205,14 +245,25 @@ def _number_list(numbers: list[int]) -> str:
     return ", ".join(map(str, numbers[:20])) + more
 
 
-def _make_table(name: str, rows: _Rows, dialect: Dialect) -> Table:
+def _make_table(name: str, rows: _Rows, dialect: Dialect, *, hidden: Sequence[int] = ()) -> Table:
     header = _header(name, rows)
     oddities = _Oddities()
     found = tuple(_rows(rows, header, oddities))
     if not dialect.decimal_comma:
         _note_commas(found, oddities)
-    notices = tuple(oddities.notices(name, dialect.decimal_key))
-    return Table(name, header, found, dialect.decimal_comma, notices)
+    key = dialect.decimal_key
+    notices = (*oddities.notices(name, key), *_of_hidden(name, found, hidden))
+    of_columns = oddities.of_columns(name, key)
+    return Table(name, header, found, dialect.decimal_comma, notices, of_columns)
+
+
+def _of_hidden(name: str, rows: Sequence[Row], hidden: Sequence[int]) -> Iterator[str]:
+    lines = [row.line for row in rows if row.line in set(hidden)]
+    if lines:
+        yield (
+            f"{name}: rows that are hidden, by a filter or by hand, and are used all the same: "
+            f"line {_number_list(lines)}"
+        )
 
 
 def _header(name: str, rows: _Rows) -> tuple[str, ...]:
@@ -227,6 +278,7 @@ def _header(name: str, rows: _Rows) -> tuple[str, ...]:
 def _rows(rows: _Rows, header: tuple[str, ...], oddities: _Oddities) -> Iterator[Row]:
     least = max(place for place, column in enumerate(header, 1) if column)
     for line, raw in rows:
+        _note_no_values(line, raw, header, oddities)
         cells = [_read_cell(cell) for cell in raw]
         if all(cell == "" for cell in cells):
             continue
@@ -240,6 +292,23 @@ def _rows(rows: _Rows, header: tuple[str, ...], oddities: _Oddities) -> Iterator
         yield Row(
             line, {column: cell for column, cell in zip(header, cells, strict=False) if column}
         )
+
+
+def _note_no_values(
+    line: int, cells: Sequence[Any], header: tuple[str, ...], oddities: _Oddities
+) -> None:
+    """Note the cells that hold an error, or a formula without a result, instead of a value."""
+    for cell, column in zip(cells, header, strict=False):
+        if isinstance(cell, Unstored):
+            oddities.unstored.setdefault(column, []).append(line)
+        elif (error := _error_in(cell)) is not None:
+            oddities.errors.setdefault(column, {})[line] = error
+
+
+def _error_in(cell: Any) -> str | None:
+    """The error of Excel that a cell shows; None if it holds a value."""
+    text = cell.strip() if isinstance(cell, str) and "#" in cell else ""
+    return text if _ERROR.fullmatch(text.upper()) else None
 
 
 def _note_unnamed(cells: Iterable[Cell], header: tuple[str, ...], oddities: _Oddities) -> None:
@@ -256,7 +325,9 @@ def _read_cell(cell: Any) -> Cell:
         return _without_fraction(cell) if math.isfinite(cell) else ""
     if isinstance(cell, datetime) and cell == datetime.combine(cell, time.min):
         return cell.date().isoformat()  # spreadsheets store a date as midnight
-    return "" if cell is None else str(cell).strip()
+    if cell is None or isinstance(cell, Unstored) or _error_in(cell) is not None:
+        return ""
+    return str(cell).strip()
 
 
 def _without_fraction(value: float) -> int | float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Final
 
+from manifest_uploader.commands.arguments import add_platform_argument
 from manifest_uploader.commands.parsing import Parser
 from manifest_uploader.errors import UsageError
 from manifest_uploader.init.options import (
@@ -53,6 +54,8 @@ def options_of(given: argparse.Namespace) -> Options:
         keys=tuple(map(composed, given.key)),
         sheet=given.sheet,
         decimal_comma=given.decimal_comma,
+        encoding=given.encoding,
+        match_numbers=given.match_numbers,
         title=given.title and composed(given.title),
         order=read_column(composed(given.order), "order") if given.order is not None else None,
         check_series=not given.no_series_check,
@@ -108,7 +111,7 @@ def make_parser() -> Parser:
     return parser
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: Parser) -> None:
     """Add the arguments of the command, and what its help says."""
     parser.description = "Write a manifest from a folder, and a table if there is one."
     parser.epilog = _EXAMPLES
@@ -123,15 +126,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "repeatable")  # fmt: skip
     add("--title", help="what readers see: text with {names} in it, or @COLUMN")
     add("--order", metavar="@COLUMN", help="the place in the readers' worklist")
-    add("--table", metavar="FILE", help="a .csv, .tsv or .xlsx file (.xlsx: the extra 'xlsx')")
+    add("--table", metavar="FILE",
+        help="a .csv, .tsv, .xlsx or .xlsm file (for Excel files: the extra 'xlsx')")  # fmt: skip
     add("--key", metavar="COLUMN", action="append", default=[],
         help="the table's column with the names of the cases, or of that part of --each; "
         "repeatable")  # fmt: skip
-    add("--sheet", metavar="NAME", help="of an .xlsx file (default: the first)")
+    add("--sheet", metavar="NAME", help="of an Excel file (default: the first)")
+    add("--encoding", metavar="NAME",
+        help="of a table that is not UTF-8, as in cp1252 for Windows")  # fmt: skip
     add("--decimal-comma", action="store_true", help="read 2,1 in the table as a number")
+    add("--match-numbers", action="store_true",
+        help="take 7 in the table for the case 007: spreadsheets drop zeros")  # fmt: skip
     add("--series", metavar="SOCKET=DESCRIPTION", action="append", default=[],
         help="where DICOM files of several series lie together: the one for this socket, by a "
-        "pattern of its description")  # fmt: skip
+        "pattern of its description; @largest takes the one with the most slices")  # fmt: skip
     add("--no-series-check", action="store_true",
         help="do not read the header of every DICOM file to tell series apart")  # fmt: skip
     add("--explicit", action="store_true",
@@ -140,4 +148,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--force", action="store_true", help="write over an existing manifest")
     add("--update", action="store_true", help=argparse.SUPPRESS)
     add("--verbose", action="store_true", help="name everything that was noticed")
+    add_platform_argument(parser)
+    add("--token-file", metavar="FILE", help="holds the token, to look up sockets when it asks")
     add("--log-file", metavar="FILE", help="write the details of a mistake there")

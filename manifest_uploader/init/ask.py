@@ -1,80 +1,40 @@
-"""Asks the user for missing options and offers what was found as the default answers."""
+"""Asks about the target, and which sockets take what."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Protocol, TypeVar
 
-from manifest_uploader.errors import UploaderError, UsageError
+from msgspec import Struct
+from msgspec.structs import replace as with_fields
+
+from manifest_uploader.errors import UsageError
+from manifest_uploader.init.dialogue import Person, Question, ask_until_valid
+from manifest_uploader.init.fit import Wanted, best, ranked, similarity
+from manifest_uploader.init.names import make_unique
+from manifest_uploader.init.offers import ProposedSocket
 from manifest_uploader.init.options import KINDS, Options, SocketRule, read_socket, slug_of
-from manifest_uploader.init.propose import Column, ProposedSocket, to_slug
-
-T = TypeVar("T")
+from manifest_uploader.init.slugs import to_slug
+from manifest_uploader.init.view import Study, View
+from manifest_uploader.platform.model import Socket
+from manifest_uploader.text import block, quoted
 
 LEAVE_OUT = "-"
 """What the user types to leave something out."""
+_ALIKE = 0.25
+"""How similar to what was typed a socket must be to be named."""
+_NEAR = 0.4
+"""How similar a socket's name must be to be listed, where all of the platform are there."""
+_MOST_SHOWN = 6
+"""Sockets that a question lists."""
 
 
-class Person(Protocol):
-    """Someone who can be asked."""
-
-    def tell(self, text: str) -> None:
-        """Show text."""
-
-    def ask(self, question: str, default: str = "") -> str:
-        """What the person types, or the default; raises UsageError at the end of input."""
-
-    def refuse(self, error: UploaderError) -> None:
-        """Say why an answer is not accepted; raises the error if asking again is pointless."""
+# ── yes or no ───────────────────────────────────────────────────────────────────────────────
 
 
-def ask_until_valid(person: Person, question: str, default: str, read: Callable[[str], T]) -> T:
-    """Ask until `read` accepts the answer; return what it makes of it."""
-    while True:
-        answer = person.ask(question, default)
-        try:
-            return read(answer)
-        except UploaderError as error:
-            person.refuse(error)
-
-
-def ask_target(person: Person, options: Options) -> Options:
-    """The options with the target's slug and kind."""
-    if options.slug is None:
-        question = "Slug of the target (the last word of its page's address)"
-        address = ask_until_valid(person, question, "", _checked_address)
-        kind = options.kind or _kind_of(address)
-        options = replace(options, slug=slug_of(address), kind=kind)
-        if kind is None:
-            kind = ask_until_valid(
-                person, "Is it a reader-study or an archive", KINDS[0], _read_kind
-            )
-            options = replace(options, kind=kind)
-    return options
-
-
-def _checked_address(text: str) -> str:
-    slug_of(text)
-    return text
-
-
-def _kind_of(address: str) -> str | None:
-    """The target's kind according to its page's address; None for a bare slug."""
-    pages = {"/reader-studies/": KINDS[0], "/archives/": KINDS[1]}
-    return next((kind for page, kind in pages.items() if page in address), None)
-
-
-def _read_kind(text: str) -> str:
-    kinds = [kind for kind in KINDS if text and kind.startswith(text.strip().lower())]
-    if len(kinds) != 1:
-        raise UsageError(f"type {KINDS[0]} or {KINDS[1]}")
-    return kinds[0]
-
-
-def ask_yes(person: Person, question: str) -> bool:
+def ask_yes(person: Person, question: str, *help_lines: str, about: str = "") -> bool:
     """Whether the person agrees; Enter means yes."""
-    return ask_until_valid(person, question, "yes", _read_yes)
+    return ask_until_valid(person, Question(question, "yes", help_lines, about=about), _read_yes)
 
 
 def _read_yes(text: str) -> bool:
@@ -84,41 +44,183 @@ def _read_yes(text: str) -> bool:
     return word.startswith("y")
 
 
+# ── the target ──────────────────────────────────────────────────────────────────────────────
+
+_STUDY = Question(
+    "Your study: the address of its page, or the last word of it",
+    help=(
+        "Open your reader study or archive in a browser and copy the address,",
+        "for example https://grand-challenge.org/reader-studies/lung-nodules/",
+        "With your token, its sockets are looked up; nothing is changed there.",
+    ),
+)
+
+
+def ask_target(person: Person, options: Options, view: View) -> tuple[Options, Study | None]:
+    """The options with the target's slug and kind, and what the platform says of it."""
+    if options.slug is None:
+        address = ask_until_valid(person, _STUDY, lambda text: _checked_address(text, view))
+        options = replace(
+            options, slug=slug_of(address), kind=options.kind or _kind_in_address(address)
+        )
+    study = _study_if_any(options.slug or "", view)
+    if options.kind is None:
+        kinds = study.kinds if study is not None else KINDS
+        options = replace(options, kind=kinds[0] if len(kinds) == 1 else _ask_kind(person))
+    return options, study
+
+
+def _checked_address(text: str, view: View) -> str:
+    """The address, unless the platform has no such target; the same once more is accepted."""
+    slug = slug_of(text)
+    if view.is_told(slug):
+        return text
+    view.study(slug)
+    return text
+
+
+def _study_if_any(slug: str, view: View) -> Study | None:
+    try:
+        return view.study(slug)
+    except UsageError:
+        return None
+
+
+def _ask_kind(person: Person) -> str:
+    text = "A reader study or an archive"
+    help_lines = ("Readers answer questions about the cases of a reader study;", "an archive only keeps cases.")  # noqa: E501 # fmt: skip
+    return ask_until_valid(person, Question(text, KINDS[0], help_lines), _read_kind)
+
+
+def _kind_in_address(address: str) -> str | None:
+    """The target's kind according to its page's address; None for a bare slug."""
+    pages = {"/reader-studies/": KINDS[0], "/archives/": KINDS[1]}
+    return next((kind for page, kind in pages.items() if page in address), None)
+
+
+def _read_kind(text: str) -> str:
+    word = text.strip().lower().replace(" ", "-")
+    kinds = [kind for kind in KINDS if word and kind.startswith(word)]
+    if len(kinds) != 1:
+        raise UsageError(f"type {KINDS[0]} or {KINDS[1]}")
+    return kinds[0]
+
+
+# ── sockets ─────────────────────────────────────────────────────────────────────────────────
+
+
+class Sockets(Struct, frozen=True):
+    """Which sockets there are to choose from."""
+
+    view: View
+    study: Study | None = None
+
+    def candidates(self, wanted: Wanted, taken: Sequence[str]) -> list[Socket]:
+        """The free sockets to list for it, those that fit best first."""
+        if self.study is None:
+            return []
+        free = [one for one in self.study.sockets if one.slug not in taken]
+        found = ranked(wanted, free)
+        if not self.study.has_items:
+            found = [one for one in found if similarity(wanted.names, one) >= _NEAR]
+        return found[:_MOST_SHOWN]
+
+    def proposal(self, wanted: Wanted, made_up: str, taken: Sequence[str]) -> str:
+        """The slug to offer: of the platform's sockets if they are known, else the one made up."""
+        if self.study is None:
+            return make_unique(made_up, taken) if made_up else LEAVE_OUT
+        free = [one for one in self.study.sockets if one.slug not in taken]
+        found = best(wanted, free, of_target=self.study.has_items)
+        return LEAVE_OUT if found is None else found.slug
+
+
 def ask_sockets(
-    person: Person, proposals: Sequence[ProposedSocket], cases: int
+    person: Person, proposals: Sequence[ProposedSocket], cases: int, sockets: Sockets
 ) -> Iterator[SocketRule]:
     """Rules for the proposals that the person accepts, with the slugs that they choose."""
-    if proposals:
-        person.tell(
-            "Which socket takes what? Enter takes the slug in [ ], another slug replaces it, "
-            f"'{LEAVE_OUT}' leaves it out."
-        )
+    taken: list[str] = []
+    several = len({one.rule.pattern for one in proposals if one.is_dicom}) > 1
     for proposal in proposals:
-        series = f", series '{proposal.rule.series}'" if proposal.rule.series else ""
-        what = f"{proposal.rule.pattern}{series} ({proposal.count} of {cases} cases)"
-        socket = ask_until_valid(person, f"  {what}", proposal.rule.socket, _read_socket)
-        if socket is not None:
-            yield replace(proposal.rule, socket=socket)
+        path = f" ({proposal.rule.pattern})" if several and proposal.is_dicom else ""
+        what = f"{proposal.what}, in {_of(proposal.count, cases)}{path}"
+        slug = _ask_socket(person, proposal.wanted, proposal.rule.socket, taken, sockets, what)
+        if slug is not None:
+            taken.append(slug)
+            yield replace(proposal.rule, socket=slug)
 
 
-def _read_socket(text: str) -> str | None:
-    return None if text.strip() == LEAVE_OUT else read_socket(text.strip()).socket
+def _of(count: int, cases: int) -> str:
+    return f"all {cases} cases" if count == cases else f"{count} of {cases} cases"
 
 
-def ask_columns(person: Person, columns: Sequence[Column], options: Options) -> Options:
-    """The options with the columns that the person wants as title, order or sockets."""
-    for column in columns:
-        what = f"  column '{column.name}' ({column.kind}, {column.cell_count} filled)"
-        if column.role == "title" and options.title is None:
-            if ask_yes(person, f"{what}: as the titles that readers see"):
-                options = replace(options, title=f"@{column.name}")
-            continue
-        if column.role == "order" and options.order is None and options.kind != "archive":
-            if ask_yes(person, f"{what}: as the order of the readers' worklist"):
-                options = replace(options, order=column.name)
-            continue
-        socket = ask_until_valid(person, what, to_slug(column.name) or LEAVE_OUT, _read_socket)
-        if socket is not None:
-            rule = SocketRule(socket, column=column.name)
-            options = replace(options, sockets=(*options.sockets, rule))
-    return options
+def ask_socket_of_column(
+    person: Person, name: str, wanted: Wanted, made_up: str, options: Options, sockets: Sockets
+) -> str | None:
+    """The slug of the socket that a column's values go into; None to leave them out."""
+    taken = [rule.socket for rule in options.sockets]
+    return _ask_socket(person, wanted, made_up, taken, sockets, f"Column {quoted(name)}")
+
+
+def _ask_socket(
+    person: Person,
+    wanted: Wanted,
+    made_up: str,
+    taken: Sequence[str],
+    sockets: Sockets,
+    what: str,
+) -> str | None:
+    listed = sockets.candidates(wanted, taken)
+    person.tell(block(what, *(_line(number, one) for number, one in enumerate(listed, 1))))
+    question = Question(
+        "Socket",
+        sockets.proposal(wanted, made_up, taken),
+        (
+            "A socket is a named slot of the study, such as ct-image; its page lists them.",
+            f"Type a number of the list, or its name; {LEAVE_OUT} leaves this out.",
+        ),
+        about=what,
+    )
+    return ask_until_valid(
+        person, question, lambda text: _read_socket(text.strip(), listed, taken, sockets, wanted)
+    )
+
+
+def _line(number: int, socket: Socket) -> str:
+    title = "" if socket.title.lower() == socket.slug.replace("-", " ") else f"  {socket.title}"
+    return f"  {number} {socket.slug}  {socket.kind}{title}"[:78]
+
+
+def _read_socket(
+    text: str, listed: Sequence[Socket], taken: Sequence[str], sockets: Sockets, wanted: Wanted
+) -> str | None:
+    if text == LEAVE_OUT:
+        return None
+    if text.isdigit():
+        if 1 <= int(text) <= len(listed):
+            return listed[int(text) - 1].slug
+        what = f"{quoted(text)} is no number of the list" if listed else "there is no list"
+        raise UsageError(what, hint="type the name of a socket, such as ct-image")
+    is_known = sockets.study is not None
+    slug = (to_slug(text) if is_known and " " in text else "") or read_socket(text).socket
+    if slug in taken:
+        raise UsageError(f"{quoted(slug)} is taken already", hint="a socket takes one thing")
+    if is_known and not sockets.view.is_told(slug):
+        _check_known(slug, sockets, wanted)
+    return slug
+
+
+def _check_known(slug: str, sockets: Sockets, wanted: Wanted) -> None:
+    """Raise UsageError, once, for a socket that the platform does not have or that takes else."""
+    assert sockets.study is not None, "the platform has answered"
+    every = {one.slug: one for one in (*sockets.view.every(), *sockets.study.sockets)}
+    found = every.get(slug)
+    if found is not None and ranked(wanted, [found]):
+        return
+    sockets.view.tell(slug)
+    if found is not None:
+        what = f"{quoted(slug)} is of kind {quoted(found.kind)}, which this does not fit"
+        raise UsageError(what, hint="the same once more keeps it")
+    alike = ranked(with_fields(wanted, names=(slug,)), every.values())
+    names = [f"{one.slug} ({one.kind})" for one in alike if similarity((slug,), one) >= _ALIKE]
+    hint = f"there is {', '.join(names[:4])}" if names else "the same once more keeps it"
+    raise UsageError(f"the platform has no socket {quoted(slug)}", hint=hint)

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import argparse
 import os
-import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from manifest_uploader.errors import UploaderError, UsageError
-from manifest_uploader.init import arguments, compose, gather, paths, short, terminal
-from manifest_uploader.init.complete import AcceptDefaults, complete
-from manifest_uploader.init.gather import Gathered
+from manifest_uploader.files import workbook
+from manifest_uploader.init import arguments, paths, terminal
+from manifest_uploader.init.ask import ask_yes
+from manifest_uploader.init.cases import Folder
+from manifest_uploader.init.complete import complete, propose
+from manifest_uploader.init.dialogue import BACK, HELP, Dialogue, Person
+from manifest_uploader.init.draft import Draft, draft, preview
 from manifest_uploader.init.notices import Notices
-from manifest_uploader.init.options import KINDS, Options, words_of
+from manifest_uploader.init.options import Options, words_of
 from manifest_uploader.init.paths import Paths
+from manifest_uploader.init.view import View
 from manifest_uploader.manifest.parser import parse
-from manifest_uploader.output.formatting import counted
 from manifest_uploader.output.streams import say
 from manifest_uploader.system import disk
+from manifest_uploader.system.extras import EXTRAS, install_command
 from manifest_uploader.system.shells import for_shell
 from manifest_uploader.text import block, quoted
 
@@ -34,26 +38,30 @@ def init(given: argparse.Namespace) -> int:
 
     """
     try:
-        _init(arguments.options_of(given))
+        _init(arguments.options_of(given), given)
     except KeyboardInterrupt:
         say(block("", "stopped; nothing was written"))
         return 130
     return 0
 
 
-def _init(options: Options) -> None:
+def _init(options: Options, given: argparse.Namespace) -> None:
     there = paths.find(options)
     options = _with_found_table(options)
     _check_output(options)
+    if options.table is not None and options.table.lower().endswith(workbook.ENDINGS):
+        workbook.check_extra()
     asked = bool(options.missing)
-    if asked:
-        options = _completed(options, there)
-    options = replace(options, kind=options.kind or KINDS[0])
-    notices = Notices()
-    gathered = gather.gather(options, there, notices, say_progress=say)
-    _write_new(options, there, gathered, notices)
-    _say_noticed(notices, options)
-    _say_next(options, there, asked=asked)
+    if not asked:
+        made = draft(options, there)
+    elif terminal.is_interactive():
+        made = _asked(options, there, given)
+    else:
+        raise _nobody_to_ask(options, there)
+    _write(made.options.output, made.data, anew=not options.force)
+    terminal.show(f"{made.options.output}: {made.counts()}")
+    _say_noticed(made.notices, made.options)
+    _say_next(made.options, there, asked=asked)
 
 
 def _check_output(options: Options) -> None:
@@ -94,76 +102,45 @@ def _with_found_table(options: Options) -> Options:
 # ── what is missing ─────────────────────────────────────────────────────────────────────────
 
 
-def _completed(options: Options, there: Paths) -> Options:
-    """The options, completed with the answers of a person.
+def _asked(options: Options, there: Paths, given: argparse.Namespace) -> Draft:
+    """The manifest that a person wants, completed with answers."""
+    folder, view = Folder(there, options), View(given)
+    say(f"Enter takes what is in [ ]; {HELP} helps, {BACK} goes back.")
+    if folder.has_workbooks() and not EXTRAS["xlsx"].is_installed:
+        say(block("Excel files cannot be read; for that, stop with Ctrl-C and type",
+            f"  {install_command('xlsx')}"))  # fmt: skip
 
-    Raises:
-        UsageError: there is no terminal; the hint is the command to type.
+    def talk(person: Person) -> Draft:
+        made = draft(complete(options, folder, person, view), there)
+        person.tell(preview(made))
+        help_lines = ("Nothing is sent: the manifest is a text file, which you can change.",)
+        if not ask_yes(person, f"Write {options.output}", *help_lines):
+            line = command_line(made.options)
+            raise UsageError("nothing was written", hint=block("by your answers:", f"  {line}"))
+        return made
 
-    """
-    if terminal.is_interactive():
-        return complete(options, there, terminal.Terminal())
-    proposal = complete(options, there, AcceptDefaults())
-    line = command_line(proposal, force=options.force)
-    raise UsageError(
+    return Dialogue(terminal.Terminal()).hold(talk)
+
+
+def _nobody_to_ask(options: Options, there: Paths) -> UsageError:
+    line = command_line(propose(options, there))
+    return UsageError(
         f"{' and '.join(options.missing)} missing, and nobody is at a terminal to be asked; "
         "nothing was written",
         hint=block("by what is in the folder, type", f"  {line}"),
     )
 
 
-def command_line(options: Options, *, force: bool = False) -> str:
+def command_line(options: Options) -> str:
     """The command that does this without asking, for this system's shell."""
-    words = [*words_of(options), *["--force"] * force]
-    return for_shell(words)
+    return for_shell(_command_words(options))
+
+
+def _command_words(options: Options) -> list[str]:
+    return [*words_of(options), *["--force"] * options.force]
 
 
 # ── writing ─────────────────────────────────────────────────────────────────────────────────
-
-
-def _write_new(options: Options, there: Paths, gathered: Gathered, notices: Notices) -> None:
-    root = there.root()
-    head = compose.Head(
-        kind=options.kind or KINDS[0],
-        slug=options.slug or "",
-        root=root,
-        command=shlex.join(words_of(there.as_typed_beside_manifest(options))),
-        schema=there.schema(),
-        name=there.manifest,
-    )
-    data = _text(head, options, there, gathered, notices).encode()
-    parse(data, options.output)
-    _write(options.output, data, anew=not options.force)
-    say(f"{options.output}: {counted(len(gathered.entries), 'case')}{_filled(gathered)}")
-    if root is None:
-        notices.add(
-            "the folder lies outside the manifest's folder, which names no 'root:' therefore; "
-            "give every command where the files are",
-            for_shell(["--root", options.folder]),
-        )
-
-
-def _text(
-    head: compose.Head, options: Options, there: Paths, gathered: Gathered, notices: Notices
-) -> str:
-    """The manifest: one description if it says the same as an entry for each case."""
-    if not options.explicit:
-        try:
-            text, count = short.short_text(
-                head, options, there, gathered.entries, are_files=gathered.are_files
-            )
-        except short.Unsaid as why:
-            notices.add(f"one description cannot say this, so that each case has an entry: {why}")
-        else:
-            if count:
-                notices.add(f"exceptions, which stand in the manifest's end: {count}")
-            return text
-    return compose.manifest_text(head, gathered.entries)
-
-
-def _filled(gathered: Gathered) -> str:
-    counts = ", ".join(f"{count} with {socket}" for socket, count in gathered.counts().items())
-    return f" ({counts})" if counts else ""
 
 
 def _write(output: str, data: bytes, *, anew: bool) -> None:
@@ -192,12 +169,13 @@ def _write(output: str, data: bytes, *, anew: bool) -> None:
 def _say_noticed(notices: Notices, options: Options) -> None:
     lines = list(notices.lines(everything=options.verbose))
     if lines:
-        say(block("Noticed:", *lines))
+        terminal.show(block("Noticed:", *lines))
 
 
 def _say_next(options: Options, there: Paths, *, asked: bool) -> None:
     if asked:
-        say(block("The same without asking:", f"  {command_line(options, force=options.force)}"))
+        say("The same without asking:")
+        terminal.show_command(_command_words(options))
     root = [] if there.root() is not None else ["--root", options.folder]
     line = for_shell(["uploader", "validate", options.output, *root])
     say(block("Look at it, then:", f"  {line}"))

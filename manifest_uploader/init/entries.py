@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,14 +24,17 @@ from manifest_uploader.init.names import (
     title_complaint,
 )
 from manifest_uploader.init.notices import Notices
-from manifest_uploader.init.options import Options, SocketRule
+from manifest_uploader.init.options import LARGEST, Options, SocketRule
 from manifest_uploader.init.remarks import remarks
 from manifest_uploader.manifest.found_case import FoundCase, own_name, stem
 from manifest_uploader.manifest.tables import Key, Row, RowsByKey, Table, cell_text, parse_cell
 from manifest_uploader.text import composed, quoted
 
+UNUSED: Final = "files that no socket takes"
 _MOST_NAMED_FILES: Final = 3
 """More files with one ending in one folder are counted instead of named."""
+_MOST_NAMED_FOLDERS: Final = 5
+"""Files with one name in more folders are counted instead of listed."""
 _MOST_LISTED_FILES: Final = 4
 """Files of one image that are listed rather than replaced by a pattern."""
 
@@ -45,8 +49,12 @@ class EntryMaker:
     notices: Notices
     table: Table | None = None
     rows_by_key: RowsByKey | None = None
+    keys_by_number: Mapping[str, str] = field(default_factory=dict)
+    """By the name of a case, the key of its row, which has only the same number."""
     used_keys: set[Key] = field(default_factory=set)
     """The keys of the rows for which a case was found."""
+    unused: list[str] = field(default_factory=list)
+    """Files of cases that no socket takes."""
     opener: CaseOpener = field(init=False)
 
     def __post_init__(self) -> None:
@@ -80,11 +88,26 @@ class EntryMaker:
             if key in self.rows_by_key.rows:
                 self.used_keys.add(key)
                 return self.rows_by_key.rows[key]
+        numbered = self._key_by_number(case)
+        if numbered is not None:
+            keys.append(numbered)
+            if numbered in self.rows_by_key.rows:
+                row = self.rows_by_key.rows[numbered]
+                self.used_keys.add(numbered)
+                what = f"rows of {self.table.name} that fit a case only by its number"
+                self.notices.add(what, f"{numbered[0]} -> {name} (line {row.line})")
+                return row
         conflicting = [key for key in keys if key in self.rows_by_key.conflicting]
         self.used_keys.update(conflicting)
         if not conflicting:
             self.notices.add(f"cases without a row in {self.table.name}", name)
         return None
+
+    def _key_by_number(self, case: FoundCase) -> Key | None:
+        if not self.keys_by_number:
+            return None
+        key = self.keys_by_number.get(name_to_pair(case, self.each, self.options.keys[0]))
+        return None if key is None else (key,)
 
     def _take_cell(self, draft: _Draft, socket: str, column: str, row: Row | None) -> None:
         assert self.table is not None, "a column has a table"
@@ -157,7 +180,9 @@ class EntryMaker:
             return set()
         groups = self._groups(matches, rule, case_files)
         if not groups:
-            why = f"no series is described as {quoted(rule.series or '')}"
+            why = "there is no DICOM series"
+            if rule.series != LARGEST:
+                why = f"no series is described as {quoted(rule.series or '')}"
             self._note_missing(draft, rule.socket, why)
             return set()
         sources = [(group, self._source(group, matches, case_files)) for group in groups]
@@ -210,12 +235,27 @@ class EntryMaker:
         self._note_broken_dicom(matches, groups, case_files)
         if rule.series is None:
             return groups
+        if rule.series == LARGEST:
+            return self._largest(groups, rule.socket, case_files)
         pattern = rule.series.casefold()
         return [
             group
             for group in groups
             if group.series and fnmatch.fnmatchcase(group.series.description.casefold(), pattern)
         ]
+
+    def _largest(
+        self, groups: Sequence[Group], socket: str, case_files: CaseFiles
+    ) -> Sequence[Group]:
+        """The series with the most files, or those among which it cannot be told."""
+        series = [group for group in groups if group.series is not None]
+        most = max((len(group.files) for group in series), default=0)
+        largest = [group for group in series if len(group.files) == most]
+        if len(largest) == 1 and len(series) > 1:
+            others = "; ".join(group.label for group in series if group is not largest[0])
+            what = f"cases of which the series with the most slices goes into {quoted(socket)}"
+            self.notices.add(what, f"{case_files.base}: {largest[0].label} (not {others})")
+        return largest
 
     def _source(self, group: Group, matches: Matches, case_files: CaseFiles) -> OneFile | Files:
         prefix = case_files.path("")
@@ -245,8 +285,9 @@ class EntryMaker:
         unused = [path for path in case_files.own_files() if path not in used]
         if any(path in used for path in case_files.folders):
             unused = [path for path in unused if path.rpartition("/")[0] not in used]
-        for path in summarize(unused):
-            self.notices.add("files that no socket takes", prefix + path)
+        if unused:
+            self.notices.add(UNUSED)  # here, so that it comes before what is noticed later
+        self.unused += [prefix + path for path in unused]
 
 
 # ── pure parts ──────────────────────────────────────────────────────────────────────────────
@@ -280,6 +321,11 @@ def case_keys(case: FoundCase, each: tuple[Part, ...], columns: tuple[str, ...])
         last = case.path.rpartition("/")[2]
         names = (raw_name(case, each), last, stem(last), case.path)
         yield from dict.fromkeys((composed(name),) for name in names)
+
+
+def name_to_pair(case: FoundCase, each: tuple[Part, ...], column: str) -> str:
+    """What of a case a column may name with another number of zeros."""
+    return composed(case.names.get(column) or raw_name(case, each))
 
 
 def _fill_in_title(template: str, names: Mapping[str, str], row: Row | None) -> str:
@@ -323,14 +369,26 @@ def _common_prefix(names: Sequence[str]) -> str:
 
 
 def summarize(paths: Sequence[str]) -> Iterator[str]:
-    """The paths, with many files of one ending in one folder as `ct/*.dcm (300 files)`."""
+    """The paths; many of one ending in one folder, or of one name, are one text.
+
+    They are `ct/*.dcm (300 files)` and `DICOMDIR (in 12 folders)` then.
+    """
     groups: dict[tuple[str, str], list[str]] = {}
     for path in paths:
         folder, slash, name = path.rpartition("/")
         ending = os.path.splitext(name)[1]  # noqa: PTH122
         groups.setdefault((folder + slash, ending), []).append(path)
+    alone = [group for group in groups.values() if len(group) <= _MOST_NAMED_FILES]
+    names = Counter(path.rpartition("/")[2] for group in alone for path in group)
+    told: set[str] = set()
     for (folder, ending), group in groups.items():
         if len(group) > _MOST_NAMED_FILES:
             yield f"{folder}*{ending} ({len(group)} files)"
-        else:
-            yield from group
+            continue
+        for path in group:
+            name = path.rpartition("/")[2]
+            if names[name] <= _MOST_NAMED_FOLDERS:
+                yield path
+            elif name not in told:
+                told.add(name)
+                yield f"{name} (in {names[name]} folders)"

@@ -10,17 +10,18 @@ from dataclasses import dataclass, replace
 from manifest_uploader.errors import UsageError
 from manifest_uploader.files.case_patterns import Part, check_names, names_in, read_each
 from manifest_uploader.files.case_tree import Leftovers, find_cases
+from manifest_uploader.init.columns import pairs_by_number
 from manifest_uploader.init.compose import Entry
-from manifest_uploader.init.entries import EntryMaker, summarize
+from manifest_uploader.init.entries import UNUSED, EntryMaker, summarize
 from manifest_uploader.init.names import make_unique, make_valid, raw_name
 from manifest_uploader.init.notices import Notices
+from manifest_uploader.init.numbers import shown_pairs
+from manifest_uploader.init.offers import PROGRESS_EVERY_S
 from manifest_uploader.init.options import Options
 from manifest_uploader.init.paths import Paths
 from manifest_uploader.manifest.found_case import FoundCase
 from manifest_uploader.manifest.tables import Table, cell_text, index_rows, parse_cell
 from manifest_uploader.text import block, quoted
-
-_PROGRESS_EVERY_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,11 @@ def gather(
     cases = find_cases(tree, each)
     rows_by_key = index_rows(table, options.keys) if table is not None else None
     maker = EntryMaker(options, each, tree, notices, table, rows_by_key)
+    if table is not None and options.match_numbers and len(options.keys) == 1:
+        maker.keys_by_number = pairs_by_number(table, options.keys[0], cases, each)
     entries = list(_make_entries(maker, _name_cases(cases, each, notices), say_progress))
+    if maker.unused:
+        notices.add(UNUSED, *summarize(maker.unused))
     _note_table(maker, cases, notices)
     _note_leftovers(tree.leftovers, maker.opener.used, notices)
     if not entries:
@@ -89,7 +94,7 @@ def _make_entries(
 ) -> Iterator[Entry]:
     last = time.monotonic()
     for count, (case, name) in enumerate(named):
-        if time.monotonic() - last > _PROGRESS_EVERY_S:
+        if time.monotonic() - last > PROGRESS_EVERY_S:
             last = time.monotonic()
             say_progress(f"looked into {count} of {len(named)} cases")
         entry = maker.entry(case, name)
@@ -170,11 +175,25 @@ def _note_table(maker: EntryMaker, cases: Sequence[FoundCase], notices: Notices)
         columns = " or ".join(map(quoted, maker.options.keys))
         where = [f"line {line}" for line in rows_by_key.without_key]
         notices.add(f"rows of {table.name} without {columns}", *where)
-    for sentence in table.notices:
+    for sentence in _notices_of(table, _used_columns(maker.options)):
         notices.add(sentence)
     for rule in maker.options.sockets:
         if rule.column is not None:
             _note_mixed_cells(table, rule.column, notices)
+
+
+def _notices_of(table: Table, columns: set[str]) -> Iterator[str]:
+    """The table's notices, but for those about columns that are left out."""
+    left_out = set(table.columns) - columns
+    silent = {sentence for column in left_out for sentence in table.notices_of.get(column, ())}
+    yield from (sentence for sentence in table.notices if sentence not in silent)
+
+
+def _used_columns(options: Options) -> set[str]:
+    title = options.title or ""
+    named = names_in(title) if not title.startswith("@") else [title[1:].strip()]
+    values = [rule.column for rule in options.sockets if rule.column is not None]
+    return {*options.keys, *values, *named, *([options.order] if options.order else [])}
 
 
 def _note_mixed_cells(table: Table, column: str, notices: Notices) -> None:
@@ -205,12 +224,15 @@ def _no_row_fits(maker: EntryMaker, table: Table, cases: Sequence[FoundCase]) ->
         hint = "; ".join(table.notices) or "nothing stands below its header"
         return UsageError(f"{table.name} has no row that can be used", hint=hint)
     keys = maker.options.keys
+    hint = f'where the column has only a part of the name: --each "patient-{{{keys[0]}}}"'
+    if len(keys) == 1 and (pairs := pairs_by_number(table, keys[0], cases, maker.each)):
+        hint = f"--match-numbers takes {shown_pairs(pairs)}; spreadsheets drop zeros"
     cells = [", ".join(cell_text(row.cells[key]) for key in keys) for row in table.rows[:3]]
     names = [raw_name(case, maker.each) for case in cases[:3]]
     return UsageError(
         f"no row of {table.name} fits a case: {' and '.join(keys)} says "
         f"{', '.join(map(quoted, cells))}, the cases are {', '.join(map(quoted, names))}",
-        hint=f'where the column has only a part of the name: --each "patient-{{{keys[0]}}}"',
+        hint=hint,
     )
 
 
@@ -225,7 +247,9 @@ def _note_leftovers(leftovers: Leftovers, used: set[str], notices: Notices) -> N
         "links to folders that are found in other ways, and are not followed": leftovers.links,
         "neither files nor folders, and never sent": leftovers.special,
         "folders that cannot be read": leftovers.unreadable,
-        "never sent: hidden files, and what systems leave behind": leftovers.ignored,
+        "never sent: hidden files, and what systems leave behind": list(
+            summarize(leftovers.ignored)
+        ),
     }
     for sentence, names in sentences.items():
         if names:

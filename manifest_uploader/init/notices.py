@@ -21,6 +21,11 @@ class Notices:
         """Add names to a sentence; a sentence without names stands alone."""
         self._names.setdefault(sentence, []).extend(names)
 
+    def headlines(self) -> Iterator[str]:
+        """Yield the sentences, each with the number of its names."""
+        for sentence, names in self._names.items():
+            yield _one_line(sentence) + (f": {len(names)}" if names else "")
+
     def lines(self, *, everything: bool) -> Iterator[str]:
         """Yield the lines to print: each sentence, then its names."""
         for sentence, names in self._names.items():

@@ -13,6 +13,8 @@ from manifest_uploader.text import did_you_mean, quoted
 KINDS: Final = ("reader-study", "archive")
 NO_SLUG: Final = "SLUG"
 """A placeholder in a proposed command."""
+LARGEST: Final = "@largest"
+"""Stands for the series with the most slices."""
 _SLUG: Final = re.compile(r"[A-Za-z0-9_-]+")
 _SOCKET: Final = re.compile(r"[a-z0-9_-]+")
 
@@ -27,7 +29,7 @@ class SocketRule:
     column: str | None = None
     """Of the table."""
     series: str | None = None
-    """A pattern for the description of the DICOM series; None if there is only one series."""
+    """A pattern for the description of the DICOM series, or LARGEST; None if there is only one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,10 @@ class Options:
     keys: tuple[str, ...] = ()
     sheet: str | None = None
     decimal_comma: bool = False
+    encoding: str | None = None
+    """Of the table; None: UTF-8."""
+    match_numbers: bool = False
+    """A row whose key is 7 is that of the case 007."""
     title: str | None = None
     order: str | None = None
     check_series: bool = True
@@ -149,6 +155,8 @@ def words_of(options: Options) -> list[str]:
             words += [name, value]
     if options.decimal_comma:
         words.append("--decimal-comma")
+    if options.match_numbers:
+        words.append("--match-numbers")
     if not options.check_series:
         words.append("--no-series-check")
     if options.explicit:
@@ -165,6 +173,7 @@ def _options_with_values(options: Options) -> Iterator[tuple[str, str | None]]:
         yield "--series", rule.series and f"{rule.socket}={rule.series}"
     yield "--table", options.table
     yield "--sheet", options.sheet
+    yield "--encoding", options.encoding
     for key in options.keys:
         yield "--key", key
     yield "--title", options.title

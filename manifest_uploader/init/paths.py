@@ -41,7 +41,7 @@ class Paths:
     def table(self, options: Options) -> Table:
         """Read the table that the options name; raises UsageError if it is unusable."""
         assert options.table is not None, "there is a table"
-        dialect = table.Dialect(options.sheet, options.decimal_comma)
+        dialect = table.Dialect(options.sheet, options.decimal_comma, encoding=options.encoding)
         return table.read(Path(options.table), dialect)
 
     def table_path(self, options: Options) -> str | None:

@@ -38,7 +38,8 @@ from manifest_uploader.manifest.problems import ManifestInvalid, Place, Problem
 
 _NAME: Final = re.compile(r"(\{\w+\})")
 _MOST: Final = 20
-"""Exceptions that a short manifest may always have; beyond that, one in five cases."""
+"""Exceptions that a short manifest may have, but for more than half of its cases; beyond that,
+one in five cases."""
 
 
 class Unsaid(Exception):
@@ -67,8 +68,8 @@ def short_text(
     writer = _Writer(head, options, there, entries, are_files=are_files)
     exceptions = writer.compare(writer.cases(_Exceptions()))
     count = len(exceptions.entries) + len(exceptions.exclude)
-    if count > max(_MOST, len(entries) // 5):
-        raise Unsaid(f"{count} of {len(entries)} cases would be exceptions")
+    if count > max(_MOST, len(entries) // 5) or len(exceptions.entries) > max(2, len(entries) // 2):
+        raise Unsaid(f"it fits all but {count} of {len(entries)} cases")
     if count:
         left = writer.compare(writer.cases(exceptions))
         if left.entries or left.exclude:
@@ -240,9 +241,10 @@ def _table(options: Options, there: Paths) -> str:
     path = there.table_path(options)
     if path is None:
         raise Unsaid("the table lies neither beside the manifest nor in the folder")
-    if options.sheet is None and not options.decimal_comma:
+    if options.sheet is None and options.encoding is None and not options.decimal_comma:
         return scalar(path)
     more = f", sheet: {_inline(options.sheet)}" if options.sheet is not None else ""
+    more += f", encoding: {_inline(options.encoding)}" if options.encoding is not None else ""
     more += ', decimal: ","' if options.decimal_comma else ""
     return f"{{file: {_inline(path)}{more}}}"
 

@@ -42,6 +42,8 @@ class Table(Struct, frozen=True):
     decimal_comma: bool = False
     notices: tuple[str, ...] = ()
     """Sentences about what the user should know."""
+    notices_of: Mapping[str, tuple[str, ...]] = {}
+    """By column, those of them that are about this column alone."""
 
     def check_column(self, column: str) -> None:
         """Raise UsageError unless there is exactly one column of this name."""

@@ -9,7 +9,7 @@ import pytest
 
 from manifest_uploader.errors import UsageError
 from manifest_uploader.files.case_patterns import read_each
-from manifest_uploader.files.table import Dialect, read
+from manifest_uploader.files.table import Dialect, NotUtf8, guess_encoding, read
 from manifest_uploader.init.entries import case_keys
 from manifest_uploader.manifest.found_case import FoundCase
 from manifest_uploader.manifest.tables import Table, cell_text, index_rows, parse_cell
@@ -246,3 +246,60 @@ def test_what_cannot_be_seen_of_a_table_can_be_said(tmp_path: Path) -> None:
         read_table(tmp_path, "a\n1\n", encoding="cp-1252-x")
     with pytest.raises(UsageError, match="is not utf-8"):
         read_table(tmp_path, b"a\n\xff\n", encoding="utf-8")
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "cp850", "mac-roman"])
+def test_the_encoding_of_a_table_is_guessed_from_its_letters(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes("Größe;Müller;Jäger;Ältere\n1,5;2;3;4\n".encode(encoding))
+
+    assert guess_encoding(path) == (encoding, ("Größe", "Müller", "Jäger"))
+    with pytest.raises(NotUtf8) as refused:
+        read(path)
+    assert "--encoding cp1252" in (refused.value.hint or "")
+
+
+def test_what_excel_shows_instead_of_a_value_is_told_and_counts_as_empty(tmp_path: Path) -> None:
+    table = read_table(tmp_path, "p;v\na;#N/A\nb;#DIV/0!\nc;#NV\nd;########\ne;#1\nf;2\n")
+
+    assert [row.cells["v"] for row in table.rows] == ["", "", "", "", "#1", "2"]
+    [notice] = table.notices
+    assert notice == (
+        "scores.csv: column 'v' has cells in which Excel shows #N/A, #DIV/0!, #NV, ######## "
+        "instead of a value; they are taken as empty: line 2, 3, 4, 5"
+    )
+    assert table.notices_of == {"v": (notice,)}
+
+
+def test_errors_formulas_without_results_and_hidden_rows_of_a_workbook_are_told(
+    tmp_path: Path,
+) -> None:
+    from openpyxl import Workbook
+
+    book = Workbook()
+    assert book.active is not None
+    for row in (["p", "v", "w"], ["a", 1, "=1+1"], ["b", "#N/A", 5], ["c", 3, 6]):
+        book.active.append(row)
+    book.active["B3"].data_type = "e"
+    book.active.auto_filter.ref = "A1:C4"
+    book.active.row_dimensions[4].hidden = True
+    for name in ("a.xlsx", "a.xlsm"):
+        book.save(tmp_path / name)
+    book.close()
+
+    table = read(tmp_path / "a.xlsm")
+
+    assert parsed_cells(table) == [["a", 1, ""], ["b", "", 5], ["c", 3, 6]]
+    error, formula, hidden = table.notices
+    assert error == (
+        "a.xlsm: column 'v' has cells in which Excel shows #N/A instead of a value; they are "
+        "taken as empty: line 3"
+    )
+    assert formula == (
+        "a.xlsm: column 'w' has formulas whose results are not in the file (open it in Excel and "
+        "save it); they are taken as empty: line 2"
+    )
+    assert hidden == (
+        "a.xlsm: rows that are hidden, by a filter or by hand, and are used all the same: line 4"
+    )
+    assert parsed_cells(read(tmp_path / "a.xlsx")) == parsed_cells(table)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from manifest_uploader.init.compose import (
@@ -78,6 +78,11 @@ def test_a_text_is_quoted_if_yaml_would_read_it_as_something_else(text: Any, wri
     assert text == yaml.safe_load(scalar(text))
 
 
+untimed = settings(deadline=None)
+"""How long an example takes depends on what else the computer does."""
+
+
+@untimed
 @given(CELLS)
 def test_any_cell_is_read_back_unchanged(cell: Any) -> None:
     assume(cell != "" and source_complaint(cell) is None)
@@ -88,6 +93,7 @@ def test_any_cell_is_read_back_unchanged(cell: Any) -> None:
     assert (type(cell), cell) == (type(one.value), one.value)
 
 
+@untimed
 @given(st.text(max_size=60))
 def test_any_title_is_read_back_unchanged(title: str) -> None:
     assume(title_complaint(title) is None)
@@ -97,6 +103,7 @@ def test_any_title_is_read_back_unchanged(title: str) -> None:
     assert title.strip() == case.title
 
 
+@untimed
 @given(st.text(min_size=1, max_size=150))
 def test_any_folder_name_becomes_a_name_that_a_manifest_accepts(name: str) -> None:
     case = parse_entries(Entry(make_valid(name), sockets=(("s", 1),))).cases[0]
@@ -109,6 +116,7 @@ valid_paths = st.text(min_size=1, max_size=40).filter(
 )
 
 
+@untimed
 @given(st.lists(valid_paths, min_size=1, max_size=3, unique=True))
 def test_any_valid_path_is_read_back_unchanged(paths: list[str]) -> None:
     assume(source_complaint(Files(tuple(paths))) is None)
@@ -119,6 +127,7 @@ def test_any_valid_path_is_read_back_unchanged(paths: list[str]) -> None:
     assert tuple(paths) == one.paths
 
 
+@untimed
 @given(st.text(max_size=60))
 def test_any_text_becomes_a_comment_of_one_line(text: str) -> None:
     written = comment(text)

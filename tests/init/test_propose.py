@@ -7,17 +7,18 @@ from pathlib import Path
 import pytest
 
 from manifest_uploader.init.arguments import read
-from manifest_uploader.init.complete import AcceptDefaults, complete
+from manifest_uploader.init.complete import propose
 from manifest_uploader.init.options import Options, words_of
 from manifest_uploader.init.paths import find
-from manifest_uploader.init.propose import propose_pattern, to_slug
+from manifest_uploader.init.propose import propose_pattern
+from manifest_uploader.init.slugs import to_slug
 from tests.e2e.data import dicom_slice, mha, write
 from tests.init import trees
 
 
 def propose_options(folder: Path, *given: str) -> Options:
     options = read([str(folder), "--output", str(folder.parent / "manifest.yaml"), *given])
-    return complete(options, find(options), AcceptDefaults())
+    return propose(options, find(options))
 
 
 def socket_options(options: Options) -> list[str]:

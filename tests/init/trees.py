@@ -59,3 +59,34 @@ def with_series_description(data: bytes, series: str) -> bytes:
     stream = io.BytesIO()
     one.save_as(stream, enforce_file_format=True)
     return stream.getvalue()
+
+
+PATIENTS = (
+    *("Müller, Jürgen", "Öztürk, Can", "Jäger, Änne", "Groß, Heike", "Köhler, Sören"),
+    *("Schäfer, Käthe", "Böhm, Jörg", "Gräf, Ülkü", "Weiß, Ida", "Kühn, Götz", "Röder, Max"),
+    "Bär, Zoë",
+)
+
+
+def write_pacs_export(folder: Path, *, slices: int = 3) -> Path:
+    """Write `studie/`: twelve patients as a PACS exports them, and a table as German Excel does.
+
+    Each patient has a DICOMDIR, a viewer's files, and two series in folders with numbers and UIDs
+    for names. The last patient has no row, and `Fremd, Egon` has no folder.
+    """
+    home = folder / "studie"
+    rows = ["Patient;Titel;Größe;Bemerkung;Geboren"]
+    for number, patient in enumerate(PATIENTS, 1):
+        write(home / patient / "DICOMDIR", bytes(128) + b"DICM")
+        write(home / patient / "AUTORUN.INF", "[autorun]\r\n")
+        study = home / patient / "DICOM" / f"{20240100 + number}" / f"1.2.276.0.45.{number}.7"
+        for place in range(slices):
+            data = with_series_description(dicom_slice(number, place, side=16), "Thorax 1.0 B70f")
+            write(study / f"1.3.12.2.{number}.1" / f"{place + 1:08}", data)
+        scout = with_series_description(dicom_slice(500 + number, 0, side=16), "Topogramm")
+        write(study / f"1.3.12.2.{number}.2" / "00000001", scout)
+        if patient != PATIENTS[-1]:
+            rows.append(f"{patient};Fall {number};{number},5;über {number} mm;1960")
+    rows.append("Fremd, Egon;Fall 99;3,5;;1960")
+    write(home / "Befunde.csv", "\r\n".join(rows).encode("cp1252") + b"\r\n")
+    return home
