@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from manifest_uploader.plan.jobs import has_inputs
 from manifest_uploader.plan.requests import (
     Image,
     fill_in_between,
@@ -189,14 +190,18 @@ class LiveCase(Struct):
         assert self.create is not None
         self.create = replace(self.create, jobs=jobs, equal=equal)
 
+    def take_inputs(self, sent: Started, at: float) -> bool:
+        """Wait for the inputs that a job was started with; False if others are wanted by now."""
+        assert self.create is not None
+        is_wanted = has_inputs(sent.entries, self.create.entries)
+        self.create, self.sent_at = replace(self.create, entries=sent.entries), at
+        return is_wanted
+
     def repeat(self, doubt: Started) -> None:
         """Send a creation again that had no effect, with the upload sessions that it named."""
         assert self.create is not None
         named = {entry.socket: entry for entry in doubt.entries}
-        same = {(entry.socket, entry.digest) for entry in doubt.entries} == {
-            (entry.socket, entry.digest) for entry in self.create.entries
-        }
-        if same:
+        if has_inputs(doubt.entries, self.create.entries):
             self.create = replace(self.create, doubt=doubt, jobs=doubt.jobs, equal=doubt.equal)
         else:
             self.create = replace(self.create, doubt=None)

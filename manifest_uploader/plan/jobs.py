@@ -6,7 +6,7 @@ uploaded image, by a random part of the name of an uploaded file, or else by its
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
 from msgspec import Struct
@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from manifest_uploader.manifest.model import IMAGE_NAME_LENGTH, Case
 from manifest_uploader.plan.inputs import PlanInputs
 from manifest_uploader.plan.steps import Upload, Wait
-from manifest_uploader.plan.values import ValuePlan
+from manifest_uploader.plan.values import ValuePlan, is_same
 from manifest_uploader.platform.model import Entry
 from manifest_uploader.platform.targets import type_of
 from manifest_uploader.state.events import Failure, OpenUpload
@@ -81,6 +81,18 @@ def is_changed(case: Case, past: CaseHistory, sent: list[ValuePlan]) -> bool:
     if past.item is None:
         return False
     return bool(sent) or past.sockets.keys() != {value.socket for value in case.values}
+
+
+def has_inputs(sent: Iterable[Entry], wanted: Iterable[Entry]) -> bool:
+    """Whether a job was started with what is wanted now, as far as that is known."""
+    was, now = ({entry.socket: entry for entry in entries} for entries in (sent, wanted))
+    return was.keys() == now.keys() and all(_is_input(was[slug], now[slug]) for slug in now)
+
+
+def _is_input(was: Entry, wanted: Entry) -> bool:
+    """Whether it is the same; files that became the image of another value are the same, too."""
+    is_as_it_was = was.stat is not None and was.stat == wanted.stat
+    return is_as_it_was or is_same(was, wanted)
 
 
 def waits_of(case: Case, past: CaseHistory) -> tuple[Wait, ...]:

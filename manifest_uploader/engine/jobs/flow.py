@@ -16,6 +16,7 @@ from manifest_uploader.engine.live_case import LiveCase
 from manifest_uploader.engine.options import Policy
 from manifest_uploader.engine.outcomes import Counted, Doubted, Settled
 from manifest_uploader.engine.results import End
+from manifest_uploader.plan.jobs import FIXED
 from manifest_uploader.plan.requests import started
 from manifest_uploader.plan.steps import CasePlan
 from manifest_uploader.state.events import Done, Event, Failed, Failure, Paused, Unsure
@@ -69,6 +70,7 @@ class JobFlow:
         age_s = self._now() - self._doubts.since(case)
         match settled.finding:
             case Found(pk=pk):
+                self._take(case, pk)
                 return (Done(case, create, pk=pk),)
             case CancelledJob(failures=failures):
                 words = "; ".join(one.message for one in failures)
@@ -82,6 +84,13 @@ class JobFlow:
             case _:
                 self._doubts.put_off(case, self._clock())
         return ()
+
+    def _take(self, case: str, pk: str) -> None:
+        """Go on with a job that was started, or end its case if it wants other inputs by now."""
+        live, sent = self._flow.live.get(case), self._doubts.started(case)
+        self._doubts.settle(case, pk)
+        if live is not None and not live.take_inputs(sent, self._doubts.since(case)):
+            self._flow.end_badly(case, End.FAILED, Failure(None, FIXED))
 
     def _repeat(self, case: str) -> bool:
         """Start a job that was not started; return False if that was tried too often."""

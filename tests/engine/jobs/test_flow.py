@@ -11,9 +11,24 @@ from manifest_uploader.engine.jobs.finder import Found, NotStarted, StartedSomew
 from manifest_uploader.engine.jobs.flow import JobFlow
 from manifest_uploader.engine.options import Policy
 from manifest_uploader.engine.outcomes import Counted, Doubted, Settled
+from manifest_uploader.engine.results import End
 from manifest_uploader.plan.steps import CountJobs, Create, Plan
-from manifest_uploader.state.events import Done, Unsure
-from tests.helpers import ALGORITHM, SOCKETS, case, json_value, pk, plan_of, step_id
+from manifest_uploader.platform.model import Entry
+from manifest_uploader.state.events import Done, Started, Unsure
+from tests.helpers import (
+    ALGORITHM,
+    SOCKETS,
+    case,
+    facts_of,
+    file_value,
+    json_value,
+    messages,
+    past_of_events,
+    pk,
+    plan_of,
+    stat,
+    step_id,
+)
 
 TWO_MINUTES = Policy(settle_s=120.0, stuck_after_s=1800.0)
 
@@ -91,6 +106,50 @@ def test_a_job_that_is_found_is_the_case_s_own() -> None:
     run.lose(run.send())
 
     assert run.look(Found(pk(9))) == (Done("p0", step_id("p0:create"), pk=pk(9)),)
+
+
+def in_doubt(content: str, *, wanted: str) -> Acting:
+    """A later run, in which a file has changed or not, and whose upload the platform took."""
+    entry = Entry(
+        "report", stat=stat(content), content=f"files:{content}", upload=pk(7), token="0a"
+    )
+    asked = Started("p0", step_id("p0:create"), title="p0", entries=(entry,), job=True, jobs=5)
+    values = {("p0", "report"): facts_of(wanted)}
+    wants = case("p0", file_value("report"))
+    plan = plan_of(wants, target=ALGORITHM, history=past_of_events(asked), values=values)
+    return Acting(plan)
+
+
+def test_a_job_that_is_found_is_waited_for_with_the_inputs_that_it_was_started_with() -> None:
+    run = in_doubt("a", wanted="a")
+
+    for event in run.look(Found(pk(9))):
+        run.flow.on_created(run.flow.live["p0"], event)
+
+    report, job = run.flow.imports.all()
+    assert (report.socket, report.upload, report.since) == ("report", pk(7), 1e9)
+    assert (job.job, job.item) == (True, pk(9))
+
+
+def test_a_job_that_is_found_with_other_inputs_than_are_wanted_now_is_not_the_case_s_end() -> None:
+    run = in_doubt("a", wanted="b")
+
+    assert run.look(Found(pk(9))) == (Done("p0", step_id("p0:create"), pk=pk(9)),)
+
+    [end] = run.flow.ends.take_new()
+    assert end.end is End.FAILED
+    assert "started with other inputs" in messages(end)[0]
+    assert (run.flow.live, run.flow.imports.all()) == ({}, ())
+
+
+def test_a_request_is_repeated_as_the_same_one_only_with_the_same_files() -> None:
+    same, other = in_doubt("a", wanted="a"), in_doubt("a", wanted="b")
+    for run in (same, other):
+        run.time += 121.0
+        assert run.look(NotStarted()) == ()
+        live = run.flow.live["p0"]
+        assert live.create is not None
+        assert (live.create.doubt is None) is (run is other)
 
 
 def test_a_job_that_cannot_be_told_from_others_is_never_started_again() -> None:
