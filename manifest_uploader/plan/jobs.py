@@ -67,7 +67,7 @@ def without_failed_job(past: CaseHistory) -> CaseHistory:
     for slug, socket in past.sockets.items():
         entry = socket.entry
         if entry.upload is not None and entry.stat is not None:
-            row = OpenUpload(entry.upload, "", 0, entry.stat, entry.token)
+            row = OpenUpload(entry.upload, "", 0, entry.stat, token=entry.token)
             uploads[slug] = UploadHistory(
                 row, done=True, content=entry.content, time=socket.since, sha256=socket.sha256
             )
