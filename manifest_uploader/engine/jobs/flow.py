@@ -27,6 +27,10 @@ _LOOK_AT_JOBS: Final = (
     "the next run looks again; if none of the algorithm's jobs on the platform is this case's, "
     "--retry-failed starts one"
 )
+_OTHER_INPUTS: Final = (
+    "the platform did not answer a request with other inputs, which may still start a job; put "
+    "those back, or start a job with the present ones by --retry-failed"
+)
 
 
 class JobFlow:
@@ -79,8 +83,8 @@ class JobFlow:
             case StartedSomewhere(why=why) if age_s > self._policy.stuck_after_s:
                 return (Unsure(case, create, f"{why}; {_LOOK_AT_JOBS}"),)
             case NotStarted() if age_s >= self._policy.settle_s:
-                if not self._repeat(case):
-                    return (Unsure(case, create, f"{_NO_ANSWER}; {_LOOK_AT_JOBS}"),)
+                if (unclear := self._repeat(case)) is not None:
+                    return (Unsure(case, create, unclear),)
             case _:
                 self._doubts.put_off(case, self._clock())
         return ()
@@ -89,20 +93,28 @@ class JobFlow:
         """Go on with a job that was started, or end its case if it wants other inputs by now."""
         live, sent = self._flow.live.get(case), self._doubts.started(case)
         self._doubts.settle(case, pk)
-        if live is not None and not live.take_inputs(sent, self._doubts.since(case)):
+        if live is None:
+            return
+        if live.wants_inputs_of(sent):
+            live.take_inputs(sent, self._doubts.since(case))
+        else:
             self._flow.end_badly(case, End.FAILED, Failure(None, FIXED))
 
-    def _repeat(self, case: str) -> bool:
-        """Start a job that was not started; return False if that was tried too often."""
+    def _repeat(self, case: str) -> str | None:
+        """Start a job that was not started; return why not, if nobody can tell what comes of it."""
         live, doubt = self._flow.live.get(case), self._doubts.started(case)
-        if live is None or not self._doubts.may_repeat(case):
-            return live is None
+        if live is None:
+            return None
+        if not live.wants_inputs_of(doubt):
+            return _OTHER_INPUTS
+        if not self._doubts.may_repeat(case):
+            return f"{_NO_ANSWER}; {_LOOK_AT_JOBS}"
         if self._limits.no_credits is not None:
             self.leave(live)
-            return True
+            return None
         live.repeat(doubt)
         self._flow.begin_sending(live)
-        return True
+        return None
 
     def succeed(self, case: str) -> None:
         """End the wait for a job that has succeeded."""

@@ -142,14 +142,19 @@ def test_a_job_that_is_found_with_other_inputs_than_are_wanted_now_is_not_the_ca
     assert (run.flow.live, run.flow.imports.all()) == ({}, ())
 
 
-def test_a_request_is_repeated_as_the_same_one_only_with_the_same_files() -> None:
+def test_a_request_is_not_followed_by_one_with_other_inputs_unless_the_user_says_so() -> None:
+    """It may take effect later still, and then there would be two jobs."""
     same, other = in_doubt("a", wanted="a"), in_doubt("a", wanted="b")
-    for run in (same, other):
-        run.time += 121.0
-        assert run.look(NotStarted()) == ()
-        live = run.flow.live["p0"]
-        assert live.create is not None
-        assert (live.create.doubt is None) is (run is other)
+    same.time += 121.0
+    other.time += 121.0
+
+    assert same.look(NotStarted()) == ()
+    [event] = other.look(NotStarted())
+
+    assert same.flow.live["p0"].create is not None
+    assert same.flow.live["p0"].create.doubt is not None
+    assert isinstance(event, Unsure)
+    assert "--retry-failed" in event.why
 
 
 def test_a_job_that_cannot_be_told_from_others_is_never_started_again() -> None:
