@@ -141,14 +141,14 @@ class JobFlow:
         self._limits.refused(event.why, self._clock())
 
     def stop_starting(self, not_begun: Iterable[CasePlan], why: str) -> list[CasePlan]:
-        """Start no more jobs; return the cases that need none to be started."""
+        """Start no more jobs; return the cases that need none, or may have theirs already."""
         self._limits.no_credits = why
         others = []
         for case in not_begun:
-            if case.create is not None and case.create.job:
-                self.left.append(case.case)
-            else:
+            if case.create is None or case.create.doubt is not None:
                 others.append(case)
+            else:
+                self.left.append(case.case)
         for live in list(self._flow.live.values()):
             may_have_job = live.name in self._limits.under_way or live.name in self._doubts
             if live.is_job and live.item is None and not may_have_job:

@@ -204,3 +204,13 @@ def test_without_credits_only_jobs_whose_requests_are_under_way_or_in_doubt_stay
     assert run.jobs.stuck_reason() == (
         "no credits; 1 job was not started: run the same command later"
     )
+
+
+def test_a_job_that_may_have_taken_the_last_credits_is_looked_for_all_the_same() -> None:
+    run = in_doubt("a", wanted="a")
+
+    assert run.jobs.stop_starting(run.plan.cases, "no credits") == list(run.plan.cases)
+    run.time += 121.0
+
+    assert run.look(NotStarted()) == ()
+    assert (run.jobs.left, run.flow.live) == (["p0"], {})
