@@ -54,9 +54,13 @@ def failed_job(case: Case, past: CaseHistory, inputs: PlanInputs) -> FailedJob |
         return None
     imports = (one.failure for one in past.sockets.values() if one.failure is not None)
     failures = tuple(dict.fromkeys((*imports, *past.job_failures))) or (Failure(None, _FAILED),)
-    may_end = past.job in {"stuck", "running"} and past.item is not None
-    waits = (_wait(case, past, last_look=True),) if may_end else ()
-    return FailedJob(_FAILED, failures, waits)
+    return FailedJob(_FAILED, failures, last_looks(case, past))
+
+
+def last_looks(case: Case, past: CaseHistory) -> tuple[Wait, ...]:
+    """The look at a job that counts as failed and may have ended since; none at others."""
+    may_end = has_failed(past) and past.job in {"stuck", "running"} and past.item is not None
+    return (_wait(case, past, last_look=True),) if may_end else ()
 
 
 def without_failed_job(past: CaseHistory) -> CaseHistory:
