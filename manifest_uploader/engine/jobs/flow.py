@@ -159,6 +159,7 @@ class JobFlow:
         """Do nothing more for a case, whose job is not started."""
         self.left.append(live.name)
         self._flow.queue.drop(live.name)
+        self._flow.images.drop(live.name)
         self._doubts.close(live.name)
         del self._flow.live[live.name]
 

@@ -12,6 +12,7 @@ from manifest_uploader.engine.jobs.flow import JobFlow
 from manifest_uploader.engine.options import Policy
 from manifest_uploader.engine.outcomes import Counted, Doubted, Settled
 from manifest_uploader.engine.results import End
+from manifest_uploader.files.value_facts import ValueFacts
 from manifest_uploader.plan.steps import CountJobs, Create, Plan
 from manifest_uploader.platform.model import Entry
 from manifest_uploader.state.events import Done, Started, Unsure
@@ -214,3 +215,16 @@ def test_a_job_that_may_have_taken_the_last_credits_is_looked_for_all_the_same()
 
     assert run.look(NotStarted()) == ()
     assert (run.jobs.left, run.flow.live) == (["p0"], {})
+
+
+def test_a_job_that_is_not_started_no_longer_waits_for_the_image_of_another_one() -> None:
+    ct, values = file_value("ct-image"), (json_value("some-score", 1), json_value("some-score", 2))
+    files = ValueFacts(1, 100, "a.mha", stat=stat("a"), where="a.mha")
+    cases = [case(f"p{n}", ct, value) for n, value in enumerate(values)]
+    facts = {(one.name, "ct-image"): files for one in cases}
+    run = Acting(plan_of(*cases, target=ALGORITHM, values=facts))
+    assert (run.flow.images.waiting, run.flow.busy) == (1, 1)
+
+    run.jobs.stop_starting((), "no credits")
+
+    assert (run.flow.images.waiting, run.flow.busy) == (0, 0)
