@@ -14,7 +14,7 @@ from manifest_uploader.sandbox import Fault, Seen
 from manifest_uploader.sandbox.faults import Held
 from tests.box import Faulty
 from tests.e2e.data import PDF, mha, write_series
-from tests.e2e.helpers import SOCKETS, Box, Entry, items_of, served, side_by_side
+from tests.e2e.helpers import SOCKETS, Box, Entry, items_of, served, side_by_side, wait_for
 from tests.e2e.jobs import ALGORITHMS, SETTLE_S, job_box, started_often
 
 SETTLE = ("--settle-after", SETTLE_S)
@@ -207,6 +207,20 @@ def test_a_job_that_validates_its_inputs_for_ever_is_stuck(tmp_path: Path) -> No
         box.served = later.served
 
         assert box.run().expect(0).ends["done"] == 1
+        assert len(started(box)) == 1
+
+
+def test_a_stuck_job_that_ended_after_all_is_not_started_again(tmp_path: Path) -> None:
+    hook = Faulty()
+    with jobs(tmp_path, hook=hook, import_delay_s=float("inf")) as box:
+        add_report(box, "a")
+        box.save()
+        box.run("--refused-after", "0.2").expect(1)
+    with jobs(tmp_path) as later:
+        box.served = later.served
+        wait_for(lambda: started(box)[0]["status"] == "Succeeded")
+
+        assert box.run("--retry-failed").expect(0).ends["done"] == 1
         assert len(started(box)) == 1
 
 

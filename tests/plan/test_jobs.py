@@ -185,6 +185,24 @@ def test_a_file_of_an_earlier_run_keeps_its_name() -> None:
     assert (found.create.entries[0].upload, found.create.entries[0].token) == (pk(7), "0abc")
 
 
+def test_a_file_of_a_failed_job_keeps_its_name_when_another_one_is_started() -> None:
+    entry = Entry("report", stat=stat("a"), content="files:x", upload=pk(7), token="0abc")
+    history = past_of_events(begun(entry), Done("a", step_id("a:create"), pk=pk(1)), FAILED)
+
+    found = only(
+        plan_of(
+            case("a", REPORT),
+            target=TARGET,
+            history=history,
+            choices=RETRY,
+            rows={pk(7): "Completed"},
+        )
+    )
+
+    assert found.create is not None
+    assert (found.create.entries[0].upload, found.create.entries[0].token) == (pk(7), "0abc")
+
+
 def _opened() -> Event:
     return Opened("a", step_id("a/report"), "report", pk(7), "s", 1, stat("a"), token="0abc")
 
