@@ -203,6 +203,9 @@ def _progress_parts(progress: Progress, *, is_paused: bool) -> list[str]:
         parts.append("nothing to send now")
     if progress.waiting:
         parts.append(f"{progress.waiting} importing")
+    if progress.doubted:
+        jobs = counted(progress.doubted, "job")
+        parts.append(f"looking for {jobs} whose start was not answered")
     if progress.silent_s >= SILENCE_S:
         parts.append(f"waiting for an answer ({time_words(progress.silent_s)})")
     if progress.eased:

@@ -79,6 +79,11 @@ def test_a_plan_for_people_ends_with_that_nothing_was_sent() -> None:
         ({}, "4 of 10 cases finished"),
         ({"cases": 1, "ended": 0}, "0 of 1 case finished"),
         ({"waiting": 3}, "4 of 10 cases finished, 3 importing"),
+        (
+            {"is_sending": False, "doubted": 2},
+            "4 of 10 cases finished, nothing to send now, "
+            "looking for 2 jobs whose start was not answered",
+        ),
         ({"eased": True}, "4 of 10 cases finished, slower: the platform is busy"),
         (
             {"total_bytes": 100 * 2**20, "sent_bytes": 20 * 2**20, "speed": 2.0 * 2**20},
