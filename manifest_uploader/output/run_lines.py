@@ -64,6 +64,7 @@ _LEFT_ALONE_COUNTS: Final = {
     Standing.GONE: "{} deleted on the platform",
     Standing.FAILED: "{} failed before and did not change",
 }
+_FIXED_COUNT: Final = "{} changed, which cannot be sent"
 
 
 def looking_line(looking: Looking) -> str:
@@ -124,10 +125,12 @@ def begin_line(plan: Plan, target: Target) -> str:
         words = _ACTION_COUNTS[case.action]
         if case.action is Action.NOTHING:
             words = _LEFT_ALONE_COUNTS.get(case.standing, words)
+        if case.fixed:
+            words = _FIXED_COUNT
         counts[words] += 1
     parts = [
         words.format(counts[words], "s" * (counts[words] == 1))
-        for words in (*_ACTION_COUNTS.values(), *_LEFT_ALONE_COUNTS.values())
+        for words in (*_ACTION_COUNTS.values(), *_LEFT_ALONE_COUNTS.values(), _FIXED_COUNT)
         if counts[words]
     ]
     size = total_size(plan)

@@ -222,6 +222,7 @@ def test_changed_inputs_start_no_second_job(tmp_path: Path) -> None:
             ran = box.run(*more).expect(1)
 
             assert "a job cannot be changed; give the case a new name" in ran.err
+            assert "1 case: 1 changed, which cannot be sent" in ran.err
         assert len(started(box)) == 1
 
 
