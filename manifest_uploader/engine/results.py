@@ -36,6 +36,7 @@ class Summary(Struct, frozen=True):
     """The result of a run."""
 
     ends: tuple[CaseEnd, ...]
+    """In the order of the plan."""
     uploads: int
     """Uploads completed in this run."""
     traffic: Traffic
@@ -49,5 +50,7 @@ class Summary(Struct, frozen=True):
     """Pages of empty items that belong to no case: requests that took effect late made them."""
     pages: Mapping[str, str] = field(default_factory=dict)
     """Case → the page of its job, of jobs that failed or are stuck."""
+    jobs: bool = False
+    """The cases are jobs of an algorithm."""
     lasting: tuple[Difference, ...] = ()
     """Differences from what the target should hold that a run cannot put right."""

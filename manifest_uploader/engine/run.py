@@ -362,8 +362,9 @@ def _summary(
     stuck = () if stopped else tuple(one.stuck_reason() for one in schedulers)
     told = (note for one in schedulers for note in one.notes)
     ends = {end.case: end for one in schedulers for end in one.ends()}
+    places = {case.case: place for place, case in enumerate(plan.cases)}
     return Summary(
-        tuple(ends.values()),
+        tuple(sorted(ends.values(), key=lambda end: places.get(end.case, 0))),
         journal.uploads,
         meter.traffic(),
         elapsed_s,

@@ -51,8 +51,12 @@ class KeyedUids(dict[Any, Any]):
         return f"{ROOT}{int.from_bytes(digest[:_BYTES], 'big')}"
 
 
-def read_key(path: Path) -> str | None:
+def read_key(path: Path, *, if_lost: str = "") -> str | None:
     """The key in a file, in hex; None if there is no such file.
+
+    Args:
+        path: of the file.
+        if_lost: what to do if the right key is nowhere to be found, as a part of the hint.
 
     Raises:
         UsageError: it cannot be read, or is not a key.
@@ -66,6 +70,7 @@ def read_key(path: Path) -> str | None:
     found = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
     if len(found) != 1 or not _KEY.fullmatch(found[0]):
         hint = "it is the wrong file, or was changed: take the file that 'uploader' made"
+        hint += f"; if that is lost, {if_lost}" if if_lost else ""
         raise UsageError(f"'{path}' does not hold a key", hint=hint)
     return found[0]
 

@@ -64,6 +64,7 @@ _LEFT_ALONE_COUNTS: Final = {
     Standing.GONE: "{} deleted on the platform",
     Standing.FAILED: "{} failed before and did not change",
 }
+_FIXED_COUNT: Final = "{} changed, which cannot be sent"
 
 
 def looking_line(looking: Looking) -> str:
@@ -124,10 +125,12 @@ def begin_line(plan: Plan, target: Target) -> str:
         words = _ACTION_COUNTS[case.action]
         if case.action is Action.NOTHING:
             words = _LEFT_ALONE_COUNTS.get(case.standing, words)
+        if case.fixed:
+            words = _FIXED_COUNT
         counts[words] += 1
     parts = [
         words.format(counts[words], "s" * (counts[words] == 1))
-        for words in (*_ACTION_COUNTS.values(), *_LEFT_ALONE_COUNTS.values())
+        for words in (*_ACTION_COUNTS.values(), *_LEFT_ALONE_COUNTS.values(), _FIXED_COUNT)
         if counts[words]
     ]
     size = total_size(plan)
@@ -203,6 +206,9 @@ def _progress_parts(progress: Progress, *, is_paused: bool) -> list[str]:
         parts.append("nothing to send now")
     if progress.waiting:
         parts.append(f"{progress.waiting} importing")
+    if progress.doubted:
+        jobs = counted(progress.doubted, "job")
+        parts.append(f"looking for {jobs} whose start was not answered")
     if progress.silent_s >= SILENCE_S:
         parts.append(f"waiting for an answer ({time_words(progress.silent_s)})")
     if progress.eased:
@@ -255,7 +261,7 @@ def summary_lines(summary: Summary) -> Block:
     lines = [
         line
         for end, words in _UNFINISHED.items()
-        for line in _end_lines(by_end[end], words, summary.pages)
+        for line in _end_lines(by_end[end], _end_words(end, words, summary), summary.pages)
     ]
     if summary.leftovers:
         found = [f"{name} ({item})" for name, item in summary.leftovers]
@@ -279,8 +285,12 @@ def summary_lines(summary: Summary) -> Block:
     if summary.changed:
         detail += f"; {cases_words(summary.changed)} changed there since, see above"
     lines.append(f"{count} done and seen on the platform{detail}; {_traffic_text(summary)}")
-    next_step = _next_step(by_end)
+    next_step = _next_step(by_end, jobs=summary.jobs)
     return block(*lines, *([f"next: {next_step}"] if next_step else []))
+
+
+def _end_words(end: End, words: str, summary: Summary) -> str:
+    return "still running" if end is End.WAITING and summary.jobs else words
 
 
 def _end_lines(ends: list[CaseEnd], words: str, pages: Mapping[str, str]) -> list[str]:
@@ -313,11 +323,16 @@ def _traffic_text(summary: Summary) -> str:
     )
 
 
-def _next_step(by_end: Mapping[End, list[CaseEnd]]) -> str | None:
+def _next_step(by_end: Mapping[End, list[CaseEnd]], *, jobs: bool) -> str | None:
     """What to do next; None after a run that left nothing to do."""
     if any(one.gone for one in by_end[End.FAILED]):
         return "run the same command with --recreate to make deleted ones anew"
     if by_end[End.FAILED] or by_end[End.UNSURE]:
+        if jobs:
+            return (
+                "mend what failed and run the same command; a job that failed is started again "
+                "only with --retry-failed, and costs credits again"
+            )
         return (
             "mend what failed and run the same command; only what is new or changed is sent "
             "(--retry-failed sends failed imports again unchanged)"

@@ -181,7 +181,8 @@ def _situation_of(progress: Progress) -> str:
     if progress.stopping:
         return "stopping"
     is_silent = progress.silent_s >= SILENCE_S
-    return f"sending {progress.is_sending}, importing {progress.waiting > 0}, silent {is_silent}"
+    doing = f"sending {progress.is_sending}, importing {progress.waiting > 0}"
+    return f"{doing}, looking {progress.doubted > 0}, silent {is_silent}"
 
 
 class Live(Lines):

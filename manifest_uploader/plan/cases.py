@@ -106,7 +106,7 @@ def _plan_case(
             return _without_images(case, past, found, value_plans)
         past = with_events(past, _failed_images(value_plans))
     if (fixed := _fixed(case, past, inputs, sent)) is not None:
-        return _untouched(case, past, found, Standing.FAILED, fixed)
+        return replace(_untouched(case, past, found, Standing.FAILED, fixed), fixed=True)
     create = _create(case, past, inputs, order, temporary, sent)
     fill = _fill(case, past, inputs, value_plans, create, sent, order)
     settled: tuple[Failed, ...] = ()

@@ -104,6 +104,8 @@ def lost_key(folder: Path) -> None:
         old = key.read_text()
         if os.name == "posix":
             assert key.stat().st_mode & 0o077 == 0
+        key.write_text("")
+        assert "if that is lost, delete this one" in box("plan").expect(2).err
         key.unlink()
 
         planned = box("plan").expect(1)

@@ -164,6 +164,7 @@ def test_a_failed_job_is_told_with_its_page_and_started_again_only_when_asked(
 
         assert "failed: value: the job failed" in first.err
         assert "/algorithms/nodules/jobs/" in first.err
+        assert "a job that failed is started again only with --retry-failed" in first.err
         assert (again.ends["failed"], again.summary["uploads"]) == (2, 0)
         assert (retried.ends["done"], retried.ends["failed"]) == (1, 1)
         [refused] = retried.events("failed")
@@ -236,19 +237,22 @@ def test_changed_inputs_start_no_second_job(tmp_path: Path) -> None:
             ran = box.run(*more).expect(1)
 
             assert "a job cannot be changed; give the case a new name" in ran.err
+            assert "1 case: 1 changed, which cannot be sent" in ran.err
         assert len(started(box)) == 1
 
 
 def test_a_run_that_does_not_wait_leaves_the_rest_to_the_next_one(tmp_path: Path) -> None:
     with jobs(tmp_path, job_delay_s=0.3) as box:
-        add_report(box, "a")
+        for name in "cab":
+            add_report(box, name)
         box.save()
 
         first = box.run("--no-wait").expect(4)
         last = box.run().expect(0)
 
-        assert first.ends["waiting"] == 1
-        assert (last.ends["done"], last.summary["uploads"], len(started(box))) == (1, 0, 1)
+        assert first.ends["waiting"] == 3
+        assert "still running: c, a, b\n" in first.err
+        assert (last.ends["done"], last.summary["uploads"], len(started(box))) == (3, 0, 3)
 
 
 @pytest.mark.parametrize("when", ["before_it", "after_it"])

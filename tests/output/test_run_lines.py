@@ -79,6 +79,13 @@ def test_a_plan_for_people_ends_with_that_nothing_was_sent() -> None:
         ({}, "4 of 10 cases finished"),
         ({"cases": 1, "ended": 0}, "0 of 1 case finished"),
         ({"waiting": 3}, "4 of 10 cases finished, 3 importing"),
+        (
+            {"is_sending": False, "doubted": 2},
+            (
+                "4 of 10 cases finished, nothing to send now, "
+                "looking for 2 jobs whose start was not answered"
+            ),
+        ),
         ({"eased": True}, "4 of 10 cases finished, slower: the platform is busy"),
         (
             {"total_bytes": 100 * 2**20, "sent_bytes": 20 * 2**20, "speed": 2.0 * 2**20},
@@ -200,6 +207,21 @@ def test_every_end_has_its_section_and_its_next_step(end: End, start: str, follo
 
     assert found[0].startswith(start)
     assert found[-1].startswith(following)
+
+
+@pytest.mark.parametrize(
+    ("end", "start", "following"),
+    [
+        (End.FAILED, "failed: a", "only with --retry-failed, and costs credits again"),
+        (End.UNSURE, "not sure: a", "only with --retry-failed, and costs credits again"),
+        (End.WAITING, "still running: a", "it goes on where this run ended"),
+    ],
+)
+def test_of_jobs_their_own_words_are_said(end: End, start: str, following: str) -> None:
+    found = summary_lines(CaseEnd("a", end), jobs=True)
+
+    assert found[0].startswith(start)
+    assert found[-1].endswith(following)
 
 
 def test_deleted_cases_are_made_anew_by_a_word() -> None:

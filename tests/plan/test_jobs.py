@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import Any
 
+import pytest
+from msgspec.structs import replace
+
+from manifest_uploader.plan.cases import make_plan
 from manifest_uploader.plan.checks import misfits
 from manifest_uploader.plan.inputs import Choices
 from manifest_uploader.plan.steps import Action, CasePlan, Plan
@@ -32,6 +36,7 @@ from tests.helpers import (
     plan_of,
     stat,
     step_id,
+    titles,
 )
 
 SCORE, CT, REPORT = json_value("some-score", 2), file_value("ct-image"), file_value("report")
@@ -151,6 +156,17 @@ def test_other_inputs_than_those_of_the_job_start_nothing() -> None:
 
         assert (found.standing, found.create, found.uploads) == (Standing.FAILED, None, ())
         assert "a job cannot be changed" in (found.reason or "")
+
+
+def test_a_case_whose_job_cannot_be_changed_counts_as_changed() -> None:
+    history = job_of(SEEN, Done("a", step_id("a:job"), pk=pk(1)))
+    wanted = inputs(case("a", json_value("some-score", 3)), target=TARGET, history=history)
+    described: Any = "one description for all cases"
+    together = replace(wanted, manifest=replace(wanted.manifest, short=described))
+
+    plan = make_plan(together, temporary=titles())
+
+    assert plan.notes == ("since the last run: 1 changed (a)",)
 
 
 def test_a_creation_without_an_answer_is_in_doubt_until_the_user_gives_up() -> None:

@@ -54,6 +54,11 @@ class JobFlow:
         """Whether jobs wait for others to end, and uploads for nothing."""
         return self._limits.reason is not None and not self._flow.queue.limits.is_paused
 
+    @property
+    def doubted(self) -> int:
+        """How many jobs are looked for, because nobody knows whether they were started."""
+        return len(self._doubts)
+
     # -- starting --
 
     def on_looked(self, outcome: Counted | Doubted) -> None:

@@ -92,9 +92,10 @@ def test_the_same_request_is_sent_again_only_once_the_first_one_had_its_time() -
     assert run.look(NotStarted()) == ()
     run.time += 100.0
     assert run.look(NotStarted()) == ()
-    assert run.next() is None
+    assert (run.next(), run.jobs.doubted) == (None, 1)
     run.time += 21.0
     assert run.look(NotStarted()) == ()
+    assert run.jobs.doubted == 0
 
     again = run.next()
     assert isinstance(again, Create)
