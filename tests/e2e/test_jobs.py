@@ -225,6 +225,19 @@ def test_a_stuck_job_that_ended_after_all_is_not_started_again(tmp_path: Path) -
         assert len(started(box)) == 1
 
 
+def test_a_stuck_job_that_goes_on_after_all_is_waited_for(tmp_path: Path) -> None:
+    with jobs(tmp_path, import_delay_s=float("inf")) as box:
+        add_report(box, "a")
+        box.save()
+        box.run("--refused-after", "0.2").expect(1)
+    with jobs(tmp_path, job_delay_s=2.0) as later:
+        box.served = later.served
+        wait_for(lambda: started(box)[0]["status"] in {"Queued", "Executing"})
+
+        assert box.run("--retry-failed").expect(0).ends["done"] == 1
+        assert [one["status"] for one in started(box)] == ["Succeeded"]
+
+
 def test_changed_inputs_start_no_second_job(tmp_path: Path) -> None:
     with jobs(tmp_path) as box:
         box.add_score("a", 1.5)

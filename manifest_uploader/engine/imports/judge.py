@@ -141,14 +141,15 @@ def _judge_job(wait: Wait, item: ItemSeen, seen: Seen, stuck_after_s: float) -> 
         case status if status == CANCELLED:
             failed = Failed(wait.case, step, words=_JOB_CANCELLED, final=True)
             return Verdict(failed, Evidence.ITEM)
-        case status if status == VALIDATING and not wait.last_look:
+        case status if wait.last_look:
+            goes_on = Done(wait.case, StepId.create(wait.case), pk=wait.item)
+            return None if status in {None, VALIDATING} else Verdict(goes_on, Evidence.ITEM)
+        case status if status == VALIDATING:
             since = max(wait.since, seen.progress.get(wait.item, wait.since))
-            if seen.now - since < stuck_after_s:
-                return None
-            words = _stuck(stuck_after_s)
-            return Verdict(Failed(wait.case, step, words=words, final=False), Evidence.SILENCE)
-        case _:
-            return None
+            if seen.now - since >= stuck_after_s:
+                failed = Failed(wait.case, step, words=_stuck(stuck_after_s), final=False)
+                return Verdict(failed, Evidence.SILENCE)
+    return None
 
 
 def _stuck(stuck_after_s: float) -> str:
