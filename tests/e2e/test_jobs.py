@@ -162,7 +162,7 @@ def test_a_failed_job_is_told_with_its_page_and_started_again_only_when_asked(
         retried = box.run("--retry-failed").expect(1)
         last = box.run().expect(1)
 
-        assert "failed: value: the job failed" in first.err
+        assert "failed: value: the job failed: the algorithm stopped, or" in first.err
         assert "/algorithms/nodules/jobs/" in first.err
         assert "a job that failed is started again only with --retry-failed" in first.err
         assert (again.ends["failed"], again.summary["uploads"]) == (2, 0)

@@ -124,8 +124,8 @@ CANCELLED: Final = "Cancelled"
 VALIDATING: Final = "Validating inputs"
 """The status of a job whose inputs are not all there; it may have it for ever."""
 _JOB_FAILED: Final = (
-    "the job failed: the algorithm, or one of its outputs; the platform gives no reason here, "
-    "the job's page may"
+    "the job failed: the algorithm stopped, or one of its outputs is not valid; "
+    "the job's page may tell why"
 )
 _JOB_CANCELLED: Final = "the job was cancelled, because an input could not be imported"
 
