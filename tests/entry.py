@@ -24,6 +24,7 @@ def uploader(
     cwd: Path,
     given: Mapping[str, str] | None = None,
     entry: tuple[str, ...] = ENTRY,
+    seconds: float = 120,
 ) -> Ran:
     """What comes of one command; `given` is its environment.
 
@@ -33,7 +34,11 @@ def uploader(
     variables = environment() if given is None else dict(given)
     if entry is ENTRY and _for_python(variables) == _for_python(environment()):
         found = forked.run(
-            words, cwd=cwd, environment=variables, seconds=120, prepare=_turn_warnings_into_errors
+            words,
+            cwd=cwd,
+            environment=variables,
+            seconds=seconds,
+            prepare=_turn_warnings_into_errors,
         )
         return Ran(found.code, found.out, found.err)
     process = subprocess.Popen(
@@ -45,7 +50,7 @@ def uploader(
         stderr=subprocess.PIPE,
         encoding="utf-8",
     )
-    return ended(process, seconds=120)
+    return ended(process, seconds=seconds)
 
 
 def _for_python(variables: Mapping[str, str]) -> dict[str, str]:

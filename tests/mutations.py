@@ -48,7 +48,7 @@ MUTATIONS: Final = {
     ),
     "the window limits how many cases are begun": Mutation(
         "engine/scheduler.py",
-        "len(self._flow.live) < window and ",
+        "self._flow.busy < window and ",
         "",
         "engine/test_scheduler.py::test_no_more_cases_are_begun_than_the_window_holds",
     ),
@@ -90,8 +90,8 @@ MUTATIONS: Final = {
     ),
     "a fill is not repeated blindly": Mutation(
         "engine/item_writer.py",
-        "send_call(self._client, call, repeat=False)",
-        "send_call(self._client, call, repeat=True)",
+        "            response = send_call(self._client, call, repeat=False)\n            while",
+        "            response = send_call(self._client, call, repeat=True)\n            while",
         "engine/test_worker.py",
     ),
     "a pilot that fails hands on": Mutation(
@@ -163,8 +163,8 @@ MUTATIONS: Final = {
     ),
     "a fill is sent again with the same ticket": Mutation(
         "engine/recovery.py",
-        "        if entry.ticket is None\n",
-        "        if True\n",
+        "    if entry.ticket is not None:\n",
+        "    if False:\n",
         "engine/test_recovery.py",
     ),
     "tickets are made before the item": Mutation(
@@ -181,7 +181,7 @@ MUTATIONS: Final = {
     ),
     "a fill without tickets names the uploads": Mutation(
         "plan/requests.py",
-        " if socket not in tickets:\n",
+        " if pk not in known:\n",
         " if False:\n",
         "plan/test_requests.py",
     ),

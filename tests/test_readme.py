@@ -346,7 +346,7 @@ def test_the_yaml_blocks_are_manifests() -> None:
         indented = "".join(f"    {line}\n" for line in text.splitlines())
         assert parse((head + indented).encode(), "README.md").cases[0].values
 
-    assert (len(whole), len(parts)) == (2, 1)
+    assert (len(whole), len(parts)) == (3, 1)
 
 
 def test_every_option_is_told_and_every_option_told_exists(tmp_path: Path) -> None:

@@ -217,6 +217,7 @@ class Execution:
             is_sending=scheduler.is_sending,
             paused=scheduler.paused[0] if scheduler.paused else None,
             paused_jobs=scheduler.jobs.are_paused,
+            doubted=scheduler.jobs.doubted,
             trouble=meter.trouble,
             silent_s=meter.silent_s(),
             eased=self._threads.eased,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from manifest_uploader.plan.jobs import has_inputs
 from manifest_uploader.plan.requests import (
     Image,
     fill_in_between,
@@ -189,17 +190,21 @@ class LiveCase(Struct):
         assert self.create is not None
         self.create = replace(self.create, jobs=jobs, equal=equal)
 
+    def wants_inputs_of(self, doubt: Started) -> bool:
+        """Whether a creation that was sent before has the inputs that are wanted now."""
+        assert self.create is not None
+        return has_inputs(doubt.entries, self.create.entries)
+
+    def take_inputs(self, doubt: Started, sent_at: float) -> None:
+        """Wait for the uploads of a creation that was sent before, and took effect."""
+        assert self.create is not None
+        self.create, self.sent_at = replace(self.create, entries=doubt.entries), sent_at
+
     def repeat(self, doubt: Started) -> None:
         """Send a creation again that had no effect, with the upload sessions that it named."""
         assert self.create is not None
         named = {entry.socket: entry for entry in doubt.entries}
-        same = {(entry.socket, entry.digest) for entry in doubt.entries} == {
-            (entry.socket, entry.digest) for entry in self.create.entries
-        }
-        if same:
-            self.create = replace(self.create, doubt=doubt, jobs=doubt.jobs, equal=doubt.equal)
-        else:
-            self.create = replace(self.create, doubt=None)
+        self.create = replace(self.create, doubt=doubt, jobs=doubt.jobs, equal=doubt.equal)
         for entry in self.create.entries:
             before = named.get(entry.socket)
             if before is not None and before.ticket and before.upload == self._upload_of(entry):

@@ -77,6 +77,8 @@ class Progress(Struct, frozen=True):
     """Why new uploads, or jobs, wait for room on the platform."""
     paused_jobs: bool = False
     """It is jobs that wait."""
+    doubted: int = 0
+    """Jobs that are looked for, because the request that starts them had no answer."""
     trouble: str | None = None
     silent_s: float = 0.0
     """How long no request was answered and no byte sent, though requests are under way."""

@@ -39,6 +39,7 @@ class Summary(Struct, frozen=True):
     """The result of a run."""
 
     ends: tuple[CaseEnd, ...]
+    """In the order of the plan."""
     uploads: int
     """Uploads completed in this run."""
     traffic: Traffic
@@ -52,5 +53,7 @@ class Summary(Struct, frozen=True):
     """Pages of empty items that belong to no case: requests that took effect late made them."""
     stopped: bool = False
     """It was stopped before everything was done."""
+    jobs: bool = False
+    """The cases are jobs of an algorithm."""
     lasting: tuple[Difference, ...] = ()
     """Differences from what the target should hold that a run cannot put right."""

@@ -13,6 +13,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from manifest_uploader.engine.admission import in_order_of_beginning
 from manifest_uploader.engine.case_flow import CaseFlow
 from manifest_uploader.engine.jobs.flow import JobFlow
 from manifest_uploader.engine.options import Policy
@@ -32,7 +33,6 @@ from manifest_uploader.engine.remarks import Remarks, left_notes
 from manifest_uploader.engine.results import CaseEnd, End
 from manifest_uploader.engine.upload_room import UploadRoom
 from manifest_uploader.plan.requests import started
-from manifest_uploader.plan.reuse import sources_first
 from manifest_uploader.plan.steps import (
     CountJobs,
     Create,
@@ -91,7 +91,7 @@ class Scheduler:
         self._notes: list[str] = []
         self._remarks = Remarks()
         self._policy, self._clock, self._now = policy, clock, now
-        plan = replace(plan, cases=sources_first(plan.cases))
+        plan = replace(plan, cases=in_order_of_beginning(plan.cases, rows_free))
         self._not_begun = deque(plan.cases)
         self._flow: CaseFlow = CaseFlow(
             plan,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -13,6 +14,10 @@ from manifest_uploader.plan.inputs import Facts, UidKey
 from manifest_uploader.plan.notes import new_key_note
 from manifest_uploader.plan.steps import Plan
 from manifest_uploader.platform.sockets import DICOM_SET
+
+_IF_LOST: Final = (
+    "delete this one: sets that are not complete are then sent again from their first file"
+)
 
 
 def with_key(options: Options, manifest: Manifest, facts: Facts) -> Facts:
@@ -26,7 +31,7 @@ def with_key(options: Options, manifest: Manifest, facts: Facts) -> Facts:
     used = {facts.sockets[value.socket] for value in values if value.socket in facts.sockets}
     if options.uid_key is None or not any(one.kind == DICOM_SET for one in used):
         return facts
-    key = read_key(options.uid_key)
+    key = read_key(options.uid_key, if_lost=_IF_LOST)
     made_by = fingerprint(key) if key is not None else None
     return replace(facts, uid_key=UidKey(options.uid_key.name, made_by))
 
@@ -40,7 +45,7 @@ def key_for(options: Options, plan: Plan, note: Callable[[str], None]) -> str | 
     """
     if options.uid_key is None or not any(case.sets for case in plan.cases):
         return None
-    key = read_key(options.uid_key)
+    key = read_key(options.uid_key, if_lost=_IF_LOST)
     if key is None:
         key = make_key(options.uid_key)
         note(new_key_note(options.uid_key.name))

@@ -66,7 +66,7 @@ def _unknown_target(manifest: Manifest, client: Client) -> Exception:
     if not visible:
         return PlatformRefused(
             f"your account sees no {noun} at all, so not '{manifest.slug}' either",
-            hint="is it the right account's token, and are you an editor there?",
+            hint=f"is it the right account's token, and may you {target_type.right} that {noun}?",
         )
     hint = did_you_mean(manifest.slug, [one.slug for one in visible if one is not None])
     problem = Problem(

@@ -72,4 +72,4 @@ class UploadRoom:
         if self._limits.reason is None or not self._queue.has_uploads:
             return None
         rows = "" if self._rows is None else f"; the account holds {self._rows} upload rows"
-        return f"{self._limits.reason}{rows} and none became free"
+        return f"{self._limits.reason.rstrip('.')}{rows} and none became free"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import hmac
+import os
 import re
 import secrets
 from importlib.metadata import PackageNotFoundError, version
@@ -50,8 +51,12 @@ class KeyedUids(dict[Any, Any]):
         return f"{ROOT}{int.from_bytes(digest[:_BYTES], 'big')}"
 
 
-def read_key(path: Path) -> str | None:
+def read_key(path: Path, *, if_lost: str = "") -> str | None:
     """The key in a file, in hex; None if there is no such file.
+
+    Args:
+        path: of the file.
+        if_lost: what to do if the right key is nowhere to be found, as a part of the hint.
 
     Raises:
         UsageError: it cannot be read, or is not a key.
@@ -65,6 +70,7 @@ def read_key(path: Path) -> str | None:
     found = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
     if len(found) != 1 or not _KEY.fullmatch(found[0]):
         hint = "it is the wrong file, or was changed: take the file that 'uploader' made"
+        hint += f"; if that is lost, {if_lost}" if if_lost else ""
         raise UsageError(f"'{path}' does not hold a key", hint=hint)
     return found[0]
 
@@ -80,19 +86,38 @@ def fingerprint(key: str) -> str:
 
 
 def make_key(path: Path) -> str:
-    """Write a new key into a new file that only this user may read; raise UsageError."""
+    """Write a new key into a new file that only this user may read; raise UsageError.
+
+    The file is there as a whole or not at all, even if the process is killed.
+    """
     key = secrets.token_hex(32)
+    part = path.with_name(f".{secrets.token_hex(6)}.{path.name}")
     try:
         with contextlib.suppress(FileExistsError):
             path.parent.mkdir(parents=True)
-        path.touch(0o600, exist_ok=False)
-        with disk.open_file(path, "wb") as file:
+        part.touch(0o600, exist_ok=False)
+        with disk.open_file(part, "wb") as file:
             file.write(f"{_ABOUT}{key}\n".encode())
+            file.flush()
+            disk.sync(file.fileno())
+        _put(part, path)
     except FileExistsError:
         raise UsageError(f"'{path}' cannot be written: it has appeared meanwhile") from None
     except OSError as error:
-        disk.could_remove(path)
         raise UsageError(
             f"'{path}' cannot be written: {disk.writing_reason(path, error)}"
         ) from None
+    finally:
+        disk.could_remove(part)
     return key
+
+
+def _put(part: Path, path: Path) -> None:
+    """Give a file its name; raise FileExistsError if there is one of that name."""
+    with contextlib.suppress(OSError):
+        if not path.exists():
+            os.link(part, path)  # does not replace a file that appears just now
+            return
+    if path.exists():
+        raise FileExistsError
+    disk.replace(part, path)  # on a disk without such links

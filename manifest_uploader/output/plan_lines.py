@@ -30,6 +30,7 @@ _LEFT_ALONE: Final = {
     Standing.FAILED: ("{:,} failed before and did not change", Tone.BAD),
     Standing.UNCONFIRMED: ("{:,} unconfirmed", Tone.WARNING),
 }
+_FIXED: Final = ("{:,} changed, which cannot be sent", Tone.BAD)
 
 
 def begin_line(plan: Plan, target: Target) -> Block:
@@ -39,9 +40,9 @@ def begin_line(plan: Plan, target: Target) -> Block:
         kind = _ACTIONS[case.action]
         if case.action is Action.NOTHING:
             kind = _LEFT_ALONE.get(case.standing, kind)
-        counts[kind] += 1
+        counts[_FIXED if case.fixed else kind] += 1
     pieces: list[Block] = []
-    for words, tone in (*_ACTIONS.values(), *_LEFT_ALONE.values()):
+    for words, tone in (*_ACTIONS.values(), *_LEFT_ALONE.values(), _FIXED):
         if found := counts[words, tone]:
             pieces += [*([line(", ")] if pieces else []), line((words.format(found), tone))]
     size = total_size(plan)

@@ -72,11 +72,18 @@ def progress_line(progress: Progress, *, is_paused: bool = False) -> str:
         parts.append("nothing left to send now")
     if progress.waiting:
         parts.append(f"{progress.waiting:,} importing")
+    if progress.doubted:
+        parts.append(doubt_words(progress))
     if progress.silent_s >= SILENCE_S:
         parts.append(f"waiting for an answer ({time_words(progress.silent_s)})")
     if progress.eased:
         parts.append("slower: the platform is busy")
     return ", ".join(parts)
+
+
+def doubt_words(progress: Progress) -> str:
+    """For how many jobs the run looks."""
+    return f"looking for {counted(progress.doubted, 'job')} whose start was not answered"
 
 
 def _bytes_parts(progress: Progress, *, is_paused: bool) -> list[str]:

@@ -21,6 +21,7 @@ from manifest_uploader.output.plan_lines import begin_line
 from manifest_uploader.output.progress_lines import (
     STOPPING,
     doing_line,
+    doubt_words,
     importing_line,
     looking_line,
     pause_line,
@@ -154,6 +155,8 @@ class Lines:
             notes.append(line((words, Tone.WARNING)))
         if progress.trouble:
             notes.append(line((trouble_words(progress.trouble), Tone.WARNING)))
+        if progress.doubted:
+            notes.append(line((doubt_words(progress), Tone.WARNING)))
         if progress.silent_s >= SILENCE_S:
             words = f"waiting for an answer ({time_words(progress.silent_s)})"
             notes.append(line((words, Tone.WARNING)))
@@ -213,7 +216,8 @@ def _situation_of(progress: Progress) -> str:
     if progress.stopping:
         return "stopping"
     is_silent = progress.silent_s >= SILENCE_S
-    return f"sending {progress.is_sending}, importing {progress.waiting > 0}, silent {is_silent}"
+    doing = f"sending {progress.is_sending}, importing {progress.waiting > 0}"
+    return f"{doing}, looking {progress.doubted > 0}, silent {is_silent}"
 
 
 class Live(Lines):

@@ -23,11 +23,14 @@ def summary_lines(summary: Summary) -> Block:
     by_end: dict[End, list[CaseEnd]] = {end: [] for end in End}
     for one in summary.ends:
         by_end[one.end].append(one)
-    lines = [one for end in _UNFINISHED for one in _end_lines(by_end[end], *_UNFINISHED[end])]
+    lines: list[Block] = []
+    for end, (words, tone) in _UNFINISHED.items():
+        is_running = end is End.WAITING and summary.jobs
+        lines += _end_lines(by_end[end], "Still running" if is_running else words, tone)
     lines += _left_lines(summary)
     lines += [line(("note:", Tone.QUIET), f" {note}") for note in summary.notes]
     lines.append(_finished_line(summary, by_end))
-    if (following := _next_step(by_end)) is not None:
+    if (following := _next_step(by_end, jobs=summary.jobs)) is not None:
         lines.append(line(("Next:", Tone.ADVICE), f" {following}"))
     return block(*lines)
 
@@ -93,10 +96,15 @@ def _traffic_text(summary: Summary) -> str:
     )
 
 
-def _next_step(by_end: Mapping[End, Sequence[CaseEnd]]) -> str | None:
+def _next_step(by_end: Mapping[End, Sequence[CaseEnd]], *, jobs: bool) -> str | None:
     """What to do next; None after a run that left nothing to do."""
     if any(one.gone for one in by_end[End.FAILED]):
         return "run the same command with --recreate, which recreates what was deleted"
+    if (by_end[End.FAILED] or by_end[End.UNSURE]) and jobs:
+        return (
+            "fix what failed and run the same command; a job that failed is started again only "
+            "with --retry-failed, and costs credits again"
+        )
     if by_end[End.FAILED] or by_end[End.UNSURE]:
         return (
             "fix what failed and run the same command; only what is new or changed is sent "

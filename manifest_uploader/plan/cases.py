@@ -18,6 +18,7 @@ from manifest_uploader.plan.notes import (
     key_notes,
     left_notes,
     lost_notes,
+    name_notes,
     unchecked_notes,
     unread_notes,
 )
@@ -69,7 +70,8 @@ def make_plan(inputs: PlanInputs, *, temporary: Callable[[], str]) -> Plan:
     )
     notes = (*worklist.notes, *unread_notes(inputs), *unchecked_notes(cases), *left_notes(inputs))
     since = since_last_run(inputs, cases)
-    notes += (*key_notes(inputs, cases), *lost_notes(inputs), *since.notes)
+    notes += (*key_notes(inputs, cases), *name_notes(inputs, cases))
+    notes += (*lost_notes(inputs), *since.notes)
     differences, changed = inputs.facts.differences, inputs.facts.changed
     return Plan(
         *(cases, _proven(cases, inputs), notes, differences, changed, since.left),
@@ -106,7 +108,7 @@ def _plan_case(
             return _without_images(case, past, found, value_plans)
         past = with_events(past, _failed_images(value_plans))
     if (fixed := _fixed(case, past, inputs, sent)) is not None:
-        return _untouched(case, past, found, Standing.FAILED, fixed)
+        return replace(_untouched(case, past, found, Standing.FAILED, fixed), fixed=True)
     create = _create(case, past, inputs, order, temporary, sent)
     fill = _fill(case, past, inputs, value_plans, create, sent, order)
     settled: tuple[Failed, ...] = ()

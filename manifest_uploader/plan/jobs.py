@@ -6,7 +6,7 @@ uploaded image, by a random part of the name of an uploaded file, or else by its
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
 from msgspec import Struct
@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from manifest_uploader.manifest.model import IMAGE_NAME_LENGTH, Case
 from manifest_uploader.plan.inputs import PlanInputs
 from manifest_uploader.plan.steps import Upload, Wait
-from manifest_uploader.plan.values import ValuePlan
+from manifest_uploader.plan.values import ValuePlan, is_same
 from manifest_uploader.platform.model import Entry
 from manifest_uploader.platform.targets import type_of
 from manifest_uploader.state.events import Failure, OpenUpload
@@ -54,9 +54,13 @@ def failed_job(case: Case, past: CaseHistory, inputs: PlanInputs) -> FailedJob |
         return None
     imports = (one.failure for one in past.sockets.values() if one.failure is not None)
     failures = tuple(dict.fromkeys((*imports, *past.job_failures))) or (Failure(None, _FAILED),)
-    may_end = past.job in {"stuck", "running"} and past.item is not None
-    waits = (_wait(case, past, last_look=True),) if may_end else ()
-    return FailedJob(_FAILED, failures, waits)
+    return FailedJob(_FAILED, failures, last_looks(case, past))
+
+
+def last_looks(case: Case, past: CaseHistory) -> tuple[Wait, ...]:
+    """The look at a job that counts as failed and may have ended since; none at others."""
+    may_end = has_failed(past) and past.job in {"stuck", "running"} and past.item is not None
+    return (_wait(case, past, last_look=True),) if may_end else ()
 
 
 def without_failed_job(past: CaseHistory) -> CaseHistory:
@@ -67,7 +71,7 @@ def without_failed_job(past: CaseHistory) -> CaseHistory:
     for slug, socket in past.sockets.items():
         entry = socket.entry
         if entry.upload is not None and entry.stat is not None:
-            row = OpenUpload(entry.upload, "", 0, entry.stat, entry.token)
+            row = OpenUpload(entry.upload, "", 0, entry.stat, token=entry.token)
             uploads[slug] = UploadHistory(
                 row, done=True, content=entry.content, time=socket.since, sha256=socket.sha256
             )
@@ -81,6 +85,18 @@ def is_changed(case: Case, past: CaseHistory, sent: list[ValuePlan]) -> bool:
     if past.item is None:
         return False
     return bool(sent) or past.sockets.keys() != {value.socket for value in case.values}
+
+
+def has_inputs(sent: Iterable[Entry], wanted: Iterable[Entry]) -> bool:
+    """Whether a job was started with what is wanted now, as far as that is known."""
+    was, now = ({entry.socket: entry for entry in entries} for entries in (sent, wanted))
+    return was.keys() == now.keys() and all(_is_input(was[slug], now[slug]) for slug in now)
+
+
+def _is_input(was: Entry, wanted: Entry) -> bool:
+    """Whether it is the same; files that became the image of another value are the same, too."""
+    is_as_it_was = was.stat is not None and was.stat == wanted.stat
+    return is_as_it_was or is_same(was, wanted)
 
 
 def waits_of(case: Case, past: CaseHistory) -> tuple[Wait, ...]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from manifest_uploader.digests import image_of
-from manifest_uploader.manifest.model import Case
+from manifest_uploader.manifest.model import Case, FileValue
+from manifest_uploader.plan.image_sets import image_name
 from manifest_uploader.plan.inputs import PlanInputs, recorded
 from manifest_uploader.plan.steps import CasePlan
 from manifest_uploader.platform.targets import type_of
@@ -60,6 +61,35 @@ def _has_other_key(past: CaseHistory, socket: str, made_by: str | None) -> bool:
         slug == socket and upload.row.made_by != made_by
         for (slug, _), upload in past.file_uploads.items()
     )
+
+
+def name_notes(inputs: PlanInputs, cases: tuple[CasePlan, ...]) -> list[str]:
+    """Which image sets have another name on the platform than their values ask for."""
+    if not type_of(inputs.target.kind).has_titles:
+        return []  # the names of jobs' images get a random part
+    values = {
+        (case.name, value.socket): (case, value)
+        for case in inputs.manifest.cases
+        for value in case.values
+        if isinstance(value, FileValue)
+    }
+    shared = {(one.case, image.into): image for one in cases for image in one.shared}
+    sent = {(one.case, slug) for one in cases for slug in one.sockets}
+    found = []
+    for key, (case, value) in values.items():
+        if value.image_name is None:
+            continue
+        if key in shared:
+            source = values.get((shared[key].case, shared[key].socket))
+            name = image_name(*source) if source is not None else None
+        else:
+            was = recorded(case, inputs).sockets.get(value.socket)
+            name = was.entry.image_name if was is not None and key not in sent else None
+        if name not in {None, image_name(case, value)}:
+            found.append(f"{case.name}/{value.socket} as '{name}' (not '{value.image_name}')")
+    if not found:
+        return []
+    return [f"an image set gets its name once, with its files; readers see {some_of(found)}"]
 
 
 def lost_notes(inputs: PlanInputs) -> list[str]:

@@ -30,6 +30,26 @@ _ACCEPTED: Final = frozenset(
     {"1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.4", WHOLE_SLIDE}
 )
 """SOP classes: CT Image, MR Image, VL Whole Slide Microscopy Image."""
+_OTHERS: Final = {
+    f"1.2.840.10008.5.1.4.1.1.{end}": name
+    for end, name in {
+        "1": "Computed Radiography Image",
+        "1.1": "Digital X-Ray Image",
+        "1.2": "Digital Mammography X-Ray Image",
+        "2.1": "Enhanced CT Image",
+        "4.1": "Enhanced MR Image",
+        "6.1": "Ultrasound Image",
+        "7": "Secondary Capture Image",
+        "12.1": "X-Ray Angiographic Image",
+        "13.1.3": "Breast Tomosynthesis Image",
+        "20": "Nuclear Medicine Image",
+        "66.4": "Segmentation",
+        "128": "Positron Emission Tomography Image",
+        "481.1": "RT Image",
+        "481.3": "RT Structure Set",
+    }.items()
+}
+"""Other SOP classes that are often met (DICOM PS3.6), without the word Storage."""
 _DAMAGE: Final = frozenset(
     {
         *(FlawKind.EMPTY, FlawKind.POINTER, FlawKind.CUT, FlawKind.UNREADABLE),
@@ -87,7 +107,7 @@ def _strange(slices: Slices) -> Iterator[SeriesFinding]:
     for name, header in slices:
         by_class[header.sop_class].append(name)
     for sop_class, names in by_class.items():
-        yield _some(SeriesKind.SOP_CLASS, names, about=sop_class or "none")
+        yield _some(SeriesKind.SOP_CLASS, names, about=_OTHERS.get(sop_class, sop_class) or "none")
 
 
 def _disagreements(slices: Slices) -> Iterator[SeriesFinding]:

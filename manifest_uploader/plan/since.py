@@ -41,7 +41,9 @@ def since_last_run(inputs: PlanInputs, cases: Sequence[CasePlan]) -> Since:
         "there again": back,
         "gone": gone,
         "changed": [
-            case.case for case in cases if case.case in known and case.action is Action.UPDATE
+            case.case
+            for case in cases
+            if case.case in known and (case.action is Action.UPDATE or case.fixed)
         ],
     }
     parts = [f"{len(names):,} {what} ({some_of(names)})" for what, names in groups.items() if names]

@@ -274,6 +274,8 @@ class CasePlan(Struct, frozen=True):
     """The sockets that the case uses: cases of one kind share a pilot."""
     reason: str | None = None
     """Why the case failed before, is unsure or is gone."""
+    fixed: bool = False
+    """The case has changed and its item cannot be, so it counts as failed."""
     failures: tuple[Failure, ...] = ()
     """Earlier import failures whose values are not sent again."""
     sockets: tuple[str, ...] = ()

@@ -72,7 +72,7 @@ def _json_misfit(value: JsonValue, socket: Socket) -> tuple[str, str | None] | N
         return (
             (
                 f"socket '{socket.slug}' of kind '{socket.kind}' wants files, "
-                f"not the value {_shown(value.value)}"
+                f"not {_given(value.value)}"
             ),
             "write  files: PATH",
         )
@@ -80,7 +80,7 @@ def _json_misfit(value: JsonValue, socket: Socket) -> tuple[str, str | None] | N
         return (
             (
                 f"socket '{socket.slug}' of kind '{socket.kind}' wants a file, "
-                f"not the value {_shown(value.value)}"
+                f"not {_given(value.value)}"
             ),
             "write  file: PATH",
         )
@@ -140,6 +140,10 @@ _RULES: Final[dict[str, tuple[str, Callable[[Json], bool]]]] = {
         _OBJECT,
     ),
 }
+
+
+def _given(value: Json) -> str:
+    return _shown(value) if isinstance(value, str | dict | list) else f"the value {_shown(value)}"
 
 
 def _shown(value: Json) -> str:

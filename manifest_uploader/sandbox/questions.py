@@ -49,6 +49,15 @@ class Question:
             return [self.to_answer(one) for one in given]
         return ids.get(given, given) if isinstance(given, str) else given
 
+    def takes(self, answer: Any) -> bool:
+        """Return whether an answer names options by their ids, or there are none to name."""
+        if not self.options:
+            return True
+        is_list = isinstance(answer, list)
+        chosen = answer if is_list else [answer]
+        ids = range(1, len(self.options) + 1)
+        return is_list == (self.kind == "Multiple choice") and all(one in ids for one in chosen)
+
 
 def parse_question(line: str) -> Question:
     """Return what `STUDY=TYPE:TEXT|OPTION|OPTION` describes."""

@@ -82,6 +82,9 @@ def plant_for(store: Store, item: str, question: str, answer: Any, *, reader: st
         known = ", ".join(f"'{one.text}'" for one in asked)
         raise AnswerImpossible(f"there is no question '{question}', only {known}")
     given = found[0].to_answer(answer)
+    if not found[0].takes(given):
+        known = ", ".join(f"'{title}'" for title in found[0].options)
+        raise AnswerImpossible(f"{json.dumps(answer)} is not one of the options {known}")
     return plant_answer(store, rows[0]["pk"], found[0].pk, given, reader=reader)
 
 

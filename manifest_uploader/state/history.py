@@ -201,11 +201,9 @@ def _started(past: CaseHistory, event: Started) -> None:
             _note_twice(past)
         if event.job:
             job_changes.restarted(past)
-        past.temporary = event.title
-        past.order = event.order
+        past.temporary, past.order = event.title, event.order
         past.creating = event if event.entries else None
-        past.unsure = False
-        past.gone = False
+        past.unsure = past.gone = False
     elif event.step.kind is StepKind.FILL:
         if event.repeated and past.filling is not None and not _has_tickets(past.filling):
             past.doubt_since = event.time
@@ -226,18 +224,22 @@ def _note_upload(past: CaseHistory, event: Opened | Done, upload: UploadHistory)
         past.file_uploads[socket, number] = upload
 
 
+def _made(past: CaseHistory, event: Done) -> None:
+    if event.again and past.creating is None:
+        _note_twice(past)
+    past.item, past.unsure, past.reason = event.pk, False, None
+    if past.creating is not None:
+        _put(past, past.creating, past.creating.time or event.time)
+        if past.creating.job:
+            job_changes.begun(past)
+        past.creating = None
+    elif past.job is not None:
+        job_changes.goes_on(past)
+
+
 def _done(past: CaseHistory, event: Done) -> None:
     if event.step.kind is StepKind.CREATE:
-        if event.again and past.creating is None:
-            _note_twice(past)
-        past.item = event.pk
-        past.unsure = False
-        past.reason = None
-        if past.creating is not None:
-            _put(past, past.creating, past.creating.time or event.time)
-            if past.creating.job:
-                job_changes.begun(past)
-            past.creating = None
+        _made(past, event)
     elif event.step.kind is StepKind.JOB:
         job_changes.succeeded(past)
     elif event.step.kind is StepKind.FILL:

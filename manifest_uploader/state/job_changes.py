@@ -24,6 +24,17 @@ def restarted(past: CaseHistory) -> None:
 def succeeded(past: CaseHistory) -> None:
     """The job has succeeded, so that its inputs were there, whatever it looked like before."""
     past.job, past.job_failures, past.reason = "succeeded", (), None
+    _have_arrived(past)
+
+
+def goes_on(past: CaseHistory) -> None:
+    """The job, which seemed to be stuck, has all its inputs and is run after all."""
+    past.job, past.job_failures, past.reason = "running", (), None
+    _have_arrived(past)
+
+
+def _have_arrived(past: CaseHistory) -> None:
+    """The inputs were there, whatever it looked like before."""
     for slug, socket in past.sockets.items():
         is_incomplete = socket.failure is not None and socket.failure.incomplete
         if socket.standing in {"failed", "lost"} and not is_incomplete:

@@ -104,6 +104,8 @@ def lost_key(folder: Path) -> None:
         old = key.read_text()
         if os.name == "posix":
             assert key.stat().st_mode & 0o077 == 0
+        key.write_text("")
+        assert "if that is lost, delete this one" in box("plan").expect(2).err
         key.unlink()
 
         planned = box("plan").expect(1)
@@ -129,6 +131,21 @@ def with_the_key(folder: Path) -> None:
         planned = box("plan").expect(1)
         assert "1 of 3 files" in planned.out + planned.err
         assert box.run().expect(0).summary["uploads"] == 1
+
+
+def with_few_rows(folder: Path) -> None:
+    """A set that was begun gets the rows that are free, and not one before it that lacks more."""
+    refusal = Fault.answer(400, body=b'{"filename": ["No."]}', content_type="application/json")
+    hook = Script([Step("upload-create", refusal, number=6)])
+    with served(folder / "sandbox", hook=hook, upload_limit=10) as platform:
+        box = Box(folder, platform)
+        with_set(box, 8, case="a")
+        with_set(box, 8, case="b")
+        box.run("--jobs", "1", "--only", "b").expect(1)
+
+        ran = box.run("--jobs", "1", "--upload-limit", "10", "--wait-timeout", "5").expect(0)
+
+        assert ran.ends["done"] == 2
 
 
 def in_several_cases(folder: Path) -> None:
@@ -195,6 +212,6 @@ def rehearsed(folder: Path) -> None:
 def test_sets_that_something_happens_to(tmp_path: Path) -> None:
     scenes = (
         *(refused_and_sent_again, lost_answer, lost_key, with_the_key),
-        *(in_several_cases, mistakes, rehearsed),
+        *(with_few_rows, in_several_cases, mistakes, rehearsed),
     )
     side_by_side({one.__name__: lambda one=one: one(tmp_path / one.__name__) for one in scenes})

@@ -14,7 +14,7 @@ from manifest_uploader.sandbox import Fault, Seen
 from manifest_uploader.sandbox.faults import Held
 from tests.box import Faulty
 from tests.e2e.data import PDF, mha, write_series
-from tests.e2e.helpers import SOCKETS, Box, Entry, items_of, served, side_by_side
+from tests.e2e.helpers import SOCKETS, Box, Entry, items_of, served, side_by_side, wait_for
 from tests.e2e.jobs import ALGORITHMS, SETTLE_S, job_box, started_often
 
 SETTLE = ("--settle-after", SETTLE_S)
@@ -162,8 +162,9 @@ def test_a_failed_job_is_told_with_its_page_and_started_again_only_when_asked(
         retried = box.run("--retry-failed").expect(1)
         last = box.run().expect(1)
 
-        assert "failed: value: the job failed" in first.err
+        assert "failed: value: the job failed: the algorithm stopped, or" in first.err
         assert "/algorithms/nodules/jobs/" in first.err
+        assert "a job that failed is started again only with --retry-failed" in first.err
         assert (again.ends["failed"], again.summary["uploads"]) == (2, 0)
         assert (retried.ends["done"], retried.ends["failed"]) == (1, 1)
         [refused] = retried.events("failed")
@@ -210,6 +211,33 @@ def test_a_job_that_validates_its_inputs_for_ever_is_stuck(tmp_path: Path) -> No
         assert len(started(box)) == 1
 
 
+def test_a_stuck_job_that_ended_after_all_is_not_started_again(tmp_path: Path) -> None:
+    hook = Faulty()
+    with jobs(tmp_path, hook=hook, import_delay_s=float("inf")) as box:
+        add_report(box, "a")
+        box.save()
+        box.run("--refused-after", "0.2").expect(1)
+    with jobs(tmp_path) as later:
+        box.served = later.served
+        wait_for(lambda: started(box)[0]["status"] == "Succeeded")
+
+        assert box.run("--retry-failed").expect(0).ends["done"] == 1
+        assert len(started(box)) == 1
+
+
+def test_a_stuck_job_that_goes_on_after_all_is_waited_for(tmp_path: Path) -> None:
+    with jobs(tmp_path, import_delay_s=float("inf")) as box:
+        add_report(box, "a")
+        box.save()
+        box.run("--refused-after", "0.2").expect(1)
+    with jobs(tmp_path, job_delay_s=2.0) as later:
+        box.served = later.served
+        wait_for(lambda: started(box)[0]["status"] in {"Queued", "Executing"})
+
+        assert box.run("--retry-failed").expect(0).ends["done"] == 1
+        assert [one["status"] for one in started(box)] == ["Succeeded"]
+
+
 def test_changed_inputs_start_no_second_job(tmp_path: Path) -> None:
     with jobs(tmp_path) as box:
         box.add_score("a", 1.5)
@@ -222,19 +250,22 @@ def test_changed_inputs_start_no_second_job(tmp_path: Path) -> None:
             ran = box.run(*more).expect(1)
 
             assert "a job cannot be changed; give the case a new name" in ran.err
+            assert "1 case: 1 changed, which cannot be sent" in ran.err
         assert len(started(box)) == 1
 
 
 def test_a_run_that_does_not_wait_leaves_the_rest_to_the_next_one(tmp_path: Path) -> None:
     with jobs(tmp_path, job_delay_s=0.3) as box:
-        add_report(box, "a")
+        for name in "cab":
+            add_report(box, name)
         box.save()
 
         first = box.run("--no-wait").expect(4)
         last = box.run().expect(0)
 
-        assert first.ends["waiting"] == 1
-        assert (last.ends["done"], last.summary["uploads"], len(started(box))) == (1, 0, 1)
+        assert first.ends["waiting"] == 3
+        assert "still running: c, a, b\n" in first.err
+        assert (last.ends["done"], last.summary["uploads"], len(started(box))) == (3, 0, 3)
 
 
 @pytest.mark.parametrize("when", ["before_it", "after_it"])

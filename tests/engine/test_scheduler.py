@@ -569,8 +569,8 @@ def test_a_pause_is_told_with_its_reason_and_since_when() -> None:
     assert since < 1002
     assert end_words(ends)["p0"] == ("waiting", ())
     assert {ends["p1"].end, ends["p2"].end} == {End.PENDING}
-    assert (
-        scheduler.stuck_reason() == f"{words}; the account holds 1 upload rows and none became free"
+    assert scheduler.stuck_reason() == (
+        f"{words.removesuffix('.')}; the account holds 1 upload rows and none became free"
     )
 
 

@@ -79,8 +79,13 @@ def test_a_misspelt_target_is_a_problem_with_a_hint(
 def test_an_account_that_sees_nothing_is_told_so(box: Box, connect: Connect) -> None:
     stranger = connect(box.running.url, token=box.running.token_without_rights)
 
-    with pytest.raises(PlatformRefused, match="sees no reader study at all"):
+    with pytest.raises(PlatformRefused, match="sees no reader study at all") as caught:
         find_target(manifest(), stranger)
+    assert "may you edit that reader study?" in str(caught.value.hint)
+
+    with pytest.raises(PlatformRefused, match="sees no algorithm at all") as caught:
+        find_target(manifest(kind=TargetKind.ALGORITHM), stranger)
+    assert "may you run that algorithm?" in str(caught.value.hint)
 
 
 def test_what_in_a_list_is_no_target_is_passed_over(connect: Connect) -> None:

@@ -8,6 +8,7 @@ import tracemalloc
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pydicom
 import pytest
@@ -30,6 +31,7 @@ from manifest_uploader.files.deidentify_results import Batch, Outcome, Setup
 from manifest_uploader.files.deidentify_worker import Deidentifier
 from manifest_uploader.files.dicom_pixels import expected_bytes
 from manifest_uploader.files.uid_key import ROOT, KeyedUids, make_key, read_key
+from manifest_uploader.system import disk
 from tests.files.helpers import make_link
 from tests.files.importing import ROOT_UID, a_slice, write
 
@@ -656,6 +658,24 @@ def test_a_key_is_made_once_and_only_for_its_user(tmp_path: Path) -> None:
     assert os.name == "nt" or (tmp_path / "new" / "out.key").stat().st_mode & 0o077 == 0
     with pytest.raises(UsageError, match="cannot be written"):
         make_key(tmp_path / "new" / "out.key")
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_key_is_there_as_a_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    if not links:
+        monkeypatch.setattr(os, "link", Mock(side_effect=PermissionError))
+    with monkeypatch.context() as killed:
+        killed.setattr(disk, "open_file", Mock(side_effect=SystemExit))
+        with pytest.raises(SystemExit):
+            make_key(tmp_path / "out.key")
+
+    assert read_key(tmp_path / "out.key") is None
+    key = make_key(tmp_path / "out.key")
+
+    assert read_key(tmp_path / "out.key") == key
+    assert [one.name for one in tmp_path.iterdir()] == ["out.key"]
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,13 @@ from tests.output.records import progress_of
         ),
         ({"total_bytes": 1024}, "4 of 10 cases finished, 0 B of 1.0 KiB"),
         (
+            {"is_sending": False, "doubted": 2},
+            (
+                "4 of 10 cases finished, nothing left to send now, "
+                "looking for 2 jobs whose start was not answered"
+            ),
+        ),
+        (
             {
                 "total_bytes": 1024,
                 "sent_bytes": 1024,

@@ -77,6 +77,21 @@ def test_every_end_has_its_section_and_its_next_step(end: End, start: str, follo
     assert found[-1].startswith(following)
 
 
+@pytest.mark.parametrize(
+    ("end", "start", "following"),
+    [
+        (End.FAILED, "Failed: 1 case: a", "only with --retry-failed, and costs credits again"),
+        (End.UNSURE, "Unconfirmed: 1 case: a", "only with --retry-failed, and costs credits again"),
+        (End.WAITING, "Still running: 1 case: a", "it continues where this run ended"),
+    ],
+)
+def test_of_jobs_their_own_words_are_said(end: End, start: str, following: str) -> None:
+    found = lines_of(CaseEnd("a", end), jobs=True)
+
+    assert found[0].startswith(start)
+    assert found[-1].endswith(following)
+
+
 def test_deleted_cases_are_recreated_by_a_word() -> None:
     gone = CaseEnd("a", End.FAILED, failures=(Failure(None, "it was deleted"),), gone=True)
 

@@ -197,6 +197,31 @@ def test_cases_of_one_set_share_its_image() -> None:
     assert (shared.case, shared.socket, shared.is_awaited) == ("a", "dicom-set", True)
 
 
+def test_it_is_told_that_sets_of_the_same_files_have_one_name() -> None:
+    named = (case(n, replace(file_value("dicom-set"), image_name=f"CT {n}")) for n in "bc")
+    values = {(name, "dicom-set"): FACTS for name in "abc"}
+
+    [note] = plan_of(SET, *named, values=values, uid_key=KEY).notes
+
+    assert note.endswith(
+        "readers see b/dicom-set as 'a dicom-set' (not 'CT b'), "
+        "c/dicom-set as 'a dicom-set' (not 'CT c')"
+    )
+
+
+def test_it_is_told_that_a_new_name_is_not_given() -> None:
+    seen = Confirmed("a", step_id("a/dicom-set"), "dicom-set", pk=pk(8))
+    more = {"values": {("a", "dicom-set"): FACTS}, "history": past_of_events(*filled(), seen)}
+
+    def notes(name: str) -> tuple[str, ...]:
+        renamed = case("a", replace(file_value("dicom-set"), image_name=name))
+        return plan_of(renamed, uid_key=KEY, **more).notes
+
+    assert notes("a dicom-set") == ()
+    [note] = notes("New name")
+    assert note.endswith("readers see a/dicom-set as 'a dicom-set' (not 'New name')")
+
+
 # ── names and numbers ───────────────────────────────────────────────────────────────────────
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import Any
 
+import pytest
+from msgspec.structs import replace
+
+from manifest_uploader.plan.cases import make_plan
 from manifest_uploader.plan.checks import misfits
 from manifest_uploader.plan.inputs import Choices
 from manifest_uploader.plan.steps import Action, CasePlan, Plan
@@ -32,6 +36,7 @@ from tests.helpers import (
     plan_of,
     stat,
     step_id,
+    titles,
 )
 
 SCORE, CT, REPORT = json_value("some-score", 2), file_value("ct-image"), file_value("report")
@@ -153,6 +158,17 @@ def test_other_inputs_than_those_of_the_job_start_nothing() -> None:
         assert "a job cannot be changed" in (found.reason or "")
 
 
+def test_a_case_whose_job_cannot_be_changed_counts_as_changed() -> None:
+    history = job_of(SEEN, Done("a", step_id("a:job"), pk=pk(1)))
+    wanted = inputs(case("a", json_value("some-score", 3)), target=TARGET, history=history)
+    described: Any = "one description for all cases"
+    together = replace(wanted, manifest=replace(wanted.manifest, short=described))
+
+    plan = make_plan(together, temporary=titles())
+
+    assert plan.notes == ("since the last run: 1 changed (a)",)
+
+
 def test_a_creation_without_an_answer_is_in_doubt_until_the_user_gives_up() -> None:
     doubt = past_of_events(begun())
     unsure = past_of_events(begun(), Unsure("a", step_id("a:create"), "nobody knows"))
@@ -182,6 +198,24 @@ def test_a_file_of_an_earlier_run_keeps_its_name() -> None:
 
     assert found.create is not None
     assert found.uploads == ()
+    assert (found.create.entries[0].upload, found.create.entries[0].token) == (pk(7), "0abc")
+
+
+def test_a_file_of_a_failed_job_keeps_its_name_when_another_one_is_started() -> None:
+    entry = Entry("report", stat=stat("a"), content="files:x", upload=pk(7), token="0abc")
+    history = past_of_events(begun(entry), Done("a", step_id("a:create"), pk=pk(1)), FAILED)
+
+    found = only(
+        plan_of(
+            case("a", REPORT),
+            target=TARGET,
+            history=history,
+            choices=RETRY,
+            rows={pk(7): "Completed"},
+        )
+    )
+
+    assert found.create is not None
     assert (found.create.entries[0].upload, found.create.entries[0].token) == (pk(7), "0abc")
 
 

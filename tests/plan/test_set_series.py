@@ -143,10 +143,18 @@ def test_files_that_are_no_dicom_are_named() -> None:
     ]
 
 
-def test_other_kinds_of_files_are_named_by_their_class() -> None:
-    [found] = messages(slices(sop_class="1.2.3"))
+@pytest.mark.parametrize(
+    ("sop_class", "name"),
+    [
+        ("1.2.3", "1.2.3"),
+        ("1.2.840.10008.5.1.4.1.1.128", "Positron Emission Tomography Image"),
+        ("", "none"),
+    ],
+)
+def test_other_kinds_of_files_are_named_by_their_class(sop_class: str, name: str) -> None:
+    [found] = messages(slices(sop_class=sop_class))
 
     assert found == (
-        "a/dicom-set: the platform takes no image set of such files (SOP class 1.2.3): "
+        f"a/dicom-set: the platform takes no image set of such files (SOP class {name}): "
         "'1', '2', '3' and 1 more"
     )

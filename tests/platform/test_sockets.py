@@ -105,6 +105,13 @@ def test_a_value_for_a_socket_that_wants_files_is_a_problem(slug: str, hint: str
     assert found[1] == hint
 
 
+def test_a_mapping_for_a_socket_that_wants_files_is_called_one() -> None:
+    found = misfit(json_value("ct-image", {"a": 1}), SOCKETS["ct-image"])
+
+    assert found is not None
+    assert found[0].endswith("wants files, not a mapping")
+
+
 def test_a_value_may_travel_as_a_json_file() -> None:
     assert misfit(json_value("details", {"a": 1}), SOCKETS["details"]) is None
 

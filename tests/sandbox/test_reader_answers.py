@@ -146,7 +146,8 @@ def test_durations_are_told(client: Client, given: str, shown: str) -> None:
     assert (answer["last_edit_duration"], answer["total_edit_duration"]) == (shown, shown)
 
 
-def test_some_filters_work_and_others_are_ignored(asking: Client, tmp_path: Path) -> None:
+def test_some_filters_work_and_others_are_ignored(start_sandbox: Start, tmp_path: Path) -> None:
+    asking = start_sandbox(questions=("rs=Text:Remarks",))
     items = [asking.create(title=title) for title in "ab"]
     other = asking.create(reader_study="rs2", title="c")
     asking.answer(items[0], 1)
@@ -222,6 +223,18 @@ def test_planted_answers_hold_ids_of_options(asking: Client, tmp_path: Path) -> 
     assert found(asking, creator="reader") == [2, [1, 3], 2.5]
     words = "This display set cannot be changed, as answers for it already exist."
     assert asking.patch(item, json={}).json() == [words]
+
+
+@pytest.mark.parametrize("answer", ["maybe", "9", '["yes"]'])
+def test_a_choice_that_is_no_option_is_refused(
+    asking: Client, tmp_path: Path, capsys: pytest.CaptureFixture[str], answer: str
+) -> None:
+    asking.create(title="a")
+
+    with pytest.raises(SystemExit):
+        plant(tmp_path, "a", answer)
+
+    assert "is not one of the options 'yes', 'no'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -124,8 +124,8 @@ CANCELLED: Final = "Cancelled"
 VALIDATING: Final = "Validating inputs"
 """The status of a job whose inputs are not all there; it may have it for ever."""
 _JOB_FAILED: Final = (
-    "the job failed: the algorithm, or one of its outputs; the platform gives no reason here, "
-    "the job's page may"
+    "the job failed: the algorithm stopped, or one of its outputs is not valid; "
+    "the job's page may tell why"
 )
 _JOB_CANCELLED: Final = "the job was cancelled, because an input could not be imported"
 
@@ -141,14 +141,15 @@ def _judge_job(wait: Wait, item: ItemSeen, seen: Seen, stuck_after_s: float) -> 
         case status if status == CANCELLED:
             failed = Failed(wait.case, step, words=_JOB_CANCELLED, final=True)
             return Verdict(failed, Evidence.ITEM)
-        case status if status == VALIDATING and not wait.last_look:
+        case status if wait.last_look:
+            goes_on = Done(wait.case, StepId.create(wait.case), pk=wait.item)
+            return None if status in {None, VALIDATING} else Verdict(goes_on, Evidence.ITEM)
+        case status if status == VALIDATING:
             since = max(wait.since, seen.progress.get(wait.item, wait.since))
-            if seen.now - since < stuck_after_s:
-                return None
-            words = _stuck(stuck_after_s)
-            return Verdict(Failed(wait.case, step, words=words, final=False), Evidence.SILENCE)
-        case _:
-            return None
+            if seen.now - since >= stuck_after_s:
+                failed = Failed(wait.case, step, words=_stuck(stuck_after_s), final=False)
+                return Verdict(failed, Evidence.SILENCE)
+    return None
 
 
 def _stuck(stuck_after_s: float) -> str:

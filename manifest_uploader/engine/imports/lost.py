@@ -1,4 +1,7 @@
-"""Finds imports of earlier runs that the platform has lost, so that they can be sent again."""
+"""Finds imports of earlier runs that the platform has lost, so that they can be sent again.
+
+Jobs that seemed to be stuck are looked at, too: one that has ended is not started again.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from msgspec.structs import replace
 from manifest_uploader.engine.imports.watcher import Watcher
 from manifest_uploader.engine.session import Session
 from manifest_uploader.plan.inputs import PlanInputs, recorded
+from manifest_uploader.plan.jobs import last_looks
 from manifest_uploader.plan.steps import Watch
 from manifest_uploader.plan.values import waits_of
 from manifest_uploader.state.events import Event
@@ -30,11 +34,12 @@ def find_lost(
 
     Without `--retry-failed` the run waits for them, and notices the same after some time.
     """
+    pasts = [(case, recorded(case, inputs)) for case in inputs.manifest.cases]
     waits = tuple(
         replace(wait, case=inputs.renamed.get(case.name, case.name))
-        for case in inputs.manifest.cases
-        for wait in waits_of(case, recorded(case, inputs), inputs)
-        if now() - wait.since > _OLD_S and wait.item not in inputs.facts.gone
+        for case, past in pasts
+        for wait in (*waits_of(case, past, inputs), *last_looks(case, past))
+        if (wait.job or now() - wait.since > _OLD_S) and wait.item not in inputs.facts.gone
     )
     if not waits:
         return []

@@ -16,6 +16,7 @@ from manifest_uploader.engine.live_case import LiveCase
 from manifest_uploader.engine.options import Policy
 from manifest_uploader.engine.outcomes import Counted, Doubted, Settled
 from manifest_uploader.engine.results import End
+from manifest_uploader.plan.jobs import FIXED
 from manifest_uploader.plan.requests import started
 from manifest_uploader.plan.steps import CasePlan
 from manifest_uploader.state.events import Done, Event, Failed, Failure, Paused, Unsure
@@ -25,6 +26,10 @@ _NO_ANSWER: Final = "the platform did not answer, and shows no job of this case"
 _LOOK_AT_JOBS: Final = (
     "the next run looks again; if none of the algorithm's jobs on the platform is this case's, "
     "--retry-failed starts one"
+)
+_OTHER_INPUTS: Final = (
+    "the platform did not answer a request with other inputs, which may still start a job; put "
+    "those back, or start a job with the present ones by --retry-failed"
 )
 
 
@@ -49,6 +54,11 @@ class JobFlow:
         """Whether jobs wait for others to end, and uploads for nothing."""
         return self._limits.reason is not None and not self._flow.queue.limits.is_paused
 
+    @property
+    def doubted(self) -> int:
+        """How many jobs are looked for, because nobody knows whether they were started."""
+        return len(self._doubts)
+
     # -- starting --
 
     def on_looked(self, outcome: Counted | Doubted) -> None:
@@ -69,6 +79,7 @@ class JobFlow:
         age_s = self._now() - self._doubts.since(case)
         match settled.finding:
             case Found(pk=pk):
+                self._take(case, pk)
                 return (Done(case, create, pk=pk),)
             case CancelledJob(failures=failures):
                 words = "; ".join(one.message for one in failures)
@@ -77,23 +88,38 @@ class JobFlow:
             case StartedSomewhere(why=why) if age_s > self._policy.stuck_after_s:
                 return (Unsure(case, create, f"{why}; {_LOOK_AT_JOBS}"),)
             case NotStarted() if age_s >= self._policy.settle_s:
-                if not self._repeat(case):
-                    return (Unsure(case, create, f"{_NO_ANSWER}; {_LOOK_AT_JOBS}"),)
+                if (unclear := self._repeat(case)) is not None:
+                    return (Unsure(case, create, unclear),)
             case _:
                 self._doubts.put_off(case, self._clock())
         return ()
 
-    def _repeat(self, case: str) -> bool:
-        """Start a job that was not started; return False if that was tried too often."""
+    def _take(self, case: str, pk: str) -> None:
+        """Go on with a job that was started, or end its case if it wants other inputs by now."""
+        live, sent = self._flow.live.get(case), self._doubts.started(case)
+        self._doubts.settle(case, pk)
+        if live is None:
+            return
+        if live.wants_inputs_of(sent):
+            live.take_inputs(sent, self._doubts.since(case))
+        else:
+            self._flow.end_badly(case, End.FAILED, Failure(None, FIXED))
+
+    def _repeat(self, case: str) -> str | None:
+        """Start a job that was not started; return why not, if nobody can tell what comes of it."""
         live, doubt = self._flow.live.get(case), self._doubts.started(case)
-        if live is None or not self._doubts.may_repeat(case):
-            return live is None
+        if live is None:
+            return None
+        if not live.wants_inputs_of(doubt):
+            return _OTHER_INPUTS
+        if not self._doubts.may_repeat(case):
+            return f"{_NO_ANSWER}; {_LOOK_AT_JOBS}"
         if self._limits.no_credits is not None:
             self.leave(live)
-            return True
+            return None
         live.repeat(doubt)
         self._flow.begin_sending(live)
-        return True
+        return None
 
     def succeed(self, case: str) -> None:
         """End the wait for a job that has succeeded."""
@@ -120,14 +146,14 @@ class JobFlow:
         self._limits.refused(event.why, self._clock())
 
     def stop_starting(self, not_begun: Iterable[CasePlan], why: str) -> list[CasePlan]:
-        """Start no more jobs; return the cases that need none to be started."""
+        """Start no more jobs; return the cases that need none, or may have theirs already."""
         self._limits.no_credits = why
         others = []
         for case in not_begun:
-            if case.create is not None and case.create.job:
-                self.left.append(case.case)
-            else:
+            if case.create is None or case.create.doubt is not None:
                 others.append(case)
+            else:
+                self.left.append(case.case)
         for live in list(self._flow.live.values()):
             may_have_job = live.name in self._limits.under_way or live.name in self._doubts
             if live.is_job and live.item is None and not may_have_job:
@@ -138,6 +164,7 @@ class JobFlow:
         """Do nothing more for a case, whose job is not started."""
         self.left.append(live.name)
         self._flow.queue.drop(live.name)
+        self._flow.images.drop(live.name)
         self._doubts.close(live.name)
         del self._flow.live[live.name]
 
