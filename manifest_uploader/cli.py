@@ -15,7 +15,7 @@ from manifest_uploader.commands import guard
 from manifest_uploader.commands.arguments import add_colour_argument
 from manifest_uploader.commands.parsing import Parser
 from manifest_uploader.output.streams import say, use_colour
-from manifest_uploader.text import did_you_mean, quoted, with_hint
+from manifest_uploader.text import Tone, did_you_mean, line, quoted, with_hint
 
 
 class Command(Struct, frozen=True):
@@ -183,7 +183,7 @@ def _unknown(name: str) -> int:
     hint = did_you_mean(name, COMMANDS) or "'uploader --help' lists the commands"
     if name.endswith((".yaml", ".yml")):
         hint = f"to upload it: uploader run {name}"
-    say(with_hint(f"uploader: there is no command {quoted(name)}", hint))
+    say(with_hint(line(("uploader:", Tone.BAD), f" there is no command {quoted(name)}"), hint))
     return 2
 
 

@@ -7,7 +7,7 @@ from typing import Final
 from manifest_uploader.engine.activity import Doing, Stage
 from manifest_uploader.engine.progress import Looking, Progress
 from manifest_uploader.output.formatting import cases_words, counted, size_words, time_words
-from manifest_uploader.output.live_view import SILENCE_S
+from manifest_uploader.output.live_view import SILENCE_S, waiting_word
 
 STOPPING: Final = "Stopping after current uploads. Press Ctrl-C again to stop now."
 
@@ -71,7 +71,7 @@ def progress_line(progress: Progress, *, is_paused: bool = False) -> str:
     if not progress.is_sending and not progress.stopping:
         parts.append("nothing left to send now")
     if progress.waiting:
-        parts.append(f"{progress.waiting:,} importing")
+        parts.append(f"{progress.waiting:,} {waiting_word(progress)}")
     if progress.silent_s >= SILENCE_S:
         parts.append(f"waiting for an answer ({time_words(progress.silent_s)})")
     if progress.eased:

@@ -7,7 +7,14 @@ from typing import Final
 
 from manifest_uploader.engine.results import CaseEnd, End, Summary
 from manifest_uploader.output.failure_lines import failure_groups
-from manifest_uploader.output.formatting import cases_words, counted, size_words, time_words
+from manifest_uploader.output.formatting import (
+    cases_words,
+    counted,
+    next_line,
+    note_line,
+    size_words,
+    time_words,
+)
 from manifest_uploader.text import Block, Tone, block, line, some_of
 
 _UNFINISHED: Final = {
@@ -25,10 +32,10 @@ def summary_lines(summary: Summary) -> Block:
         by_end[one.end].append(one)
     lines = [one for end in _UNFINISHED for one in _end_lines(by_end[end], *_UNFINISHED[end])]
     lines += _left_lines(summary)
-    lines += [line(("note:", Tone.QUIET), f" {note}") for note in summary.notes]
+    lines += map(note_line, summary.notes)
     lines.append(_finished_line(summary, by_end))
-    if (following := _next_step(by_end)) is not None:
-        lines.append(line(("Next:", Tone.ADVICE), f" {following}"))
+    if (following := _next_step(by_end, stopped=summary.stopped)) is not None:
+        lines.append(next_line(following))
     return block(*lines)
 
 
@@ -93,8 +100,8 @@ def _traffic_text(summary: Summary) -> str:
     )
 
 
-def _next_step(by_end: Mapping[End, Sequence[CaseEnd]]) -> str | None:
-    """What to do next; None after a run that left nothing to do."""
+def _next_step(by_end: Mapping[End, Sequence[CaseEnd]], *, stopped: bool) -> str | None:
+    """What to do next; None if nothing is left to do, or whoever stops a run says so."""
     if any(one.gone for one in by_end[End.FAILED]):
         return "run the same command with --recreate, which recreates what was deleted"
     if by_end[End.FAILED] or by_end[End.UNSURE]:
@@ -102,6 +109,6 @@ def _next_step(by_end: Mapping[End, Sequence[CaseEnd]]) -> str | None:
             "fix what failed and run the same command; only what is new or changed is sent "
             "(--retry-failed sends failed imports again unchanged)"
         )
-    if by_end[End.WAITING] or by_end[End.PENDING]:
+    if not stopped and (by_end[End.WAITING] or by_end[End.PENDING]):
         return "run the same command; it continues where this run ended"
     return None

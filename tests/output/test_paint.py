@@ -47,13 +47,13 @@ def test_colours_are_for_those_who_want_them(
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("one two three", "one two\nthree"),
-        ("  one two", "  one\ntwo"),
-        ("longer-than-a-line and more", "longer-than-a-line\nand more"),
+        ("one two three", "one two\n  three"),
+        ("  one two", "  one\n    two"),
+        ("longer-than-a-line and more", "longer-than-a-line\n  and\n  more"),
         ("        longer-than-a-line", "        longer-than-a-line"),
         ("12345678", "12345678"),
-        ("type it: uploader run lung.yaml", "type it:\nuploader run lung.yaml"),
-        ("see 'uploader logs' for it", "see\n'uploader logs'\nfor it"),
+        ("type it: uploader run lung.yaml", "type it:\n  uploader run lung.yaml"),
+        ("see 'uploader logs' for it", "see\n  'uploader logs'\n  for it"),
     ],
 )
 def test_lines_end_between_words(text: str, expected: str) -> None:
@@ -62,4 +62,4 @@ def test_lines_end_between_words(text: str, expected: str) -> None:
 
 def test_a_wrapped_line_keeps_its_tones() -> None:
     text = wrapped(line("one two ", ("three", Tone.BAD), " four"), 8)
-    assert painted(text) == "one two\n\x1b[31mthree\x1b[0m\nfour"
+    assert painted(text) == "one two\n  \x1b[31mthree\x1b[0m\n  four"
