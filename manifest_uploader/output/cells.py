@@ -21,12 +21,12 @@ def cut(text: str, width: int, sign: str) -> str:
         return text
     sign = sign[: max(0, width)]
     left = max(0, width - width_of(sign))
-    head = _start(text, left // 2)
-    tail = _start(text[::-1], left - width_of(head))[::-1]
+    head = start_of(text, left // 2)
+    tail = start_of(text[::-1], left - width_of(head))[::-1]
     return head + sign + tail
 
 
-def _start(text: str, width: int) -> str:
+def start_of(text: str, width: int) -> str:
     """As much of the text's start as fits."""
     taken = 0
     for number, one in enumerate(text):

@@ -22,8 +22,8 @@ class LiveArea:
     Once the terminal has gone away, nothing more is shown: what it was told of goes on.
     """
 
-    def __init__(self, *, stderr: bool, transient: bool = False, wrap: bool = True) -> None:
-        """`transient` removes the lines at the end; without `wrap`, long ones are cut."""
+    def __init__(self, *, stderr: bool, transient: bool = False) -> None:
+        """`transient` removes the lines at the end."""
         from rich.console import Console  # noqa: PLC0415 - 135 ms, and only terminals need it
         from rich.live import Live  # noqa: PLC0415
         from rich.text import Text  # noqa: PLC0415
@@ -40,7 +40,6 @@ class LiveArea:
             console=self._console, auto_refresh=False, transient=transient, redirect_stdout=False
         )
         self._text = Text
-        self._wrap = wrap
         self._is_lost = False
         self._shown: tuple[object, ...] = ()
         """What is drawn, and for which size."""
@@ -71,8 +70,8 @@ class LiveArea:
 
     def show(self, lines: Iterable[str]) -> None:
         """Replace the lines; characters that a terminal would obey are escaped."""
-        size, text = self.size, block(*lines)
-        text = wrapped(text, size.width - 1) if self._wrap else text
+        size = self.size
+        text = wrapped(block(*lines), size.width - 1)
         if (text, text.tones, size) == self._shown:
             return  # what is drawn anew may flicker
         self._shown = text, text.tones, size

@@ -96,10 +96,10 @@ def pause_line(why: str | None, since_s: float, *, jobs: bool = False) -> str:
         return "jobs are started again" if jobs else "uploads go on"
     if jobs:
         return (
-            f"no new job since {time_words(since_s)}: {why} "
-            "(the next one starts by itself once another one has ended)"
+            f"no new job for {time_words(since_s)}: {why} "
+            "(the next one starts by itself as soon as another one ends)"
         )
     return (
-        f"uploads pause since {time_words(since_s)}: {why} "
-        "(what is sent is filled and imported meanwhile; it goes on by itself)"
+        f"uploads paused for {time_words(since_s)}: {why} "
+        "(imports go on meanwhile; uploads resume by themselves)"
     )

@@ -46,7 +46,7 @@ def _end_lines(ends: Sequence[CaseEnd], words: str, tone: Tone) -> list[Block]:
     silent = [one.case for one in ends if not one.failures]
     names = f": {some_of(silent)}" if len(silent) == len(ends) else ""
     found = [line((f"{words}: ", tone), cases_words(len(ends)), names)]
-    found += failure_groups(ends)
+    found += failure_groups(ends, tone)
     if silent and not names:
         found.append(line(f"  for no reason that the platform gives: {some_of(silent)}"))
     return found

@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final, Protocol, Self
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from manifest_uploader.output.formatting import cases_words, size_words
 from manifest_uploader.output.json_lines import stand_json, status_summary_json, write_json
 from manifest_uploader.output.live_area import LiveArea
 from manifest_uploader.output.live_view import DRAWN, LONGEST_BAR, SHORTEST_BAR, Signs, Size, bar
+from manifest_uploader.output.paint import clipped
 from manifest_uploader.output.status_lines import counts_text, stand_line
 from manifest_uploader.output.streams import print_out
 from manifest_uploader.state.standing import CaseStanding, Standing
@@ -121,7 +123,7 @@ class Live:
     """The same on a terminal: the counts stay and move, below them the cases that ended last."""
 
     def __init__(self) -> None:
-        self._area = LiveArea(stderr=False, wrap=False)
+        self._area = LiveArea(stderr=False)
         self._ended: list[CaseStanding] = []
 
     def __enter__(self) -> Self:
@@ -146,14 +148,13 @@ def live_lines(
     share = view.ended / view.total if view.total else 1.0
     cells = max(SHORTEST_BAR, min(LONGEST_BAR, size.width - len(count) - 2))
     last = "Ctrl-C leaves; the run goes on" if view.holder else "Ctrl-C leaves"
-    last = over_line(view) if view.is_last else last
     head = line(*bar(share, cells, signs), f" {count}")
-    return [
-        head,
-        *parts,
-        *map(stand_line, ended),
-        last if view.is_last else line((last, Tone.QUIET)),
-    ]
+    stands = [stand_line(replace(one, item=None)) for one in ended]
+    shown = [head, *parts, *stands, line((last, Tone.QUIET))]
+    if view.is_last:
+        shown = [head, *parts[:-1], *stands]
+    shown = [clipped(line(one), size.width - 1, signs.cut) for one in shown]
+    return [*shown, *([over_line(view)] if view.is_last else [])]
 
 
 def view_parts(view: View) -> list[str]:

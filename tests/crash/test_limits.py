@@ -46,7 +46,7 @@ def test_more_uploads_than_rows_finish_by_themselves(tmp_path: Path) -> None:
 
     assert (ran.ends["done"], ran.ends["failed"], ran.events("failed")) == (40, 0, [])
     assert ran.events("paused")
-    assert "uploads pause since" in ran.err
+    assert "uploads paused for" in ran.err
     assert "too many uploads" in ran.err
     assert ran.summary["uploads"] == 240
     assert rows == 0
