@@ -5,13 +5,10 @@ from __future__ import annotations
 from manifest_uploader.commands import guard
 from manifest_uploader.init.arguments import add_arguments, make_parser
 from manifest_uploader.init.command import init
-from manifest_uploader.output.streams import use_colour
 
 __all__ = ["add_arguments", "main"]
 
 
 def main(arguments: list[str]) -> int:
     """Do what the arguments after `init` say and return the exit code."""
-    given = make_parser().parse_args(arguments)
-    use_colour(given.color)
-    return guard.call(init, given, sends=False)
+    return guard.call(init, make_parser().parse_args(arguments), sends=False)

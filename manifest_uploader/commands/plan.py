@@ -49,7 +49,8 @@ def run(given: argparse.Namespace) -> int:
                 write_json(plan_json(case, calls=given.verbose))
             write_json(plan_summary_json(plan, facts))
         tell = say if given.json else print_out
-        tell(plan_lines(plan, facts, given.upload_limit, _run_command(given)))
+        command = None if given.quiet else _run_command(given)
+        tell(plan_lines(plan, facts, given.upload_limit, command))
     return found.exit_code
 
 

@@ -65,7 +65,8 @@ def run(given: argparse.Namespace) -> int:
     if found.warnings:
         say(block(*warning_lines(found.warnings)))
     tell = say if given.json else print_out
-    tell(block(_summary(found), next_line(f"to see what a run would do: {_plan_command(given)}")))
+    following = [next_line(f"to see what a run would do: {_plan_command(given)}")]
+    tell(block(_summary(found), *(following if not given.quiet else [])))
     return 0
 
 
