@@ -18,6 +18,8 @@ SILENCE_S: Final = 3.0
 LONGEST_BAR: Final = 40
 SHORTEST_BAR: Final = 8
 _GAP: Final = "  "
+_SHORTEST_NAME: Final = 8
+"""A name that is cut shorter tells nothing."""
 
 
 class Signs(Struct, frozen=True):
@@ -200,13 +202,14 @@ def _table(rows: Sequence[_Row], width: int, signs: Signs) -> list[Block]:
         return []
     states = max(len(one.state) for one in rows)
     room = max(1, width - 4 - states - len(_GAP))
-    names = max(width_of(one.name) for one in rows)
     longest = max(width_of(one.value) for one in rows)
-    values = min(longest, max(room * 2 // 3, room - len(_GAP) - names))
-    names = min(names, room - values - len(_GAP))
+    names = max(width_of(one.name) for one in rows)
+    left = room - min(longest, max(room * 2 // 3, room - len(_GAP) - names)) - len(_GAP)
+    names = min(names, left) if left >= min(names, _SHORTEST_NAME) else 0
+    values = min(longest, room - (names + len(_GAP) if names else 0))
     found = []
     for one in rows:
-        name = _GAP + padded(cut(one.name, names, signs.cut), names) if names > 3 else ""  # noqa: PLR2004
+        name = _GAP + padded(cut(one.name, names, signs.cut), names) if names else ""
         text = f" {padded(cut(one.value, values, signs.cut), values)}{name}{_GAP}"
         state = (f"{one.state:>{states}}", Tone.QUIET)
         found.append(line("  ", (one.sign, one.tone), text, state))
