@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from itertools import pairwise
 from typing import Any, Final
 
 from msgspec import Struct
@@ -14,8 +15,9 @@ from manifest_uploader import __version__
 from manifest_uploader.commands import guard
 from manifest_uploader.commands.arguments import add_colour_argument
 from manifest_uploader.commands.parsing import Parser
+from manifest_uploader.output.paint import Colour
 from manifest_uploader.output.streams import say, use_colour
-from manifest_uploader.text import did_you_mean, quoted, with_hint
+from manifest_uploader.text import Tone, did_you_mean, line, quoted, with_hint
 
 
 class Command(Struct, frozen=True):
@@ -138,6 +140,7 @@ def command(arguments: list[str], begin: Callable[[], None] = lambda: None) -> i
 
     `begin` is called once a KeyboardInterrupt is taken care of from then on.
     """
+    use_colour(_colour_of(arguments))
     arguments = _meant(arguments)
     name = _named(arguments)
     chosen = COMMANDS.get(name)
@@ -157,9 +160,15 @@ def command(arguments: list[str], begin: Callable[[], None] = lambda: None) -> i
         make_parser(arguments).print_help(sys.stderr)
         return 2
     given.words = arguments
-    use_colour(given.color)
     chosen = COMMANDS[given.command]
     return guard.call(_module(chosen).run, given, sends=chosen.sends, begin=begin)
+
+
+def _colour_of(arguments: Sequence[str]) -> Colour:
+    """What `--color` says, before the arguments are parsed: their errors have colours, too."""
+    words = [word for one in arguments for word in one.split("=", 1)]
+    said = next((after for one, after in pairwise(words) if one == "--color"), "")
+    return Colour(said) if said in {*map(str, Colour)} else Colour.AUTO
 
 
 def _meant(arguments: list[str]) -> list[str]:
@@ -183,7 +192,7 @@ def _unknown(name: str) -> int:
     hint = did_you_mean(name, COMMANDS) or "'uploader --help' lists the commands"
     if name.endswith((".yaml", ".yml")):
         hint = f"to upload it: uploader run {name}"
-    say(with_hint(f"uploader: there is no command {quoted(name)}", hint))
+    say(with_hint(line(("uploader:", Tone.BAD), f" there is no command {quoted(name)}"), hint))
     return 2
 
 

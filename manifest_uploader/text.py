@@ -162,7 +162,7 @@ def line(*pieces: Piece) -> Block:
     text, tones = "", []
     for piece in pieces:
         part, tone = piece if isinstance(piece, tuple) else (piece, None)
-        shown = part if isinstance(part, Block) else printable(part)
+        shown = part if isinstance(part, Block) else _shortened(printable(part))
         if isinstance(part, Block):
             tones += _shifted(part.tones, len(text))
         if tone is not None and shown:

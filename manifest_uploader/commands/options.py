@@ -59,6 +59,20 @@ def settings_of(given: argparse.Namespace) -> Settings:
     return Settings(**found, command=for_shell(words))
 
 
+def command_line(given: argparse.Namespace, name: str, *options: str) -> str:
+    """Another command about the same manifest, platform and cases, for this system's shell."""
+    words = ["uploader", name, *options]
+    words += ["--sandbox"] * bool(getattr(given, "sandbox", False))
+    for key in ("state", "root", "platform", "token_file", "only", "first"):
+        if key == "platform" and name == "status":
+            continue
+        value = getattr(given, key, None)
+        values = value if isinstance(value, list) else [value]
+        for one in values:
+            words += [f"--{key.replace('_', '-')}", str(one)] if one else []
+    return for_shell([*words, given.manifest])
+
+
 # ── files ───────────────────────────────────────────────────────────────────────────────────
 
 

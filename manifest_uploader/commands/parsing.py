@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any, Final, NoReturn, TypeAlias
 
 from manifest_uploader.output.streams import say
-from manifest_uploader.text import did_you_mean, quoted, with_hint
+from manifest_uploader.text import Tone, did_you_mean, line, quoted, with_hint
 
 Group: TypeAlias = argparse._ArgumentGroup
 
@@ -61,7 +61,7 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Say what is wrong, and end with the code 2."""
         words, hint = self._explained(message)
-        say(with_hint(f"{self.prog}: {words}", hint))
+        say(with_hint(line((f"{self.prog}:", Tone.BAD), f" {words}"), hint))
         sys.exit(2)
 
     def _explained(self, message: str) -> tuple[str, str]:

@@ -6,7 +6,7 @@ import argparse
 
 from manifest_uploader.api import calls
 from manifest_uploader.commands.arguments import add_run_arguments, add_verify_arguments
-from manifest_uploader.commands.options import open_options
+from manifest_uploader.commands.options import command_line, open_options
 from manifest_uploader.commands.parsing import Parser
 from manifest_uploader.commands.signals import interruptible, stopping_on_signals
 from manifest_uploader.engine.reading import Watching
@@ -49,5 +49,13 @@ def run(given: argparse.Namespace) -> int:
                 write_json(plan_json(case, calls=given.verbose))
             write_json(plan_summary_json(plan, facts))
         tell = say if given.json else print_out
-        tell(plan_lines(plan, facts, given.upload_limit))
+        command = None if given.quiet else _run_command(given)
+        tell(plan_lines(plan, facts, given.upload_limit, command))
     return found.exit_code
+
+
+def _run_command(given: argparse.Namespace) -> str:
+    """The command that does what was planned."""
+    asked = ("adopt", "recreate", "retry_failed", "resend_unchecked", "new", "verify", "content")
+    options = [f"--{name.replace('_', '-')}" for name in asked if getattr(given, name)]
+    return command_line(given, "run", *options)

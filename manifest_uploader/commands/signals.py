@@ -19,6 +19,7 @@ from manifest_uploader.output.progress_lines import STOPPING
 from manifest_uploader.output.screen import Lines
 from manifest_uploader.output.streams import say
 from manifest_uploader.platform.responses import Interrupted
+from manifest_uploader.text import Tone, line
 
 _T = TypeVar("_T")
 
@@ -52,7 +53,8 @@ class Stop(Struct):
 
     def say(self) -> int:
         """Say how to go on; return the exit code."""
-        say(_ENDED if self.sends else self.at_once)
+        first, mark, rest = (_ENDED if self.sends else self.at_once).partition(";")
+        say(line((first + mark, Tone.WARNING), rest))
         return self.code
 
     @property

@@ -8,15 +8,16 @@ from manifest_uploader.api import calls
 from manifest_uploader.api.results import code_of
 from manifest_uploader.commands import watch
 from manifest_uploader.commands.arguments import add_manifest_arguments, add_root_argument
-from manifest_uploader.commands.options import root_of, state_path, written_state_path
+from manifest_uploader.commands.options import command_line, root_of, state_path, written_state_path
 from manifest_uploader.commands.parsing import Parser
 from manifest_uploader.commands.signals import exit_on_sigterm
 from manifest_uploader.engine.options import Options
 from manifest_uploader.engine.reading import read_manifest
 from manifest_uploader.output.json_lines import stand_json, status_summary_json, write_json
-from manifest_uploader.output.status_lines import stand_line, status_line
+from manifest_uploader.output.status_lines import stand_line, status_line, status_next
 from manifest_uploader.output.streams import print_out
 from manifest_uploader.output.watch_screen import open_screen
+from manifest_uploader.state import lock
 
 
 def add_arguments(parser: Parser) -> None:
@@ -45,5 +46,11 @@ def run(given: argparse.Namespace) -> int:
     if given.json:
         write_json(status_summary_json({one.value: count for one, count in found.counts.items()}))
     else:
-        print_out(status_line(found.counts))
+        jobs = any(stand.is_job for stand in found.stands)
+        print_out(status_line(found.counts, jobs=jobs))
+        is_at_work = lock.holder_of(options.state) is not None
+        watching = command_line(given, "status", "--watch") if is_at_work else None
+        following = status_next(found.counts, command_line(given, "run"), watching)
+        if following is not None:
+            print_out(following)
     return found.exit_code

@@ -7,16 +7,16 @@ import argparse
 from manifest_uploader.api import calls
 from manifest_uploader.api.findings import Validation
 from manifest_uploader.commands.arguments import add_run_arguments
-from manifest_uploader.commands.options import has_token, open_options
+from manifest_uploader.commands.options import command_line, has_token, open_options
 from manifest_uploader.commands.parsing import Parser
 from manifest_uploader.commands.signals import interruptible, stopping_on_signals
 from manifest_uploader.engine.reading import Watching
 from manifest_uploader.manifest.problems import ManifestInvalid, Problem
-from manifest_uploader.output.formatting import cases_words, counted, warning_lines
+from manifest_uploader.output.formatting import cases_words, counted, next_line, warning_lines
 from manifest_uploader.output.json_lines import problem_json, write_json
 from manifest_uploader.output.screen import make_screen
 from manifest_uploader.output.streams import print_out, say
-from manifest_uploader.text import block
+from manifest_uploader.text import Block, Tone, block, line
 
 
 def add_arguments(parser: Parser) -> None:
@@ -65,19 +65,25 @@ def run(given: argparse.Namespace) -> int:
     if found.warnings:
         say(block(*warning_lines(found.warnings)))
     tell = say if given.json else print_out
-    tell(_summary(found))
+    following = [next_line(f"to see what a run would do: {_plan_command(given)}")]
+    tell(block(_summary(found), *(following if not given.quiet else [])))
     return 0
 
 
-def _summary(found: Validation) -> str:
-    parts = [f"{found.path}: {cases_words(found.cases)}, no problem"]
+def _summary(found: Validation) -> Block:
+    parts: list[str] = []
     if found.files:
         parts.append(_looked_words(found))
     if found.imported is not None:
         parts.append(f"the platform's importer takes {counted(found.imported, 'image')}")
     if not found.asked:
         parts.append("the platform was not asked")
-    return "; ".join(parts)
+    first = line(f"{found.path}: {cases_words(found.cases)}, ", ("no problem", Tone.GOOD))
+    return line(first, *(f"; {part}" for part in parts))
+
+
+def _plan_command(given: argparse.Namespace) -> str:
+    return command_line(given, "plan", *["--adopt"] * given.adopt, *["--new"] * given.new)
 
 
 def _write(

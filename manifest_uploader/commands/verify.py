@@ -6,7 +6,7 @@ import argparse
 
 from manifest_uploader.api import calls
 from manifest_uploader.commands.arguments import add_looking_arguments
-from manifest_uploader.commands.options import open_options, written_state_path
+from manifest_uploader.commands.options import command_line, open_options, written_state_path
 from manifest_uploader.commands.parsing import Parser
 from manifest_uploader.commands.signals import interruptible, stopping_on_signals
 from manifest_uploader.engine.reading import Watching
@@ -49,7 +49,6 @@ def run(given: argparse.Namespace) -> int:
         for one in found.differences:
             write_json(difference_json(one))
         write_json(verification_summary_json(found.found))
-        say(verification_lines(found.found))
-    else:
-        print_out(verification_lines(found.found))
+    tell = say if given.json else print_out
+    tell(verification_lines(found.found, command_line(given, "run")))
     return 0 if found.ok else 1

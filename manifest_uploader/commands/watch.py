@@ -19,6 +19,7 @@ from manifest_uploader.state.file import Tail
 from manifest_uploader.state.history import EMPTY, Folding
 from manifest_uploader.state.lock import Holder
 from manifest_uploader.state.standing import CaseStanding, Standing, case_standing
+from manifest_uploader.state.steps import StepKind
 
 LOOK_EVERY_S: Final = 1.0
 """Network file systems show appended lines no sooner."""
@@ -63,8 +64,10 @@ class _Pause(Struct):
     why: str
     last: float
     """When a step last had to wait."""
+    jobs: bool = False
+    """It is jobs that wait; otherwise uploads."""
     sends_again: bool = False
-    """An upload was opened or completed since."""
+    """What waits was begun or completed since."""
 
     def is_over(self, now: float) -> bool:
         """Whether the run no longer waits: while rows drain, it sends and waits in turns."""
@@ -76,6 +79,7 @@ class Follower:
 
     def __init__(self, manifest: Manifest) -> None:
         self._titles = {case.name: case.title for case in manifest.cases}
+        self._jobs = manifest.kind == "algorithm"
         self._forget()
 
     def _forget(self) -> None:
@@ -102,14 +106,15 @@ class Follower:
         for event in events:
             self._folding.add(event)
             match event:
-                case Paused(why=why):
-                    self._pause = _Pause(why, event.time)
-                case Opened() if self._pause is not None:
-                    self._pause.sends_again = True
+                case Paused(why=why, socket=socket):
+                    self._pause = _Pause(why, event.time, jobs=socket is None)
+                case Opened():
+                    self._goes_on(jobs=False)
                 case Done(size=int() as size):
                     self._bytes_done += size
-                    if self._pause is not None:
-                        self._pause.sends_again = True
+                    self._goes_on(jobs=False)
+                case Done(step=step) if step.kind is StepKind.CREATE:
+                    self._goes_on(jobs=True)
             for key in ("case", "was"):  # a renamed case has both
                 name = getattr(event, key, None)
                 if name in self._titles:
@@ -123,6 +128,11 @@ class Follower:
         self._standings.update((one.case, one.standing) for one in changed)
         return changed
 
+    def _goes_on(self, *, jobs: bool) -> None:
+        """Note that an upload, or a job, was begun."""
+        if self._pause is not None and self._pause.jobs is jobs:
+            self._pause.sends_again = True
+
     def _open_fills(self) -> list[str]:
         """The cases of a fill without an outcome."""
         past = self._folding.history.cases
@@ -130,10 +140,18 @@ class Follower:
 
     def view(self, changed: tuple[CaseStanding, ...], *, now: float, holder: Holder | None) -> View:
         """How far the run is at a time in seconds since 1970."""
-        paused = None
-        if holder is not None and self._pause is not None and not self._pause.is_over(now):
-            paused = self._pause.why
+        pause = self._pause if holder is not None else None
+        pause = None if pause is None or pause.is_over(now) else pause
         first, self._first = self._first, False
         counts = Counter(self._standings.values())
         held_by = f"{holder.user} on {holder.host} since {holder.since}" if holder else None
-        return View(counts, changed, self._bytes_done, paused, held_by, first)
+        return View(
+            counts,
+            changed,
+            self._bytes_done,
+            pause.why if pause is not None else None,
+            held_by,
+            jobs=self._jobs,
+            paused_jobs=pause is not None and pause.jobs,
+            first=first,
+        )

@@ -224,7 +224,7 @@ class Execution:
             stopping=self._threads.stopping,
             sending=_sending(uploads, self._tally),
             importing=tuple(
-                Importing(wait.case, wait.socket, max(0.0, self._now() - wait.since))
+                Importing(wait.case, wait.socket, max(0.0, self._now() - wait.since), wait.job)
                 for wait in islice(imports, _SHOWN)
             ),
         )

@@ -30,9 +30,9 @@ class ImportWaits:
         self._waits.setdefault(case, {}).update({wait.socket: wait for wait in waits})
 
     def under_way(self) -> Iterator[Wait]:
-        """The waits for uploads, in the order in which their cases were added."""
+        """The waits for uploads and jobs, in the order in which their cases were added."""
         for waits in self._waits.values():
-            yield from (wait for wait in waits.values() if wait.upload is not None)
+            yield from (wait for wait in waits.values() if wait.upload is not None or wait.job)
 
     def remove(self, case: str, socket: str) -> Wait | None:
         """Remove an import that has ended and return its wait; None if there is none."""

@@ -57,6 +57,8 @@ class Importing(Struct, frozen=True):
     socket: str
     since_s: float
     """How long ago it was sent."""
+    is_job: bool = False
+    """It is no value: an algorithm's job is running, or waits to run."""
 
 
 class Progress(Struct, frozen=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Final
 
-from manifest_uploader.commands.arguments import add_platform_argument
+from manifest_uploader.commands.arguments import add_colour_argument, add_platform_argument
 from manifest_uploader.commands.parsing import Parser
 from manifest_uploader.errors import UsageError
 from manifest_uploader.init.options import (
@@ -151,3 +151,4 @@ def add_arguments(parser: Parser) -> None:
     add_platform_argument(parser)
     add("--token-file", metavar="FILE", help="holds the token, to look up sockets when it asks")
     add("--log-file", metavar="FILE", help="write the details of a mistake there")
+    add_colour_argument(parser)

@@ -25,7 +25,7 @@ from manifest_uploader.output.streams import say
 from manifest_uploader.system import disk
 from manifest_uploader.system.extras import EXTRAS, install_command
 from manifest_uploader.system.shells import for_shell
-from manifest_uploader.text import block, quoted
+from manifest_uploader.text import Tone, block, line, quoted
 
 _DEFAULT: Final = "manifest.yaml"
 
@@ -59,7 +59,7 @@ def _init(options: Options, given: argparse.Namespace) -> None:
     else:
         raise _nobody_to_ask(options, there)
     _write(made.options.output, made.data, anew=not options.force)
-    terminal.show(f"{made.options.output}: {made.counts()}")
+    terminal.show(line(("Wrote", Tone.GOOD), f" {made.options.output}: {made.counts()}"))
     _say_noticed(made.notices, made.options)
     _say_next(made.options, there, asked=asked)
 
@@ -115,19 +115,19 @@ def _asked(options: Options, there: Paths, given: argparse.Namespace) -> Draft:
         person.tell(preview(made))
         help_lines = ("Nothing is sent: the manifest is a text file, which you can change.",)
         if not ask_yes(person, f"Write {options.output}", *help_lines):
-            line = command_line(made.options)
-            raise UsageError("nothing was written", hint=block("by your answers:", f"  {line}"))
+            same = command_line(made.options)
+            raise UsageError("nothing was written", hint=block("by your answers:", f"  {same}"))
         return made
 
     return Dialogue(terminal.Terminal()).hold(talk)
 
 
 def _nobody_to_ask(options: Options, there: Paths) -> UsageError:
-    line = command_line(propose(options, there))
+    proposed = command_line(propose(options, there))
     return UsageError(
         f"{' and '.join(options.missing)} missing, and nobody is at a terminal to be asked; "
         "nothing was written",
-        hint=block("by what is in the folder, type", f"  {line}"),
+        hint=block("by what is in the folder, type", f"  {proposed}"),
     )
 
 
@@ -169,13 +169,13 @@ def _write(output: str, data: bytes, *, anew: bool) -> None:
 def _say_noticed(notices: Notices, options: Options) -> None:
     lines = list(notices.lines(everything=options.verbose))
     if lines:
-        terminal.show(block("Noticed:", *lines))
+        terminal.show(block(line(("Noticed:", Tone.STRONG)), *lines))
 
 
 def _say_next(options: Options, there: Paths, *, asked: bool) -> None:
     if asked:
-        say("The same without asking:")
+        say(line(("The same without asking:", Tone.QUIET)))
         terminal.show_command(_command_words(options))
     root = [] if there.root() is not None else ["--root", options.folder]
-    line = for_shell(["uploader", "validate", options.output, *root])
-    say(block("Look at it, then:", f"  {line}"))
+    following = for_shell(["uploader", "validate", options.output, *root])
+    say(block(line(("Look at it, then:", Tone.ADVICE)), f"  {following}"))

@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 from manifest_uploader.errors import UploaderError, UsageError
 from manifest_uploader.init.dialogue import Question
+from manifest_uploader.output.paint import wrapped
 from manifest_uploader.output.streams import say
 from manifest_uploader.system.shells import for_shell
-from manifest_uploader.text import Block, block, lines_of, printable
+from manifest_uploader.text import Block, Piece, Tone, block, line, lines_of
 
 _WIDEST: Final = 120
 
@@ -29,36 +29,23 @@ def show(text: str) -> None:
 
 
 def fitted(text: str, columns: int) -> Block:
-    """The text in lines of at most so many columns, further lines indented like the first."""
-    width = max(20, min(columns, _WIDEST) - 1)
-    return block(*(part for line in lines_of(text) for part in _broken(line, width)))
-
-
-def _broken(line: str, width: int) -> Iterator[str]:
-    indent = " " * (len(line) - len(line.lstrip(" ")) + 2)
-    yield from textwrap.wrap(
-        line,
-        width,
-        subsequent_indent=indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-        drop_whitespace=True,
-    ) or [""]
+    """The text in lines of at most so many columns, further lines indented."""
+    return wrapped(block(text), max(20, min(columns, _WIDEST) - 1))
 
 
 def show_command(words: Sequence[str]) -> None:
     """Write a command to copy; at a terminal, a long one takes several lines where it may."""
-    line = f"  {for_shell(words)}"
+    whole = f"  {for_shell(words)}"
     columns = min(shutil.get_terminal_size().columns, _WIDEST)
-    if not sys.stderr.isatty() or os.name == "nt" or len(line) < columns:
-        say(block(line))
+    if not sys.stderr.isatty() or os.name == "nt" or len(whole) < columns:
+        say(block(whole))
         return
     say(block(*_command_lines(words, columns)))
 
 
 def _command_lines(words: Sequence[str], columns: int) -> Iterator[str]:
     """The command in lines that end in a backslash, with each option beside its value."""
-    line, begun = " ", 0
+    row, begun = " ", 0
     pieces: list[str] = []
     for word in (for_shell([one]) for one in words):
         is_value = bool(pieces) and pieces[-1].startswith("--") and " " not in pieces[-1]
@@ -67,21 +54,15 @@ def _command_lines(words: Sequence[str], columns: int) -> Iterator[str]:
         else:
             pieces.append(word)
     for piece in pieces:
-        if begun and len(line) + len(piece) + 3 > columns:
-            yield f"{line} \\"
-            line = "     "
-        line, begun = f"{line} {piece}", begun + 1
-    yield line
+        if begun and len(row) + len(piece) + 3 > columns:
+            yield f"{row} \\"
+            row = "     "
+        row, begun = f"{row} {piece}", begun + 1
+    yield row
 
 
 class Terminal:
     """Asks one line at a time."""
-
-    def __init__(self) -> None:
-        from rich.console import Console  # noqa: PLC0415 - late: most commands ask nothing
-
-        console = Console(stderr=True)
-        self._has_styles = not console.no_color and console.color_system not in (None, "windows")
 
     def tell(self, text: str) -> None:
         """Show text, apart from what was before."""
@@ -89,21 +70,22 @@ class Terminal:
 
     def ask(self, question: Question) -> str:
         """What the user types, or the default; raises UsageError at the end of input."""
-        offered = f" [{printable(question.default)}]" if question.default else ""
-        bold, plain = ("\x1b[1m", "\x1b[0m") if self._has_styles else ("", "")
-        sys.stderr.write(_encodable(f"{bold}{printable(question.text)}?{plain}{offered} "))
-        sys.stderr.flush()
-        line = sys.stdin.readline()
-        if not line:
-            sys.stderr.write("\n")
+        say(prompt(question), end=" ")
+        answer = sys.stdin.readline()
+        if not answer:
+            say("")
             raise UsageError("the answers ended; nothing was written")
-        return line.strip() or question.default
+        return answer.strip() or question.default
 
     def refuse(self, error: UploaderError) -> None:
         """Say why an answer is not accepted."""
-        show(f"  {error.message}" + (f" ({error.hint})" if error.hint else ""))
+        hint = f" ({error.hint})" if error.hint else ""
+        show(line("  ", (error.message, Tone.BAD), hint))
 
 
-def _encodable(text: str) -> str:
-    encoding = sys.stderr.encoding or "ascii"
-    return text.encode(encoding, "replace").decode(encoding)
+def prompt(question: Question) -> Block:
+    """`Title? [Patient 1]`."""
+    asked: Piece = (f"{question.text}?", Tone.STRONG)
+    if not question.default:
+        return line(asked)
+    return line(asked, " [", (question.default, Tone.GOOD), "]")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 from msgspec import Struct
 
 from manifest_uploader.errors import UploaderError
-from manifest_uploader.text import Block, block, some_of, with_hint
+from manifest_uploader.text import Block, Piece, Tone, block, line, some_of, with_hint
 
 if TYPE_CHECKING:
     from manifest_uploader.manifest.model import Manifest
@@ -142,18 +142,24 @@ def _position(problem: Problem) -> tuple[int, int]:
     return (place.line, place.column) if place else (0, 0)
 
 
-def format_problem(problem: Problem, cases: Sequence[str] = ()) -> Block:
+def format_problem(problem: Problem, cases: Sequence[str] = (), mark: str = "") -> Block:
     """Return `lung.yaml:8:5: unknown key 'titel'`, with the hint on a line of its own.
 
-    `cases`: all that have this problem, where one place stands for many.
+    Args:
+        problem: what is wrong, or odd.
+        cases: all that have this problem, where one place stands for many.
+        mark: what stands before the message: `warning:`.
+
     """
     place = problem.place
-    where = f"{place.file}:{place.line}:{place.column}" if place else ""
-    names = cases or ([place.case] if place and place.case else [])
-    about = f" ({some_of(names)})" if names else ""
-    return with_hint(
-        f"{where}{about}: {problem.message}" if where else problem.message, problem.hint
-    )
+    pieces: list[Piece] = [(mark, Tone.WARNING), " "] if mark else []
+    pieces.append(problem.message)
+    if place is not None:
+        names = cases or ([place.case] if place.case else [])
+        about = f" ({some_of(names)})" if names else ""
+        where = f"{place.file}:{place.line}:{place.column}"
+        pieces = [(where, Tone.STRONG), f"{about}: ", *pieces]
+    return with_hint(line(*pieces), problem.hint)
 
 
 _ALIKE: Final = 3

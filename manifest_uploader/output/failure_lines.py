@@ -49,10 +49,10 @@ class _Alike(Struct):
     """Case → its files, and its item's page."""
 
 
-def failure_groups(ends: Sequence[CaseEnd]) -> list[Block]:
+def failure_groups(ends: Sequence[CaseEnd], tone: Tone) -> list[Block]:
     """The reasons, each once with what to do, and below it the cases with files and pages."""
     groups = list(_alike(ends).values())
-    found = [one for group in groups[:_GROUPS_SHOWN] for one in _group_lines(group)]
+    found = [one for group in groups[:_GROUPS_SHOWN] for one in _group_lines(group, tone)]
     if len(groups) > _GROUPS_SHOWN:
         more = len(groups) - _GROUPS_SHOWN
         found.append(line(f"  and {counted(more, 'more reason')}; 'uploader status' names all"))
@@ -69,10 +69,10 @@ def _alike(ends: Iterable[CaseEnd]) -> dict[tuple[str | None, str, bool], _Alike
     return groups
 
 
-def _group_lines(group: _Alike) -> list[Block]:
+def _group_lines(group: _Alike, tone: Tone) -> list[Block]:
     failure = group.failure
     where = f"{failure.socket}: " if failure.socket is not None else ""
-    found = [line("  ", (f"{where}{failure.message}", Tone.BAD))]
+    found = [line("  ", (f"{where}{failure.message}", tone))]
     for case, (files, page) in list(group.cases.items())[:_CASES_SHOWN]:
         files_text = f"  {files}" if files else ""
         found.append(

@@ -10,13 +10,13 @@ from manifest_uploader.digests import Json
 from manifest_uploader.engine.fetch_folder import Put
 from manifest_uploader.engine.fetching import Fetched
 from manifest_uploader.output.csv_cells import csv_bytes
-from manifest_uploader.output.formatting import cases_words, counted, size_words
+from manifest_uploader.output.formatting import cases_words, counted, next_line, size_words
 from manifest_uploader.plan.answer_rows import AnswerRow
 from manifest_uploader.plan.fetched import ANSWERS, ITEMS, JOBS, FetchedFile, FileState, Why
 from manifest_uploader.plan.job_rows import JobRow, JobState
 from manifest_uploader.platform.model import Target
 from manifest_uploader.platform.targets import type_of
-from manifest_uploader.text import Block, block, some_of
+from manifest_uploader.text import Block, Tone, block, line, some_of
 
 ANSWER_COLUMNS: Final = (
     *("case", "title", "ours", "question", "answer", "answer_type", "creator"),
@@ -29,6 +29,12 @@ ITEM_COLUMNS: Final = ("case", "title", "socket", "file", "size", "sha256")
 _IN_PLACE: Final = frozenset({FileState.FETCHED, FileState.THERE, FileState.CHANGED})
 _SHOWN: Final = 20
 """Files of one kind of trouble that are named."""
+_JOB_TONES: Final = {
+    JobState.SUCCEEDED: Tone.GOOD,
+    JobState.RUNNING: Tone.WARNING,
+    JobState.FAILED: Tone.BAD,
+    JobState.ABSENT: Tone.QUIET,
+}
 _WHY: Final = {
     Why.NO_ITEM: "the case has no item on the platform",
     Why.NO_VALUE: "nothing is in this socket on the platform",
@@ -159,7 +165,7 @@ def fetch_summary_json(found: Fetched, put: Mapping[str, Put]) -> dict[str, Any]
 
 def fetch_lines(found: Fetched, put: Mapping[str, Put], place: Callable[[str], str]) -> Block:
     """What is in the folder now, and what is not; `place` is where a table is."""
-    lines = [_table_line(one, place(name)) for name, one in put.items()]
+    lines: list[str] = [_table_line(one, place(name)) for name, one in put.items()]
     if found.answers is not None:
         lines.append(_answers_line(found.answers, found.target))
     if found.jobs is not None:
@@ -176,7 +182,19 @@ def fetch_lines(found: Fetched, put: Mapping[str, Put], place: Callable[[str], s
         verb = "has" if len(found.absent) == 1 else "have"
         count, names = cases_words(len(found.absent)), some_of(found.absent)
         lines.append(f"{count} {verb} no {noun} on the platform: {names}")
-    return block(*lines)
+    return block(*lines, *map(next_line, _next_steps(found, put)))
+
+
+def _next_steps(found: Fetched, put: Mapping[str, Put]) -> list[str]:
+    """What to do next; empty if everything is there."""
+    if found.has_state and found.absent:
+        return ["upload what is missing with 'uploader run', then run the same command again"]
+    if is_waiting(found):
+        return ["run the same command once the jobs have ended; it fetches only what is new"]
+    is_kept = any(one.state is FileState.KEPT for one in found.files or ())
+    if is_kept or Put.KEPT in put.values():
+        return ["run the same command with --force, or with another folder"]
+    return []
 
 
 def is_complete(found: Fetched, put: Mapping[str, Put]) -> bool:
@@ -193,50 +211,52 @@ def is_waiting(found: Fetched) -> bool:
     return any(row.state is JobState.RUNNING for row in found.jobs or ())
 
 
-def _table_line(one: Put, place: str) -> str:
+def _table_line(one: Put, place: str) -> Block:
     match one:
         case Put.WRITTEN:
-            return f"wrote {place}"
+            return line(("wrote", Tone.GOOD), f" {place}")
         case Put.UNCHANGED:
-            return f"{place} is up to date"
+            return line(f"{place} is ", ("up to date", Tone.GOOD))
         case Put.KEPT:
-            return f"kept: {place} is not the file that fetch wrote; --force replaces it"
+            words = f" {place} is not the file that fetch wrote; --force replaces it"
+            return line(("kept:", Tone.WARNING), words)
 
 
 def _answers_line(rows: tuple[AnswerRow, ...], target: Target) -> str:
     readers = {row.seen.creator for row in rows}
     others = sum(row.case is None for row in rows)
-    line = counted(len(rows), "answer")
+    words = counted(len(rows), "answer")
     if rows:
-        line += f" from {counted(len(readers), 'reader')}"
+        words += f" from {counted(len(readers), 'reader')}"
     if others:
         noun = type_of(target.kind).item_noun
-        line += f", {others:,} of them on {noun}s that are not in the manifest"
-    return line
+        words += f", {others:,} of them on {noun}s that are not in the manifest"
+    return words
 
 
-def _jobs_lines(rows: tuple[JobRow, ...]) -> list[str]:
+def _jobs_lines(rows: tuple[JobRow, ...]) -> list[Block]:
     by_state: dict[JobState, list[JobRow]] = {state: [] for state in JobState}
     for row in rows:
         by_state[row.state].append(row)
     counts = [
-        f"{len(of):,} {state}"
+        line(f"{len(of):,} ", (state.value, _JOB_TONES[state]))
         for state, of in by_state.items()
         if of and state is not JobState.ABSENT
     ]
     total = len(rows) - len(by_state[JobState.ABSENT])
-    line = f"{counted(total, 'job')}: {', '.join(counts)}" if total else "0 jobs"
+    pieces = [piece for one in counts for piece in (", ", one)][1:]
+    head = line(f"{counted(total, 'job')}: ", *pieces) if total else line("0 jobs")
     shown = (JobState.FAILED, JobState.RUNNING)
-    return [line, *(line for state in shown for line in _job_lines(state, by_state[state]))]
+    return [head, *(one for state in shown for one in _job_lines(state, by_state[state]))]
 
 
-def _job_lines(state: JobState, rows: list[JobRow]) -> list[str]:
-    lines = [
-        f"{state}: {row.case}: the job's status is '{row.status}'; see {row.page}"
-        for row in rows[:_SHOWN]
+def _job_lines(state: JobState, rows: list[JobRow]) -> list[Block]:
+    words = [
+        f" {row.case}: the job's status is '{row.status}'; see {row.page}" for row in rows[:_SHOWN]
     ]
-    more = len(rows) - _SHOWN
-    return [*lines, *([f"{state}: {more:,} more; {JOBS} lists all"] if more > 0 else [])]
+    if (more := len(rows) - _SHOWN) > 0:
+        words.append(f" {more:,} more; {JOBS} lists all")
+    return [line((f"{state}:", _JOB_TONES[state]), one) for one in words]
 
 
 def _files_lines(files: tuple[FetchedFile, ...], *, is_rehearsal: bool) -> list[str]:
@@ -245,14 +265,14 @@ def _files_lines(files: tuple[FetchedFile, ...], *, is_rehearsal: bool) -> list[
         by_state[one.state].append(one)
     fetched = by_state[FileState.FETCHED] + by_state[FileState.CHANGED]
     size = size_words(sum(one.size or 0 for one in fetched))
-    line = f"{counted(len(fetched), 'file')} fetched ({size})"
+    head = f"{counted(len(fetched), 'file')} fetched ({size})"
     if by_state[FileState.THERE]:
-        line += f", {len(by_state[FileState.THERE]):,} already there"
+        head += f", {len(by_state[FileState.THERE]):,} already there"
     missing = [one for one in by_state[FileState.MISSING] if one.why is not Why.NO_ITEM]
     dropped = [one for one in missing if is_rehearsal and one.why is Why.NOT_GIVEN]
     missing = [one for one in missing if one not in dropped]
     return [
-        line,
+        head,
         *_some(
             by_state[FileState.KEPT],
             "kept",
@@ -264,20 +284,25 @@ def _files_lines(files: tuple[FetchedFile, ...], *, is_rehearsal: bool) -> list[
             "the platform's file is not the one that was sent",
         ),
         *(
-            line
+            found
             for why, words in _WHY.items()
-            for line in _some((one for one in missing if one.why is why), "missing", words)
+            for found in _some((one for one in missing if one.why is why), "missing", words)
         ),
-        *([f"missing: {counted(len(dropped), 'file')}: {_DROPPED}"] if dropped else []),
+        *([_marked("missing", f"{counted(len(dropped), 'file')}: {_DROPPED}")] if dropped else []),
     ]
 
 
-def _some(files: Iterable[FetchedFile], mark: str, words: str) -> list[str]:
+def _some(files: Iterable[FetchedFile], mark: str, words: str) -> list[Block]:
     """A line for each, but of very many only the first."""
     listed = list(files)
-    lines = [f"{mark}: {_named(one)}: {words}" for one in listed[:_SHOWN]]
+    lines = [_marked(mark, f"{_named(one)}: {words}") for one in listed[:_SHOWN]]
     more = len(listed) - _SHOWN
-    return [*lines, *([f"{mark}: {more:,} more; --json names all"] if more > 0 else [])]
+    return [*lines, *([_marked(mark, f"{more:,} more; --json names all")] if more > 0 else [])]
+
+
+def _marked(mark: str, words: str) -> Block:
+    """A line about what is missing, kept or different."""
+    return line((f"{mark}:", Tone.BAD if mark == "missing" else Tone.WARNING), f" {words}")
 
 
 def _named(one: FetchedFile) -> str:

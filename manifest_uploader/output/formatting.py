@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from msgspec.structs import replace
-
 from manifest_uploader.errors import UploaderError
 from manifest_uploader.manifest.problems import Problem, format_problem, grouped
-from manifest_uploader.text import Block, block, with_hint
+from manifest_uploader.text import Block, Tone, block, line, with_hint
 
 _KIB: Final = 1024
 
@@ -45,18 +43,27 @@ def problem_lines(problems: Iterable[Problem], warnings: Iterable[Problem] = ())
     """Every warning and every problem, and how many problems there are."""
     every = tuple(problems)
     found = [format_problem(problem, cases) for problem, cases in grouped(every)]
-    end = f"{counted(len(every), 'problem')}; nothing was sent"
-    return block(*warning_lines(warnings), *found, end)
+    end = line((counted(len(every), "problem"), Tone.BAD), "; nothing was sent")
+    them = "it" if len(every) == 1 else "them"
+    again = next_line(f"fix {them}, then run the same command again")
+    return block(*warning_lines(warnings), *found, end, again)
 
 
 def warning_lines(warnings: Iterable[Problem]) -> list[Block]:
     """Every warning, marked as one."""
-    return [
-        format_problem(replace(one, message=f"warning: {one.message}"), cases)
-        for one, cases in grouped(warnings)
-    ]
+    return [format_problem(one, cases, "warning:") for one, cases in grouped(warnings)]
+
+
+def next_line(what: str) -> Block:
+    """What to do next, as the last line."""
+    return line(("Next:", Tone.ADVICE), " ", what)
+
+
+def note_line(note: str, tone: Tone = Tone.QUIET) -> Block:
+    """Something to know, marked as such."""
+    return line(("note:", tone), " ", note)
 
 
 def error_lines(error: UploaderError) -> Block:
     """The error that ends a command, and what to do about it."""
-    return with_hint(f"uploader: {error.message}", error.hint)
+    return with_hint(line(("uploader:", Tone.BAD), " ", error.message), error.hint)

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from manifest_uploader.output.live_view import DRAWN, TYPED, Signs, Size
-from manifest_uploader.output.paint import STYLES
+from manifest_uploader.output.paint import STYLES, wrapped, writable
 from manifest_uploader.output.streams import has_colour, silence
 from manifest_uploader.text import Block, block
 
@@ -22,8 +22,8 @@ class LiveArea:
     Once the terminal has gone away, nothing more is shown: what it was told of goes on.
     """
 
-    def __init__(self, *, stderr: bool, transient: bool = False, wrap: bool = True) -> None:
-        """`transient` removes the lines at the end; without `wrap`, long ones are cut with `…`."""
+    def __init__(self, *, stderr: bool, transient: bool = False) -> None:
+        """`transient` removes the lines at the end."""
         from rich.console import Console  # noqa: PLC0415 - 135 ms, and only terminals need it
         from rich.live import Live  # noqa: PLC0415
         from rich.text import Text  # noqa: PLC0415
@@ -40,8 +40,9 @@ class LiveArea:
             console=self._console, auto_refresh=False, transient=transient, redirect_stdout=False
         )
         self._text = Text
-        self._wrap = wrap
         self._is_lost = False
+        self._shown: tuple[object, ...] = ()
+        """What is drawn, and for which size."""
 
     @property
     def size(self) -> Size:
@@ -50,8 +51,9 @@ class LiveArea:
 
     @property
     def signs(self) -> Signs:
-        """What the terminal's encoding can draw."""
-        return DRAWN if self._console.encoding.startswith("utf") else TYPED
+        """What the terminal can draw."""
+        is_old = self._console.legacy_windows or not self._console.encoding.startswith("utf")
+        return TYPED if is_old else DRAWN
 
     @property
     def is_shown(self) -> bool:
@@ -68,19 +70,23 @@ class LiveArea:
 
     def show(self, lines: Iterable[str]) -> None:
         """Replace the lines; characters that a terminal would obey are escaped."""
-        shown = self._toned(block(*lines))
-        shown.no_wrap = not self._wrap
-        shown.overflow = None if self._wrap else "ellipsis"
+        size = self.size
+        text = wrapped(block(*lines), size.width - 1)
+        if (text, text.tones, size) == self._shown:
+            return  # what is drawn anew may flicker
+        self._shown = text, text.tones, size
+        shown = self._toned(text)
+        shown.no_wrap, shown.overflow = True, "ellipsis" if self.signs is DRAWN else "crop"
         self._write(lambda: self._live.update(shown, refresh=True))
 
     def print(self, text: str) -> None:
         """Print a line, or a block of lines, above the area."""
-        shown = self._toned(block(text))
-        self._write(partial(self._console.print, shown))
+        shown = self._toned(wrapped(block(text), self.size.width))
+        self._write(partial(self._console.print, shown, soft_wrap=True))
 
     def _toned(self, text: Block) -> Text:
         """A block as rich knows it, with its tones."""
-        found = self._text(text)
+        found = self._text(writable(text, self._console.encoding))
         for start, end, tone in text.tones:
             found.stylize(STYLES[tone], start, end)
         return found

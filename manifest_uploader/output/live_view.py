@@ -8,14 +8,18 @@ from typing import Final
 from msgspec import Struct
 
 from manifest_uploader.engine.progress import Importing, Progress, Sending
+from manifest_uploader.output.cells import cut, padded, width_of
 from manifest_uploader.output.formatting import size_words, time_words
-from manifest_uploader.text import Block, Piece, Tone, line, printable
+from manifest_uploader.output.paint import wrapped
+from manifest_uploader.text import Block, Piece, Tone, line, printable, rows_of
 
 SILENCE_S: Final = 3.0
 """Longest time in which a person sees nothing."""
 LONGEST_BAR: Final = 40
 SHORTEST_BAR: Final = 8
 _GAP: Final = "  "
+_SHORTEST_NAME: Final = 8
+"""A name that is cut shorter tells nothing."""
 
 
 class Signs(Struct, frozen=True):
@@ -28,9 +32,9 @@ class Signs(Struct, frozen=True):
     cut: str
 
 
-DRAWN: Final = Signs("━", "─", "↑", "⧗", "…")
+DRAWN: Final = Signs("━", "─", "↑", "○", "…")
 TYPED: Final = Signs("#", "-", ">", "~", "...")
-"""For terminals that know ASCII alone."""
+"""For terminals that know ASCII alone, and the old ones of Windows."""
 
 
 class Size(Struct, frozen=True):
@@ -60,8 +64,9 @@ def live_view(
     """
     width = size.width - 1  # some terminals begin a new line after the last column
     head = _head(progress, width, elapsed_s, signs)
-    room = max(0, min(size.height - len(notes) - 3, 10))
-    return [head, *_activity(progress, width, room, signs), *notes]
+    below = [row for note in notes for row in rows_of(wrapped(note, width))]
+    room = max(0, min(size.height - len(below) - 3, 10))
+    return [head, *_activity(progress, width, room, signs), *below]
 
 
 # ── the run as a whole ──────────────────────────────────────────────────────────────────────
@@ -107,7 +112,7 @@ def _parts(progress: Progress, elapsed_s: float) -> list[_Part]:
     if progress.speed and progress.is_sending:
         found.append(_Part(f"{size_words(round(progress.speed))}/s", 4))
     if progress.waiting:
-        found.append(_Part(f"{progress.waiting:,} importing", 3, Tone.QUIET))
+        found.append(_Part(f"{progress.waiting:,} {waiting_word(progress)}", 3, Tone.QUIET))
     found.append(_Part(clock_words(elapsed_s), 5, Tone.QUIET))
     if (left_s := _left_s(progress, shown)) is not None:
         found.append(_Part(f"{clock_words(left_s)} left", 2))
@@ -120,6 +125,12 @@ def _left_s(progress: Progress, shown: int) -> float | None:
         return None
     left_s = (progress.total_bytes - shown) / progress.speed
     return left_s if left_s >= 1 else None
+
+
+def waiting_word(progress: Progress) -> str:
+    """What cases do that were sent: values are imported, jobs run."""
+    waits = progress.importing
+    return "running" if waits and all(one.is_job for one in waits) else "importing"
 
 
 def share_done(progress: Progress) -> float:
@@ -168,7 +179,7 @@ def _activity(progress: Progress, width: int, room: int, signs: Signs) -> list[B
     found = _table(rows, width, signs)
     more = progress.waiting - len({one.case for one in shown})
     if more > 0 and len(found) < room:
-        words = f"{more:,} more importing" if shown else f"{more:,} importing"
+        words = f"{more:,}{' more' if shown else ''} {waiting_word(progress)}"
         found.append(line("  ", (f"{signs.importing} {words}", Tone.QUIET)))
     return found
 
@@ -180,8 +191,8 @@ def _sending_row(one: Sending, signs: Signs) -> _Row:
 
 
 def _importing_row(one: Importing, signs: Signs) -> _Row:
-    value = printable(f"{one.case}/{one.socket}")
-    state = f"importing, {time_words(one.since_s)}"
+    value = printable(one.case if one.is_job else f"{one.case}/{one.socket}")
+    state = f"{'running' if one.is_job else 'importing'}, {time_words(one.since_s)}"
     return _Row(signs.importing, Tone.QUIET, value, "", state)
 
 
@@ -191,22 +202,15 @@ def _table(rows: Sequence[_Row], width: int, signs: Signs) -> list[Block]:
         return []
     states = max(len(one.state) for one in rows)
     room = max(1, width - 4 - states - len(_GAP))
-    names = max(len(one.name) for one in rows)
-    values = min(max(len(one.value) for one in rows), max(room * 2 // 3, room - len(_GAP) - names))
-    names = min(names, room - values - len(_GAP))
+    longest = max(width_of(one.value) for one in rows)
+    names = max(width_of(one.name) for one in rows)
+    left = room - min(longest, max(room * 2 // 3, room - len(_GAP) - names)) - len(_GAP)
+    names = min(names, left) if left >= min(names, _SHORTEST_NAME) else 0
+    values = min(longest, room - (names + len(_GAP) if names else 0))
     found = []
     for one in rows:
-        name = f"{_GAP}{_cut(one.name, names, signs):<{names}}" if names > 3 else ""  # noqa: PLR2004
-        text = f" {_cut(one.value, values, signs):<{values}}{name}{_GAP}"
+        name = _GAP + padded(cut(one.name, names, signs.cut), names) if names else ""
+        text = f" {padded(cut(one.value, values, signs.cut), values)}{name}{_GAP}"
         state = (f"{one.state:>{states}}", Tone.QUIET)
         found.append(line("  ", (one.sign, one.tone), text, state))
     return found
-
-
-def _cut(text: str, width: int, signs: Signs) -> str:
-    """The text with at most `width` characters; what is left out is in the middle."""
-    if len(text) <= width:
-        return text
-    left = max(0, width - len(signs.cut))
-    head = left // 2
-    return text[:head] + signs.cut[:width] + (text[-(left - head) :] if left > head else "")

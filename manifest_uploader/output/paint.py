@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
+from itertools import pairwise
 from typing import IO, Final
 
-from manifest_uploader.text import Block, Tone
+from manifest_uploader.output.cells import start_of, width_of
+from manifest_uploader.text import Block, Tone, Toned, block, rows_of
 
 
 class Colour(StrEnum):
@@ -42,6 +44,12 @@ _COMMAND: Final = re.compile(
 )
 """A command in quotes, or up to the end of its line: it can be copied whole."""
 _RESET: Final = "\x1b[0m"
+_MARK: Final = re.compile(r" *(?:[→-] )?(?=\S)")
+"""Blanks, and a mark that belongs to the word after it."""
+_COLUMN: Final = re.compile(r"(?<=\S) {2,}(?=\S)")
+"""What parts the columns of a table."""
+_TYPED: Final = str.maketrans("→…–—×⚠✓‘’“”", ">.--x!+''\"\"")
+"""What is typed instead where an encoding lacks our own signs."""
 
 
 def is_wanted(choice: Colour, stream: IO[str], environment: Mapping[str, str]) -> bool:
@@ -73,30 +81,102 @@ def painted(text: Block) -> str:
 
 
 def wrapped(text: Block, width: int) -> Block:
-    """The block with lines of at most `width` characters; words and commands are never cut.
+    """The block in lines of at most `width` columns; words and commands are never cut.
 
-    A blank becomes the end of a line, so that every tone stays where it is.
+    The rest of a line is indented: in a table below its last column, otherwise by two.
     """
-    lines = [part for one in text.split("\n") for part in _wrapped_line(one, width)]
-    return Block.of("\n".join(lines), text.tones)
+    return block(*(part for row in rows_of(text) for part in _wrapped_row(row, width)))
 
 
-def _wrapped_line(text: str, width: int) -> list[str]:
+def _wrapped_row(row: Block, width: int) -> Iterator[Block]:
     """The parts of one line; blanks between them are left out."""
-    kept = {at for found in _COMMAND.finditer(text) for at in range(*found.span())}
-    indent = len(text) - len(text.lstrip())
-    blanks = [at for at, one in enumerate(text) if one == " " and at > indent and at not in kept]
-    found: list[str] = []
-    start = 0
-    while len(text) - start > width:
-        within = [at for at in blanks if start < at <= start + width]
-        beyond = [at for at in blanks if at > start + width]
-        if not within and not beyond:
+    if width_of(row) <= width:
+        yield row
+        return
+    blanks, margin, indent = _blanks(row), _margin(row), ""
+    ends = [*blanks, len(row)]
+    longest = max(width_of(row[at:end]) for at, end in pairwise([margin, *ends]))
+    below = _below(row, width)
+    below = below if below + longest <= width else min(margin + 2, width // 4)
+    start = max(0, width_of(row[: ends[0]]) - width)  # by which the first word is too long
+    start = start if start <= margin else 0
+    while width_of(row[start:]) + len(indent) > width:
+        blanks = [at for at in blanks if at > start]
+        within = [at for at in blanks if width_of(row[start:at]) + len(indent) <= width]
+        if not blanks:
             break
-        at = within[-1] if within else beyond[0]
-        found.append(text[start:at])
-        start = at + 1
-    return [*found, text[start:]]
+        end = within[-1] if within else blanks[0]
+        yield _part(row, start, len(row[:end].rstrip()), indent)
+        start = len(row) - len(row[end:].lstrip())
+        indent = " " * below
+    yield _part(row, start, len(row), indent)
+
+
+def _margin(row: str) -> int:
+    """How many blanks a line begins with."""
+    return len(row) - len(row.lstrip())
+
+
+def _blanks(row: str) -> list[int]:
+    """Where a line may end: not in a command, and not after the mark that it begins with."""
+    kept = {at for found in _COMMAND.finditer(row) for at in range(*found.span())}
+    begins = _MARK.match(row)
+    first = begins.end() if begins is not None else 0
+    return [at for at, one in enumerate(row) if one == " " and at >= first and at not in kept]
+
+
+def _below(row: str, width: int) -> int:
+    """Where the rest of a line begins: below its last column, or below what a mark is before."""
+    columns = [found.end() for found in _COLUMN.finditer(row) if found.end() <= width // 2]
+    begins = _MARK.match(row)
+    if columns:
+        return width_of(row[: columns[-1]])
+    return min(max(_margin(row) + 2, len(begins[0]) if begins is not None else 0), width // 2)
+
+
+def _part(row: Block, start: int, end: int, indent: str, sign: str = "") -> Block:
+    """Some of a line, with its tones."""
+    by = len(indent) - start
+    tones = [
+        Toned(max(one.start, start) + by, min(one.end, end) + by, one.tone)
+        for one in row.tones
+        if one.start < end and one.end > start
+    ]
+    return Block.of(f"{indent}{row[start:end]}{sign}", tones)
+
+
+def clipped(text: Block, width: int, sign: str) -> Block:
+    """One line in at most `width` columns, its end left out if it is longer."""
+    if width_of(text) <= width:
+        return text
+    kept = start_of(text, max(0, width - width_of(sign)))
+    tones = [
+        Toned(one.start, min(one.end, len(kept)), one.tone)
+        for one in text.tones
+        if one.start < len(kept)
+    ]
+    return Block.of(kept + sign, tones)
+
+
+def writable(text: str, encoding: str | None) -> str:
+    """The text as far as an encoding has its characters; as long as it was."""
+    encoding = encoding or "ascii"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return "".join(_typed(one, encoding) for one in text)
+    except LookupError:
+        return writable(text, "ascii")
+    return text
+
+
+def _typed(character: str, encoding: str) -> str:
+    """The character, or the one that is typed instead."""
+    try:
+        character.encode(encoding)
+    except UnicodeEncodeError:
+        return character.translate(_TYPED).encode(encoding, "replace").decode(encoding)
+    return character
 
 
 def understands_codes(stream: IO[str]) -> bool:

@@ -6,7 +6,13 @@ from collections import Counter
 from typing import Final
 
 from manifest_uploader.output.failure_lines import failures_text
-from manifest_uploader.output.formatting import cases_words, counted, size_words
+from manifest_uploader.output.formatting import (
+    cases_words,
+    counted,
+    next_line,
+    note_line,
+    size_words,
+)
 from manifest_uploader.output.status_lines import TONES
 from manifest_uploader.output.verify_lines import changed_lines, difference_lines
 from manifest_uploader.plan.estimate import total_requests
@@ -41,10 +47,14 @@ def begin_line(plan: Plan, target: Target) -> Block:
         if case.action is Action.NOTHING:
             kind = _LEFT_ALONE.get(case.standing, kind)
         counts[_FIXED if case.fixed else kind] += 1
+    has_jobs = not type_of(target.kind).has_titles
     pieces: list[Block] = []
     for words, tone in (*_ACTIONS.values(), *_LEFT_ALONE.values(), _FIXED):
         if found := counts[words, tone]:
-            pieces += [*([line(", ")] if pieces else []), line((words.format(found), tone))]
+            pieces += [
+                *([line(", ")] if pieces else []),
+                line((_said(words.format(found), jobs=has_jobs), tone)),
+            ]
     size = total_size(plan)
     # how much of an upload that was begun is there is known once its parts are listed
     most = "at most " if any(one.row for case in plan.cases for one in case.uploads) else ""
@@ -52,6 +62,11 @@ def begin_line(plan: Plan, target: Target) -> Block:
     noun = type_of(target.kind).noun
     cases = cases_words(len(plan.cases))
     return line(f"{noun} {target.slug}: {cases}: ", *pieces, sent, jobs_words(plan))
+
+
+def _said(words: str, *, jobs: bool) -> str:
+    """The words as they are said of jobs, which are not imported."""
+    return words.replace("importing", "running") if jobs else words
 
 
 def job_count(plan: Plan) -> int:
@@ -68,8 +83,11 @@ def jobs_words(plan: Plan) -> str:
     return f"; {counted(jobs, 'job')} to start, for at least {cost}"
 
 
-def plan_lines(plan: Plan, facts: Facts, limit: int) -> Block:
-    """What a run would do: its cases, its requests, and the upload slots it needs."""
+def plan_lines(plan: Plan, facts: Facts, limit: int, run: str | None = None) -> Block:
+    """What a run would do: its cases, its requests, and the upload slots it needs.
+
+    `run` is the command that does it, for the last line; None: no command is named.
+    """
     lines: list[str] = []
     if facts.target is not None and plan.differences:
         lines.append(difference_lines(plan.differences, facts.target))
@@ -90,15 +108,30 @@ def plan_lines(plan: Plan, facts: Facts, limit: int) -> Block:
     ]
     if facts.target is not None:
         lines += changed_lines(plan.changed, facts.target)
-    lines += [line(("note:", Tone.QUIET), f" {note}") for note in plan.notes]
+    lines += map(note_line, plan.notes)
     if plan.no_start is not None and jobs_words(plan):
-        words = f" no job can be started now: {plan.no_start}"
-        lines.append(line(("note:", Tone.WARNING), words))
+        words = f"no job can be started now: {plan.no_start}"
+        lines.append(note_line(words, Tone.WARNING))
     if facts.target is not None:
         lines.append(begin_line(plan, facts.target))
     if facts.uid_key is not None and any(case.sets for case in plan.cases):
         lines.append(_key_words(facts.uid_key))
-    return block(*lines, *_cost_lines(plan, facts, limit), line(("nothing was sent", Tone.QUIET)))
+    lines += [*_cost_lines(plan, facts, limit), line(("nothing was sent", Tone.QUIET))]
+    if run is not None and (following := _next_step(plan, run)) is not None:
+        lines.append(next_line(following))
+    return block(*lines)
+
+
+def _next_step(plan: Plan, run: str) -> str | None:
+    """What to do next; None if a run would change nothing."""
+    if plan.differences or any(case.action is not Action.NOTHING for case in plan.cases):
+        return f"to go ahead: {run}"
+    standings = {case.standing for case in plan.cases}
+    if Standing.DELETED in standings:
+        return f"to recreate what was deleted: {run} --recreate"
+    if Standing.FAILED in standings:
+        return f"fix what failed, or send it again unchanged: {run} --retry-failed"
+    return None
 
 
 def _cost_lines(plan: Plan, facts: Facts, limit: int) -> list[str]:
@@ -163,7 +196,9 @@ def _case_line(case: CasePlan, *, has_titles: bool) -> Block:
     parts += [f"waiting for {'its end' if wait.job else wait.socket}" for wait in case.waits]
     if case.item is not None and case.fill is not None and case.fill.order is not None:
         parts.append(f"order number {case.fill.order}")
-    return line(f"{case.case}: ", _VERBS[case.action], f"{title}: {', '.join(parts) or 'title'}")
+    verb, tone = _VERBS[case.action]
+    verb = _said(verb, jobs=not has_titles)
+    return line(f"{case.case}: ", (verb, tone), f"{title}: {', '.join(parts) or 'title'}")
 
 
 def _set_words(one: ImageSet) -> str:

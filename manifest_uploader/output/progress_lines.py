@@ -7,7 +7,7 @@ from typing import Final
 from manifest_uploader.engine.activity import Doing, Stage
 from manifest_uploader.engine.progress import Looking, Progress
 from manifest_uploader.output.formatting import cases_words, counted, size_words, time_words
-from manifest_uploader.output.live_view import SILENCE_S
+from manifest_uploader.output.live_view import SILENCE_S, waiting_word
 
 STOPPING: Final = "Stopping after current uploads. Press Ctrl-C again to stop now."
 
@@ -71,7 +71,7 @@ def progress_line(progress: Progress, *, is_paused: bool = False) -> str:
     if not progress.is_sending and not progress.stopping:
         parts.append("nothing left to send now")
     if progress.waiting:
-        parts.append(f"{progress.waiting:,} importing")
+        parts.append(f"{progress.waiting:,} {waiting_word(progress)}")
     if progress.doubted:
         parts.append(doubt_words(progress))
     if progress.silent_s >= SILENCE_S:
@@ -103,10 +103,10 @@ def pause_line(why: str | None, since_s: float, *, jobs: bool = False) -> str:
         return "jobs are started again" if jobs else "uploads go on"
     if jobs:
         return (
-            f"no new job since {time_words(since_s)}: {why} "
-            "(the next one starts by itself once another one has ended)"
+            f"no new job for {time_words(since_s)}: {why} "
+            "(the next one starts by itself as soon as another one ends)"
         )
     return (
-        f"uploads pause since {time_words(since_s)}: {why} "
-        "(what is sent is filled and imported meanwhile; it goes on by itself)"
+        f"uploads paused for {time_words(since_s)}: {why} "
+        "(imports go on meanwhile; uploads resume by themselves)"
     )

@@ -16,6 +16,7 @@ from manifest_uploader.output.paint import (
     painted,
     understands_codes,
     wrapped,
+    writable,
 )
 from manifest_uploader.system import disk
 from manifest_uploader.text import block
@@ -37,7 +38,7 @@ def has_colour(stream: IO[str]) -> bool:
     return is_wanted(_Colours.choice, stream, os.environ) and understands_codes(stream)
 
 
-def say(text: str, stream: IO[str] | None = None) -> None:
+def say(text: str, stream: IO[str] | None = None, *, end: str = "\n") -> None:
     """Write a line, or a block of lines, for a person to standard error.
 
     Control characters are escaped. Text that cannot be written is dropped: a run does not end
@@ -45,7 +46,7 @@ def say(text: str, stream: IO[str] | None = None) -> None:
     """
     stream = stream or sys.stderr
     try:
-        _write(stream, _shown(text, stream) + "\n")
+        _write(stream, _shown(text, stream) + end)
     except OSError:
         silence(stream)
 
@@ -85,7 +86,8 @@ def _shown(text: str, stream: IO[str]) -> str:
     found = block(text)
     if is_terminal(stream):
         found = wrapped(found, shutil.get_terminal_size().columns)
-    return painted(found) if found.tones and has_colour(stream) else found
+    shown = painted(found) if found.tones and has_colour(stream) else found
+    return writable(shown, getattr(stream, "encoding", None) or "utf-8")
 
 
 def silence(stream: IO[str]) -> None:

@@ -7,7 +7,14 @@ from typing import Final
 
 from manifest_uploader.engine.results import CaseEnd, End, Summary
 from manifest_uploader.output.failure_lines import failure_groups
-from manifest_uploader.output.formatting import cases_words, counted, size_words, time_words
+from manifest_uploader.output.formatting import (
+    cases_words,
+    counted,
+    next_line,
+    note_line,
+    size_words,
+    time_words,
+)
 from manifest_uploader.text import Block, Tone, block, line, some_of
 
 _UNFINISHED: Final = {
@@ -28,10 +35,11 @@ def summary_lines(summary: Summary) -> Block:
         is_running = end is End.WAITING and summary.jobs
         lines += _end_lines(by_end[end], "Still running" if is_running else words, tone)
     lines += _left_lines(summary)
-    lines += [line(("note:", Tone.QUIET), f" {note}") for note in summary.notes]
+    lines += map(note_line, summary.notes)
     lines.append(_finished_line(summary, by_end))
-    if (following := _next_step(by_end, jobs=summary.jobs)) is not None:
-        lines.append(line(("Next:", Tone.ADVICE), f" {following}"))
+    following = _next_step(by_end, stopped=summary.stopped, jobs=summary.jobs)
+    if following is not None:
+        lines.append(next_line(following))
     return block(*lines)
 
 
@@ -42,7 +50,7 @@ def _end_lines(ends: Sequence[CaseEnd], words: str, tone: Tone) -> list[Block]:
     silent = [one.case for one in ends if not one.failures]
     names = f": {some_of(silent)}" if len(silent) == len(ends) else ""
     found = [line((f"{words}: ", tone), cases_words(len(ends)), names)]
-    found += failure_groups(ends)
+    found += failure_groups(ends, tone)
     if silent and not names:
         found.append(line(f"  for no reason that the platform gives: {some_of(silent)}"))
     return found
@@ -96,8 +104,8 @@ def _traffic_text(summary: Summary) -> str:
     )
 
 
-def _next_step(by_end: Mapping[End, Sequence[CaseEnd]], *, jobs: bool) -> str | None:
-    """What to do next; None after a run that left nothing to do."""
+def _next_step(by_end: Mapping[End, Sequence[CaseEnd]], *, stopped: bool, jobs: bool) -> str | None:
+    """What to do next; None if nothing is left to do, or whoever stops a run says so."""
     if any(one.gone for one in by_end[End.FAILED]):
         return "run the same command with --recreate, which recreates what was deleted"
     if (by_end[End.FAILED] or by_end[End.UNSURE]) and jobs:
@@ -110,6 +118,6 @@ def _next_step(by_end: Mapping[End, Sequence[CaseEnd]], *, jobs: bool) -> str | 
             "fix what failed and run the same command; only what is new or changed is sent "
             "(--retry-failed sends failed imports again unchanged)"
         )
-    if by_end[End.WAITING] or by_end[End.PENDING]:
+    if not stopped and (by_end[End.WAITING] or by_end[End.PENDING]):
         return "run the same command; it continues where this run ended"
     return None

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from manifest_uploader.engine.verification import Verification
-from manifest_uploader.output.formatting import cases_words, counted
+from manifest_uploader.output.formatting import cases_words, counted, next_line, note_line
 from manifest_uploader.plan.differences import Comparison, Difference, DifferenceKind
 from manifest_uploader.platform.model import ItemSeen, Target
 from manifest_uploader.platform.targets import type_of
-from manifest_uploader.text import Block, block, quoted
+from manifest_uploader.text import Block, Tone, block, line, quoted
 
 _NAMED: Final = 5
 """Items of others, and values, that one line names."""
@@ -46,7 +46,7 @@ _WITH_PAGE: Final = frozenset(
 """Somebody may have to look at the item's page."""
 
 
-def difference_line(one: Difference, target: Target) -> str:
+def difference_line(one: Difference, target: Target) -> Block:
     """One difference."""
     is_text = one.kind in {DifferenceKind.TITLE, DifferenceKind.LEFTOVER}
     noun = type_of(target.kind).item_noun
@@ -63,7 +63,7 @@ def difference_line(one: Difference, target: Target) -> str:
     if one.kind is DifferenceKind.NOT_SENT and one.item is None and one.url:
         reason += f"; 'run --adopt' takes the item of its title as its own: {one.url}"
     page = f" ({one.url})" if one.kind in _WITH_PAGE and one.url else ""
-    return f"{where}{words}{reason}{page}"
+    return line((where, Tone.STRONG), words, reason, (page, Tone.QUIET))
 
 
 def _shown(text: str | None, otherwise: str, *, is_text: bool) -> str:
@@ -74,24 +74,26 @@ def _shown(text: str | None, otherwise: str, *, is_text: bool) -> str:
 
 def difference_lines(differences: Sequence[Difference], target: Target) -> Block:
     """The differences, marked as such; of very many only the first."""
-    lines = [f"differs: {difference_line(one, target)}" for one in differences[:_SHOWN]]
+    lines = [_differs(difference_line(one, target)) for one in differences[:_SHOWN]]
     more = len(differences) - _SHOWN
-    return block(*lines, *([f"differs: {more:,} more; 'verify' names all"] if more > 0 else []))
+    return block(*lines, *([_differs(f"{more:,} more; 'verify' names all")] if more > 0 else []))
 
 
-def changed_lines(changed: Sequence[Difference], target: Target) -> list[str]:
+def _differs(words: str) -> Block:
+    return line(("differs:", Tone.WARNING), " ", words)
+
+
+def changed_lines(changed: Sequence[Difference], target: Target) -> list[Block]:
     """What others changed, and what to do about it; of very many only the first."""
     if not changed:
         return []
-    lines = [
-        f"note: changed on the platform: {difference_line(one, target)}" for one in changed[:_NAMED]
-    ]
+    found: list[str] = [difference_line(one, target) for one in changed[:_NAMED]]
     more = len(changed) - _NAMED
     if more > 0:
-        lines.append(f"note: changed on the platform: {counted(more, 'more difference')}")
+        found.append(counted(more, "more difference"))
     return [
-        *lines,
-        "note: 'run --verify' puts back what others changed; 'verify' lists all changes",
+        *(note_line(line("changed on the platform: ", one), Tone.WARNING) for one in found),
+        note_line("'run --verify' puts back what others changed; 'verify' lists all changes"),
     ]
 
 
@@ -100,17 +102,17 @@ def downloading_line(files: int) -> str:
     return f"comparing the content of files: {counted(files, 'file')}"
 
 
-def verification_lines(found: Verification) -> Block:
-    """Every difference, and what else there is."""
+def verification_lines(found: Verification, run: str = "uploader run") -> Block:
+    """Every difference, what else there is, and the command that puts it right: a `run`."""
     comparison, target = found.found, found.target
     lines = [difference_line(one, target) for one in comparison.differences]
-    lines += [f"note: {note}" for note in notes(comparison)]
+    lines += map(note_line, notes(comparison))
     count = len(comparison.differences)
-    what = counted(count, "difference") if count else "nothing differs"
+    what = (counted(count, "difference"), Tone.BAD) if count else ("nothing differs", Tone.GOOD)
     noun = type_of(target.kind).noun
-    lines.append(f"{noun} {target.slug}: {cases_words(comparison.cases)} compared: {what}")
-    if step := _next_step(comparison.differences):
-        lines.append(f"next: {step}")
+    lines.append(line(f"{noun} {target.slug}: {cases_words(comparison.cases)} compared: ", what))
+    if step := _next_step(comparison.differences, run):
+        lines.append(next_line(step))
     return block(*lines)
 
 
@@ -143,13 +145,13 @@ def _named(names: Iterable[str]) -> str:
     return f"{shown} and {more:,} more" if more > 0 else shown
 
 
-def _next_step(differences: tuple[Difference, ...]) -> str | None:
+def _next_step(differences: tuple[Difference, ...], run: str) -> str | None:
     kinds = {one.kind for one in differences if not one.lasts}
     if kinds and kinds <= _FOR_A_RUN:
-        return "'run' sends what is missing, and waits for imports"
+        return f"to send what is missing, and wait for imports: {run}"
     if kinds - _GONE:
-        return "'run --verify' puts back what was changed, and sends what is missing"
-    return "'run --recreate' makes deleted ones anew" if kinds else None
+        return f"to put back what was changed, and send what is missing: {run} --verify"
+    return f"to recreate what was deleted: {run} --recreate" if kinds else None
 
 
 # ── JSON ────────────────────────────────────────────────────────────────────────────────────

@@ -8,15 +8,17 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final, Protocol, Self
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from manifest_uploader.output.formatting import cases_words, size_words
 from manifest_uploader.output.json_lines import stand_json, status_summary_json, write_json
 from manifest_uploader.output.live_area import LiveArea
 from manifest_uploader.output.live_view import DRAWN, LONGEST_BAR, SHORTEST_BAR, Signs, Size, bar
+from manifest_uploader.output.paint import clipped
 from manifest_uploader.output.status_lines import counts_text, stand_line
 from manifest_uploader.output.streams import print_out
 from manifest_uploader.state.standing import CaseStanding, Standing
-from manifest_uploader.text import Tone, line
+from manifest_uploader.text import Block, Tone, line
 
 _ENDED: Final = frozenset({Standing.DONE, Standing.FAILED, Standing.DELETED, Standing.UNCONFIRMED})
 _CASES_SHOWN: Final = 8
@@ -35,6 +37,10 @@ class View(Struct, frozen=True):
     """Why the run waits for room on the platform."""
     holder: str | None
     """Who runs it now."""
+    jobs: bool = False
+    """The cases are jobs of an algorithm."""
+    paused_jobs: bool = False
+    """It is jobs that wait for room; otherwise uploads."""
     first: bool = False
     """Nothing is known of the time before: what is in `changed` may have changed long ago."""
     is_last: bool = False
@@ -96,7 +102,7 @@ class Lines:
         news = (dict(view.counts), view.paused, view.holder)
         if news != self._last:
             self._last = news
-            self._write("; ".join(view_parts(view)))
+            self._write(_joined(view_parts(view)))
         if view.is_last:
             self._write(over_line(view))
 
@@ -117,7 +123,7 @@ class Live:
     """The same on a terminal: the counts stay and move, below them the cases that ended last."""
 
     def __init__(self) -> None:
-        self._area = LiveArea(stderr=False, wrap=False)
+        self._area = LiveArea(stderr=False)
         self._ended: list[CaseStanding] = []
 
     def __enter__(self) -> Self:
@@ -142,27 +148,39 @@ def live_lines(
     share = view.ended / view.total if view.total else 1.0
     cells = max(SHORTEST_BAR, min(LONGEST_BAR, size.width - len(count) - 2))
     last = "Ctrl-C leaves; the run goes on" if view.holder else "Ctrl-C leaves"
-    last = over_line(view) if view.is_last else last
     head = line(*bar(share, cells, signs), f" {count}")
-    return [head, *parts, *map(stand_line, ended), line((last, Tone.QUIET))]
+    stands = [stand_line(replace(one, item=None)) for one in ended]
+    shown = [head, *parts, *stands, line((last, Tone.QUIET))]
+    if view.is_last:
+        shown = [head, *parts[:-1], *stands]
+    shown = [clipped(line(one), size.width - 1, signs.cut) for one in shown]
+    return [*shown, *([over_line(view)] if view.is_last else [])]
 
 
 def view_parts(view: View) -> list[str]:
     """How many cases have ended, where all stand, whether the run is paused, and who runs it."""
     size = f", {size_words(view.bytes_done)} sent" if view.bytes_done else ""
-    counts = line(counts_text(view.counts), size)
+    counts = line(counts_text(view.counts, jobs=view.jobs), size)
     parts = [f"{view.ended:,} of {cases_words(view.total)} ended", counts]
     if view.paused:
-        parts.append(f"waiting for room: {view.paused}")
+        what = "no new job starts" if view.paused_jobs else "waiting for room"
+        parts.append(line((f"{what}: {view.paused}", Tone.WARNING)))
     nobody = "no upload is running" + ("" if view.is_last else "; waiting for one")
     return [*parts, f"run by {view.holder}" if view.holder else nobody]
 
 
-def over_line(view: View) -> str:
+def _joined(parts: list[str]) -> Block:
+    """The parts in one line."""
+    return line(*[piece for one in parts for piece in ("; ", one)][1:])
+
+
+def over_line(view: View) -> Block:
     """What to say at the end of a run."""
     done = view.counts.get(Standing.DONE, 0)
     goes_on = "" if view.over else "; the same command goes on where it ended"
     if view.is_killed:
         goes_on = "; it was killed, or its computer stopped; the same command goes on"
     how = "ended without finishing" if view.is_killed else "is over"
-    return f"the run {how}: {done} of {cases_words(view.total)} done{goes_on}"
+    is_good = done == view.total and not view.is_killed
+    tone = Tone.GOOD if is_good else Tone.WARNING
+    return line((f"the run {how}:", tone), f" {done:,} of {cases_words(view.total)} done{goes_on}")

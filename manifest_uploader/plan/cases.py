@@ -16,6 +16,7 @@ from manifest_uploader.plan.delivery import AsUpload, delivery_of, image_slot_js
 from manifest_uploader.plan.inputs import PlanInputs, recorded, socket_of
 from manifest_uploader.plan.notes import (
     key_notes,
+    left_behind,
     left_notes,
     lost_notes,
     name_notes,
@@ -68,7 +69,8 @@ def make_plan(inputs: PlanInputs, *, temporary: Callable[[], str]) -> Plan:
         )
         for case, (past, found) in pairs
     )
-    notes = (*worklist.notes, *unread_notes(inputs), *unchecked_notes(cases), *left_notes(inputs))
+    left = left_notes(left_behind(inputs), type_of(inputs.target.kind).item_noun)
+    notes = (*worklist.notes, *unread_notes(inputs), *unchecked_notes(cases), *left)
     since = since_last_run(inputs, cases)
     notes += (*key_notes(inputs, cases), *name_notes(inputs, cases))
     notes += (*lost_notes(inputs), *since.notes)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec import Struct
+
 from manifest_uploader.digests import image_of
 from manifest_uploader.manifest.model import Case, FileValue
 from manifest_uploader.plan.image_sets import image_name
@@ -110,29 +112,34 @@ def lost_notes(inputs: PlanInputs) -> list[str]:
     return [note]
 
 
-def left_notes(inputs: PlanInputs) -> tuple[str, ...]:
-    """Notes on what is no longer in the manifest; the platform's API cannot delete it.
+class LeftBehind(Struct, frozen=True):
+    """What is no longer in the manifest, and stays on the platform: its API cannot delete it."""
+
+    cases: tuple[tuple[str, str], ...] = ()
+    """(name, pk of its item)."""
+    sockets: tuple[tuple[str, str], ...] = ()
+    """(case, socket) of cases that are in the manifest."""
+
+
+def left_behind(inputs: PlanInputs) -> LeftBehind:
+    """What a run leaves behind.
 
     Of cases that left a folder, a run tells once; later, `verify` does.
     """
-    noun = type_of(inputs.target.kind).item_noun
     moved = set(inputs.renamed.values())
-    left = [
-        (
-            f"case '{name}' is no longer in the manifest; "
-            f"its {noun} stays on the platform ({past.item})"
-        )
+    cases = (
+        (name, past.item)
         for name, past in inputs.history.cases.items()
         if name not in inputs.names
         and name not in moved
         and past.item is not None
         and not past.gone
         and not past.left
-    ]
-    return (
-        *left,
-        *(note for case in inputs.manifest.cases for note in _left_sockets(case, inputs)),
     )
+    sockets = (
+        (case.name, slug) for case in inputs.manifest.cases for slug in _left_sockets(case, inputs)
+    )
+    return LeftBehind(tuple(cases), tuple(sockets))
 
 
 def _left_sockets(case: Case, inputs: PlanInputs) -> list[str]:
@@ -140,9 +147,25 @@ def _left_sockets(case: Case, inputs: PlanInputs) -> list[str]:
     wanted = {value.socket for value in case.values}
     if past.sockets.keys() <= wanted:
         return []
-    return [
-        f"socket '{slug}' of case '{case.name}' is no longer in the manifest; "
-        "its value stays on the platform"
-        for slug in past.sockets
-        if slug not in wanted
-    ]
+    return [slug for slug in past.sockets if slug not in wanted]
+
+
+def left_notes(left: LeftBehind, item_noun: str) -> tuple[str, ...]:
+    """One note on all cases, and one on all sockets."""
+    notes = []
+    if left.cases:
+        names = some_of([f"{name} ({pk})" for name, pk in left.cases])
+        notes.append(_left_note("case", item_noun, len(left.cases), names))
+    if left.sockets:
+        names = some_of([f"{case}/{socket}" for case, socket in left.sockets])
+        notes.append(_left_note("socket", "value", len(left.sockets), names))
+    return tuple(notes)
+
+
+def _left_note(noun: str, what: str, count: int, names: str) -> str:
+    if count == 1:
+        return f"1 {noun} was removed from the manifest; its {what} stays on the platform: {names}"
+    return (
+        f"{count:,} {noun}s were removed from the manifest; their {what}s stay on the platform: "
+        f"{names}"
+    )

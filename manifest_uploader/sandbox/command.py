@@ -6,6 +6,8 @@ import argparse
 import importlib
 import json
 import math
+import os
+import re
 import signal
 import sys
 import threading
@@ -40,6 +42,8 @@ answer a question, as a reader does there:
                             uploader sandbox answer --dir sandbox TITLE ANSWER
 """
 
+_CODES = re.compile(r"\x1b\[\d+m")
+
 
 def main(argv: list[str]) -> int:
     """Run the command; return its exit code."""
@@ -67,7 +71,8 @@ def _run(argv: list[str]) -> int:
     stop = threading.Event()
     _stop_on_signals(stop)
     with start(_options(arguments)) as running:
-        _announce(running, as_json=arguments.json)
+        has_colour = _wants_colour(arguments.color)
+        _announce(running, as_json=arguments.json, has_colour=has_colour)
         # With a timeout, so that Ctrl-C works on Windows.
         while not stop.wait(0.5):
             pass
@@ -80,7 +85,14 @@ def _stop_on_signals(stop: threading.Event) -> None:
             signal.signal(name, lambda *_: stop.set())
 
 
-def _announce(running: Running, *, as_json: bool) -> None:
+def _wants_colour(when: str) -> bool:
+    """Whether standard output gets colours; old consoles of Windows do not know them."""
+    if when != "auto" or os.environ.get("NO_COLOR"):
+        return when == "always"
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb" and os.name != "nt"
+
+
+def _announce(running: Running, *, as_json: bool, has_colour: bool = False) -> None:
     if as_json:
         ready = {
             "url": running.url,
@@ -91,13 +103,14 @@ def _announce(running: Running, *, as_json: bool) -> None:
         }
         sys.stdout.write(json.dumps(ready) + "\n")
     else:
-        sys.stdout.write(_for_people(running))
+        text = _for_people(running)
+        sys.stdout.write(text if has_colour else _CODES.sub("", text))
     sys.stdout.flush()
 
 
 def _for_people(running: Running) -> str:
     lines = [
-        "The sandbox is ready. In another terminal:",
+        "\x1b[32mThe sandbox is ready.\x1b[0m In another terminal:",
         f"  export GRAND_CHALLENGE_API_URL={running.url}",
         f"  export GRAND_CHALLENGE_AUTHORIZATION={running.token}",
     ]
@@ -106,7 +119,7 @@ def _for_people(running: Running) -> str:
     lines.append(f"A token without rights: {running.token_without_rights}")
     if running.importer is None:
         lines.append("Images are accepted unread: the platform's own importer is not used.")
-    return "\n".join([*lines, "Ctrl-C stops it; it remembers.", ""])
+    return "\n".join([*lines, "\x1b[2mCtrl-C stops it; it remembers.\x1b[0m", ""])
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -162,6 +175,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--no-importer", action="store_true",
         help="accept every image unread, even if the platform's importer is installed")  # fmt: skip
     add("--json", action="store_true", help="print one JSON line when it is ready")
+    add("--color", choices=("auto", "always", "never"), default="auto", metavar="WHEN",
+        help="auto (on terminals), always or never")  # fmt: skip
     add("--hook", help=argparse.SUPPRESS)
 
 

@@ -36,6 +36,8 @@ class CaseStanding(Struct, frozen=True):
     """Of the imports, or else of the last step."""
     unchecked: tuple[str, ...] = ()
     """The sockets of adopted values whose content nobody compared with the files."""
+    is_job: bool = False
+    """Its item is a job of an algorithm."""
 
 
 def standing_of(past: CaseHistory, *, at_work: bool = False) -> Standing:
@@ -77,4 +79,4 @@ def case_standing(
         failed = (Failure(None, past.reason),)
     unchecked = tuple(slug for slug, one in past.sockets.items() if one.is_unchecked)
     standing = standing_of(past, at_work=at_work)
-    return CaseStanding(case, title, standing, past.item, failed, unchecked)
+    return CaseStanding(case, title, standing, past.item, failed, unchecked, past.job is not None)

@@ -59,6 +59,28 @@ def test_the_help_of_a_command_has_an_example(
     assert f"uploader {name}" in text
 
 
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_every_command_takes_a_choice_of_colours(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.command([name, "--help"]) == 0
+
+    assert "--color WHEN" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("choice", [["--color", "always"], ["--color=always"]])
+@pytest.mark.parametrize("words", [["run"], ["rum"], ["init", "nowhere"], ["doctor", "--dance"]])
+def test_even_what_cannot_be_meant_is_said_in_colours(
+    words: list[str], choice: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.command([*words, *choice]) == 2
+    told = capsys.readouterr().err
+    assert cli.command(words) == 2
+
+    assert told.startswith("\x1b[31muploader")
+    assert "\x1b" not in capsys.readouterr().err
+
+
 # ── exit codes ──────────────────────────────────────────────────────────────────────────────
 
 

@@ -26,6 +26,7 @@ from manifest_uploader.state import lock
 from manifest_uploader.state.file import Tail
 from manifest_uploader.state.standing import Standing
 from tests.entry import ENTRY, environment
+from tests.helpers import pk
 from tests.report.helpers import NOON, Line, binding, entry, whole_case, write_manifest, write_state
 
 RUN = lock.Holder("alice", "node17", 0, 1, 0.0, "10:32", "key")
@@ -280,6 +281,30 @@ def test_a_pause_is_over_once_an_upload_was_opened(tmp_path: Path) -> None:
 
     assert opened["event"] == "opened"
     assert follower.view((), now=NOON + 6, holder=RUN).paused is None
+
+
+def test_a_pause_of_jobs_is_over_once_a_job_was_started(tmp_path: Path) -> None:
+    follower = watch.Follower(manifest_of(tmp_path, "a", "b"))
+    paused = {"time": NOON, "event": "paused", "case": "a", "step": "a:create",
+              "why": "too many jobs"}  # fmt: skip
+    path = write_state(tmp_path / "s.jsonl", [paused])
+    tail = Tail(path)
+
+    follower.take(tail.look().events, anew=False)
+    during = follower.view((), now=NOON + 1, holder=RUN)
+    created = {"time": NOON + 1, "event": "done", "case": "b", "step": "b:create", "pk": pk(1)}
+    append(path, [created])
+    follower.take(tail.look().events, anew=False)
+    after = follower.view((), now=NOON + 6, holder=RUN)
+
+    assert (during.paused, during.paused_jobs, after.paused) == ("too many jobs", True, None)
+
+
+def test_jobs_run_where_values_are_imported() -> None:
+    counts = {Standing.IMPORTING: 3}
+    view = watch_screen.View(counts, (), 0, "too many jobs", None, jobs=True, paused_jobs=True)
+
+    assert watch_screen.view_parts(view)[1:3] == ["3 running", "no new job starts: too many jobs"]
 
 
 def test_the_live_view_fits_and_names_who_runs_it(tmp_path: Path) -> None:

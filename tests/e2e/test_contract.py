@@ -170,7 +170,7 @@ def test_only_and_first_choose_cases_and_leave_the_others(box: Box) -> None:
     }
     only = box.run("--only", "case-[12]", "--first", "1").expect(0)
     assert {line["case"] for line in only.events("confirmed")} == {"case-1"}
-    assert "no longer in the manifest" not in only.err
+    assert "removed from the manifest" not in only.err
 
     ran = box.run().expect(0)
 

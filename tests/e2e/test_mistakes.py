@@ -108,7 +108,7 @@ def test_ten_mistakes_are_ten_problems_and_nothing_is_changed(
     ran = box(command).expect(2)
 
     expect_all(told(ran))
-    assert ran.err.splitlines()[-1] == "10 problems; nothing was sent"
+    assert ran.err.splitlines()[-2] == "10 problems; nothing was sent"
     assert {f"  hint: {hint}" for hint in HINTED} <= set(ran.err.splitlines())
     assert ran.out == ""
     assert seen.seen

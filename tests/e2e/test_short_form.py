@@ -234,7 +234,7 @@ def test_plan_says_which_cases_are_new_gone_or_changed(tmp_path, sandbox):
     nothing = "since the last run: no case is new, gone or changed"
     said = box.run().expect(0).err
     assert nothing in said
-    assert "no longer in the manifest" not in said
+    assert "removed from the manifest" not in said
 
     (tmp_path / "patient-3").rename(box.data / "patient-3")
     assert "since the last run: 1 there again (patient-3)" in box.run().expect(0).err

@@ -146,6 +146,7 @@ def test_files_of_which_no_image_would_come_are_problems_before_anything_is_sent
         "sevens/airway-segmentation: the segmentation holds the voxel value 7; its socket allows "
         "0, 1\n"
         "4 problems; nothing was sent\n"
+        "Next: fix them, then run the same command again\n"
     )
     assert {request.method for request in seen.seen} == {"GET"}
     assert box.items() == []
@@ -174,6 +175,6 @@ def test_titles_of_someone_elses_items_are_problems_before_anything_is_sent(
         place = f"lung.yaml:{lines.index(f'  title: {title}') + 1}:10"
         words = f"the reader study already has a display set titled '{title}' ({pks[title]})"
         assert f"{place}: {words}\n  hint: " in ran.err
-    assert ran.err.endswith("3 problems; nothing was sent\n")
+    assert "\n3 problems; nothing was sent\n" in ran.err
     assert {request.method for request in seen.seen} == {"GET"}
     assert pks.keys() == mine.by_title().keys()

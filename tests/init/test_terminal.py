@@ -38,7 +38,7 @@ class Screen:
         self.process = subprocess.Popen(
             [*ENTRY, *arguments],
             cwd=folder,
-            env=given or environment(),
+            env={**(given or environment()), "NO_COLOR": "1"},
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,

@@ -63,6 +63,7 @@ def test_what_is_there_is_counted_and_trouble_is_named() -> None:
         f"missing: p5/ct/a.mha: {NO_FILES}",
         f"missing: p3/ct/a.mha: {NOT_GIVEN}",
         "2 cases have no display set on the platform: p6, p7",
+        "Next: upload what is missing with 'uploader run', then run the same command again",
     ]
     assert fetch_summary_json(found, {})["files"] == {
         "fetched": 1,
@@ -94,6 +95,7 @@ def test_jobs_are_counted_and_those_that_did_not_succeed_are_named() -> None:
         "running: r: the job's status is 'Queued'; see https://host/3",
         "0 files fetched (0 B)",
         "1 case has no job on the platform: n",
+        "Next: upload what is missing with 'uploader run', then run the same command again",
     ]
     text = tables(found)["jobs.csv"].decode().splitlines()
     assert text[:2] == [
@@ -135,8 +137,11 @@ def test_of_very_much_trouble_only_the_first_is_named() -> None:
 
     lines = lines_of(found)
 
-    assert len(lines) == 22
-    assert lines[-1] == "kept: 1,000 more; --json names all"
+    assert len(lines) == 23
+    assert lines[-2:] == [
+        "kept: 1,000 more; --json names all",
+        "Next: run the same command with --force, or with another folder",
+    ]
 
 
 @pytest.mark.parametrize("state", FileState)

@@ -48,9 +48,12 @@ def test_problems_are_told_with_their_number() -> None:
 
     assert formatting.problem_lines([one]) == (
         "lung.yaml:8:5: unknown key 'titel'\n  hint: did you mean 'title'?\n"
-        "1 problem; nothing was sent"
+        "1 problem; nothing was sent\n"
+        "Next: fix it, then run the same command again"
     )
-    assert formatting.problem_lines([one, one]).endswith("2 problems; nothing was sent")
+    assert formatting.problem_lines([one, one]).endswith(
+        "2 problems; nothing was sent\nNext: fix them, then run the same command again"
+    )
 
 
 def test_an_error_is_told_with_what_to_do() -> None:

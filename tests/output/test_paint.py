@@ -4,8 +4,8 @@ import io
 
 import pytest
 
-from manifest_uploader.output.paint import Colour, is_wanted, painted, wrapped
-from manifest_uploader.text import Tone, block, line
+from manifest_uploader.output.paint import Colour, clipped, is_wanted, painted, wrapped, writable
+from manifest_uploader.text import Tone, Toned, block, line
 
 
 class Terminal(io.StringIO):
@@ -47,19 +47,53 @@ def test_colours_are_for_those_who_want_them(
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("one two three", "one two\nthree"),
-        ("  one two", "  one\ntwo"),
-        ("longer-than-a-line and more", "longer-than-a-line\nand more"),
+        ("one two three", "one two\n  three"),
+        ("  one two", "  one\n    two"),
+        ("longer-than-a-line and more", "longer-than-a-line\n  and\n  more"),
         ("        longer-than-a-line", "        longer-than-a-line"),
         ("12345678", "12345678"),
-        ("type it: uploader run lung.yaml", "type it:\nuploader run lung.yaml"),
-        ("see 'uploader logs' for it", "see\n'uploader logs'\nfor it"),
+        ("type it: uploader run lung.yaml", "type it:\n  uploader run lung.yaml"),
+        ("see 'uploader logs' for it", "see\n  'uploader logs'\n  for it"),
     ],
 )
 def test_lines_end_between_words(text: str, expected: str) -> None:
     assert wrapped(block(text), 8) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "width", "expected"),
+    [
+        (
+            "ok  disk  10 GiB free in the folder",
+            24,
+            "ok  disk  10 GiB free in\n          the folder",
+        ),
+        ("    → do this or that", 16, "    → do this or\n      that"),
+        ("      → python -m pip install x", 28, "   → python -m pip install x"),
+        ("a: 山田 太郎 and more", 12, "a: 山田 太郎\n  and more"),
+    ],
+)
+def test_the_rest_of_a_line_is_below_what_it_belongs_to(
+    text: str, width: int, expected: str
+) -> None:
+    assert wrapped(block(text), width) == expected
+
+
+def test_a_line_may_be_cut() -> None:
+    found = clipped(line(("山田 太郎", Tone.GOOD), ": done"), 8, "…")
+
+    assert (found, found.tones) == ("山田 太…", (Toned(0, 4, Tone.GOOD),))
+    assert clipped(found, 8, "…") is found
+
+
+@pytest.mark.parametrize(
+    ("encoding", "expected"),
+    [("utf-8", "→ é – 山 …"), ("latin-1", "> é - ? ."), ("ascii", "> ? - ? ."), ("x", "> ? - ? .")],
+)
+def test_signs_that_an_encoding_lacks_are_typed(encoding: str, expected: str) -> None:
+    assert writable("→ é – 山 …", encoding) == expected
+
+
 def test_a_wrapped_line_keeps_its_tones() -> None:
     text = wrapped(line("one two ", ("three", Tone.BAD), " four"), 8)
-    assert painted(text) == "one two\n\x1b[31mthree\x1b[0m\nfour"
+    assert painted(text) == "one two\n  \x1b[31mthree\x1b[0m\n  four"

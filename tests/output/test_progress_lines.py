@@ -64,6 +64,6 @@ def test_an_answer_that_is_waited_for_is_told_after_three_seconds() -> None:
 def test_why_uploads_pause_and_since_when() -> None:
     paused = progress_lines.pause_line("too many uploads", 90.0)
 
-    assert paused.startswith("uploads pause since 2 min: too many uploads")
-    assert "it goes on by itself" in paused
+    assert paused.startswith("uploads paused for 2 min: too many uploads")
+    assert "uploads resume by themselves" in paused
     assert progress_lines.pause_line(None, 0.0) == "uploads go on"

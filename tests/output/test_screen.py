@@ -75,7 +75,7 @@ def test_a_line_after_three_seconds_every_half_minute_and_for_every_pause(
     assert [line.split(":")[0] for line in found] == [
         "4 of 10 cases finished",
         "4 of 10 cases finished",
-        "uploads pause since 4.0 s",
+        "uploads paused for 4.0 s",
         "uploads go on",
         "4 of 10 cases finished",
         "4 of 10 cases finished",
@@ -134,7 +134,7 @@ def test_words_of_the_platform_cannot_move_the_bar(
     observer.stop()
 
     err, escaped = capsys.readouterr().err, r"too many\x1b[2J\x0auploads"
-    assert f"uploads pause since 0.0 s: {escaped}" in err
+    assert f"uploads paused for 0.0 s: {escaped}" in err
     assert f"trouble: {escaped}" in err
     assert "\x1b[2J" not in err
 

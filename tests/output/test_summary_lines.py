@@ -113,7 +113,7 @@ def test_of_many_failures_only_some_are_named() -> None:
 def test_a_stopped_run_says_so() -> None:
     found = lines_of(CaseEnd("a", End.DONE), CaseEnd("b", End.PENDING), stopped=True)
 
-    assert found[-2].startswith("Stopped: 1 of 2 cases uploaded and verified; ")
+    assert found[-1].startswith("Stopped: 1 of 2 cases uploaded and verified; ")
 
 
 def test_leftovers_and_notes_are_told() -> None:

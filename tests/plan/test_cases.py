@@ -495,20 +495,38 @@ def test_a_kind_of_which_a_case_was_filled_needs_no_pilot() -> None:
     assert found.proven == {("ct-image", "some-score")}
 
 
+stay = "{} were removed from the manifest; their {} stay on the platform".format
+
+
 def test_what_left_the_manifest_is_told_and_left_alone() -> None:
     last = done("x", order=20, item=5)
     history = past(*done("a"), *done("z", item=3), *made("y", item=4), *last)
 
     found = plan_of(case("a", SCORE), case("x"), history=history, names=["a", "x", "unchosen"])
 
-    stays = "is no longer in the manifest; its {} stays on the platform{}".format
     assert found.notes == (
-        f"case 'z' {stays('display set', f' ({pk(3)})')}",
-        f"case 'y' {stays('display set', f' ({pk(4)})')}",
-        f"socket 'ct-image' of case 'a' {stays('value', '')}",
-        f"socket 'ct-image' of case 'x' {stays('value', '')}",
-        f"socket 'some-score' of case 'x' {stays('value', '')}",
+        f"2 {stay('cases', 'display sets')}: z ({pk(3)}), y ({pk(4)})",
+        f"3 {stay('sockets', 'values')}: a/ct-image, x/ct-image, x/some-score",
     )
+
+
+def test_one_thing_that_left_the_manifest_is_told_as_one() -> None:
+    found = plan_of(case("a", SCORE), history=past(*done("a"), *done("z", item=3)))
+
+    assert found.notes == (
+        f"1 case was removed from the manifest; its display set stays on the platform: z ({pk(3)})",
+        "1 socket was removed from the manifest; its value stays on the platform: a/ct-image",
+    )
+
+
+def test_of_very_many_things_that_left_the_manifest_some_are_named() -> None:
+    cases = [f"case-{number}" for number in range(12)]
+    history = past(*(event for name in cases for event in done(name)))
+
+    found = plan_of(*(case(name, SCORE) for name in cases), history=history)
+
+    names = "case-0/ct-image, case-1/ct-image, case-2/ct-image and 9 more"
+    assert found.notes[-1] == f"12 {stay('sockets', 'values')}: {names}"
 
 
 def test_what_is_not_chosen_has_not_left() -> None:

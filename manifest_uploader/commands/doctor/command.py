@@ -26,10 +26,10 @@ from manifest_uploader.commands.doctor.rights import check_account
 from manifest_uploader.commands.options import platform_url
 from manifest_uploader.commands.parsing import Parser
 from manifest_uploader.errors import UploaderError
-from manifest_uploader.output.formatting import counted
+from manifest_uploader.output.formatting import counted, next_line
 from manifest_uploader.output.json_lines import write_json
 from manifest_uploader.output.streams import print_out
-from manifest_uploader.text import block
+from manifest_uploader.text import Block, Tone, block, line
 
 _DETAILS: Final = """\
 With a manifest it also checks whether you may edit its reader study, archive or algorithm.
@@ -38,7 +38,13 @@ example: uploader doctor lung.yaml
 """
 _VERDICT: Final = max(len(one.value) for one in Verdict)
 """Width of the column of verdicts, in characters."""
-_TOPIC: Final = 13
+_TONES: Final = {
+    Verdict.OK: Tone.GOOD,
+    Verdict.NOTE: Tone.WARNING,
+    Verdict.WRONG: Tone.BAD,
+    Verdict.SKIPPED: Tone.QUIET,
+}
+_TOPIC: Final = 12
 """Width of the column of topics, in characters."""
 
 
@@ -90,11 +96,14 @@ def _findings(given: argparse.Namespace) -> Iterator[Finding]:
     yield from check_account(given, url, reached=reached)
 
 
-def _line(finding: Finding) -> str:
-    """`ok    clock         right`, and below it what to do."""
-    indent = " " * (_VERDICT + 1 + _TOPIC + 1)
-    first = f"{finding.verdict:<{_VERDICT}} {finding.topic:<{_TOPIC}} {finding.words}"
-    return block(first, *([f"{indent}→ {finding.remedy}"] if finding.remedy else []))
+def _line(finding: Finding) -> Block:
+    """`ok       clock         right`, and below it what to do."""
+    verdict = (f"{finding.verdict:<{_VERDICT}}", _TONES[finding.verdict])
+    first = line(verdict, f"  {finding.topic:<{_TOPIC}}  {finding.words}")
+    if not finding.remedy:
+        return first
+    indent = " " * (_VERDICT + 2 + _TOPIC + 2)
+    return block(first, line(f"{indent}→ ", (finding.remedy, Tone.ADVICE)))
 
 
 def _json(finding: Finding) -> dict[str, str | None]:
@@ -106,8 +115,9 @@ def _json(finding: Finding) -> dict[str, str | None]:
     }
 
 
-def _end(counts: Counter[Verdict]) -> str:
+def _end(counts: Counter[Verdict]) -> Block:
     wrong = counts[Verdict.WRONG]
-    if wrong:
-        return f"{counted(wrong, 'check')} failed"
-    return "nothing is in the way of an upload"
+    if not wrong:
+        return line(("nothing is in the way of an upload", Tone.GOOD))
+    count = line((f"{counted(wrong, 'check')} failed", Tone.BAD))
+    return block(count, next_line("do what the arrows say, then run 'uploader doctor' again"))
