@@ -15,6 +15,7 @@ from manifest_uploader import __version__
 from manifest_uploader.commands import guard
 from manifest_uploader.commands.arguments import add_colour_argument
 from manifest_uploader.commands.parsing import Parser
+from manifest_uploader.guide.topics import TOPICS
 from manifest_uploader.output.paint import Colour
 from manifest_uploader.output.streams import say, use_colour
 from manifest_uploader.text import Tone, did_you_mean, line, quoted, with_hint
@@ -132,6 +133,11 @@ COMMANDS: Final = {
         "manifest_uploader.commands.sandbox",
         own_parser=True,
     ),
+    "help": Command(
+        "show a topic of the guide, or list all",
+        "uploader help interrupted",
+        "manifest_uploader.commands.help",
+    ),
 }
 
 
@@ -159,7 +165,7 @@ def command(arguments: list[str], begin: Callable[[], None] = lambda: None) -> i
     if given.command is None:
         make_parser(arguments).print_help(sys.stderr)
         return 2
-    given.words = arguments
+    given.words, given.make_parser = arguments, make_parser
     chosen = COMMANDS[given.command]
     return guard.call(_module(chosen).run, given, sends=chosen.sends, begin=begin)
 
@@ -172,16 +178,10 @@ def _colour_of(arguments: Sequence[str]) -> Colour:
 
 
 def _meant(arguments: list[str]) -> list[str]:
-    """The arguments as they are meant: `help run` is `run --help`, `run --dry-run` is `plan`."""
+    """The arguments as they are meant: `run --dry-run` is `plan`."""
     match arguments:
         case ["-V"]:
             return ["--version"]
-        case ["help"]:
-            return ["--help"]
-        case ["help", name] if name not in COMMANDS:
-            return [name]
-        case ["help", name]:
-            return [name, "--help"]
         case ["run", *rest] if "--dry-run" in rest:
             return ["plan", *(one for one in rest if one != "--dry-run")]
     return arguments
@@ -189,7 +189,9 @@ def _meant(arguments: list[str]) -> list[str]:
 
 def _unknown(name: str) -> int:
     """Say that there is no such command, and what was probably meant."""
-    hint = did_you_mean(name, COMMANDS) or "'uploader --help' lists the commands"
+    hint = did_you_mean(name, COMMANDS) or "'uploader help' lists commands and topics"
+    if name in TOPICS:
+        hint = f"to read about it: uploader help {name}"
     if name.endswith((".yaml", ".yml")):
         hint = f"to upload it: uploader run {name}"
     say(with_hint(line(("uploader:", Tone.BAD), f" there is no command {quoted(name)}"), hint))
@@ -214,7 +216,9 @@ def make_parser(arguments: Sequence[str]) -> Parser:
     parser = Parser(
         "uploader",
         description="Upload the cases of a YAML manifest to Grand Challenge, each exactly once.",
-        epilog="example: uploader run --sandbox examples/reader-study/manifest.yaml",
+        epilog="example: uploader run --sandbox examples/reader-study/manifest.yaml\n"
+        "guide:   uploader help",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("-V", "--version", action="version", version=f"uploader {__version__}")
     parsers = parser.add_subparsers(dest="command", metavar="COMMAND")

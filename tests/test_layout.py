@@ -11,11 +11,13 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+import yaml
 
 import manifest_uploader
 from tests.entry import uploader
 
 ROOT = Path(__file__).parents[1]
+GUIDE = ROOT / "manifest_uploader" / "guide"
 SCHEMA = ROOT / "schemas" / "manifest-v1.schema.json"
 PLACES = (
     *("/wo" + "rk/", "/fa" + "rm", "/ho" + "me/", "/ro" + "ot/", "/Us" + "ers/"),
@@ -41,11 +43,14 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     return zipfile.ZipFile(folder / ended.stdout.split()[-1])
 
 
-def test_the_wheel_holds_the_schema_and_no_tests(wheel: zipfile.ZipFile) -> None:
+def test_the_wheel_holds_the_schema_and_the_guide_and_no_tests(wheel: zipfile.ZipFile) -> None:
     names = wheel.namelist()
 
     assert wheel.read("manifest_uploader/schemas/manifest-v1.schema.json") == SCHEMA.read_bytes()
     assert "manifest_uploader/py.typed" in names
+    topics = {f"manifest_uploader/guide/{path.name}" for path in GUIDE.glob("*.md")}
+    assert topics
+    assert topics <= set(names)
     assert {name.split("/")[0].partition("-")[0] for name in names} == {"manifest_uploader"}
 
 
@@ -81,6 +86,16 @@ def test_the_version_is_the_newest_of_the_changelog(tmp_path: Path) -> None:
     assert all(date for name, date in headings if name != "Unreleased")
     ended = uploader("--version", cwd=tmp_path)
     assert ended.out == f"uploader {manifest_uploader.__version__}\n"
+
+
+def test_the_citation_names_the_newest_version() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+    version, date = citation["version"], citation["date-released"]
+
+    assert version == manifest_uploader.__version__
+    assert f"## [{version}] - {date}\n" in changelog
 
 
 def test_no_tracked_file_names_a_folder_or_a_host_of_its_makers() -> None:

@@ -18,6 +18,7 @@ add_arguments = add_platform_argument
 
 def run(given: argparse.Namespace) -> int:
     """Ask for the token and keep it."""
+    credentials.require_keyring()
     url = platform_url(given)
     host = credentials.host_of(url)
     token = credentials.parse(_ask(host), where="your answer")

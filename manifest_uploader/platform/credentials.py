@@ -110,6 +110,11 @@ def host_of(address: str) -> str:
 # ── the keyring ─────────────────────────────────────────────────────────────────────────────
 
 
+def require_keyring() -> None:
+    """Raise ExtraMissing if keyring is not installed, before anyone is asked for a secret."""
+    _backend()
+
+
 def login(token: str, address: str) -> str:
     """Store a platform's token in the keyring; return the keyring's name.
 

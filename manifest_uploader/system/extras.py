@@ -46,5 +46,21 @@ EXTRAS: Final = {
 
 def install_command(*names: str) -> str:
     """What to type to install extras for this Python, from wherever uploader was installed."""
-    packages = [package for name in names for package in EXTRAS[name].packages]
-    return for_shell([sys.executable, "-m", "pip", "install", *packages])
+    return _pip(*(package for name in names for package in EXTRAS[name].packages))
+
+
+def reinstall_command(package: str) -> str:
+    """What to type to install a package again that does not start."""
+    return _pip(f"--{'reinstall' if _lacks_pip() else 'force-reinstall'}", package)
+
+
+def _pip(*words: str) -> str:
+    """A command that installs into this Python's environment."""
+    if _lacks_pip():
+        return for_shell(["uv", "pip", "install", "--python", sys.executable, *words])
+    return for_shell([sys.executable, "-m", "pip", "install", *words])
+
+
+def _lacks_pip() -> bool:
+    """Whether this environment has no pip, as those that uv makes."""
+    return find_spec("pip") is None

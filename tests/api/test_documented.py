@@ -1,4 +1,4 @@
-"""What README and the notebook show of Python does what they say."""
+"""What the guide and the notebook show of Python does what they say."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import manifest_uploader as mu
+from manifest_uploader.guide.topics import text_of
 from manifest_uploader.sandbox import running
 from manifest_uploader.sandbox.judge import Unread
 
@@ -31,21 +32,22 @@ def execute(cells: list[str]) -> dict[str, Any]:
     return names
 
 
-def test_the_examples_of_readme_run(
+def test_the_examples_of_the_guide_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.copytree(DATA, tmp_path / "data")
     monkeypatch.chdir(tmp_path)
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    first, second = re.findall(r"^```python\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
+    first, second = re.findall(
+        r"^```python\n(.*?)^```$", text_of("python"), re.MULTILINE | re.DOTALL
+    )
 
     names = execute([first])
 
     said = capsys.readouterr()
     assert "from-python.yaml: 2 cases, no problem" in said.out
-    assert "patient-002: create titled 'Patient patient-002': ct-image" in said.out
+    assert "patient-002: new, titled 'Patient patient-002': ct-image" in said.out
     assert re.search(r"^patient-001 done http\S+/display-sets/\S+/$", said.out, re.MULTILINE)
-    assert "all 2 cases done" in said.err
+    assert "patient-002: done" in said.err
     assert names["result"].ok
     assert mu.Manifest.load("from-python.yaml").cases == names["manifest"].cases
 
@@ -54,7 +56,9 @@ def test_the_examples_of_readme_run(
         [f"import manifest_uploader as mu\nmanifest = mu.Manifest.load('again.yaml')\n{second}"]
     )
 
-    assert sorted(capsys.readouterr().out.splitlines()) == ["patient-001 done", "patient-002 done"]
+    end, *cases = sorted(capsys.readouterr().out.splitlines())
+    assert end.startswith("Finished: all 2 cases uploaded and verified; ")
+    assert cases == ["patient-001 done", "patient-002 done"]
     assert again["result"].uploads == 4
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from manifest_uploader import cli
 from manifest_uploader.errors import TokenRefused
 from manifest_uploader.platform import credentials
 from tests.entry import ENTRY, Ran, environment, platform, uploader
@@ -87,6 +88,19 @@ def test_a_command_takes_the_token_from_the_keyring(keyring: Keyring, tmp_path: 
     ran.expect(0)
     assert "the platform was not asked" not in looked.expect(0).err
     assert "there is no token" in elsewhere.expect(3).err
+
+
+def test_without_a_keyring_nobody_is_asked_for_the_token(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "keyring", None)
+    monkeypatch.setattr(sys, "stdin", None)  # reading it would be another error
+
+    assert cli.command(["login"]) == 3
+
+    err = capsys.readouterr().err
+    assert err.startswith("uploader: the package that keeps the token is missing\n  hint: ")
+    assert "install keyring" in err
 
 
 def test_what_is_no_token_is_refused_and_not_repeated(keyring: Keyring) -> None:
