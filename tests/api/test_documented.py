@@ -43,9 +43,9 @@ def test_the_examples_of_readme_run(
 
     said = capsys.readouterr()
     assert "from-python.yaml: 2 cases, no problem" in said.out
-    assert "patient-002: create titled 'Patient patient-002': ct-image" in said.out
+    assert "patient-002: new, titled 'Patient patient-002': ct-image" in said.out
     assert re.search(r"^patient-001 done http\S+/display-sets/\S+/$", said.out, re.MULTILINE)
-    assert "all 2 cases done" in said.err
+    assert "Finished: all 2 cases uploaded and verified; sent " in said.err
     assert names["result"].ok
     assert mu.Manifest.load("from-python.yaml").cases == names["manifest"].cases
 

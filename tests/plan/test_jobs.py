@@ -81,7 +81,12 @@ def test_a_file_gets_a_random_part_in_its_name_and_an_image_with_a_session_does_
 
 @pytest.mark.parametrize(
     ("more", "standing"),
-    [((), "filled"), ((SEEN,), "filled"), ((SEEN, FAILED), "failed"), ((SEEN, STUCK), "failed")],
+    [
+        ((), "importing"),
+        ((SEEN,), "importing"),
+        ((SEEN, FAILED), "failed"),
+        ((SEEN, STUCK), "failed"),
+    ],
 )
 def test_a_case_is_done_once_its_job_has_succeeded(more: tuple[Event, ...], standing: str) -> None:
     past = job_of(*more).cases["a"]
