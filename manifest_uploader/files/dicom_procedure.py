@@ -22,6 +22,7 @@ from manifest_uploader.files.dicom_pixels import (
     find_pixels,
 )
 from manifest_uploader.files.uid_key import KeyedUids
+from manifest_uploader.system.extras import reinstall_command
 
 METHOD: Final = "grand-challenge-dicom-de-identifier:procedure:"
 _DEFLATED: Final = "1.2.840.10008.1.2.1.99"
@@ -50,7 +51,7 @@ def does_not_start() -> CannotGoOn:
     """What to raise if the procedure cannot be loaded."""
     return CannotGoOn(
         "the platform's procedure for de-identification does not start",
-        hint="install it again: pip install --force-reinstall grand-challenge-dicom-de-identifier",
+        hint=f"install it again with: {reinstall_command('grand-challenge-dicom-de-identifier')}",
     )
 
 

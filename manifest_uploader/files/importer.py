@@ -18,6 +18,7 @@ from msgspec import Struct
 from manifest_uploader.errors import CannotGoOn, ExtraMissing
 from manifest_uploader.files.crew import CannotStart, answers, usable_cores
 from manifest_uploader.files.import_verdict import Failure, Verdict
+from manifest_uploader.system.extras import reinstall_command
 
 _TASK: Final = "manifest_uploader.files.import_worker:start"
 
@@ -65,7 +66,7 @@ def import_check(
         except CannotStart:
             raise CannotGoOn(
                 "the platform's importer, panimg, is installed but does not start",
-                hint="install it again: pip install --force-reinstall panimg",
+                hint=f"install it again with: {reinstall_command('panimg')}",
             ) from None
 
 

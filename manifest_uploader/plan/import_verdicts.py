@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from manifest_uploader.files.import_verdict import Failure, Reason, Verdict
 from manifest_uploader.platform.sockets import SEGMENTATION
+from manifest_uploader.system.extras import install_command
 from manifest_uploader.text import some_names
 
 DISPLACEMENT_FIELD: Final = "Displacement field"
@@ -161,7 +162,7 @@ _BY_FAILURE: Final = {
     ),
     Failure.NO_LIBRARY: (
         "the importer cannot judge this slide here: libvips or OpenSlide is not installed",
-        "the platform has both, so the slide may be fine; pip install pyvips-binary openslide-bin",
+        f"the platform has both, so the slide may be fine; or: {install_command('importer')}",
     ),
 }
 

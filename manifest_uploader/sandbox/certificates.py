@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -46,7 +47,10 @@ def _write(made: Certificates, name: str) -> None:
         from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415
         from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
     except ImportError as error:
-        message = "--tls needs cryptography: pip install 'manifest-uploader[sandbox]'"
+        message = (
+            "--tls needs the package cryptography; install it with: "
+            f"{sys.executable} -m pip install cryptography"
+        )
         raise OptionInvalid(message) from error
     authority_key, server_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     authority = _named(x509, "sandbox authority")

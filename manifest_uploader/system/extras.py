@@ -48,3 +48,8 @@ def install_command(*names: str) -> str:
     """What to type to install extras for this Python, from wherever uploader was installed."""
     packages = [package for name in names for package in EXTRAS[name].packages]
     return for_shell([sys.executable, "-m", "pip", "install", *packages])
+
+
+def reinstall_command(package: str) -> str:
+    """What to type to install a package again that is broken."""
+    return for_shell([sys.executable, "-m", "pip", "install", "--force-reinstall", package])
