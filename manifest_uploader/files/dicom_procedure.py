@@ -51,7 +51,7 @@ def does_not_start() -> CannotGoOn:
     """What to raise if the procedure cannot be loaded."""
     return CannotGoOn(
         "the platform's procedure for de-identification does not start",
-        hint=f"install it again: {reinstall_command('grand-challenge-dicom-de-identifier')}",
+        hint=f"install it again with: {reinstall_command('grand-challenge-dicom-de-identifier')}",
     )
 
 

@@ -66,7 +66,7 @@ def import_check(
         except CannotStart:
             raise CannotGoOn(
                 "the platform's importer, panimg, is installed but does not start",
-                hint=f"install it again: {reinstall_command('panimg')}",
+                hint=f"install it again with: {reinstall_command('panimg')}",
             ) from None
 
 

@@ -52,7 +52,7 @@ def make_progress() -> Lines:
     """The screen for Python code: a notebook's, or that of standard error."""
     if is_notebook():
         return Notebook(_shown_in_place())
-    return make_screen(verbose=False, quiet=False)
+    return make_screen(verbose=False, quiet=False, json=True)  # standard output is the program's
 
 
 def is_notebook() -> bool:

@@ -162,7 +162,7 @@ _BY_FAILURE: Final = {
     ),
     Failure.NO_LIBRARY: (
         "the importer cannot judge this slide here: libvips or OpenSlide is not installed",
-        f"the platform has both, so the slide may be fine; {install_command('importer')}",
+        f"the platform has both, so the slide may be fine; or: {install_command('importer')}",
     ),
 }
 

@@ -47,7 +47,10 @@ def _write(made: Certificates, name: str) -> None:
         from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415
         from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
     except ImportError as error:
-        message = f"--tls needs cryptography: {sys.executable} -m pip install cryptography"
+        message = (
+            "--tls needs the package cryptography; install it with: "
+            f"{sys.executable} -m pip install cryptography"
+        )
         raise OptionInvalid(message) from error
     authority_key, server_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     authority = _named(x509, "sandbox authority")

@@ -89,6 +89,7 @@ def test_problems_are_a_result_and_no_exception(tmp_path: Path) -> None:
 def test_every_option_of_a_run_is_a_keyword() -> None:
     of_command_line = set(vars(parsed("lung.yaml")))
     shown_otherwise = {"manifest", "json", "verbose", "quiet", "log_file", "command", "words"}
+    shown_otherwise |= {"color", "dry_run", "report"}
     own = {"sandbox", "quick"}
 
     assert of_command_line - shown_otherwise - own == set(get_type_hints(RunOptions))

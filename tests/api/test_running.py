@@ -196,7 +196,7 @@ def test_a_run_that_was_followed_to_its_end_says_what_came_of_it(
             pass
 
     last = capsys.readouterr().err.splitlines()[-1]
-    assert last.startswith("all 3 cases done")
+    assert last.startswith("Finished: all 3 cases uploaded and verified; sent ")
     assert str(run.result()).splitlines()[-1] == last
 
 
@@ -272,7 +272,7 @@ def test_ctrl_c_while_imports_are_awaited_ends_the_wait(
         study.run(progress=False, on_event=on_event)
 
     assert no_runs()
-    assert study.status()["p1"].state == "filled"
+    assert study.status()["p1"].state == "importing"
     assert box.sql("SELECT COUNT(*) FROM jobs") != [(0,)]
 
 

@@ -19,7 +19,7 @@ def test_the_first_signal_asks_the_run_to_stop(capfd: pytest.CaptureFixture[str]
         assert stop.event.wait(5)
 
     assert (stop.caught, stop.code) == ([signal.SIGTERM], 143)
-    assert "press Ctrl-C again to stop now" in capfd.readouterr().err
+    assert "Press Ctrl-C again to stop now." in capfd.readouterr().err
     assert signal.getsignal(signal.SIGTERM) == before
 
 

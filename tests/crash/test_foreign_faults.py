@@ -120,11 +120,10 @@ def test_a_file_that_changes_while_it_is_sent_fails_its_case_alone(
     with platform(tmp_path, hook=hook) as box.served:
         ran = box.go("--jobs", "1").expect(1)
 
-        failed = [line for line in ran.err.splitlines() if line.startswith("failed: ")]
-        assert len(failed) == 1
-        assert failed[0].startswith("failed: patient-0: ")
-        assert "'large.pdf'" in failed[0]
-        assert words in failed[0], failed[0]
+        assert list(ran.failures) == ["patient-0"]
+        [reason] = ran.failures["patient-0"]
+        assert "'large.pdf'" in reason
+        assert words in reason, reason
         assert sorted(box.by_title()) == [f"patient-{number}" for number in range(1, 4)]
         large.unlink(missing_ok=True)
         box.write(b"%PDF-1.4 at rest", "large.pdf")

@@ -45,12 +45,6 @@ def twenty_cases(folder: Path) -> Rich:
     return box
 
 
-def failures(err: str) -> dict[str, str]:
-    """Case → words, of the summary."""
-    lines = [line for line in err.splitlines() if line.startswith("failed: patient-")]
-    return {line.split(": ")[1]: line for line in lines}
-
-
 @pytest.fixture
 def schema(tmp_path: Path) -> Path:
     path = tmp_path / "age.schema.json"
@@ -69,7 +63,7 @@ def test_imports_that_fail_are_named_and_only_what_is_mended_is_sent(
     hook = Instead(FOUND)
     with platform(tmp_path, sockets=sockets, import_delay_s=0.05, hook=hook) as box.served:
         first = box.go("--refused-after", "2").expect(1)
-        failed = failures(first.err)
+        failed = {name: "\n".join(reasons) for name, reasons in first.failures.items()}
 
         assert set(failed) == {BROKEN, TWO_SERIES, BAD_MASK, BAD_JSON}
         assert "ct-image: " in failed[BROKEN]
@@ -82,19 +76,19 @@ def test_imports_that_fail_are_named_and_only_what_is_mended_is_sent(
         assert (first.ends["done"], first.ends["failed"]) == (16, 4)
 
         same = box.go("--refused-after", "2").expect(1)
-        assert set(failures(same.err)) == set(failed)
+        assert set(same.failures) == set(failed)
         assert (same.summary["uploads"], same.summary["bytes_sent"]) == (0, 0)
 
         del hook.files[f"{BROKEN}-ct.mha"]
         mended = box.write(mha("mended"), BROKEN, f"{BROKEN}-ct.mha")
         second = box.go("--refused-after", "2").expect(1)
-        assert set(failures(second.err)) == {TWO_SERIES, BAD_MASK, BAD_JSON}
+        assert set(second.failures) == {TWO_SERIES, BAD_MASK, BAD_JSON}
         assert second.summary["uploads"] == 1
         assert second.summary["bytes_sent"] == mended.stat().st_size
         assert [one["case"] for one in second.events("started", "ct-image")] == [BROKEN]
 
         third = box.go("--refused-after", "2", "--retry-failed").expect(1)
-        assert set(failures(third.err)) == {TWO_SERIES, BAD_MASK, BAD_JSON}
+        assert set(third.failures) == {TWO_SERIES, BAD_MASK, BAD_JSON}
         assert third.ends["done"] == 17
 
         hook.files.clear()

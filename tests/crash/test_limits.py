@@ -128,6 +128,7 @@ def test_a_limit_of_bytes_that_nothing_drains_is_final_and_named(tmp_path: Path,
 
     assert (ran.ends["failed"], ran.ends["done"]) == (3, 1)
     assert list(items) == ["patient-4"]
-    for number in range(3):
-        assert f"failed: patient-{number}: report: Upload limit reached" in ran.err
+    assert set(ran.failures) == {f"patient-{number}" for number in range(3)}
+    for [reason] in ran.failures.values():
+        assert reason.startswith("report: Upload limit reached")
     assert "2 GiB" in ran.err

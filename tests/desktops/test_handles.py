@@ -75,4 +75,4 @@ def test_a_run_gets_by_with_few_open_files(tmp_path: Path) -> None:
 
     Ran(found.code, found.out, found.err).expect(0)
     assert "4 steps at a time instead of 32: only 64 files may be open (ulimit -n)" in found.err
-    assert "all 6 cases done" in found.err
+    assert "Finished: all 6 cases uploaded and verified; " in found.out

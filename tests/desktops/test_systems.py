@@ -28,8 +28,8 @@ def test_a_study_is_uploaded_once(platform: Served, tmp_path: Path, system: str)
     first = box("run", "--receipts", env=there).expect(0)
     again = box("run", env=there).expect(0)
 
-    assert "all 2 cases done" in first.err
-    assert "2 needed nothing" in again.err
+    assert "Finished: all 2 cases uploaded and verified; " in first.out
+    assert "(2 up to date); " in again.out
     assert not box.state.with_name("lung.state.jsonl.lock").exists()
     titles = [item["title"] for item in box.items() if str(item["title"]).endswith(f" {system}")]
     assert len(titles) == 2

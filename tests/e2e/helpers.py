@@ -154,6 +154,21 @@ class Ran:
         """The cases of `plan --json` or `status --json`."""
         return {line["case"]: line for line in self.lines if "case" in line}
 
+    @property
+    def failures(self) -> dict[str, list[str]]:
+        """Case → why it failed, as the end of a run tells people: grouped by reason."""
+        found: dict[str, list[str]] = {}
+        reason = None
+        for line in (self.err + self.out).partition("\nFailed: ")[2].splitlines()[1:]:
+            if not line.startswith("  "):
+                break
+            if not line.startswith("    "):
+                reason = line.strip()
+            elif not line.startswith("    → "):
+                assert reason is not None, line
+                found.setdefault(line.split()[0], []).append(reason)
+        return found
+
     def expect(self, code: int) -> Ran:
         """Itself, if it ended with this exit code, and without a traceback."""
         assert "Traceback" not in self.err + self.out, self.err

@@ -141,20 +141,22 @@ def test_the_state_holds_no_secret_no_address_and_no_path(box: Box) -> None:
     assert log.count("\n") > 20
 
 
-def test_without_json_standard_output_is_empty_and_a_person_is_told(box: Box) -> None:
+def test_without_json_the_result_is_on_standard_output_and_all_else_is_not(box: Box) -> None:
     ran = box("run").expect(0)
 
-    assert ran.out == ""
-    assert ran.err.splitlines()[0].startswith(f"reader study {STUDY}: 3 cases: 3 to make; ")
-    assert {f"case-{number}: done" for number in range(3)} <= set(ran.err.splitlines())
-    assert "all 3 cases done and seen on the platform" in ran.err.splitlines()[-1]
+    [line] = ran.out.splitlines()
+    assert line.startswith("Finished: all 3 cases uploaded and verified; sent ")
+    first, *told = ran.err.splitlines()
+    assert first.startswith(f"reader study {STUDY}: 3 cases: 3 new; ")
+    assert {f"case-{number}: done" for number in range(3)} == set(told)
 
 
 def test_quiet_says_only_how_it_ended(scores: Box) -> None:
     ran = scores("run", "--quiet").expect(0)
 
-    [line] = ran.err.splitlines()
-    assert line.startswith("all 2 cases done and seen on the platform")
+    [line] = ran.out.splitlines()
+    assert line.startswith("Finished: all 2 cases uploaded and verified; sent ")
+    assert ran.err == ""
 
 
 # ── choosing ────────────────────────────────────────────────────────────────────────────────
@@ -195,7 +197,7 @@ def test_not_waiting_ends_with_4_and_a_later_run_sees_it_through(tmp_path: Path)
         assert (ran.ends["waiting"], ran.ends["done"]) == (1, 1)
         add_up(ran.ends)
         assert "run the same command" in ran.err
-        assert box("status", "--json").expect(0).plan["one"]["state"] == "filled"
+        assert box("status", "--json").expect(0).plan["one"]["state"] == "importing"
         planned = box("plan", "--json").expect(0)
         assert planned.plan["one"]["action"] == "wait"
 

@@ -63,8 +63,8 @@ def test_an_empty_item_is_told_until_a_new_case_takes_it(tmp_path: Path) -> None
         taken = box.run().expect(0)
 
         page = f"display-sets/{left}/"
-        assert [(ran.code, page in ran.err) for ran in told] == [(1, True)] * 2
-        assert "all 1 case done" in told[0].err
+        assert [(ran.code, page in ran.out) for ran in told] == [(1, True)] * 2
+        assert "Finished: 1 case uploaded and verified" in told[0].out
         assert box.by_title()["b"]["pk"] == left
         assert len(taken.events("started")) == 5, "one creation, two fills, and two more titles"
         box.check()

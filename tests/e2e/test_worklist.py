@@ -102,7 +102,7 @@ def test_an_item_with_answers_stays_and_its_case_is_done(box: Box, seen: Instead
     )
     assert words in said(first)
     assert words in said(second)
-    assert "all 4 cases done" in first.out + first.err
+    assert "Finished: all 4 cases uploaded and verified" in first.out
     assert worklist(box)["d"] == 4000
     assert "item-fill" not in {one.kind for one in seen.seen[before:]}
     assert box("status").expect(0)

@@ -11,12 +11,14 @@ from hypothesis import strategies as st
 
 from manifest_uploader.cli import command
 from manifest_uploader.commands import status
+from manifest_uploader.engine.results import CaseEnd, End
 from manifest_uploader.errors import PlatformRefused
 from manifest_uploader.manifest.problems import Place, Problem, format_problem
+from manifest_uploader.output.failure_lines import failure_groups
 from manifest_uploader.output.formatting import error_lines
 from manifest_uploader.output.screen import Lines
 from manifest_uploader.output.streams import say
-from manifest_uploader.state.events import ImportFailed
+from manifest_uploader.state.events import Failure
 from manifest_uploader.text import UNPRINTABLE, block, did_you_mean, lines_of, printable, quoted
 
 
@@ -78,15 +80,16 @@ def test_neither_place_nor_message_nor_hint_can_forge_a_problem() -> None:
 def test_words_of_the_platform_are_told_on_their_own_line(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    words = "No image.\nall 3 cases done and seen on the platform\u202e"
+    words = "No image.\nFinished: all 3 cases uploaded and verified\u202e"
 
     say(error_lines(PlatformRefused(words, hint=words)))
-    Lines().event(ImportFailed("p1", "p1:fill", "ct-image", words))
-    say(f"p1: failed: {words}")
+    end = CaseEnd("p1", End.FAILED, failures=(Failure("ct-image", words, of_import=True),))
+    Lines().case_ended(end)
+    say(failure_groups([end])[0])
 
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 4
-    assert all("\\x0aall 3 cases done" in line and "\u202e" not in line for line in lines)
+    assert all("\\x0aFinished: all 3" in line and "\u202e" not in line for line in lines)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such names")

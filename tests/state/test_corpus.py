@@ -30,7 +30,6 @@ TAGS: Final = {one.__struct_config__.tag for one in AnyEvent.__args__}
 STANDINGS: Final = {
     Standing.NEW: "new",
     Standing.UPLOADING: "uploading",
-    Standing.UPLOADING: "created",
     Standing.IMPORTING: "filled",
     Standing.DONE: "done",
     Standing.FAILED: "failed",
@@ -38,7 +37,7 @@ STANDINGS: Final = {
     Standing.CHANGED: "changed",
     Standing.DELETED: "gone",
 }
-"""As the expected files spell them, whatever they are called today."""
+"""As the expected files spell them, whatever they are called today; see also `_standing`."""
 
 
 def expected_of(path: Path) -> Any:
@@ -60,11 +59,18 @@ def _case(past: CaseHistory) -> dict[str, Any]:
     names = ("item", "temporary", "order", "title", "gone", "unsure", "repeated")
     return {name: getattr(past, name) for name in (*names, "filling_since")} | {
         "words": past.reason,
-        "standing": STANDINGS[standing_of(past)],
+        "standing": _standing(past),
         "filling": None if past.filling is None else _filling(past.filling),
         "sockets": {slug: _socket(socket) for slug, socket in past.sockets.items()},
         "uploads": {slug: _upload(upload) for slug, upload in past.uploads.items()},
     }
+
+
+def _standing(past: CaseHistory) -> str:
+    """As the expected files have it: there, a case whose item is begun is `created`."""
+    standing = standing_of(past)
+    has_item = past.item is not None or past.temporary is not None
+    return "created" if standing is Standing.UPLOADING and has_item else STANDINGS[standing]
 
 
 def _filling(begun: Started) -> dict[str, Any]:
