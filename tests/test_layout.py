@@ -123,13 +123,16 @@ def test_ci_is_strict() -> None:
     assert "\nset -euo pipefail\n" in script.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("page", ["README.md", "CHANGELOG.md", "tests/benchmark/RESULTS.md"])
+PAGES = ("README.md", "CHANGELOG.md", ".github/CONTRIBUTING.md", "tests/benchmark/RESULTS.md")
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_links_of_a_page_lead_to_files_that_are_kept(page: str) -> None:
     kept = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
     files = {ROOT / name for name in kept.stdout.splitlines()}
     text = (ROOT / page).read_text(encoding="utf-8")
     links = [link for link in re.findall(r"\]\(([^)#\s]+)", text) if "://" not in link]
 
-    places = [(ROOT / page).parent / link for link in links]
+    places = [((ROOT / page).parent / link).resolve() for link in links]
 
     assert not [str(one) for one in places if one not in files and not one.is_dir()]

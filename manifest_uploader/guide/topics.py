@@ -23,7 +23,7 @@ TOPICS: Final = {
     "jobs": "run an algorithm: one job for each case",
     "image-sets": "sockets of kind DICOM Image Set",
     "proxy": "proxies and certificates of hospitals",
-    "cluster": "SLURM, links, slow disks",
+    "cluster": "SLURM, links, shared disks",
     "windows": "PowerShell: token, proxy, certificates, paths",
     "sandbox": "rehearse without an account",
     "scripts": "exit codes and JSON",

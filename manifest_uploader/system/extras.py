@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
 
 from manifest_uploader.system.shells import for_shell
+
+_NAME: Final = "manifest-uploader"
 
 
 class Extra(Struct, frozen=True):
@@ -46,21 +50,20 @@ EXTRAS: Final = {
 
 def install_command(*names: str) -> str:
     """What to type to install extras for this Python, from wherever uploader was installed."""
-    return _pip(*(package for name in names for package in EXTRAS[name].packages))
+    return _command([package for name in names for package in EXTRAS[name].packages])
 
 
 def reinstall_command(package: str) -> str:
     """What to type to install a package again that does not start."""
-    return _pip(f"--{'reinstall' if _lacks_pip() else 'force-reinstall'}", package)
+    return _command([package], again=True)
 
 
-def _pip(*words: str) -> str:
-    """A command that installs into this Python's environment."""
-    if _lacks_pip():
-        return for_shell(["uv", "pip", "install", "--python", sys.executable, *words])
-    return for_shell([sys.executable, "-m", "pip", "install", *words])
-
-
-def _lacks_pip() -> bool:
-    """Whether this environment has no pip, as those that uv makes."""
-    return find_spec("pip") is None
+def _command(packages: Iterable[str], *, again: bool = False) -> str:
+    """A command of whatever made this Python's environment: pipx, uv, or pip."""
+    if (Path(sys.prefix) / "pipx_metadata.json").exists():
+        return for_shell(["pipx", "inject", *["--force"] * again, _NAME, *packages])
+    if find_spec("pip") is None:
+        install = ["uv", "pip", "install", "--python", sys.executable]
+        return for_shell([*install, *["--reinstall"] * again, *packages])
+    install = [sys.executable, "-m", "pip", "install"]
+    return for_shell([*install, *["--force-reinstall"] * again, *packages])

@@ -250,7 +250,10 @@ def test_a_missing_extra_is_told_before_anything_else(
 ) -> None:
     write(tmp_path / "data" / "p1" / "ct.mha", mha(1))
     write(tmp_path / "t.xlsx", "x")
-    monkeypatch.setattr(extras, "find_spec", lambda name: None)
+    find = extras.find_spec
+    monkeypatch.setattr(
+        extras, "find_spec", lambda name: None if name == "openpyxl" else find(name)
+    )
 
     said = init("data", "--table", "t.xlsx", code=2)
 

@@ -14,26 +14,31 @@ from manifest_uploader.system import extras
 from manifest_uploader.system.extras import install_command, reinstall_command
 
 
-@pytest.fixture
-def _no_pip(monkeypatch: pytest.MonkeyPatch) -> None:
-    find = extras.find_spec
-    monkeypatch.setattr(extras, "find_spec", lambda name: None if name == "pip" else find(name))
+@pytest.fixture(autouse=True)
+def _another_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "py")
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
 
 
 def test_pip_installs_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "executable", "py")
     monkeypatch.setattr(extras, "find_spec", lambda name: object())
 
     assert install_command("xlsx") == "py -m pip install openpyxl"
     assert reinstall_command("panimg") == "py -m pip install --force-reinstall panimg"
 
 
-@pytest.mark.usefixtures("_no_pip")
 def test_uv_installs_where_there_is_no_pip(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "executable", "py")
+    monkeypatch.setattr(extras, "find_spec", lambda name: None)
 
     assert install_command("xlsx") == "uv pip install --python py openpyxl"
     assert reinstall_command("panimg") == "uv pip install --python py --reinstall panimg"
+
+
+def test_pipx_installs_into_its_environments(tmp_path: Path) -> None:
+    (tmp_path / "pipx_metadata.json").touch()
+
+    assert install_command("xlsx") == "pipx inject manifest-uploader openpyxl"
+    assert reinstall_command("panimg") == "pipx inject --force manifest-uploader panimg"
 
 
 def test_a_certificate_without_cryptography_says_what_to_type(
