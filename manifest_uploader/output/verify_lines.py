@@ -102,8 +102,11 @@ def downloading_line(files: int) -> str:
     return f"comparing the content of files: {counted(files, 'file')}"
 
 
-def verification_lines(found: Verification, run: str = "uploader run") -> Block:
-    """Every difference, what else there is, and the command that puts it right: a `run`."""
+def verification_lines(found: Verification, run: str | None = None) -> Block:
+    """Every difference, and what else there is.
+
+    `run` is the command that puts it right, for the last line; None: no command is named.
+    """
     comparison, target = found.found, found.target
     lines = [difference_line(one, target) for one in comparison.differences]
     lines += map(note_line, notes(comparison))
@@ -111,7 +114,7 @@ def verification_lines(found: Verification, run: str = "uploader run") -> Block:
     what = (counted(count, "difference"), Tone.BAD) if count else ("nothing differs", Tone.GOOD)
     noun = type_of(target.kind).noun
     lines.append(line(f"{noun} {target.slug}: {cases_words(comparison.cases)} compared: ", what))
-    if step := _next_step(comparison.differences, run):
+    if run is not None and (step := _next_step(comparison.differences, run)):
         lines.append(next_line(step))
     return block(*lines)
 

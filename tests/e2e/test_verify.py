@@ -290,7 +290,8 @@ def test_what_differs_is_said_in_words_with_the_page_of_what_is_left_over(
         f"if no other run is making it just now, delete it at {page}items/{left}/\n"
         f"note: 2 items of others: 'Scan 1', one without a title ({items['']['pk']})\n"
         f"archive {ARCHIVE}: 3 cases compared: 6 differences\n"
-        "next: 'run --verify' puts back what was changed, and sends what is missing\n"
+        "Next: to put back what was changed, and send what is missing: "
+        "uploader run lung.yaml --verify\n"
     )
     assert "1 case compared: 2 differences" in some.out
     assert "differs: b/remark: the value was removed\n" in ran.err
