@@ -52,10 +52,10 @@ def laid_out(text: str, width: int, *, colour: bool) -> str:
     from rich.theme import Theme  # noqa: PLC0415 - likewise
 
     class Code(CodeBlock):
-        """Lines that are not wrapped."""
+        """Lines that are not wrapped; what is printed is dim, what is typed is not."""
 
         def __rich_console__(self, console: Console, _: ConsoleOptions) -> RenderResult:
-            style = Style(color="cyan")
+            style = Style(dim=True) if self.lexer_name == "text" else Style(color="cyan")
             for line in str(self.text).rstrip("\n").split("\n"):
                 yield Segment(line, style)
                 yield Segment.line()
