@@ -102,7 +102,7 @@ def make_key(path: Path) -> str:
             disk.sync(file.fileno())
         _put(part, path)
     except FileExistsError:
-        raise UsageError(f"'{path}' cannot be written: it has appeared meanwhile") from None
+        raise UsageError(f"'{path}' cannot be written: it has appeared in the meantime") from None
     except OSError as error:
         raise UsageError(
             f"'{path}' cannot be written: {disk.writing_reason(path, error)}"

@@ -74,7 +74,7 @@ class Terminal:
         answer = sys.stdin.readline()
         if not answer:
             say("")
-            raise UsageError("the answers ended; nothing was written")
+            raise UsageError("the input ended; nothing was written")
         return answer.strip() or question.default
 
     def refuse(self, error: UploaderError) -> None:
