@@ -34,8 +34,10 @@ VOLATILE = (
     (r"held by .* since [\d: -]+ ", "held by SOMEBODY "),
     (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
     (
-        r"(?m)^(\d+ of \d+ cases? finished|looking (at|into)|(looked into|read) \d+ of|listing"
-        r"|waiting for|planning).*\n",
+        (
+            r"(?m)^(\d+ of \d+ cases? finished|looking (at|into)|(looked into|read) \d+ of|listing"
+            r"|waiting for|planning).*\n"
+        ),
         "",
     ),
     (r"(?m)^note: .*(panimg|importer).*\n", ""),
