@@ -43,7 +43,7 @@ COMMANDS: Final = {
         own_parser=True,
     ),
     "validate": Command(
-        "find everything that is wrong with a manifest and its files; change nothing",
+        "report everything that is wrong with a manifest and its files; change nothing",
         "uploader validate lung.yaml",
         "manifest_uploader.commands.validate",
     ),
@@ -53,7 +53,7 @@ COMMANDS: Final = {
         "manifest_uploader.commands.plan",
     ),
     "run": Command(
-        "upload the cases, wait until the platform has imported them, say what became of each",
+        "upload the cases, wait for the imports, and report on each case",
         "uploader run lung.yaml",
         "manifest_uploader.commands.run",
         sends=True,
@@ -64,7 +64,7 @@ COMMANDS: Final = {
         "manifest_uploader.commands.verify",
     ),
     "fetch": Command(
-        "bring answers of readers, outputs of jobs and files of items back",
+        "download readers' answers, outputs of jobs and files of items",
         "uploader fetch lung.yaml results",
         "manifest_uploader.commands.fetch",
     ),
@@ -75,22 +75,22 @@ COMMANDS: Final = {
         sends=True,
     ),
     "report": Command(
-        "write a page, and tables, of what is on the platform and how it went",
+        "write a report, as a web page or tables, of what was uploaded",
         "uploader report lung.yaml --csv lung.csv",
         "manifest_uploader.commands.report",
     ),
     "deidentify": Command(
-        "copy a folder of DICOM files without what identifies patients",
+        "copy a folder of DICOM files, de-identified",
         "uploader deidentify scans scans-without-names",
         "manifest_uploader.commands.deidentify",
     ),
     "doctor": Command(
-        "check what an upload needs: network, token, rights; say what to do about the rest",
+        "check network, token, rights and more; say how to fix what is wrong",
         "uploader doctor lung.yaml",
         "manifest_uploader.commands.doctor.command",
     ),
     "whoami": Command(
-        "tell whose token it is",
+        "show whose token is in use",
         "uploader whoami",
         "manifest_uploader.commands.whoami",
     ),
@@ -100,22 +100,22 @@ COMMANDS: Final = {
         "manifest_uploader.commands.sockets",
     ),
     "login": Command(
-        "keep the token in the keyring of this machine",
+        "store the token in this machine's keyring",
         "uploader login",
         "manifest_uploader.commands.login",
     ),
     "logout": Command(
-        "remove the token from the keyring of this machine",
+        "remove the token from this machine's keyring",
         "uploader logout",
         "manifest_uploader.commands.logout",
     ),
     "completion": Command(
-        "print what a shell needs to complete commands, options and files",
+        "print a script that completes commands, options and files in a shell",
         "uploader completion bash",
         "manifest_uploader.commands.completion",
     ),
     "expand": Command(
-        "print the explicit manifest that a short one stands for",
+        "print a short manifest in full, case by case",
         "uploader expand lung.yaml > lung-explicit.yaml",
         "manifest_uploader.commands.expand",
     ),
@@ -125,7 +125,7 @@ COMMANDS: Final = {
         "manifest_uploader.commands.schema",
     ),
     "sandbox": Command(
-        "run a stand-in for the platform on this machine, to rehearse",
+        "run a stand-in for the platform on this machine, for rehearsals",
         "uploader sandbox --reader-study lung-nodules --socket ct-image=Image",
         "manifest_uploader.commands.sandbox",
         own_parser=True,
@@ -183,7 +183,7 @@ def _unknown(name: str) -> int:
     hint = did_you_mean(name, COMMANDS) or "'uploader --help' lists the commands"
     if name.endswith((".yaml", ".yml")):
         hint = f"to upload it: uploader run {name}"
-    say(with_hint(f"uploader: there is no command {quoted(name)}", hint))
+    say(with_hint(f"uploader: unknown command {quoted(name)}", hint))
     return 2
 
 

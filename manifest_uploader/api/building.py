@@ -119,7 +119,7 @@ def find_target(text: str) -> tuple[str, str]:
     kinds = [index for index, word in enumerate(words[:-1]) if word in _KINDS]
     if not kinds:
         raise UsageError(
-            f"{quoted(text)} is no target",
+            f"{quoted(text)} is not a target",
             hint="write 'reader-study/SLUG' or 'archive/SLUG', or the address of its page",
         )
     return _KINDS[words[kinds[-1]]].value, words[kinds[-1] + 1]
@@ -164,7 +164,7 @@ def rows_of(table: Any) -> list[Row]:
     """
     if isinstance(table, str | bytes | Mapping):
         raise UsageError(
-            f"a {type(table).__name__} is no table",
+            f"a {type(table).__name__} is not a table",
             hint="give a DataFrame, or a list with a dict for each row",
         )
     if hasattr(table, "to_dicts"):  # polars
@@ -176,7 +176,7 @@ def rows_of(table: Any) -> list[Row]:
         found = list(table)
     for number, row in enumerate(found, 1):
         if not isinstance(row, Mapping):
-            raise UsageError(f"row {number} of the table is no dict but a {type(row).__name__}")
+            raise UsageError(f"row {number} of the table is a {type(row).__name__}, not a dict")
     return [{_key(name): _cell(one) for name, one in row.items()} for row in found]
 
 
@@ -299,7 +299,7 @@ class _Row:
             return int(found)
         if found is not None and (isinstance(found, bool) or not isinstance(found, int)):
             raise UsageError(
-                f"row {self._number}: the order {found!r} is no whole number",
+                f"row {self._number}: the order {found!r} is not a whole number",
                 hint="write order=Column('…', int) if the table holds texts",
             )
         return found

@@ -82,8 +82,8 @@ def refuse_quick(*, quick: bool) -> None:
     """Raise UsageError if a run shall look into one file of each value only."""
     if quick:
         raise UsageError(
-            "--quick is for 'validate' and 'plan': 'run' looks into every file that it sends",
-            hint="leave it out; what was looked into before is not looked into again",
+            "--quick is for 'validate' and 'plan': 'run' reads every file that it sends",
+            hint="leave it out; files that were read before are not read again",
         )
 
 

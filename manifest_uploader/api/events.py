@@ -58,7 +58,7 @@ class Note(Struct, frozen=True):
 
 
 RunEvent: TypeAlias = Begun | Warned | Step | CaseEnded | Progress | Note
-"""What happens during a run. `Progress` comes twice a second."""
+"""What happens during a run. `Progress` appears twice a second."""
 
 
 def step_of(event: Event) -> Step | None:

@@ -194,7 +194,7 @@ class Manifest:
         Args:
             sandbox: compare with a sandbox instead of the platform.
             offline: do not ask the platform; without a token it is not asked anyway.
-            quick: look into one file of each value instead of all.
+            quick: read one file of each value instead of all.
             import_check: ask the platform's own importer about every image.
             progress: show how far it is.
             options: those of the command line.
@@ -225,7 +225,7 @@ class Manifest:
 
         Args:
             sandbox: plan for a sandbox instead of the platform.
-            quick: look into one file of each value instead of all.
+            quick: read one file of each value instead of all.
             progress: show how far it is.
             options: those of the command line.
 
@@ -366,7 +366,7 @@ class Manifest:
     def _settings(self, given: dict[str, Any]) -> settings.Settings:
         if self._path is None:
             raise UsageError(
-                "the manifest has no file yet, and its state is kept beside that",
+                "the manifest is not saved yet, and its state is kept next to its file",
                 hint="save it first: manifest.save('lung.yaml')",
             )
         return settings.make_settings(self._path, given)

@@ -48,10 +48,10 @@ _LET_END_S: Final = 18.0
 """How long a run may take to end; it gives up what is under way after 15 s."""
 _LET_LOOK_END_S: Final = 2.0
 """The same for what sends nothing: it only removes its temporary files."""
-_STOPPED: Final = "stopped; running it again goes on where this ended"
+_STOPPED: Final = "stopped; run it again to continue"
 _STILL_ENDING: Final = (
-    "stopped, and a request is still under way; the run ends with it. Until then its state is "
-    "locked; running it again then goes on where this ended"
+    "stopped, but a request is still under way, and the state stays locked until it ends; then "
+    "run it again to continue"
 )
 
 

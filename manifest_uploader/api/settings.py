@@ -224,7 +224,7 @@ def state_path(given: Settings) -> Path:
     if given.state:
         path = _file_path(given.state)
         if disk.usable(path).is_dir():
-            raise UsageError(f"'{path}' is a folder, and not a state file")
+            raise UsageError(f"'{path}' is a folder, not a state file")
         return path
     return beside(given.manifest, ".sandbox.state.jsonl" if given.sandbox else ".state.jsonl")
 
@@ -238,7 +238,9 @@ def written_state_path(given: Settings) -> Path:
     """
     path = state_path(given)
     if given.state and not disk.usable(path).is_file():
-        raise UsageError(f"there is no state file '{path}'", hint="is its name spelt right?")
+        raise UsageError(
+            f"state file '{path}' does not exist", hint="check the spelling of its name"
+        )
     return path
 
 
@@ -268,7 +270,7 @@ def _file_path(text: str) -> Path:
     path = Path(text)
     if not path.name:
         hint = f"to write a manifest for what is in it: {for_shell(['uploader', 'init', text])}"
-        raise UsageError(f"'{text}' is no file", hint=hint if path.is_dir() else None)
+        raise UsageError(f"'{text}' is not a file", hint=hint if path.is_dir() else None)
     return path
 
 

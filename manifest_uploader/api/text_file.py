@@ -22,7 +22,9 @@ def read_bytes(path: str) -> bytes:
     try:
         return disk.read_bytes(Path(path))
     except FileNotFoundError:
-        raise UsageError(f"there is no file '{path}'", hint="is its name spelt right?") from None
+        raise UsageError(
+            f"file '{path}' does not exist", hint="check the spelling of its name"
+        ) from None
     except OSError as error:
         raise UsageError(f"'{path}' cannot be read: {disk.reason(error)}") from None
 
@@ -36,7 +38,7 @@ def write(name: str, text: str, *, overwrite: bool) -> None:
     """
     data = text.encode()
     if Path(name).suffix.lower() not in {".yaml", ".yml"}:
-        raise UsageError(f"'{name}' is no name for a manifest", hint="let it end with .yaml")
+        raise UsageError(f"'{name}' is not a name for a manifest", hint="end it with .yaml")
     there = disk.usable(Path(name))
     if there.exists():
         if there.is_file() and disk.read_bytes(Path(name)) == data:

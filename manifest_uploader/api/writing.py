@@ -105,7 +105,7 @@ def _source(written: object, where: str) -> Any:
         case Value(value=value):
             found = _json(value, where)
             return _Inline(value=found) if isinstance(found, list | dict) else found
-    raise AssertionError(f"{written!r} is no source")
+    raise AssertionError(f"{written!r} is not a source")
 
 
 def _json(value: object, where: str) -> Any:
@@ -125,8 +125,8 @@ def _json(value: object, where: str) -> Any:
             return _Inline({str(key): _json(one, where) for key, one in value.items()})
     raise UsageError(
         f"{where}: {value!r} cannot be a value",
-        hint="a value is a number, a text, true or false, a list or a mapping; "
-        "Column('…', str) makes texts",
+        hint="a value is a number, text, true or false, a list or a mapping; "
+        "Column('…', str) makes text",
     )
 
 

@@ -17,9 +17,9 @@ def add_manifest_arguments(parser: Parser) -> None:
     add("--state", metavar="FILE", help="default: NAME.state.jsonl beside NAME.yaml")
     add("--json", action="store_true", help="JSON lines on standard output")
     add("--sandbox", action="store_true", help="rehearse: start a sandbox for this")
-    add("--verbose", action="store_true", help="say more")
-    add("--quiet", action="store_true", help="say less")
-    add("--log-file", metavar="FILE", help="write everything there (no secrets)")
+    add("--verbose", action="store_true", help="print more")
+    add("--quiet", action="store_true", help="print less")
+    add("--log-file", metavar="FILE", help="write a full log to this file (no secrets)")
 
 
 def add_run_arguments(parser: Parser) -> None:
@@ -48,11 +48,11 @@ def _add_reading_arguments(parser: Parser) -> None:
         help="only these cases (a pattern with * and ?; repeatable)")  # fmt: skip
     cases.add_argument("--first", metavar="N", type=count, help="only the first N cases")
     add = parser.group(TUNING).add_argument
-    add("--follow-links", action="store_true", help="let links lead out of the root")
+    add("--follow-links", action="store_true", help="follow links out of the root")
     add("--give-up-after", metavar="SECONDS", type=seconds, default=3600.0,
         help="how long to wait for a platform that does not answer (3600)")  # fmt: skip
     add("--stall-timeout", metavar="SECONDS", type=seconds, default=60.0,
-        help="for a connection without a byte (60)")  # fmt: skip
+        help="how long a connection may stay silent (60)")  # fmt: skip
 
 
 def _add_sending_arguments(parser: Parser) -> None:
@@ -64,11 +64,11 @@ def _add_sending_arguments(parser: Parser) -> None:
     add("--retry-failed", action="store_true", help="send failed imports again")
     add("--resend-unchecked", action="store_true",
         help="send adopted values again whose content was not checked")  # fmt: skip
-    add("--new", action="store_true", help="untitled cases are new")
+    add("--new", action="store_true", help="confirm that untitled cases are new")
     add("--checksum", action="store_true", help="hash every file instead of trusting its time")
     add("--take-over", action="store_true", help="break another run's lock")
     add = parser.group(TUNING).add_argument
-    add("--quick", action="store_true", help="look into one file of each value instead of all")
+    add("--quick", action="store_true", help="read one file of each value instead of all")
     add("--jobs", metavar="N", type=count, default=8, help="steps at a time (8)")
     add("--no-wait", action="store_true", help="do not wait for imports")
     add("--wait-timeout", metavar="SECONDS", type=seconds, default=3600.0,
@@ -77,7 +77,7 @@ def _add_sending_arguments(parser: Parser) -> None:
         help="treat a file, or a job's inputs, as rejected if there is no response for this long "
         "(1800)")  # fmt: skip
     add("--settle-after", metavar="SECONDS", type=seconds, default=120.0,
-        help="how long to look before a job is started again whose request had no answer "
+        help="how long to look for a job before starting it again if its start had no answer "
         "(120)")  # fmt: skip
     add("--upload-limit", metavar="N", type=count, default=2000,
         help="upload slots that the account may use (2000)")  # fmt: skip

@@ -31,8 +31,8 @@ _SHOWN: Final = 20
 _LINE_EVERY_S: Final = 30.0
 _REDRAWN_EVERY_S: Final = 0.1
 _DETAILS: Final = """\
-PatientName, dates, private attributes and so on are removed or replaced, and UIDs are made anew,
-the same ones each time. Folders and files keep their names, which may name patients, too: look at
+PatientName, dates, private attributes and so on are removed or replaced, and UIDs are replaced,
+the same way each time. Folders and files keep their names, which may name patients, too: check
 them. SRC is not changed. Files that are not DICOM are left out, or copied without being
 looked into (--with-others). DST is a new folder; the same command continues an earlier run. The key
 that makes the UIDs is kept in DST.key: do not publish it.
@@ -54,8 +54,8 @@ def add_arguments(parser: Parser) -> None:
     add("--jobs", metavar="N", type=count, help="files at a time (one for each core)")
     add("--json", action="store_true", help="JSON lines on standard output")
     add("--verbose", action="store_true", help="name every file that was left out")
-    add("--quiet", action="store_true", help="say less")
-    add("--log-file", metavar="FILE", help="write the details of a mistake there")
+    add("--quiet", action="store_true", help="print less")
+    add("--log-file", metavar="FILE", help="write the details of an error to this file")
 
 
 def run(given: argparse.Namespace) -> int:
@@ -75,7 +75,7 @@ def run(given: argparse.Namespace) -> int:
                 total.add(batch)
                 progress.tell(f"{total.files:,} of {counted(len(names), 'file')}")
     except KeyboardInterrupt:
-        say("stopped; the same command goes on where this ended")
+        say("stopped; the same command continues where this ended")
         return 130
     total.others.sort(key=lambda one: natural(one.name))
     if given.json:
@@ -147,7 +147,7 @@ def _summary(total: Total) -> Iterator[str]:
     for what, found in (
         ("removed", total.removed),
         ("replaced by dummy values", total.replaced),
-        ("made anew", total.new_uids),
+        ("replaced by new UIDs", total.new_uids),
     ):
         ordered = sorted(found.items(), key=lambda one: (-one[1], one[0]))
         words = [f"{_attribute(word)} ({files:,})" for word, files in ordered]
@@ -190,10 +190,10 @@ _REASONS: Final = {
     Outcome.REJECTED: "the platform's procedure does not cover its kind, {about}",
     Outcome.DAMAGED: "its header is damaged",
     Outcome.UNREADABLE: "it cannot be read: {about}",
-    Outcome.NOT_OURS: "what is in its place in DST is no earlier result, and stays",
+    Outcome.NOT_OURS: "DST has another file of that name, which was kept",
     Outcome.UNWRITABLE: "its copy cannot be written: {about}",
-    Outcome.LOOP: "it is a link back to a folder above it, or to DST; it was not entered",
-    Outcome.CRASHED: "the process that worked on it ended; memory may be short",
+    Outcome.LOOP: "it is a link back to a folder above it, or to DST, and was not followed",
+    Outcome.CRASHED: "the process that worked on it crashed; memory may be short",
 }
 
 
@@ -213,7 +213,7 @@ def _notes(total: Total, folders: Folders) -> Iterator[str]:
         first = ", ".join(f"'{name}'" for name in total.burned_in[:3])
         yield (
             f"note: {counted(len(total.burned_in), 'file')} may show the patient's name in the "
-            f"picture (BurnedInAnnotation): look at {first}{' …' * (len(total.burned_in) > 3)}"  # noqa: PLR2004
+            f"picture (BurnedInAnnotation): check {first}{' …' * (len(total.burned_in) > 3)}"  # noqa: PLR2004
         )
     if total.with_names:
         yield (
@@ -222,8 +222,8 @@ def _notes(total: Total, folders: Folders) -> Iterator[str]:
         )
     if folders.key is None:
         yield (
-            f"note: the key that makes the new UIDs is in '{folders.key_file}': keep it to go on "
-            "later, and do not publish it"
+            f"note: the key that makes the new UIDs is in '{folders.key_file}': keep it to "
+            f"continue later, and do not publish it"
         )
 
 

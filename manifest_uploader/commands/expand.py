@@ -23,8 +23,8 @@ def add_arguments(parser: Parser) -> None:
     add = parser.add_argument
     add("manifest", metavar="MANIFEST", help="the YAML file that describes the cases")
     add_root_argument(parser)
-    add("--follow-links", action="store_true", help="let links lead out of the root")
-    add("--log-file", metavar="FILE", help="write everything there (no secrets)")
+    add("--follow-links", action="store_true", help="follow links out of the root")
+    add("--log-file", metavar="FILE", help="write a full log to this file (no secrets)")
 
 
 def run(given: argparse.Namespace) -> int:

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 _DETAILS: Final = """\
 For a reader study, DIR/answers.csv gets one line for each answer: editors of the study get the
 answers of all readers, readers their own. For an algorithm, DIR/jobs.csv gets one line for each
-case, with its job, the job's status and its outputs; those come to DIR/CASE/SOCKET/NAME. With
+case, with its job, the job's status and its outputs; those are saved as DIR/CASE/SOCKET/NAME. With
 --items, the files and images of the items come there, too (of jobs: the inputs, to
 DIR/CASE/inputs/SOCKET/NAME), and DIR/items.csv lists them.
 
-The same command goes on where an earlier one ended, and replaces its files if the platform has
-newer ones. Files that you changed are kept unless --force is given. The exit code is 1 if
+The same command continues where an earlier one ended, and replaces its files if the platform
+has newer ones. Files that you changed are kept unless --force is given. The exit code is 1 if
 something failed, is missing or was kept, and 4 if nothing is wrong but jobs are still running.
 
 example: uploader fetch lung.yaml results --items

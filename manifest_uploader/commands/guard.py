@@ -70,7 +70,7 @@ def _call(run: Run, given: argparse.Namespace, *, sends: bool) -> int:
         if hasattr(given, "log_file"):
             where = " (run again with --log-file FILE for the details)"
             where = f" (the details are in {given.log_file})" if given.log_file else where
-        safe = "what was sent is written down, the same command goes on"
+        safe = "what was sent is recorded; the same command continues"
         safe = safe if sends else "nothing was sent"
         say(f"uploader: a bug: {type(bug).__name__}{where}; {safe}")
         return _BUG

@@ -24,14 +24,14 @@ def run(given: argparse.Namespace) -> int:
     kept = credentials.login(token, url)
     say(f"the token for {host} is kept in: {kept}; 'uploader logout' removes it")
     if os.environ.get(credentials.ENVIRONMENT):
-        say(f"note: the environment's {credentials.ENVIRONMENT} comes first while it is set")
+        say(f"note: the environment variable {credentials.ENVIRONMENT} takes precedence while set")
     return 0
 
 
 def _ask(host: str) -> str:
     """The token as it is typed, without an echo, or the first line of standard input."""
     if sys.stdin is None:
-        raise UsageError("there is no standard input to read the token from")
+        raise UsageError("the token cannot be read: there is no standard input")
     if not sys.stdin.isatty():
         return sys.stdin.readline()
     try:

@@ -17,7 +17,7 @@ def run(given: argparse.Namespace) -> int:
     url = platform_url(given)
     host = credentials.host_of(url)
     if credentials.logout(url):
-        say(f"the token for {host} is removed from the keyring of this machine")
+        say(f"the token for {host} was removed from this machine's keyring")
     else:
-        say(f"there was no token for {host} in the keyring of this machine")
+        say(f"this machine's keyring had no token for {host}")
     return 0

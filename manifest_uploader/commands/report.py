@@ -38,10 +38,10 @@ def add_arguments(parser: Parser) -> None:
     add("--pictures", metavar="N", type=pictures, default=None,
         help="pictures of the first N cases; default: 500, for up to 30 s")  # fmt: skip
     add("--no-pictures", action="store_const", dest="pictures", const=0, help="without pictures")
-    add("--csv", metavar="FILE", help="one row a value, for a spreadsheet; -: standard output")
+    add("--csv", metavar="FILE", help="one row per value, for spreadsheets; - for standard output")
     add("--json", metavar="FILE", help="the same rows as JSON")
-    add("--quiet", action="store_true", help="say nothing of what was written")
-    add("--log-file", metavar="FILE", help="write the details of a mistake there")
+    add("--quiet", action="store_true", help="do not list what was written")
+    add("--log-file", metavar="FILE", help="write the details of an error to this file")
 
 
 def run(given: argparse.Namespace) -> int:

@@ -28,7 +28,7 @@ _LET_LOOK_END_S: Final = 2.0
 """The same for a command that sends nothing: it only removes its temporary files."""
 _SHOW_CURSOR: Final = b"\x1b[?25h"
 
-_GOES_ON: Final = "the same command goes on where this ended"
+_GOES_ON: Final = "the same command continues where this ended"
 _ENDED: Final = f"stopped; {_GOES_ON}"
 _AT_ONCE: Final = (
     f"stopped at once; {_GOES_ON}, and finds out what became of requests that were under way"

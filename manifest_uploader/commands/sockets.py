@@ -46,7 +46,7 @@ def run(given: argparse.Namespace) -> int:
 
     if given.slug is not None and (given.search or given.kind):
         raise UsageError(
-            "SLUG lists what a target uses, --search and --kind look through all sockets",
+            "SLUG lists what a target uses; --search and --kind search all sockets",
             hint="leave one of them out",
         )
     platform = Platform(platform_url(given), token(given))
@@ -67,7 +67,7 @@ def _all(given: argparse.Namespace, client: Client) -> int:
     elif found:
         print_out(block(*socket_lines(found)))
     if not found:
-        say("no socket is like that; search for fewer words, or leave --kind out")
+        say("no socket matches; search for fewer words, or leave --kind out")
     return 0 if found else 1
 
 

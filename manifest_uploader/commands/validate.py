@@ -74,7 +74,7 @@ def _summary(found: Validation) -> str:
     if found.files:
         parts.append(_looked_words(found))
     if found.imported is not None:
-        parts.append(f"the platform's importer takes {counted(found.imported, 'image')}")
+        parts.append(f"the platform's importer accepts {counted(found.imported, 'image')}")
     if not found.asked:
         parts.append("the platform was not asked")
     return "; ".join(parts)
@@ -92,7 +92,7 @@ def _write(
 
 
 def _looked_words(found: Validation) -> str:
-    """How many files were looked into."""
+    """How many files were read."""
     if found.looked < found.files:
-        return f"looked into {found.looked:,} of {counted(found.files, 'file')} (--quick)"
-    return f"looked into {counted(found.files, 'file')}"
+        return f"read {found.looked:,} of {counted(found.files, 'file')} (--quick)"
+    return f"read {counted(found.files, 'file')}"

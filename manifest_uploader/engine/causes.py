@@ -24,7 +24,7 @@ _LIKELY: Final = (
         "valid voxel values for this segmentation",
         "the socket's segments are fixed on the platform: save the segmentation with those values",
     ),
-    ("An unexpected error occurred", "the platform met an error of its own; try --retry-failed"),
+    ("An unexpected error occurred", "the platform had an internal error; try --retry-failed"),
 )
 _INCOMPLETE: Final = (
     "the image on the platform lacks the others: is each of these files a whole slice of one "

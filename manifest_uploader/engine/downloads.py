@@ -174,7 +174,7 @@ class Downloads:
             disk.remove(part)
         raise PlatformRefused(
             f"the platform does not send the whole file of {one.case}/{one.socket}",
-            hint="run the same command again: it goes on",
+            hint="run the same command again: it continues",
         )
 
     def _stopped(self) -> bool:

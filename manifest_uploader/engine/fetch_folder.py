@@ -27,7 +27,7 @@ from manifest_uploader.system import disk
 _SLICE: Final = 1024 * 1024
 _NEVER: Final = -1
 """The time of a file that was not put into the folder."""
-_HINT: Final = "check the disk, or name another folder; the same command goes on"
+_HINT: Final = "check the disk, or name another folder; the same command continues"
 
 
 class Kept(Struct, frozen=True):

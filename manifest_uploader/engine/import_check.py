@@ -29,7 +29,7 @@ from manifest_uploader.platform.model import Socket
 _ABOUT_FILES: Final = frozenset({None, Failure.UNEXPECTED, Failure.BAD_ARCHIVE})
 """The failures that say something about the files; any other may be gone the next time."""
 _NOT_ASKED = (
-    "the platform's importer was not asked about these files, as 'import-check: required' demands"
+    "the platform's importer has not checked these files, which 'import-check: required' demands"
 )
 
 
@@ -171,5 +171,5 @@ def _how_to_ask() -> str:
         return f"{missing.message}; then run  uploader validate --import"
     return (
         "run  uploader validate --import  first, with the same manifest "
-        "(it does not remember files that changed within its last two seconds)"
+        "(files that change just before it ends are not covered)"
     )

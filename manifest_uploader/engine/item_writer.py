@@ -59,8 +59,8 @@ _PAUSE_S: Final = 5.0
 _LONGEST_WAIT_S: Final = 3600.0
 """How long to wait until the platform has processed other images."""
 _IGNORES: Final = (
-    "the platform takes true for 1 and false for 0 and ignores the change, and it refuses a value "
-    "in between that would show it the change; give the socket another value first"
+    "the platform treats true as 1 and false as 0 and ignores the change, and it refuses a value "
+    "in between that would reveal it; give the socket another value first"
 )
 
 
@@ -119,7 +119,7 @@ class ItemWriter:
             try:
                 response = send_call(self._client, call, repeat=title_is_ours)
             except ResponseLost:
-                yield Unsure(task.case, task.step, "no answer to the creation came back")
+                yield Unsure(task.case, task.step, "the creation was not answered")
                 return
             if response.ok and is_pk(pk := response.fields.get("pk")):
                 yield from self.done(task, pk, response)

@@ -84,11 +84,13 @@ def _text(path: str) -> bytes:
     try:
         return disk.read_bytes(Path(path))
     except FileNotFoundError:
-        raise UsageError(f"there is no file '{path}'", hint="is its name spelt right?") from None
+        raise UsageError(
+            f"file '{path}' does not exist", hint="check the spelling of its name"
+        ) from None
     except OSError as error:
         if Path(path).is_dir():
             hint = f"to write a manifest for what is in it: {for_shell(['uploader', 'init', path])}"
-            raise UsageError(f"'{path}' is a folder, and not a manifest", hint=hint) from None
+            raise UsageError(f"'{path}' is a folder, not a manifest", hint=hint) from None
         raise UsageError(f"'{path}' cannot be read: {disk.reason(error)}") from None
 
 

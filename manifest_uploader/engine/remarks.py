@@ -9,7 +9,7 @@ from manifest_uploader.state.events import Confirmed, Done
 from manifest_uploader.text import some_of
 
 _KEPT: Final = (
-    "not moved to its place in the worklist: the platform changes nothing of what readers have "
+    "not moved to its place in the worklist: the platform does not change what readers have "
     "answered questions about"
 )
 
@@ -53,7 +53,7 @@ def left_notes(put_off: Collection[str], without_images: Collection[str]) -> lis
         )
     if without_images:
         notes.append(
-            f"{some_of(without_images)}: not sent yet, because images that other cases bring are "
-            "still being imported; run the same command again later"
+            f"{some_of(without_images)}: not sent yet, because it uses images of other cases that "
+            f"are still being imported; run the same command again later"
         )
     return notes

@@ -349,7 +349,9 @@ class Scheduler:
             alike = self._flow.pilots.refused(event.words)
             if alike is not None:
                 self._halted = True
-                self._notes.append(f"stopped: {ALIKE} cases in a row were refused alike: {alike}")
+                self._notes.append(
+                    f"stopped: {ALIKE} cases in a row failed for the same reason: {alike}"
+                )
         self._flow.end_badly(event.case, End.FAILED, *event.reasons)
 
     def _on_watched(self, watched: Watched) -> None:

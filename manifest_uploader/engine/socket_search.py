@@ -82,9 +82,9 @@ def used_by(client: Client, slug: str) -> tuple[Used, ...]:
         return found
     hint = did_you_mean(slug, [target.slug for target in _targets(client)])
     raise UsageError(
-        f"no reader study, archive or algorithm '{slug}', or your account does not see it",
+        f"no reader study, archive or algorithm '{slug}', or your account cannot see it",
         hint=hint
-        or "the slug is the last part of its page's URL; to search all sockets: "
+        or "the slug is the last part of the page's URL; to search all sockets: "
         "uploader sockets --search TEXT",
     )
 

@@ -65,14 +65,14 @@ def _unknown_target(manifest: Manifest, client: Client) -> Exception:
     visible = [target_type.read_target(one) for one in results_of(client.get(path), path)]
     if not visible:
         return PlatformRefused(
-            f"your account sees no {noun} at all, so not '{manifest.slug}' either",
+            f"your account cannot see any {noun}, so not '{manifest.slug}' either",
             hint="is it the right account's token, and are you an editor there?",
         )
     hint = did_you_mean(manifest.slug, [one.slug for one in visible if one is not None])
     problem = Problem(
         f"the platform has no {noun} '{manifest.slug}', or you may not see it",
         manifest.slug_place,
-        hint or "the slug is the last part of its page's address",
+        hint or "the slug is the last part of the page's URL",
     )
     return ManifestInvalid((problem,))
 

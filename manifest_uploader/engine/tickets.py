@@ -31,8 +31,8 @@ _PAUSE_S: Final = 5.0
 _LONGEST_WAIT_S: Final = 3600.0
 """How long to wait until the platform has processed other images."""
 _BUSY: Final = (
-    "the platform still processes other images of this account and takes no more for now; "
-    "the run asks again every few seconds"
+    "the platform still processes other images of this account and accepts no more for now; the "
+    "run tries again every few seconds"
 )
 _SLICE_S: Final = 0.5
 """Longest single sleep, so that stopping soon ends a pause."""
@@ -125,7 +125,7 @@ def _failed(case: str, socket: str, answer: Response) -> Failed:
     message = refusals.refusal_message(answer.status, answer.json)
     is_gone = refusals.is_missing_object(answer.json)
     if is_gone:
-        message = "the platform no longer has the upload; run again, and it is sent anew"
+        message = "the platform no longer has the upload; run again, and it is sent again"
     elif answer.ok:
         message = "the platform made no upload session that can be used"
     return Failed(

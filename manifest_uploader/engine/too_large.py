@@ -60,5 +60,5 @@ def too_large(refusal: str, size: int, stored: int) -> str:
     elif stored >= _UNVERIFIED:
         limit = "an account that is not verified may hold 2 GiB at a time; ask for verification"
     else:
-        limit = "the account may not hold as many bytes (one that is not verified may hold 2 GiB)"
+        limit = "the account cannot hold that many bytes (one that is not verified may hold 2 GiB)"
     return f"{refusal}: this upload alone has {has}, and {limit}"

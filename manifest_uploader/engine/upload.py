@@ -150,7 +150,7 @@ class _Attempt:
                 again = self._send_parts(row, lacking, stored={})
                 etags |= again.etags
                 encrypted = encrypted or again.encrypted
-        raise UploadRefused("storage does not put the parts together", final=False)
+        raise UploadRefused("storage cannot assemble the parts", final=False)
 
     def _uploaded(self, row: OpenUpload, sent: PartsSent) -> Uploaded:
         upload, digests = self._upload, sent.digests

@@ -12,7 +12,7 @@ from manifest_uploader.engine.live_case import LiveCase
 from manifest_uploader.state.events import Failed, Paused
 
 _TOO_MANY_BYTES: Final = (
-    "the account may not hold as many bytes, and nothing is left that would make room "
+    "the account cannot hold that many bytes, and no import is left that would free space "
     "(an account that is not verified may hold 2 GiB)"
 )
 
@@ -71,5 +71,5 @@ class UploadRoom:
         """Why uploads were not sent, if a limit of the platform is the reason."""
         if self._limits.reason is None or not self._queue.has_uploads:
             return None
-        rows = "" if self._rows is None else f"; the account holds {self._rows} upload rows"
-        return f"{self._limits.reason}{rows} and none became free"
+        rows = "" if self._rows is None else f"; {self._rows} upload slots are in use"
+        return f"{self._limits.reason}{rows}, and none became free"

@@ -59,7 +59,7 @@ def read_each(text: str) -> tuple[Part, ...]:
         raise UsageError(f"--each {quoted(text)} does not stay in the folder", hint=hint)
     if parts[-1] == "**":
         hint = f"end it with what a case is, as in {quoted(text + '/*.mha')}"
-        raise UsageError(f"--each {quoted(text)} fits everything", hint=hint)
+        raise UsageError(f"--each {quoted(text)} matches everything", hint=hint)
     return tuple(_part(part) for part in parts)
 
 
@@ -68,7 +68,7 @@ def _part(text: str) -> Part:
     reserved = [name for name in names if not name.isidentifier()]
     if reserved:
         hint = "a name in { } begins with a letter"
-        raise UsageError(f"--each has a name that is none: {quoted(reserved[0])}", hint=hint)
+        raise UsageError(f"--each has an invalid name: {quoted(reserved[0])}", hint=hint)
     plain = _NAME.sub("*", text)
     return Part(text, plain, _capture_pattern(text) if names else None)
 
@@ -101,8 +101,8 @@ def check_names(text: str, known: Iterable[str], what: str) -> None:
     candidates = list(known)
     for name in names_in(text):
         if name not in candidates:
-            hint = did_you_mean(name, candidates) or f"known are {', '.join(candidates)}"
-            raise UsageError(f"{what} speaks of {quoted('{' + name + '}')}", hint=hint)
+            hint = did_you_mean(name, candidates) or f"known names: {', '.join(candidates)}"
+            raise UsageError(f"{what} uses {quoted('{' + name + '}')}", hint=hint)
 
 
 def substitute(text: str, names: Mapping[str, str]) -> str:

@@ -124,7 +124,7 @@ def _name_flaw(name: str, *, alone: bool) -> str | None:
     if any(unicodedata.category(character) == "Cc" for character in name):
         return "holds a control character"
     if alone and name != name.strip():
-        return "begins or ends with a blank, which the platform removes"
+        return "begins or ends with a space, which the platform removes"
     if alone and len(name) > NAME_LIMIT:
         return f"is longer than {NAME_LIMIT} characters"
     return None
@@ -169,7 +169,7 @@ def _find_lonely_header(path: str, file: LocalFile, names: set[str]) -> Iterator
         return
     both = posixpath.normpath(posixpath.join(posixpath.dirname(path), data))
     if not disk.usable(file.path.parent / data).is_file():
-        message = f"'{path}' has its data in '{data}', which is not there"
+        message = f"'{path}' has its data in '{data}', which does not exist"
         yield message, "copy it there; if it has another name, let ElementDataFile name that"
         return
     message = f"'{path}' has its data in '{data}', which is not among the files"

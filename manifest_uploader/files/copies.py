@@ -55,8 +55,8 @@ class CopyMaker:
                 raise NoCopy(f"it cannot be de-identified: {answer.refused}")
             return replace(answer.copy, made_by=self.made_by)
         raise NoCopy(
-            f"it cannot be de-identified: the process that worked on '{file.name}' ended, "
-            "several times; memory may be short"
+            f"it cannot be de-identified: the process that worked on '{file.name}' crashed "
+            f"several times; memory may be short"
         )
 
     def close(self) -> None:

@@ -60,7 +60,7 @@ def open_folders(source: str, target: str, key_file: str | None) -> Folders:
     _check_apart(here, there, f"'{source}' and '{target}'")
     path = Path(os.path.realpath(key_file)) if key_file else there.with_name(f"{there.name}.key")
     if _is_in(path.parent, here) or _is_in(path.parent, there):
-        hint = "name a file elsewhere with --key FILE; it is not to be shared"
+        hint = "name a file elsewhere with --key FILE; it must not be shared"
         raise UsageError(f"the key '{path}' would be in one of the folders", hint=hint)
     key = read_key(path)
     if key is None and there.is_dir() and any(there.iterdir()):
@@ -108,7 +108,7 @@ def _without_twins(names: list[str], target: Path) -> tuple[list[str], list[File
     if len(first) == len(names) or not _ignores_case(target):
         return names, []
     twins = [(name, one) for name in names if (one := first[_folded(name)]) != name]
-    about = "DST takes its name for that of '{}'"
+    about = "DST treats its name and '{}' as the same"
     return list(first.values()), [
         FileResult(name, Outcome.UNWRITABLE, about=about.format(one)) for name, one in twins
     ]
@@ -184,8 +184,10 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 def _check_apart(source: Path, target: Path, both: str) -> None:
     """Raise UsageError if one folder is in the other."""
     if _is_in(source, target) or _is_in(target, source):
-        hint = "name a folder for the copies that is neither in the other nor around it"
-        raise UsageError(f"{both} are not apart", hint=hint)
+        hint = (
+            "name a folder for the copies that neither contains the originals nor lies among them"
+        )
+        raise UsageError(f"{both} overlap", hint=hint)
 
 
 def _is_in(path: Path, folder: Path) -> bool:

@@ -58,12 +58,12 @@ def find_cases_of(manifest: Manifest, root: Root) -> Cases:
     cases = [case for case in resolved.cases if case.values]
     names = [case.name for case in every if not case.values and case.name not in broken]
     if names:
-        what = f"cases in which no socket has anything, and which are left out: {some_of(names)}"
+        what = f"cases left out because no socket has a file or value: {some_of(names)}"
         remarks.append(Problem(what, each))
     problems = (*expansion.problems, *resolved.problems, *_unreadable(tree.leftovers, each))
     if not cases and not problems:
         hint = "the paths of 'case' are relative to each case's folder"
-        problems = (Problem("no case has anything for any socket", each, hint),)
+        problems = (Problem("no case has a file or value for any socket", each, hint),)
     return Cases(replace(manifest, cases=tuple(cases)), problems, tuple(remarks))
 
 
@@ -100,11 +100,11 @@ def _read_table(file: TableFile, manifest: Manifest, root: Root) -> Table:
     places = dict.fromkeys(Path(disk.real(base / file.path)) for base in (home, root.path))
     found = [path for path in places if path.exists()]
     if not found:
-        hint = "it is looked for beside the manifest and below the root"
-        raise UsageError(f"there is no table {quoted(file.path)}", hint=hint)
+        hint = "it is looked for next to the manifest and below the root"
+        raise UsageError(f"table {quoted(file.path)} does not exist", hint=hint)
     if len(found) > 1:
         hint = "remove or rename one of them"
-        what = f"table {quoted(file.path)} is there twice: beside the manifest and below the root"
+        what = f"table {quoted(file.path)} exists twice: next to the manifest and below the root"
         raise UsageError(what, hint=hint)
     dialect = Dialect(
         file.sheet,
@@ -145,8 +145,8 @@ def _left_over(leftovers: Leftovers, place: Place) -> Iterator[Problem]:
     """Yield what matches the pattern and becomes no case."""
     kinds = {
         "files match, but cases are folders here": leftovers.matching_files,
-        "links that lead nowhere": leftovers.broken,
-        "links to folders that are found in other ways": leftovers.links,
+        "broken links": leftovers.broken,
+        "links to folders that are found anyway": leftovers.links,
     }
     for what, paths in kinds.items():
         if paths:

@@ -35,7 +35,9 @@ class Bundle(Struct, frozen=True):
 def require_importer() -> None:
     """Raise ExtraMissing if panimg is not installed."""
     if find_spec("panimg") is None:
-        raise ExtraMissing("asking the platform's importer needs the package panimg", "importer")
+        raise ExtraMissing(
+            "the platform's importer needs packages that are not installed", "importer"
+        )
 
 
 def import_check(

@@ -29,7 +29,7 @@ def read_json(source: Source) -> Json:
     """
     file = source.files[0]
     if file.size >= LIMIT:
-        raise JsonUnreadable("is not below 15 MiB")
+        raise JsonUnreadable("is 15 MiB or larger")
     try:
         text = b"".join(chunks(file)).decode()
     except UnicodeDecodeError as error:
@@ -99,4 +99,4 @@ def _check_text(text: str) -> None:
     if "\0" in text:
         raise JsonUnreadable("holds a NUL character, which the platform cannot store")
     if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
-        raise JsonUnreadable("holds half a surrogate pair, which is no text")
+        raise JsonUnreadable("holds half a surrogate pair, which is not text")

@@ -63,7 +63,7 @@ def check_same(file: LocalFile) -> None:
     if stat.S_ISDIR(now.st_mode):  # the same message as from reading it
         raise unreadable(file, IsADirectoryError(EISDIR, os.strerror(EISDIR)))
     if (now.st_size, now.st_mtime_ns) != (file.size, file.mtime_ns):
-        raise FileChanged(f"'{file.name}' changed after it was looked at")
+        raise FileChanged(f"'{file.name}' changed after it was checked")
 
 
 def chunks(file: LocalFile) -> Iterator[bytes]:

@@ -103,7 +103,7 @@ def _opened(file: LocalFile) -> Iterator[BinaryIO]:
         with disk.open_file(file.path) as stream:
             facts = os.fstat(stream.fileno())
             if (facts.st_size, facts.st_mtime_ns) != (file.size, file.mtime_ns):
-                raise FileChanged(f"'{file.name}' changed while it was looked into")
+                raise FileChanged(f"'{file.name}' changed while it was read")
             yield stream
     except OSError as error:
         raise unreadable(file, error) from error

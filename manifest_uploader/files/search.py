@@ -300,7 +300,7 @@ class _Search:
             return os.stat(full)  # noqa: PTH116  a Path takes longer than the stat
         except OSError:
             hint = "its content may have to be fetched first (git annex get, datalad get)"
-            self._report(f"'{path}' is a link to a file that is not there", hint)
+            self._report(f"'{path}' is a link to a file that does not exist", hint)
             return None
 
     def _is_inside(self, real: str) -> bool:

@@ -75,7 +75,7 @@ def read(path: Path, dialect: Dialect = _USUAL) -> Table:
         raise UsageError(what, hint=f"leave it out for {path.name}")
     if ending not in (".csv", ".tsv", ".txt"):
         hint = "save it as CSV (UTF-8)" if ending in (".xls", ".ods") else "give a .csv file"
-        raise UsageError(f"{quoted(path.name)} is no table that can be read", hint=hint)
+        raise UsageError(f"{quoted(path.name)} is not a table that can be read", hint=hint)
     text = _text(path, dialect)
     return _make_table(path.name, _text_rows(path.name, text, dialect.separator), dialect)
 
@@ -114,7 +114,7 @@ def _text(path: Path, dialect: Dialect) -> str:
         return data.decode(named or encoding)
     except LookupError:
         hint = "as in utf-8, cp1252 or latin-1"
-        raise UsageError(f"there is no encoding {quoted(named or '')}", hint=hint) from None
+        raise UsageError(f"unknown encoding {quoted(named or '')}", hint=hint) from None
     except UnicodeError:
         if named is not None:
             raise UsageError(
@@ -149,7 +149,7 @@ def _text_rows(name: str, text: str, separator: str | None) -> _Rows:
             line = before + reader.line_num
     except csv.Error as error:
         where = f"{name}:{before + reader.line_num}"
-        raise UsageError(f"{where}: this is no row of a table: {error}") from None
+        raise UsageError(f"{where}: this is not a row of a table: {error}") from None
 
 
 def _delimiter(text: str) -> tuple[str, str, int]:
@@ -200,16 +200,16 @@ class _Oddities:
         if self.too_long:
             yield (
                 f"{name}: rows with more cells than the header, which are not used (a comma inside "
-                f"a number, or quotes that are missing?): line {_number_list(self.too_long)}"
+                f"a number, or missing quotes?): line {_number_list(self.too_long)}"
             )
         if self.too_short:
             yield (
-                f"{name}: rows with fewer cells than the header; the rest is taken as empty: "
+                f"{name}: rows with fewer cells than the header; the rest is treated as empty: "
                 f"line {_number_list(self.too_short)}"
             )
         if self.unnamed:
             yield (
-                f"{name}: columns without a name in the header, which nothing can ask for: "
+                f"{name}: columns without a name in the header, which cannot be used: "
                 f"column {_number_list(list(self.unnamed))}"
             )
         for one in self.of_columns(name, decimal_key).values():
@@ -225,17 +225,17 @@ class _Oddities:
         if errors := self.errors.get(column):
             words = ", ".join(dict.fromkeys(errors.values()))
             yield (
-                f"{what} cells in which Excel shows {words} instead of a value; they are taken "
+                f"{what} cells in which Excel shows {words} instead of a value; they are treated "
                 f"as empty: line {_number_list([*errors])}"
             )
         if lines := self.unstored.get(column):
             yield (
                 f"{what} formulas whose results are not in the file (open it in Excel and save "
-                f"it); they are taken as empty: line {_number_list(lines)}"
+                f"it); they are treated as empty: line {_number_list(lines)}"
             )
         if lines := self.commas.get(column):
             yield (
-                f"{what} numbers with a decimal comma, taken as text ({decimal_key} reads them as "
+                f"{what} numbers with a decimal comma, read as text ({decimal_key} reads them as "
                 f"numbers): line {_number_list(lines)}"
             )
 
@@ -261,7 +261,7 @@ def _of_hidden(name: str, rows: Sequence[Row], hidden: Sequence[int]) -> Iterato
     lines = [row.line for row in rows if row.line in set(hidden)]
     if lines:
         yield (
-            f"{name}: rows that are hidden, by a filter or by hand, and are used all the same: "
+            f"{name}: hidden rows (by a filter or by hand), which are used anyway: "
             f"line {_number_list(lines)}"
         )
 

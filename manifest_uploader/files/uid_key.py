@@ -89,7 +89,7 @@ def make_key(path: Path) -> str:
         with disk.open_file(path, "wb") as file:
             file.write(f"{_ABOUT}{key}\n".encode())
     except FileExistsError:
-        raise UsageError(f"'{path}' cannot be written: it has appeared meanwhile") from None
+        raise UsageError(f"'{path}' cannot be written: it has appeared in the meantime") from None
     except OSError as error:
         disk.could_remove(path)
         raise UsageError(

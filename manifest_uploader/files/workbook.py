@@ -54,8 +54,8 @@ _Unstored: TypeAlias = dict[int, set[int]]
 def check_extra() -> None:
     """Raise UsageError unless workbooks can be read here."""
     if not EXTRAS["xlsx"].is_installed:
-        hint = f"{install_command('xlsx')}, or save the table as CSV (UTF-8)"
-        raise UsageError("to read Excel files, the extra 'xlsx' is needed", hint=hint)
+        hint = f"save the table as CSV (UTF-8), or install it with: {install_command('xlsx')}"
+        raise UsageError("reading Excel files needs a package that is not installed", hint=hint)
 
 
 def sheet_names(path: Path) -> tuple[str, ...]:
@@ -93,7 +93,7 @@ def _open(path: Path) -> Any:
         return load_workbook(path, read_only=True, data_only=True, keep_links=False)
     except Exception:  # noqa: BLE001  openpyxl raises whatever a broken file leads it to
         kind = path.suffix.lower()
-        raise UsageError(f"{quoted(path.name)} is no {kind} file that can be read") from None
+        raise UsageError(f"{quoted(path.name)} is not a readable {kind} file") from None
 
 
 def _rows(book: Any, sheet: Any, unstored: _Unstored) -> Iterator[tuple[int, Sequence[Any]]]:

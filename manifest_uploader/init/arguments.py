@@ -24,8 +24,8 @@ without options it looks, proposes and asks. With them it asks nothing:
       --socket "ct-image=ct/*.dcm" --socket "airway-segmentation=airways.mha" \\
       --table scores.csv --key patient --socket "some-score=@score" --title "@label"
 
-one case a file:            --each "*.mha" --socket "ct-image=*.mha"
-names out of the path:      --each "{site}/{patient}/{study}" --title "{patient}, {study}"
+one case per file:          --each "*.mha" --socket "ct-image=*.mha"
+names from the path:        --each "{site}/{patient}/{study}" --title "{patient}, {study}"
 new folders, later:         nothing to do; the next run finds them, and 'plan' names them
 """
 
@@ -40,8 +40,8 @@ def options_of(given: argparse.Namespace) -> Options:
     if given.update:
         raise UsageError(
             "init has no --update any more: a manifest with 'each:' finds new folders by itself",
-            hint="write one with --force; its cases have the names that they had, so that a run "
-            "goes on where it was and sends nothing again",
+            hint="write one with --force; its cases have the names that they had, so a run "
+            "continues where it was and sends nothing twice",
         )
     options = Options(
         folder=given.folder,
@@ -74,13 +74,13 @@ def _check(options: Options) -> None:
     for one in options.sockets:
         if one.socket in seen:
             raise UsageError(
-                f"--socket {quoted(one.socket)} comes twice",
+                f"--socket {quoted(one.socket)} appears twice",
                 hint="a socket takes one image, one file or one value",
             )
         seen.add(one.socket)
     if options.table is None and (columns := _columns(options)):
         raise UsageError(
-            f"{quoted('@' + columns[0])} is a column of a table, and there is no --table",
+            f"{quoted('@' + columns[0])} is a column of a table, but there is no --table",
             hint="add --table scores.csv --key COLUMN: the column with the folders' names",
         )
     if options.kind == "archive" and options.order:
@@ -90,7 +90,7 @@ def _check(options: Options) -> None:
 def _check_output(output: str) -> None:
     if output == "-":
         raise UsageError(
-            "'init' writes a file, and not to standard output",
+            "'init' writes to a file, not to standard output",
             hint="name the manifest's file: --output FILE, or ./- if it is really called that",
         )
     if not output.strip():
@@ -118,9 +118,9 @@ def add_arguments(parser: Parser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     add = parser.add_argument
     add("folder", metavar="FOLDER", help="where the cases are")
-    add("--slug", help="of the target: the last word of its page's address, or that address")
+    add("--slug", help="of the target: the last part of its page's URL, or that URL")
     add("--kind", choices=KINDS, help="of the target (default: reader-study)")
-    add("--each", metavar="PATTERN", help="one case for each folder, or file, that fits it")
+    add("--each", metavar="PATTERN", help="one case for each folder, or file, that matches it")
     add("--socket", metavar="SOCKET=FILES", action="append", default=[],
         help="files of the case, as in ct-image=ct/*.dcm, or a column: some-score=@score; "
         "repeatable")  # fmt: skip
@@ -136,7 +136,7 @@ def add_arguments(parser: Parser) -> None:
         help="of a table that is not UTF-8, as in cp1252 for Windows")  # fmt: skip
     add("--decimal-comma", action="store_true", help="read 2,1 in the table as a number")
     add("--match-numbers", action="store_true",
-        help="take 7 in the table for the case 007: spreadsheets drop zeros")  # fmt: skip
+        help="match 7 in the table to the case 007: spreadsheets drop zeros")  # fmt: skip
     add("--series", metavar="SOCKET=DESCRIPTION", action="append", default=[],
         help="where DICOM files of several series lie together: the one for this socket, by a "
         "pattern of its description; @largest takes the one with the most slices")  # fmt: skip
@@ -145,9 +145,9 @@ def add_arguments(parser: Parser) -> None:
     add("--explicit", action="store_true",
         help="write an entry for each case instead of one description for all")  # fmt: skip
     add("--output", metavar="FILE", default="manifest.yaml", help="(default: manifest.yaml)")
-    add("--force", action="store_true", help="write over an existing manifest")
+    add("--force", action="store_true", help="overwrite an existing manifest")
     add("--update", action="store_true", help=argparse.SUPPRESS)
-    add("--verbose", action="store_true", help="name everything that was noticed")
+    add("--verbose", action="store_true", help="list everything that was noticed")
     add_platform_argument(parser)
-    add("--token-file", metavar="FILE", help="holds the token, to look up sockets when it asks")
-    add("--log-file", metavar="FILE", help="write the details of a mistake there")
+    add("--token-file", metavar="FILE", help="file with the token, to look up sockets")
+    add("--log-file", metavar="FILE", help="write the details of an error to this file")

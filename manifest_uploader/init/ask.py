@@ -47,9 +47,9 @@ def _read_yes(text: str) -> bool:
 # ── the target ──────────────────────────────────────────────────────────────────────────────
 
 _STUDY = Question(
-    "Your study: the address of its page, or the last word of it",
+    "Your study: the URL of its page, or the last part of that",
     help=(
-        "Open your reader study or archive in a browser and copy the address,",
+        "Open your reader study or archive in a browser and copy its URL,",
         "for example https://grand-challenge.org/reader-studies/lung-nodules/",
         "With your token, its sockets are looked up; nothing is changed there.",
     ),
@@ -176,7 +176,7 @@ def _ask_socket(
         sockets.proposal(wanted, made_up, taken),
         (
             "A socket is a named slot of the study, such as ct-image; its page lists them.",
-            f"Type a number of the list, or its name; {LEAVE_OUT} leaves this out.",
+            f"Type a number from the list, or a name; {LEAVE_OUT} leaves this out.",
         ),
         about=what,
     )
@@ -198,12 +198,14 @@ def _read_socket(
     if text.isdigit():
         if 1 <= int(text) <= len(listed):
             return listed[int(text) - 1].slug
-        what = f"{quoted(text)} is no number of the list" if listed else "there is no list"
+        what = f"{quoted(text)} is not a number in the list" if listed else "there is no list"
         raise UsageError(what, hint="type the name of a socket, such as ct-image")
     is_known = sockets.study is not None
     slug = (to_slug(text) if is_known and " " in text else "") or read_socket(text).socket
     if slug in taken:
-        raise UsageError(f"{quoted(slug)} is taken already", hint="a socket takes one thing")
+        raise UsageError(
+            f"{quoted(slug)} is already used", hint="a socket takes one image, file or value"
+        )
     if is_known and not sockets.view.is_told(slug):
         _check_known(slug, sockets, wanted)
     return slug
@@ -219,8 +221,8 @@ def _check_known(slug: str, sockets: Sockets, wanted: Wanted) -> None:
     sockets.view.tell(slug)
     if found is not None:
         what = f"{quoted(slug)} is of kind {quoted(found.kind)}, which this does not fit"
-        raise UsageError(what, hint="the same once more keeps it")
+        raise UsageError(what, hint="type it again to keep it")
     alike = ranked(with_fields(wanted, names=(slug,)), every.values())
     names = [f"{one.slug} ({one.kind})" for one in alike if similarity((slug,), one) >= _ALIKE]
-    hint = f"there is {', '.join(names[:4])}" if names else "the same once more keeps it"
+    hint = f"there is {', '.join(names[:4])}" if names else "type it again to keep it"
     raise UsageError(f"the platform has no socket {quoted(slug)}", hint=hint)

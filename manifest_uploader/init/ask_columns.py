@@ -112,7 +112,7 @@ def _read_column(text: str, found: Sequence[Column], by_name: dict[str, Column])
     if text in by_name:
         return by_name[text]
     hint = did_you_mean(text, by_name) or f"type numbers from 1 to {len(found)}, or none"
-    raise UsageError(f"{quoted(text)} is none of these columns", hint=hint)
+    raise UsageError(f"{quoted(text)} is not one of these columns", hint=hint)
 
 
 def _ask_commas(person: Person, options: Options, found: Sequence[Column]) -> Options:
@@ -180,7 +180,7 @@ def _read_title(text: str, choices: dict[str, str], known: Sequence[str]) -> str
     if text in choices:
         return f"@{choices[text]}"
     if text.isdigit():
-        raise UsageError(f"{quoted(text)} is none of these", hint="type a number of the list")
+        raise UsageError(f"{quoted(text)} is not one of these", hint="type a number from the list")
     column = text.removeprefix("@")
     if column in known and "{" not in text and column != "name":
         return f"@{column}"
@@ -217,7 +217,7 @@ def ask_order(person: Person, options: Options, table: Table | None) -> Options:
         names = [one.name for one in found]
         if text.removeprefix("@") in names:
             return text.removeprefix("@")
-        raise UsageError(f"{quoted(text)} is none of these", hint="type a number of the list")
+        raise UsageError(f"{quoted(text)} is not one of these", hint="type a number from the list")
 
     return replace(options, order=ask_until_valid(person, question, read))
 

@@ -86,7 +86,9 @@ def _named(text: str, options: Options, cases: Cases, folder: Folder) -> _Candid
         return None
     path = text if Path(text).is_file() else os.path.join(options.folder, text)  # noqa: PTH118
     if not Path(path).is_file():
-        raise UsageError(f"there is no file {quoted(text)}", hint="none is an answer, too")
+        raise UsageError(
+            f"file {quoted(text)} does not exist", hint="type none to go without a table"
+        )
     with_table = replace(options, table=path)
     with suppress(NotUtf8):  # that is asked next
         folder.table(with_table)
@@ -147,7 +149,7 @@ def _ask_encoding(person: Person, options: Options, folder: Folder) -> Options:
     person.tell(f"{path.name} is not UTF-8; as {_system(likely)} ({likely}) it says {shown}.")
     if ask_yes(
         person,
-        "Are these words right",
+        "Do these words look right",
         "The table is not saved as UTF-8, so that its accents have to be guessed.",
         "If these words look wrong, answer no.",
     ):
@@ -245,10 +247,10 @@ def _ask_numbers(person: Person, options: Options, cases: Cases, table: Table) -
     pairs = columns.pairs_by_number(table, key, cases.found, cases.parts)
     if not pairs:
         return options
-    person.tell(f"Rows of {table.name} that fit only by their number: {len(pairs)}")
+    person.tell(f"Rows of {table.name} that match only by number: {len(pairs)}")
     agrees = ask_yes(
         person,
-        f"Take {shown_pairs(pairs)}",
+        f"Match {shown_pairs(pairs)}",
         "Spreadsheets turn 007 into 7, and some programs write 7.0.",
         "With no, these cases get nothing from the table.",
     )

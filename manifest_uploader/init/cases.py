@@ -57,7 +57,7 @@ class Folder:
         found = find_cases(self._paths.tree(options.table), parts)
         if not found:
             raise UsageError(
-                f"nothing in {quoted(options.folder)} fits {quoted(each)}",
+                f"nothing in {quoted(options.folder)} matches {quoted(each)}",
                 hint='a pattern such as "patient-*" or "*.mha", relative to the folder',
             )
         return Cases(each, parts, found)

@@ -71,8 +71,8 @@ def _check_output(options: Options) -> None:
         hint = "name the file to write, for example: --output " + for_shell([str(path / _DEFAULT)])
         raise UsageError(f"{quoted(options.output)} cannot be written: it is a folder", hint=hint)
     if path.exists() and not options.force:
-        hint = "--force writes it anew, --output FILE another"
-        raise UsageError(f"{quoted(options.output)} is there already", hint=hint)
+        hint = "--force overwrites it, --output FILE writes another"
+        raise UsageError(f"{quoted(options.output)} already exists", hint=hint)
     if path.exists() and not _may_be_replaced(path):
         raise UsageError(
             f"{quoted(options.output)} is not a manifest; it stays as it is",
@@ -116,7 +116,7 @@ def _asked(options: Options, there: Paths, given: argparse.Namespace) -> Draft:
         help_lines = ("Nothing is sent: the manifest is a text file, which you can change.",)
         if not ask_yes(person, f"Write {options.output}", *help_lines):
             line = command_line(made.options)
-            raise UsageError("nothing was written", hint=block("by your answers:", f"  {line}"))
+            raise UsageError("nothing was written", hint=block("with your answers:", f"  {line}"))
         return made
 
     return Dialogue(terminal.Terminal()).hold(talk)
@@ -125,9 +125,9 @@ def _asked(options: Options, there: Paths, given: argparse.Namespace) -> Draft:
 def _nobody_to_ask(options: Options, there: Paths) -> UsageError:
     line = command_line(propose(options, there))
     return UsageError(
-        f"{' and '.join(options.missing)} missing, and nobody is at a terminal to be asked; "
-        "nothing was written",
-        hint=block("by what is in the folder, type", f"  {line}"),
+        f"{' and '.join(options.missing)} missing, and not running interactively; nothing was "
+        f"written",
+        hint=block("from what is in the folder:", f"  {line}"),
     )
 
 
@@ -156,7 +156,7 @@ def _write(output: str, data: bytes, *, anew: bool) -> None:
         disk.replace(draft, path)
     except FileExistsError:
         disk.could_remove(draft)
-        raise UsageError(f"{quoted(output)} is there already; nothing was written") from None
+        raise UsageError(f"{quoted(output)} already exists; nothing was written") from None
     except OSError as error:
         disk.could_remove(draft)
         why = disk.writing_reason(path, error)
@@ -178,4 +178,4 @@ def _say_next(options: Options, there: Paths, *, asked: bool) -> None:
         terminal.show_command(_command_words(options))
     root = [] if there.root() is not None else ["--root", options.folder]
     line = for_shell(["uploader", "validate", options.output, *root])
-    say(block("Look at it, then:", f"  {line}"))
+    say(block("Check it, then:", f"  {line}"))

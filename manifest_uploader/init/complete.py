@@ -57,7 +57,7 @@ def complete(options: Options, folder: Folder, person: Person, view: View) -> Op
     options = ask_order(person, options, table)
     if not options.sockets:
         raise UsageError(
-            "no socket takes anything",
+            "no socket has files or values",
             hint='say which files are for which, as in --socket "ct-image=ct/*.dcm"',
         )
     return options
@@ -75,7 +75,7 @@ def _ask_cases(options: Options, folder: Folder, person: Person) -> Cases:
     likely = folder.likely_each(options)
     person.tell(_describe_folder(likely, options, folder))
     question = Question(
-        "One case for each folder or file that fits",
+        "One case for each folder or file that matches",
         likely,
         (
             "* stands for any text: patient-* fits patient-1 and patient-2, */* goes one",
@@ -90,4 +90,4 @@ def _describe_folder(likely: str, options: Options, folder: Folder) -> str:
         cases = folder.cases(likely, options)
     except UsageError:
         return f"{options.folder} holds nothing that looks like cases."
-    return f"{options.folder}: {len(cases.found)} fit {likely}: {cases.shown()}"
+    return f"{options.folder}: {len(cases.found)} match {likely}: {cases.shown()}"

@@ -182,7 +182,7 @@ def head_lines(head: Head, *, cases: bool = True) -> Iterator[str]:
     yield "version: 1"
     yield "target:"
     yield f"  kind: {head.kind}"
-    yield f"  slug: {scalar(head.slug)} # the last word of its page's address"
+    yield f"  slug: {scalar(head.slug)} # the last part of its page's URL"
     if head.root is None:
         yield "# The files lie outside this folder: give --root DIR with every command."
     else:
@@ -206,7 +206,7 @@ def manifest_text(head: Head, entries: Iterable[Entry]) -> str:
 
 
 _EXPLANATIONS: Final = {
-    "name": "how the uploader speaks of the case; unique",
+    "name": "what messages call the case; unique",
     "title": "what readers see; unique; without it they see the name",
     "order": "the place in the readers' worklist",
     "sockets": "what goes where: the names are those of your target's sockets",
@@ -293,7 +293,7 @@ def _add_choices(
     lines: _Lines, socket: str, choices: tuple[Choice, ...], *, is_dropped: bool
 ) -> None:
     """Add all choices as comments; the user removes the `# ` before the lines of one of them."""
-    what = f"{socket}: {len(choices)} fit; choose one and remove the '# ' before its lines"
+    what = f"{socket}: {len(choices)} match; choose one and remove the '# ' before its lines"
     what += f", and the line '{socket}: null'" if is_dropped else ""
     lines.comment(1, what)
     for choice in choices:

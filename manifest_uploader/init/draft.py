@@ -61,8 +61,8 @@ def draft(options: Options, there: Paths) -> Draft:
     parse(data, options.output)
     if root is None:
         notices.add(
-            "the folder lies outside the manifest's folder, which names no 'root:' therefore; "
-            "give every command where the files are",
+            "the folder lies outside the manifest's folder, so the manifest has no 'root:'; "
+            "give --root DIR with every command",
             for_shell(["--root", options.folder]),
         )
     return Draft(options, gathered, notices, data)
@@ -78,10 +78,12 @@ def _text(
                 head, options, there, gathered.entries, are_files=gathered.are_files
             )
         except short.Unsaid as why:
-            notices.add(f"one description cannot say this, so that each case has an entry: {why}")
+            notices.add(
+                f"one description cannot express this, so each case has its own entry: {why}"
+            )
         else:
             if count:
-                notices.add(f"exceptions, which stand in the manifest's end: {count}")
+                notices.add(f"exceptions, at the end of the manifest: {count}")
             return text
     return compose.manifest_text(head, gathered.entries)
 
@@ -98,9 +100,9 @@ def preview(one: Draft) -> Block:
     return block(
         f"{options.output} would be, for {noun} {options.slug}:",
         f"  {one.counts()}",
-        "one of which is",
+        "for example",
         *_case_lines(max(one.gathered.entries, key=_fullness)),
-        *(["to know about:"] if notices else []),
+        *(["please note:"] if notices else []),
         *(f"  - {text}" for text in notices[:_MOST_NOTICES]),
         *([f"  - and {more} more, shown once it is written"] if more > 0 else []),
     )

@@ -30,7 +30,7 @@ from manifest_uploader.manifest.found_case import FoundCase, own_name, stem
 from manifest_uploader.manifest.tables import Key, Row, RowsByKey, Table, cell_text, parse_cell
 from manifest_uploader.text import composed, quoted
 
-UNUSED: Final = "files that no socket takes"
+UNUSED: Final = "files not assigned to any socket"
 _MOST_NAMED_FILES: Final = 3
 """More files with one ending in one folder are counted instead of named."""
 _MOST_NAMED_FOLDERS: Final = 5
@@ -94,7 +94,7 @@ class EntryMaker:
             if numbered in self.rows_by_key.rows:
                 row = self.rows_by_key.rows[numbered]
                 self.used_keys.add(numbered)
-                what = f"rows of {self.table.name} that fit a case only by its number"
+                what = f"rows of {self.table.name} that match a case only by number"
                 self.notices.add(what, f"{numbered[0]} -> {name} (line {row.line})")
                 return row
         conflicting = [key for key in keys if key in self.rows_by_key.conflicting]
@@ -148,7 +148,7 @@ class EntryMaker:
         complaint = title_complaint(title)
         if complaint is not None:
             why = f"{complaint.message} ({complaint.hint})"
-            self.notices.add(f"titles that cannot be: {why}; readers see the name", name)
+            self.notices.add(f"titles that cannot be used: {why}; readers see the name", name)
             return None
         return title
 
@@ -158,7 +158,7 @@ class EntryMaker:
             return None
         cell = parse_cell(row.cells[column]) if row is not None else ""
         if cell == "":
-            self.notices.add("cases without an order: the platform gives one", name)
+            self.notices.add("cases without an order: the platform assigns one", name)
             return None
         order = int(cell) if isinstance(cell, int | float) and cell == int(cell) else None
         if isinstance(cell, bool) or order is None or order_complaint(order):
@@ -176,13 +176,13 @@ class EntryMaker:
         matches = _match(rule, case_files, case)
         if not matches.files:
             pattern = rule.pattern or case.path
-            self._note_missing(draft, rule.socket, f"nothing fits {quoted(pattern)}")
+            self._note_missing(draft, rule.socket, f"nothing matches {quoted(pattern)}")
             return set()
         groups = self._groups(matches, rule, case_files)
         if not groups:
             why = "there is no DICOM series"
             if rule.series != LARGEST:
-                why = f"no series is described as {quoted(rule.series or '')}"
+                why = f"no series has the description {quoted(rule.series or '')}"
             self._note_missing(draft, rule.socket, why)
             return set()
         sources = [(group, self._source(group, matches, case_files)) for group in groups]
@@ -199,7 +199,7 @@ class EntryMaker:
         read = {path for group in groups if group.series for path in group.files}
         for path in matches.files:
             if path not in read and dicom.is_named_dicom(Path(path)):
-                what = "files that end like DICOM and cannot be read as DICOM (empty, or broken?)"
+                what = "files named like DICOM that cannot be read as DICOM (empty or damaged?)"
                 self.notices.add(what, case_files.path(path))
 
     def _note_missing(self, draft: _Draft, socket: str, why: str) -> None:
@@ -216,13 +216,13 @@ class EntryMaker:
         if any(group.series for group, _ in sources):
             what = (
                 f"cases without {quoted(rule.socket)}: DICOM files of more than one series lie "
-                "together, so that you have to choose (they stand in the manifest as comments; or "
+                f"together, so you have to choose (they are in the manifest as comments; or "
                 f'--series "{rule.socket}=DESCRIPTION")'
             )
         else:
             what = (
-                f"cases without {quoted(rule.socket)}: more than one file fits (they stand in "
-                "the manifest as comments)"
+                f"cases without {quoted(rule.socket)}: more than one file matches (they are in "
+                f"the manifest as comments)"
             )
         self.notices.add(what, f"{draft.name}: {labels}")
 

@@ -96,7 +96,7 @@ def _make_entries(
     for count, (case, name) in enumerate(named):
         if time.monotonic() - last > PROGRESS_EVERY_S:
             last = time.monotonic()
-            say_progress(f"looked into {count} of {len(named)} cases")
+            say_progress(f"read {count} of {len(named)} cases")
         entry = maker.entry(case, name)
         if entry is not None:
             yield entry
@@ -107,10 +107,10 @@ def _nothing_to_write(options: Options, cases: Sequence[FoundCase], notices: Not
     noticed = ". Noticed:" if lines else ""
     if not cases:
         hint = 'give --each a pattern such as "patient-*" or "*.mha", relative to the folder'
-        what = f"nothing in {quoted(options.folder)} fits {quoted(options.each or '')}"
+        what = f"nothing in {quoted(options.folder)} matches {quoted(options.each or '')}"
         return UsageError(what, hint=block(hint + noticed, *lines))
     return UsageError(
-        f"{len(cases)} cases, but nothing fits any socket; nothing was written",
+        f"{len(cases)} cases, but nothing matches any socket; nothing was written",
         hint=block(f"the patterns of --socket are relative to a case{noticed}", *lines),
     )
 
@@ -130,7 +130,7 @@ def _name_cases(
         name = make_unique(make_valid(raw), taken)
         taken.add(name)
         if name != raw:
-            notices.add("names that were altered to be names of cases", f"{case.path} -> {name}")
+            notices.add("names that were changed to be valid", f"{case.path} -> {name}")
         named.append((case, name))
     return named
 
@@ -164,7 +164,7 @@ def _note_table(maker: EntryMaker, cases: Sequence[FoundCase], notices: Notices)
         raise _no_row_fits(maker, table, cases)
     for key, lines in rows_by_key.conflicting.items():
         notices.add(
-            f"rows of {table.name} with the same key that do not say the same: none is used",
+            f"rows of {table.name} with the same key but different contents: none is used",
             f"{', '.join(key)} (lines {', '.join(map(str, lines))})",
         )
     for key, row in rows_by_key.rows.items():
@@ -209,7 +209,8 @@ def _note_mixed_cells(table: Table, column: str, notices: Notices) -> None:
     most = types.most_common(1)[0][0]
     for line, cell in cells:
         if _type_word(cell) != most:
-            what = f"cells of {table.name}, column {quoted(column)}, that are no {most} as most are"
+            where = f"cells of {table.name}, column {quoted(column)}"
+            what = f"{where}, that are not {most}s like the others"
             notices.add(what, f"{quoted(cell_text(cell))} (line {line}) is {_type_word(cell)}")
 
 
@@ -221,16 +222,16 @@ def _type_word(cell: object) -> str:
 
 def _no_row_fits(maker: EntryMaker, table: Table, cases: Sequence[FoundCase]) -> UsageError:
     if not table.rows:
-        hint = "; ".join(table.notices) or "nothing stands below its header"
+        hint = "; ".join(table.notices) or "there is nothing below its header"
         return UsageError(f"{table.name} has no row that can be used", hint=hint)
     keys = maker.options.keys
     hint = f'where the column has only a part of the name: --each "patient-{{{keys[0]}}}"'
     if len(keys) == 1 and (pairs := pairs_by_number(table, keys[0], cases, maker.each)):
-        hint = f"--match-numbers takes {shown_pairs(pairs)}; spreadsheets drop zeros"
+        hint = f"--match-numbers matches {shown_pairs(pairs)}; spreadsheets drop zeros"
     cells = [", ".join(cell_text(row.cells[key]) for key in keys) for row in table.rows[:3]]
     names = [raw_name(case, maker.each) for case in cases[:3]]
     return UsageError(
-        f"no row of {table.name} fits a case: {' and '.join(keys)} says "
+        f"no row of {table.name} matches a case: {' and '.join(keys)} says "
         f"{', '.join(map(quoted, cells))}, the cases are {', '.join(map(quoted, names))}",
         hint=hint,
     )
@@ -242,14 +243,12 @@ def _no_row_fits(maker: EntryMaker, table: Table, cases: Sequence[FoundCase]) ->
 def _note_leftovers(leftovers: Leftovers, used: set[str], notices: Notices) -> None:
     others = [path for path in leftovers.others if path.rstrip("/") not in used]
     sentences = {
-        "what fits no case": list(summarize(others)),
-        "links that lead nowhere (their content may have to be fetched first)": leftovers.broken,
-        "links to folders that are found in other ways, and are not followed": leftovers.links,
+        "not matched to any case": list(summarize(others)),
+        "broken links (their content may have to be fetched first)": leftovers.broken,
+        "links to folders that are found anyway, and are not followed": leftovers.links,
         "neither files nor folders, and never sent": leftovers.special,
         "folders that cannot be read": leftovers.unreadable,
-        "never sent: hidden files, and what systems leave behind": list(
-            summarize(leftovers.ignored)
-        ),
+        "never sent: hidden files and system files": list(summarize(leftovers.ignored)),
     }
     for sentence, names in sentences.items():
         if names:

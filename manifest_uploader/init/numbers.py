@@ -48,5 +48,5 @@ def _letters(text: str) -> str:
 
 def shown_pairs(pairs: Mapping[str, str]) -> str:
     """`7 as 007, 8 as 008 …`: up to two pairs."""
-    shown = ", ".join(f"{key} as {name}" for name, key in list(pairs.items())[:2])
+    shown = ", ".join(f"{key} to {name}" for name, key in list(pairs.items())[:2])
     return shown + " …" * (len(pairs) > 2)  # noqa: PLR2004

@@ -128,7 +128,7 @@ def propose_sockets(
     for count, case in enumerate(cases):
         if time.monotonic() - last > PROGRESS_EVERY_S:
             last = time.monotonic()
-            say_progress(f"looked into {count} of {len(cases)} cases")
+            say_progress(f"read {count} of {len(cases)} cases")
         _survey_case(opener.open(case), case, survey, tree)
     found = [
         part

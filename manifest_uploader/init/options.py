@@ -141,7 +141,7 @@ def slug_of(text: str) -> str:
     address = re.search(r"/(?:reader-studies|archives)/([A-Za-z0-9_-]+)", text)
     slug = address[1] if address else text.strip()
     if not _SLUG.fullmatch(slug):
-        hint = "write the last word of the page's address, such as 'lung-nodules'"
+        hint = "write the last part of the page's URL, such as 'lung-nodules'"
         raise UsageError(f"{quoted(text)} is not a slug", hint=hint)
     return slug
 

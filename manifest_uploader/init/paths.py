@@ -81,7 +81,10 @@ def find(options: Options) -> Paths:
     output = os.path.realpath(options.output)
     manifest_folder, name = os.path.split(output)
     if not os.path.isdir(manifest_folder):  # noqa: PTH112
-        raise UsageError(f"there is no folder {quoted(manifest_folder)} to write the manifest into")
+        raise UsageError(
+            f"folder {quoted(manifest_folder)} does not exist",
+            hint="create it, or name another file with --output",
+        )
     return Paths(os.path.realpath(options.folder), manifest_folder, name)
 
 

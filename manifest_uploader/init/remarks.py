@@ -16,8 +16,8 @@ from manifest_uploader.plan.content_words import flaw_finding, names_words
 from manifest_uploader.plan.series_words import series_findings
 from manifest_uploader.plan.value_look import ValueLook
 
-_REFUSED: Final = "files that 'uploader validate' refuses, and that belong to a case all the same"
-_ODD: Final = "files to have a look at"
+_REFUSED: Final = "files that 'uploader validate' rejects, although they belong to a case"
+_ODD: Final = "files to check"
 _PATIENTS: Final = (
     "DICOM files that identify their patients, which 'uploader validate' refuses (remove it with "
     "'uploader deidentify', or say in the manifest what every reader may know: 'identifiable:')"

@@ -207,7 +207,7 @@ def _description(
     yield "case:"
     name = _case_name(each)
     if name is not None:
-        yield f"  name: {scalar(name)} # how the uploader speaks of the case; unique"
+        yield f"  name: {scalar(name)} # what messages call the case; unique"
     if options.title:
         yield f"  title: {_title(options.title)} # what readers see; unique"
     if options.order:

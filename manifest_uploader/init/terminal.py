@@ -96,7 +96,7 @@ class Terminal:
         line = sys.stdin.readline()
         if not line:
             sys.stderr.write("\n")
-            raise UsageError("the answers ended; nothing was written")
+            raise UsageError("the input ended; nothing was written")
         return line.strip() or question.default
 
     def refuse(self, error: UploaderError) -> None:

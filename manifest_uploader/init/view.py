@@ -118,7 +118,7 @@ class View:
         except UsageError as error:
             return error
         except TooLate:
-            self._give_up(f"{host} does not answer soon")
+            self._give_up(f"{host} takes too long to answer")
         except UploaderError as error:
             self._give_up(error.message)
         return None

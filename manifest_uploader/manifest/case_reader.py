@@ -26,7 +26,7 @@ _PK: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?=/?$)", r
 def read_case(node: Node, problems: Problems) -> Case | None:
     """Return the case that a node describes, without the values that break a rule.
 
-    Each broken rule is reported. None is returned for a case without a name.
+    Each broken rule is reported. None is returned for this case has no name.
     """
     form = published_form().case
     if not isinstance(node, Mapping):

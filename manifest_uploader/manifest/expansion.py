@@ -116,10 +116,10 @@ class _Source(Struct):
     def why_empty(self, name: str) -> str:
         """Return why a name stands for nothing."""
         if self.table is not None and self.row is None:
-            return f"{quoted(name)} is not known: there is no row in {self.table.name}"
+            return f"{quoted(name)} has no value: there is no row in {self.table.name}"
         if self.table is not None and self.row is not None:
             return f"{quoted(name)} is empty in {self.table.name}"
-        return f"{quoted(name)} stands for nothing"
+        return f"{quoted(name)} has no value"
 
 
 class _Expander:
@@ -167,7 +167,7 @@ class _Expander:
         found = list(self._rows.remarks()) if self._rows is not None else []
         found += self._idle
         for name, other in self._unused.items():
-            what = f"{quoted(name)} is none of the cases of 'each', and is a case of its own"
+            what = f"{quoted(name)} is none of the cases of 'each', so it is a case of its own"
             found.append(Problem(what, self._problems.place(other.get("name") or other)))
         return found
 

@@ -154,7 +154,7 @@ def _is_a_name(key: Scalar, known: tuple[str, ...]) -> bool:
 
 
 _AFTER_A_COMMA: Final = (
-    "{value} is taken for a key without a value",
+    "{value} is read as a key without a value",
     'put a name with a comma in quotes, and several names in a list: files: ["a", "b"]',
 )
 """In `{file: a, b.dcm}`, YAML takes what follows the comma for a key."""

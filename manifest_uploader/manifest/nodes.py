@@ -23,7 +23,7 @@ class Scalar(Struct):
 
 
 class Mapping(Struct):
-    """Keys and values; of a key that comes twice, the first value is kept."""
+    """Keys and values; of a key that appears twice, the first value is kept."""
 
     entries: dict[str, tuple[Scalar, Node]]
     line: int

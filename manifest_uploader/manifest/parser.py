@@ -88,7 +88,7 @@ def _read_all(data: bytes, builder: _Builder) -> list[Problem]:
         pass
     except TooManyProblems:
         found = problems.in_order()
-        message = f"more than {MOST:,} problems; the rest is not listed"
+        message = f"more than {MOST:,} problems; the rest are not listed"
         return [*found, Problem(message, found[-1].place, "is this file a manifest?")]
     return problems.in_order()
 

@@ -129,7 +129,7 @@ class _Search:
             hint = "name a case that is not excluded, or the files"
             self._add(f"case {quoted(name)} is excluded", where, hint)
         elif composed(name) not in self._known:
-            message = f"there is no case {quoted(name)}"
+            message = f"no case is named {quoted(name)}"
             self._add(message, where, did_you_mean(name, self._known))
 
     def _report_circle(

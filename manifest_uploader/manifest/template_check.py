@@ -31,8 +31,8 @@ def check_template(short: ShortForm, columns: tuple[str, ...], problems: Problem
     for node in _texts(short.case):
         for name in names_in(node.text):
             if name not in known:
-                hint = did_you_mean(name, known) or f"known are {', '.join(known)}"
-                what = f"nothing is named {quoted(name)}, neither in 'each' nor in a table"
+                hint = did_you_mean(name, known) or f"known names: {', '.join(known)}"
+                what = f"{quoted(name)} is neither a name in 'each' nor a column of a table"
                 problems.add(what, node, hint)
             elif columns.count(name) > 1 and name not in parts:
                 problems.add(f"the table has several columns {quoted(name)}", node, "rename one")
@@ -44,7 +44,7 @@ def _check_column(
     name = composed(node.text.strip()) if isinstance(node, Scalar) else ""
     if short.table is None:
         hint = "write 'table: scores.csv' above 'case:'"
-        problems.add(f"{quoted(name)} is a column of a table, and there is none", node, hint)
+        problems.add(f"{quoted(name)} is a column of a table, but there is no table", node, hint)
     elif (count := columns.count(name)) != 1:
         named = [one for one in columns if one]
         hint = did_you_mean(name, named) or f"its columns are {', '.join(map(quoted, named))}"

@@ -74,7 +74,7 @@ def explain(text: str, error: yaml.YAMLError, last: Any) -> Trap:
         if trap := recognise(scene):
             return trap
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "a mistake"
-    return scene.trap(f"this is not YAML: {problem}", "put text with signs in it in quotes")
+    return scene.trap(f"this is not YAML: {problem}", "put text with special characters in quotes")
 
 
 def _scene(text: str, error: yaml.YAMLError, last: Any) -> _Scene:
@@ -97,7 +97,7 @@ def _star(scene: _Scene) -> Trap | None:
     sign = word[:1]
     what = "an alias" if sign == "*" else "an anchor"
     hint = f"put it in quotes: {_in_quotes(word)}"
-    return scene.trap(f"{quoted(word)}: YAML takes the '{sign}' for {what}", hint, scene.start)
+    return scene.trap(f"{quoted(word)}: YAML reads the '{sign}' as {what}", hint, scene.start)
 
 
 def _escape(scene: _Scene) -> Trap | None:
@@ -108,9 +108,9 @@ def _escape(scene: _Scene) -> Trap | None:
     escape = _ESCAPE.match(text, max(slash, 0))
     found = escape[0] if escape else text[max(slash, 0) :][:2]
     if "unicode" in scene.words:
-        message, hint = f"{quoted(found)} names no character", "write the character itself"
+        message, hint = f"{quoted(found)} is not a character", "write the character itself"
     else:
-        message = f"{quoted(found[:2])} is no escape that YAML knows"
+        message = f"{quoted(found[:2])} is not an escape that YAML knows"
         hint = "a backslash in double quotes begins an escape: write paths with '/'"
     return scene.trap(message, hint, (scene.line, max(slash, 0)))
 
@@ -120,7 +120,7 @@ def _tab(scene: _Scene) -> Trap | None:
     if "\t" not in indent or indent.strip():
         return None
     column = indent.index("\t")
-    hint = "indent with blanks; most editors can turn tabs into blanks"
+    hint = "indent with spaces; most editors can turn tabs into spaces"
     return scene.trap("a tab in the indentation", hint, (scene.line, column))
 
 
@@ -130,9 +130,9 @@ def _sign(scene: _Scene) -> Trap | None:
         return None
     word = _WORD.match(scene.here)
     if word is None:
-        return scene.trap("a tab where YAML wants blanks", "write blanks instead of the tab")
+        return scene.trap("a tab where YAML wants spaces", "write spaces instead of the tab")
     hint = f"put it in quotes: {_in_quotes(word[0])}"
-    return scene.trap(f"a text cannot begin with {quoted(sign)}", hint)
+    return scene.trap(f"text cannot begin with {quoted(sign)}", hint)
 
 
 def _directive(scene: _Scene) -> Trap | None:
@@ -159,15 +159,15 @@ def _text_after(scene: _Scene) -> Trap | None:
         return None
     if isinstance(scene.last, yaml.ScalarEvent) and scene.last.style in ("'", '"'):
         hint = "put the whole text in quotes; an apostrophe inside single quotes is written twice"
-        return scene.trap("text goes on after the closing quote", hint)
+        return scene.trap("text continues after the closing quote", hint)
     if isinstance(scene.last, yaml.SequenceEndEvent | yaml.MappingEndEvent):
         sign = scene.whole[end.column - 1 : end.column]
         if sign and sign in "]}":
             hint = "put a text that has [ ] or { } in it in quotes"
-            return scene.trap(f"text goes on after the closing '{sign}'", hint)
+            return scene.trap(f"text continues after the closing '{sign}'", hint)
     if isinstance(scene.last, yaml.AliasEvent):
         hint = "put it in quotes if it is a pattern or text"
-        return scene.trap(f"text goes on after the alias '*{scene.last.anchor}'", hint)
+        return scene.trap(f"text continues after the alias '*{scene.last.anchor}'", hint)
     return None
 
 
@@ -182,7 +182,7 @@ def _flow(scene: _Scene) -> Trap | None:
     if not scene.here.strip() or scene.line > scene.start[0]:
         hint = f"close it with '{_pair(opening)[-1]}'"
         return scene.trap(f"this '{opening}' is never closed", hint, scene.start)
-    hint = "set its parts apart with ',', and put a text that has one in it in quotes"
+    hint = "separate its parts with ',', and put a text that has one in it in quotes"
     return scene.trap(f"{quoted(scene.here[:20])} does not fit inside {_pair(opening)}", hint)
 
 
@@ -214,7 +214,7 @@ def _colon(scene: _Scene) -> Trap | None:
 
 def _no_blank(scene: _Scene, glued: re.Match[str], place: tuple[int, int]) -> Trap:
     fixed = f"write {quoted(f'{glued[1]}: {glued[2].rstrip()}')}"
-    return scene.trap(f"no blank after the ':' of {quoted(glued[0].rstrip())}", fixed, place)
+    return scene.trap(f"no space after the ':' of {quoted(glued[0].rstrip())}", fixed, place)
 
 
 def _no_colon(scene: _Scene) -> Trap | None:

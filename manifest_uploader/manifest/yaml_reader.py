@@ -227,7 +227,7 @@ class _Reader:
         if first is None:
             return True
         hint = f"the first is on line {first[0].line}: keep one of them"
-        self._problems.add(f"key {quoted(key.text)} comes twice", key, hint)
+        self._problems.add(f"key {quoted(key.text)} appears twice", key, hint)
         return False
 
     def _key(self, event: Any) -> Scalar | None:
@@ -236,7 +236,7 @@ class _Reader:
         if type(node) is Scalar and node.value is node.text and node.text != "<<":
             return node
         if not isinstance(node, Scalar):
-            hint = "a key is a text; put it in quotes if it has [ ] or { } in it"
+            hint = "a key is text; put it in quotes if it has [ ] or { } in it"
             self._problems.add(f"{described(node)} cannot be a key", node, hint)
             return None
         if node.text == "<<" and node.plain:
@@ -293,11 +293,11 @@ class _Reader:
             return Scalar("", "", False, at.line, at.column)  # noqa: FBT003
         anchored = self._anchors[event.anchor]
         if anchored is None:
-            self._refuse(f"alias '*{event.anchor}' stands inside itself", None, at)
+            self._refuse(f"alias '*{event.anchor}' refers to itself", None, at)
         node, length = anchored
         self._expanded += length
         if self._expanded > self._budget:
-            self._refuse("the aliases up to here blow the file up", "write the values out", at)
+            self._refuse("the aliases up to here expand to too much", "write the values out", at)
         return _moved(node, at)
 
     def _tagged(self, event: Any) -> None:

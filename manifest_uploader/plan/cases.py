@@ -39,7 +39,7 @@ from manifest_uploader.state.standing import Standing, standing_of
 from manifest_uploader.state.steps import StepId
 from manifest_uploader.text import composed
 
-_UNSURE: Final = "what became of its last change is not known; the next run asks again"
+_UNSURE: Final = "it is not known whether its last change took effect; the next run checks"
 _FIXED: Final = "it was created with other values, which cannot be changed on the platform"
 
 

@@ -101,8 +101,7 @@ def _title_problems(case: Case, inputs: PlanInputs) -> list[Problem]:
             Problem(
                 f"the {place} already has {article} {noun} titled '{case.title}' ({holder})",
                 case.title_place,
-                "is it this case's own (the state was lost)? then --adopt takes it; "
-                "else choose another title",
+                "if you uploaded it (state file lost), use --adopt; else choose another title",
             )
         ]
     if (
@@ -113,10 +112,11 @@ def _title_problems(case: Case, inputs: PlanInputs) -> list[Problem]:
     ):
         return [
             Problem(
-                f"case '{case.name}' has no title, and without a state nobody can tell whether "
+                f"case '{case.name}' has no title, and without a state file nobody can tell "
+                f"whether "
                 f"the {place} holds it already",
                 case.title_place,
-                "is the state file beside the manifest? if this is new, add --new",
+                "is the state file next to the manifest? if this is new, add --new",
             )
         ]
     return []
@@ -138,10 +138,14 @@ def _limit_problems(
     if uploads <= inputs.choices.upload_limit:
         return []
     has_set = uploads > len(case.values)
-    fewer = "each file of an image set is one: name fewer" if has_set else "give it fewer sockets"
+    fewer = (
+        "each file of an image set is one upload: name fewer files"
+        if has_set
+        else "give it fewer sockets"
+    )
     return [
         Problem(
-            f"case '{case.name}' needs {uploads} uploads, and the account may hold "
+            f"case '{case.name}' needs {uploads} uploads, but the account may hold "
             f"{inputs.choices.upload_limit} at a time",
             case.place,
             f"{fewer}, or raise --upload-limit if the platform allows more",

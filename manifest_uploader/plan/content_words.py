@@ -62,7 +62,7 @@ _FLAWS: Final[dict[FlawKind, Finding]] = {
     FlawKind.UNREADABLE: ("{file} is damaged: its {about} cannot be read", _AGAIN),
     FlawKind.NO_MARK: (
         "{file} is DICOM without the mark 'DICM' at its start; the platform leaves such files out",
-        "write it again as a DICOM file with its file meta information (DICOM, part 10)",
+        "save it as a DICOM file with its file meta information (DICOM, part 10)",
     ),
     FlawKind.NO_CLASS: (
         "{file} has no {about}; the platform leaves such DICOM files out",
@@ -81,7 +81,7 @@ _FLAWS: Final[dict[FlawKind, Finding]] = {
         "list both files",
     ),
     FlawKind.LOCKED: (
-        "{file} cannot be looked into, so nobody knows whether it names a patient",
+        "{file} cannot be read, so nobody knows whether it identifies a patient",
         "if it was cut short, copy it again; else unpack it, and name the files themselves",
     ),
 }
@@ -93,18 +93,18 @@ _UNSUPPORTED: Final[dict[str, Finding]] = {
     ),
     BIG_ENDIAN_PIXELS: (
         "{file} has big-endian pixels, which the platform does not read",
-        "write it again in another transfer syntax (explicit VR little endian)",
+        "save it with another transfer syntax (explicit VR little endian)",
     ),
     "TransferSyntaxUID": (
         "{file}: the platform cannot read its pixels as they are compressed (transfer syntax)",
-        "write it again uncompressed (explicit VR little endian)",
+        "save it uncompressed (explicit VR little endian)",
     ),
     About.NAME: (
-        "{file} is NIfTI, which the platform knows only by the endings '.nii' and '.nii.gz'",
+        "{file} is NIfTI, which the platform recognizes only by the endings '.nii' and '.nii.gz'",
         "rename the file",
     ),
     About.COMPRESSED_NAME: (
-        "{file} is compressed; the platform knows that only by the ending '.nii.gz'",
+        "{file} is compressed; the platform recognizes that only by the ending '.nii.gz'",
         "rename the file",
     ),
     About.FORMAT: ("{file} has a format that the platform does not read", _ONE_FILE),
@@ -152,8 +152,8 @@ _UNSUPPORTED: Final[dict[str, Finding]] = {
         "set its spacing to the size of a voxel in mm",
     ),
     About.BIT_DEPTH: (
-        "{file}: the platform reads PNG from 8 bits a channel on, and JPEG of 8",
-        "save the picture with 8 bits a channel",
+        "{file}: the platform reads PNG with at least 8 bits per channel, and JPEG with 8",
+        "save the picture with 8 bits per channel",
     ),
     About.PIXELS: (
         "{file} has more pixels than the platform reads in a PNG or JPEG",
@@ -202,7 +202,7 @@ def no_dicom(look: ValueLook) -> Finding:
     """None of the files is DICOM, and a DICOM image set is of nothing else."""
     seen = look.formats[0]
     return (
-        f"a DICOM image set is of DICOM files, and '{seen.first}' is {_what(seen)}",
+        f"a DICOM image set consists of DICOM files, and '{seen.first}' is {_what(seen)}",
         "name DICOM files; unpack archives",
     )
 
@@ -227,13 +227,13 @@ def extras_finding(look: ValueLook) -> Finding | None:
     """Files that the importer leaves out; None if there are none."""
     if not look.extras:
         return None
-    return f"the platform leaves out {some_names(look.extras, 5)}: no part of the image", None
+    return f"the platform leaves out {some_names(look.extras, 5)}: not part of the image", None
 
 
 def wrong_format(socket: Socket, seen: FormatSeen) -> Finding:
     """A file is not what its socket is for."""
     message = f"'{seen.first}' is {_what(seen)}; socket '{socket.slug}' is for a {socket.kind}"
-    return message, "is it the right file?"
+    return message, "is this the right file?"
 
 
 def empty_table(name: str) -> Finding:

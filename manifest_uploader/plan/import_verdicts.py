@@ -126,7 +126,7 @@ def _unfit(verdict: Verdict, kind: str, segments: frozenset[int]) -> tuple[Impor
 
 # ── words ───────────────────────────────────────────────────────────────────────────────────
 
-_SAME: Final = "the platform has the same importer and would refuse them, so mend or replace them"
+_SAME: Final = "the platform has the same importer and would refuse them, so fix or replace them"
 _BY_REASON: Final = {
     Reason.DICOM_PIXELS: "the slices differ in size or lack attributes, or their pixels are cut "
     "off or compressed in an unknown way: export the series again",
@@ -155,7 +155,7 @@ _BY_FAILURE: Final = {
         "an archive cannot be unpacked",
         "pack it again without a password, or unpack it and name its files",
     ),
-    Failure.UNREADABLE: ("a file is gone or cannot be read", "look whether it is still there"),
+    Failure.UNREADABLE: ("a file is missing or cannot be read", "check that it is still there"),
     Failure.NO_ROOM: (
         "the importer was not asked: the temporary folder is too small for these files",
         "set the environment's TMPDIR to a folder with more room",
@@ -175,12 +175,12 @@ _BY_KIND: Final = {
     ),
     Misgiving.DROPPED: (
         "the importer leaves out {files}",
-        "the image would lack what they hold: mend them, or take them out of 'files'",
+        "the image would lack what they hold: fix them, or take them out of 'files'",
     ),
-    Misgiving.LEFT_OUT: ("the importer leaves out {files}, which is no part of the image", None),
+    Misgiving.LEFT_OUT: ("the importer leaves out {files}, which is not part of the image", None),
     Misgiving.SLICES: (
         "the importer makes an image of {found} slices from {expected} slices",
-        "look for slices that are doubled, or that belong to another series",
+        "look for duplicate slices, or that belong to another series",
     ),
     Misgiving.NO_SEGMENTS: (
         "the importer finds no segments: the voxels are not 8-bit integers of one channel",

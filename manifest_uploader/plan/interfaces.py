@@ -41,7 +41,7 @@ def input_problems(case: Case, inputs: PlanInputs) -> list[Problem]:
     return [
         Problem(
             f"case '{case.name}' has {names}; the algorithm '{inputs.target.slug}' "
-            "takes no such combination",
+            "does not accept this combination",
             case.place,
             _combinations(inputs),
         )

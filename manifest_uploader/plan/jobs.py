@@ -24,7 +24,7 @@ from manifest_uploader.state.standing import has_failed
 
 FIXED: Final = (
     "its job was started with other inputs, and a job cannot be changed; "
-    "give the case a new name to start another job, or put the former inputs back"
+    "give the case a new name to start another job, or restore the former inputs"
 )
 LEAST_CREDITS: Final = 20
 """Grand Challenge: a job costs at least so many credits."""

@@ -121,7 +121,7 @@ _WORDS: Final[dict[SeriesKind, Finding]] = {
         "convert it into a 4D image, .mha or .nii.gz",
     ),
     SeriesKind.NOT_DICOM: (
-        "a DICOM image set is of DICOM files, and {files} is not ({about})",
+        "a DICOM image set consists of DICOM files, and {files} is not ({about})",
         "name DICOM files alone; unpack archives",
     ),
     SeriesKind.SOP_CLASS: (
@@ -160,7 +160,7 @@ _WORDS: Final[dict[SeriesKind, Finding]] = {
         "all {count} slices lack their position in space; the platform puts them 1 mm apart",
         "measures along the stack will be wrong unless that is right",
     ),
-    SeriesKind.IGNORED: ("the platform leaves out {files}: no part of the image", None),
+    SeriesKind.IGNORED: ("the platform leaves out {files}: not part of the image", None),
 }
 
 

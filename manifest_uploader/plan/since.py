@@ -38,14 +38,14 @@ def since_last_run(inputs: PlanInputs, cases: Sequence[CasePlan]) -> Since:
     ]
     groups = {
         "new": [case.case for case in cases if case.case not in known],
-        "there again": back,
-        "gone": gone,
+        "back": back,
+        "removed": gone,
         "changed": [
             case.case for case in cases if case.case in known and case.action is Action.UPDATE
         ],
     }
     parts = [f"{len(names):,} {what} ({some_of(names)})" for what, names in groups.items() if names]
-    note = f"since the last run: {', '.join(parts) or 'no case is new, gone or changed'}"
+    note = f"since the last run: {', '.join(parts) or 'no case was added, removed or changed'}"
     left = [Left(name, StepId.whole(name)) for name in gone]
     left += [Left(name, StepId.whole(name), back=True) for name in back]
     return Since((note,), tuple(left))

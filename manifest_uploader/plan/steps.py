@@ -31,7 +31,7 @@ from manifest_uploader.state.events import (
 from manifest_uploader.state.standing import Standing
 from manifest_uploader.state.steps import StepId
 
-DELETED: Final = "it was deleted on the platform; --recreate makes it anew"
+DELETED: Final = "it was deleted on the platform; --recreate recreates it"
 
 
 class Upload(Struct, frozen=True):

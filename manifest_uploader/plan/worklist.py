@@ -81,7 +81,7 @@ def _notes(moved: Sequence[str], stuck: Sequence[str], noun: str) -> tuple[str, 
         )
     if stuck:
         found.append(
-            f"{some_of(stuck)}: not moved to its place in the worklist: the platform changes "
-            "nothing of what readers have answered questions about"
+            f"{some_of(stuck)}: not moved to its place in the worklist: the platform does not "
+            f"change what readers have answered questions about"
         )
     return tuple(found)

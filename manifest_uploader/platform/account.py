@@ -36,7 +36,7 @@ def own_account(client: Client) -> Account:
     name = user.get("username") if isinstance(user, dict) else None
     if not isinstance(name, str) or not name:
         raise PlatformRefused(
-            f"the platform does not tell whose token this is ({detail_of(answer.json)})",
+            f"the platform does not say whose token this is ({detail_of(answer.json)})",
             hint="is the platform's address right (it ends with /api/v1/)?",
         )
     return Account(name, str(answer.fields.get("institution") or ""))

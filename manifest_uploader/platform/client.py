@@ -145,7 +145,7 @@ class Client:
         if answer.status == 401:  # noqa: PLR2004
             raise TokenRefused(
                 f"the platform does not accept the token ({detail_of(answer.json)})",
-                hint="make a new one on your profile page and put it into "
+                hint="create a new one on your profile page and put it into "
                 "GRAND_CHALLENGE_AUTHORIZATION; nothing that was sent is lost",
             )
         return answer

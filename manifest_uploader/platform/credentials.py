@@ -23,11 +23,11 @@ ENVIRONMENT: Final = "GRAND_CHALLENGE_AUTHORIZATION"
 _SERVICE: Final = "manifest-uploader"
 _TOKEN: Final = re.compile(r"(?:bearer\s+)?([0-9a-fA-F]{64})", re.IGNORECASE)
 _NONE: Final = (
-    "make one on your profile page on Grand Challenge and keep it with 'uploader login', or put "
-    f"it into the environment's {ENVIRONMENT}, or into a file for --token-file; to rehearse "
-    "without one: --sandbox"
+    "create one on your Grand Challenge profile page and store it with 'uploader login', in the "
+    f"environment variable {ENVIRONMENT} or in a file for --token-file; to rehearse "
+    "without one, use --sandbox"
 )
-_EMPTY: Final = "put the token into it; you can make one on your profile page on Grand Challenge"
+_EMPTY: Final = "put the token into it; you can create one on your Grand Challenge profile page"
 _T = TypeVar("_T")
 
 
@@ -47,7 +47,7 @@ def find(*, token_file: str | None, environment: Mapping[str, str], address: str
         return parse(environment[ENVIRONMENT], where=ENVIRONMENT)
     kept = _kept(host_of(address))
     if kept is None:
-        raise TokenRefused("there is no token", hint=_NONE)
+        raise TokenRefused("no API token found", hint=_NONE)
     return parse(kept, where="the keyring")
 
 
@@ -56,7 +56,7 @@ def place(*, token_file: str | None, environment: Mapping[str, str]) -> str:
     if token_file:
         return f"the file '{token_file}'"
     if environment.get(ENVIRONMENT, "").strip():
-        return f"the environment's {ENVIRONMENT}"
+        return f"the environment variable {ENVIRONMENT}"
     return "the keyring"
 
 
@@ -70,11 +70,11 @@ def is_there(*, token_file: str | None, environment: Mapping[str, str], address:
 def parse(text: str, *, where: str) -> str:
     """The token in a text with or without `Bearer `; error messages do not repeat the text."""
     if not text.strip():
-        raise TokenRefused("there is no token", hint=_NONE)
+        raise TokenRefused("no API token found", hint=_NONE)
     found = _TOKEN.fullmatch(text.strip())
     if not found:
         raise TokenRefused(
-            f"what stands in {where} is no token",
+            f"the content of {where} is not a valid token",
             hint="a token is 64 characters of 0-9 and a-f, with or without 'Bearer ' before it",
         )
     return found.group(1)
@@ -115,7 +115,7 @@ def login(token: str, address: str) -> str:
 
     Raises:
         ExtraMissing: keyring is not installed.
-        CannotGoOn: no keyring of this machine can be used.
+        CannotGoOn: this machine has no usable keyring.
 
     """
     backend = _backend()
@@ -128,7 +128,7 @@ def logout(address: str) -> bool:
 
     Raises:
         ExtraMissing: keyring is not installed.
-        CannotGoOn: no keyring of this machine can be used.
+        CannotGoOn: this machine has no usable keyring.
 
     """
     backend, host = _backend(), host_of(address)
@@ -142,7 +142,9 @@ def _backend() -> KeyringBackend:
     try:
         import keyring  # noqa: PLC0415 - an extra
     except ImportError:
-        raise ExtraMissing("the package that keeps the token is missing", "keyring") from None
+        raise ExtraMissing(
+            "the package that stores the token is not installed", "keyring"
+        ) from None
     return _guarded(keyring.get_keyring)
 
 
@@ -152,7 +154,7 @@ def _guarded(act: Callable[[], _T]) -> _T:
         return act()
     except Exception as error:  # noqa: BLE001 - backends raise anything
         raise CannotGoOn(
-            f"no keyring of this machine can be used ({type(error).__name__})",
+            f"this machine has no usable keyring ({type(error).__name__})",
             hint="is it locked? On machines without a desktop, keep the token in a file that only "
             "you can read, for --token-file",
         ) from None

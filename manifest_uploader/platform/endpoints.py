@@ -100,7 +100,7 @@ def list_rows(client: Client) -> dict[str, str]:
     """
     return {
         entry["pk"]: str(entry.get("status"))
-        for page in client.pages("uploads/", "upload rows")
+        for page in client.pages("uploads/", "upload slots")
         for entry in page
         if isinstance(entry, dict) and is_pk(entry.get("pk"))
     }

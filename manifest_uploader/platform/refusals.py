@@ -105,7 +105,7 @@ def is_not_ready(body: Json) -> bool:
 
 
 def is_known_result(body: Json) -> bool:
-    """Whether the algorithm has a job with these inputs, perhaps one of somebody else."""
+    """Whether the algorithm has a job with these inputs, perhaps somebody else's."""
     return any("A result for these inputs" in sentence for sentence in sentences_of(body))
 
 

@@ -117,7 +117,7 @@ class Retries:
                 return trouble.answer
             raise PlatformUnreachable(
                 f"{trouble.why}; gave up after {self._longest_s(trouble):g} s",
-                hint="check the network (and HTTPS_PROXY), then run the same command: it goes on",
+                hint="check the network (and HTTPS_PROXY), then run the same command: it continues",
             ) from None
         self._has_answered = True
         return replace(answer, again=True) if again else answer
@@ -232,15 +232,15 @@ def trouble_of_failure(broken: Broken, *, stall_s: float) -> Trouble:
             why = f"no connection ({_reason(cause)})"
             return Trouble(why, uncertain=False, unreachable=True)
         case FailureKind.SILENT:
-            return Trouble(f"no byte for {stall_s:g} s")
+            return Trouble(f"no data for {stall_s:g} s")
         case FailureKind.CUT:
             return Trouble(f"the connection broke ({_reason(cause)})")
 
 
 _REASONS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (socket.gaierror, "the name is not known: is the network up?"),
-    (UnicodeError, "the name cannot be one"),
-    (ssl.SSLError, "no TLS: is it https there?"),
+    (UnicodeError, "it is not a valid host name"),
+    (ssl.SSLError, "no TLS: is the address really https?"),
     (ConnectionRefusedError, "refused"),
     (ConnectionResetError, "reset"),
     (BrokenPipeError, "reset"),

@@ -83,7 +83,7 @@ def report(options: Options, wanted: Wanted) -> list[str]:
     material = _gather(options)
     said = []
     if material.problems:
-        found = f"{counted(material.problems, 'problem')} ('uploader validate' tells)"
+        found = f"{counted(material.problems, 'problem')} (see 'uploader validate')"
         said.append(f"note: {options.manifest} has {found}; what can be read of it is reported")
     if wanted.csv is not None:
         said += _write(wanted.csv, tables.csv_bytes(material.rows))
@@ -110,7 +110,7 @@ def _can_draw() -> bool:
 
 
 def _missing() -> ExtraMissing:
-    return ExtraMissing("the page needs the packages that draw it", "report")
+    return ExtraMissing("the page needs packages that are not installed", "report")
 
 
 def _opened(path: Path) -> bool:

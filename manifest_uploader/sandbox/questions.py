@@ -59,7 +59,7 @@ def parse_question(line: str) -> Question:
     kind = next((one for one in TYPES if one.casefold() == name.strip().casefold()), None)
     if kind is None:
         raise OptionInvalid(
-            f"'{line}': '{name}' is no type of answers; there are {', '.join(TYPES)}"
+            f"'{line}': '{name}' is not a type of answer; there are {', '.join(TYPES)}"
         )
     options = tuple(option.strip() for option in rest.split("|")[1:])
     if bool(options) != (kind in _CHOICES):

@@ -224,9 +224,9 @@ def _binding(obj: dict[str, Any], path: Path, number: int) -> Binding:
     try:
         binding = Binding(obj["platform"], TargetKind(target["kind"]), target["slug"], target["pk"])
     except (KeyError, TypeError, ValueError):
-        raise damaged(path, number, "its first line names no platform and target") from None
+        raise damaged(path, number, "its first line does not name a platform and target") from None
     if not all(isinstance(one, str) for one in (binding.platform, binding.slug, binding.pk)):
-        raise damaged(path, number, "its first line names no platform and target")
+        raise damaged(path, number, "its first line does not name a platform and target")
     return binding
 
 

@@ -61,7 +61,7 @@ def object_of(line: bytes, path: Path, number: int) -> dict[str, Any]:
     except (ValueError, RecursionError):
         obj = None
     if not isinstance(obj, dict):
-        raise damaged(path, number, "no event")
+        raise damaged(path, number, "it is not an event")
     return obj
 
 

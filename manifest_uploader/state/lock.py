@@ -257,7 +257,7 @@ def _user() -> str:
 
 def _locked(path: Path, holder: Holder, command: str) -> StateLocked:
     return StateLocked(
-        f"another run works on this: held by {holder.user} on {holder.host}, pid {holder.pid}, "
+        f"another run is in progress: held by {holder.user} on {holder.host}, pid {holder.pid}, "
         f"since {holder.since} ({path.name})",
         hint=f"wait for it; or, if you know that it is dead: {command}",
     )
@@ -265,6 +265,6 @@ def _locked(path: Path, holder: Holder, command: str) -> StateLocked:
 
 def _unknown(path: Path, command: str) -> StateLocked:
     return StateLocked(
-        f"another run may work on this: {path} is there and does not say whose it is",
-        hint=f"if you know that none does: {command}",
+        f"another run may be in progress: {path} exists and does not say whose it is",
+        hint=f"if you know that there is none: {command}",
     )

@@ -102,7 +102,7 @@ def _unwritable(error: OSError) -> StateUnwritable:
     return StateUnwritable(
         f"the receipts cannot be written: {disk.reason(error)}",
         hint=f"{disk.remedy(error)}, or leave --receipts out, then run the same command: "
-        "it goes on",
+        "it continues",
     )
 
 

@@ -121,7 +121,7 @@ class Writer:
         except OSError as error:
             raise StateUnwritable(
                 f"{self._path} cannot be written: {disk.reason(error)}",
-                hint=f"nothing more was sent than stands in it; {disk.remedy(error)}, or name "
+                hint=f"nothing more was sent than is recorded in it; {disk.remedy(error)}, or name "
                 "another place with --state (move the file there), then run the same command",
             ) from None
 

@@ -78,7 +78,7 @@ def writing_reason(path: Path, error: OSError) -> str:
         return "it is a folder" if path.is_dir() else reason(error)
     if os.path.lexists(folder):
         return f"'{folder}' is not a folder"
-    return f"there is no folder '{folder}'" if error.errno == errno.ENOENT else reason(error)
+    return f"folder '{folder}' does not exist" if error.errno == errno.ENOENT else reason(error)
 
 
 def remedy(error: OSError) -> str:
@@ -86,7 +86,7 @@ def remedy(error: OSError) -> str:
     if error.errno in _NO_ROOM:
         return "make room"
     if error.errno in _NO_RIGHT:
-        return "get the right to write there"
+        return "get write permission there"
     return "make the file writable"
 
 

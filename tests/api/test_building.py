@@ -213,7 +213,7 @@ def test_a_target_may_be_the_address_of_its_page(target: str, kind: str, slug: s
 
 @pytest.mark.parametrize("target", ["lung", "study/lung", "", "reader-study/"])
 def test_what_is_no_target_is_told(target: str) -> None:
-    with pytest.raises(mu.UsageError, match="is no target"):
+    with pytest.raises(mu.UsageError, match="is not a target"):
         built(mu.Case("a", {"x": 1}), target=target)
 
 
@@ -300,14 +300,14 @@ ROW = {"patient": "a", "score": 1}
     ("table", "more", "message"),
     [
         ([], {}, "the table has no rows"),
-        ("scores.csv", {}, "a str is no table"),
-        ([["a", 1]], {}, "row 1 of the table is no dict but a list"),
+        ("scores.csv", {}, "a str is not a table"),
+        ([["a", 1]], {}, "row 1 of the table is a list, not a dict"),
         ([ROW], {"name": "patent"}, r"no column 'patent'\n  hint: did you mean 'patient'\?"),
         ([ROW, {"patient": None, "score": 1}], {}, "row 2: the column 'patient' is empty"),
         ([{"patient": 7.0, "score": 1}], {}, r"the number 7.0\n  hint: .*dtype={'patient': str}"),
         ([ROW], {"title": "{x}"}, "no column 'x'"),
         ([ROW], {"sockets": {"x": mu.Column("patient", float)}}, "row 1: 'a' in the column"),
-        ([ROW], {"order": "patient"}, "row 1: the order 'a' is no whole number"),
+        ([ROW], {"order": "patient"}, "row 1: the order 'a' is not a whole number"),
         ([ROW], {"sockets": {"x": "{patient}.mha"}}, "a file or a text"),
     ],
 )

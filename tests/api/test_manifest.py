@@ -64,7 +64,7 @@ def test_what_has_no_file_cannot_be_sent() -> None:
 
 
 def test_a_file_that_is_not_there_is_told() -> None:
-    with pytest.raises(mu.UsageError, match=r"there is no file 'lung\.yaml'"):
+    with pytest.raises(mu.UsageError, match=r"file 'lung\.yaml' does not exist"):
         mu.Manifest.load("lung.yaml")
 
 

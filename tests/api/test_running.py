@@ -201,7 +201,7 @@ def test_a_run_that_was_followed_to_its_end_says_what_came_of_it(
 
 
 def test_a_run_looks_into_every_file(study: mu.Manifest) -> None:
-    with pytest.raises(mu.UsageError, match="looks into every file"):
+    with pytest.raises(mu.UsageError, match="reads every file"):
         study.run(quick=True)  # type: ignore[call-arg]
 
 
@@ -252,7 +252,7 @@ def test_ctrl_c_stops_cleanly_and_the_next_run_goes_on(
         study.run(on_event=on_event, jobs=1)
 
     assert no_runs()
-    assert capsys.readouterr().err.endswith("stopped; running it again goes on where this ended\n")
+    assert capsys.readouterr().err.endswith("stopped; run it again to continue\n")
     assert study.run(progress=False).ok
     assert titles(box) == ["p1", "p2", "p3"]
 
@@ -314,7 +314,7 @@ def test_errors_are_those_of_the_package(
     with pytest.raises(mu.TokenRefused):
         study.plan(progress=False)
     monkeypatch.delenv("GRAND_CHALLENGE_AUTHORIZATION")
-    with pytest.raises(mu.TokenRefused, match="no token"):
+    with pytest.raises(mu.TokenRefused, match="no API token found"):
         study.run(progress=False)
 
 

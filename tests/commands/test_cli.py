@@ -110,7 +110,7 @@ def test_after_a_bug_only_what_may_have_sent_speaks_of_going_on(
         said[name] = capsys.readouterr().err
 
     again = "(run again with --log-file FILE for the details)"
-    went_on = "what was sent is written down, the same command goes on"
+    went_on = "what was sent is recorded; the same command continues"
     assert said == {
         "status": f"uploader: a bug: ZeroDivisionError {again}; {went_on}\n",
         "plan": f"uploader: a bug: ZeroDivisionError {again}; nothing was sent\n",

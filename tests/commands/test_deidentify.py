@@ -188,11 +188,11 @@ def test_json_lines_say_the_same(source: Path, tmp_path: Path) -> None:
         (("gone", "clean"), "'gone' does not exist"),
         (("scans/p2/1", "clean"), "'scans/p2/1' is not a folder"),
         (("scans", "file"), "'file' is not a folder"),
-        (("scans", "scans"), "'scans' and 'scans' are not apart"),
-        (("scans", "scans/clean"), "'scans' and 'scans/clean' are not apart"),
-        (("scans/p2", "scans"), "'scans/p2' and 'scans' are not apart"),
-        (("scans", "link/clean"), "'scans' and 'link/clean' are not apart"),
-        (("link", "scans/p2"), "'link' and 'scans/p2' are not apart"),
+        (("scans", "scans"), "'scans' and 'scans' overlap"),
+        (("scans", "scans/clean"), "'scans' and 'scans/clean' overlap"),
+        (("scans/p2", "scans"), "'scans/p2' and 'scans' overlap"),
+        (("scans", "link/clean"), "'scans' and 'link/clean' overlap"),
+        (("link", "scans/p2"), "'link' and 'scans/p2' overlap"),
         (("scans", "full"), "'full' is not empty, and there is no key"),
         (("scans", "clean", "--key", "scans/key"), "would be in one of the folders"),
         (("scans", "clean", "--key", "clean/key"), "would be in one of the folders"),
@@ -299,7 +299,7 @@ def test_what_was_changed_in_its_place_stays(source: Path, tmp_path: Path) -> No
     again = uploader(*words, cwd=tmp_path)
 
     assert again.code == 1
-    assert "'notes.csv': what is in its place in DST is no earlier result, and stays" in again.err
+    assert "'notes.csv': DST has another file of that name, which was kept" in again.err
     assert (tmp_path / "clean" / "notes.csv").read_text() == "by hand"
 
 

@@ -66,7 +66,7 @@ def test_rights_that_are_missing_are_told(ready: dict[str, Any], tmp_path: Path)
     found = _checks(ran.out)
     assert found["token"]["verdict"] == "ok"
     assert found["rights"]["message"] == (
-        "your account sees no reader study at all, so not 'lung' either"
+        "your account cannot see any reader study, so not 'lung' either"
     )
     assert json.loads(ran.out.splitlines()[-1])["wrong"] == 1
 
@@ -74,9 +74,9 @@ def test_rights_that_are_missing_are_told(ready: dict[str, Any], tmp_path: Path)
 @pytest.mark.parametrize(
     ("token", "words"),
     [
-        (None, "there is no token"),
-        ("abc", "what stands in GRAND_CHALLENGE_AUTHORIZATION is no token"),
-        ("0" * 64, "the platform refuses the one from the environment's GRAND_CHALLENGE_"),
+        (None, "no API token found"),
+        ("abc", "the content of GRAND_CHALLENGE_AUTHORIZATION is not a valid token"),
+        ("0" * 64, "the platform refuses the one from the environment variable GRAND_CHALLENGE_"),
     ],
 )
 def test_a_token_that_cannot_be_used_is_told(
@@ -106,7 +106,7 @@ def test_what_depends_on_a_platform_out_of_reach_is_skipped(tmp_path: Path) -> N
     ("name", "text", "topic", "words"),
     [
         ("lung.yaml", "version: 1\n", "manifest", "'lung.yaml' has"),
-        ("other.yaml", "", "manifest", "there is no file 'lung.yaml'"),
+        ("other.yaml", "", "manifest", "file 'lung.yaml' does not exist"),
         ("lung.yaml", MANIFEST.replace("lung", "lungs"), "rights", "the platform has no reader"),
     ],
 )

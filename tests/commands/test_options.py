@@ -28,7 +28,7 @@ def test_a_state_lies_beside_its_manifest(arguments: list[str], name: str) -> No
 
 @pytest.mark.parametrize("arguments", [["."], ["lung.yaml", "--state", "/"]])
 def test_a_folder_is_no_file(arguments: list[str]) -> None:
-    with pytest.raises(UsageError, match="is no file"):
+    with pytest.raises(UsageError, match="is not a file"):
         options.options_of(parsed(*arguments))
 
 

@@ -107,7 +107,9 @@ def test_the_owner_of_the_token_is_told(given: dict[str, str], tmp_path: Path) -
 
     assert ran.code == 0
     assert ran.out.startswith("sandbox-user (Sandbox) at 127.0.0.1:")
-    assert ran.out.endswith("the token is from the environment's GRAND_CHALLENGE_AUTHORIZATION\n")
+    assert ran.out.endswith(
+        "the token is from the environment variable GRAND_CHALLENGE_AUTHORIZATION\n"
+    )
     assert told[0]["username"] == "sandbox-user"
     assert given["GRAND_CHALLENGE_AUTHORIZATION"] not in ran.out + json.dumps(told)
 

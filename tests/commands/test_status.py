@@ -24,7 +24,7 @@ def test_a_state_that_is_named_has_to_be_there(folder: Path, command: str) -> No
 
     assert (ran.code, ran.out) == (2, "")
     assert ran.err == (
-        "uploader: there is no state file 'nope.jsonl'\n  hint: is its name spelt right?\n"
+        "uploader: state file 'nope.jsonl' does not exist\n  hint: check the spelling of its name\n"
     )
     assert [path.name for path in folder.iterdir()] == ["m.yaml"]
 

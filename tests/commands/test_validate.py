@@ -69,8 +69,8 @@ def test_the_last_line_says_how_many_files_were_looked_into(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     for end in (
-        "looked into 10 files",
-        "looked into 10 files",  # the second time by remembering
+        "read 10 files",
+        "read 10 files",  # the second time by remembering
     ):
         assert cli.command(["validate", "lung.yaml"]) == 0
         out, err = capsys.readouterr()
@@ -87,7 +87,7 @@ def test_a_quick_look_says_that_it_is_one(capsys: pytest.CaptureFixture[str]) ->
     assert cli.command(["validate", "lung.yaml", "--quick"]) == 0
 
     said, err = capsys.readouterr()
-    assert said.endswith("; looked into 3 of 10 files (--quick); the platform was not asked\n")
+    assert said.endswith("; read 3 of 10 files (--quick); the platform was not asked\n")
     assert GAP not in err
 
 
@@ -114,8 +114,8 @@ def test_the_importer_is_asked_about_images_and_its_verdicts_are_remembered(
     assert cli.command(["validate", "lung.yaml", "--import"]) == 0
 
     assert first.splitlines()[-1] == (
-        "lung.yaml: 2 cases, no problem; looked into 10 files; "
-        "the platform's importer takes 2 images; the platform was not asked"
+        "lung.yaml: 2 cases, no problem; read 10 files; "
+        "the platform's importer accepts 2 images; the platform was not asked"
     )
     assert capsys.readouterr() == (first, warnings)
 

@@ -171,7 +171,7 @@ def test_a_platform_that_stays_away_is_given_up(tmp_path: Path) -> None:
 
         assert time.monotonic() - began < 20
         assert "gave up after 2 s" in ran.err
-        assert "run the same command: it goes on" in ran.err
+        assert "run the same command: it continues" in ran.err
         gone.clear()
         hook.number = 0
         box.go().expect(0)

@@ -62,7 +62,7 @@ def test_rows_that_never_drain_end_the_run_with_their_number(tmp_path: Path) -> 
 
     assert time.monotonic() - began < 30
     assert rows == 26
-    assert "the account holds 26 upload rows and none became free" in ran.err
+    assert "the account holds 26 upload slots and none became free" in ran.err
     assert (ran.ends["failed"], ran.ends["unsure"]) == (0, 0)
     assert ran.ends["waiting"] >= 1
     assert ran.ends["pending"] >= 1
@@ -93,7 +93,7 @@ def test_a_case_that_needs_more_rows_than_there_are_is_a_problem_beforehand(
         ran = box.go("--upload-limit", "5").expect(2)
         items = box.items()
 
-    assert ran.err.count("needs 6 uploads, and the account may hold 5 at a time") == 2
+    assert ran.err.count("needs 6 uploads, but the account may hold 5 at a time") == 2
     assert ran.err.endswith("2 problems; nothing was sent\n")
     assert (items, seen.changes) == ([], 0)
 

@@ -429,7 +429,7 @@ def test_a_fetch_that_is_stopped_goes_on(files: Box, hook: Hook) -> None:
         found = running.end(15)
     hook.fault = None
     ran = Ran(found.code, found.out, found.err).expect(143)
-    assert ran.err.splitlines()[-1] == "stopped; the same command goes on where this ended"
+    assert ran.err.splitlines()[-1] == "stopped; the same command continues where this ended"
 
     files("fetch", "stopped", "--items").expect(0)
     check_files(files, "stopped")
@@ -454,7 +454,7 @@ def test_two_fetches_do_not_write_into_one_folder(files: Box, hook: Hook) -> Non
         ran = files("fetch", "both", "--items").expect(3)
         running.process.kill()
     hook.fault = None
-    assert "another run works on this: held by" in ran.err
+    assert "another run is in progress: held by" in ran.err
 
     files("fetch", "both", "--items").expect(0)
     check_files(files, "both")

@@ -164,14 +164,17 @@ def mistakes(folder: Path) -> None:
         del box.entries[-1]
         box.save()
         ran = box("run", "--upload-limit", "3").expect(2)
-        assert "a/dicom-set: a DICOM image set is of DICOM files, and 'notes.dcm' is not" in ran.err
+        assert (
+            "a/dicom-set: a DICOM image set consists of DICOM files, and 'notes.dcm' is not"
+            in ran.err
+        )
         odd = "StudyInstanceUID, SeriesInstanceUID, SeriesNumber: '0004-doe-jane-001.dcm' unlike"
         assert f"b/dicom-set: files with different {odd} the others" in ran.err, ran.err
         (box.data / "a" / "notes.dcm").unlink()
         del box.entries[-1]
         box.save()
         ran = box("run", "--upload-limit", "3").expect(2)
-        assert "case 'a' needs 4 uploads, and the account may hold 3 at a time" in ran.err
+        assert "case 'a' needs 4 uploads, but the account may hold 3 at a time" in ran.err
         assert box.items() == []
         assert not (box.folder / "lung.uid-key").exists()
 

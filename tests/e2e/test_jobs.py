@@ -311,7 +311,7 @@ def test_a_job_of_somebody_else_is_not_taken_for_ours(tmp_path: Path) -> None:
         ran = box.run(*SETTLE).expect(1)
 
         assert ran.ends["failed"] == 1
-        assert "perhaps one of somebody else" in ran.err
+        assert "perhaps somebody else's" in ran.err
         assert len(started(box)) == 1
 
 

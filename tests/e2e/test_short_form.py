@@ -219,7 +219,7 @@ def test_plan_says_which_cases_are_new_gone_or_changed(tmp_path, sandbox):
         SHORT.replace("Patient {number}", "P{number}").replace("The sec", "Sec")
     )
     box.run().expect(0)
-    assert "since the last run: no case is new, gone or changed" in box("plan").expect(0).err
+    assert "since the last run: no case was added, removed or changed" in box("plan").expect(0).err
 
     box.write(mha(5), "patient-5", "ct.mha")
     (tmp_path / "scores.csv").write_text("patient,rank,score\npatient-1,10,9\npatient-2,20,3\n")
@@ -231,7 +231,7 @@ def test_plan_says_which_cases_are_new_gone_or_changed(tmp_path, sandbox):
     )
     assert box("plan").expect(0).err == said
     assert "1 gone (patient-3)" in box.run().expect(0).err
-    nothing = "since the last run: no case is new, gone or changed"
+    nothing = "since the last run: no case was added, removed or changed"
     said = box.run().expect(0).err
     assert nothing in said
     assert "no longer in the manifest" not in said
@@ -339,7 +339,7 @@ def test_one_scan_may_be_in_every_case(tmp_path: Path, sandbox) -> None:
     }
     assert shown["cases"][1]["sockets"]["mr-image"] == {"same-as": "patient-1/ct-image"}
     assert "lung.yaml:13:25" in told
-    assert "there is no case 'patient-11'" in told
+    assert "no case is named 'patient-11'" in told
 
 
 def test_a_scan_of_a_case_that_has_nothing_or_is_excluded_is_told(tmp_path: Path) -> None:
@@ -364,7 +364,7 @@ def test_a_scan_of_a_case_that_has_nothing_or_is_excluded_is_told(tmp_path: Path
     assert ": case 'patient-1' has no socket 'ct-image'" in told
     assert ": case 'patient-2' is excluded" in told
     assert "no socket has anything, and which are left out: patient-1\n" in told
-    assert ": there is no case 'patiemt-1'\n  hint: did you mean 'patient-1'?" in told
+    assert ": no case is named 'patiemt-1'\n  hint: did you mean 'patient-1'?" in told
 
 
 def test_a_scan_that_is_not_there_is_told(tmp_path: Path) -> None:

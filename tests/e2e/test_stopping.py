@@ -107,7 +107,7 @@ def test_a_run_ends_in_time_while_storage_stalls(tmp_path: Path, number: int) ->
             ran = ended(running).expect(128 + number)
 
         assert "stopping after current uploads" in ran.err
-        assert last_line(ran) == "stopped; the same command goes on where this ended"
+        assert last_line(ran) == "stopped; the same command continues where this ended"
         assert ran.ends["pending"] == 2
         assert not list(tmp_path.glob("*.lock"))
         check_next_run(box, hook)
@@ -127,7 +127,7 @@ def test_a_second_signal_ends_a_run_at_once(tmp_path: Path) -> None:
 
         assert took_s < AT_ONCE_S
         assert last_line(ran) == (
-            "stopped at once; the same command goes on where this ended, "
+            "stopped at once; the same command continues where this ended, "
             "and finds out what became of requests that were under way"
         )
         check_next_run(box, hook)
@@ -193,7 +193,7 @@ def check_stopped(box: Box, command: str, ran: Ran) -> None:
     stopped = {
         "run": [
             "stopping after current uploads; press Ctrl-C again to stop now",
-            "stopped; the same command goes on where this ended",
+            "stopped; the same command continues where this ended",
         ]
     }
     said = [line for line in ran.err.splitlines() if line.startswith("stop")]
@@ -250,7 +250,7 @@ def test_pauses_between_tries_end(tmp_path: Path, kind: str) -> None:
             running.send(signal.SIGINT)
             ran = ended(running).expect(130)
 
-        assert last_line(ran) == "stopped; the same command goes on where this ended"
+        assert last_line(ran) == "stopped; the same command continues where this ended"
         check_next_run(box, hook)
 
 
@@ -262,4 +262,4 @@ def test_waiting_for_imports_ends(tmp_path: Path) -> None:
             ran = ended(running).expect(130)
 
         assert ran.ends["waiting"] == 2
-        assert last_line(ran) == "stopped; the same command goes on where this ended"
+        assert last_line(ran) == "stopped; the same command continues where this ended"

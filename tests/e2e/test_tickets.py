@@ -284,7 +284,7 @@ def test_a_note_beside_the_slices_is_told_and_does_no_harm(tmp_path: Path) -> No
 
         warned, *others = [line for line in ran.err.splitlines() if "ct-image" in line]
         assert warned.endswith(
-            "warning: patient-003/ct-image: the platform leaves out 'notes.txt': no part of the "
+            "warning: patient-003/ct-image: the platform leaves out 'notes.txt': not part of the "
             "image"
         )
         assert others == []

@@ -199,7 +199,7 @@ def test_a_deleted_item_is_told_and_made_anew_only_when_asked(box: Box) -> None:
 
     assert planned.plan["case-4"]["state"] == "deleted"
     assert (ran.ends["failed"], ran.ends["done"], ran.summary["bytes_sent"]) == (1, 29, 0)
-    assert "case-4: it was deleted on the platform; --recreate makes it anew" in ran.err
+    assert "case-4: it was deleted on the platform; --recreate recreates it" in ran.err
     assert len(box.items()) == 29
 
     anew = box.run("--recreate").expect(0)

@@ -285,7 +285,7 @@ def test_what_differs_is_said_in_words_with_the_page_of_what_is_left_over(
         "b: its title is 'Bee' instead of 'B'\n"
         "b/some-score: holds 2 instead of 1.5\n"
         "b/remark: the value was removed\n"
-        "c: its archive item was deleted; --recreate makes it anew\n"
+        "c: its archive item was deleted; --recreate recreates it\n"
         f"left over: an archive item titled '{LEFTOVER}' belongs to no case here; "
         f"if no other run is making it just now, delete it at {page}items/{left}/\n"
         f"note: 2 items of others: 'Scan 1', one without a title ({items['']['pk']})\n"

@@ -97,7 +97,7 @@ def test_an_item_with_answers_stays_and_its_case_is_done(box: Box, seen: Instead
     second = box("run").expect(0)
 
     words = (
-        "note: d: not moved to its place in the worklist: the platform changes nothing of what "
+        "note: d: not moved to its place in the worklist: the platform does not change what "
         "readers have answered questions about"
     )
     assert words in said(first)

@@ -44,7 +44,7 @@ from tests.helpers import (
 
 CT, SCORE = file_value("ct-image"), json_value("some-score", 2)
 CT_ENTRY = Entry("ct-image", stat=stat("a"), upload=pk(7), content="files:1")
-DELETED = "it was deleted on the platform; --recreate makes it anew"
+DELETED = "it was deleted on the platform; --recreate recreates it"
 
 
 def filled(*entries: Entry) -> list[Event]:
@@ -85,7 +85,7 @@ def test_an_unsettled_fill_ends_its_case_as_unsure() -> None:
     [end] = scheduler.take_ended()
     assert (end.end, end.unchanged) == (End.UNSURE, False)
     assert [one.message for one in end.failures] == [
-        "what became of its last change is not known; the next run asks again"
+        "it is not known whether its last change took effect; the next run checks"
     ]
 
 
@@ -278,7 +278,8 @@ def test_a_limit_of_bytes_that_nothing_drains_fails_the_upload_for_good() -> Non
     events = scheduler.take([full, Finished(upload)])
 
     words = (
-        "full: the account may not hold as many bytes, and nothing is left that would make room "
+        "full: the account cannot hold that many bytes, and no import is left that would free "
+        "space "
         "(an account that is not verified may hold 2 GiB)"
     )
     assert events == [full, Failed("a", upload.step, socket="ct-image", words=words, final=True)]
@@ -334,7 +335,7 @@ def test_a_limit_that_nothing_drains_is_told_with_the_rows_as_far_as_they_are_kn
 
     assert (
         scheduler.stuck_reason()
-        == "too many uploads; the account holds 5 upload rows and none became free"
+        == "too many uploads; the account holds 5 upload slots and none became free"
     )
 
 

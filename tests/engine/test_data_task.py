@@ -529,7 +529,7 @@ def test_a_file_that_changed_is_an_expected_failure(
 
     result = send_parts(task, resources, put=storage.put, sign=sign_nothing)
 
-    message = "'a.mha' changed after it was looked at"
+    message = "'a.mha' changed after it was checked"
     assert result == PartsNotSent(Reason.FILE_CHANGED, message)
     assert storage.puts == []
 

@@ -169,8 +169,8 @@ def test_what_failed_here_is_asked_again_and_does_not_count(
     found = refusal(lambda: plan(unasked)).problems
 
     assert [one.message for one in found] == [
-        f"{one}: the platform's importer was not asked about these files, "
-        "as 'import-check: required' demands"
+        f"{one}: the platform's importer has not checked these files, which 'import-check: "
+        f"required' demands"
         for one in ("a/ct-image", "b/ct-image")
     ]
     importer.verdict = WHOLE
@@ -186,8 +186,8 @@ def test_a_manifest_may_demand_the_check_before_anything_is_sent(
     invalid = refusal(lambda: plan(unchecked))
 
     words = (
-        "the platform's importer was not asked about these files, "
-        "as 'import-check: required' demands"
+        "the platform's importer has not checked these files, which 'import-check: required' "
+        "demands"
     )
     assert messages(invalid.problems) == [f"a/ct-image: {words}", f"b/ct-image: {words}"]
     hints = {one.hint or "" for one in invalid.problems}

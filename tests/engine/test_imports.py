@@ -139,7 +139,7 @@ def test_a_value_that_is_another_after_all_has_failed(item: ItemSeen) -> None:
     one = wait("some-score", upload=None, digest=json_digest(2))
 
     found = failure(one, looked(item))
-    assert found.words == "the platform answered yes but holds another value"
+    assert found.words == "the platform accepted the value but holds another one"
     assert not found.lost
     assert judged(one, looked()) is None
 
@@ -231,7 +231,7 @@ def test_a_row_that_is_gone_for_ten_minutes_without_a_value_has_failed() -> None
     assert judged(wait(), early) is None
     found = failure(wait(), late)
     assert found.words == (
-        "the platform took the upload in ten minutes ago, and no value came of it"
+        "the platform received the upload ten minutes ago, but made no value of it"
     )
     assert not found.lost
     assert judged(wait(), replace(late, items={})) is None
@@ -241,7 +241,7 @@ def test_a_row_that_is_gone_after_a_day_was_cleaned_up() -> None:
     found = failure(wait(), looked(EMPTY, gone_since=GONE, now=1000.0 + ROW_LIFE_S + 1))
 
     assert found.lost
-    assert found.words == "the platform cleaned the upload up before it was imported"
+    assert found.words == "the platform deleted the upload before it was imported"
 
 
 # ── judge: what the ticket says ─────────────────────────────────────────────────────────────

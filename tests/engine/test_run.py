@@ -153,7 +153,7 @@ def test_the_look_is_told_before_the_plan_and_warnings_with_it(session: RunSetup
     looked, done, warning, plan = session.watching.told[:4]
     assert (looked, done) == (Looking(1, 3), Looking(2, 4))
     assert (warning.message, warning.place.line) == (
-        "a/ct-image: the platform leaves out '1.txt', '2.txt': no part of the image",
+        "a/ct-image: the platform leaves out '1.txt', '2.txt': not part of the image",
         4,
     )
     assert isinstance(plan, Plan)

@@ -234,7 +234,7 @@ def test_five_cases_refused_alike_stop_the_run_with_the_words_once() -> None:
 
     scheduler, ends = act(plan_of(*several(30)), pool)
 
-    assert scheduler.notes == ["stopped: 5 cases in a row were refused alike: No."]
+    assert scheduler.notes == ["stopped: 5 cases in a row failed for the same reason: No."]
     assert [end.end for end in ends.values()].count(End.FAILED) == 5
     assert [end.end for end in ends.values()].count(End.PENDING) == 25
     assert len([task for task in pool.begun if isinstance(task, Create)]) == 5
@@ -499,7 +499,7 @@ def test_an_item_that_is_gone_when_it_is_looked_at_ends_its_case() -> None:
 
     assert ends["a"].end is End.FAILED
     assert ends["a"].gone
-    assert messages(ends["a"]) == ("it was deleted on the platform; --recreate makes it anew",)
+    assert messages(ends["a"]) == ("it was deleted on the platform; --recreate recreates it",)
     assert "a:fill" not in pool.steps()
 
 
@@ -570,7 +570,8 @@ def test_a_pause_is_told_with_its_reason_and_since_when() -> None:
     assert end_words(ends)["p0"] == ("waiting", ())
     assert {ends["p1"].end, ends["p2"].end} == {End.PENDING}
     assert (
-        scheduler.stuck_reason() == f"{words}; the account holds 1 upload rows and none became free"
+        scheduler.stuck_reason()
+        == f"{words}; the account holds 1 upload slots and none became free"
     )
 
 

@@ -79,7 +79,7 @@ def test_a_misspelt_target_is_a_problem_with_a_hint(
 def test_an_account_that_sees_nothing_is_told_so(box: Box, connect: Connect) -> None:
     stranger = connect(box.running.url, token=box.running.token_without_rights)
 
-    with pytest.raises(PlatformRefused, match="sees no reader study at all"):
+    with pytest.raises(PlatformRefused, match="cannot see any reader study"):
         find_target(manifest(), stranger)
 
 
@@ -591,7 +591,7 @@ def test_a_file_that_changes_while_it_is_looked_into_is_a_problem_of_its_case(
     monkeypatch.setattr(pool, "look_at_value", look)
     facts, _ = looked(tmp_path, CT, file_value("mr-image", "mr.mha"))
 
-    assert problems(facts) == ["case 0/ct-image: 'ct.mha' changed while it was looked into"]
+    assert problems(facts) == ["case 0/ct-image: 'ct.mha' changed while it was read"]
     assert list(facts.values) == [("case 1", "mr-image")]
 
 

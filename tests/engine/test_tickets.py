@@ -130,7 +130,7 @@ def test_an_upload_that_is_gone_is_sent_anew_by_the_next_run(box: Box) -> None:
     assert isinstance(found, Failed)
     assert (found.step, found.socket) == (step_id("a/ct-image:ticket"), "ct-image")
     assert not found.final
-    assert found.words == "the platform no longer has the upload; run again, and it is sent anew"
+    assert found.words == "the platform no longer has the upload; run again, and it is sent again"
 
 
 def test_a_refusal_is_told_in_the_platforms_words(box: Box, hook: Faulty) -> None:

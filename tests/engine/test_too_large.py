@@ -16,7 +16,7 @@ GIB = 2**30
 
 
 UNVERIFIED = "an account that is not verified may hold 2 GiB at a time; ask for verification"
-UNKNOWN = "the account may not hold as many bytes (one that is not verified may hold 2 GiB)"
+UNKNOWN = "the account cannot hold that many bytes (one that is not verified may hold 2 GiB)"
 
 
 @pytest.mark.parametrize(

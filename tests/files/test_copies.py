@@ -127,7 +127,7 @@ def test_nothing_is_written_anywhere_and_the_original_stays(
 def test_a_file_that_changed_is_not_copied(maker: CopyMaker, tmp_path: Path) -> None:
     file = written(tmp_path, slice_of(1))
 
-    with pytest.raises(FileChanged, match=r"'a.dcm' changed after it was looked at"):
+    with pytest.raises(FileChanged, match=r"'a.dcm' changed after it was checked"):
         maker.copy(replace(file, mtime_ns=1))
     file.path.unlink()
     with pytest.raises(FileChanged, match=r"'a.dcm' cannot be read"):
@@ -139,7 +139,7 @@ def test_a_file_that_changed_is_not_copied(maker: CopyMaker, tmp_path: Path) -> 
     [
         (slice_of(1)[:-20], "'a.dcm' is cut short"),
         (slice_of(1, SOPClassUID="1.2.840.10008.5.1.4.1.1.7"), "Secondary Capture"),
-        (b"no DICOM at all", "'a.dcm' is damaged, or no DICOM file"),
+        (b"no DICOM at all", "'a.dcm' is damaged, or not a DICOM file"),
     ],
 )
 def test_what_cannot_be_copied_is_told(

@@ -455,7 +455,7 @@ def test_a_file_that_is_gone_is_told(folders: tuple[Path, Path]) -> None:
     assert (one.outcome, one.about) == (Outcome.UNREADABLE, os.strerror(2))
 
 
-# ── what is there already ───────────────────────────────────────────────────────────────────
+# ── what already exists ───────────────────────────────────────────────────────────────────
 
 
 def test_what_is_done_is_not_done_again(folders: tuple[Path, Path]) -> None:

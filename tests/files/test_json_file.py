@@ -48,7 +48,7 @@ def test_json_is_read(tmp_path: Path, data: bytes, value: object) -> None:
         (b"9" * 5000, "holds an integer of thousands of digits"),
         (b'["\\u0000"]', "holds a NUL character, which the platform cannot store"),
         (b'{"\\u0000": 1}', "holds a NUL character, which the platform cannot store"),
-        (b'{"a": ["\\ud83d"]}', "holds half a surrogate pair, which is no text"),
+        (b'{"a": ["\\ud83d"]}', "holds half a surrogate pair, which is not text"),
         (b'{"a": 1, "b": 2, "a": 3}', "has the key 'a' twice in one object"),
         (b'["\xff"]', "is not UTF-8 (byte 3)"),
         (b"\xef\xbb\xbf1", "begins with a byte order mark"),
@@ -70,7 +70,7 @@ def test_json_must_be_below_the_limit(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(json_file, "LIMIT", 10)
 
     assert read_json(json_source(tmp_path, b"123456789")) == 123456789
-    with pytest.raises(JsonUnreadable, match="is not below 15 MiB"):
+    with pytest.raises(JsonUnreadable, match="is 15 MiB or larger"):
         read_json(json_source(tmp_path, b"1234567890"))
 
 
@@ -84,5 +84,5 @@ def test_a_file_that_changed_is_not_read(tmp_path: Path) -> None:
     given = json_source(tmp_path, b"1")
     (tmp_path / "a.json").write_bytes(b"12")
 
-    with pytest.raises(FileChanged, match=r"'a\.json' changed after it was looked at"):
+    with pytest.raises(FileChanged, match=r"'a\.json' changed after it was checked"):
         read_json(given)

@@ -447,7 +447,7 @@ def test_a_link_to_nothing_hints_at_fetching(tmp_path: Path) -> None:
 
     message, hint = find_problem(tmp_path, "*.dcm")
 
-    assert message == "'a.dcm' is a link to a file that is not there (in data)"
+    assert message == "'a.dcm' is a link to a file that does not exist (in data)"
     assert "git annex get" in str(hint)
 
 
@@ -512,7 +512,7 @@ def test_names_that_differ_only_in_case_are_equal(tmp_path: Path) -> None:
     [
         ("a\nb.mha", "the name of 'a\\nb.mha' holds a control character"),
         ("a\\b.mha", "the name of 'a\\b.mha' holds a backslash"),
-        (" a.mha", "the name of ' a.mha' begins or ends with a blank"),
+        (" a.mha", "the name of ' a.mha' begins or ends with a space"),
         ("x" * 125 + ".mha", f"the name of '{'x' * 125}.mha' is longer than 128 characters"),
         ("a\x85.mha", "the name of 'a\\x85.mha' holds a control character"),
     ],

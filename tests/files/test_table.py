@@ -181,7 +181,7 @@ def test_a_column_without_a_name_is_noticed_and_the_others_are_used(tmp_path: Pa
     assert parsed_cells(table) == [["x", 2], ["y", 3], ["z", 4]]
     assert [list(row.cells) for row in table.rows] == [["a", "b"]] * 3
     assert table.notices == (
-        "scores.csv: columns without a name in the header, which nothing can ask for: column 2, 4",
+        "scores.csv: columns without a name in the header, which cannot be used: column 2, 4",
     )
 
 
@@ -233,7 +233,7 @@ def test_a_number_that_a_workbook_shows_with_leading_zeros_is_text(tmp_path: Pat
 
 @pytest.mark.parametrize("row", ['x,"1', 'x,"1"2'])
 def test_a_missing_quote_is_refused_with_its_line(tmp_path: Path, row: str) -> None:
-    with pytest.raises(UsageError, match=r"scores.csv:[24]: this is no row of a table"):
+    with pytest.raises(UsageError, match=r"scores.csv:[24]: this is not a row of a table"):
         read_table(tmp_path, f"a,b\n{row}\ny,2\nz,3\n")
 
 
@@ -266,7 +266,7 @@ def test_what_excel_shows_instead_of_a_value_is_told_and_counts_as_empty(tmp_pat
     [notice] = table.notices
     assert notice == (
         "scores.csv: column 'v' has cells in which Excel shows #N/A, #DIV/0!, #NV, ######## "
-        "instead of a value; they are taken as empty: line 2, 3, 4, 5"
+        "instead of a value; they are treated as empty: line 2, 3, 4, 5"
     )
     assert table.notices_of == {"v": (notice,)}
 
@@ -293,13 +293,11 @@ def test_errors_formulas_without_results_and_hidden_rows_of_a_workbook_are_told(
     error, formula, hidden = table.notices
     assert error == (
         "a.xlsm: column 'v' has cells in which Excel shows #N/A instead of a value; they are "
-        "taken as empty: line 3"
+        "treated as empty: line 3"
     )
     assert formula == (
         "a.xlsm: column 'w' has formulas whose results are not in the file (open it in Excel and "
-        "save it); they are taken as empty: line 2"
+        "save it); they are treated as empty: line 2"
     )
-    assert hidden == (
-        "a.xlsm: rows that are hidden, by a filter or by hand, and are used all the same: line 4"
-    )
+    assert hidden == ("a.xlsm: hidden rows (by a filter or by hand), which are used anyway: line 4")
     assert parsed_cells(read(tmp_path / "a.xlsx")) == parsed_cells(table)

@@ -106,19 +106,19 @@ def test_a_manifest_of_dicom_files_can_be_run_and_every_oddity_is_named(tmp_path
 
     ran = run_subprocess(tmp_path, "data", *DICOM_OPTIONS, "--explicit")
 
-    noticed = ran.err.partition("Noticed:\n")[2].partition("Look at it")[0]
+    noticed = ran.err.partition("Noticed:\n")[2].partition("Check it")[0]
     assert noticed == (
         "- cases without a row in scores.csv:\n    patient-002\n"
         "- cases without a title of their own: readers see the name:\n    patient-002\n"
-        "- cases without 'ct-image': DICOM files of more than one series lie together, so that you "
-        "have to choose (they stand in the manifest as comments; or "
+        "- cases without 'ct-image': DICOM files of more than one series lie together, so you "
+        "have to choose (they are in the manifest as comments; or "
         '--series "ct-image=DESCRIPTION"):\n'
         "    patient-003: CT series 1.2.826.0.1.3680043.8.498.4.900000, 2 files; "
         "CT series 1.2.826.0.1.3680043.8.498.1001.900000, 2 files\n"
-        "- files that no socket takes:\n    patient-004/extra.txt\n"
+        "- files not assigned to any socket:\n    patient-004/extra.txt\n"
         "- rows of scores.csv without a case:\n    patient-999 (line 6)\n"
-        "- what fits no case:\n    readme.txt\n"
-        "- never sent: hidden files, and what systems leave behind:\n    .DS_Store\n"
+        "- not matched to any case:\n    readme.txt\n"
+        "- never sent: hidden files and system files:\n    .DS_Store\n"
     )
     cases = yaml.safe_load((tmp_path / "manifest.yaml").read_text(encoding="utf-8"))["cases"]
     assert cases[0] == {
@@ -168,7 +168,7 @@ def test_each_file_can_be_a_case(tmp_path: Path, init: InitCommand) -> None:
         },
         {"name": "scan 10", "sockets": {"ct-image": {"file": "scan 10.mha"}}},
     ]
-    assert "cases without 'report': nothing fits '*.pdf':\n    scan 10\n" in err
+    assert "cases without 'report': nothing matches '*.pdf':\n    scan 10\n" in err
     assert read_manifest(tmp_path).kind == "archive"
 
 
@@ -260,9 +260,9 @@ def test_several_images_for_one_socket_are_left_undecided(
 
     err = init(*arguments)
 
-    assert "more than one file fits" in err
+    assert "more than one file matches" in err
     assert "    p1: a.mha; b.mha\n" in err
-    assert "# i: 2 fit" in (tmp_path / "manifest.yaml").read_text(encoding="utf-8")
+    assert "# i: 2 match" in (tmp_path / "manifest.yaml").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -275,9 +275,9 @@ def test_several_images_for_one_socket_are_left_undecided(
         (["data", "--slug", "a b"], "is not a slug"),
         (["data", "--kind", "archive", "--order", "@a", "--table", "t"], "an archive has no order"),
         (["data", "--update"], "finds new folders by itself"),
-        (["data", "--slug", "a", "--each", "q*", "--socket", "a=b"], "fits 'q*'"),
-        (["data", "--slug", "a", "--each", "p*", "--socket", "a=b"], "fits any socket"),
-        (["data", "--slug", "a", "--each", "p*", "--socket", "a={x}.mha"], "speaks of '{x}'"),
+        (["data", "--slug", "a", "--each", "q*", "--socket", "a=b"], "matches 'q*'"),
+        (["data", "--slug", "a", "--each", "p*", "--socket", "a=b"], "matches any socket"),
+        (["data", "--slug", "a", "--each", "p*", "--socket", "a={x}.mha"], "uses '{x}'"),
         (["data", "--slug", "a", "--each", "p*", "--socket", "a=ct.mha", "--title", "{x}"], "{x}"),
         (
             ["data", "--slug", "a", "--each", "p*", "--socket", "a=@scor", "--table", "t.csv",
@@ -287,11 +287,11 @@ def test_several_images_for_one_socket_are_left_undecided(
         (
             ["data", "--slug", "a", "--each", "p*", "--socket", "a=@score", "--table", "t.csv",
              "--key", "score"],
-            "no row of t.csv fits a case: score says '7'",
+            "no row of t.csv matches a case: score says '7'",
         ),
-        (["data", "--output", "no/such.yaml"], "there is no folder"),
-        (["data/p1/empty"], "nothing in 'data/p1/empty' fits '*'"),
-        (["data", "--each", "q*"], "nothing in 'data' fits 'q*'"),
+        (["data", "--output", "no/such.yaml"], "does not exist\n  hint: create it, or name another file with --output"),
+        (["data/p1/empty"], "nothing in 'data/p1/empty' matches '*'"),
+        (["data", "--each", "q*"], "nothing in 'data' matches 'q*'"),
         (["data", "--table", "other.csv"], "no column"),
     ],
 )  # fmt: skip
@@ -331,7 +331,7 @@ def test_an_existing_manifest_is_only_overwritten_with_force(
 
     err = init("mainfolder", *MHD_OPTIONS, code=2)
 
-    assert "'manifest.yaml' is there already" in err
+    assert "'manifest.yaml' already exists" in err
     assert mine.read_text(encoding="utf-8") == "mine"
     init("mainfolder", *MHD_OPTIONS, "--force")
     assert len(read_manifest(tmp_path).cases) == 3
@@ -458,7 +458,7 @@ def test_files_that_only_end_like_dicom_are_named(tmp_path: Path, init: InitComm
 
     err = init("data", "--slug", "a", "--each", "p*", "--socket", "ct=ct/*.dcm")
 
-    assert "cannot be read as DICOM (empty, or broken?):\n    p1/ct/0.dcm\n" in err
+    assert "cannot be read as DICOM (empty or damaged?):\n    p1/ct/0.dcm\n" in err
     assert "    p1/ct: '0.dcm' is empty\n" in err
 
 
@@ -482,7 +482,7 @@ def test_if_nothing_fits_the_notices_are_part_of_the_hint(
 
     err = init("data", "--slug", "a", "--each", "q*", "--socket", "ct=ct.mha", code=2)
 
-    assert "Noticed:\n- what fits no case:\n    p1.mha\n- never sent" in err
+    assert "Noticed:\n- not matched to any case:\n    p1.mha\n- never sent" in err
 
 
 def test_a_bug_takes_one_line_and_its_details_are_in_the_log(

@@ -144,7 +144,7 @@ def test_each_choice_is_a_comment_that_can_be_uncommented() -> None:
     lines = case_lines(entry, Layout())
 
     assert lines[3:] == [
-        "      # ct-image: 2 fit; choose one and remove the '# ' before its lines",
+        "      # ct-image: 2 match; choose one and remove the '# ' before its lines",
         "      # (Scout)",
         "      # ct-image:",
         "      #   files:",

@@ -48,7 +48,7 @@ def test_force_replaces_a_manifest_whatever_it_is_called(folder: Path, name: str
 @pytest.mark.parametrize(
     ("output", "words"),
     [
-        ("-", "'init' writes a file, and not to standard output"),
+        ("-", "'init' writes to a file, not to standard output"),
         ("", "--output names no file"),
         ("mainfolder", "'mainfolder' cannot be written: it is a folder\n  hint: name the file"),
     ],

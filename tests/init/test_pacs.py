@@ -203,7 +203,7 @@ def test_a_number_that_a_spreadsheet_has_shortened_is_matched_only_if_asked_for(
     assert [one["sockets"].get("s") for one in plain] == [None, None, 3.5]
     assert "cases without a row in scores.csv:\n    007\n    008\n" in without
     assert [one["sockets"].get("s") for one in init.cases()] == [1.5, 2.5, 3.5]
-    fits = "rows of scores.csv that fit a case only by its number"
+    fits = "rows of scores.csv that match a case only by number"
     assert f"- {fits}:\n    7 -> 007 (line 2)\n    8.0 -> 008 (line 3)\n" in said
 
 
@@ -214,7 +214,7 @@ def test_if_no_row_fits_but_by_number_the_option_is_named(tmp_path: Path, init: 
 
     said = init("data", *words, "--key", "nr", "--socket", "v=@v", code=2)
 
-    assert "hint: --match-numbers takes 7 as 007; spreadsheets drop zeros" in said
+    assert "hint: --match-numbers matches 7 to 007; spreadsheets drop zeros" in said
 
 
 def test_a_table_in_another_encoding_is_read_as_one_says(tmp_path: Path, init: Init) -> None:
@@ -254,8 +254,10 @@ def test_a_missing_extra_is_told_before_anything_else(
 
     said = init("data", "--table", "t.xlsx", code=2)
 
-    assert said.startswith("uploader: to read Excel files, the extra 'xlsx' is needed\n  hint: ")
-    assert "-m pip install openpyxl, or save the table as CSV (UTF-8)" in said
+    assert said.startswith(
+        "uploader: reading Excel files needs a package that is not installed\n  hint: "
+    )
+    assert "save the table as CSV (UTF-8), or install it with: " in said
 
 
 def test_the_sheet_that_names_the_cases_is_found(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def test_a_broken_slice_stays_in_its_case_and_is_told(
     [value] = case.values
     assert isinstance(value, FileValue)
     assert value.paths == ("p1/ct/*",)
-    notice = "- files that 'uploader validate' refuses, and that belong to a case all the same:"
+    notice = "- files that 'uploader validate' rejects, although they belong to a case:"
     assert f"{notice}\n    p1/ct: {words}" in said
     assert validated == 2
     assert f"p1/ct: {words}" in problems
@@ -77,7 +77,7 @@ def test_what_is_odd_is_told_apart_from_what_is_refused(tmp_path: Path) -> None:
     [found] = remarks(paths(tmp_path, *series), quick=False)
 
     assert found == Remark(
-        "files to have a look at",
+        "files to check",
         "1 slice is probably missing between 'IM4' and 'IM5': 2 mm, not 1 mm",
     )
 

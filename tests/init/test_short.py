@@ -85,7 +85,7 @@ def test_what_a_single_case_has_different_is_an_exception(folder: Folder) -> Non
 
     written = yaml.safe_load(short)
     assert written["cases"] == [{"name": "patient-002", "sockets": {"ct-image": None}}]
-    assert "# ct-image: 2 fit; choose one" in short
+    assert "# ct-image: 2 match; choose one" in short
     assert cases == explicit
     assert cases[2]["sockets"]["ct-image"] == {"file": "patient-003/ct/IM0001.dcm"}
     assert "exceptions" in said
@@ -153,7 +153,7 @@ def test_what_one_description_cannot_say_has_an_entry_for_each_case(folder: Fold
 
     text = (folder.path / "manifest.yaml").read_text()
     assert [one["name"] for one in yaml.safe_load(text)["cases"]] == ["x-1", "y-1"]
-    assert "one description cannot say this" in said
+    assert "one description cannot express this" in said
 
 
 def test_update_says_why_it_is_gone(folder: Folder) -> None:
@@ -162,4 +162,4 @@ def test_update_says_why_it_is_gone(folder: Folder) -> None:
     _, said = folder("init", "data", "--update", code=2)
 
     assert "init has no --update any more: a manifest with 'each:' finds new folders" in said
-    assert "sends nothing again" in said
+    assert "sends nothing twice" in said

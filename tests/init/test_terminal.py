@@ -84,7 +84,7 @@ class Screen:
 
 def again(screen: Screen, folder: Path) -> bytes:
     """The manifest that the command on the screen makes without asking, written anew."""
-    told = screen.text.partition("The same without asking:\n")[2].partition("Look at it")[0]
+    told = screen.text.partition("The same without asking:\n")[2].partition("Check it")[0]
     ended = subprocess.run(
         [*ENTRY, *shlex.split(told.replace("\\\n", ""))[1:], "--force"],
         cwd=folder,
@@ -104,7 +104,7 @@ def test_answers_make_a_manifest_and_the_printed_command_makes_the_same(tmp_path
 
     screen.answer("Your study", "not a slug")
     screen.answer("Your study", "https://grand-challenge.org/reader-studies/lung/")
-    screen.answer("One case for each folder or file that fits? [patient-*]", "q*")
+    screen.answer("One case for each folder or file that matches? [patient-*]", "q*")
     screen.answer("One case for each", "")
     screen.answer("scores.csv: column 'patient' names the cases.\nUse this table? [yes]", "")
     screen.answer("CT, 2 to 4 slices, in all 4 cases\nSocket? [ct-image]", "")
@@ -118,8 +118,8 @@ def test_answers_make_a_manifest_and_the_printed_command_makes_the_same(tmp_path
 
     assert screen.end() == 0, screen.text
     assert "'not a slug' is not a slug" in screen.text
-    assert "nothing in 'data' fits 'q*'" in screen.text
-    assert "'7' is none of these columns" in screen.text
+    assert "nothing in 'data' matches 'q*'" in screen.text
+    assert "'7' is not one of these columns" in screen.text
     asked = (tmp_path / "manifest.yaml").read_bytes()
     first = yaml.safe_load(asked)["cases"][0]
     assert first["title"] == "Patient 1"
@@ -133,13 +133,13 @@ def test_a_question_can_be_explained_and_taken_back(tmp_path: Path) -> None:
 
     screen.answer("Your study", "<")
     screen.answer("This is the first question.\nYour study", "?")
-    screen.answer("copy the address,", "lunk")
+    screen.answer("copy its URL,", "lunk")
     screen.answer("A reader study or an archive? [reader-study]", "<")
-    screen.answer("Your study: the address of its page, or the last word of it? [lunk]", "lung")
+    screen.answer("Your study: the URL of its page, or the last part of that? [lunk]", "lung")
     screen.answer("A reader study or an archive? [reader-study]", "archive")
     screen.answer("One case for each", "")
     screen.answer("A table with titles or scores (a file)? [none]", "nowhere.csv")
-    screen.answer("there is no file 'nowhere.csv'", "")
+    screen.answer("file 'nowhere.csv' does not exist", "")
     screen.answer("airways.mha, in all 3 cases\nSocket? [airways]", "-")
     screen.answer("ct.mhd, in all 3 cases\nSocket? [ct-image]", "<")
     screen.answer("airways.mha, in all 3 cases\nSocket? [-]", "airways")
@@ -168,7 +168,7 @@ def test_nothing_is_written_if_the_person_says_no_or_the_input_ends(tmp_path: Pa
 
     assert (ended.end(), refused.end()) == (2, 2)
     assert "nothing was written" in ended.text
-    assert "nothing was written\n  hint: by your answers:\n  uploader init mainf" in refused.text
+    assert "nothing was written\n  hint: with your answers:\n  uploader init mainf" in refused.text
     assert not (tmp_path / "manifest.yaml").exists()
 
 
@@ -181,9 +181,9 @@ def test_a_pacs_export_takes_ten_keystrokes_beside_enter_and_names(tmp_path: Pat
 
     screen.name("Your study", "lung-nodules")
     screen.answer("There is no token, so sockets are not looked up")
-    screen.answer("studie: 12 fit *: Bär, Zoë; Böhm, Jörg; …; Öztürk, Can\nOne case for each")
+    screen.answer("studie: 12 match *: Bär, Zoë; Böhm, Jörg; …; Öztürk, Can\nOne case for each")
     screen.answer("Befunde.csv: column 'Patient' names the cases.\nUse this table? [yes]")
-    screen.answer("'Größe', 'Müller',\n  'Jürgen'.\nAre these words right? [yes]")
+    screen.answer("'Größe', 'Müller',\n  'Jürgen'.\nDo these words look right? [yes]")
     screen.name("CT 'Thorax 1.0 B70f', 3 slices, in all 12 cases\nSocket?", "ct-image")
     screen.answer("CT 'Topogramm', 1 slice, in all 12 cases\nSocket?", "-")
     screen.answer("Which of them are values", "2 3")
@@ -229,7 +229,7 @@ def test_with_a_token_the_studys_own_sockets_are_proposed(tmp_path: Path, box: B
     screen.answer("A reader study or an archive? [reader-study]")
     screen.answer("One case for each")
     screen.answer("Use this table? [yes]")
-    screen.answer("Are these words right? [yes]")
+    screen.answer("Do these words look right? [yes]")
     screen.answer(
         "'Thorax 1.0 B70f', 3 slices, in all 12 cases\n  1 ct-image  Image\nSocket? [ct-i"
     )

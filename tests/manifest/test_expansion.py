@@ -170,7 +170,7 @@ def test_a_title_that_the_table_lacks_is_a_problem_unless_the_case_has_another()
 
     hint = "\n  hint: fill it in, or give the case a title below 'cases:'"
     assert empty == f"m.yaml:8:19 (patient-2): 'label' is empty in scores.csv{hint}"
-    what = "'label' is not known: there is no row in scores.csv"
+    what = "'label' has no value: there is no row in scores.csv"
     assert unknown == f"m.yaml:8:19 (patient-3): {what}{hint}"
     cases = cases_of(titled, found("1", "2", "3"), table)
     assert [one.title for one in cases] == ["One", "Two", "Three"]
@@ -195,7 +195,7 @@ def test_a_row_is_found_by_name_path_or_named_part(key):
 
     if key == "PATIENT":
         [line] = said(with_score(), found("1"), table)
-        assert "no row of scores.csv fits a case: 'patient' says 'PATIENT'" in line
+        assert "no row of scores.csv matches a case: 'patient' says 'PATIENT'" in line
     else:
         assert cases_of(with_score(), found("1"), table)[0].values[1].value == 5
 
@@ -280,7 +280,7 @@ def test_a_misspelt_exception_is_a_problem_and_another_case_is_told():
     assert "no case is named 'phantom'" in said(nameless, found("007"))[0]
     assert [one.name for one in cases_of(other, found("007"))] == ["patient-007", "phantom"]
     assert told(other, found("007")) == [
-        "'phantom' is none of the cases of 'each', and is a case of its own"
+        "'phantom' is none of the cases of 'each', so it is a case of its own"
     ]
 
 
@@ -299,12 +299,12 @@ def test_an_exclusion_that_excludes_nothing_is_told_and_a_misspelt_one_is_a_prob
     [
         (
             ('{number}"\n  s', '{nubmer}"\n  s'),
-            "m.yaml:7:10: nothing is named 'nubmer', neither in 'each' nor in a table",
+            "m.yaml:7:10: 'nubmer' is neither a name in 'each' nor a column of a table",
         ),
-        (("ct/*.dcm", "{x}/*"), "m.yaml:9:23: nothing is named 'x'"),
+        (("ct/*.dcm", "{x}/*"), "m.yaml:9:23: 'x' is neither a name"),
         (
             ('{files: "ct/*.dcm"}', "{column: score}"),
-            "m.yaml:9:24: 'score' is a column of a table, and there is none",
+            "m.yaml:9:24: 'score' is a column of a table, but there is no table",
         ),
         (("Patient {number}", "Patient"), "m.yaml:7:10 (patient-2): title 'Patient' is used twice"),
     ],
@@ -416,7 +416,7 @@ def test_a_case_in_which_nothing_is_left_has_no_values():
             "decimal cannot be 'x'",
         ),
         ("each: '*'\ncase: {sockets: {x: 1}}\nexclude: a\n", "exclude is a list, not 'a'"),
-        ("each: '*'\ncase: {sockets: {x: 1}}\ncases: [{title: a}]\n", "a case without a name"),
+        ("each: '*'\ncase: {sockets: {x: 1}}\ncases: [{title: a}]\n", "this case has no name"),
         (
             "each: '*'\ncase: {sockets: {x: 1}}\ncases: [{name: a}]\n",
             "this case says nothing that is different",

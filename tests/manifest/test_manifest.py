@@ -285,7 +285,7 @@ def test_after_a_thousand_problems_the_rest_is_not_listed():
     problems = problems_of(HEAD + "cases:\n" + "  - 1\n" * 5000)
 
     assert len(problems) == 1001
-    assert "more than 1,000 problems; the rest is not listed" in problems[-1]
+    assert "more than 1,000 problems; the rest are not listed" in problems[-1]
 
 
 def test_problems_come_in_the_order_of_the_file():

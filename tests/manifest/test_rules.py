@@ -157,8 +157,8 @@ MALFORMED = {
     ),
     "a name with a blank": (
         named("'a '"),
-        "name 'a ' begins or ends with a blank",
-        ("name {value} begins or ends with a blank",),
+        "name 'a ' begins or ends with a space",
+        ("name {value} begins or ends with a space",),
     ),
     "a long name": (
         named("x" * 101),
@@ -212,8 +212,8 @@ MALFORMED = {
     ),
     "a keyword twice": (
         case_with("1") + "identifiable: [PatientID, PatientID]\n",
-        "keyword 'PatientID' comes twice",
-        ("keyword {value} comes twice",),
+        "keyword 'PatientID' appears twice",
+        ("keyword {value} appears twice",),
     ),
     "a keyword that is a number": (
         case_with("1") + "identifiable: [7]\n",
@@ -262,8 +262,8 @@ MALFORMED = {
     ),
     "a file twice": (
         case_with("{files: [a, a]}"),
-        "file 'a' comes twice",
-        ("file {value} comes twice",),
+        "file 'a' appears twice",
+        ("file {value} appears twice",),
     ),
     "an image that is none": (
         case_with("{image: a}"),
@@ -275,10 +275,10 @@ MALFORMED = {
         r"the platform cannot store '\x00'",
         ("the platform cannot store {value}",),
     ),
-    "a case without sockets": (
+    "this case has no sockets": (
         f"{HEAD}cases:\n  - name: a\n",
-        "a case without sockets",
-        ("a case without sockets",),
+        "this case has no sockets",
+        ("this case has no sockets",),
     ),
 }
 
@@ -384,7 +384,7 @@ def test_what_stands_after_a_comma_is_not_taken_for_an_unknown_key():
     on_two_lines = problems_of(case_with("\n        file: a\n        b.dcm:"))
     of_a_target = problems_of("target: {kind: archive, slug:b}\n")
 
-    assert "'b.dcm' is taken for a key without a value" in on_one_line[0]
+    assert "'b.dcm' is read as a key without a value" in on_one_line[0]
     assert "unknown key 'b.dcm'" in on_two_lines[0]
     assert "unknown key 'slug:b'" in "\n".join(of_a_target)
 

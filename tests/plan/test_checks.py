@@ -109,8 +109,7 @@ def test_a_title_taken_by_somebody_elses_item_is_a_problem() -> None:
 
     assert problem.message == f"the reader study already has a display set titled 'T' ({pk(9)})"
     assert problem.hint == (
-        "is it this case's own (the state was lost)? then --adopt takes it; "
-        "else choose another title"
+        "if you uploaded it (state file lost), use --adopt; else choose another title"
     )
     assert problem.place == PLACE
 
@@ -177,7 +176,7 @@ def test_an_untitled_case_without_a_state_needs_a_word() -> None:
     [problem] = misfits(inputs(untitled, items=3))
 
     assert "case 'a' has no title" in problem.message
-    assert problem.hint == "is the state file beside the manifest? if this is new, add --new"
+    assert problem.hint == "is the state file next to the manifest? if this is new, add --new"
     assert problem.place == PLACE
 
 
@@ -235,7 +234,7 @@ def test_a_case_that_needs_more_rows_than_there_are_is_a_problem(limit: int, cou
     found = misfits(inputs(one, choices=Choices(upload_limit=limit)))
 
     problem = Problem(
-        "case 'a' needs 3 uploads, and the account may hold 2 at a time",
+        "case 'a' needs 3 uploads, but the account may hold 2 at a time",
         PLACE,
         "give it fewer sockets, or raise --upload-limit if the platform allows more",
     )
@@ -252,7 +251,7 @@ def test_images_that_are_used_again_need_no_rows() -> None:
         return [problem.message for problem in misfits(given)]
 
     assert found(2) == []
-    assert found(1) == ["case 'a' needs 2 uploads, and the account may hold 1 at a time"]
+    assert found(1) == ["case 'a' needs 2 uploads, but the account may hold 1 at a time"]
 
 
 # ── order ───────────────────────────────────────────────────────────────────────────────────

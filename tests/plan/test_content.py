@@ -104,7 +104,7 @@ def test_what_is_wrong_with_a_series_is_a_problem_and_what_is_odd_a_warning() ->
     ]
     assert warnings(replace(SERIES, series=odd)) == [
         "p1/ct-image: 1 slice is probably missing between 'IM3' and 'IM4': 2 mm, not 1 mm",
-        "p1/ct-image: the platform leaves out 'notes.txt': no part of the image",
+        "p1/ct-image: the platform leaves out 'notes.txt': not part of the image",
     ]
 
 
@@ -156,12 +156,12 @@ def test_files_that_are_left_out_and_further_pages_are_warnings() -> None:
     names = tuple(f"{number}.txt" for number in range(1, 9))
 
     assert warnings(replace(ONE_IMAGE, extras=names[:2])) == [
-        "p1/ct-image: the platform leaves out '1.txt', '2.txt': no part of the image"
+        "p1/ct-image: the platform leaves out '1.txt', '2.txt': not part of the image"
     ]
     assert warnings(replace(ONE_IMAGE, extras=names, pages=30)) == [
         (
             "p1/ct-image: the platform leaves out '1.txt', '2.txt', '3.txt', '4.txt', '5.txt' and "
-            "3 more: no part of the image"
+            "3 more: not part of the image"
         ),
         "p1/ct-image: the TIFF has 30 pages of one size; the platform takes the first of them",
     ]
@@ -263,7 +263,7 @@ def test_of_other_files_the_format_is_not_judged(slug: str) -> None:
         ),
         (
             Flaw(FlawKind.LOCKED),
-            "'a.x' cannot be looked into, so nobody knows whether it names a patient",
+            "'a.x' cannot be read, so nobody knows whether it identifies a patient",
         ),
         (Flaw(FlawKind.CUT, 9, 3), None),
         (Flaw(FlawKind.UNSUPPORTED, about="format"), None),

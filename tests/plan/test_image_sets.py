@@ -221,7 +221,7 @@ def test_more_files_than_rows_are_a_problem_before_anything_is_sent() -> None:
 
     assert found_of(SET, FACTS) == []
     assert found_of(SET, FACTS, choices=limit) == [
-        "case 'a' needs 3 uploads, and the account may hold 2 at a time"
+        "case 'a' needs 3 uploads, but the account may hold 2 at a time"
     ]
     assert found_of(SET, replace(FACTS, files=2001), choices=Choices(upload_limit=5000)) == [
         "2,001 files; the platform takes at most 2,000 of one image set"

@@ -63,7 +63,7 @@ def test_a_dropped_file_is_a_problem_unless_it_is_no_part_of_the_image():
         "the importer leaves out 'IM1.dcm', 'IM2.dcm', 'IM3.dcm' and 1 more"
     )
     assert sentence(left_out) == (
-        "the importer leaves out 'note.txt', which is no part of the image",
+        "the importer leaves out 'note.txt', which is not part of the image",
         None,
     )
 

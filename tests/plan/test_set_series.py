@@ -136,10 +136,10 @@ def test_files_that_are_no_dicom_are_named() -> None:
     archive = ("a.zip", FileLook(Format.ZIP, members=3))
 
     assert messages([*slices(), text]) == [
-        "a/dicom-set: a DICOM image set is of DICOM files, and 'notes.txt' is not (text)"
+        "a/dicom-set: a DICOM image set consists of DICOM files, and 'notes.txt' is not (text)"
     ]
     assert messages([archive]) == [
-        "a/dicom-set: a DICOM image set is of DICOM files, and 'a.zip' is a ZIP file"
+        "a/dicom-set: a DICOM image set consists of DICOM files, and 'a.zip' is a ZIP file"
     ]
 
 

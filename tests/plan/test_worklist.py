@@ -147,7 +147,7 @@ def test_an_item_with_answers_is_not_moved_and_that_is_told() -> None:
     assert orders(found) == {}
     [note] = found.notes
     assert note == (
-        "b: not moved to its place in the worklist: the platform changes nothing of what readers "
+        "b: not moved to its place in the worklist: the platform does not change what readers "
         "have answered questions about"
     )
 

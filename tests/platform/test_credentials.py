@@ -65,7 +65,7 @@ def test_login_keeps_the_token_under_the_platform_and_logout_removes_it(keyring:
     assert "grand" in inside
     assert "manifest" in inside
     assert "removed" in removed.err
-    assert "there was no token" in again.err
+    assert "keyring had no token for" in again.err
     assert TOKEN not in kept.out + kept.err + removed.err + again.err
 
 
@@ -82,17 +82,17 @@ def test_a_command_takes_the_token_from_the_keyring(keyring: Keyring, tmp_path: 
         looked = keyring("validate", "m.yaml", **address)
         elsewhere = keyring("plan", "m.yaml", "--platform", ADDRESS)
 
-    assert "there is no token" in before.expect(3).err
+    assert "no API token found" in before.expect(3).err
     assert "uploader login" in before.err
     ran.expect(0)
     assert "the platform was not asked" not in looked.expect(0).err
-    assert "there is no token" in elsewhere.expect(3).err
+    assert "no API token found" in elsewhere.expect(3).err
 
 
 def test_what_is_no_token_is_refused_and_not_repeated(keyring: Keyring) -> None:
     ended = keyring("login", given=TOKEN[:-1]).expect(3)
 
-    assert "what stands in your answer is no token" in ended.err
+    assert "the content of your answer is not a valid token" in ended.err
     assert TOKEN[:8] not in ended.err
     assert keyring.kept() == ""
 
@@ -149,7 +149,7 @@ def test_without_the_package_login_names_the_command_and_others_need_it_not(
     plan = uploader("plan", "m.yaml", cwd=keyring.folder, entry=entry_point)
 
     assert login.expect(3).err.count("\n") <= 3
-    assert "there is no token" in plan.expect(3).err
+    assert "no API token found" in plan.expect(3).err
 
 
 def test_a_keyring_that_fails_is_no_token_and_no_bug(keyring: Keyring) -> None:
@@ -159,9 +159,9 @@ def test_a_keyring_that_fails_is_no_token_and_no_bug(keyring: Keyring) -> None:
     login = keyring("login", given=TOKEN, **backend).expect(3)
     plan = keyring("plan", "m.yaml", **backend).expect(3)
 
-    assert "no keyring of this machine can be used" in login.err
+    assert "this machine has no usable keyring" in login.err
     assert TOKEN not in login.err
-    assert "there is no token" in plan.err
+    assert "no API token found" in plan.err
 
 
 # ── the order ───────────────────────────────────────────────────────────────────────────────

@@ -119,7 +119,7 @@ def test_a_run_that_cannot_write_its_report_says_so_before_it_sends(tmp_path: Pa
     swapped = uploader("run", "--sandbox", "--report", "m.yaml", cwd=tmp_path).expect(2)
     uploader(*run, "--report=m.sandbox.state.jsonl", cwd=tmp_path).expect(2)
 
-    assert "the page needs the packages that draw it" in missing.err
+    assert "the page needs packages that are not installed" in missing.err
     assert "write the manifest first, or --report=FILE" in swapped.err
     assert [path.name for path in tmp_path.iterdir()] == ["m.yaml"]
 
@@ -200,7 +200,7 @@ def test_without_the_extra_one_line_says_how_to_install_it(folder: Path) -> None
     result = uploader("report", "m.yaml", cwd=folder, entry=WITHOUT_EXTRA).expect(3)
 
     assert result.err == (
-        "uploader: the page needs the packages that draw it\n"
+        "uploader: the page needs packages that are not installed\n"
         f"  hint: install them with: {install_command('report')}\n"
     )
 
@@ -251,7 +251,7 @@ def test_the_readable_part_of_a_broken_manifest_is_reported(
     result = uploader("report", "m.yaml", "--csv", "-", cwd=folder).expect(0)
 
     assert len(read_csv(result.out)) == 4
-    assert "note: m.yaml has 1 problem ('uploader validate' tells)" in result.err
+    assert "note: m.yaml has 1 problem (see 'uploader validate')" in result.err
 
 
 def test_a_file_that_is_not_a_manifest_is_refused(folder: Path) -> None:

@@ -256,7 +256,7 @@ def test_an_answer_that_cannot_be_planted_is_refused(
     [
         ("rs", "is not a question"),
         ("rs=Choice", "is not a question"),
-        ("rs=Colour:Which?", "'Colour' is no type of answers"),
+        ("rs=Colour:Which?", "'Colour' is not a type of answer"),
         ("rs=Choice:Which?", "needs options"),
         ("rs=Text:Which?|a", "has no options"),
     ],

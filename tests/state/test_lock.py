@@ -97,7 +97,7 @@ def test_a_second_run_is_kept_out_and_told_by_whom(state: Path) -> None:
         take(state)
 
     assert caught.value.message == (
-        f"another run works on this: held by alice on {socket.gethostname()}, pid {os.getpid()}, "
+        f"another run is in progress: held by alice on {socket.gethostname()}, pid {os.getpid()}, "
         "since 2026-01-02 10:32:00 (lung.state.jsonl.lock)"
     )
     assert COMMAND in (caught.value.hint or "")

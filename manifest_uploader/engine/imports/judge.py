@@ -154,7 +154,7 @@ def _judge_job(wait: Wait, item: ItemSeen, seen: Seen, stuck_after_s: float) -> 
 def _stuck(stuck_after_s: float) -> str:
     return (
         f"the job is stuck: its inputs have been validated for more than {stuck_after_s:,.0f} s; "
-        "an input that cannot be read keeps a job there for ever, and a busy platform for hours"
+        "an input that cannot be read keeps a job there forever, and a busy platform for hours"
     )
 
 
@@ -255,15 +255,17 @@ def _failure(  # noqa: PLR0911 - one return for each rule, in the order of their
     return None
 
 
-_OTHER_VALUE: Final = "the platform answered yes but holds another value"
+_OTHER_VALUE: Final = "the platform accepted the value but holds another one"
 _SILENT: Final = (
-    "the platform kept the file without a word; JSON files have to fit the socket's schema"
+    "the platform kept the file but did not import it, and gives no reason; JSON files have to "
+    "fit the socket's schema"
 )
-_CLEANED_UP: Final = "the platform cleaned the upload up before it was imported"
-_NO_VALUE: Final = "the platform took the upload in ten minutes ago, and no value came of it"
-_LOST: Final = "the platform took the upload in before this run began, and no value came of it"
+_CLEANED_UP: Final = "the platform deleted the upload before it was imported"
+_NO_VALUE: Final = "the platform received the upload ten minutes ago, but made no value of it"
+_LOST: Final = "the platform received the upload before this run began, but made no value of it"
 _SET_REFUSED: Final = (
-    "the platform took the files of the image set, and made no image of them; it gives no reason "
+    "the platform accepted the files of the image set but made no image of them, and gives no "
+    "reason "
     "(usual ones: a file of another kind than CT, MR or whole slide, or files that differ in their "
     "UIDs); --retry-failed sends all of them again"
 )

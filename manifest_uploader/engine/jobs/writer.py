@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # importing it takes 0.1 s of CPU, which commands without a n
 
 _SERVER_ERROR: Final = 500
 _KNOWN: Final = (
-    "the algorithm already has a job with these inputs, perhaps one of somebody else, and runs "
+    "the algorithm already has a job with these inputs, perhaps somebody else's, and runs "
     "them again only once it has a new image"
 )
 

@@ -156,7 +156,7 @@ def test_a_file_that_changed_is_told_by_its_name(
     assert [type(one) for one in errors] == [
         *(type(None), type(None), FileChanged, FileChanged, type(None), FileChanged)
     ]
-    assert str(errors[2]) == "'mask.mha' changed while it was looked into"
+    assert str(errors[2]) == "'mask.mha' changed while it was read"
     assert str(errors[5]) == "'é.txt' cannot be read: No such file or directory"
 
 
@@ -391,6 +391,6 @@ def test_a_signal_ends_a_look_that_takes_long(
     assert "bug" not in err
     if command == "run":
         assert "stopping after current uploads" in err
-        assert "stopped; the same command goes on where this ended" in err
+        assert "stopped; the same command continues where this ended" in err
     assert not list(tmp_path.glob("*.lock"))
     assert box.sql("SELECT COUNT(*) FROM items") == [(0,)]
