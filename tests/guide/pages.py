@@ -33,18 +33,8 @@ VOLATILE = (
     (r'"(requests|elapsed_s|retries)": [\d.]+', r'"\1": N'),
     (r"held by .* since [\d: -]+ ", "held by SOMEBODY "),
     (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
-<<<<<<< HEAD
-    (
-        (
-            r"(?m)^(\d+ of \d+ cases? finished|looking (at|into)|(looked into|read) \d+ of|listing"
-            r"|waiting for|planning).*\n"
-        ),
-        "",
-    ),
-=======
-    (r"(?m)^(\d+ of \d+ cases? finished|looking (at|into)|looked into \d+ of).*\n", ""),
+    (r"(?m)^(\d+ of \d+ cases? finished|looking (at|into)|(looked into|read) \d+ of).*\n", ""),
     (r"(?m)^(listing|waiting for|planning).*\n", ""),
->>>>>>> guide
     (r"(?m)^note: .*(panimg|importer).*\n", ""),
 )
 """What differs from run to run, and what stands for it in a comparison."""
