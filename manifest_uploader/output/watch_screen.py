@@ -161,8 +161,8 @@ def view_parts(view: View) -> list[str]:
 def over_line(view: View) -> str:
     """What to say at the end of a run."""
     done = view.counts.get(Standing.DONE, 0)
-    goes_on = "" if view.over else "; the same command goes on where it ended"
+    goes_on = "" if view.over else "; the same command continues where it ended"
     if view.is_killed:
-        goes_on = "; it was killed, or its computer stopped; the same command goes on"
+        goes_on = "; it was killed, or its computer stopped; the same command continues"
     how = "ended without finishing" if view.is_killed else "is over"
     return f"the run {how}: {done} of {cases_words(view.total)} done{goes_on}"
