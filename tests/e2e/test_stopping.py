@@ -157,7 +157,7 @@ def work_that_hangs(_: Path) -> None:
 def test_a_run_that_hangs_itself_is_left_behind(tmp_path: Path) -> None:
     with sandboxed(tmp_path) as box:
         with begun(box, "run", prepare=work_that_hangs) as running:
-            wait_for(lambda: "to make" in running.err)
+            wait_for(lambda: " new; " in running.err)
             running.send(signal.SIGINT)
             ran = ended(running).expect(130)
 
@@ -192,11 +192,11 @@ def check_stopped(box: Box, command: str, ran: Ran) -> None:
     """It was stopped before it sent anything, and said so in a line (two, if it sends)."""
     stopped = {
         "run": [
-            "stopping after current uploads; press Ctrl-C again to stop now",
+            "Stopping after current uploads. Press Ctrl-C again to stop now.",
             "stopped; the same command continues where this ended",
         ]
     }
-    said = [line for line in ran.err.splitlines() if line.startswith("stop")]
+    said = [line for line in ran.err.splitlines() if line.lower().startswith("stop")]
     assert said == stopped.get(command, ["stopped; nothing was sent"])
     assert ran.out == ""
     assert not box.state.exists()

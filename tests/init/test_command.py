@@ -289,7 +289,10 @@ def test_several_images_for_one_socket_are_left_undecided(
              "--key", "score"],
             "no row of t.csv matches a case: score says '7'",
         ),
-        (["data", "--output", "no/such.yaml"], "does not exist\n  hint: create it, or name another file with --output"),
+        (
+            ["data", "--output", "no/such.yaml"],
+            "does not exist\n  hint: create it, or name another file with --output",
+        ),
         (["data/p1/empty"], "nothing in 'data/p1/empty' matches '*'"),
         (["data", "--each", "q*"], "nothing in 'data' matches 'q*'"),
         (["data", "--table", "other.csv"], "no column"),
