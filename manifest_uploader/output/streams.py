@@ -78,7 +78,7 @@ def write_out(text: str) -> None:
         silence(sys.stdout)
         raise OutputLost(
             f"standard output cannot be written: {disk.reason(error)}",
-            hint="make room where it leads to; the same command goes on",
+            hint="make room where it leads to; the same command continues",
         ) from None
 
 

@@ -22,7 +22,7 @@ _WORDS: Final = {
     DifferenceKind.MANIFEST_CHANGED: "was changed in the manifest, and not sent yet",
     DifferenceKind.IMPORTING: "was sent, and no run has seen the end of its import yet",
     DifferenceKind.NOT_CONFIRMED: "was sent, and the item does not hold it",
-    DifferenceKind.ITEM_MISSING: "its {noun} was deleted; --recreate makes it anew",
+    DifferenceKind.ITEM_MISSING: "its {noun} was deleted; --recreate recreates it",
     DifferenceKind.ITEM_MOVED: "its {noun} is no longer in this {target}",
     DifferenceKind.TITLE: "its title is {found} instead of {wanted}",
     DifferenceKind.ORDER: "its order is {found} instead of {wanted}",

@@ -177,9 +177,9 @@ def _joined(parts: list[str]) -> Block:
 def over_line(view: View) -> Block:
     """What to say at the end of a run."""
     done = view.counts.get(Standing.DONE, 0)
-    goes_on = "" if view.over else "; the same command goes on where it ended"
+    goes_on = "" if view.over else "; the same command continues where it ended"
     if view.is_killed:
-        goes_on = "; it was killed, or its computer stopped; the same command goes on"
+        goes_on = "; it was killed, or its computer stopped; the same command continues"
     how = "ended without finishing" if view.is_killed else "is over"
     is_good = done == view.total and not view.is_killed
     tone = Tone.GOOD if is_good else Tone.WARNING

@@ -130,7 +130,7 @@ def problems_of(found: dict[str, Any], stopped: dict[str, Any]) -> list[str]:
         "KeyboardInterrupt: "
     ]:
         wrong.append("the stop button does not end the cell")
-    if not any("stopped; running it again goes on" in text_of(one) for one in ran["outputs"]):
+    if not any("stopped; run it again to continue" in text_of(one) for one in ran["outputs"]):
         wrong.append("it is not said that the run was stopped")
     if [text_of(one) for one in after["outputs"]] != ["[]\nTrue\n"]:
         wrong.append("the run went on, or what was under way was not recorded")

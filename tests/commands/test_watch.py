@@ -212,7 +212,7 @@ def test_it_ends_with_the_run(tmp_path: Path) -> None:
         "1 of 2 cases ended; 1 new, 1 done, 1.0 KiB sent",
         "--",
         "1 of 2 cases ended; 1 new, 1 done, 1.0 KiB sent; no upload is running",
-        "the run is over: 1 of 2 cases done; the same command goes on where it ended",
+        "the run is over: 1 of 2 cases done; the same command continues where it ended",
     ]
 
 

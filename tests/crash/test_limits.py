@@ -80,7 +80,7 @@ def test_a_run_that_is_stopped_does_not_say_that_no_row_became_free(tmp_path: Pa
         run.send_signal(signal.SIGINT)
         ran = ended(run, seconds=30).expect(130)
 
-    assert "stopped; the same command goes on" in ran.err
+    assert "stopped; the same command continues" in ran.err
     assert "became free" not in ran.err
 
 

@@ -64,7 +64,7 @@ def refused_and_sent_again(folder: Path) -> None:
         assert ran.summary["uploads"] == 3
         [failed] = ran.events("import-failed")
         assert failed["socket"] == SOCKET
-        assert "it gives no reason" in failed["words"]
+        assert "and gives no reason" in failed["words"]
         assert "--retry-failed sends all of them again" in failed["words"]
         assert len(box.by_title()["a"]["values"][SOCKET]["files"]) == 3
         assert box.run().expect(0).ends["unchanged"] == 1
@@ -109,8 +109,8 @@ def lost_key(folder: Path) -> None:
         key.unlink()
 
         planned = box("plan").expect(1)
-        assert "will be in 'lung.uid-key'" in planned.err
-        assert "sent again from the first file" in planned.err
+        assert "will be in 'lung.uid-key'" in planned.out
+        assert "sent again from the first file" in planned.out
         assert not key.exists()
         ran = box.run().expect(0)
 

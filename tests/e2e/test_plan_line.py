@@ -21,14 +21,14 @@ def test_a_new_title_is_named_among_what_changes(tmp_path: Path) -> None:
         box.entries[3]["title"] = "D"
         box.save()
 
-        plain = box("plan").expect(0).err
+        plain = box("plan").expect(0).out
         lines = box("plan", "--json").expect(0).plan
 
     assert plain.splitlines()[:4] == [
-        "a: update titled 'A': title, some-score",
-        "b: update titled 'B': title, order number 7",
-        "c: update titled 'c': some-score",
-        "d: update titled 'D': title",
+        "a: update, titled 'A': title, some-score",
+        "b: update, titled 'B': title, order number 7",
+        "c: update, titled 'c': some-score",
+        "d: update, titled 'D': title",
     ]
     changes = {name: line["title_changes"] for name, line in lines.items()}
     assert changes == {"a": True, "b": True, "c": False, "d": True}

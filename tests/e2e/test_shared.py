@@ -238,7 +238,7 @@ def test_users_of_an_image_that_is_not_imported_yet_wait(tmp_path: Path) -> None
         first = box.run("--no-wait").expect(4)
 
         assert (first.ends["waiting"], first.summary["uploads"]) == (3, 1)
-        assert "note: b, c: not sent yet, because images that other cases bring" in first.err
+        assert "note: b, c: not sent yet, because it uses images of other cases" in first.err
         assert box.run("--wait-timeout", "1").expect(4).summary["uploads"] == 0
     with served(tmp_path / "sandbox") as box.served:
         assert box.run().expect(0).summary["uploads"] == 0

@@ -100,13 +100,13 @@ def test_problems_stand_at_the_description_and_name_their_cases(tmp_path, sandbo
     ("change", "said"),
     [
         (("patient-{number}", "patient_*"), "4:7: no folder or file matches 'patient_*' (in data)"),
-        (("scores.csv", "score.csv"), "5:8: there is no table 'score.csv'"),
+        (("scores.csv", "score.csv"), "5:8: table 'score.csv' does not exist"),
         (("root: data", "root: date"), "3:7: root 'date' does not exist"),
-        (("scores.csv", "scores.xls"), "5:8: there is no table 'scores.xls'"),
+        (("scores.csv", "scores.xls"), "5:8: table 'scores.xls' does not exist"),
         (("column: score", "column: scores"), "12:26: the table has no column 'scores'"),
         (
             ("table: scores.csv", "table: {file: scores.csv, sheet: a}"),
-            "'sheet' is for .xlsx files",
+            "'sheet' is for Excel files",
         ),
     ],
 )
@@ -131,7 +131,7 @@ def test_what_is_odd_is_told(tmp_path):
     assert (
         "cases without a row in scores.csv: patient-2, patient-3, patient-4 and 1 more" in ran.err
     )
-    assert "no socket has anything, and which are left out: patient-5" in ran.err
+    assert "cases left out because no socket has a file or value: patient-5" in ran.err
 
 
 def test_a_text_among_numbers_is_told_where_no_platform_is_asked(tmp_path):
@@ -219,28 +219,29 @@ def test_plan_says_which_cases_are_new_gone_or_changed(tmp_path, sandbox):
         SHORT.replace("Patient {number}", "P{number}").replace("The sec", "Sec")
     )
     box.run().expect(0)
-    assert "since the last run: no case was added, removed or changed" in box("plan").expect(0).err
+    assert "since the last run: no case was added, removed or changed" in box("plan").expect(0).out
 
     box.write(mha(5), "patient-5", "ct.mha")
     (tmp_path / "scores.csv").write_text("patient,rank,score\npatient-1,10,9\npatient-2,20,3\n")
     (box.data / "patient-3").rename(tmp_path / "patient-3")
 
-    said = box("plan").expect(0).err
+    said = box("plan").expect(0).out
     assert (
-        "since the last run: 1 new (patient-5), 1 gone (patient-3), 1 changed (patient-1)" in said
+        "since the last run: 1 new (patient-5), 1 removed (patient-3), 1 changed (patient-1)"
+        in said
     )
-    assert box("plan").expect(0).err == said
-    assert "1 gone (patient-3)" in box.run().expect(0).err
+    assert box("plan").expect(0).out == said
+    assert "1 removed (patient-3)" in box.run().expect(0).err
     nothing = "since the last run: no case was added, removed or changed"
     said = box.run().expect(0).err
     assert nothing in said
     assert "removed from the manifest" not in said
 
     (tmp_path / "patient-3").rename(box.data / "patient-3")
-    assert "since the last run: 1 there again (patient-3)" in box.run().expect(0).err
-    assert nothing in box("plan").expect(0).err
+    assert "since the last run: 1 back (patient-3)" in box.run().expect(0).err
+    assert nothing in box("plan").expect(0).out
     (box.data / "patient-3").rename(tmp_path / "patient-3")
-    assert "since the last run: 1 gone (patient-3)" in box("plan").expect(0).err
+    assert "since the last run: 1 removed (patient-3)" in box("plan").expect(0).out
 
 
 MISTAKEN = """\
@@ -363,7 +364,7 @@ def test_a_scan_of_a_case_that_has_nothing_or_is_excluded_is_told(tmp_path: Path
 
     assert ": case 'patient-1' has no socket 'ct-image'" in told
     assert ": case 'patient-2' is excluded" in told
-    assert "no socket has anything, and which are left out: patient-1\n" in told
+    assert "cases left out because no socket has a file or value: patient-1\n" in told
     assert ": no case is named 'patiemt-1'\n  hint: did you mean 'patient-1'?" in told
 
 

@@ -106,7 +106,7 @@ def test_a_run_ends_in_time_while_storage_stalls(tmp_path: Path, number: int) ->
             running.send(number)
             ran = ended(running).expect(128 + number)
 
-        assert "stopping after current uploads" in ran.err
+        assert "Stopping after current uploads." in ran.err
         assert last_line(ran) == "stopped; the same command continues where this ended"
         assert ran.ends["pending"] == 2
         assert not list(tmp_path.glob("*.lock"))
@@ -119,7 +119,7 @@ def test_a_second_signal_ends_a_run_at_once(tmp_path: Path) -> None:
         with begun(box, "run") as running:
             assert hook.came.wait(30)
             running.send(signal.SIGINT)
-            wait_for(lambda: "stopping" in running.err)
+            wait_for(lambda: "Stopping" in running.err)
             began = time.monotonic()
             running.send(signal.SIGINT)
             ran = ended(running).expect(130)
@@ -157,11 +157,11 @@ def work_that_hangs(_: Path) -> None:
 def test_a_run_that_hangs_itself_is_left_behind(tmp_path: Path) -> None:
     with sandboxed(tmp_path) as box:
         with begun(box, "run", prepare=work_that_hangs) as running:
-            wait_for(lambda: "to make" in running.err)
+            wait_for(lambda: " new; " in running.err)
             running.send(signal.SIGINT)
             ran = ended(running).expect(130)
 
-        assert last_line(ran).startswith("stopped at once; the same command goes on")
+        assert last_line(ran).startswith("stopped at once; the same command continues")
         check_next_run(box, Stalling(""))
 
 
@@ -192,11 +192,11 @@ def check_stopped(box: Box, command: str, ran: Ran) -> None:
     """It was stopped before it sent anything, and said so in a line (two, if it sends)."""
     stopped = {
         "run": [
-            "stopping after current uploads; press Ctrl-C again to stop now",
+            "Stopping after current uploads. Press Ctrl-C again to stop now.",
             "stopped; the same command continues where this ended",
         ]
     }
-    said = [line for line in ran.err.splitlines() if line.startswith("stop")]
+    said = [line for line in ran.err.splitlines() if line.lower().startswith("stop")]
     assert said == stopped.get(command, ["stopped; nothing was sent"])
     assert ran.out == ""
     assert not box.state.exists()

@@ -78,7 +78,7 @@ def test_failed_imports_are_told_in_the_platforms_words_and_mended(
     assert failed.keys() == WORDS.keys()
     for name, words in WORDS.items():
         assert failed[name]["words"].startswith(words)
-        assert f"failed: {name}: {failed[name]['socket']}: {words}" in first.err
+        assert first.failures[name][0].startswith(f"{failed[name]['socket']}: {words}")
     assert first.ends == counts(total=5, done=1, failed=4)
     assert box.by_title()["sevens"]["values"] == {"some-score": {"value": 1.5}}
     check_odd(box)
@@ -88,7 +88,7 @@ def test_failed_imports_are_told_in_the_platforms_words_and_mended(
     assert again.summary["bytes_sent"] == 0
     assert again.ends == counts(total=5, done=1, failed=4, unchanged=1)
     for name, words in WORDS.items():
-        assert f"failed: {name}: {failed[name]['socket']}: {words}" in again.err
+        assert again.failures[name][0].startswith(f"{failed[name]['socket']}: {words}")
     check_odd(box)
 
     seen.files.clear()

@@ -200,7 +200,7 @@ def test_a_deleted_item_is_told_and_made_anew_only_when_asked(box: Box) -> None:
 
     assert planned.plan["case-4"]["state"] == "deleted"
     assert (ran.ends["failed"], ran.ends["done"], ran.summary["bytes_sent"]) == (1, 29, 0)
-    assert "case-4: it was deleted on the platform; --recreate recreates it" in ran.err
+    assert ran.failures == {"case-4": ["it was deleted on the platform; --recreate recreates it"]}
     assert len(box.items()) == 29
 
     anew = box.run("--recreate").expect(0)
@@ -262,7 +262,7 @@ def test_an_item_with_answers_cannot_change_and_says_so(box: Box) -> None:
     ran = box.run().expect(1)
 
     words = "This display set cannot be changed, as answers for it already exist."
-    assert f"failed: case-2: {words}" in ran.err
+    assert ran.failures == {"case-2": [words]}
     assert box.by_title()["case-3"]["values"]["some-score"] == {"value": 6}
     assert (ran.ends["failed"], ran.ends["done"]) == (1, 29)
 

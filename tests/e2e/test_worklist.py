@@ -79,7 +79,7 @@ def test_a_case_that_is_moved_in_the_manifest_is_moved_in_the_worklist(
         "d": 1500,
     }
     assert f"note: {note}" in said(plan)
-    assert "d: update titled 'd': order number 1500" in said(plan)
+    assert "d: update, titled 'd': order number 1500" in said(plan)
     assert f"note: {note}" in said(ran)
     assert worklist(box) == {"a": 1000, "d": 1500, "b": 2000, "c": 3000}
     assert len(sent) == 1

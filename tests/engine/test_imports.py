@@ -68,7 +68,7 @@ def test_a_refused_image_set_is_told_after_some_patience_with_what_to_do() -> No
 
     assert judged(one, soon) is None
     for found in (failure(one, late), failure(one, old)):
-        assert "no image of them; it gives no reason" in found.words
+        assert "no image of them, and gives no reason" in found.words
         assert "--retry-failed sends all of them again" in found.words
         assert (found.lost, found.source) == (False, "a/*.dcm")
 

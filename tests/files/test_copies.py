@@ -158,7 +158,7 @@ def test_a_file_that_would_take_much_memory_is_refused(
     monkeypatch.setattr(copy_worker, "_MOST_HEAD", 100)
     answer = copy_worker.start(KEY, "")(msgspec.to_builtins(written(tmp_path, slice_of(1))))
 
-    assert "write it again in another transfer syntax" in answer["refused"]
+    assert "save it with another transfer syntax" in answer["refused"]
 
 
 def test_a_process_that_was_killed_costs_nothing(tmp_path: Path) -> None:

@@ -617,7 +617,7 @@ def test_names_that_the_target_takes_for_the_same_are_told(
     assert len(names) == 4
     assert [one.outcome for one in skipped] == [Outcome.UNWRITABLE] * 3
     both = {(one.name, one.about) for one in skipped}
-    assert ("im1", "DST takes its name for that of 'IM1'") in both
+    assert ("im1", "DST treats its name and 'IM1' as the same") in both
     assert {*names, *(one.name for one in skipped)} == {
         *("IM1", "im1", "a/IM2", "A/im2", "e\u0301", "\u00e9", "IM3")
     }

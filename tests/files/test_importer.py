@@ -465,7 +465,9 @@ def test_progress_is_told_before_each_verdict(tmp_path: Path) -> None:
 def test_without_the_extra_its_name_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importer, "find_spec", lambda name: None)
 
-    with pytest.raises(ExtraMissing, match="needs the package panimg") as caught:
+    with pytest.raises(
+        ExtraMissing, match="importer needs packages that are not installed"
+    ) as caught:
         next(import_check([]))
 
     assert caught.value.hint == f"install them with: {install_command('importer')}"

@@ -580,7 +580,7 @@ def test_data_that_is_not_there_cannot_be_listed(tmp_path: Path) -> None:
     make_files(tmp_path, {"p/x.mhd": b"ElementDataFile = x.raw", "p/y.raw": b"1"})
 
     assert find_problem(tmp_path, "p/x.mhd", single=True) == (
-        "'p/x.mhd' has its data in 'x.raw', which is not there (in data)",
+        "'p/x.mhd' has its data in 'x.raw', which does not exist (in data)",
         "copy it there; if it has another name, let ElementDataFile name that",
     )
 

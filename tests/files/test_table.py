@@ -132,8 +132,8 @@ def test_several_columns_may_be_the_key(tmp_path: Path) -> None:
     [
         ("a.csv", "", "is empty"),
         ("a.csv", b"a,b\n\xe4,1\n", "is not UTF-8"),
-        ("a.xls", "x", "is no table"),
-        ("a.xlsx", "x", "is no .xlsx file"),
+        ("a.xls", "x", "is not a table"),
+        ("a.xlsx", "x", "is not a readable .xlsx file"),
     ],
 )
 def test_a_file_that_is_not_a_table_is_refused(
@@ -242,7 +242,7 @@ def test_what_cannot_be_seen_of_a_table_can_be_said(tmp_path: Path) -> None:
                          encoding="cp1252")  # fmt: skip
 
     assert parsed_cells(windows) == [["Jürgen", 2]]
-    with pytest.raises(UsageError, match="no encoding 'cp-1252-x'"):
+    with pytest.raises(UsageError, match="unknown encoding 'cp-1252-x'"):
         read_table(tmp_path, "a\n1\n", encoding="cp-1252-x")
     with pytest.raises(UsageError, match="is not utf-8"):
         read_table(tmp_path, b"a\n\xff\n", encoding="utf-8")

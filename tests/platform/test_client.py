@@ -202,7 +202,7 @@ def test_a_stalled_connection_is_given_up_and_tried_again(connect: Connect) -> N
 def test_a_stall_may_have_acted(connect: Connect) -> None:
     with (
         scripted(Reply(silent=True)) as server,
-        pytest.raises(ResponseLost, match=r"no byte for 0\.2 s"),
+        pytest.raises(ResponseLost, match=r"no data for 0\.2 s"),
     ):
         connect(server.url, patience=quick(stall_s=0.2)).call("PATCH", "x/", repeat=False)
 

@@ -149,7 +149,7 @@ def test_a_line_that_we_did_not_write_is_damage_with_its_number(path: Path, seco
 def test_bytes_that_are_no_text_are_damage(path: Path, spoilt: bytes) -> None:
     path.write_bytes(FIRST.encode() + spoilt + b"\n")
 
-    with pytest.raises(StateDamaged, match=r":2: damaged: no event"):
+    with pytest.raises(StateDamaged, match=r":2: damaged: it is not an event"):
         state_file.read(path)
 
 

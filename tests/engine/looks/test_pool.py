@@ -390,7 +390,7 @@ def test_a_signal_ends_a_look_that_takes_long(
     assert "Traceback" not in err
     assert "bug" not in err
     if command == "run":
-        assert "stopping after current uploads" in err
+        assert "Stopping after current uploads." in err
         assert "stopped; the same command continues where this ended" in err
     assert not list(tmp_path.glob("*.lock"))
     assert box.sql("SELECT COUNT(*) FROM items") == [(0,)]
