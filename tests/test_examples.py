@@ -38,7 +38,7 @@ def test_an_example_has_no_problem(example: Path, tmp_path: Path) -> None:
     ended = uploader("validate", "--offline", "manifest.yaml", cwd=folder)
 
     assert (ended.code, ended.err) == (0, "")
-    assert "no problem" in ended.out
+    assert ", no problem; read " in ended.out
     assert set(folder.rglob("*")) - before == {folder / "manifest.looks.jsonl"}
 
 
@@ -49,7 +49,7 @@ def sent(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     ended = run(folder)
     cases = len(manifest_of(folder)["cases"])
     assert (ended.code, ended.ends["done"]) == (0, cases), ended.err
-    assert f"Finished: all {cases} cases uploaded and verified" in ended.err
+    assert f"Finished: all {cases} cases uploaded and verified; " in ended.out
     return folder
 
 

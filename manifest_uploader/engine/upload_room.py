@@ -71,5 +71,6 @@ class UploadRoom:
         """Why uploads were not sent, if a limit of the platform is the reason."""
         if self._limits.reason is None or not self._queue.has_uploads:
             return None
-        rows = "" if self._rows is None else f"; {self._rows} upload slots are in use"
+        noun = "slot" if self._rows == 1 else "slots"
+        rows = "" if self._rows is None else f"; {self._rows} upload {noun} in use"
         return f"{self._limits.reason.rstrip('.')}{rows}, and none became free"

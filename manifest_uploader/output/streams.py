@@ -99,10 +99,10 @@ def silence(stream: IO[str]) -> None:
 
 
 def _write(stream: IO[str], text: str) -> None:
-    """Write and flush; characters that the stream's encoding lacks become question marks."""
+    """Write and flush; characters that the stream's encoding lacks are escaped."""
     try:
         stream.write(text)
     except UnicodeEncodeError:
         encoding = getattr(stream, "encoding", None) or "ascii"
-        stream.write(text.encode(encoding, "replace").decode(encoding))
+        stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
     stream.flush()

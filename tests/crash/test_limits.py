@@ -62,7 +62,7 @@ def test_rows_that_never_drain_end_the_run_with_their_number(tmp_path: Path) -> 
 
     assert time.monotonic() - began < 30
     assert rows == 26
-    assert "the account holds 26 upload slots and none became free" in ran.err
+    assert "26 upload slots in use, and none became free" in ran.err
     assert (ran.ends["failed"], ran.ends["unsure"]) == (0, 0)
     assert ran.ends["waiting"] >= 1
     assert ran.ends["pending"] >= 1

@@ -135,10 +135,10 @@ def test_the_state_of_another_target_or_platform_is_refused(tmp_path: Path) -> N
     ("line", "words"),
     [
         (b"{}\n", "an event that this version does not know"),
-        (b"no json\n", "no event"),
-        (b"<<<<<<< HEAD\n", "no event"),
+        (b"no json\n", "it is not an event"),
+        (b"<<<<<<< HEAD\n", "it is not an event"),
         (b'{"event":"done","time":1}\n', "a wrong done event"),
-        (b"[" * 100_000 + b"\n", "no event"),
+        (b"[" * 100_000 + b"\n", "it is not an event"),
     ],
 )
 def test_a_damaged_line_is_named_and_nothing_is_sent(

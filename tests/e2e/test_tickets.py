@@ -237,7 +237,7 @@ def test_a_slice_lost_by_the_import_fails_the_case(tmp_path: Path, empty: bool) 
         [failed] = first.events("import-failed")
         assert (failed["arrived"], failed["expected"]) == (5, 6)
         assert first.failures["patient-003"][0].startswith(FIVE_OF_SIX)
-        says = "; the platform says: 1 file could not be imported (from ct/*.dcm)"
+        says = "; the platform says: 1 file could not be imported\n    patient-003  ct/*.dcm  http"
         assert (f"{FIVE_OF_SIX}{says}" in first.err) == empty
         assert first.ends["failed"] == 1
         assert FIVE_OF_SIX in box("status").expect(1).out

@@ -295,7 +295,7 @@ def test_what_differs_is_said_in_words_with_the_page_of_what_is_left_over(
     )
     assert "1 case compared: 2 differences" in some.out
     assert "differs: b/remark: the value was removed\n" in ran.err
-    assert "no run can put 1 difference right; 'verify' names it\n" in ran.err
+    assert "no run can put 1 difference right; 'uploader verify' names it\n" in ran.out
     assert f"archive {ARCHIVE}: 3 cases compared: 1 difference\n" in after.out
     box_values = items_of_case(box, "B")
     assert box_values == {"some-score": {"value": 1.5}, "remark": {"value": "x"}}

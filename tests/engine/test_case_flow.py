@@ -330,7 +330,7 @@ def test_a_limit_that_nothing_drains_is_told_with_the_rows_as_far_as_they_are_kn
     paused = Paused("a", upload.step, socket="ct-image", why="too many uploads")
 
     scheduler.take([paused, Finished(upload)])
-    assert scheduler.stuck_reason() == "too many uploads and none became free"
+    assert scheduler.stuck_reason() == "too many uploads, and none became free"
     scheduler.take([Watched(rows=5)])
 
     assert (

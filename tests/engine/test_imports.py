@@ -304,7 +304,7 @@ def test_a_repeated_fill_whose_ticket_found_its_upload_gone_may_still_bring_the_
     assert failure(ticketed(), gone).words == UNKNOWN
     assert failure(ticketed(repeated=True), says("Failed", UNKNOWN)).words == UNKNOWN
     late = replace(gone, now=1030.0 + 601)
-    assert "no value came of it" in failure(ticketed(repeated=True), late).words
+    assert "but made no value of it" in failure(ticketed(repeated=True), late).words
 
 
 # ── judge: is it complete? ──────────────────────────────────────────────────────────────────
@@ -823,7 +823,7 @@ def test_a_file_that_stays_long_is_refused(stalled: WatcherSetup) -> None:
     [found] = stalled.ends(one, after=200.0)
 
     assert isinstance(found, ImportFailed)
-    assert "without a word" in found.words
+    assert "did not import it, and gives no reason" in found.words
 
 
 def test_an_item_that_was_deleted_is_gone(session: WatcherSetup) -> None:

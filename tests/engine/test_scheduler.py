@@ -570,7 +570,7 @@ def test_a_pause_is_told_with_its_reason_and_since_when() -> None:
     assert end_words(ends)["p0"] == ("waiting", ())
     assert {ends["p1"].end, ends["p2"].end} == {End.PENDING}
     assert scheduler.stuck_reason() == (
-        f"{words.removesuffix('.')}; 1 upload slots are in use, and none became free"
+        f"{words.removesuffix('.')}; 1 upload slot in use, and none became free"
     )
 
 
@@ -635,7 +635,7 @@ def test_a_limit_of_bytes_is_final_when_nothing_is_left_to_drain() -> None:
         "p1": End.FAILED,
         "p2": End.DONE,
     }
-    assert "nothing is left that would make room" in messages(ends["p1"])[0]
+    assert "no import is left that would free space" in messages(ends["p1"])[0]
     assert pool.now < 1100
 
 

@@ -89,7 +89,7 @@ def test_the_chosen_cases_are_read_and_all_names_known(options: Options) -> None
 def test_a_manifest_that_is_not_there_is_a_usage_error(options: Options, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="does not exist"):
         read_manifest(replace(options, manifest=str(tmp_path / "none.yaml")))
-    with pytest.raises(UsageError, match="cannot be read"):
+    with pytest.raises(UsageError, match="is a folder, not a manifest"):
         read_manifest(replace(options, manifest=str(tmp_path)))
 
 

@@ -12,7 +12,7 @@ from manifest_uploader.digests import content_digest, image_digest, json_digest
 from manifest_uploader.engine.local_files import Looking, remedy
 from manifest_uploader.engine.looks import pool
 from manifest_uploader.engine.looks.looker import look_at_value
-from manifest_uploader.engine.survey import Scope, _segments, survey
+from manifest_uploader.engine.survey import Scope, survey
 from manifest_uploader.engine.target import check_rights, find_target
 from manifest_uploader.errors import PlatformRefused
 from manifest_uploader.files.local_file import Source, sha256
@@ -647,12 +647,3 @@ def test_a_look_ends_between_two_values_once_the_command_is_stopped(tmp_path: Pa
         )
 
     assert told == [Looking(1, 1)]
-
-
-@pytest.mark.parametrize(("named", "allowed"), [([], ()), ([2, 1], (0, 1, 2)), ([0, 1], (0, 1))])
-def test_a_segmentation_may_always_hold_its_background(
-    named: list[int], allowed: tuple[int, ...]
-) -> None:
-    listed = [{"name": str(one), "visible": True, "voxel_value": one} for one in named]
-
-    assert _segments(listed) == allowed

@@ -408,7 +408,7 @@ def test_a_part_that_storage_loses_is_sent_again_at_the_end(uploads: Uploads) ->
 def test_parts_that_are_lost_forever_fail_the_upload(uploads: Uploads) -> None:
     uploads.hook.before_it = at("part", Fault.lose_part())
 
-    with pytest.raises(UploadRefused, match="does not put the parts together"):
+    with pytest.raises(UploadRefused, match="cannot assemble the parts"):
         uploads.send()
 
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manifest_uploader.platform.model import Socket
+from manifest_uploader.platform.socket_list import read_socket
 from manifest_uploader.platform.sockets import misfit, takes_json, value_misfit
 from tests.helpers import SOCKETS, few_examples, file_value, image_value, json_value, socket
 
@@ -141,3 +142,15 @@ def test_files_fit_every_socket(slug: str) -> None:
 )
 def test_which_sockets_take_json(one: Socket, is_json: bool) -> None:
     assert takes_json(one) is is_json
+
+
+@pytest.mark.parametrize(("named", "allowed"), [([], ()), ([2, 1], (0, 1, 2)), ([0, 1], (0, 1))])
+def test_a_segmentation_may_always_hold_its_background(
+    named: list[int], allowed: tuple[int, ...]
+) -> None:
+    listed = [{"name": str(one), "visible": True, "voxel_value": one} for one in named]
+
+    found = read_socket({"slug": "lesion-seg", "overlay_segments": listed})
+
+    assert found is not None
+    assert found.segments == allowed
