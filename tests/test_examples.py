@@ -127,7 +127,7 @@ def assert_nothing_is_sent(folder: Path) -> None:
     cases = ended.summary["cases"]
     assert (ended.summary["bytes_sent"], ended.summary["uploads"]) == (0, 0)
     assert cases["total"] == cases["done"] == cases["unchanged"] > 0
-    assert "up to date)" in ended.err
+    assert " up to date); sent 0 B in 0 uploads, " in ended.err
 
 
 def make_all_files_older(folder: Path) -> None:

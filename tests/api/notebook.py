@@ -119,7 +119,9 @@ def problems_of(found: dict[str, Any], stopped: dict[str, Any]) -> list[str]:
         wrong.append("a cell of the example fails")
     (run,) = (one for one in found["cells"] if ".run(" in one["source"])
     pictures = [one for one in run["outputs"] if one["output_type"] == "display_data"]
-    if len(pictures) != 1 or "all 3 cases done" not in text_of(pictures[0]):
+    if len(pictures) != 1 or "Finished: all 3 cases uploaded and verified" not in text_of(
+        pictures[0]
+    ):
         wrong.append("the run is not one picture that ends with what came of it")
     if not all(set(one["data"]) == {"text/plain", "text/html"} for one in pictures):
         wrong.append("the picture has no HTML")

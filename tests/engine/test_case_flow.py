@@ -334,8 +334,7 @@ def test_a_limit_that_nothing_drains_is_told_with_the_rows_as_far_as_they_are_kn
     scheduler.take([Watched(rows=5)])
 
     assert (
-        scheduler.stuck_reason()
-        == "too many uploads; the account holds 5 upload slots and none became free"
+        scheduler.stuck_reason() == "too many uploads; 5 upload slots in use, and none became free"
     )
 
 
