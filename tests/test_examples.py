@@ -49,7 +49,7 @@ def sent(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     ended = run(folder)
     cases = len(manifest_of(folder)["cases"])
     assert (ended.code, ended.ends["done"]) == (0, cases), ended.err
-    assert f"Finished: all {cases} cases uploaded and verified; " in ended.out
+    assert f"Finished: all {cases} cases uploaded and verified; " in ended.err
     return folder
 
 
