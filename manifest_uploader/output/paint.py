@@ -175,7 +175,7 @@ def _typed(character: str, encoding: str) -> str:
     try:
         character.encode(encoding)
     except UnicodeEncodeError:
-        return character.translate(_TYPED).encode(encoding, "replace").decode(encoding)
+        return character.translate(_TYPED).encode(encoding, "backslashreplace").decode(encoding)
     return character
 
 

@@ -56,9 +56,9 @@ def test_the_examples_of_the_guide_run(
         [f"import manifest_uploader as mu\nmanifest = mu.Manifest.load('again.yaml')\n{second}"]
     )
 
-    end, *cases = sorted(capsys.readouterr().out.splitlines())
-    assert end.startswith("Finished: all 2 cases uploaded and verified; ")
-    assert cases == ["patient-001 done", "patient-002 done"]
+    said = capsys.readouterr()
+    assert sorted(said.out.splitlines()) == ["patient-001 done", "patient-002 done"]
+    assert "Finished: all 2 cases uploaded and verified; " in said.err
     assert again["result"].uploads == 4
 
 

@@ -264,7 +264,7 @@ def test_a_run_that_does_not_wait_leaves_the_rest_to_the_next_one(tmp_path: Path
         last = box.run().expect(0)
 
         assert first.ends["waiting"] == 3
-        assert "still running: c, a, b\n" in first.err
+        assert "Still running: 3 cases: c, a, b\n" in first.out + first.err
         assert (last.ends["done"], last.summary["uploads"], len(started(box))) == (3, 0, 3)
 
 

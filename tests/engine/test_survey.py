@@ -83,7 +83,7 @@ def test_an_account_that_sees_nothing_is_told_so(box: Box, connect: Connect) -> 
         find_target(manifest(), stranger)
     assert "may you edit that reader study?" in str(caught.value.hint)
 
-    with pytest.raises(PlatformRefused, match="sees no algorithm at all") as caught:
+    with pytest.raises(PlatformRefused, match="cannot see any algorithm") as caught:
         find_target(manifest(kind=TargetKind.ALGORITHM), stranger)
     assert "may you run that algorithm?" in str(caught.value.hint)
 

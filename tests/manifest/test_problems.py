@@ -19,7 +19,15 @@ from manifest_uploader.output.formatting import error_lines
 from manifest_uploader.output.screen import Lines
 from manifest_uploader.output.streams import say
 from manifest_uploader.state.events import Failure
-from manifest_uploader.text import UNPRINTABLE, block, did_you_mean, lines_of, printable, quoted
+from manifest_uploader.text import (
+    UNPRINTABLE,
+    Tone,
+    block,
+    did_you_mean,
+    lines_of,
+    printable,
+    quoted,
+)
 
 
 def test_a_problem_is_printed_with_its_place_and_hint():
@@ -85,7 +93,7 @@ def test_words_of_the_platform_are_told_on_their_own_line(
     say(error_lines(PlatformRefused(words, hint=words)))
     end = CaseEnd("p1", End.FAILED, failures=(Failure("ct-image", words, of_import=True),))
     Lines().case_ended(end)
-    say(failure_groups([end])[0])
+    say(failure_groups([end], Tone.BAD)[0])
 
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 4

@@ -99,7 +99,7 @@ def test_without_a_keyring_nobody_is_asked_for_the_token(
     assert cli.command(["login"]) == 3
 
     err = capsys.readouterr().err
-    assert err.startswith("uploader: the package that keeps the token is missing\n  hint: ")
+    assert err.startswith("uploader: the package that stores the token is not installed\n  hint: ")
     assert "install keyring" in err
 
 
