@@ -88,7 +88,12 @@ def test_a_line_may_be_cut() -> None:
 
 @pytest.mark.parametrize(
     ("encoding", "expected"),
-    [("utf-8", "→ é – 山 …"), ("latin-1", "> é - ? ."), ("ascii", "> ? - ? ."), ("x", "> ? - ? .")],
+    [
+        ("utf-8", "→ é – 山 …"),
+        ("latin-1", "> é - \\u5c71 ."),
+        ("ascii", "> \\xe9 - \\u5c71 ."),
+        ("x", "> \\xe9 - \\u5c71 ."),
+    ],
 )
 def test_signs_that_an_encoding_lacks_are_typed(encoding: str, expected: str) -> None:
     assert writable("→ é – 山 …", encoding) == expected

@@ -67,12 +67,12 @@ def test_a_narrow_terminal_crashes_nothing(text: str, encoding: str) -> None:
     assert terminal.sent.getvalue().endswith(b"\n")
 
 
-def test_what_a_narrow_terminal_lacks_becomes_a_question_mark() -> None:
+def test_what_a_narrow_terminal_lacks_is_escaped() -> None:
     terminal = Terminal("cp1252")
 
     streams.say("café – ☃", terminal)
 
-    assert terminal.sent.getvalue().decode("cp1252") == "café – ?\n"
+    assert terminal.sent.getvalue().decode("cp1252") == "café – \\u2603\n"
 
 
 def test_text_for_a_closed_terminal_is_dropped() -> None:
