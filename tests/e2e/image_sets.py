@@ -182,10 +182,11 @@ def sent_again(folder: Path, *, files: int, rows: int) -> str:
 
 
 def scaling(folder: Path, *, files: int, rows: int, runs: int = 10) -> tuple[float, str]:
-    """How well two processes share the work: 1 is as two that have nothing to do with each other.
+    """How many times as fast two processes make copies as one.
 
     Each takes its turn: one process and two of ours, and one and two that know nothing of each
-    other. The best of their turns count, so that what else the computer does matters less.
+    other, which is what this computer allows. The best of their turns count, so that what else it
+    does matters less.
     """
     write_set(folder, files, rows=rows)
     known = [_local_file(path) for path in sorted(folder.iterdir())]
@@ -210,7 +211,7 @@ def scaling(folder: Path, *, files: int, rows: int, runs: int = 10) -> tuple[flo
         turns = [[_timed(act) for act in acts] for _ in range(runs)]
     one, two, stranger, both_strangers = (min(times) for times in zip(*turns, strict=True))
     factor, possible = one / two, 2 * stranger / both_strangers
-    return factor / possible, (
+    return factor, (
         f"de-identification: {files / one:.0f} files/s in one process, {files / two:.0f} in two: "
         f"{factor:.2f} times; two that know nothing of each other: {possible:.2f} times"
     )
