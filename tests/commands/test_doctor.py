@@ -26,7 +26,9 @@ cases:
 
 @pytest.fixture(scope="module")
 def ready(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    options = ("--reader-study", "lung", "--socket", "some-score=Float")
+    sockets = ("--socket", "some-score=Float", "--credits", "0")
+    nodules = ("--algorithm", "nodules=some-score->results-json-file")
+    options = ("--reader-study", "lung", *sockets, *nodules)
     with platform(tmp_path_factory.mktemp("box"), *options) as ready:
         yield ready
 
@@ -54,6 +56,22 @@ def test_nothing_is_in_the_way_of_an_editor(ready: dict[str, Any], tmp_path: Pat
     assert "of the account 'sandbox-user'" in ran.out
     assert ready["token"] not in ran.out
     assert sorted(one.name for one in tmp_path.iterdir()) == ["lung.yaml"]
+
+
+def test_of_an_algorithm_it_tells_whether_jobs_can_be_started(
+    ready: dict[str, Any], tmp_path: Path
+) -> None:
+    algorithm = MANIFEST.replace("reader-study, slug: lung", "algorithm, slug: nodules")
+    (tmp_path / "nodules.yaml").write_text(algorithm)
+
+    given = _given(ready, ready["token"])
+    ran = uploader("doctor", "nodules.yaml", "--json", cwd=tmp_path, given=given)
+
+    found = _checks(ran.out)
+    assert (ran.code, found["rights"]["verdict"]) == (0, "ok")
+    assert found["rights"]["message"] == "you may run the algorithm 'nodules'"
+    assert found["algorithm"]["verdict"] == "note"
+    assert found["algorithm"]["hint"] == "You have run out of algorithm credits"
 
 
 def test_rights_that_are_missing_are_told(ready: dict[str, Any], tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from manifest_uploader.commands.doctor.connection import connect
-from manifest_uploader.commands.doctor.findings import Finding, failed, ok, skipped, wrong
+from manifest_uploader.commands.doctor.findings import Finding, failed, note, ok, skipped, wrong
 from manifest_uploader.commands.options import root_of, token, token_place
 from manifest_uploader.engine.options import Options
 from manifest_uploader.engine.reading import read_manifest
@@ -17,13 +17,14 @@ from manifest_uploader.errors import PlatformRefused, TokenRefused, UploaderErro
 from manifest_uploader.manifest.model import Manifest
 from manifest_uploader.manifest.problems import ManifestInvalid
 from manifest_uploader.output.formatting import counted
+from manifest_uploader.plan.inputs import Choices
 from manifest_uploader.platform.account import own_account
 from manifest_uploader.platform.client import Client
 from manifest_uploader.platform.endpoints import count_rows
 from manifest_uploader.platform.targets import type_of
 
-UPLOAD_SLOTS: Final = 2000
-"""Upload rows that the platform lets an account hold (`UPLOADS_MAX_…`, its default)."""
+_SLOTS: Final = Choices().upload_limit
+"""Upload rows that the platform lets an account hold."""
 
 
 def check_account(given: argparse.Namespace, url: str, *, reached: bool) -> Iterator[Finding]:
@@ -60,8 +61,8 @@ def _account(client: Client, place: str) -> Iterator[Finding]:
     else:
         yield ok("token", f"from {place}, of the account '{account.username}'")
     rows = count_rows(client)
-    words = f"{rows:,} of {UPLOAD_SLOTS:,} in use"
-    if rows < UPLOAD_SLOTS:
+    words = f"{rows:,} of {_SLOTS:,} in use"
+    if rows < _SLOTS:
         yield ok("upload slots", words)
     else:
         remedy = "they become free as imports end, or within a day; runs wait for them"
@@ -73,16 +74,19 @@ def _target(given: argparse.Namespace, client: Client) -> Iterator[Finding]:
     if isinstance(manifest, Finding):
         yield manifest
         return
-    noun = type_of(manifest.kind).noun
+    target_type = type_of(manifest.kind)
     try:
-        check_rights(find_target(manifest, client), client)
+        not_now = check_rights(find_target(manifest, client), client)
     except ManifestInvalid as invalid:
         problem = invalid.problems[0]
         yield wrong("rights", problem.message, problem.hint)
     except PlatformRefused as error:
         yield failed("rights", error)
     else:
-        yield ok("rights", f"you may edit the {noun} '{manifest.slug}'")
+        words = f"you may {target_type.right} the {target_type.noun} '{manifest.slug}'"
+        yield ok("rights", words)
+        if not_now is not None:
+            yield note(target_type.noun, f"no {target_type.item_noun} can be started now", not_now)
 
 
 def _manifest(given: argparse.Namespace) -> Manifest | Finding:
