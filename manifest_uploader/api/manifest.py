@@ -30,7 +30,7 @@ from manifest_uploader.api.keywords import (
 from manifest_uploader.api.results import Result, Status
 from manifest_uploader.api.running import Run, looked
 from manifest_uploader.engine.options import Options
-from manifest_uploader.engine.reading import Watching, read_manifest
+from manifest_uploader.engine.reading import Watching, manifest_bytes, read_manifest
 from manifest_uploader.engine.session import refuse
 from manifest_uploader.errors import UsageError
 from manifest_uploader.manifest.problems import ManifestInvalid
@@ -77,7 +77,7 @@ class Manifest:
             UsageError: there is no such file.
 
         """
-        text_file.read_bytes(os.fspath(path))
+        manifest_bytes(os.fspath(path))
         return cls("", os.fspath(path))
 
     @classmethod

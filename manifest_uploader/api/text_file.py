@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from pathlib import Path
 
+from manifest_uploader.engine.reading import manifest_bytes
 from manifest_uploader.errors import UsageError
 from manifest_uploader.system import disk
 
@@ -12,21 +13,9 @@ from manifest_uploader.system import disk
 def read(path: str) -> str:
     """The text in a file; raises UsageError if it cannot be read, or is not UTF-8."""
     try:
-        return read_bytes(path).decode("utf-8-sig")
+        return manifest_bytes(path).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise UsageError(f"'{path}' is not UTF-8", hint="save the file as UTF-8") from None
-
-
-def read_bytes(path: str) -> bytes:
-    """What is in a file; raises UsageError if it cannot be read."""
-    try:
-        return disk.read_bytes(Path(path))
-    except FileNotFoundError:
-        raise UsageError(
-            f"file '{path}' does not exist", hint="check the spelling of its name"
-        ) from None
-    except OSError as error:
-        raise UsageError(f"'{path}' cannot be read: {disk.reason(error)}") from None
 
 
 def write(name: str, text: str, *, overwrite: bool) -> None:

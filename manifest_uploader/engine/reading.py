@@ -46,7 +46,7 @@ def read_manifest(options: Options) -> Reading:
     """
     problems: tuple[Problem, ...] = ()
     try:
-        whole = parse(_text(options.manifest), options.manifest)
+        whole = parse(manifest_bytes(options.manifest), options.manifest)
     except ManifestInvalid as invalid:
         if invalid.rest is None:
             raise
@@ -80,7 +80,8 @@ def _expanded(options: Options, manifest: Manifest, problems: tuple[Problem, ...
         return find_cases_of(manifest, root)
 
 
-def _text(path: str) -> bytes:
+def manifest_bytes(path: str) -> bytes:
+    """What is in the file of a manifest; raises UsageError if it cannot be read."""
     try:
         return disk.read_bytes(Path(path))
     except FileNotFoundError:
