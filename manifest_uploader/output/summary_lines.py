@@ -80,18 +80,18 @@ def _left_lines(summary: Summary) -> list[Block]:
 
 
 def _finished_line(summary: Summary, by_end: Mapping[End, Sequence[CaseEnd]]) -> Block:
-    done = by_end[End.DONE]
-    total = len(summary.ends)
+    done, total = by_end[End.DONE], len(summary.ends)
     is_all = len(done) == total
-    count = f"all {cases_words(total)}" if is_all and total != 1 else cases_words(total)
-    count = count if is_all else f"{len(done):,} of {cases_words(total)}"
+    first = "" if total == 1 and is_all else "all " if is_all else f"{len(done):,} of "
+    noun, how = ("job", "succeeded") if summary.jobs else ("case", "uploaded and verified")
     unchanged = sum(one.unchanged for one in done)
     detail = f" ({unchanged:,} up to date)" if unchanged else ""
     if summary.changed:
         detail += f"; {cases_words(summary.changed)} changed there since, see above"
     word = "Stopped:" if summary.stopped else "Finished:"
     tone = Tone.GOOD if is_all and not summary.changed else Tone.STRONG
-    return line((word, tone), f" {count} uploaded and verified{detail}; {_traffic_text(summary)}")
+    said = f" {first}{counted(total, noun)} {how}{detail}; {_traffic_text(summary)}"
+    return line((word, tone), said)
 
 
 def _traffic_text(summary: Summary) -> str:

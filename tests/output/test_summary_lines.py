@@ -92,6 +92,12 @@ def test_of_jobs_their_own_words_are_said(end: End, start: str, following: str) 
     assert found[-1].endswith(following)
 
 
+def test_jobs_succeed() -> None:
+    found = lines_of(CaseEnd("a", End.DONE), CaseEnd("b", End.DONE, unchanged=True), jobs=True)
+
+    assert found == [f"Finished: all 2 jobs succeeded (1 up to date); {SENT}"]
+
+
 def test_deleted_cases_are_recreated_by_a_word() -> None:
     gone = CaseEnd("a", End.FAILED, failures=(Failure(None, "it was deleted"),), gone=True)
 
