@@ -19,7 +19,8 @@ from manifest_uploader.engine.reading import UNWATCHED, Reading, Watching, read_
 from manifest_uploader.engine.session import Session, open_state, recover_session, refuse
 from manifest_uploader.engine.survey import all_items
 from manifest_uploader.errors import UsageError
-from manifest_uploader.files.root import Root
+from manifest_uploader.files.root import Root, find_root
+from manifest_uploader.manifest.problems import ManifestInvalid
 from manifest_uploader.plan.answer_rows import AnswerRow, join_answers
 from manifest_uploader.plan.fetched import CaseFiles, FetchedFile, choose_files, images_wanted
 from manifest_uploader.plan.inputs import renamed_cases
@@ -31,6 +32,7 @@ from manifest_uploader.platform.jobs import OutputValue, jobs_of
 from manifest_uploader.platform.model import ItemSeen, Target
 from manifest_uploader.platform.targets import type_of
 from manifest_uploader.state.history import EMPTY
+from manifest_uploader.system import disk
 
 
 class Wanted(Struct, frozen=True):
@@ -97,6 +99,7 @@ def fetch(
     reading = read_manifest(options)
     refuse(reading.problems)
     _check(reading, wanted)
+    _check_apart(options, reading, wanted.folder)
     found = Client(options.platform, patience=options.patience, stopping=watching.stopping)
     with closing(found) as client:
         watching.activity.stage, watching.activity.meter = Stage.PLATFORM, client.meter
@@ -116,6 +119,20 @@ def _check(reading: Reading, wanted: Wanted) -> None:
         raise UsageError(
             f"{target_type.noun}s have no answers to fetch",
             hint=f"add --items to fetch the files and images of its {target_type.item_noun}s",
+        )
+
+
+def _check_apart(options: Options, reading: Reading, folder: Path) -> None:
+    """Refuse to put results among the files that are sent, where they might be sent one day."""
+    try:
+        root = find_root(reading.manifest, root=options.root, follow_links=True)
+    except ManifestInvalid:
+        return  # the local files are gone
+    is_named = (options.root or reading.manifest.root) is not None
+    if is_named and disk.is_same(folder, root.path):
+        raise UsageError(
+            f"'{folder}' is the folder of the files that are sent",
+            hint="name another folder for the results",
         )
 
 

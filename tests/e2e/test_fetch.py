@@ -211,6 +211,14 @@ def test_there_must_be_something_to_fetch_and_a_place_for_it(
 # ── files ───────────────────────────────────────────────────────────────────────────────────
 
 
+def test_results_do_not_come_among_the_files_that_are_sent(files: Box) -> None:
+    refused = files("fetch", str(files.data), "--items").expect(2)
+
+    assert "is the folder of the files that are sent" in refused.err
+    assert "hint: name another folder for the results" in refused.err
+    assert not (files.data / "items.csv").exists()
+
+
 def test_files_and_images_come_by_case_and_socket(
     tmp_path: Path, sandbox: Served, hook: Hook
 ) -> None:
