@@ -9,7 +9,9 @@ import pytest
 
 import manifest_uploader as mu
 from manifest_uploader.api.keywords import LookOptions, PlanOptions, RunOptions
+from manifest_uploader.api.results import Status
 from manifest_uploader.api.settings import Settings, make_settings
+from manifest_uploader.state.standing import CaseStanding, Standing
 from tests.commands.arguments import parsed
 from tests.helpers import TOKEN
 
@@ -84,6 +86,12 @@ def test_problems_are_a_result_and_no_exception(tmp_path: Path) -> None:
 
 
 # ── options ─────────────────────────────────────────────────────────────────────────────────
+
+
+def test_of_jobs_a_status_says_that_they_run() -> None:
+    stand = CaseStanding("ä", "", Standing.IMPORTING, None, (), is_job=True)
+
+    assert str(Status.of([stand])) == "ä: running\n1 case: 1 running"
 
 
 def test_every_option_of_a_run_is_a_keyword() -> None:
