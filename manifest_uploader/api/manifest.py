@@ -234,7 +234,7 @@ class Manifest:
             CannotGoOn: the platform cannot be used.
 
         """
-        given = self._settings({**options, "quick": quick, "sandbox": sandbox})
+        given = self._settings({"verify": False, **options, "quick": quick, "sandbox": sandbox})
         return _looked(given, calls.plan, progress=progress)
 
     def verify(

@@ -136,6 +136,15 @@ def test_a_wrong_option_is_told(given: dict[str, Any], message: str) -> None:
     assert TOKEN not in str(caught.value)
 
 
+@pytest.mark.parametrize("method", [mu.Manifest.plan, mu.Manifest.run])
+def test_content_is_compared_only_when_the_platform_is(tmp_path: Path, method: Any) -> None:
+    manifest = one()
+    manifest.save(tmp_path / "lung.yaml")
+
+    with pytest.raises(mu.UsageError, match="only with --verify"):
+        method(manifest, sandbox=True, content=True, progress=False)
+
+
 def test_one_name_is_not_taken_for_its_letters() -> None:
     found = make_settings("m", {"only": "patient*", "state": Path("x") / "y", "first": None})
 
