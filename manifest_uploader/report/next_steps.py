@@ -51,7 +51,7 @@ def next_steps(
 
     """
     if runs_since is not None:
-        words = f"An upload is running since {runs_since}. Follow it:"
+        words = f"An upload has been running since {runs_since}. Follow it:"
         return (Step(words, commands("status", "--watch")),)
     steps = [*_problem_steps(problems, commands), *_trouble_steps(counts, commands, item_noun)]
     left = sum(counts.get(one, 0) for one in _LEFT)

@@ -129,7 +129,7 @@ def test_while_a_run_is_at_work_the_page_says_how_to_follow_it(folder: Path) -> 
         uploader("report", "m.yaml", cwd=folder).expect(0)
 
     page = (folder / "m.report.html").read_text(encoding="utf-8")
-    assert "An upload is running since" in page
+    assert "An upload has been running since" in page
     assert "uploader status --watch m.yaml" in page
     assert "uploader run" not in page
 
