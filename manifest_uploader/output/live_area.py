@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from manifest_uploader.output.live_view import DRAWN, TYPED, Signs, Size
-from manifest_uploader.output.paint import STYLES, wrapped, writable
+from manifest_uploader.output.paint import STYLES, is_terminal, wrapped, writable
 from manifest_uploader.output.streams import has_colour, silence
 from manifest_uploader.text import Block, block
 
 if TYPE_CHECKING:
     from rich.text import Text
+
+
+def can_redraw(stream: IO[str]) -> bool:
+    """Whether lines that were written to a stream can be redrawn in place."""
+    return is_terminal(stream) and os.environ.get("TERM") != "dumb"
 
 
 class LiveArea:

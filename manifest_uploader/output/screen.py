@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -14,7 +13,7 @@ from manifest_uploader.engine.results import CaseEnd, End, Summary
 from manifest_uploader.manifest.problems import Problem
 from manifest_uploader.output.failure_lines import short_reason
 from manifest_uploader.output.formatting import time_words, warning_lines
-from manifest_uploader.output.live_area import LiveArea
+from manifest_uploader.output.live_area import LiveArea, can_redraw
 from manifest_uploader.output.live_view import SILENCE_S, live_view
 from manifest_uploader.output.pauses import Pauses
 from manifest_uploader.output.plan_lines import begin_line
@@ -45,7 +44,7 @@ _TROUBLE: Final = "trouble"
 
 def make_screen(*, verbose: bool, quiet: bool, json: bool = False) -> Lines:
     """The screen that standard error can show; with `json`, standard output is for programs."""
-    if sys.stderr.isatty() and not quiet and os.environ.get("TERM") != "dumb":
+    if can_redraw(sys.stderr) and not quiet:
         return Live(verbose=verbose, json=json)
     return Lines(verbose=verbose, quiet=quiet, json=json)
 
