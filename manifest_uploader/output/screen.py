@@ -12,12 +12,13 @@ from manifest_uploader.engine.progress import Looking, Progress
 from manifest_uploader.engine.results import CaseEnd, End, Summary
 from manifest_uploader.manifest.problems import Problem
 from manifest_uploader.output.failure_lines import short_reason
-from manifest_uploader.output.formatting import time_words, warning_lines
+from manifest_uploader.output.formatting import warning_lines
 from manifest_uploader.output.live_area import LiveArea, can_redraw
 from manifest_uploader.output.live_view import SILENCE_S, live_view
 from manifest_uploader.output.pauses import Pauses
 from manifest_uploader.output.plan_lines import begin_line
 from manifest_uploader.output.progress_lines import (
+    EASED,
     STOPPING,
     doing_line,
     doubt_words,
@@ -25,6 +26,7 @@ from manifest_uploader.output.progress_lines import (
     looking_line,
     pause_line,
     progress_line,
+    silence_words,
     trouble_words,
 )
 from manifest_uploader.output.streams import print_out, say
@@ -157,10 +159,9 @@ class Lines:
         if progress.doubted:
             notes.append(line((doubt_words(progress), Tone.WARNING)))
         if progress.silent_s >= SILENCE_S:
-            words = f"waiting for an answer ({time_words(progress.silent_s)})"
-            notes.append(line((words, Tone.WARNING)))
+            notes.append(line((silence_words(progress), Tone.WARNING)))
         if progress.eased:
-            notes.append(line(("slower: the platform is busy", Tone.WARNING)))
+            notes.append(line((EASED, Tone.WARNING)))
         if progress.stopping:
             notes.append(line((STOPPING, Tone.STRONG)))
         return notes
