@@ -12,6 +12,7 @@ from manifest_uploader.api.keywords import LookOptions, PlanOptions, RunOptions
 from manifest_uploader.api.results import Status
 from manifest_uploader.api.settings import Settings, make_settings
 from manifest_uploader.state.standing import CaseStanding, Standing
+from manifest_uploader.system import disk
 from tests.commands.arguments import parsed
 from tests.helpers import TOKEN
 
@@ -49,6 +50,19 @@ def test_a_file_is_replaced_only_if_that_is_said(tmp_path: Path) -> None:
     one(root="data").save(file, overwrite=True)
 
     assert "root: data" in file.read_text()
+
+
+def test_a_file_that_cannot_be_read_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    one().save(tmp_path / "lung.yaml")
+    monkeypatch.setattr(disk, "read_bytes", refuse)
+
+    with pytest.raises(mu.UsageError, match=r"lung\.yaml' cannot be read: Permission denied"):
+        one(root="data").save(tmp_path / "lung.yaml")
 
 
 @pytest.mark.parametrize("name", ["scores.csv", "lung", "no/such/folder/lung.yaml"])
