@@ -34,7 +34,7 @@ from manifest_uploader.output.summary_lines import summary_lines
 from manifest_uploader.output.verify_lines import changed_lines, difference_lines, downloading_line
 from manifest_uploader.plan.steps import Plan
 from manifest_uploader.platform.model import Target
-from manifest_uploader.state.events import CaseEvent, Event
+from manifest_uploader.state.events import CaseEvent, Event, name_of
 from manifest_uploader.text import Block, Tone, block, line
 
 _LINE_EVERY_S: Final = 30.0
@@ -115,7 +115,7 @@ class Lines:
     def event(self, event: Event) -> None:
         """With `verbose`, name every event."""
         if self._verbose and isinstance(event, CaseEvent):
-            self.say(f"{event.step}: {type(event).__name__.lower()}")
+            self.say(f"{event.step}: {name_of(event)}")
 
     def case_ended(self, end: CaseEnd) -> None:
         """Name a case that has ended, unless it needed nothing; its reasons follow at the end."""
