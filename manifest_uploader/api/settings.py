@@ -28,7 +28,7 @@ from manifest_uploader.system.shells import for_shell
 from manifest_uploader.text import did_you_mean, quoted
 
 DEFAULT_PLATFORM: Final = "https://grand-challenge.org/api/v1/"
-_MAX_JOBS: Final = 32
+MOST_JOBS: Final = 32
 
 Count: TypeAlias = Annotated[int, Meta(ge=1)]
 Seconds: TypeAlias = Annotated[float, Meta(gt=0)]
@@ -164,7 +164,7 @@ def options_of(given: Settings) -> Options:
         follow_links=given.follow_links,
         only=given.only,
         first=given.first,
-        jobs=min(given.jobs, _MAX_JOBS),
+        jobs=min(given.jobs, MOST_JOBS),
         checksum=given.checksum,
         quick=given.quick,
         looks=_beside_state(given, ".looks.jsonl"),
