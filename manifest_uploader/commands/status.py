@@ -49,7 +49,8 @@ def run(given: argparse.Namespace) -> int:
         print_out(status_line(found.counts, jobs=found.are_jobs))
         is_at_work = lock.holder_of(options.state) is not None
         watching = command_line(given, "status", "--watch") if is_at_work else None
-        following = status_next(found.counts, command_line(given, "run"), watching)
+        run_again = command_line(given, "run")
+        following = status_next(found.counts, run_again, watching, jobs=found.are_jobs)
         if following is not None:
             print_out(following)
     return found.exit_code
