@@ -56,10 +56,10 @@ def with_hint(message: str, hint: str | None) -> Block:
     return block(message, line("  ", ("hint:", Tone.ADVICE), f" {first}"), *more)
 
 
-def some_of(names: Collection[str]) -> str:
+def some_of(names: Collection[str], most: int = _SOME) -> str:
     """`patient-1, patient-2, patient-3 and 36 more`."""
-    more = len(names) - _SOME
-    return ", ".join(islice(names, _SOME)) + (f" and {more:,} more" if more > 0 else "")
+    more = len(names) - most
+    return ", ".join(islice(names, most)) + (f" and {more:,} more" if more > 0 else "")
 
 
 def did_you_mean(word: str, candidates: Iterable[str]) -> str | None:
@@ -218,8 +218,6 @@ def _escape(match: re.Match[str]) -> str:
     return f"\\x{code:02x}" if code <= ord("\xff") else f"\\u{code:04x}"
 
 
-def some_names(names: Sequence[str], most: int = 3) -> str:
+def some_names(names: Sequence[str], most: int = _SOME) -> str:
     """`'IM1', 'IM2', 'IM3' and 4 more`."""
-    shown = ", ".join(f"'{name}'" for name in names[:most])
-    more = len(names) - most
-    return f"{shown} and {more:,} more" if more > 0 else shown
+    return some_of([f"'{name}'" for name in names], most)

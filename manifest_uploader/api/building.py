@@ -120,7 +120,8 @@ def find_target(text: str) -> tuple[str, str]:
     if not kinds:
         raise UsageError(
             f"{quoted(text)} is not a target",
-            hint="write 'reader-study/SLUG' or 'archive/SLUG', or the address of its page",
+            hint="write 'reader-study/SLUG', 'archive/SLUG' or 'algorithm/SLUG', or the address of "
+            "its page",
         )
     return _KINDS[words[kinds[-1]]].value, words[kinds[-1] + 1]
 

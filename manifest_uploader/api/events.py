@@ -17,7 +17,7 @@ from manifest_uploader.state.events import (
     ImportFailed,
     Paused,
     Unsure,
-    event_json,
+    name_of,
 )
 
 
@@ -71,5 +71,4 @@ def step_of(event: Event) -> Step | None:
             message = words
         case Unsure(why=why) | Paused(why=why):
             message = why
-    name: str = event_json(event)["event"]
-    return Step(event.case, getattr(event, "socket", None), name, message)
+    return Step(event.case, getattr(event, "socket", None), name_of(event), message)

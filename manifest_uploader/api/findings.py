@@ -203,10 +203,9 @@ class Fetched(Struct, frozen=True):
     @property
     def answers(self) -> list[dict[str, Any]]:
         """A row for each answer, as in `answers.csv`, for `pandas.DataFrame(…)`."""
-        from manifest_uploader.output.fetch_lines import answer_json  # noqa: PLC0415 - late
+        from manifest_uploader.output.fetch_lines import answer_record  # noqa: PLC0415 - late
 
-        rows = (answer_json(row) for row in self.found.answers or ())
-        return [{key: cell for key, cell in row.items() if key != "event"} for row in rows]
+        return [answer_record(row) for row in self.found.answers or ()]
 
     @property
     def files(self) -> tuple[FetchedFile, ...]:
@@ -216,10 +215,9 @@ class Fetched(Struct, frozen=True):
     @property
     def jobs(self) -> list[dict[str, Any]]:
         """A row for each case of an algorithm, as in `jobs.csv`, for `pandas.DataFrame(…)`."""
-        from manifest_uploader.output.fetch_lines import job_json  # noqa: PLC0415 - late
+        from manifest_uploader.output.fetch_lines import job_record  # noqa: PLC0415 - late
 
-        rows = (job_json(row) for row in self.found.jobs or ())
-        return [{key: cell for key, cell in row.items() if key != "event"} for row in rows]
+        return [job_record(row) for row in self.found.jobs or ()]
 
     @property
     def exit_code(self) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 from typing import Any, Final
 
+from manifest_uploader.output.formatting import counted
+
 _WANTED: Final = 4096
 """Files that may be open, if the system lets us choose; macOS begins with 256."""
 _OTHERS: Final = 40
@@ -49,5 +51,5 @@ def jobs_note(jobs: int, wanted: int, limit: int | None) -> str | None:
     """What to say if there are fewer jobs than wanted."""
     if jobs == wanted:
         return None
-    steps = "1 step" if jobs == 1 else f"{jobs} steps"
+    steps = counted(jobs, "step")
     return f"{steps} at a time instead of {wanted}: only {limit} files may be open (ulimit -n)"

@@ -94,7 +94,7 @@ class Manifest:
 
         Args:
             cases: at least one.
-            target: `reader-study/SLUG` or `archive/SLUG`, or the address of its page.
+            target: `reader-study/SLUG`, `archive/SLUG` or `algorithm/SLUG`, or its page's address.
             root: the folder that paths start in, relative to the folder that it is saved in.
             identifiable: what DICOM files may tell of their patients: `allowed`, or keywords.
             import_check: send only images that the platform's importer was content with.
@@ -234,7 +234,7 @@ class Manifest:
             CannotGoOn: the platform cannot be used.
 
         """
-        given = self._settings({**options, "quick": quick, "sandbox": sandbox})
+        given = self._settings({"verify": False, **options, "quick": quick, "sandbox": sandbox})
         return _looked(given, calls.plan, progress=progress)
 
     def verify(

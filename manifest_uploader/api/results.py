@@ -175,6 +175,11 @@ class Status(Struct, frozen=True):
         return Counter(one.state for one in self.cases)
 
     @property
+    def are_jobs(self) -> bool:
+        """Whether the cases are jobs of an algorithm."""
+        return any(one.is_job for one in self.stands)
+
+    @property
     def exit_code(self) -> int:
         """That of `uploader status`: 1 if a case has failed, is gone or is unsure."""
         return code_of(self.counts)
@@ -185,7 +190,8 @@ class Status(Struct, frozen=True):
 
     def __str__(self) -> str:
         """What the command line says."""
-        return str(block(*map(stand_line, self.stands), status_line(self.counts)))
+        last = status_line(self.counts, jobs=self.are_jobs)
+        return str(block(*map(stand_line, self.stands), last))
 
     def __repr__(self) -> str:
         """The same, shortened; a notebook shows it."""

@@ -28,7 +28,7 @@ from manifest_uploader.system.shells import for_shell
 from manifest_uploader.text import did_you_mean, quoted
 
 DEFAULT_PLATFORM: Final = "https://grand-challenge.org/api/v1/"
-_MAX_JOBS: Final = 32
+MOST_JOBS: Final = 32
 
 Count: TypeAlias = Annotated[int, Meta(ge=1)]
 Seconds: TypeAlias = Annotated[float, Meta(gt=0)]
@@ -164,7 +164,7 @@ def options_of(given: Settings) -> Options:
         follow_links=given.follow_links,
         only=given.only,
         first=given.first,
-        jobs=min(given.jobs, _MAX_JOBS),
+        jobs=min(given.jobs, MOST_JOBS),
         checksum=given.checksum,
         quick=given.quick,
         looks=_beside_state(given, ".looks.jsonl"),
@@ -190,7 +190,7 @@ def options_of(given: Settings) -> Options:
         patience=Patience(stall_s=given.stall_timeout, give_up_s=given.give_up_after),
         refused_after_s=given.refused_after,
         take_over=given.take_over,
-        receipts=beside(given.manifest, ".receipts.jsonl") if given.receipts else None,
+        receipts=receipts_path(given.manifest) if given.receipts else None,
         command=given.command,
     )
 
@@ -244,6 +244,11 @@ def written_state_path(given: Settings) -> Path:
     return path
 
 
+def receipts_path(manifest: str) -> Path:
+    """The file of receipts beside the manifest."""
+    return beside(manifest, ".receipts.jsonl")
+
+
 def beside(manifest: str, ending: str) -> Path:
     """A file beside the manifest with its name and another ending."""
     base = stem(manifest)
@@ -254,16 +259,19 @@ def _beside_state(given: Settings, ending: str) -> Path:
     """A file beside the state with its name and another ending; a rehearsal shares it."""
     if not given.state:
         return beside(given.manifest, ending)  # what files hold does not depend on the platform
-    state = state_path(given)
-    name = state.name.removesuffix(".jsonl").removesuffix(".state")
-    return state.with_name(name + ending)
+    return _named_as_state(given, ending)
 
 
 def uid_key_path(given: Settings) -> Path:
     """The key for the new UIDs of image sets, beside the state file; a rehearsal has its own."""
+    return _named_as_state(given, ".uid-key")
+
+
+def _named_as_state(given: Settings, ending: str) -> Path:
+    """A file beside the state with its name and another ending; a rehearsal has its own."""
     state = state_path(given)
     name = state.name.removesuffix(".jsonl").removesuffix(".state")
-    return state.with_name(f"{name}.uid-key")
+    return state.with_name(name + ending)
 
 
 def _file_path(text: str) -> Path:

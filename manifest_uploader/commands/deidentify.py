@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
 from collections import Counter
@@ -21,7 +20,7 @@ from manifest_uploader.files.deidentify_results import Batch, FileResult, Outcom
 from manifest_uploader.files.listing import natural
 from manifest_uploader.output.formatting import counted
 from manifest_uploader.output.json_lines import write_json
-from manifest_uploader.output.live_area import LiveArea
+from manifest_uploader.output.live_area import LiveArea, can_redraw
 from manifest_uploader.output.streams import print_out, say
 
 _FINE: Final = {Outcome.DONE, Outcome.ALREADY_DONE, Outcome.COPIED, Outcome.IGNORED, Outcome.LOOP}
@@ -263,7 +262,7 @@ class Progress(Protocol):
 @contextmanager
 def _progress(*, quiet: bool) -> Iterator[Progress]:
     """On a terminal a line that is redrawn, else one every 30 s; none if `quiet`."""
-    if quiet or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+    if quiet or not can_redraw(sys.stderr):
         yield _Lines(quiet=quiet)
         return
     area = LiveArea(stderr=True, transient=True)

@@ -88,7 +88,7 @@ def written_state_path(given: argparse.Namespace) -> Path:
 
 def receipts_path(given: argparse.Namespace) -> Path:
     """The file of receipts beside the manifest."""
-    return settings.beside(given.manifest, ".receipts.jsonl")
+    return settings.receipts_path(given.manifest)
 
 
 def beside(given: argparse.Namespace, ending: str) -> Path:

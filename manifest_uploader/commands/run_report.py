@@ -43,7 +43,8 @@ def check(given: argparse.Namespace) -> None:
 def write(given: argparse.Namespace, options: Options) -> None:
     """Write the report that is asked for, of a run with these options.
 
-    If that is impossible a line says so: it changes nothing about how the run ended.
+    If that is impossible a line says so, even to the quiet: it changes nothing about how the run
+    ended.
     """
     if given.report is None:
         return
@@ -53,7 +54,8 @@ def write(given: argparse.Namespace, options: Options) -> None:
     try:
         lines = report(whole, _wanted(given))
     except UploaderError as error:
-        lines = [f"the report was not written: {error.message}"]
+        say(f"the report was not written: {error.message}")
+        return
     for line in lines:
         if not given.quiet:
             say(line)

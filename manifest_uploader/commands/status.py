@@ -46,11 +46,11 @@ def run(given: argparse.Namespace) -> int:
     if given.json:
         write_json(status_summary_json({one.value: count for one, count in found.counts.items()}))
     else:
-        jobs = any(stand.is_job for stand in found.stands)
-        print_out(status_line(found.counts, jobs=jobs))
+        print_out(status_line(found.counts, jobs=found.are_jobs))
         is_at_work = lock.holder_of(options.state) is not None
         watching = command_line(given, "status", "--watch") if is_at_work else None
-        following = status_next(found.counts, command_line(given, "run"), watching)
+        run_again = command_line(given, "run")
+        following = status_next(found.counts, run_again, watching, jobs=found.are_jobs)
         if following is not None:
             print_out(following)
     return found.exit_code

@@ -11,7 +11,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from manifest_uploader.manifest.model import Manifest
+from manifest_uploader.manifest.model import Manifest, TargetKind
 from manifest_uploader.output.watch_screen import Screen, View
 from manifest_uploader.state import lock
 from manifest_uploader.state.events import AnyEvent, Done, Opened, Paused
@@ -79,7 +79,7 @@ class Follower:
 
     def __init__(self, manifest: Manifest) -> None:
         self._titles = {case.name: case.title for case in manifest.cases}
-        self._jobs = manifest.kind == "algorithm"
+        self._jobs = manifest.kind is TargetKind.ALGORITHM
         self._forget()
 
     def _forget(self) -> None:

@@ -36,14 +36,18 @@ class Use(Struct, frozen=True):
 class Used(Struct, frozen=True):
     """The sockets that a target uses."""
 
-    noun: str
-    """`reader study`, `archive` or `algorithm`."""
+    kind: TargetKind
     slug: str
     uses: tuple[Use, ...]
     looked: int = 0
     """Items that were looked at; none if it has interfaces."""
     items: int = 0
     """Items that it holds."""
+
+    @property
+    def noun(self) -> str:
+        """`reader study`, `archive` or `algorithm`."""
+        return type_of(self.kind).noun
 
 
 def search(client: Client, text: str, kind: str | None = None) -> list[Socket]:
@@ -114,7 +118,7 @@ def _used_by_jobs(client: Client, target: Target) -> Used:
         if slug in known
     ]
     uses = tuple(Use(known[slug], role=role) for slug, role in dict.fromkeys(roles))
-    return Used(type_of(target.kind).noun, target.slug, uses)
+    return Used(target.kind, target.slug, uses)
 
 
 def _held(client: Client, target: Target) -> Used:
@@ -129,7 +133,7 @@ def _held(client: Client, target: Target) -> Used:
     uses = tuple(Use(known[name], counts[name]) for name in sorted(counts) if name in known)
     total = answer.fields.get("count")
     return Used(
-        target_type.noun,
+        target.kind,
         target.slug,
         uses,
         looked=len(items),

@@ -142,7 +142,7 @@ def ask_title(person: Person, options: Options, cases: Cases, table: Table | Non
         return options
     taken = {rule.column for rule in options.sockets}
     found = columns.propose_columns(table, options.keys) if table is not None else []
-    unique = [one for one in found if one.is_unique and one.kind == "text"]
+    unique = [one for one in found if one.is_unique and one.is_text]
     titles = [one for one in found if one.role == "title"]
     titles += [one for one in unique if one not in titles and one.name not in taken]
     choices = {str(number): one.name for number, one in enumerate(titles[:_MOST_TITLES], 2)}

@@ -34,6 +34,11 @@ class Column:
     is_unique: bool = False
     """No two rows have the same."""
 
+    @property
+    def is_text(self) -> bool:
+        """Whether all its values are text."""
+        return all(isinstance(value, str) for value in self.values)
+
 
 def tables_in(tree: Tree, cases: Iterable[FoundCase] = ()) -> list[str]:
     """The names of the tables in the base folder itself that are not cases."""

@@ -47,6 +47,6 @@ def _letters(text: str) -> str:
 
 
 def shown_pairs(pairs: Mapping[str, str]) -> str:
-    """`7 as 007, 8 as 008 …`: up to two pairs."""
+    """`7 to 007, 8 to 008 …`: up to two pairs."""
     shown = ", ".join(f"{key} to {name}" for name, key in list(pairs.items())[:2])
     return shown + " …" * (len(pairs) > 2)  # noqa: PLR2004

@@ -26,7 +26,6 @@ _T = TypeVar("_T")
 _PATIENCE: Final = Patience(stall_s=5.0, give_up_s=5.0)
 _SOON_S: Final = 20.0
 """For all pages of a long list together."""
-_NOUNS: Final = {"reader study": KINDS[0], "archive": KINDS[1]}
 
 
 class Study(Struct, frozen=True):
@@ -85,13 +84,12 @@ class View:
     def _study(self, slug: str, found: tuple[Used, ...] | UsageError) -> Study | UsageError:
         if isinstance(found, UsageError):
             return found
-        kinds = tuple(_NOUNS[one.noun] for one in found if one.noun in _NOUNS)
-        if not kinds:
+        fitting = [one for one in found if one.kind in KINDS]
+        if not fitting:
             hint = "init writes manifests of reader studies and archives"
             return UsageError(f"'{slug}' is an {found[0].noun}", hint=hint)
-        used = {
-            use.socket.slug: use.socket for one in found if one.noun in _NOUNS for use in one.uses
-        }
+        kinds = tuple(one.kind.value for one in fitting)
+        used = {use.socket.slug: use.socket for one in fitting for use in one.uses}
         return Study(kinds, tuple(used.values()) or self.every(), bool(used))
 
     def _is_open(self) -> bool:

@@ -111,14 +111,23 @@ def _file_cells(one: FetchedFile) -> tuple[Json, ...]:
 
 
 def answer_json(row: AnswerRow) -> dict[str, Any]:
-    """One answer as a JSON line; `value` is the answer as the platform has it."""
-    return {"event": "answer", **_answer_fields(row), "value": row.seen.answer}
+    """One answer as a JSON line."""
+    return {"event": "answer", **answer_record(row)}
+
+
+def answer_record(row: AnswerRow) -> dict[str, Any]:
+    """One answer; `value` is the answer as the platform has it."""
+    return {**_answer_fields(row), "value": row.seen.answer}
 
 
 def job_json(row: JobRow) -> dict[str, Any]:
     """One case and its job as a JSON line."""
+    return {"event": "job", **job_record(row)}
+
+
+def job_record(row: JobRow) -> dict[str, Any]:
+    """One case and its job."""
     return {
-        "event": "job",
         "case": row.case,
         "job": row.job,
         "state": row.state.value,

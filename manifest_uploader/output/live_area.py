@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from manifest_uploader.output.live_view import DRAWN, TYPED, Signs, Size
-from manifest_uploader.output.paint import STYLES, wrapped, writable
+from manifest_uploader.output.paint import STYLES, is_terminal, wrapped, writable
 from manifest_uploader.output.streams import has_colour, silence
 from manifest_uploader.text import Block, block
 
 if TYPE_CHECKING:
     from rich.text import Text
+
+
+def can_redraw(stream: IO[str]) -> bool:
+    """Whether lines that were written to a stream can be redrawn in place."""
+    return is_terminal(stream) and os.environ.get("TERM") != "dumb"
 
 
 class LiveArea:
@@ -71,7 +77,7 @@ class LiveArea:
     def show(self, lines: Iterable[str]) -> None:
         """Replace the lines; characters that a terminal would obey are escaped."""
         size = self.size
-        text = wrapped(block(*lines), size.width - 1)
+        text = self._fitted(block(*lines), size.width - 1)
         if (text, text.tones, size) == self._shown:
             return  # what is drawn anew may flicker
         self._shown = text, text.tones, size
@@ -81,12 +87,16 @@ class LiveArea:
 
     def print(self, text: str) -> None:
         """Print a line, or a block of lines, above the area."""
-        shown = self._toned(wrapped(block(text), self.size.width))
+        shown = self._toned(self._fitted(block(text), self.size.width))
         self._write(partial(self._console.print, shown, soft_wrap=True))
+
+    def _fitted(self, text: Block, width: int) -> Block:
+        """A block with only what the terminal can draw, in lines of at most this width."""
+        return wrapped(writable(text, self._console.encoding), width)
 
     def _toned(self, text: Block) -> Text:
         """A block as rich knows it, with its tones."""
-        found = self._text(writable(text, self._console.encoding))
+        found = self._text(text)
         for start, end, tone in text.tones:
             found.stylize(STYLES[tone], start, end)
         return found

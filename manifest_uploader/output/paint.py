@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import IO, Final
 
 from manifest_uploader.output.cells import start_of, width_of
@@ -158,13 +158,15 @@ def clipped(text: Block, width: int, sign: str) -> Block:
     return Block.of(kept + sign, tones)
 
 
-def writable(text: str, encoding: str | None) -> str:
-    """The text as far as an encoding has its characters; as long as it was."""
-    encoding = encoding or "ascii"
+def writable(text: Block, encoding: str) -> Block:
+    """The block with the characters that an encoding lacks typed or escaped."""
     try:
         text.encode(encoding)
     except UnicodeEncodeError:
-        return "".join(_typed(one, encoding) for one in text)
+        parts = [_typed(one, encoding) for one in text]
+        at = list(accumulate(map(len, parts), initial=0))
+        tones = [Toned(at[one.start], at[one.end], one.tone) for one in text.tones]
+        return Block.of("".join(parts), tones)
     except LookupError:
         return writable(text, "ascii")
     return text

@@ -25,35 +25,38 @@ from manifest_uploader.state.standing import Standing
 from manifest_uploader.text import Block, Tone, block, line
 
 _ACTIONS: Final = {
-    Action.CREATE: ("{:,} new", Tone.STRONG),
-    Action.CONTINUE: ("{:,} to resume", Tone.STRONG),
-    Action.UPDATE: ("{:,} changed", Tone.STRONG),
-    Action.WAIT: ("{:,} importing", Tone.WARNING),
-    Action.NOTHING: ("{:,} up to date", Tone.GOOD),
+    Action.CREATE: ("new", Tone.STRONG),
+    Action.CONTINUE: ("to resume", Tone.STRONG),
+    Action.UPDATE: ("changed", Tone.STRONG),
+    Action.WAIT: ("importing", Tone.WARNING),
+    Action.NOTHING: ("up to date", Tone.GOOD),
 }
 _LEFT_ALONE: Final = {
-    Standing.DELETED: ("{:,} deleted on the platform", Tone.BAD),
-    Standing.FAILED: ("{:,} failed before and did not change", Tone.BAD),
-    Standing.UNCONFIRMED: ("{:,} unconfirmed", Tone.WARNING),
+    Standing.DELETED: ("deleted on the platform", Tone.BAD),
+    Standing.FAILED: ("failed before and did not change", Tone.BAD),
+    Standing.UNCONFIRMED: ("unconfirmed", Tone.WARNING),
 }
-_FIXED: Final = ("{:,} changed, which cannot be sent", Tone.BAD)
+_RUNNING: Final = ("running", Tone.WARNING)
+"""What `WAIT` is called of a job, which is not imported."""
+_FIXED: Final = ("changed, which cannot be sent", Tone.BAD)
 
 
 def begin_line(plan: Plan, target: Target) -> Block:
     """What a run is about to do, in one line."""
     counts: Counter[tuple[str, Tone]] = Counter()
+    has_jobs = not type_of(target.kind).has_titles
+    kinds = _ACTIONS | ({Action.WAIT: _RUNNING} if has_jobs else {})
     for case in plan.cases:
-        kind = _ACTIONS[case.action]
+        kind = kinds[case.action]
         if case.action is Action.NOTHING:
             kind = _LEFT_ALONE.get(case.standing, kind)
         counts[_FIXED if case.fixed else kind] += 1
-    has_jobs = not type_of(target.kind).has_titles
     pieces: list[Block] = []
-    for words, tone in (*_ACTIONS.values(), *_LEFT_ALONE.values(), _FIXED):
+    for words, tone in (*kinds.values(), *_LEFT_ALONE.values(), _FIXED):
         if found := counts[words, tone]:
             pieces += [
                 *([line(", ")] if pieces else []),
-                line((_said(words.format(found), jobs=has_jobs), tone)),
+                line((f"{found:,} {words}", tone)),
             ]
     size = total_size(plan)
     # how much of an upload that was begun is there is known once its parts are listed
@@ -62,11 +65,6 @@ def begin_line(plan: Plan, target: Target) -> Block:
     noun = type_of(target.kind).noun
     cases = cases_words(len(plan.cases))
     return line(f"{noun} {target.slug}: {cases}: ", *pieces, sent, jobs_words(plan))
-
-
-def _said(words: str, *, jobs: bool) -> str:
-    """The words as they are said of jobs, which are not imported."""
-    return words.replace("importing", "running") if jobs else words
 
 
 def job_count(plan: Plan) -> int:
@@ -196,8 +194,8 @@ def _case_line(case: CasePlan, *, has_titles: bool) -> Block:
     parts += [f"waiting for {'its end' if wait.job else wait.socket}" for wait in case.waits]
     if case.item is not None and case.fill is not None and case.fill.order is not None:
         parts.append(f"order number {case.fill.order}")
-    verb, tone = _VERBS[case.action]
-    verb = _said(verb, jobs=not has_titles)
+    is_waiting_job = case.action is Action.WAIT and not has_titles
+    verb, tone = _RUNNING if is_waiting_job else _VERBS[case.action]
     return line(f"{case.case}: ", (verb, tone), f"{title}: {', '.join(parts) or 'title'}")
 
 

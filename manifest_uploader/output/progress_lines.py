@@ -10,6 +10,7 @@ from manifest_uploader.output.formatting import cases_words, counted, size_words
 from manifest_uploader.output.live_view import SILENCE_S, waiting_word
 
 STOPPING: Final = "Stopping after current uploads. Press Ctrl-C again to stop now."
+EASED: Final = "slower: the platform is busy"
 
 
 def looking_line(looking: Looking) -> str:
@@ -75,10 +76,15 @@ def progress_line(progress: Progress, *, is_paused: bool = False) -> str:
     if progress.doubted:
         parts.append(doubt_words(progress))
     if progress.silent_s >= SILENCE_S:
-        parts.append(f"waiting for an answer ({time_words(progress.silent_s)})")
+        parts.append(silence_words(progress))
     if progress.eased:
-        parts.append("slower: the platform is busy")
+        parts.append(EASED)
     return ", ".join(parts)
+
+
+def silence_words(progress: Progress) -> str:
+    """For how long the platform has not answered."""
+    return f"waiting for an answer ({time_words(progress.silent_s)})"
 
 
 def doubt_words(progress: Progress) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -13,12 +12,13 @@ from manifest_uploader.engine.progress import Looking, Progress
 from manifest_uploader.engine.results import CaseEnd, End, Summary
 from manifest_uploader.manifest.problems import Problem
 from manifest_uploader.output.failure_lines import short_reason
-from manifest_uploader.output.formatting import time_words, warning_lines
-from manifest_uploader.output.live_area import LiveArea
+from manifest_uploader.output.formatting import warning_lines
+from manifest_uploader.output.live_area import LiveArea, can_redraw
 from manifest_uploader.output.live_view import SILENCE_S, live_view
 from manifest_uploader.output.pauses import Pauses
 from manifest_uploader.output.plan_lines import begin_line
 from manifest_uploader.output.progress_lines import (
+    EASED,
     STOPPING,
     doing_line,
     doubt_words,
@@ -26,6 +26,7 @@ from manifest_uploader.output.progress_lines import (
     looking_line,
     pause_line,
     progress_line,
+    silence_words,
     trouble_words,
 )
 from manifest_uploader.output.streams import print_out, say
@@ -33,7 +34,7 @@ from manifest_uploader.output.summary_lines import summary_lines
 from manifest_uploader.output.verify_lines import changed_lines, difference_lines, downloading_line
 from manifest_uploader.plan.steps import Plan
 from manifest_uploader.platform.model import Target
-from manifest_uploader.state.events import CaseEvent, Event
+from manifest_uploader.state.events import CaseEvent, Event, name_of
 from manifest_uploader.text import Block, Tone, block, line
 
 _LINE_EVERY_S: Final = 30.0
@@ -45,7 +46,7 @@ _TROUBLE: Final = "trouble"
 
 def make_screen(*, verbose: bool, quiet: bool, json: bool = False) -> Lines:
     """The screen that standard error can show; with `json`, standard output is for programs."""
-    if sys.stderr.isatty() and not quiet and os.environ.get("TERM") != "dumb":
+    if can_redraw(sys.stderr) and not quiet:
         return Live(verbose=verbose, json=json)
     return Lines(verbose=verbose, quiet=quiet, json=json)
 
@@ -114,7 +115,7 @@ class Lines:
     def event(self, event: Event) -> None:
         """With `verbose`, name every event."""
         if self._verbose and isinstance(event, CaseEvent):
-            self.say(f"{event.step}: {type(event).__name__.lower()}")
+            self.say(f"{event.step}: {name_of(event)}")
 
     def case_ended(self, end: CaseEnd) -> None:
         """Name a case that has ended, unless it needed nothing; its reasons follow at the end."""
@@ -158,10 +159,9 @@ class Lines:
         if progress.doubted:
             notes.append(line((doubt_words(progress), Tone.WARNING)))
         if progress.silent_s >= SILENCE_S:
-            words = f"waiting for an answer ({time_words(progress.silent_s)})"
-            notes.append(line((words, Tone.WARNING)))
+            notes.append(line((silence_words(progress), Tone.WARNING)))
         if progress.eased:
-            notes.append(line(("slower: the platform is busy", Tone.WARNING)))
+            notes.append(line((EASED, Tone.WARNING)))
         if progress.stopping:
             notes.append(line((STOPPING, Tone.STRONG)))
         return notes

@@ -57,13 +57,16 @@ def status_line(counts: Mapping[Standing, int], *, jobs: bool = False) -> Block:
     return line(f"{cases_words(sum(counts.values()))}: ", counts_text(counts, jobs=jobs))
 
 
-def status_next(counts: Mapping[Standing, int], run: str, watch: str | None) -> Block | None:
+def status_next(
+    counts: Mapping[Standing, int], run: str, watch: str | None, *, jobs: bool = False
+) -> Block | None:
     """What to do next; None if every case is done.
 
     Args:
         counts: how many cases stand where.
         run: the command that goes on.
         watch: the command that follows the run that is at work; None: there is none.
+        jobs: the cases are jobs of an algorithm.
 
     """
     left = {one for one, count in counts.items() if count} - {Standing.DONE}
@@ -75,4 +78,6 @@ def status_next(counts: Mapping[Standing, int], run: str, watch: str | None) -> 
         return next_line(f"to recreate what was deleted: {run} --recreate")
     if left & {Standing.FAILED, Standing.UNCONFIRMED}:
         return next_line(f"fix what failed, then: {run}")
+    if left == {Standing.IMPORTING}:
+        return next_line(f"to wait for the {'jobs' if jobs else 'imports'}: {run}")
     return next_line(f"to upload what is missing: {run}")

@@ -83,11 +83,10 @@ def write_out(text: str) -> None:
 
 
 def _shown(text: str, stream: IO[str]) -> str:
-    found = block(text)
+    found = writable(block(text), getattr(stream, "encoding", None) or "utf-8")
     if is_terminal(stream):
         found = wrapped(found, shutil.get_terminal_size().columns)
-    shown = painted(found) if found.tones and has_colour(stream) else found
-    return writable(shown, getattr(stream, "encoding", None) or "utf-8")
+    return painted(found) if found.tones and has_colour(stream) else found
 
 
 def silence(stream: IO[str]) -> None:

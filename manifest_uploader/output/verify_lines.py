@@ -11,7 +11,7 @@ from manifest_uploader.output.formatting import cases_words, counted, next_line,
 from manifest_uploader.plan.differences import Comparison, Difference, DifferenceKind
 from manifest_uploader.platform.model import ItemSeen, Target
 from manifest_uploader.platform.targets import type_of
-from manifest_uploader.text import Block, Tone, block, line, quoted
+from manifest_uploader.text import Block, Tone, block, line, quoted, some_of
 
 _NAMED: Final = 5
 """Items of others, and values, that one line names."""
@@ -142,10 +142,7 @@ def _item_words(item: ItemSeen) -> str:
 
 
 def _named(names: Iterable[str]) -> str:
-    listed = list(names)
-    more = len(listed) - _NAMED
-    shown = ", ".join(listed[:_NAMED])
-    return f"{shown} and {more:,} more" if more > 0 else shown
+    return some_of(list(names), _NAMED)
 
 
 def _next_step(differences: tuple[Difference, ...], run: str) -> str | None:

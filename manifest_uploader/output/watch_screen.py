@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from manifest_uploader.output.formatting import cases_words, size_words
 from manifest_uploader.output.json_lines import stand_json, status_summary_json, write_json
-from manifest_uploader.output.live_area import LiveArea
+from manifest_uploader.output.live_area import LiveArea, can_redraw
 from manifest_uploader.output.live_view import DRAWN, LONGEST_BAR, SHORTEST_BAR, Signs, Size, bar
 from manifest_uploader.output.paint import clipped
 from manifest_uploader.output.status_lines import counts_text, stand_line
@@ -81,7 +81,7 @@ def open_screen(*, json: bool) -> Iterator[Screen]:
     """The screen that standard output can show."""
     if json:
         yield JsonLines()
-    elif sys.stdout.isatty():
+    elif can_redraw(sys.stdout):
         with Live() as live:
             yield live
     else:

@@ -7,7 +7,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from manifest_uploader.output.formatting import cases_words
+from manifest_uploader.output.formatting import cases_words, counted
 
 _LEFT: Final = ("new", "uploading", "importing", "changed")
 
@@ -51,15 +51,14 @@ def next_steps(
 
     """
     if runs_since is not None:
-        words = f"An upload is running since {runs_since}. Follow it:"
+        words = f"An upload has been running since {runs_since}. Follow it:"
         return (Step(words, commands("status", "--watch")),)
     steps = [*_problem_steps(problems, commands), *_trouble_steps(counts, commands, item_noun)]
     left = sum(counts.get(one, 0) for one in _LEFT)
     if left and not counts.get("failed") and not counts.get("unconfirmed"):
         steps.append(Step(_left_words(counts, left), commands("run")))
     if unchecked:
-        adopted = f"{unchecked:,} adopted {_plural('value', unchecked)}"
-        them = "it" if unchecked == 1 else "them"
+        adopted, them = counted(unchecked, "adopted value"), "it" if unchecked == 1 else "them"
         words = f"The content of {adopted} was not checked. To send {them} again:"
         steps.append(Step(words, commands("run", "--resend-unchecked")))
     if not steps:
@@ -71,7 +70,7 @@ def next_steps(
 def _problem_steps(problems: int, commands: Commands) -> list[Step]:
     if not problems:
         return []
-    words = f"The manifest has {problems:,} {_plural('problem', problems)}. See what is wrong:"
+    words = f"The manifest has {counted(problems, 'problem')}. See what is wrong:"
     return [Step(words, commands("validate"))]
 
 
@@ -89,8 +88,8 @@ def _trouble_steps(counts: Mapping[str, int], commands: Commands, item_noun: str
         )
         steps.append(Step(words, commands("run")))
     if deleted := counts.get("deleted"):
-        nouns = _plural(item_noun, deleted)
-        words = f"{deleted:,} {nouns} {_were(deleted)} deleted on the platform. To recreate:"
+        items = counted(deleted, item_noun)
+        words = f"{items} {_were(deleted)} deleted on the platform. To recreate:"
         steps.append(Step(words, commands("run", "--recreate")))
     return steps
 
@@ -103,10 +102,6 @@ def _left_words(counts: Mapping[str, int], left: int) -> str:
     if left == counts.get("new") == sum(counts.values()):
         return "Nothing was uploaded yet. Start:"
     return f"{cases_words(left)} {_are(left)} not finished. Continue:"
-
-
-def _plural(noun: str, count: int) -> str:
-    return noun if count == 1 else f"{noun}s"
 
 
 def _were(count: int) -> str:

@@ -30,7 +30,7 @@ from manifest_uploader.report.overview import (
     troubles,
 )
 from manifest_uploader.report.rows import Row
-from manifest_uploader.report.words import ORDER, TROUBLE, mood, sentence
+from manifest_uploader.report.words import ORDER, mood, sentence
 from manifest_uploader.text import printable
 
 _WITHOUT_SCRIPT: Final = 1000
@@ -134,7 +134,7 @@ def _page_values(heading: Heading, material: Material, zone: tzinfo) -> dict[str
         "times": _span(material.times, zone),
         "zone": zone_words(last, zone),
         "headline": _headline(counts),
-        "mood": _headline_mood(counts),
+        "mood": "good" if counts.keys() == {"done"} else "",
         "bar": _bar(counts),
         "counts": [(state, f"{count:,}") for state, count in counts.items()],
         "numbers": _numbers(rows),
@@ -162,12 +162,6 @@ def _headline(counts: Mapping[str, int]) -> str:
     if done == total:
         return f"{'All ' * (total > 1)}{cases_words(total)} uploaded and verified"
     return f"{done:,} of {cases_words(total)} uploaded and verified"
-
-
-def _headline_mood(counts: Mapping[str, int]) -> str:
-    if any(counts.get(one) for one in TROUBLE):
-        return ""
-    return "good" if counts.keys() == {"done"} else ""
 
 
 def _bar(counts: Mapping[str, int]) -> list[dict[str, str]]:

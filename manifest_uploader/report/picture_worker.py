@@ -52,11 +52,8 @@ def _drawn(found: Slice) -> bytes:
     pixels, is_labels = _shaded(found)
     image = Image.fromarray(pixels)
     width, height = image.width, image.height * found.aspect
-    scale = min(1.0 if is_labels else EDGE, EDGE / max(width, height))
+    scale = EDGE / max(width, height)  # a small image is enlarged, so that it can be seen
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    if max(size) < EDGE:  # a small image is enlarged, so that it can be seen
-        scale = EDGE / max(width, height)
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
     way = Image.Resampling.NEAREST if is_labels else Image.Resampling.LANCZOS
     image = image.resize(size, way)
     file = io.BytesIO()

@@ -272,6 +272,11 @@ class WrongEvent(ValueError):
     """An object is not one of our events; the message says why."""
 
 
+def name_of(event: Event) -> str:
+    """The name of an event as state files have it: `import-failed`."""
+    return str(event.__struct_config__.tag)
+
+
 def event_json(event: Event) -> dict[str, Any]:
     """An event as a JSON object: `event`, `case`, `step`, and all fields without their default."""
     found: dict[str, Any] = msgspec.to_builtins(event, enc_hook=_encode)

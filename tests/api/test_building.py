@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import manifest_uploader as mu
+from manifest_uploader.manifest.model import TargetKind
 from tests.helpers import few_examples
 
 STUDY = "reader-study/lung"
@@ -213,8 +214,10 @@ def test_a_target_may_be_the_address_of_its_page(target: str, kind: str, slug: s
 
 @pytest.mark.parametrize("target", ["lung", "study/lung", "", "reader-study/"])
 def test_what_is_no_target_is_told(target: str) -> None:
-    with pytest.raises(mu.UsageError, match="is not a target"):
+    with pytest.raises(mu.UsageError, match="is not a target") as caught:
         built(mu.Case("a", {"x": 1}), target=target)
+
+    assert all(f"'{kind}/SLUG'" in (caught.value.hint or "") for kind in TargetKind)
 
 
 # ── tables ──────────────────────────────────────────────────────────────────────────────────

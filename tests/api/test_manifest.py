@@ -9,7 +9,10 @@ import pytest
 
 import manifest_uploader as mu
 from manifest_uploader.api.keywords import LookOptions, PlanOptions, RunOptions
+from manifest_uploader.api.results import Status
 from manifest_uploader.api.settings import Settings, make_settings
+from manifest_uploader.state.standing import CaseStanding, Standing
+from manifest_uploader.system import disk
 from tests.commands.arguments import parsed
 from tests.helpers import TOKEN
 
@@ -49,6 +52,19 @@ def test_a_file_is_replaced_only_if_that_is_said(tmp_path: Path) -> None:
     assert "root: data" in file.read_text()
 
 
+def test_a_file_that_cannot_be_read_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    one().save(tmp_path / "lung.yaml")
+    monkeypatch.setattr(disk, "read_bytes", refuse)
+
+    with pytest.raises(mu.UsageError, match=r"lung\.yaml' cannot be read: Permission denied"):
+        one(root="data").save(tmp_path / "lung.yaml")
+
+
 @pytest.mark.parametrize("name", ["scores.csv", "lung", "no/such/folder/lung.yaml"])
 def test_a_name_that_cannot_be_used_is_told(tmp_path: Path, name: str) -> None:
     with pytest.raises(mu.UsageError):
@@ -84,6 +100,12 @@ def test_problems_are_a_result_and_no_exception(tmp_path: Path) -> None:
 
 
 # ── options ─────────────────────────────────────────────────────────────────────────────────
+
+
+def test_of_jobs_a_status_says_that_they_run() -> None:
+    stand = CaseStanding("ä", "", Standing.IMPORTING, None, (), is_job=True)
+
+    assert str(Status.of([stand])) == "ä: running\n1 case: 1 running"
 
 
 def test_every_option_of_a_run_is_a_keyword() -> None:
@@ -126,6 +148,15 @@ def test_a_wrong_option_is_told(given: dict[str, Any], message: str) -> None:
         make_settings("lung.yaml", given)
 
     assert TOKEN not in str(caught.value)
+
+
+@pytest.mark.parametrize("method", [mu.Manifest.plan, mu.Manifest.run])
+def test_content_is_compared_only_when_the_platform_is(tmp_path: Path, method: Any) -> None:
+    manifest = one()
+    manifest.save(tmp_path / "lung.yaml")
+
+    with pytest.raises(mu.UsageError, match="only with --verify"):
+        method(manifest, sandbox=True, content=True, progress=False)
 
 
 def test_one_name_is_not_taken_for_its_letters() -> None:

@@ -180,6 +180,19 @@ def test_lines_tell_what_changed_and_when_all_is_over(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("term", "kind"), [("xterm", watch_screen.Live), ("dumb", watch_screen.Lines)]
+)
+def test_only_what_can_be_redrawn_is_redrawn(
+    monkeypatch: pytest.MonkeyPatch, term: str, kind: type[watch_screen.Screen]
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("TERM", term)
+
+    with watch_screen.open_screen(json=False) as screen:
+        assert type(screen) is kind
+
+
 def test_what_was_done_before_is_one_line(tmp_path: Path) -> None:
     path = write_state(tmp_path / "s.jsonl", whole_case("a", NOON))
 

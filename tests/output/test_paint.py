@@ -96,7 +96,11 @@ def test_a_line_may_be_cut() -> None:
     ],
 )
 def test_signs_that_an_encoding_lacks_are_typed(encoding: str, expected: str) -> None:
-    assert writable("→ é – 山 …", encoding) == expected
+    text = line("→ é – 山 ", ("…", Tone.GOOD))
+    found = writable(text, encoding)
+
+    assert found == expected
+    assert painted(found) == f"{expected[:-1]}\x1b[32m{expected[-1]}\x1b[0m"
 
 
 def test_a_wrapped_line_keeps_its_tones() -> None:

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import pytest
 from msgspec.structs import replace
 
 from manifest_uploader.output import plan_lines
+from manifest_uploader.plan.steps import Action
+from manifest_uploader.platform.model import Target
 from manifest_uploader.state.events import OpenUpload
 from tests.helpers import (
+    ALGORITHM,
     STUDY,
     case,
     facts_of,
@@ -43,6 +47,18 @@ def test_of_an_upload_that_was_begun_some_may_be_there() -> None:
     found = plan_lines.begin_line(replace(plan, cases=(begun,)), STUDY)
 
     assert found.endswith("; at most 100 B to send")
+
+
+@pytest.mark.parametrize(("target", "word"), [(STUDY, "importing"), (ALGORITHM, "running")])
+def test_jobs_run_and_other_items_are_imported(target: Target, word: str) -> None:
+    plan = plan_of(case("importing", json_value("some-score", 1)))
+    waits = replace(plan.cases[0], action=Action.WAIT)
+    facts = replace(inputs(case("importing")).facts, target=target)
+
+    found = plan_lines.plan_lines(replace(plan, cases=(waits,)), facts, 2000).split("\n")
+
+    assert found[0].startswith(f"importing: {word}, ")
+    assert found[1].endswith(f": 1 case: 1 {word}")
 
 
 def test_a_plan_for_people_ends_with_that_nothing_was_sent() -> None:

@@ -10,7 +10,7 @@ from manifest_uploader.engine.local_files import Looking
 from manifest_uploader.engine.results import CaseEnd, End
 from manifest_uploader.manifest.problems import Place, Problem
 from manifest_uploader.output import pauses, screen
-from manifest_uploader.state.events import Confirmed, Done, Failed, Failure, Noticed
+from manifest_uploader.state.events import Confirmed, Done, Failed, Failure, ImportFailed, Noticed
 from tests.helpers import STUDY, pk, plan_of, step_id
 from tests.output.records import progress_of, summary_of
 
@@ -57,7 +57,8 @@ def test_the_verbose_hear_every_step(capsys: pytest.CaptureFixture[str]) -> None
     observer.event(Done("a", step_id("a:create"), pk=pk(1)))
     observer.event(Noticed((pk(1),)))
 
-    assert written(capsys) == ["a:create: done"]
+    observer.event(ImportFailed("a", step_id("a/x"), "x", "No image."))
+    assert written(capsys) == ["a:create: done", "a/x: import-failed"]
 
 
 def test_a_line_after_three_seconds_every_half_minute_and_for_every_pause(

@@ -124,12 +124,27 @@ def test_a_run_that_cannot_write_its_report_says_so_before_it_sends(tmp_path: Pa
     assert [path.name for path in tmp_path.iterdir()] == ["m.yaml"]
 
 
+def test_a_report_that_could_not_be_written_is_told_to_the_quiet_too(folder: Path) -> None:
+    break_it = (
+        "from manifest_uploader.errors import UsageError; "
+        "from manifest_uploader.report import page; "
+        "page.render = lambda *_: (_ for _ in ()).throw(UsageError('no room')); "
+        "from manifest_uploader.__main__ import main; main()"
+    )
+    write_manifest(folder / "q.yaml", [{"name": "a", "sockets": {"some-score": 2.5}}])
+
+    ran = uploader("run", "q.yaml", "--sandbox", "--report", "--quiet", cwd=folder,
+                   entry=(sys.executable, "-c", break_it)).expect(0)  # fmt: skip
+
+    assert "the report was not written: no room\n" in ran.err
+
+
 def test_while_a_run_is_at_work_the_page_says_how_to_follow_it(folder: Path) -> None:
     with lock.held(folder / "m.state.jsonl", take_over=False, command=""):
         uploader("report", "m.yaml", cwd=folder).expect(0)
 
     page = (folder / "m.report.html").read_text(encoding="utf-8")
-    assert "An upload is running since" in page
+    assert "An upload has been running since" in page
     assert "uploader status --watch m.yaml" in page
     assert "uploader run" not in page
 

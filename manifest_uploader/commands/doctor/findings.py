@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from enum import StrEnum
-from typing import TypeAlias
 
 from msgspec import Struct
 
@@ -31,9 +29,6 @@ class Finding(Struct, frozen=True):
     words: str
     remedy: str | None = None
     """What to do; None if it is right."""
-
-
-Check: TypeAlias = Callable[[], Iterator[Finding]]
 
 
 def ok(topic: str, words: str) -> Finding:

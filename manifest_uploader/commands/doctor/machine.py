@@ -12,6 +12,7 @@ from typing import Final
 
 from manifest_uploader import __version__
 from manifest_uploader.api.handles import open_limit, usable_jobs
+from manifest_uploader.api.settings import MOST_JOBS
 from manifest_uploader.commands.doctor.findings import Finding, note, ok, wrong
 from manifest_uploader.output.formatting import size_words
 from manifest_uploader.system import disk
@@ -20,7 +21,6 @@ from manifest_uploader.system.extras import EXTRAS, Extra, install_command
 _LITTLE_ROOM: Final = 1 << 30
 _NO_ROOM: Final = 100 << 20
 """Bytes: a state file takes about 1 kB for each upload."""
-_MOST_JOBS: Final = 32
 
 
 def check_python() -> Iterator[Finding]:
@@ -75,9 +75,9 @@ def _room(topic: str, folder: Path) -> Finding:
 def check_open_files() -> Iterator[Finding]:
     """Whether as many files may be open as the most jobs need."""
     limit = open_limit()
-    jobs = usable_jobs(_MOST_JOBS, limit=limit, sandbox=False)
-    if jobs == _MOST_JOBS:
-        yield ok("open files", f"up to {_MOST_JOBS} jobs at a time")
+    jobs = usable_jobs(MOST_JOBS, limit=limit, sandbox=False)
+    if jobs == MOST_JOBS:
+        yield ok("open files", f"up to {MOST_JOBS} jobs at a time")
     else:
         words = f"only {limit} may be open, enough for {jobs} jobs at a time"
         yield note("open files", words, "raise the limit for more: ulimit -n 4096")
