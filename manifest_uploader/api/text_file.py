@@ -30,7 +30,7 @@ def write(name: str, text: str, *, overwrite: bool) -> None:
         raise UsageError(f"'{name}' is not a name for a manifest", hint="end it with .yaml")
     there = disk.usable(Path(name))
     if there.exists():
-        if there.is_file() and read_bytes(name) == data:
+        if there.is_file() and manifest_bytes(name) == data:
             return
         if not overwrite:
             raise UsageError(

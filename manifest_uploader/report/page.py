@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from manifest_uploader import __version__
 from manifest_uploader.manifest.model import TargetKind
-from manifest_uploader.output.formatting import cases_words, size_words
+from manifest_uploader.output.formatting import counted, size_words
 from manifest_uploader.platform.targets import type_of
 from manifest_uploader.report.compact import cases_json, contents
 from manifest_uploader.report.figures import Figure
@@ -133,7 +133,7 @@ def _page_values(heading: Heading, material: Material, zone: tzinfo) -> dict[str
         "csv_command": heading.csv_command,
         "times": _span(material.times, zone),
         "zone": zone_words(last, zone),
-        "headline": _headline(counts),
+        "headline": _headline(counts, jobs=not type_of(heading.kind).has_titles),
         "mood": "good" if counts.keys() == {"done"} else "",
         "bar": _bar(counts),
         "counts": [(state, f"{count:,}") for state, count in counts.items()],
@@ -155,13 +155,13 @@ def _platform_words(platform: str | None) -> str | None:
     return platform and platform.removesuffix("/api/v1/")
 
 
-def _headline(counts: Mapping[str, int]) -> str:
+def _headline(counts: Mapping[str, int], *, jobs: bool) -> str:
     total, done = sum(counts.values()), counts.get("done", 0)
     if not total:
         return "The manifest has no cases."
-    if done == total:
-        return f"{'All ' * (total > 1)}{cases_words(total)} uploaded and verified"
-    return f"{done:,} of {cases_words(total)} uploaded and verified"
+    noun, how = ("job", "succeeded") if jobs else ("case", "uploaded and verified")
+    first = f"{done:,} of " if done < total else "All " if total > 1 else ""
+    return f"{first}{counted(total, noun)} {how}"
 
 
 def _bar(counts: Mapping[str, int]) -> list[dict[str, str]]:

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from tests.report.helpers import (
     write_manifest,
     write_state,
 )
+from tests.report.picture import EXAMPLES
 
 HOSTILE = ("<script>alert(1)<script>", "=cmd|' C calc'!A0", "\u202etxt.exe", "a\u200fb", "-1+1")
 FORGETFUL = (
@@ -109,6 +111,16 @@ def test_a_run_writes_the_report_at_its_end(tmp_path: Path) -> None:
     assert "uploader verify --sandbox m.yaml" in page
     assert 'href="http' not in page
     assert result.err.endswith("wrote m.report.html\n")
+
+
+def test_the_report_says_of_jobs_that_they_succeeded(tmp_path: Path) -> None:
+    shutil.copytree(EXAMPLES / "algorithm", tmp_path, dirs_exist_ok=True)
+
+    uploader("run", "manifest.yaml", "--sandbox", "--report", cwd=tmp_path).expect(0)
+
+    page = (tmp_path / "manifest.report.html").read_text(encoding="utf-8")
+    assert "All 2 jobs succeeded" in page
+    assert "uploaded and verified" not in page
 
 
 def test_a_run_that_cannot_write_its_report_says_so_before_it_sends(tmp_path: Path) -> None:
