@@ -347,10 +347,12 @@ def test_an_empty_cell_in_a_text_is_a_problem():
 
 
 def test_a_column_that_the_table_has_not_is_said_once():
-    [line] = said(
-        with_score(), found("1", "2"), rows(("patient-1", 1), columns=("patient", "scroe"))
-    )
+    text = with_score() + "cases:\n  - {name: patient-1, title: One}\n"
+    given = (text, found("1", "2"), rows(("patient-1", 1), columns=("patient", "scroe")))
 
+    [line] = said(*given)
+
+    assert told(*given) == [], "no case was looked at, so none is without a row"
     assert line.startswith(
         "m.yaml:11:17: the table has no column 'score'\n  hint: did you mean 'scroe'?"
     )
