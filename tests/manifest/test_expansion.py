@@ -196,6 +196,7 @@ def test_a_row_is_found_by_name_path_or_named_part(key):
     if key == "PATIENT":
         [line] = said(with_score(), found("1"), table)
         assert "no row of scores.csv matches a case: 'patient' says 'PATIENT'" in line
+        assert told(with_score(), found("1"), table) == [], "the problem names both"
     else:
         assert cases_of(with_score(), found("1"), table)[0].values[1].value == 5
 
