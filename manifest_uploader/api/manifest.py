@@ -46,7 +46,7 @@ class Manifest:
     """A manifest: the file at `path`, which every method reads as it is at that time.
 
     One that was built has no file until it is saved. The state file lies beside it; it is the
-    same as that of the command line, so that either goes on where the other ended.
+    same as that of the command line, so that either continues where the other ended.
     """
 
     def __init__(self, text: str, path: str | None) -> None:
@@ -326,7 +326,7 @@ class Manifest:
         """Upload the cases, wait until the platform has imported them, say what became of each.
 
         Ctrl-C, or a notebook's stop button, ends it cleanly: what is under way ends and is
-        recorded. Running it again goes on. A failed case is no exception: see `Result.ok`.
+        recorded. Running it again continues. A failed case is no exception: see `Result.ok`.
 
         Args:
             sandbox: rehearse on this machine instead of sending anything.
@@ -336,7 +336,7 @@ class Manifest:
 
         Raises:
             ManifestInvalid: with every problem; nothing was sent.
-            CannotGoOn: running it again goes on, once the cause is removed.
+            CannotGoOn: running it again continues once the cause is removed.
 
         """
         with self.start(sandbox=sandbox, progress=progress, **options) as run:

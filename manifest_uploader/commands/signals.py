@@ -42,7 +42,7 @@ class Stop(Struct):
 
     sends: bool
     goes_on: bool = False
-    """It sends nothing, and the same command goes on where it ended."""
+    """It sends nothing, and the same command continues where it ended."""
     event: threading.Event = field(default_factory=threading.Event)
     caught: list[int] = field(default_factory=list)
 
@@ -52,7 +52,7 @@ class Stop(Struct):
         return 128 + self.caught[0]
 
     def say(self) -> int:
-        """Say how to go on; return the exit code."""
+        """Say how to continue; return the exit code."""
         first, mark, rest = (_ENDED if self.sends else self.at_once).partition(";")
         say(line((first + mark, Tone.WARNING), rest))
         return self.code
@@ -72,7 +72,7 @@ def stopping_on_signals(
     """Let the first signal set the event; the second ends the process at once.
 
     `sends`: the command sends something, so what is under way is worth waiting for. `goes_on`: it
-    sends nothing, and the same command goes on where it ended.
+    sends nothing, and the same command continues where it ended.
     """
     stop = Stop(sends, goes_on)
 

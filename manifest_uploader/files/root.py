@@ -57,7 +57,7 @@ def find_root(manifest: Manifest, *, root: str | None, follow_links: bool) -> Ro
         _refuse(manifest, f"root '{written}' is a link out of the manifest's folder", hint)
     shown = "in the manifest's folder" if manifest.root is None else f"in {manifest.root}"
     found = Root(path, follow_links, shown, manifest.root)
-    return _checked(found, manifest, "--root says where the files are")
+    return _checked(found, manifest, "correct 'root', or say where the files are with --root")
 
 
 def _checked(root: Root, manifest: Manifest, hint: str) -> Root:

@@ -118,7 +118,8 @@ def _text(path: Path, dialect: Dialect) -> str:
     except UnicodeError:
         if named is not None:
             raise UsageError(
-                f"{quoted(path.name)} is not {named}", hint="save it as UTF-8"
+                f"{quoted(path.name)} is not {named}",
+                hint="name the encoding that it has, or save it as 'CSV UTF-8' and name none",
             ) from None
         hint = (
             f"save it as 'CSV UTF-8', or say which encoding it has, as in {dialect.encoding_key} "

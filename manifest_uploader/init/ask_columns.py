@@ -80,10 +80,12 @@ def _of_empty_columns(table: Table, found: Sequence[Column]) -> list[str]:
 
 
 def _described(column: Column) -> str:
-    examples = ", ".join(dict.fromkeys(_example(value) for value in column.values[:2]))
-    kind = column.kind
+    shown = [_example(value) for value in column.values[:2]]
+    kind, separator = column.kind, ", "
     if column.commas:
+        shown, separator = [one.replace(".", ",") for one in shown], "; "
         kind += " with a comma"
+    examples = separator.join(dict.fromkeys(shown))
     return f"{column.name}  ({kind}: {examples}{' …' if column.cell_count > 2 else ''})"  # noqa: PLR2004
 
 

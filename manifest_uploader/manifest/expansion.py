@@ -163,7 +163,9 @@ class _Expander:
             self._take_other(name, other, names)
 
     def remarks(self) -> list[Problem]:
-        """Return what is odd, and not wrong for certain."""
+        """Return what is odd, and not wrong for certain; nothing if no case was looked at."""
+        if not self.is_usable:
+            return []
         found = list(self._rows.remarks()) if self._rows is not None else []
         found += self._idle
         for name, other in self._unused.items():

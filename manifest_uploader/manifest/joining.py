@@ -87,7 +87,11 @@ class Rows:
         )
 
     def remarks(self) -> Iterator[Problem]:
-        """Yield what does not fit together and is not wrong for certain."""
+        """Yield what does not fit together and is not wrong for certain.
+
+        If no row fits any case, `fits_nothing` says so instead of naming all of both.
+        """
+        fits = bool(self._used) or not self._alone
         place, table = self._problems.place(self.at), self.table.name
         left = [
             f"{', '.join(key)} (line {row.line})"
@@ -101,9 +105,9 @@ class Rows:
         ]
         lines = [f"line {line}" for line in self._index.without_key]
         for names, what in (
-            (left, f"rows of {table} without a case"),
+            (left if fits else [], f"rows of {table} without a case"),
             (lines, f"rows of {table} without {' and '.join(map(quoted, self.keys))}"),
-            (self._alone, f"cases without a row in {table}"),
+            (self._alone if fits else [], f"cases without a row in {table}"),
         ):
             if names:
                 yield Problem(f"{what}: {some_of(names)}", place)

@@ -104,9 +104,9 @@ def _bytes_parts(progress: Progress, *, is_paused: bool) -> list[str]:
 
 
 def pause_line(why: str | None, since_s: float, *, jobs: bool = False) -> str:
-    """Why no new upload, or no new job, starts, and since when; or that they go on."""
+    """Why no new upload, or no new job, starts, and since when; or that they continue."""
     if why is None:
-        return "jobs are started again" if jobs else "uploads go on"
+        return "jobs are started again" if jobs else "uploads continue"
     if jobs:
         return (
             f"no new job for {time_words(since_s)}: {why} "
@@ -114,5 +114,5 @@ def pause_line(why: str | None, since_s: float, *, jobs: bool = False) -> str:
         )
     return (
         f"uploads paused for {time_words(since_s)}: {why} "
-        "(imports go on meanwhile; uploads resume by themselves)"
+        "(imports continue; uploads resume by themselves)"
     )

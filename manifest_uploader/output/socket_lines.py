@@ -21,7 +21,7 @@ def used_lines(used: Used) -> list[str]:
     head = f"{used.noun} '{used.slug}'"
     if not used.uses:
         held = "has no items yet" if not used.items else "holds no values in its first items"
-        return [f"{head} {held}; its sockets are known once one is there"]
+        return [f"{head} {held}; to search all sockets: uploader sockets --search TEXT"]
     if used.looked:
         head += f": {counted(len(used.uses), 'socket')} in {_items(used)}"
     rows = [(one.socket.slug, _kind(one.socket), _share(one, used), _about(one.socket))

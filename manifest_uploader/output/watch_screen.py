@@ -147,7 +147,7 @@ def live_lines(
     count, *parts = view_parts(view)
     share = view.ended / view.total if view.total else 1.0
     cells = max(SHORTEST_BAR, min(LONGEST_BAR, size.width - len(count) - 2))
-    last = "Ctrl-C leaves; the run goes on" if view.holder else "Ctrl-C leaves"
+    last = "Ctrl-C leaves; the run continues" if view.holder else "Ctrl-C leaves"
     head = line(*bar(share, cells, signs), f" {count}")
     stands = [stand_line(replace(one, item=None)) for one in ended]
     shown = [head, *parts, *stands, line((last, Tone.QUIET))]

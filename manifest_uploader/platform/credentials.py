@@ -25,8 +25,9 @@ _TOKEN: Final = re.compile(r"(?:bearer\s+)?([0-9a-fA-F]{64})", re.IGNORECASE)
 _NONE: Final = (
     "create one on your Grand Challenge profile page and store it with 'uploader login', in the "
     f"environment variable {ENVIRONMENT} or in a file for --token-file; to rehearse "
-    "without one, use --sandbox"
+    "without one: uploader run --sandbox MANIFEST"
 )
+_CREATE: Final = "you can create a token on your Grand Challenge profile page"
 _EMPTY: Final = "put the token into it; you can create one on your Grand Challenge profile page"
 _T = TypeVar("_T")
 
@@ -70,7 +71,7 @@ def is_there(*, token_file: str | None, environment: Mapping[str, str], address:
 def parse(text: str, *, where: str) -> str:
     """The token in a text with or without `Bearer `; error messages do not repeat the text."""
     if not text.strip():
-        raise TokenRefused("no API token found", hint=_NONE)
+        raise TokenRefused(f"there is no token in {where}", hint=_CREATE)
     found = _TOKEN.fullmatch(text.strip())
     if not found:
         raise TokenRefused(

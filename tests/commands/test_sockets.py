@@ -47,7 +47,8 @@ def test_a_study_lists_what_its_items_hold(given: dict[str, str], tmp_path: Path
 
     assert empty.code == 1
     assert empty.out == (
-        "reader study 'lung' has no items yet; its sockets are known once one is there\n"
+        "reader study 'lung' has no items yet; "
+        "to search all sockets: uploader sockets --search TEXT\n"
     )
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.splitlines() == [

@@ -329,7 +329,7 @@ def test_the_live_view_fits_and_names_who_runs_it(tmp_path: Path) -> None:
         "3 new, 1 done, 2.0 KiB sent",
         "waiting for room: too many uploads",
         "run by alice on node17 since 10:32",
-        "Ctrl-C leaves; the run goes on",
+        "Ctrl-C leaves; the run continues",
     ]
 
 

@@ -244,8 +244,11 @@ def test_what_cannot_be_seen_of_a_table_can_be_said(tmp_path: Path) -> None:
     assert parsed_cells(windows) == [["Jürgen", 2]]
     with pytest.raises(UsageError, match="unknown encoding 'cp-1252-x'"):
         read_table(tmp_path, "a\n1\n", encoding="cp-1252-x")
-    with pytest.raises(UsageError, match="is not utf-8"):
+    with pytest.raises(UsageError, match="is not utf-8") as named:
         read_table(tmp_path, b"a\n\xff\n", encoding="utf-8")
+    assert (
+        named.value.hint == "name the encoding that it has, or save it as 'CSV UTF-8' and name none"
+    )
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "cp850", "mac-roman"])

@@ -186,7 +186,7 @@ def test_a_pacs_export_takes_ten_keystrokes_beside_enter_and_names(tmp_path: Pat
     screen.answer("'Größe', 'Müller',\n  'Jürgen'.\nDo these words look right? [yes]")
     screen.name("CT 'Thorax 1.0 B70f', 3 slices, in all 12 cases\nSocket?", "ct-image")
     screen.answer("CT 'Topogramm', 1 slice, in all 12 cases\nSocket?", "-")
-    screen.answer("Which of them are values", "2 3")
+    screen.answer("Größe  (numbers with a comma: 1,5; 2,5 …)\n  3 Bemerkung", "2 3")
     screen.answer("Column 'Größe'\nSocket? [groe]")
     screen.answer("Column 'Bemerkung'\nSocket? [bemerkung]")
     screen.answer("Column 'Größe' has numbers with a comma.\nIs 1,5 the number 1.5? [yes]")

@@ -196,6 +196,7 @@ def test_a_row_is_found_by_name_path_or_named_part(key):
     if key == "PATIENT":
         [line] = said(with_score(), found("1"), table)
         assert "no row of scores.csv matches a case: 'patient' says 'PATIENT'" in line
+        assert told(with_score(), found("1"), table) == [], "the problem names both"
     else:
         assert cases_of(with_score(), found("1"), table)[0].values[1].value == 5
 
@@ -347,10 +348,12 @@ def test_an_empty_cell_in_a_text_is_a_problem():
 
 
 def test_a_column_that_the_table_has_not_is_said_once():
-    [line] = said(
-        with_score(), found("1", "2"), rows(("patient-1", 1), columns=("patient", "scroe"))
-    )
+    text = with_score() + "cases:\n  - {name: patient-1, title: One}\n"
+    given = (text, found("1", "2"), rows(("patient-1", 1), columns=("patient", "scroe")))
 
+    [line] = said(*given)
+
+    assert told(*given) == [], "no case was looked at, so none is without a row"
     assert line.startswith(
         "m.yaml:11:17: the table has no column 'score'\n  hint: did you mean 'scroe'?"
     )

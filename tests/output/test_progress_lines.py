@@ -66,4 +66,4 @@ def test_why_uploads_pause_and_since_when() -> None:
 
     assert paused.startswith("uploads paused for 2 min: too many uploads")
     assert "uploads resume by themselves" in paused
-    assert progress_lines.pause_line(None, 0.0) == "uploads go on"
+    assert progress_lines.pause_line(None, 0.0) == "uploads continue"

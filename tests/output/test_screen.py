@@ -77,7 +77,7 @@ def test_a_line_after_three_seconds_every_half_minute_and_for_every_pause(
         "4 of 10 cases finished",
         "4 of 10 cases finished",
         "uploads paused for 4.0 s",
-        "uploads go on",
+        "uploads continue",
         "4 of 10 cases finished",
         "4 of 10 cases finished",
     ]

@@ -85,6 +85,7 @@ def test_a_command_takes_the_token_from_the_keyring(keyring: Keyring, tmp_path: 
 
     assert "no API token found" in before.expect(3).err
     assert "uploader login" in before.err
+    assert "to rehearse without one: uploader run --sandbox MANIFEST" in before.err
     ran.expect(0)
     assert "the platform was not asked" not in looked.expect(0).err
     assert "no API token found" in elsewhere.expect(3).err
@@ -108,6 +109,8 @@ def test_what_is_no_token_is_refused_and_not_repeated(keyring: Keyring) -> None:
 
     assert "the content of your answer is not a valid token" in ended.err
     assert TOKEN[:8] not in ended.err
+    empty = keyring("login", given="\n").expect(3)
+    assert empty.err.startswith("uploader: there is no token in your answer\n")
     assert keyring.kept() == ""
 
 

@@ -120,4 +120,4 @@ def _end(counts: Counter[Verdict]) -> Block:
     if not wrong:
         return line(("nothing is in the way of an upload", Tone.GOOD))
     count = line((f"{counted(wrong, 'check')} failed", Tone.BAD))
-    return block(count, next_line("do what the arrows say, then run 'uploader doctor' again"))
+    return block(count, next_line("do what the arrows say, then run the same command again"))
