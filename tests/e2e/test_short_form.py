@@ -101,7 +101,10 @@ def test_problems_stand_at_the_description_and_name_their_cases(tmp_path, sandbo
     [
         (("patient-{number}", "patient_*"), "4:7: no folder or file matches 'patient_*' (in data)"),
         (("scores.csv", "score.csv"), "5:8: table 'score.csv' does not exist"),
-        (("root: data", "root: date"), "3:7: root 'date' does not exist\n  hint: correct 'root', or"),
+        (
+            ("root: data", "root: date"),
+            "3:7: root 'date' does not exist\n  hint: correct 'root', or",
+        ),
         (("scores.csv", "scores.xls"), "5:8: table 'scores.xls' does not exist"),
         (("column: score", "column: scores"), "12:26: the table has no column 'scores'"),
         (
