@@ -57,7 +57,7 @@ class Box:
             "PATCH", f"{path}generate-presigned-urls/", json={"part_numbers": [1]}
         )
         url = signed.json["presigned_urls"]["1"]
-        put = self.client.put_part(url, length=len(content), body=lambda: iter([content]))
+        put = self.client.storage.put_part(url, length=len(content), body=lambda: iter([content]))
         etag = put.headers["etag"]
         done = self.client.call(
             "PATCH",

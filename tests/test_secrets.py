@@ -261,7 +261,7 @@ def test_the_traceback_of_a_bug_tells_no_secret(place: Place) -> None:
     buggy = (
         "from manifest_uploader.platform import client\n"
         "def explode(*_, **__): raise ZeroDivisionError('a bug')\n"
-        "client.Client.put_part = explode\n"
+        "client.Storage.put_part = explode\n"
         "from manifest_uploader.__main__ import main\n"
         "main()\n"
     )

@@ -253,7 +253,9 @@ class _Attempt:
         tries = Tries(self._tools.tally, self._upload.step)
         is_there = False
         try:
-            answer = self._client.put_part(url, length=length, body=lambda: tries.counted(body()))
+            answer = self._client.storage.put_part(
+                url, length=length, body=lambda: tries.counted(body())
+            )
             is_there = answer.ok
         finally:
             if not is_there:

@@ -190,7 +190,7 @@ def work(task: DataTask) -> DataResult:
     with ThreadPoolExecutor(2) as senders:
         resources = Resources(senders, 2, Buffers(2), lambda: False)
         try:
-            return send_parts(task, resources, put=client.put_part, sign=sign_nothing)
+            return send_parts(task, resources, put=client.storage.put_part, sign=sign_nothing)
         finally:
             client.close()
 

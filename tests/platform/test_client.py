@@ -70,7 +70,7 @@ def test_requests_share_a_connection(connect: Connect) -> None:
         client = connect(server.url)
         for _ in range(3):
             client.get("a/")
-        transports = client._transports
+        transports = client._connections._transports
 
     assert len(transports) == 1
     assert client.meter.traffic().requests == 3
@@ -282,8 +282,7 @@ def test_plain_http_on_a_port_for_https_is_told_as_such(connect: Connect) -> Non
 def test_trouble_shows_until_an_exchange_goes_well(connect: Connect) -> None:
     troubles: list[str | None] = []
     with scripted(reply(503), reply()) as server:
-        client = connect(server.url)
-        client._stopping = lambda: bool(troubles.append(client.meter.trouble))
+        client = connect(server.url, stopping=lambda: bool(troubles.append(client.meter.trouble)))
         client.get("x/")
 
     assert set(troubles) == {"the platform is busy (503)"}
@@ -482,7 +481,9 @@ def test_what_is_no_list_ends_the_run(connect: Connect, answer: Reply) -> None:
 def test_a_part_goes_to_storage_without_the_token(connect: Connect) -> None:
     with scripted(reply(200, ETag='"abc"')) as storage, scripted() as server:
         client = connect(server.url)
-        answer = client.put_part(storage.url + SECRET_URL, length=6, body=pieces(b"abc", b"def"))
+        answer = client.storage.put_part(
+            storage.url + SECRET_URL, length=6, body=pieces(b"abc", b"def")
+        )
 
     [asked] = storage.asked
     assert (asked.method, asked.body) == ("PUT", b"abcdef")
@@ -495,7 +496,7 @@ def test_a_part_goes_to_storage_without_the_token(connect: Connect) -> None:
 
 def test_an_empty_part_has_a_length_too(connect: Connect) -> None:
     with scripted(reply(200)) as storage:
-        connect(storage.url).put_part(storage.url, length=0, body=pieces())
+        connect(storage.url).storage.put_part(storage.url, length=0, body=pieces())
 
     assert storage.asked[0].headers["content-length"] == "0"
 
@@ -509,7 +510,7 @@ def test_an_empty_part_has_a_length_too(connect: Connect) -> None:
 )
 def test_a_part_is_sent_anew_from_its_first_byte(connect: Connect, trouble: Reply) -> None:
     with scripted(trouble, reply(200)) as storage:
-        connect(storage.url).put_part(storage.url, length=3, body=pieces(b"abc"))
+        connect(storage.url).storage.put_part(storage.url, length=3, body=pieces(b"abc"))
 
     assert [asked.body for asked in storage.asked] == [b"abc", b"abc"]
 
@@ -519,7 +520,7 @@ def test_what_storage_refuses_comes_back_with_its_words(
     connect: Connect, status: int, code: str
 ) -> None:
     with scripted(xml(status, code)) as storage:
-        answer = connect(storage.url).put_part(storage.url, length=0, body=pieces())
+        answer = connect(storage.url).storage.put_part(storage.url, length=0, body=pieces())
 
     assert answer.status == status
     assert f"<Code>{code}</Code>" in answer.text
@@ -536,7 +537,7 @@ def test_no_part_goes_over_a_line_that_others_can_read(connect: Connect, url: st
     client = connect("http://127.0.0.1:9/")
 
     with pytest.raises(PlatformRefused, match="storage address"):
-        client.put_part(url, length=0, body=pieces())
+        client.storage.put_part(url, length=0, body=pieces())
 
     assert client.meter.traffic().requests == 0
 
@@ -547,7 +548,7 @@ def test_an_error_while_a_part_is_read_is_no_trouble_of_the_line(connect: Connec
         raise LookupError("the file is gone")
 
     with scripted() as storage, pytest.raises(LookupError, match="the file is gone"):
-        connect(storage.url).put_part(storage.url, length=6, body=broken)
+        connect(storage.url).storage.put_part(storage.url, length=6, body=broken)
 
 
 # ── proxies ─────────────────────────────────────────────────────────────────────────────────
@@ -561,7 +562,7 @@ def test_loopback_never_goes_through_a_proxy(
         monkeypatch.setenv(name, f"http://me:secret@127.0.0.1:{proxy.port}")
         connect(server.url).get("x/")
         connect(f"http://localhost:{server.port}/").get("x/")
-        connect(server.url).put_part(server.url, length=0, body=pieces())
+        connect(server.url).storage.put_part(server.url, length=0, body=pieces())
 
     assert proxy.asked == []
     assert len(server.asked) == 3
@@ -573,7 +574,7 @@ def test_storage_at_another_loopback_address_needs_no_proxy_either(
 ) -> None:
     with scripted() as proxy, scripted(host="127.0.0.2") as storage:
         monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
-        connect("http://127.0.0.1:9/").put_part(storage.url, length=0, body=pieces())
+        connect("http://127.0.0.1:9/").storage.put_part(storage.url, length=0, body=pieces())
 
     assert proxy.asked == []
     assert len(storage.asked) == 1
@@ -611,7 +612,7 @@ def test_behind_a_proxy_no_name_is_looked_up_here(
         with pytest.raises(PlatformUnreachable):
             client.get("x/")
         with pytest.raises(PlatformUnreachable):
-            client.put_part("https://storage.example/x", length=0, body=pieces())
+            client.storage.put_part("https://storage.example/x", length=0, body=pieces())
         assert not client.is_local
 
     assert set(asked) == {"proxy.example"}
@@ -704,7 +705,7 @@ def test_no_secret_reaches_a_log(connect: Connect) -> None:
         with scripted(*answers) as server, scripted(xml(503, "SlowDown"), reply()) as storage:
             client = connect(server.url)
             client.call("POST", "x/", json={"secret": "feedbeef"})
-            client.put_part(storage.url + SECRET_URL, length=0, body=pieces())
+            client.storage.put_part(storage.url + SECRET_URL, length=0, body=pieces())
     finally:
         root.removeHandler(handler)
         root.setLevel(before)
@@ -726,7 +727,7 @@ def test_each_thread_has_connections_of_its_own_and_all_are_closed(connect: Conn
             thread.start()
         for thread in threads:
             thread.join()
-        transports = list(client._transports)
+        transports = list(client._connections._transports)
         client.close()
 
     assert len(transports) == 3
