@@ -76,6 +76,8 @@ class PartsSent(Struct, frozen=True):
     encrypted: bool
     """Storage encrypts with KMS: its ETags are not MD5s and prove nothing."""
     digests: Digests
+    worker: str = ""
+    """The name of the worker that sent them; empty if this machine did."""
 
 
 class Reason(Enum):
@@ -85,6 +87,7 @@ class Reason(Enum):
     UPLOAD_LOST = "storage does not know the upload, or holds other bytes"
     STORAGE_REFUSED = "storage does not accept a part"
     STOPPED = "the run is being stopped"
+    WORKER_LOST = "the worker that sent them has ended, or cannot be reached"
 
 
 class PartsNotSent(Struct, frozen=True):

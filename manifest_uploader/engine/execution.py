@@ -10,6 +10,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from manifest_uploader.engine.data_plane import DataPlane, Here
 from manifest_uploader.engine.data_task import Resources
 from manifest_uploader.engine.imports.watcher import Watcher
 from manifest_uploader.engine.loop import execute
@@ -146,7 +147,14 @@ class Execution:
             worker = Worker(
                 self._session.target,
                 self._session.root,
-                Tools(self._session.client, resources, self._threads.emit, self._warn, self._tally),
+                Tools(
+                    self._session.client,
+                    self._plane(resources),
+                    resources.stopping,
+                    self._threads.emit,
+                    self._warn,
+                    self._tally,
+                ),
                 watcher,
                 copies=self._copies,
                 receive=receipts.add,
@@ -170,6 +178,10 @@ class Execution:
                     self._copies.close()
                 if self._threads.gave_up:  # a thread that waits for a silent server is woken
                     self._session.client.close()
+
+    def _plane(self, resources: Resources) -> DataPlane:
+        """Where the bytes are sent from."""
+        return Here(self._session.client.storage, resources)
 
     def _execute(self, scheduler: Scheduler, receipts: Receipts) -> None:
         for events in execute(scheduler, self._threads):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from manifest_uploader.state.steps import StepId
@@ -64,8 +64,9 @@ class Tally:
 class Tries:
     """Counts the bytes of one part, which may be sent several times."""
 
-    def __init__(self, tally: Tally, step: StepId) -> None:
-        self._tally, self._step = tally, step
+    def __init__(self, add: Callable[[int], None]) -> None:
+        """Count; `add` is told how many more bytes were sent, or fewer than 0."""
+        self._add = add
         self._counted = 0
 
     def counted(self, pieces: Iterable[bytes | memoryview]) -> Iterator[bytes | memoryview]:
@@ -74,11 +75,11 @@ class Tries:
         for piece in pieces:
             yield piece
             self._counted += len(piece)
-            self._tally.add(self._step, len(piece))
+            self._add(len(piece))
 
     def take_back(self) -> None:
         """Note that the last try failed."""
-        self._tally.add(self._step, -self._counted)
+        self._add(-self._counted)
         self._counted = 0
 
 

@@ -1,6 +1,7 @@
 """The control plane of an upload: opens its row, gets URLs for its parts, completes it.
 
-The bytes themselves are sent by a data task (`data_task`), which gets no token.
+The bytes themselves are sent by a data task (`data_task`), which gets no token, here or on a worker
+(`data_plane`). What a worker that has ended sent stays: storage is asked what it holds.
 
 A new row is recorded before its first part is sent. When an upload is resumed, its row is checked
 before anything is sent. A complete upload is never completed again, because the platform answers
@@ -10,23 +11,22 @@ that with 500.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Final, assert_never
 
 from msgspec import Struct, field
 
 from manifest_uploader.digests import Json
+from manifest_uploader.engine.data_plane import DataPlane
 from manifest_uploader.engine.data_task import (
     DataTask,
     PartsNotSent,
     PartsSent,
     Reason,
-    Resources,
     StoredPart,
-    send_parts,
 )
-from manifest_uploader.engine.tally import Tally, Tries
+from manifest_uploader.engine.tally import Tally
 from manifest_uploader.engine.too_large import is_alone, too_large
 from manifest_uploader.files.dicom_copy import DicomCopy
 from manifest_uploader.files.local_file import FileChanged
@@ -40,7 +40,7 @@ from manifest_uploader.files.parts import (
 from manifest_uploader.plan.steps import Upload
 from manifest_uploader.platform import refusals
 from manifest_uploader.platform.items import is_pk
-from manifest_uploader.platform.responses import Interrupted, Response, ResponseLost
+from manifest_uploader.platform.responses import Interrupted, ResponseLost
 from manifest_uploader.state.events import Done, Opened, OpenUpload
 
 if TYPE_CHECKING:  # importing it takes 0.1 s of CPU, which commands without a network save
@@ -51,7 +51,14 @@ _IN_FLIGHT: Final = 32
 """Parts before the one asked for whose URLs may still be needed."""
 _TRIES: Final = 4
 """Tries of an upload that storage loses, and of a completion that has no effect."""
+_WORKERS: Final = 10
+"""Workers that may end while they send one upload."""
 _STORAGE_ID: Final = re.compile(r"[\w.~-]{1,1024}", re.ASCII)
+
+
+_TOO_MANY_LOST: Final = (
+    f"{_WORKERS} workers ended while they sent it; perhaps each has too little memory"
+)
 
 
 class UploadRefused(Exception):
@@ -78,12 +85,20 @@ class _UploadLost(Exception):
     """The row or its storage is gone, or holds other bytes: open a new row."""
 
 
+class _WorkerLost(Exception):
+    """The worker has ended: continue with the same row."""
+
+    def __init__(self, row: OpenUpload) -> None:
+        super().__init__()
+        self.row = row
+
+
 class Tools(Struct, frozen=True):
     """What uploads need from the run."""
 
     client: Client
-    resources: Resources
-    """What the data tasks share."""
+    plane: DataPlane
+    stopping: Callable[[], bool]
     emit: Callable[[Opened], None]
     warn: Callable[[str], None]
     tally: Tally = field(default_factory=Tally)
@@ -109,13 +124,19 @@ def send(upload: Upload, content: Content, tools: Tools) -> Uploaded:
     """
     size = content_size(content)
     row = upload.row
-    for _ in range(_TRIES):
+    uploads_lost = workers_lost = 0
+    while True:
         try:
             return _Attempt(upload, content, size, tools).run(row)
         except _UploadLost:
             tools.tally.forget(upload.step)
-            row = None
-    raise UploadRefused("storage lost this upload several times", final=False)
+            row, uploads_lost = None, uploads_lost + 1
+        except _WorkerLost as lost:
+            row, workers_lost = lost.row, workers_lost + 1
+        if uploads_lost == _TRIES:
+            raise UploadRefused("storage lost this upload several times", final=False)
+        if workers_lost == _WORKERS:
+            raise UploadRefused(_TOO_MANY_LOST, final=False)
 
 
 class _Attempt:
@@ -164,6 +185,7 @@ class _Attempt:
             sha256=digests.sha256,
             size=self._size,
             files=len(digests.files),
+            worker=sent.worker or None,
         )
         return Uploaded(done, digests.files)
 
@@ -227,8 +249,10 @@ class _Attempt:
             stored=stored,
             urls=self._sign(row, lacking[0]) if lacking else {},
         )
-        result = send_parts(
-            task, self._tools.resources, put=self._put, sign=partial(self._sign, row)
+        result = self._tools.plane.send(
+            task,
+            sign=partial(self._sign, row),
+            add=partial(self._tools.tally.add, self._upload.step),
         )
         if isinstance(result, PartsNotSent):
             match result.reason:
@@ -240,27 +264,13 @@ class _Attempt:
                     raise UploadRefused(result.message, final=False)
                 case Reason.STOPPED:
                     raise Interrupted
+                case Reason.WORKER_LOST:
+                    raise _WorkerLost(row)
                 case _:
                     assert_never(result.reason)
         if result.encrypted:
             self._tools.warn("storage encrypts with KMS: parts are compared by size, not by MD5")
         return result
-
-    def _put(
-        self, url: str, *, length: int, body: Callable[[], Iterator[bytes | memoryview]]
-    ) -> Response:
-        """PUT a part, and count its bytes unless it fails."""
-        tries = Tries(self._tools.tally, self._upload.step)
-        is_there = False
-        try:
-            answer = self._client.storage.put_part(
-                url, length=length, body=lambda: tries.counted(body())
-            )
-            is_there = answer.ok
-        finally:
-            if not is_there:
-                tries.take_back()
-        return answer
 
     def _length(self, numbers: Iterable[int]) -> int:
         """The bytes of some parts."""

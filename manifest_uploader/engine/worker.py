@@ -8,13 +8,14 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, assert_never
 
+from manifest_uploader.engine.data_plane import Copies
 from manifest_uploader.engine.imports.watcher import Watcher
 from manifest_uploader.engine.item_writer import ItemWriter, source_of
 from manifest_uploader.engine.jobs.writer import JobWriter
 from manifest_uploader.engine.outcomes import Looked, Outcome
 from manifest_uploader.engine.tickets import TicketOffice
 from manifest_uploader.engine.upload import Tools, UploadLimitReached, UploadRefused, send
-from manifest_uploader.files.copies import CopyMaker, NoCopy
+from manifest_uploader.files.copies import NoCopy
 from manifest_uploader.files.local_file import FileChanged, Source
 from manifest_uploader.files.parts import Content, JsonContent
 from manifest_uploader.files.root import Root
@@ -52,7 +53,7 @@ class Worker:
         tools: Tools,
         watcher: Watcher,
         *,
-        copies: CopyMaker | None = None,
+        copies: Copies | None = None,
         receive: Callable[[Receipt], None] = lambda _: None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -66,7 +67,7 @@ class Worker:
             tools.client,
             notice=watcher.notice_old,
             warn=tools.warn,
-            stopping=tools.resources.stopping,
+            stopping=tools.stopping,
             sleep=sleep,
         )
 
@@ -127,7 +128,7 @@ class Worker:
         except NoCopy as error:
             return self._failed(task, str(error), final=True)
         except FileChanged as changed:
-            if self._tools.resources.stopping():
+            if self._tools.stopping():
                 raise Interrupted from None
             return self._failed(task, str(changed), final=False)
         self._receive(Receipt(task.case, task.socket, sent.done.pk or "", sent.files))

@@ -124,6 +124,8 @@ class Done(CaseEvent, frozen=True, tag="done"):
     size: Count | None = None
     """Bytes sent as one stream, of an upload."""
     files: Count | None = None
+    worker: str | None = None
+    """Of an upload: the name of the worker that sent it, on another machine; None: this one."""
     again: bool = False
     """Of a creation or a fill: a duplicate of it may take effect later."""
     kept: bool = False

@@ -16,8 +16,9 @@ import pytest
 from msgspec.structs import replace
 
 from manifest_uploader.digests import content_digest
-from manifest_uploader.engine import data_task
+from manifest_uploader.engine import data_plane, data_task
 from manifest_uploader.engine import upload as module
+from manifest_uploader.engine.data_plane import Here
 from manifest_uploader.engine.data_task import DataTask, Resources
 from manifest_uploader.engine.tally import Tally
 from manifest_uploader.engine.upload import Tools, UploadLimitReached, UploadRefused, send
@@ -75,7 +76,14 @@ class Uploads:
             lambda: self.stopping(),  # noqa: PLW0108 - it changes meanwhile
         )
         client = client or self.box.client
-        return Tools(client, resources, self.opened.append, self.warnings.append, self.tally)
+        return Tools(
+            client,
+            Here(client.storage, resources),
+            resources.stopping,
+            self.opened.append,
+            self.warnings.append,
+            self.tally,
+        )
 
     def send(self, data: bytes = DATA, *, begun: OpenUpload | None = None) -> Done:
         return self.send_file(self.file(data), begun=begun)
@@ -183,7 +191,7 @@ def test_the_data_task_holds_no_token(uploads: Uploads, monkeypatch: pytest.Monk
         tasks.append(task)
         return data_task.send_parts(task, *given, **named)
 
-    monkeypatch.setattr(module, "send_parts", send_and_keep)
+    monkeypatch.setattr(data_plane, "send_parts", send_and_keep)
 
     uploads.check(uploads.send())
 

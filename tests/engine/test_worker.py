@@ -12,6 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from manifest_uploader.digests import image_digest, json_digest
+from manifest_uploader.engine.data_plane import Here
 from manifest_uploader.engine.data_task import Resources
 from manifest_uploader.engine.imports.watcher import Watcher
 from manifest_uploader.engine.outcomes import Looked, Outcome, Ticketed, Watched
@@ -56,7 +57,9 @@ class WorkerSetup:
     def perform(self, task: Task) -> list[Outcome]:
         target = self.target
         resources = Resources(self.senders, 2, Buffers(2), lambda: self.stopping)
-        tools = Tools(self.box.client, resources, self.opened.append, print)
+        client = self.box.client
+        plane = Here(client.storage, resources)
+        tools = Tools(client, plane, resources.stopping, self.opened.append, print)
         watcher = Watcher(self.box.client, target, sessions={}, refused_after_s=1800.0)
         worker = Worker(
             target,
