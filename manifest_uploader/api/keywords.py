@@ -57,6 +57,15 @@ class PlanOptions(LookOptions, total=False):
     """Send failed imports again."""
     new: bool
     jobs: int
+    dask: str
+    """The address of a Dask scheduler, or `local:N`: workers read and send the files."""
+    dask_slurm: int
+    """So many jobs of SLURM are the workers."""
+    dask_pbs: int
+    dask_lsf: int
+    jobs_per_worker: int
+    worker_root: StrPath
+    """Where the workers see the files, if not at the same place."""
     upload_limit: int
     verify: bool
     """Compare the platform first; a run puts back what others changed."""

@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
+from manifest_uploader.cluster.address import Batch, Jobs, Wanted, parse
 from manifest_uploader.engine.options import Options, Policy
 from manifest_uploader.engine.reading import read_manifest
 from manifest_uploader.errors import TokenRefused, UsageError
@@ -27,8 +28,10 @@ from manifest_uploader.system import disk
 from manifest_uploader.system.shells import for_shell
 from manifest_uploader.text import did_you_mean, quoted
 
+_JOBS: Final = 8
 DEFAULT_PLATFORM: Final = "https://grand-challenge.org/api/v1/"
 MOST_JOBS: Final = 32
+_MOST_JOBS_OF_WORKERS: Final = 512
 
 Count: TypeAlias = Annotated[int, Meta(ge=1)]
 Seconds: TypeAlias = Annotated[float, Meta(gt=0)]
@@ -56,7 +59,14 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     recreate: bool = False
     retry_failed: bool = False
     new: bool = False
-    jobs: Count = 8
+    jobs: Count | None = None
+    """None: 8, or with workers 32."""
+    dask: str | None = None
+    dask_slurm: Count | None = None
+    dask_pbs: Count | None = None
+    dask_lsf: Count | None = None
+    jobs_per_worker: Count = 4
+    worker_root: str | None = None
     no_wait: bool = False
     wait_timeout: Seconds = 3600.0
     refused_after: Seconds = 1800.0
@@ -120,7 +130,14 @@ def opened(given: Settings, *, offline: bool = False, sends: bool = False) -> It
         CannotGoOn: the sandbox cannot start.
 
     """
-    options = options_of(given)
+    with _with_workers(given, options_of(given)) as options:
+        yield from _on_platform(given, options, offline=offline, sends=sends)
+
+
+def _on_platform(
+    given: Settings, options: Options, *, offline: bool, sends: bool
+) -> Iterator[Options]:
+    """The options with the platform, once."""
     if offline:
         yield options
     elif given.sandbox:
@@ -140,6 +157,52 @@ def opened(given: Settings, *, offline: bool = False, sends: bool = False) -> It
         address = platform_address(given.platform)
         token = _token(given, options, address)
         yield replace(options, platform=parse_platform(address, token))
+
+
+@contextmanager
+def _with_workers(given: Settings, options: Options) -> Iterator[Options]:
+    """The options with the workers that were asked for, until the `with` statement ends."""
+    wanted = wanted_workers(given)
+    if wanted is None:
+        yield options
+        return
+    from manifest_uploader import cluster  # noqa: PLC0415 - few ask for it
+
+    read_manifest(options)  # what is wrong with it is told before anything is started
+    with cluster.opened(
+        wanted,
+        slots=given.jobs_per_worker,
+        worker_root=given.worker_root,
+        give_up_s=given.give_up_after,
+        shared=Path(given.manifest).absolute().parent,
+    ) as workers:
+        yield replace(options, workers=workers)
+
+
+def wanted_workers(given: Settings) -> Wanted | None:
+    """The workers that were asked for; None if this machine does the work.
+
+    Raises:
+        UsageError: several kinds were asked for, or one with a wrong address.
+
+    """
+    batches = {batch: getattr(given, f"dask_{batch}") for batch in Batch}
+    asked: list[Wanted] = [Jobs(batch, jobs) for batch, jobs in batches.items() if jobs]
+    asked += [parse(given.dask)] if given.dask is not None else []
+    if len(asked) > 1:
+        raise UsageError(
+            "several options name the workers", hint="give one of --dask, --dask-slurm and the like"
+        )
+    if not asked and given.worker_root is not None:
+        raise UsageError("--worker-root has no effect without workers", hint="add --dask ADDRESS")
+    return asked[0] if asked else None
+
+
+def _jobs(given: Settings) -> int:
+    """How many steps at a time."""
+    if wanted_workers(given) is None:
+        return min(given.jobs or _JOBS, MOST_JOBS)
+    return min(given.jobs or MOST_JOBS, _MOST_JOBS_OF_WORKERS)
 
 
 def _token(given: Settings, options: Options, address: str) -> str:
@@ -164,7 +227,7 @@ def options_of(given: Settings) -> Options:
         follow_links=given.follow_links,
         only=given.only,
         first=given.first,
-        jobs=min(given.jobs, MOST_JOBS),
+        jobs=_jobs(given),
         checksum=given.checksum,
         quick=given.quick,
         looks=_beside_state(given, ".looks.jsonl"),

@@ -6,7 +6,8 @@ import argparse
 import re
 
 from manifest_uploader.api.settings import DEFAULT_PLATFORM
-from manifest_uploader.commands.parsing import CASES, COMMON, RECOVERY, TUNING, Parser
+from manifest_uploader.cluster.address import Batch
+from manifest_uploader.commands.parsing import CASES, COMMON, RECOVERY, TUNING, WORKERS, Parser
 from manifest_uploader.output.paint import Colour
 
 
@@ -67,9 +68,11 @@ def _add_sending_arguments(parser: Parser) -> None:
     add("--new", action="store_true", help="confirm that untitled cases are new")
     add("--checksum", action="store_true", help="hash every file instead of trusting its time")
     add("--take-over", action="store_true", help="break another run's lock")
+    _add_worker_arguments(parser)
     add = parser.group(TUNING).add_argument
     add("--quick", action="store_true", help="read one file of each value instead of all")
-    add("--jobs", metavar="N", type=count, default=8, help="steps at a time (8)")
+    add("--jobs", metavar="N", type=count,
+        help="steps at a time (8; with workers 32, for all of them together)")  # fmt: skip
     add("--no-wait", action="store_true", help="do not wait for imports")
     add("--wait-timeout", metavar="SECONDS", type=seconds, default=3600.0,
         help="how long to wait while no import arrives (3600)")  # fmt: skip
@@ -85,6 +88,21 @@ def _add_sending_arguments(parser: Parser) -> None:
         help="with --sandbox: keep the files that are sent, for 'fetch'")  # fmt: skip
     add("--receipts", action="store_true",
         help="write NAME.receipts.jsonl: the SHA-256 of every file sent")  # fmt: skip
+
+
+def _add_worker_arguments(parser: Parser) -> None:
+    """Add those that name workers on other machines."""
+    add = parser.group(WORKERS).add_argument
+    add("--dask", metavar="ADDRESS",
+        help="let the workers of this Dask scheduler read and send the files; 'local:4' starts 4 "
+        "workers here")  # fmt: skip
+    for batch in Batch:
+        add(f"--dask-{batch}", metavar="N", type=count,
+            help=f"the same, with workers in N jobs of {batch.upper()}")  # fmt: skip
+    add("--jobs-per-worker", metavar="N", type=count, default=4,
+        help="files, or parts of them, that a worker sends at a time (4)")  # fmt: skip
+    add("--worker-root", metavar="DIR",
+        help="where the workers see the files, if not at the same place")  # fmt: skip
 
 
 def add_verify_arguments(parser: Parser, *, does: str) -> None:

@@ -7,9 +7,8 @@ return ETags and digests; the token, the state and the platform's API stay with 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Protocol
-
-from msgspec import Struct
 
 from manifest_uploader.engine.data_task import (
     DataResult,
@@ -18,6 +17,7 @@ from manifest_uploader.engine.data_task import (
     Sign,
     send_parts,
 )
+from manifest_uploader.engine.progress import Load
 from manifest_uploader.engine.tally import Tries
 from manifest_uploader.files.dicom_copy import DicomCopy
 from manifest_uploader.files.import_verdict import Verdict
@@ -100,19 +100,12 @@ class Copies(Protocol):
         ...
 
 
-class Load(Struct, frozen=True):
-    """What one worker does."""
-
-    name: str
-    """The machine and, if it has several workers, which one."""
-    under_way: int
-    """Tasks that were given to it and have not ended."""
-    sent: int
-    """Bytes that it sent in this run."""
-
-
 class Workers(Protocol):
     """Processes that see the same files; for use from any thread."""
+
+    def begin(self, root: Path) -> None:
+        """Let workers join who see the folder of the files."""
+        ...
 
     @property
     def dashboard(self) -> str:

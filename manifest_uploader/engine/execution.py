@@ -10,7 +10,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from manifest_uploader.engine.data_plane import DataPlane, Here
+from manifest_uploader.engine.data_plane import Copies, DataPlane, Here
 from manifest_uploader.engine.data_task import Resources
 from manifest_uploader.engine.imports.watcher import Watcher
 from manifest_uploader.engine.loop import execute
@@ -107,7 +107,7 @@ class Execution:
         uid_key: str | None = None,
     ) -> None:
         """Prepare; `uid_key`, in hex, makes the UIDs of image sets, if the plan sends any."""
-        self._copies = CopyMaker(uid_key) if uid_key is not None else None
+        self._copies = _copies(options, uid_key, threads) if uid_key is not None else None
         self._options, self._session, self._threads = options, session, threads
         self._plan, self._journal = plan, journal
         self._now = now
@@ -181,7 +181,17 @@ class Execution:
 
     def _plane(self, resources: Resources) -> DataPlane:
         """Where the bytes are sent from."""
-        return Here(self._session.client.storage, resources)
+        client, options = self._session.client, self._options
+        here = Here(client.storage, resources)
+        if options.workers is None:
+            return here
+        return options.workers.plane(
+            here,
+            most_parts=options.jobs,
+            patience=options.patience,
+            meter=client.meter,
+            stopping=resources.stopping,
+        )
 
     def _execute(self, scheduler: Scheduler, receipts: Receipts) -> None:
         for events in execute(scheduler, self._threads):
@@ -217,6 +227,8 @@ class Execution:
         now, meter = time.monotonic(), self._session.client.meter
         self._now()  # so that it notices when the computer sleeps
         notes, self._notes = self._notes, []
+        workers = self._options.workers
+        notes += workers.news() if workers is not None else []
         self._pace.note(self._tally.sent, now)
         uploads, imports = scheduler.under_way
         progress = Progress(
@@ -234,6 +246,7 @@ class Execution:
             silent_s=meter.silent_s(),
             eased=self._threads.eased,
             stopping=self._threads.stopping,
+            workers=workers.loads() if workers is not None else None,
             sending=_sending(uploads, self._tally),
             importing=tuple(
                 Importing(wait.case, wait.socket, max(0.0, self._now() - wait.since), wait.job)
@@ -242,6 +255,12 @@ class Execution:
         )
         ended = [self._session.with_item(one) for one in scheduler.take_ended()]
         self._journal.tick(progress, ended, notes)
+
+
+def _copies(options: Options, uid_key: str, threads: Threads) -> Copies:
+    if options.workers is None:
+        return CopyMaker(uid_key)
+    return options.workers.copies(uid_key, lambda: threads.stopping)
 
 
 def _sending(uploads: Iterable[Upload], tally: Tally) -> tuple[Sending, ...]:

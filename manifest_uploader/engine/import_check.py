@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import closing
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from manifest_uploader.engine.data_plane import Workers
 from manifest_uploader.engine.looks.cache import Cache, value_key
 from manifest_uploader.errors import ExtraMissing
 from manifest_uploader.files.import_verdict import Failure, Verdict
@@ -25,9 +27,14 @@ from manifest_uploader.plan.content import is_image, is_set
 from manifest_uploader.plan.import_verdicts import sentence, verdict_problems
 from manifest_uploader.plan.inputs import Facts
 from manifest_uploader.platform.model import Socket
+from manifest_uploader.system.daemons import Daemons
 
 _ABOUT_FILES: Final = frozenset({None, Failure.UNEXPECTED, Failure.BAD_ARCHIVE})
 """The failures that say something about the files; any other may be gone the next time."""
+_MOST_ASKED: Final = 256
+"""Images that workers judge at a time."""
+_LOOK_S: Final = 0.5
+"""Workers may join at any time, and take more."""
 _NOT_ASKED = (
     "the platform's importer has not checked these files, which 'import-check: required' demands"
 )
@@ -73,22 +80,36 @@ class ImportCheck:
         self._asked: dict[str, list[_Image]] = {}
         self._known: list[tuple[_Image, Verdict]] = []
 
-    def ask(self, tell: Callable[[int], None]) -> Checked:
-        """What the importer makes of every image; `tell` is told how many it was asked about.
+    def ask(
+        self,
+        tell: Callable[[int], None],
+        workers: Workers | None = None,
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> Checked:
+        """What the importer makes of every image.
+
+        Args:
+            tell: is told how many it was asked about.
+            workers: ask it in this machine's place.
+            stopping: whether the command is being stopped.
 
         Raises:
             ExtraMissing: panimg is not installed.
             CannotGoOn: panimg does not start.
+            Interrupted: the command is being stopped.
 
         """
-        require_importer()
-        verdicts: list[tuple[_Image, Verdict]] = []
-        with closing(import_check(self._bundles(), progress=tell)) as found:  # type: ignore[type-var]
+        if workers is None:
+            verdicts = import_check(self._bundles(), progress=tell)
+        else:
+            verdicts = _judged_by(workers, self._bundles(), tell, stopping)
+        judged: list[tuple[_Image, Verdict]] = []
+        with closing(verdicts) as found:  # type: ignore[type-var]
             for verdict in found:
                 same = self._asked.pop(verdict.key)
                 self._remember(same[0], verdict)
-                verdicts += [(image, verdict) for image in same]
-        return _judged([*self._known, *verdicts])
+                judged += [(image, verdict) for image in same]
+        return _judged([*self._known, *judged])
 
     def close(self) -> None:
         """Bring the answers to the disk."""
@@ -143,6 +164,31 @@ class ImportCheck:
                     key = value_key(os.fspath(self._root.path), value.paths)
                     changed = max(file.mtime_ns for file in source.files) / 1e9
                     yield _Image(key, case.name, value, socket, facts, changed), source
+
+
+def _judged_by(
+    workers: Workers,
+    bundles: Iterator[Bundle],
+    tell: Callable[[int], None],
+    stopping: Callable[[], bool],
+) -> Iterator[Verdict]:
+    """What the importer makes of each bundle, as workers answer."""
+    waiting: set[Future[Verdict]] = set()
+    answered = 0
+    with Daemons(_MOST_ASKED, "judge") as threads:
+        more = True
+        while more or waiting:
+            while more and len(waiting) < min(_MOST_ASKED, workers.most):
+                bundle = next(bundles, None)
+                if bundle is None:
+                    more = False
+                else:
+                    waiting.add(threads.submit(workers.judge, bundle, stopping))
+            done, waiting = wait(waiting, timeout=_LOOK_S, return_when=FIRST_COMPLETED)
+            for future in done:
+                answered += 1
+                tell(answered)
+                yield future.result()
 
 
 def _judged(verdicts: list[tuple[_Image, Verdict]]) -> Checked:

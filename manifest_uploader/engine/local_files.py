@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, wait
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import Final, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -34,6 +34,7 @@ from manifest_uploader.state.history import EMPTY, CaseHistory
 from manifest_uploader.system import disk
 from manifest_uploader.system.shells import for_shell
 
+_T = TypeVar("_T")
 _SLICE_S: Final = 0.5
 """Longest single wait for a look, so that stopping soon ends it."""
 
@@ -62,6 +63,8 @@ class _Pending(Struct):
     source: Source
     facts: ValueFacts
     future: Future[ValueLook] | None = None
+    digest: Future[str] | None = None
+    """Of the content, by a worker; None: it is computed here if it is needed."""
     look: ValueLook | None = None
     key: str = ""
 
@@ -148,6 +151,9 @@ class LocalFiles:
         one.look = self._cache.get(one.key, facts.stat)
         if one.look is None:
             one.future = self._pool.submit(source, allowed)
+        is_json = self._is_json(source, self._sockets.get(value.socket))
+        if known is None and not is_json and self._has_to_be_read(one, past):
+            one.digest = self._pool.digest(source)
         return one
 
     def _allowed(self, value: FileValue) -> tuple[int, ...] | None:
@@ -191,8 +197,8 @@ class LocalFiles:
             return self._failed(one, checked, warnings=judged.warnings, look=one.look)
         return Found(one.case, one.value.socket, checked, warnings=judged.warnings, look=one.look)
 
-    def _result(self, future: Future[ValueLook]) -> ValueLook:
-        """What a look shows, once it has ended."""
+    def _result(self, future: Future[_T]) -> _T:
+        """What a look or a hash shows, once it has ended."""
         while not future.done():
             self._heed_stopping()
             wait((future,), timeout=_SLICE_S)
@@ -246,11 +252,16 @@ class LocalFiles:
 
     def _with_content(self, one: _Pending, past: CaseHistory) -> ValueFacts:
         """The facts with the content's digest, if the files may hold what was sent before."""
-        if not self._checksum and not _is_worth_reading(one.facts, past, one.value.socket):
+        if not self._has_to_be_read(one, past):
             return one.facts
+        if one.digest is not None:
+            return replace(one.facts, content=self._result(one.digest))
         if one.facts.size >= _LARGE:
             self._tell(Looking(self._values, self._files, (one.facts.name, one.facts.size)))
         return replace(one.facts, content=content(one.source))
+
+    def _has_to_be_read(self, one: _Pending, past: CaseHistory) -> bool:
+        return self._checksum or _is_worth_reading(one.facts, past, one.value.socket)
 
 
 def remedy(root: Root) -> Remedy:

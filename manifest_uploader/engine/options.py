@@ -6,6 +6,7 @@ from pathlib import Path
 
 from msgspec import Struct, field
 
+from manifest_uploader.engine.data_plane import Workers
 from manifest_uploader.plan.inputs import Choices
 from manifest_uploader.platform.address import Patience, Platform
 
@@ -59,5 +60,7 @@ class Options(Struct, frozen=True):
     """Download files to compare what is in them."""
     take_over: bool = False
     receipts: Path | None = None
+    workers: Workers | None = None
+    """What reads and sends files in this machine's place; None: nothing."""
     command: str = "uploader run MANIFEST --take-over"
     """What to type to break another run's lock."""

@@ -61,6 +61,17 @@ class Importing(Struct, frozen=True):
     """It is no value: an algorithm's job is running, or waits to run."""
 
 
+class Load(Struct, frozen=True):
+    """What one worker does."""
+
+    name: str
+    """The machine and, if it has several workers, which one."""
+    under_way: int
+    """Tasks that were given to it and have not ended."""
+    sent: int
+    """Bytes that it sent in this run."""
+
+
 class Progress(Struct, frozen=True):
     """How far a run is, for display only."""
 
@@ -90,6 +101,8 @@ class Progress(Struct, frozen=True):
     """What is being sent, the longest first."""
     importing: tuple[Importing, ...] = ()
     """What is being imported, the longest first; of many only some."""
+    workers: tuple[Load, ...] | None = None
+    """Those that read and send the files; None: this machine does."""
 
 
 class Observer(Protocol):

@@ -129,7 +129,10 @@ def open_state(options: Options, reading: Reading, client: Client, *, root: Root
 
 
 def _root(options: Options, reading: Reading) -> Root:
-    return find_root(reading.manifest, root=options.root, follow_links=options.follow_links)
+    root = find_root(reading.manifest, root=options.root, follow_links=options.follow_links)
+    if options.workers is not None:
+        options.workers.begin(root.path)
+    return root
 
 
 def _platform_name(options: Options, client: Client) -> str:
@@ -252,6 +255,7 @@ def _survey(
         verify=options.verify and target is not None,
         quick=options.quick,
         looks=options.looks,
+        workers=options.workers,
     )
     return survey(
         manifest,
@@ -283,7 +287,7 @@ def _with_imports(
         if not options.import_check:
             return replace(facts, problems=(*facts.problems, *check.missing()))
         watching.activity.stage = Stage.IMPORTER
-        found = check.ask(watching.judged)
+        found = check.ask(watching.judged, options.workers, watching.stopping)
     return replace(
         facts,
         problems=(*facts.problems, *found.problems),

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from manifest_uploader.digests import image_digest
 from manifest_uploader.engine.activity import Activity, Stage
 from manifest_uploader.engine.adoption import look_into_items
+from manifest_uploader.engine.data_plane import Workers
 from manifest_uploader.engine.listing import Listing
 from manifest_uploader.engine.local_files import Found, LocalFiles
 from manifest_uploader.engine.looks.looker import look_cache
@@ -61,6 +62,7 @@ class Scope(Struct, frozen=True):
     """Look into one file of each value instead of all."""
     looks: Path | None = None
     """Where what was seen in files is remembered; None: nowhere."""
+    workers: Workers | None = None
 
 
 def survey(
@@ -88,7 +90,10 @@ def survey(
         facts = _platform_facts(manifest, history, client, target, listing, scope=scope)
     if activity is not None:
         activity.stage = Stage.FILES
-    with closing(look_cache(scope.looks)) as cache, closing(Pool(quick=scope.quick)) as pool:
+    with (
+        closing(look_cache(scope.looks)) as cache,
+        closing(Pool(quick=scope.quick, workers=scope.workers)) as pool,
+    ):
         local = LocalFiles(
             root,
             sockets=facts.sockets,

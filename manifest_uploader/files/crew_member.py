@@ -65,14 +65,14 @@ def _work(hello: dict[str, Any], waiting: SimpleQueue[bytes], replies: BinaryIO)
         module, _, function = hello["task"].partition(":")
         answer = getattr(import_module(module), function)(hello["setup"], hello["scratch"])
     except Exception as error:  # noqa: BLE001 - a broken installation raises anything
-        _reply(replies, {"bug": _described(error)})
+        _reply(replies, {"bug": described(error)})
         return
     _reply(replies, {"ready": True})
     while True:
         try:
             reply = {"answer": answer(json.loads(waiting.get()))}
         except Exception as error:  # noqa: BLE001 - told to the parent, which raises it
-            reply = {"bug": _described(error)}
+            reply = {"bug": described(error)}
         _reply(replies, {**reply, "last": _holds_much_memory()})
 
 
@@ -81,7 +81,7 @@ def _reply(replies: BinaryIO, reply: dict[str, Any]) -> None:
     replies.flush()
 
 
-def _described(error: Exception) -> str:
+def described(error: Exception) -> str:
     """Type and place of an exception; its text may quote a patient."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:

@@ -10,17 +10,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from importlib.util import find_spec
+from threading import BoundedSemaphore
 from typing import Final
 
 import msgspec
 from msgspec import Struct
 
 from manifest_uploader.errors import CannotGoOn, ExtraMissing
-from manifest_uploader.files.crew import CannotStart, answers, usable_cores
+from manifest_uploader.files.crew import CannotStart, Crew, answers, usable_cores
 from manifest_uploader.files.import_verdict import Failure, Verdict
 from manifest_uploader.system.extras import reinstall_command
 
 _TASK: Final = "manifest_uploader.files.import_worker:start"
+_TRIES: Final = 2
+"""A process may die because others took the memory."""
 
 
 class Bundle(Struct, frozen=True):
@@ -58,7 +61,7 @@ def import_check(
         CannotGoOn: panimg is installed, but cannot be imported.
     """
     require_importer()
-    requests = ((one.key, {"files": one.files}) for one in bundles)
+    requests = ((one.key, _request(one)) for one in bundles)
     found = answers(_TASK, requests, processes=processes or usable_cores())
     with closing(found):  # so that the workers end when the caller stops early
         try:
@@ -66,10 +69,40 @@ def import_check(
                 progress(number)
                 yield _verdict(key, answer)
         except CannotStart:
-            raise CannotGoOn(
-                "the platform's importer, panimg, is installed but does not start",
-                hint=f"install it again with: {reinstall_command('panimg')}",
-            ) from None
+            raise _does_not_start() from None
+
+
+class Importer:
+    """Judges bundles one by one, for several threads, in at most as many processes as cores."""
+
+    def __init__(self) -> None:
+        """Start nothing yet."""
+        self._crew = Crew(_TASK, None)
+        self._free = BoundedSemaphore(usable_cores())
+
+    def judge(self, bundle: Bundle) -> Verdict:
+        """What the importer makes of a bundle; raises as `import_check` does."""
+        require_importer()
+        answer = None
+        with self._free:
+            try:
+                for _ in range(_TRIES):
+                    if (answer := self._crew.ask(_request(bundle))) is not None:
+                        break
+            except CannotStart:
+                raise _does_not_start() from None
+        return _verdict(bundle.key, answer)
+
+
+def _request(bundle: Bundle) -> dict[str, object]:
+    return {"files": bundle.files}
+
+
+def _does_not_start() -> CannotGoOn:
+    return CannotGoOn(
+        "the platform's importer, panimg, is installed but does not start",
+        hint=f"install it again with: {reinstall_command('panimg')}",
+    )
 
 
 def _verdict(key: str, answer: object) -> Verdict:

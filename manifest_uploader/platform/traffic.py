@@ -65,6 +65,25 @@ class Meter:
             self.trouble = trouble
             self._heard_at = time.monotonic()
 
+    def add(
+        self,
+        requests: int,
+        retries: int,
+        sent: int,
+        *,
+        good: int,
+        busy: int,
+        trouble: str | None,
+    ) -> None:
+        """Add what a worker's meter counted."""
+        self.count(requests=requests, retries=retries, sent=sent)
+        with self._lock:
+            self._good += good
+            self._bad += busy
+            if good or busy or trouble:
+                self.trouble = trouble
+                self._heard_at = time.monotonic()
+
     @contextmanager
     def exchange(self) -> Iterator[None]:
         """Count a request, and note that it is under way within the `with` statement."""

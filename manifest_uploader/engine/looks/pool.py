@@ -2,7 +2,8 @@
 
 Threads hide the latency of a network's file system, and begin at once. Reading headers is work for
 the interpreter, though, which runs one thread at a time: if there is much to do, processes take
-over, each with an interpreter of its own.
+over, each with an interpreter of its own. Where a run has workers, they look into what has many
+files.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
+from manifest_uploader.engine.data_plane import Workers
 from manifest_uploader.engine.looks.looker import look_at_value
 from manifest_uploader.files.crew import CannotStart, Crew, WorkerBug, usable_cores
 from manifest_uploader.files.local_file import FileChanged, Source
@@ -22,14 +24,18 @@ _THREADS: Final = 8
 _MOST_PROCESSES: Final = 16
 _WORTH_PROCESSES: Final = 3000
 """Files; threads look into as many in the time that processes take to start."""
+_WORTH_A_WORKER: Final = 20
+"""Files; to ask a worker takes as long as to look into so many."""
+_MOST_ASKED: Final = 256
+"""Values that are looked into by workers at a time."""
 _TASK: Final = "manifest_uploader.engine.looks.pool:start"
 
 
 class Pool:
     """Looks into values, in the background."""
 
-    def __init__(self, *, quick: bool) -> None:
-        self._quick = quick
+    def __init__(self, *, quick: bool, workers: Workers | None = None) -> None:
+        self._quick, self._workers = quick, workers
         self._threads: Daemons | None = None
         self._former: list[Daemons] = []
         self._crew: Crew | None = None
@@ -46,6 +52,8 @@ class Pool:
 
         """
         self._submitted += 1 if self._quick else len(source.files)
+        if self._workers is not None:
+            return self._for_workers().submit(self._ask_worker, source, allowed, self._workers)
         if self._threads is None:
             self._threads = Daemons(_THREADS, "look")
         elif self._submitted > _WORTH_PROCESSES and self._crew is None and _processes() > 1:
@@ -53,6 +61,29 @@ class Pool:
             self._former.append(self._threads)
             self._threads = Daemons(_processes(), "look")
         return self._threads.submit(self._look, source, allowed, self._crew)
+
+    def digest(self, source: Source) -> Future[str] | None:
+        """The digest of the content of a value's files, by a worker; None if there are none."""
+        if self._workers is None:
+            return None
+        stopping = self._is_closed
+        return self._for_workers().submit(self._workers.digest, source, stopping)
+
+    def _for_workers(self) -> Daemons:
+        """Threads that wait for workers."""
+        if self._threads is None:
+            self._threads = Daemons(_MOST_ASKED, "look")
+        return self._threads
+
+    def _is_closed(self) -> bool:
+        return self._closed
+
+    def _ask_worker(
+        self, source: Source, allowed: tuple[int, ...] | None, workers: Workers
+    ) -> ValueLook:
+        if allowed is None and (self._quick or len(source.files) < _WORTH_A_WORKER):
+            return look_at_value(source, allowed, quick=self._quick)
+        return workers.look(source, allowed, quick=self._quick, stopping=self._is_closed)
 
     def _look(
         self, source: Source, allowed: tuple[int, ...] | None, crew: Crew | None
@@ -84,6 +115,8 @@ class Pool:
     @property
     def width(self) -> int:
         """How many values may wait for their turn, so that none is idle."""
+        if self._workers is not None:
+            return 4 * max(_THREADS, min(_MOST_ASKED, self._workers.most))
         return 4 * max(_THREADS, _processes())
 
     def close(self) -> None:

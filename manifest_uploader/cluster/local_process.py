@@ -1,0 +1,58 @@
+"""The main program of a scheduler or a worker that `local` starts."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import threading
+from typing import Any
+
+import distributed
+
+from manifest_uploader.cluster.link import keep_quiet
+
+
+def main() -> None:
+    """Run what the first line of standard input says; end when the input ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
+    setup = json.loads(sys.stdin.buffer.readline() or b"{}")
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    keep_quiet()
+    security = distributed.Security(require_encryption=True, **setup["security"])
+    asyncio.run(
+        _scheduler(setup, security) if setup["worker"] is None else _worker(setup, security)
+    )
+
+
+def _end_with_parent() -> None:
+    while sys.stdin.buffer.read(4096):
+        pass
+    os._exit(0)
+
+
+async def _scheduler(setup: dict[str, Any], security: distributed.Security) -> None:
+    async with distributed.Scheduler(
+        host="127.0.0.1",
+        port=setup["port"],
+        protocol="tls://",
+        security=security,
+        dashboard_address="127.0.0.1:0",
+    ) as scheduler:
+        await scheduler.finished()
+
+
+async def _worker(setup: dict[str, Any], security: distributed.Security) -> None:
+    async with distributed.Worker(
+        f"tls://127.0.0.1:{setup['port']}",
+        name=str(setup["worker"] + 1),
+        nthreads=1,
+        memory_limit=0,
+        local_directory=setup["scratch"],
+        security=security,
+        dashboard=False,
+        death_timeout=60,
+    ) as worker:
+        await worker.finished()

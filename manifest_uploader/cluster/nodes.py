@@ -1,0 +1,149 @@
+"""The workers of a run: each is asked whether it is of use before it gets work."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable
+from typing import Any, Final
+
+from msgspec import Struct
+
+from manifest_uploader import __version__
+from manifest_uploader.cluster.address import is_private
+from manifest_uploader.cluster.calls import Hello, Ready
+from manifest_uploader.cluster.link import Link
+from manifest_uploader.cluster.on_worker import dismiss, prepare
+
+_FIRST_LOOKS_S: Final = 0.3
+"""While there is no worker."""
+_LOOK_S: Final = 2.0
+
+
+class _Node(Struct):
+    """One worker process."""
+
+    name: str
+    """The machine, and which of its workers if it is not the first."""
+    is_of_use: bool
+    under_way: int = 0
+    sent: int = 0
+    """Bytes."""
+
+
+class Nodes:
+    """Looks now and then which workers there are, in a thread of its own."""
+
+    def __init__(
+        self,
+        link: Link,
+        hello: Hello,
+        *,
+        tell: Callable[[str], None],
+        joined: Callable[[set[str]], None],
+    ) -> None:
+        """Begin to look.
+
+        Args:
+            link: to the scheduler.
+            hello: what workers are told.
+            tell: is told what people should know, in sentences.
+            joined: is called after workers have joined, with the keys of all tasks that the
+                scheduler gave to a worker. It gave others to none because there was none, and
+                does not notice that there is one now.
+
+        """
+        self._link, self._hello, self._tell, self._joined = link, hello, tell, joined
+        self._nodes: dict[str, _Node] = {}
+        """By address."""
+        self._ever: dict[str, str] = {}
+        """By address: the names of all workers there were."""
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="nodes", daemon=True)
+        self._thread.start()
+
+    def name(self, address: str) -> str:
+        """What to call the worker at an address."""
+        return self._ever.get(address, address)
+
+    def note(self, address: str, *, under_way: int, sent: int) -> None:
+        """Note what a worker does."""
+        with self._lock:
+            if (node := self._nodes.get(address)) is not None:
+                node.under_way, node.sent = under_way, sent
+
+    def all(self) -> list[tuple[str, int, int]]:
+        """Name, calls under way and bytes sent of each worker that is of use, by name."""
+        with self._lock:
+            found = [node for node in self._nodes.values() if node.is_of_use]
+        return sorted((node.name, node.under_way, node.sent) for node in found)
+
+    def close(self) -> None:
+        """Look no more, and let the workers forget this run."""
+        self._over.set()
+        addresses = [address for address, node in self._nodes.items() if node.is_of_use]
+        if addresses and self._link.is_up:
+            with contextlib.suppress(Exception):
+                self._link.client().run(
+                    dismiss, self._hello.run, workers=addresses, on_error="ignore"
+                )
+
+    def _watch(self) -> None:
+        while not self._over.wait(_LOOK_S if self.all() else _FIRST_LOOKS_S):
+            with contextlib.suppress(Exception):  # the connection may be lost at any moment
+                self._look()
+
+    def _look(self) -> None:
+        client = self._link.client(self._over.is_set)
+        there = client.scheduler_info(n_workers=-1)["workers"]
+        for address, node in list(self._nodes.items()):
+            # a worker that began anew at the same address has no resource of this run yet
+            if address not in there or (
+                node.is_of_use and self._hello.run not in there[address]["resources"]
+            ):
+                self._part_with(address)
+        new = [address for address in there if address not in self._nodes]
+        if new:
+            answers = client.run(prepare, self._hello, workers=new, on_error="return")
+            for address, answer in answers.items():
+                self._greet(address, answer)
+            given = client.processing(workers=list(there))
+            self._joined({key for keys in given.values() for key in keys})
+
+    def _part_with(self, address: str) -> None:
+        with self._lock:
+            node = self._nodes.pop(address)
+        if node.is_of_use:
+            self._tell(f"worker '{node.name}' has ended; others take over what it did not send")
+
+    def _greet(self, address: str, answer: Any) -> None:
+        host = answer.host if isinstance(answer, Ready) else address.rsplit("//", maxsplit=1)[-1]
+        problem = self._problem(address, answer)
+        with self._lock:
+            name = self._free_name(host)
+            self._nodes[address] = _Node(name, problem is None)
+            self._ever[address] = name
+        if problem is not None:
+            self._tell(f"worker '{name}' {problem}; it gets no work")
+
+    def _problem(self, address: str, answer: Any) -> str | None:
+        """Why a worker is of no use."""
+        if not is_private(address):
+            return "has a connection that is not encrypted"
+        if isinstance(answer, ImportError):
+            return "has no manifest-uploader[dask] installed"
+        if not isinstance(answer, Ready):
+            return f"did not answer ({type(answer).__name__})"
+        if answer.version != __version__:
+            return f"has uploader {answer.version}, and this machine {__version__}"
+        if not answer.sees_root:
+            return f"sees no folder '{self._hello.root}', where the files should be"
+        return None
+
+    def _free_name(self, host: str) -> str:
+        taken = {node.name for node in self._nodes.values()}
+        number = 1
+        while (name := host if number == 1 else f"{host}/{number}") in taken:
+            number += 1
+        return name
