@@ -101,6 +101,8 @@ class _Process:
     """One process, which is started again when it ends."""
 
     def __init__(self, setup: dict[str, Any]) -> None:
+        number = setup["worker"]
+        self._role = "scheduler" if number is None else f"worker-{number + 1}"
         self._setup = json.dumps(setup).encode() + b"\n"
         self.early_ends = 0
         self._start()
@@ -129,7 +131,7 @@ class _Process:
     def _start(self) -> None:
         self._started = time.monotonic()
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter
-            [sys.executable, "-P", "-W", "ignore", "-c", _START, json.dumps(sys.path)],
+            [sys.executable, "-P", "-W", "ignore", "-c", _START, json.dumps(sys.path), self._role],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
