@@ -1,6 +1,7 @@
 """Runs in bad weather: a tenth of all requests goes wrong, and the process is killed five times.
 
     python -m tests.storm [--seeds 20] [--cases 60] [--first-seed 1] [--no-upload-sessions]
+        [--dask local:2]
 
 Some requests take effect late, when their sender has given up or was killed. Every seed has to end
 with exit 0 after one more run in fair weather: each case on the platform once with the bytes of the
@@ -134,7 +135,13 @@ class Outcome:
 
 
 def blow(
-    folder: Path, *, seed: int, cases: int, pause_s: float = 0.5, has_sessions: bool = True
+    folder: Path,
+    *,
+    seed: int,
+    cases: int,
+    pause_s: float = 0.5,
+    has_sessions: bool = True,
+    dask: str | None = None,
 ) -> Outcome:
     """One seed, from nothing to the end."""
     started = time.monotonic()
@@ -144,7 +151,7 @@ def blow(
     wrong: str | None = None
     more = {"hook": weather, "import_delay_s": 0.05, "upload_sessions": has_sessions}
     with platform(folder, **more) as served:
-        box = Rich(folder, served, root=folder / "data")
+        box = Stormy(folder, served, root=folder / "data", dask=dask)
         for number in range(cases):
             _add(box, number)
         box.save()
@@ -171,8 +178,16 @@ def blow(
     return Outcome(seed, wrong, weather.requests, faults, kinds, kills, took)
 
 
-def _run(box: Rich, pause_s: float, kill: Kill | None = None) -> Ran:
-    return box.go("--stall-timeout", "1", kill=kill, pause_s=pause_s, seconds=600)
+@dataclass
+class Stormy(Rich):
+    """Cases that are sent by workers, if there are any."""
+
+    dask: str | None = None
+
+
+def _run(box: Stormy, pause_s: float, kill: Kill | None = None) -> Ran:
+    workers = ("--dask", box.dask) if box.dask else ()
+    return box.go("--stall-timeout", "1", *workers, kill=kill, pause_s=pause_s, seconds=600)
 
 
 def _kills(cases: int, chance: random.Random) -> list[Kill]:
@@ -213,12 +228,19 @@ def main() -> int:
     parser.add_argument("--cases", type=int, default=60)
     parser.add_argument("--first-seed", type=int, default=1)
     parser.add_argument("--no-upload-sessions", action="store_true")
+    parser.add_argument("--dask", metavar="ADDRESS", help="let these workers send the files")
     given = parser.parse_args()
     has_sessions = not given.no_upload_sessions
     failed = []
     for seed in range(given.first_seed, given.first_seed + given.seeds):
         with tempfile.TemporaryDirectory() as folder:
-            outcome = blow(Path(folder), seed=seed, cases=given.cases, has_sessions=has_sessions)
+            outcome = blow(
+                Path(folder),
+                seed=seed,
+                cases=given.cases,
+                has_sessions=has_sessions,
+                dask=given.dask,
+            )
         sys.stdout.write(f"{outcome}\n")
         sys.stdout.flush()
         failed += [seed] if outcome.wrong else []

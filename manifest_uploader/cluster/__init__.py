@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from manifest_uploader.cluster.address import Jobs, Local, Scheduler, Wanted
 from manifest_uploader.errors import ExtraMissing
+from manifest_uploader.system.extras import EXTRAS
 
 if TYPE_CHECKING:
     from manifest_uploader.engine.data_plane import Workers
@@ -39,7 +39,7 @@ def opened(
         CannotGoOn: there is no scheduler, or jobs cannot be submitted.
 
     """
-    if any(find_spec(name) is None for name in ("distributed", "dask_jobqueue")):
+    if not EXTRAS["dask"].is_installed:
         raise ExtraMissing("workers need packages that are not installed", "dask")
     from manifest_uploader.cluster.link import Link  # noqa: PLC0415 - late: 1 s, an extra
     from manifest_uploader.cluster.workers import DaskWorkers  # noqa: PLC0415 - as that

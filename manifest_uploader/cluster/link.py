@@ -7,10 +7,9 @@ import logging
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Final
 
-import dask
 import distributed
 
 from manifest_uploader.cluster.calls import Answer, Call
@@ -43,6 +42,7 @@ class Link:
         security: distributed.Security | None = None,
         give_up_s: float,
         hint: str | None = None,
+        connect_s: float = _CONNECT_S,
     ) -> None:
         """Connect.
 
@@ -51,6 +51,7 @@ class Link:
             security: certificates; None: those of Dask's configuration.
             give_up_s: longest time without a connection, once there was one.
             hint: what to do if there is no scheduler.
+            connect_s: longest time until a scheduler answers.
 
         Raises:
             CannotGoOn: no scheduler answers.
@@ -59,6 +60,7 @@ class Link:
         keep_quiet()
         self.address: Final = address
         self._security, self._give_up_s, self._hint = security, give_up_s, hint
+        self._connect_s = connect_s
         self._lock = threading.Lock()
         self._topics: dict[str, Callable[[Any], None]] = {}
         try:
@@ -140,17 +142,10 @@ class Link:
         client = distributed.Client(
             self.address,
             security=self._security,
-            timeout=_CONNECT_S,
+            timeout=self._connect_s,
             set_as_default=False,
             name="uploader",
         )
         for topic, told in self._topics.items():
             client.subscribe_topic(topic, told)
         return client
-
-
-@contextlib.contextmanager
-def configured() -> Iterator[None]:
-    """Dask's settings that the run depends on."""
-    with dask.config.set({"distributed.scheduler.allowed-failures": 5}):
-        yield

@@ -115,6 +115,7 @@ class _Process:
         """Start it again if it has ended."""
         if self._process.poll() is None:
             return
+        self._close_input()
         is_early = time.monotonic() - self._started < _SOON_S
         self.early_ends = self.early_ends + 1 if is_early else 0
         if self.early_ends < _MOST_EARLY_ENDS:
@@ -124,6 +125,9 @@ class _Process:
         """End it."""
         self._process.kill()
         self._process.wait()
+        self._close_input()
+
+    def _close_input(self) -> None:
         assert self._process.stdin is not None
         with contextlib.suppress(OSError):
             self._process.stdin.close()

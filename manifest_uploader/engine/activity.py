@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from enum import Enum, auto
 
 from msgspec import Struct
@@ -46,6 +47,8 @@ class Doing(Struct, frozen=True):
     """A long list that is being read."""
     silent_s: float = 0.0
     """How long the platform has not answered a request."""
+    workers: int | None = None
+    """How many workers there are; None: this machine does the work."""
     trouble: str | None = None
     """Why the latest request is being repeated."""
 
@@ -61,6 +64,7 @@ class Activity:
         self.looking: Looking | None = None
         self.images = 0
         self.meter: Meter | None = None
+        self.count_workers: Callable[[], int] | None = None
         self._downloading: Downloading | None = None
         self._lock = threading.Lock()
 
@@ -77,8 +81,11 @@ class Activity:
     def now(self) -> Doing:
         """What the command is doing now."""
         meter = self.meter
+        workers = self.count_workers() if self.count_workers is not None else None
         if meter is None:
-            return Doing(self.stage, self.looking, self.images, self._downloading)
+            return Doing(
+                *(self.stage, self.looking, self.images, self._downloading), workers=workers
+            )
         return Doing(
             self.stage,
             self.looking,
@@ -86,5 +93,6 @@ class Activity:
             downloading=self._downloading,
             listing=meter.listing,
             silent_s=meter.silent_s(),
+            workers=workers,
             trouble=meter.trouble,
         )

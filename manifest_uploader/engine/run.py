@@ -184,6 +184,8 @@ def run(options: Options, observers: Sequence[Observer], stop: threading.Event) 
         for observer in observers:
             observer.note(text)
 
+    if options.workers is not None and options.workers.dashboard:
+        note(f"Dask's dashboard: {options.workers.dashboard}")
     with lock.held(options.state, take_over=options.take_over, command=options.command, note=note):
         meter = Meter()
         threads = Threads(options.jobs, stop=stop, pressure=meter.take_pressure)

@@ -244,6 +244,8 @@ def _survey(
     watching: Watching = UNWATCHED,
 ) -> Facts:
     """All facts that planning needs; without a client and target only the local ones."""
+    if (workers := options.workers) is not None:
+        watching.activity.count_workers = lambda: len(workers.loads())
     from manifest_uploader.engine.survey import (  # noqa: PLC0415 - late: 0.1 s, not for `status`
         Scope,
         survey,

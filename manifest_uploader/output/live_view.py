@@ -7,12 +7,13 @@ from typing import Final
 
 from msgspec import Struct
 
-from manifest_uploader.engine.progress import Importing, Progress, Sending
+from manifest_uploader.engine.progress import Importing, Load, Progress, Sending
 from manifest_uploader.output.cells import cut, padded, width_of
-from manifest_uploader.output.formatting import size_words, time_words
+from manifest_uploader.output.formatting import counted, size_words, time_words
 from manifest_uploader.output.paint import wrapped
 from manifest_uploader.text import Block, Piece, Tone, line, printable, rows_of
 
+NO_WORKERS: Final = "waiting for workers to join"
 SILENCE_S: Final = 3.0
 """Longest time in which a person sees nothing."""
 LONGEST_BAR: Final = 40
@@ -66,7 +67,8 @@ def live_view(
     head = _head(progress, width, elapsed_s, signs)
     below = [row for note in notes for row in rows_of(wrapped(note, width))]
     room = max(0, min(size.height - len(below) - 3, 10))
-    return [head, *_activity(progress, width, room, signs), *below]
+    workers = worker_lines(progress, width, room // 2, signs)
+    return [head, *_activity(progress, width, room - len(workers), signs), *workers, *below]
 
 
 # ── the run as a whole ──────────────────────────────────────────────────────────────────────
@@ -157,6 +159,35 @@ def _of(done: int, size: int) -> str:
 
 
 # ── what it does now ────────────────────────────────────────────────────────────────────────
+
+
+def worker_lines(progress: Progress, width: int, room: int, signs: Signs) -> list[Block]:
+    """A line for each worker, as many as there is room for: what it does, and what it has sent."""
+    workers = progress.workers
+    if workers is None or not room:
+        return []
+    if not workers:
+        return [line("  ", (NO_WORKERS, Tone.WARNING))]
+    shown = workers if len(workers) <= room else workers[: room - 1]
+    more = workers[len(shown) :]
+    names = max(width_of(one.name) for one in shown)
+    names = min(names, max(1, width // 3))
+    found = [
+        line(
+            (f"  {padded(cut(printable(one.name), names, signs.cut), names)}", Tone.QUIET),
+            (f"  {worker_words(one)}", Tone.QUIET),
+        )
+        for one in shown
+    ]
+    if more:
+        found.append(line((f"  and {counted(len(more), 'more worker')}", Tone.QUIET)))
+    return found
+
+
+def worker_words(worker: Load) -> str:
+    """What a worker does, and what it has sent."""
+    sent = f"{size_words(worker.sent)} sent"
+    return f"sends {counted(worker.under_way, 'upload')}, {sent}" if worker.under_way else sent
 
 
 class _Row(Struct, frozen=True):

@@ -7,7 +7,7 @@ from typing import Final
 from manifest_uploader.engine.activity import Doing, Stage
 from manifest_uploader.engine.progress import Looking, Progress
 from manifest_uploader.output.formatting import cases_words, counted, size_words, time_words
-from manifest_uploader.output.live_view import SILENCE_S, waiting_word
+from manifest_uploader.output.live_view import NO_WORKERS, SILENCE_S, waiting_word
 
 STOPPING: Final = "Stopping after current uploads. Press Ctrl-C again to stop now."
 EASED: Final = "slower: the platform is busy"
@@ -44,6 +44,8 @@ def doing_line(doing: Doing) -> str:
 def _stage_line(doing: Doing) -> str:
     if doing.stage is Stage.DOWNLOADS and (some := doing.downloading) is not None:
         return f"fetching files: {some.files:,} of {some.total:,}, {size_words(some.size)}"
+    if doing.workers == 0 and doing.stage in {Stage.FILES, Stage.IMPORTER}:
+        return NO_WORKERS
     if doing.stage is Stage.IMPORTER:
         return importing_line(doing.images)
     if doing.stage is Stage.FILES:
@@ -73,6 +75,8 @@ def progress_line(progress: Progress, *, is_paused: bool = False) -> str:
         parts.append("nothing left to send now")
     if progress.waiting:
         parts.append(f"{progress.waiting:,} {waiting_word(progress)}")
+    if progress.workers is not None:
+        parts.append(counted(len(progress.workers), "worker") if progress.workers else NO_WORKERS)
     if progress.doubted:
         parts.append(doubt_words(progress))
     if progress.silent_s >= SILENCE_S:

@@ -94,7 +94,8 @@ class _Packer:
     def value(self, row: Row) -> list[Any]:
         """The fields of a value, without the empty texts at the end.
 
-        [socket, state, reason, remedy, sent, seen, contents, size, SHA-256, image, files, picture]
+        [socket, state, reason, remedy, sent, seen, contents, size, SHA-256, image, files, picture,
+        worker]
         """
         fields: list[Any] = [
             *(self.texts.index(row.socket), self.texts.index(row.standing)),
@@ -103,6 +104,7 @@ class _Packer:
             *(printable(contents(row)), "" if row.size is None else row.size),
             *(printable(row.sha256 or ""), printable(row.image or ""), self.files(row)),
             self.pictures.get((row.case, row.socket), ""),
+            self.texts.index(row.worker) if row.worker else "",
         ]
         while fields[-1] == "":
             fields.pop()

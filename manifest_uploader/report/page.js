@@ -15,9 +15,9 @@
 
   const texts = (number) => data.texts[number];
   const readValue = ([socket, state, reason, remedy, sent = "", seen = "", holds = "", size = "",
-    sha = "", image = "", files = "", picture = ""]) => ({
+    sha = "", image = "", files = "", picture = "", worker = ""]) => ({
     socket: texts(socket), state: texts(state), reason: texts(reason), remedy: texts(remedy),
-    sent, seen, holds, size, sha, image, files, picture,
+    sent, seen, holds, size, sha, image, files, picture, worker: worker === "" ? "" : texts(worker),
   });
   const sum = (numbers) => numbers.length ? numbers.reduce((a, b) => a + b, 0) : "";
   const known = (values, ...keys) => values.flatMap((one) => keys.map((key) => one[key])).filter((one) => one !== "");
@@ -48,7 +48,7 @@
   const textOf = (one) => one.text ??= [
     one.name, one.title, one.item, one.state, one.reason,
     ...one.values.flatMap((value) => [
-      value.socket, value.state, value.reason, value.holds, value.sha, value.image,
+      value.socket, value.state, value.reason, value.holds, value.sha, value.image, value.worker,
       Array.isArray(value.files) ? value.files.flat().join(" ") : "",
     ]),
   ].join(" ").toLowerCase();
@@ -103,7 +103,8 @@
         term(value.files === 1 ? "Value" : "Files", fileList(value)),
         term("Size", sizeWords(value.size)), term("SHA-256", value.sha && make("code", value.sha)),
         term("Image", value.image && make("code", value.image)),
-        term("Sent", timeWords(value.sent)), term("Seen", timeWords(value.seen)),
+        term("Sent", timeWords(value.sent)), term("Sent from", value.worker && isolated(value.worker)),
+        term("Seen", timeWords(value.seen)),
       ]),
     ]),
   ], "value");

@@ -73,6 +73,8 @@ class Row:
     """The digest of its file, if there is only one."""
     image: str | None = None
     """The image's pk."""
+    worker: str | None = None
+    """The name of the worker that sent it, on another machine."""
     sent: float | None = None
     """When its upload was completed, or else its item filled; seconds since 1970."""
     confirmed: float | None = None
@@ -234,6 +236,7 @@ class _RowMaker:
             size=done.size if done is not None else None,
             sha256=_sha256(done, files),
             image=_image(filled, value),
+            worker=done.worker if done is not None else None,
             sent=sent if done is None else done.time,
             confirmed=confirmed,
         )

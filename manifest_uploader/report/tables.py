@@ -13,7 +13,7 @@ from manifest_uploader.report.rows import Row
 
 COLUMNS: Final = (
     *("case", "title", "order", "state", "item", "page", "socket", "files", "value", "bytes"),
-    *("sha256", "image", "sent", "confirmed", "standing", "words", "remedy"),
+    *("sha256", "image", "sent", "confirmed", "standing", "words", "remedy", "sent_from"),
 )
 _MOST_LISTED_FILES: Final = 20
 """The most files that a cell lists; a spreadsheet's cell holds at most 32,767 characters."""
@@ -64,6 +64,7 @@ def _fields(row: Row) -> Mapping[str, Json]:
         "standing": row.standing,
         "words": row.words,
         "remedy": row.remedy,
+        "sent_from": row.worker,
     }
     assert tuple(fields) == COLUMNS
     return fields

@@ -31,6 +31,11 @@ class Extra(Struct, frozen=True):
 
 
 EXTRAS: Final = {
+    "dask": Extra(
+        ("distributed", "dask-jobqueue", "cryptography", "bokeh"),
+        ("distributed", "dask_jobqueue", "cryptography", "bokeh"),
+        "run --dask",
+    ),
     "importer": Extra(
         ("panimg", "openslide-bin", "pyvips-binary"),
         ("panimg", "openslide_bin", "pyvips"),

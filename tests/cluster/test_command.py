@@ -1,0 +1,197 @@
+"""`--dask` on the command line: what is wrong with it, and what crosses the network."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from manifest_uploader.system.extras import install_command
+from tests.e2e.helpers import Box, Served, ended, environment, served
+from tests.entry import uploader
+from tests.platform.servers import accepting, pass_on
+
+FORGETFUL = """
+import importlib.util as util
+find = util.find_spec
+util.find_spec = lambda name, *rest: None if name == "distributed" else find(name, *rest)
+from manifest_uploader.__main__ import main
+main()
+"""
+WITHOUT_EXTRA = (sys.executable, "-c", FORGETFUL)
+PLUGIN = '''
+"""Records what the workers of a scheduler are given to do."""
+import pickle
+from distributed.diagnostics.plugin import WorkerPlugin
+
+
+class Recorder(WorkerPlugin):
+    def setup(self, worker):
+        self.worker = worker
+
+    def transition(self, key, start, finish, **_):
+        task = self.worker.state.tasks.get(key)
+        if task is not None and task.run_spec is not None:
+            with open("tasks", "ab") as file:
+                file.write(pickle.dumps(task.run_spec))
+
+
+async def dask_setup(worker):
+    await worker.plugin_add(Recorder(), name="recorder")
+'''
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path) -> Iterator[Served]:
+    with served(tmp_path / "sandbox") as running:
+        yield running
+
+
+def box_of(folder: Path, sandbox: Served, cases: int) -> Box:
+    box = Box(folder / "lung", sandbox)
+    for number in range(cases):
+        box.add_usual(f"patient-{number}")
+    box.save()
+    return box
+
+
+# ── what is wrong ───────────────────────────────────────────────────────────────────────────
+
+
+def test_without_the_extra_one_sentence_names_what_to_install(
+    tmp_path: Path, sandbox: Served
+) -> None:
+    box = box_of(tmp_path, sandbox, 1)
+
+    found = uploader(
+        *("run", "--dask", "local:2", "lung.yaml"),
+        cwd=box.folder,
+        given=box.environment(),
+        entry=WITHOUT_EXTRA,
+    ).expect(3)
+
+    assert found.err == (
+        "uploader: workers need packages that are not installed\n"
+        f"  hint: install them with: {install_command('dask')}\n"
+    )
+    assert not box.state.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--dask", "node1"), "'node1' is not the address of a Dask scheduler"),
+        (("--dask", "tcp://10.1.2.3:8786"), "is on another machine, and the connection to it is"),
+        (("--dask", "local:2", "--dask-slurm", "3"), "several options name the workers"),
+        (("--worker-root", "/data"), "--worker-root has no effect without workers"),
+        (("--dask-slurm", "0"), "argument --dask-slurm: must be a whole number, 1 or higher"),
+    ],
+)
+def test_wrong_options_are_told(
+    tmp_path: Path, sandbox: Served, arguments: tuple[str, ...], message: str
+) -> None:
+    box = box_of(tmp_path, sandbox, 1)
+
+    found = box("plan", *arguments).expect(2)
+
+    assert message in found.err
+
+
+def test_a_job_without_a_size_is_told_with_the_file_to_write(
+    tmp_path: Path, sandbox: Served
+) -> None:
+    box = box_of(tmp_path, sandbox, 1)
+    env = {**box.environment(), "DASK_CONFIG": str(tmp_path / "none")}
+
+    found = box("plan", "--dask-slurm", "2", env=env).expect(3)
+
+    assert "Dask cannot prepare jobs for SLURM: " in found.err
+    assert "~/.config/dask/jobqueue.yaml" in found.err
+
+
+# ── what crosses the network ────────────────────────────────────────────────────────────────
+
+
+class Wire:
+    """Passes connections on to a scheduler, and keeps what its clients send."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.seen = bytearray()
+        self._lock = threading.Lock()
+
+    def serve(self, client: socket.socket) -> None:
+        with (
+            client,
+            contextlib.suppress(OSError),
+            socket.create_connection(("127.0.0.1", self.port)) as server,
+        ):
+            back = threading.Thread(target=pass_on, args=(server, client), daemon=True)
+            back.start()
+            pass_on(client, server, self._keep)
+            back.join()
+
+    def _keep(self, piece: bytes) -> bytes:
+        with self._lock:
+            self.seen += piece
+        return piece
+
+
+@contextlib.contextmanager
+def scheduler_and_worker(folder: Path) -> Iterator[int]:
+    """A scheduler as `dask scheduler` starts it, and a worker that records; the port."""
+    (folder / "recorder.py").write_text(PLUGIN)
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port = found.getsockname()[1]
+    given: dict[str, Any] = {
+        "cwd": folder,
+        "env": environment(DASK_DISTRIBUTED__COMM__COMPRESSION="null"),
+        "stdout": subprocess.DEVNULL,
+        "stderr": subprocess.DEVNULL,
+    }
+    dask = [sys.executable, "-m", "dask"]
+    local = ["--host", "127.0.0.1", "--no-dashboard"]
+    processes = [
+        subprocess.Popen([*dask, "scheduler", *local, "--port", str(port)], **given),
+        subprocess.Popen(
+            [
+                *(*dask, "worker", f"tcp://127.0.0.1:{port}", *local),
+                *("--no-nanny", "--nthreads", "1", "--preload", "recorder.py"),
+            ],
+            **given,
+        ),
+    ]
+    try:
+        yield port
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+def test_nothing_that_workers_are_sent_contains_the_token(tmp_path: Path, sandbox: Served) -> None:
+    box = box_of(tmp_path, sandbox, 4)
+    with scheduler_and_worker(tmp_path) as port:
+        wire = Wire(port)
+        with accepting(wire.serve) as tapped:
+            more = {**box.environment(), "DASK_DISTRIBUTED__COMM__COMPRESSION": "null"}
+            address = f"tcp://127.0.0.1:{tapped}"
+            run = box.spawn("run", "--json", "--dask", address, env=more)
+            ended(run, seconds=120).expect(0)
+
+    box.check()
+    tasks = (tmp_path / "tasks").read_bytes()
+    assert b"airways.mha" in tasks, "the plugin recorded"
+    assert b"airways.mha" in wire.seen, "the wire was tapped"
+    for told in (tasks, bytes(wire.seen)):
+        assert sandbox.token.encode() not in told
+        assert sandbox.token.encode("utf-16-le") not in told
+    assert os.fspath(box.state).encode() not in tasks
