@@ -16,6 +16,7 @@ from manifest_uploader.cluster.calls import Answer, Call
 from manifest_uploader.cluster.on_worker import perform
 from manifest_uploader.errors import CannotGoOn
 from manifest_uploader.platform.responses import Interrupted
+from manifest_uploader.system.daemons import Daemons
 
 _CONNECT_S: Final = 20.0
 _LOOK_S: Final = 0.2
@@ -139,13 +140,22 @@ class Link:
             self._client.close(timeout=2)
 
     def _connect(self) -> distributed.Client:
-        client = distributed.Client(
-            self.address,
-            security=self._security,
-            timeout=self._connect_s,
-            set_as_default=False,
-            name="uploader",
-        )
+        """A client that is connected; raises one of `_NOT_CONNECTED`.
+
+        Dask waits for ever for a server that accepts connections and says nothing.
+        """
+
+        def connect() -> distributed.Client:
+            return distributed.Client(
+                self.address,
+                security=self._security,
+                timeout=self._connect_s,
+                set_as_default=False,
+                name="uploader",
+            )
+
+        found = Daemons(1, "connect").submit(connect)
+        client = found.result(timeout=2 * self._connect_s)
         for topic, told in self._topics.items():
             client.subscribe_topic(topic, told)
         return client
