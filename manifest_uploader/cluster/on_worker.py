@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
-from functools import cache, partial
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, Final, TypeVar
 
@@ -138,6 +138,8 @@ class _Run:
         self._callers = Daemons(hello.slots, "send")
         self._senders = Daemons(hello.slots, "part")
         self._buffers = Buffers(_BUFFERED_PARTS)
+        self._copy_makers: dict[str, CopyMaker] = {}
+        self._importer = Importer()
         self._connections: dict[Patience, Connections] = {}
         self._of_thread = threading.local()
 
@@ -148,16 +150,26 @@ class _Run:
                 with self._telling(call.id, worker):
                     return self._send(call.id, call.work, worker, is_given_up)
             case Copy(file=file, key=key):
-                return _copies(key).copy(file)
+                return self._copies(key).copy(file)
             case LookAt(source=source, allowed=allowed, quick=quick):
                 return look_at_value(source, allowed, quick=quick)
             case Judge(bundle=bundle):
-                return _importer().judge(bundle)
+                return self._importer.judge(bundle)
             case Digest(source=source):
                 return content(source)
 
+    def _copies(self, key: str) -> CopyMaker:
+        """Makes copies with a key, in as many processes as this worker has cores."""
+        with self._lock:
+            if key not in self._copy_makers:
+                self._copy_makers[key] = CopyMaker(key, processes=usable_cores())
+            return self._copy_makers[key]
+
     def close(self) -> None:
-        """End the threads and their connections."""
+        """End the processes, and the threads with their connections."""
+        for maker in self._copy_makers.values():
+            maker.close()
+        self._importer.close()
         self._callers.shutdown()
         self._senders.shutdown()
         for connections in self._connections.values():
@@ -266,14 +278,3 @@ class _OfCall(Executor):
 
 _runs: Final[dict[str, _Run]] = {}
 """By name: the runs that this process works for."""
-
-
-@cache
-def _copies(key: str) -> CopyMaker:
-    """Makes copies with a key, in as many processes as this worker has cores."""
-    return CopyMaker(key, processes=usable_cores())
-
-
-@cache
-def _importer() -> Importer:
-    return Importer()

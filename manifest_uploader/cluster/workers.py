@@ -59,9 +59,24 @@ from manifest_uploader.platform.traffic import Meter
 
 _LOOK_S: Final = 0.5
 """Longest single wait for a worker; stopping ends it."""
+_LET_SEND_S: Final = 10.0
+"""How long parts under way may take once the run is being stopped, which ends within 20 s."""
 _WORKERS_S: Final = 0.1
 _TRIES: Final = 10
 """Workers that may end during one call."""
+
+
+def _patient(stopping: Callable[[], bool], seconds: float) -> Callable[[], bool]:
+    """Whether a run has been stopping for so long."""
+    since: list[float] = []
+
+    def is_over() -> bool:
+        if not stopping():
+            return False
+        since[:] = since or [time.monotonic()]
+        return time.monotonic() - since[0] >= seconds
+
+    return is_over
 
 
 class WorkerLost(Exception):
@@ -211,6 +226,7 @@ class DaskWorkers:
         *,
         sent: Callable[[int], None] = lambda _: None,
         needs: Callable[[str, int], Mapping[int, str]] = lambda *_: {},
+        let_end_s: float = 0.0,
     ) -> Answer:
         """The answer of a worker.
 
@@ -219,6 +235,7 @@ class DaskWorkers:
             stopping: whether the run is being stopped.
             sent: is told how many bytes it has sent, in all.
             needs: returns the URLs that the worker at an address needs, for a part.
+            let_end_s: how long it may take to end once the run is being stopped.
 
         Raises:
             WorkerLost: it ended first.
@@ -231,9 +248,10 @@ class DaskWorkers:
         self._inboxes[call.id] = inbox
         future = self._link.submit(call, stopping=stopping)
         future.add_done_callback(lambda _: inbox.put(_Ended()))
+        patient = _patient(stopping, let_end_s)
         try:
             while True:
-                match self._next(inbox, future, stopping):
+                match self._next(inbox, future, patient):
                     case _Ended():
                         return self._answer(future)
                     case _Waits() if not future.done():
@@ -457,6 +475,7 @@ class _Sending:
             stopping,
             sent=self._note,
             needs=self._urls,
+            let_end_s=_LET_SEND_S,
         )
         found: PartsSent | PartsNotSent = answer.found
         name = self._workers.name(answer.worker)

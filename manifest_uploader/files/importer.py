@@ -93,6 +93,10 @@ class Importer:
                 raise _does_not_start() from None
         return _verdict(bundle.key, answer)
 
+    def close(self) -> None:
+        """End the processes."""
+        self._crew.end(kill=True)
+
 
 def _request(bundle: Bundle) -> dict[str, object]:
     return {"files": bundle.files}
