@@ -1,6 +1,6 @@
 """De-identified series by workers: how much of the CPU the machine of the run needs.
 
-python -m tests.e2e.cluster_cpu [--files 40] [--frames 100] [--rows 512] [--most 5]
+python -m tests.e2e.cluster_cpu [--files 40] [--frames 400] [--rows 512] [--most 5]
 
 Each file of an image set is an upload of its own, with three requests to the platform, which the
 run makes. So its share depends on how large the files are: of single slices, and of series in one
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import subprocess
 import sys
 import tempfile
 import time
@@ -43,7 +44,8 @@ def shares(folder: Path, *, files: int, frames: int, rows: int) -> tuple[float, 
         size = write_series(box.data / "patient-001", files, frames=frames, rows=rows)
         box.add("patient-001", {"dicom-set": {"files": "patient-001/*.dcm", "name": "CT"}})
         box.save()
-        run = box.spawn("run", "--json", "--dask", "local:2")
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        run = box.spawn("run", "--dask", "local:2", **quiet)
         used: dict[int, float] = {}
         while run.poll() is None:
             with contextlib.suppress(psutil.Error):
@@ -52,7 +54,7 @@ def shares(folder: Path, *, files: int, frames: int, rows: int) -> tuple[float, 
                     times = process.cpu_times()
                     used[process.pid] = max(used.get(process.pid, 0.0), times.user + times.system)
             time.sleep(_LOOK_S)
-        ended(run, seconds=300)
+        ended(run, seconds=300).expect(0)
         box.check_state()
     share = 100 * used[run.pid] / sum(used.values())
     return share, (
@@ -65,7 +67,7 @@ def main() -> None:
     """The bar at its full size, and single slices beside it."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--files", type=int, default=40)
-    parser.add_argument("--frames", type=int, default=100)
+    parser.add_argument("--frames", type=int, default=400)
     parser.add_argument("--rows", type=int, default=512)
     parser.add_argument("--most", type=float, default=5.0)
     given = parser.parse_args()
