@@ -226,8 +226,8 @@ class _Reader:
         first = entries.get(key.text)
         if first is None:
             return True
-        hint = f"the first is on line {first[0].line}: keep one of them"
-        self._problems.add(f"key {quoted(key.text)} appears twice", key, hint)
+        message = f"key {quoted(key.text)} appears twice"
+        self._problems.add(message, key, "keep one of them", first_line=first[0].line)
         return False
 
     def _key(self, event: Any) -> Scalar | None:

@@ -183,6 +183,15 @@ def test_all_problems_are_told_with_their_cases() -> None:
     assert "is used twice\n  hint: change one of them" in str(caught.value)
 
 
+def test_a_file_that_is_named_twice_is_told_without_a_line() -> None:
+    with pytest.raises(mu.ManifestInvalid) as caught:
+        built(mu.Case("a", {"x": mu.Files("1.dcm", "1.dcm")}))
+
+    (problem,) = caught.value.problems
+    assert problem.message == "case 'a': file '1.dcm' appears twice"
+    assert problem.advice == "keep one of them"
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), object(), {"a": {1, 2}}, [b"x"]])
 def test_what_yaml_cannot_say_is_told_with_its_case(value: Any) -> None:
     with pytest.raises(mu.UsageError, match=r"a/x: .* cannot be a value"):
