@@ -44,6 +44,7 @@ from manifest_uploader.plan.inputs import Facts, PlanInputs
 from manifest_uploader.plan.steps import Plan
 from manifest_uploader.platform.endpoints import is_row_gone, list_items
 from manifest_uploader.platform.responses import Interrupted
+from manifest_uploader.platform.targets import has_jobs
 from manifest_uploader.platform.traffic import Meter
 from manifest_uploader.state import file as state_file
 from manifest_uploader.state import lock
@@ -137,8 +138,10 @@ def status(options: Options) -> Iterator[CaseStanding]:
     """Where each case stands, from the state file alone."""
     manifest = read_manifest(options).manifest
     history = fold(state_file.stream(options.state).events)
+    is_job = has_jobs(manifest.kind)
     for case in manifest.cases:
-        yield case_standing(case.name, case.title, history.cases.get(case.name, EMPTY))
+        past = history.cases.get(case.name, EMPTY)
+        yield case_standing(case.name, case.title, past, is_job=is_job)
 
 
 # ── run ─────────────────────────────────────────────────────────────────────────────────────

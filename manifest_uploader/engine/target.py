@@ -14,7 +14,7 @@ from manifest_uploader.plan.inputs import PlanInputs
 from manifest_uploader.platform.endpoints import send_call
 from manifest_uploader.platform.model import Target
 from manifest_uploader.platform.responses import results_of
-from manifest_uploader.platform.targets import type_of
+from manifest_uploader.platform.targets import has_jobs, type_of
 from manifest_uploader.text import did_you_mean
 
 if TYPE_CHECKING:  # importing it takes 0.1 s of CPU, which commands without a network save
@@ -28,7 +28,7 @@ def refuse_for_jobs(options: Options, manifest: Manifest) -> None:
         UsageError: it is.
 
     """
-    if type_of(manifest.kind).has_titles:
+    if not has_jobs(manifest.kind):
         return
     if options.verify:
         raise UsageError(

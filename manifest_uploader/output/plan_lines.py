@@ -20,7 +20,7 @@ from manifest_uploader.plan.inputs import Facts, UidKey
 from manifest_uploader.plan.jobs import LEAST_CREDITS, MONTHLY_CREDITS
 from manifest_uploader.plan.steps import Action, CasePlan, ImageSet, Plan, total_size
 from manifest_uploader.platform.model import Target
-from manifest_uploader.platform.targets import type_of
+from manifest_uploader.platform.targets import has_jobs, type_of
 from manifest_uploader.state.standing import Standing
 from manifest_uploader.text import Block, Tone, block, line
 
@@ -44,8 +44,7 @@ _FIXED: Final = ("changed, which cannot be sent", Tone.BAD)
 def begin_line(plan: Plan, target: Target) -> Block:
     """What a run is about to do, in one line."""
     counts: Counter[tuple[str, Tone]] = Counter()
-    has_jobs = not type_of(target.kind).has_titles
-    kinds = _ACTIONS | ({Action.WAIT: _RUNNING} if has_jobs else {})
+    kinds = _ACTIONS | ({Action.WAIT: _RUNNING} if has_jobs(target.kind) else {})
     for case in plan.cases:
         kind = kinds[case.action]
         if case.action is Action.NOTHING:
@@ -89,9 +88,9 @@ def plan_lines(plan: Plan, facts: Facts, limit: int, run: str | None = None) -> 
     lines: list[str] = []
     if facts.target is not None and plan.differences:
         lines.append(difference_lines(plan.differences, facts.target))
-    has_titles = facts.target is None or type_of(facts.target.kind).has_titles
+    are_jobs = facts.target is not None and has_jobs(facts.target.kind)
     lines += [
-        _case_line(case, has_titles=has_titles)
+        _case_line(case, is_job=are_jobs)
         for case in plan.cases
         if case.action is not Action.NOTHING
     ]
@@ -178,9 +177,9 @@ def _key_words(key: UidKey) -> str:
     )
 
 
-def _case_line(case: CasePlan, *, has_titles: bool) -> Block:
+def _case_line(case: CasePlan, *, is_job: bool) -> Block:
     title = f", titled '{case.title}'" if case.title else ", without a title"
-    title = title if has_titles else ", a job"
+    title = ", a job" if is_job else title
     parts = ["title"] if changes_title(case) else []
     parts += [
         f"{upload.socket} ({upload.name}, {size_words(upload.size)})"
@@ -194,7 +193,7 @@ def _case_line(case: CasePlan, *, has_titles: bool) -> Block:
     parts += [f"waiting for {'its end' if wait.job else wait.socket}" for wait in case.waits]
     if case.item is not None and case.fill is not None and case.fill.order is not None:
         parts.append(f"order number {case.fill.order}")
-    is_waiting_job = case.action is Action.WAIT and not has_titles
+    is_waiting_job = is_job and case.action is Action.WAIT
     verb, tone = _RUNNING if is_waiting_job else _VERBS[case.action]
     return line(f"{case.case}: ", (verb, tone), f"{title}: {', '.join(parts) or 'title'}")
 

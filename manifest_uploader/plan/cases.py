@@ -31,7 +31,7 @@ from manifest_uploader.plan.values import ValuePlan, plan_value
 from manifest_uploader.plan.worklist import make_worklist
 from manifest_uploader.platform.model import Entry
 from manifest_uploader.platform.requests import ImagePk
-from manifest_uploader.platform.targets import type_of
+from manifest_uploader.platform.targets import has_jobs, type_of
 from manifest_uploader.state.events import (
     Failed,
     ImportFailed,
@@ -98,7 +98,7 @@ def _plan_case(
     left = _left_alone(case, past, found, inputs)
     if left is not None:
         return left
-    is_job = not type_of(inputs.target.kind).has_titles
+    is_job = has_jobs(inputs.target.kind)
     past = jobs.without_failed_job(past) if is_job else past
     value_plans = tuple(_plan_value(case, value, past, inputs, sharing) for value in case.values)
     if is_job and past.item is None:
@@ -159,7 +159,7 @@ def _left_alone(
         return _untouched(case, past, found, Standing.DELETED, DELETED)
     if past.filling is not None:
         return _untouched(case, past, found, Standing.UNCONFIRMED, past.reason or _UNSURE)
-    if type_of(inputs.target.kind).has_titles:
+    if not has_jobs(inputs.target.kind):
         return None
     failed = jobs.failed_job(case, past, inputs)
     if failed is None:
@@ -173,7 +173,7 @@ def _fixed(case: Case, past: CaseHistory, inputs: PlanInputs, sent: list[ValuePl
     target_type = type_of(inputs.target.kind)
     if past.item is None or not target_type.created_with_values:
         return None
-    if not target_type.has_titles:
+    if target_type.has_jobs:
         return jobs.FIXED if jobs.is_changed(case, past, sent) else None
     return _FIXED if sent else None
 
@@ -285,7 +285,7 @@ def _create(
             order = past.order
     call = target_type.create(inputs.target, title=title, order=order, values=values)
     create = Create(StepId.create(case.name), case.name, title, order, call, entries)
-    if target_type.has_titles:
+    if not target_type.has_jobs:
         return create
     gives_up = past.unsure and inputs.choices.retry_failed
     return replace(create, job=True, doubt=None if gives_up else past.creating)

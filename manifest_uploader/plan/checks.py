@@ -21,7 +21,7 @@ from manifest_uploader.plan.interfaces import input_problems, twins
 from manifest_uploader.plan.reuse import Sharing, share
 from manifest_uploader.platform.model import Socket
 from manifest_uploader.platform.sockets import DICOM_SET, misfit
-from manifest_uploader.platform.targets import type_of
+from manifest_uploader.platform.targets import has_jobs, type_of
 from manifest_uploader.text import did_you_mean
 
 
@@ -34,10 +34,10 @@ def misfits(inputs: PlanInputs) -> list[Problem]:
             problem = _value_problem(case, value, inputs)
             if problem is not None:
                 found.append(problem)
-        if type_of(inputs.target.kind).has_titles:
-            found += _title_problems(case, inputs)
-        else:
+        if has_jobs(inputs.target.kind):
             found += input_problems(case, inputs)
+        else:
+            found += _title_problems(case, inputs)
         found += _limit_problems(case, inputs, sharing)
     return [*found, *twins(inputs)]
 

@@ -18,7 +18,7 @@ from typing import Any, Final
 from manifest_uploader import __version__
 from manifest_uploader.manifest.model import TargetKind
 from manifest_uploader.output.formatting import counted, size_words
-from manifest_uploader.platform.targets import type_of
+from manifest_uploader.platform.targets import has_jobs, type_of
 from manifest_uploader.report.compact import cases_json, contents
 from manifest_uploader.report.figures import Figure
 from manifest_uploader.report.next_steps import Step
@@ -133,7 +133,7 @@ def _page_values(heading: Heading, material: Material, zone: tzinfo) -> dict[str
         "csv_command": heading.csv_command,
         "times": _span(material.times, zone),
         "zone": zone_words(last, zone),
-        "headline": _headline(counts, jobs=not type_of(heading.kind).has_titles),
+        "headline": _headline(counts, jobs=has_jobs(heading.kind)),
         "mood": "good" if counts.keys() == {"done"} else "",
         "bar": _bar(counts),
         "counts": [(state, f"{count:,}") for state, count in counts.items()],

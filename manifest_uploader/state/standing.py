@@ -67,7 +67,7 @@ def has_failed(past: CaseHistory) -> bool:
 
 
 def case_standing(
-    case: str, title: str, past: CaseHistory, *, at_work: bool = False
+    case: str, title: str, past: CaseHistory, *, at_work: bool = False, is_job: bool = False
 ) -> CaseStanding:
     """Where a case of the manifest stands, and why, from its history alone.
 
@@ -79,4 +79,4 @@ def case_standing(
         failed = (Failure(None, past.reason),)
     unchecked = tuple(slug for slug, one in past.sockets.items() if one.is_unchecked)
     standing = standing_of(past, at_work=at_work)
-    return CaseStanding(case, title, standing, past.item, failed, unchecked, past.job is not None)
+    return CaseStanding(case, title, standing, past.item, failed, unchecked, is_job)
