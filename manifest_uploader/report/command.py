@@ -18,7 +18,6 @@ from manifest_uploader.engine.reading import read_manifest
 from manifest_uploader.errors import ExtraMissing, StateMismatch, UsageError
 from manifest_uploader.manifest.model import Manifest
 from manifest_uploader.output.formatting import counted
-from manifest_uploader.platform.targets import type_of
 from manifest_uploader.report import figures, page, tables, timeline
 from manifest_uploader.report.links import Links, links_of
 from manifest_uploader.report.next_steps import Commands, Step, next_steps
@@ -188,7 +187,7 @@ def _steps(wanted: Wanted, material: _Material) -> tuple[Step, ...]:
     return next_steps(
         count_states(cases_of(material.rows)),
         wanted.commands,
-        item_noun=type_of(material.manifest.kind).item_noun,
+        kind=material.manifest.kind,
         runs_since=material.runs_since,
         problems=material.problems,
         unchecked=sum(row.words == UNCHECKED for row in material.rows),

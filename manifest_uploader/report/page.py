@@ -30,7 +30,8 @@ from manifest_uploader.report.overview import (
     troubles,
 )
 from manifest_uploader.report.rows import Row
-from manifest_uploader.report.words import ORDER, mood, sentence
+from manifest_uploader.report.words import ORDER, case_words, mood, sentence
+from manifest_uploader.state.standing import Standing
 from manifest_uploader.text import printable
 
 _WITHOUT_SCRIPT: Final = 1000
@@ -86,7 +87,7 @@ def render(heading: Heading, material: Material, zone: tzinfo) -> str:
     return environment.from_string(_read_file("page.html.j2")).render(
         page=_page_values(heading, material, zone),
         figures=material.figures,
-        moods={word: mood(word) for word in ORDER},
+        moods={one: mood(one) for one in ORDER},
         style=markupsafe.Markup(style),  # noqa: S704 - our own file
         script=markupsafe.Markup(script),  # noqa: S704 - our own file
         data=markupsafe.Markup(_data(heading, material, zone)),  # noqa: S704 - it holds no <
@@ -103,7 +104,7 @@ def _data(heading: Heading, material: Material, zone: tzinfo) -> str:
         material.cases,
         offset_s=int(offset.total_seconds()),
         pictures=material.pictures,
-        item_noun=type_of(heading.kind).item_noun,
+        kind=heading.kind,
     )
 
 
@@ -119,6 +120,7 @@ def _digest(text: str) -> str:
 
 def _page_values(heading: Heading, material: Material, zone: tzinfo) -> dict[str, Any]:
     rows = [row for case in material.cases for row in case.rows]
+    words = case_words(jobs=has_jobs(heading.kind))
     counts = count_states(material.cases)
     last = material.times[1] if material.times else 0.0
     shown, more = troubles(material.cases)
@@ -134,16 +136,17 @@ def _page_values(heading: Heading, material: Material, zone: tzinfo) -> dict[str
         "times": _span(material.times, zone),
         "zone": zone_words(last, zone),
         "headline": _headline(counts, jobs=has_jobs(heading.kind)),
-        "mood": "good" if counts.keys() == {"done"} else "",
+        "mood": "good" if counts.keys() == {Standing.DONE} else "",
         "bar": _bar(counts),
         "counts": [(state, f"{count:,}") for state, count in counts.items()],
+        "case_words": words,
         "numbers": _numbers(rows),
         "steps": material.steps,
         "troubles": [_trouble(one, material.pictures) for one in shown],
         "more_troubles": more,
         "silences": material.silences,
         "count": len(rows),
-        "rows": [_row(row, zone) for row in rows] if len(rows) <= _WITHOUT_SCRIPT else [],
+        "rows": [_row(row, words, zone) for row in rows] if len(rows) <= _WITHOUT_SCRIPT else [],
         "notes": material.notes,
     }
 
@@ -155,8 +158,8 @@ def _platform_words(platform: str | None) -> str | None:
     return platform and platform.removesuffix("/api/v1/")
 
 
-def _headline(counts: Mapping[str, int], *, jobs: bool) -> str:
-    total, done = sum(counts.values()), counts.get("done", 0)
+def _headline(counts: Mapping[Standing, int], *, jobs: bool) -> str:
+    total, done = sum(counts.values()), counts.get(Standing.DONE, 0)
     if not total:
         return "The manifest has no cases."
     noun, how = ("job", "succeeded") if jobs else ("case", "uploaded and verified")
@@ -164,7 +167,7 @@ def _headline(counts: Mapping[str, int], *, jobs: bool) -> str:
     return f"{first}{counted(total, noun)} {how}"
 
 
-def _bar(counts: Mapping[str, int]) -> list[dict[str, str]]:
+def _bar(counts: Mapping[Standing, int]) -> list[dict[str, str]]:
     """The parts of a bar of width 100, done first."""
     total, start, parts = sum(counts.values()), 0.0, []
     for state, count in reversed(list(counts.items())):
@@ -178,7 +181,7 @@ def _bar(counts: Mapping[str, int]) -> list[dict[str, str]]:
 def _numbers(rows: Sequence[Row]) -> list[tuple[str, str]]:
     """Key figures: a number, and what it counts."""
     values = [row for row in rows if row.socket]
-    done = sum(row.standing == "done" for row in values)
+    done = sum(row.standing is Standing.DONE for row in values)
     size = sum(row.size or 0 for row in rows)
     return [(f"{done:,} of {len(values):,}", "values verified"), (size_words(size), "sent")]
 
@@ -206,7 +209,7 @@ def _trouble(trouble: Trouble, pictures: Mapping[tuple[str, str], str]) -> dict[
     }
 
 
-def _row(row: Row, zone: tzinfo) -> dict[str, Any]:
+def _row(row: Row, words: Mapping[Standing, str], zone: tzinfo) -> dict[str, Any]:
     return {
         "case": row.case,
         "title": row.title,
@@ -217,6 +220,7 @@ def _row(row: Row, zone: tzinfo) -> dict[str, Any]:
         "sent": _moment(row.sent, zone),
         "confirmed": _moment(row.confirmed, zone),
         "standing": row.standing,
+        "word": row.standing.value if row.socket else words[row.standing],
         "words": sentence(row.words or ""),
     }
 

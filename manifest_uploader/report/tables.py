@@ -50,7 +50,7 @@ def _fields(row: Row) -> Mapping[str, Json]:
         "case": row.case,
         "title": row.title,
         "order": row.order,
-        "state": row.state,
+        "state": row.state.value,
         "item": row.item,
         "page": row.page,
         "socket": row.socket,
@@ -61,7 +61,7 @@ def _fields(row: Row) -> Mapping[str, Json]:
         "image": row.image,
         "sent": iso(row.sent),
         "confirmed": iso(row.confirmed),
-        "standing": row.standing,
+        "standing": row.standing.value,
         "words": row.words,
         "remedy": row.remedy,
     }

@@ -8,7 +8,7 @@ while it folds.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeAlias
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -54,13 +54,17 @@ class UploadHistory(Struct, frozen=True):
     """Of a single file's bytes; of a de-identified one, its original's."""
 
 
+SocketStanding: TypeAlias = Literal["waiting", "confirmed", "failed", "lost"]
+"""Where a value stands that a fill has put into its socket."""
+
+
 class SocketHistory(Struct, frozen=True):
     """What the last successful fill put into a socket, and how the import went."""
 
     entry: Entry
     since: float
     """When the fill was sent, in seconds since 1970."""
-    standing: Literal["waiting", "confirmed", "failed", "lost"]
+    standing: SocketStanding
     failure: Failure | None = None
     pk: str | None = None
     """As the platform last showed it: the image's pk, else the mark of the value.

@@ -123,6 +123,17 @@ def test_the_report_says_of_jobs_that_they_succeeded(tmp_path: Path) -> None:
     assert "uploaded and verified" not in page
 
 
+def test_the_report_says_of_jobs_that_they_are_running(tmp_path: Path) -> None:
+    shutil.copytree(EXAMPLES / "algorithm", tmp_path, dirs_exist_ok=True)
+
+    run = ("run", "manifest.yaml", "--sandbox", "--report", "--no-wait")
+    uploader(*run, cwd=tmp_path).expect(4)
+
+    page = (tmp_path / "manifest.report.html").read_text(encoding="utf-8")
+    assert 'data-state="importing">running<' in page
+    assert "2 jobs are still running. See what became of them:" in page
+
+
 def test_a_run_that_cannot_write_its_report_says_so_before_it_sends(tmp_path: Path) -> None:
     write_manifest(tmp_path / "m.yaml", [{"name": "a", "sockets": {"some-score": 2.5}}])
     run = ("run", "m.yaml", "--sandbox")
