@@ -171,13 +171,12 @@ def _page(options: Options, wanted: Wanted, material: _Material) -> tuple[str, l
 
 
 def _heading(options: Options, wanted: Wanted, material: _Material) -> page.Heading:
-    binding = material.stored.binding
     return page.Heading(
         Path(options.manifest).name,
         options.state.name,
         material.manifest.kind,
         material.manifest.slug,
-        None if binding is None else binding.platform,
+        material.stored.binding,
         material.links.target,
         wanted.commands("report", "--csv", "FILE"),
     )

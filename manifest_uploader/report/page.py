@@ -31,6 +31,7 @@ from manifest_uploader.report.overview import (
 )
 from manifest_uploader.report.rows import Row
 from manifest_uploader.report.words import ORDER, case_words, mood, sentence
+from manifest_uploader.state.file import Binding
 from manifest_uploader.state.standing import Standing
 from manifest_uploader.text import printable
 
@@ -48,8 +49,8 @@ class Heading:
     """The state file's name."""
     kind: TargetKind
     slug: str
-    platform: str | None
-    """Host and path, or a sandbox's id; None if nothing was sent yet."""
+    binding: Binding | None
+    """The platform and the target that the state file belongs to; None if it is new."""
     target: str | None
     """The address of the target's web page."""
     csv_command: str
@@ -130,7 +131,7 @@ def _page_values(heading: Heading, material: Material, zone: tzinfo) -> dict[str
         "slug": heading.slug,
         "noun": type_of(heading.kind).noun,
         "item_noun": type_of(heading.kind).item_noun,
-        "platform": _platform_words(heading.platform),
+        "platform": _platform_words(heading.binding),
         "target": heading.target,
         "csv_command": heading.csv_command,
         "times": _span(material.times, zone),
@@ -151,11 +152,13 @@ def _page_values(heading: Heading, material: Material, zone: tzinfo) -> dict[str
     }
 
 
-def _platform_words(platform: str | None) -> str | None:
+def _platform_words(binding: Binding | None) -> str | None:
     """What the platform is called: its address, and no sandbox's id."""
-    if platform is not None and platform.startswith("sandbox "):
+    if binding is None:
+        return None
+    if binding.is_sandbox:
         return "rehearsal in a sandbox"
-    return platform and platform.removesuffix("/api/v1/")
+    return binding.platform.removesuffix("/api/v1/")
 
 
 def _headline(counts: Mapping[Standing, int], *, jobs: bool) -> str:

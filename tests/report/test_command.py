@@ -109,6 +109,7 @@ def test_a_run_writes_the_report_at_its_end(tmp_path: Path) -> None:
     page = (tmp_path / "m.report.html").read_text(encoding="utf-8")
     assert "1 case uploaded and verified" in page
     assert "uploader verify --sandbox m.yaml" in page
+    assert "rehearsal in a sandbox" in page
     assert 'href="http' not in page
     assert result.err.endswith("wrote m.report.html\n")
 
