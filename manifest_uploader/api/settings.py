@@ -71,6 +71,15 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     content: bool = False
     command: str = "take_over=True"
     """What to type to break another run's lock."""
+    typed: bool = False
+    """They were typed in a shell, and not written in Python."""
+
+    def spelled(self, option: str) -> str:
+        """How the user writes an option that is on or off: `--retry-failed`."""
+        return f"--{option.replace('_', '-')}" if self.typed else f"{option}=True"
+
+
+_NO_OPTIONS: Final = frozenset({"manifest", "command", "typed"})
 
 
 def make_settings(manifest: str, given: dict[str, Any]) -> Settings:
@@ -80,7 +89,7 @@ def make_settings(manifest: str, given: dict[str, Any]) -> Settings:
         UsageError: one of them does not exist, or has a value that it cannot have.
 
     """
-    known = [one for one in Settings.__struct_fields__ if one not in {"manifest", "command"}]
+    known = [one for one in Settings.__struct_fields__ if one not in _NO_OPTIONS]
     for name in given:
         if name not in known:
             raise UsageError(f"there is no option {quoted(name)}", hint=did_you_mean(name, known))
@@ -156,7 +165,8 @@ def _token(given: Settings, options: Options, address: str) -> str:
 def options_of(given: Settings) -> Options:
     """The options without a platform; raises UsageError if one needs another."""
     if given.content and given.verify is False:
-        raise UsageError("--content compares files only with --verify", hint="add --verify")
+        content, verify = given.spelled("content"), given.spelled("verify")
+        raise UsageError(f"{content} compares files only with {verify}", hint=f"add {verify}")
     return Options(
         given.manifest,
         state_path(given),

@@ -140,6 +140,7 @@ def test_the_defaults_are_those_of_the_command_line() -> None:
         ({"only": [1]}, r"only=\[1\] cannot be used"),
         ({"give_up_after": 0.0}, "give_up_after=0.0 cannot be used"),
         ({"command": "x"}, "no option 'command'"),
+        ({"typed": True}, "no option 'typed'"),
         ({"token": TOKEN}, "no option 'token'\n  hint: did you mean 'token_file'"),
     ],
 )
@@ -155,7 +156,10 @@ def test_content_is_compared_only_when_the_platform_is(tmp_path: Path, method: A
     manifest = one()
     manifest.save(tmp_path / "lung.yaml")
 
-    with pytest.raises(mu.UsageError, match="only with --verify"):
+    with pytest.raises(
+        mu.UsageError,
+        match="content=True compares files only with verify=True\n  hint: add verify=True",
+    ):
         method(manifest, sandbox=True, content=True, progress=False)
 
 
