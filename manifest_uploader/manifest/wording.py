@@ -98,4 +98,3 @@ _WORDS: Final[dict[str, Callable[[Words], str | None]]] = {
     "page": _page,
     "dicom_keyword": lambda words: keyword_like(words.text),
 }
-PLACEHOLDERS: Final = _WORDS.keys()

@@ -15,7 +15,7 @@ from manifest_uploader.manifest import form
 from manifest_uploader.manifest.formats import FORMATS
 from manifest_uploader.manifest.model import NAME_LENGTH, TargetKind
 from manifest_uploader.manifest.schema import schema_text
-from manifest_uploader.manifest.wording import PLACEHOLDERS
+from manifest_uploader.manifest.wording import _WORDS
 from tests.manifest.helpers import HEAD, case_with, problems_of
 
 SCHEMA = json.loads(schema_text())
@@ -79,7 +79,7 @@ def test_the_words_have_no_placeholder_that_is_unknown():
 
     used = {name for text in texts for name in re.findall(r"\{(\w+)\}", text)}
 
-    assert used == set(PLACEHOLDERS)
+    assert used == set(_WORDS)
 
 
 def test_the_code_knows_the_names_and_numbers_of_the_schema():
