@@ -12,6 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from manifest_uploader.manifest.model import Manifest
+from manifest_uploader.output.pauses import OVER_AFTER_S
 from manifest_uploader.output.watch_screen import Screen, View
 from manifest_uploader.platform.targets import has_jobs
 from manifest_uploader.state import lock
@@ -26,8 +27,6 @@ LOOK_EVERY_S: Final = 1.0
 """Network file systems show appended lines no sooner."""
 _PAUSE_SHOWN_S: Final = 120.0
 """A run counts as paused for so long after a step had to wait for room, unless it sends again."""
-_SENDS_AGAIN_S: Final = 5.0
-"""A pause is over once uploads have gone on for so long."""
 
 
 def watch(
@@ -72,7 +71,7 @@ class _Pause(Struct):
 
     def is_over(self, now: float) -> bool:
         """Whether the run no longer waits: while rows drain, it sends and waits in turns."""
-        return now - self.last >= (_SENDS_AGAIN_S if self.sends_again else _PAUSE_SHOWN_S)
+        return now - self.last >= (OVER_AFTER_S if self.sends_again else _PAUSE_SHOWN_S)
 
 
 class Follower:
