@@ -107,8 +107,12 @@ def most_like(word: str, candidates: Iterable[str]) -> str | None:
 
 def quoted(text: str) -> str:
     """The text in single quotes, shortened if it is long, with control characters escaped."""
-    cut = text if len(text) <= CUT else text[: CUT - 1] + "…"
-    return f"'{printable(cut)}'"
+    return f"'{printable(beginning(text, CUT))}'"
+
+
+def beginning(text: str, most: int) -> str:
+    """The text, or as much of its start as fits, with `…`, into so many characters."""
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def printable(text: str) -> str:

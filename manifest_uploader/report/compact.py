@@ -18,7 +18,7 @@ from manifest_uploader.report.overview import CaseRows
 from manifest_uploader.report.rows import File, Row
 from manifest_uploader.report.tables import files_words
 from manifest_uploader.report.words import case_words, mood, sentence
-from manifest_uploader.text import printable
+from manifest_uploader.text import beginning, printable
 
 _LONGEST_VALUE: Final = 200
 """Characters of a value that the page shows."""
@@ -53,7 +53,7 @@ def contents(row: Row) -> str:
     if row.value is None:
         return files_words(row)
     text = row.value if isinstance(row.value, str) else json.dumps(row.value, ensure_ascii=False)
-    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
+    return beginning(text, _LONGEST_VALUE)
 
 
 @dataclass(slots=True)
