@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Final
+from typing import Final, NamedTuple
 
 from manifest_uploader.output.failure_lines import failures_text
 from manifest_uploader.output.formatting import (
@@ -24,27 +24,39 @@ from manifest_uploader.platform.targets import has_jobs, type_of
 from manifest_uploader.state.standing import Standing
 from manifest_uploader.text import Block, Tone, block, line
 
+
+class _Words(NamedTuple):
+    """What an action is called."""
+
+    of_many: str
+    """After the number of its cases."""
+    of_one: str
+    """After the name of a case."""
+    tone: Tone
+
+
 _ACTIONS: Final = {
-    Action.CREATE: ("new", Tone.STRONG),
-    Action.CONTINUE: ("to resume", Tone.STRONG),
-    Action.UPDATE: ("changed", Tone.STRONG),
-    Action.WAIT: ("importing", Tone.WARNING),
-    Action.NOTHING: ("up to date", Tone.GOOD),
+    Action.CREATE: _Words("new", "new", Tone.STRONG),
+    Action.CONTINUE: _Words("to resume", "resume", Tone.STRONG),
+    Action.UPDATE: _Words("changed", "update", Tone.STRONG),
+    Action.WAIT: _Words("importing", "importing", Tone.WARNING),
+    Action.NOTHING: _Words("up to date", "up to date", Tone.GOOD),
 }
+_OF_JOBS: Final = _ACTIONS | {Action.WAIT: _Words("running", "running", Tone.WARNING)}
+"""The same of cases that are jobs, which are not imported."""
 _LEFT_ALONE: Final = {
     Standing.DELETED: ("deleted on the platform", Tone.BAD),
     Standing.FAILED: ("failed before and did not change", Tone.BAD),
     Standing.UNCONFIRMED: ("unconfirmed", Tone.WARNING),
 }
-_RUNNING: Final = ("running", Tone.WARNING)
-"""What `WAIT` is called of a job, which is not imported."""
 _FIXED: Final = ("changed, which cannot be sent", Tone.BAD)
 
 
 def begin_line(plan: Plan, target: Target) -> Block:
     """What a run is about to do, in one line."""
     counts: Counter[tuple[str, Tone]] = Counter()
-    kinds = _ACTIONS | ({Action.WAIT: _RUNNING} if has_jobs(target.kind) else {})
+    actions = _OF_JOBS if has_jobs(target.kind) else _ACTIONS
+    kinds = {action: (words.of_many, words.tone) for action, words in actions.items()}
     for case in plan.cases:
         kind = kinds[case.action]
         if case.action is Action.NOTHING:
@@ -159,15 +171,6 @@ def changes_title(case: CasePlan) -> bool:
     return case.action is Action.UPDATE and fill is not None and fill.title is not None
 
 
-_VERBS: Final = {
-    Action.CREATE: ("new", Tone.STRONG),
-    Action.CONTINUE: ("resume", Tone.STRONG),
-    Action.UPDATE: ("update", Tone.STRONG),
-    Action.WAIT: ("importing", Tone.WARNING),
-    Action.NOTHING: ("up to date", Tone.GOOD),
-}
-
-
 def _key_words(key: UidKey) -> str:
     """Where the key for the new UIDs of image sets is."""
     is_there = "is" if key.made_by is not None else "will be"
@@ -193,9 +196,9 @@ def _case_line(case: CasePlan, *, is_job: bool) -> Block:
     parts += [f"waiting for {'its end' if wait.job else wait.socket}" for wait in case.waits]
     if case.item is not None and case.fill is not None and case.fill.order is not None:
         parts.append(f"order number {case.fill.order}")
-    is_waiting_job = is_job and case.action is Action.WAIT
-    verb, tone = _RUNNING if is_waiting_job else _VERBS[case.action]
-    return line(f"{case.case}: ", (verb, tone), f"{title}: {', '.join(parts) or 'title'}")
+    words = (_OF_JOBS if is_job else _ACTIONS)[case.action]
+    said = (words.of_one, words.tone)
+    return line(f"{case.case}: ", said, f"{title}: {', '.join(parts) or 'title'}")
 
 
 def _set_words(one: ImageSet) -> str:
