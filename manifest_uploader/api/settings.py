@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from manifest_uploader.engine.options import Options, Policy
+from manifest_uploader.engine.options import JOBS, REFUSED_AFTER_S, Options, Policy
 from manifest_uploader.engine.reading import read_manifest
 from manifest_uploader.errors import TokenRefused, UsageError
 from manifest_uploader.manifest.problems import ManifestInvalid
@@ -34,6 +34,10 @@ Count: TypeAlias = Annotated[int, Meta(ge=1)]
 Seconds: TypeAlias = Annotated[float, Meta(gt=0)]
 
 
+_PATIENCE: Final = Patience()
+_POLICY: Final = Policy()
+
+
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """What a command may be told. It holds no token, only where to find it."""
 
@@ -47,8 +51,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     follow_links: bool = False
     only: tuple[str, ...] = ()
     first: Count | None = None
-    give_up_after: Seconds = 3600.0
-    stall_timeout: Seconds = 60.0
+    give_up_after: Seconds = _PATIENCE.give_up_s
+    stall_timeout: Seconds = _PATIENCE.stall_s
     checksum: bool = False
     quick: bool = False
     adopt: bool = False
@@ -56,12 +60,12 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     recreate: bool = False
     retry_failed: bool = False
     new: bool = False
-    jobs: Count = 8
+    jobs: Count = JOBS
     no_wait: bool = False
-    wait_timeout: Seconds = 3600.0
-    refused_after: Seconds = 1800.0
-    settle_after: Seconds = 120.0
-    upload_limit: Count = 2000
+    wait_timeout: Seconds = _POLICY.wait_timeout_s
+    refused_after: Seconds = REFUSED_AFTER_S
+    settle_after: Seconds = _POLICY.settle_s
+    upload_limit: Count = Choices().upload_limit
     take_over: bool = False
     receipts: bool = False
     keep_bytes: bool = False
@@ -79,6 +83,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         return f"--{option.replace('_', '-')}" if self.typed else f"{option}=True"
 
 
+USUAL: Final = Settings("")
+"""What is not said."""
 _NO_OPTIONS: Final = frozenset({"manifest", "command", "typed"})
 
 

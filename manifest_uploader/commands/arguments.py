@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 
-from manifest_uploader.api.settings import DEFAULT_PLATFORM
+from manifest_uploader.api.settings import DEFAULT_PLATFORM, USUAL
 from manifest_uploader.commands.parsing import CASES, COMMON, RECOVERY, TUNING, Parser
 from manifest_uploader.output.paint import Colour
 
@@ -49,10 +49,10 @@ def _add_reading_arguments(parser: Parser) -> None:
     cases.add_argument("--first", metavar="N", type=count, help="only the first N cases")
     add = parser.group(TUNING).add_argument
     add("--follow-links", action="store_true", help="follow links out of the root")
-    add("--give-up-after", metavar="SECONDS", type=seconds, default=3600.0,
-        help="how long to wait for a platform that does not answer (3600)")  # fmt: skip
-    add("--stall-timeout", metavar="SECONDS", type=seconds, default=60.0,
-        help="how long a connection may stay silent (60)")  # fmt: skip
+    add("--give-up-after", metavar="SECONDS", type=seconds, default=USUAL.give_up_after,
+        help="how long to wait for a platform that does not answer (%(default)g)")  # fmt: skip
+    add("--stall-timeout", metavar="SECONDS", type=seconds, default=USUAL.stall_timeout,
+        help="how long a connection may stay silent (%(default)g)")  # fmt: skip
 
 
 def _add_sending_arguments(parser: Parser) -> None:
@@ -69,18 +69,19 @@ def _add_sending_arguments(parser: Parser) -> None:
     add("--take-over", action="store_true", help="break another run's lock")
     add = parser.group(TUNING).add_argument
     add("--quick", action="store_true", help="read one file of each value instead of all")
-    add("--jobs", metavar="N", type=count, default=8, help="steps at a time (8)")
+    add("--jobs", metavar="N", type=count, default=USUAL.jobs,
+        help="steps at a time (%(default)g)")  # fmt: skip
     add("--no-wait", action="store_true", help="do not wait for imports")
-    add("--wait-timeout", metavar="SECONDS", type=seconds, default=3600.0,
-        help="how long to wait while no import arrives (3600)")  # fmt: skip
-    add("--refused-after", metavar="SECONDS", type=seconds, default=1800.0,
+    add("--wait-timeout", metavar="SECONDS", type=seconds, default=USUAL.wait_timeout,
+        help="how long to wait while no import arrives (%(default)g)")  # fmt: skip
+    add("--refused-after", metavar="SECONDS", type=seconds, default=USUAL.refused_after,
         help="treat a file, or a job's inputs, as rejected if there is no response for this long "
-        "(1800)")  # fmt: skip
-    add("--settle-after", metavar="SECONDS", type=seconds, default=120.0,
+        "(%(default)g)")  # fmt: skip
+    add("--settle-after", metavar="SECONDS", type=seconds, default=USUAL.settle_after,
         help="how long to look for a job before starting it again if its start had no answer "
-        "(120)")  # fmt: skip
-    add("--upload-limit", metavar="N", type=count, default=2000,
-        help="upload slots that the account may use (2000)")  # fmt: skip
+        "(%(default)g)")  # fmt: skip
+    add("--upload-limit", metavar="N", type=count, default=USUAL.upload_limit,
+        help="upload slots that the account may use (%(default)g)")  # fmt: skip
     add("--keep-bytes", action="store_true",
         help="with --sandbox: keep the files that are sent, for 'fetch'")  # fmt: skip
     add("--receipts", action="store_true",

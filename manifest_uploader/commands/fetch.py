@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from manifest_uploader.api import calls
+from manifest_uploader.api.settings import USUAL
 from manifest_uploader.commands.arguments import add_looking_arguments, count
 from manifest_uploader.commands.options import open_options, written_state_path
 from manifest_uploader.commands.parsing import Parser
@@ -48,7 +49,13 @@ def add_arguments(parser: Parser) -> None:
         action="store_true",
         help="hash the files in DIR instead of trusting size and time",
     )
-    add("--jobs", metavar="N", type=count, default=8, help="files at a time (8)")
+    add(
+        "--jobs",
+        metavar="N",
+        type=count,
+        default=USUAL.jobs,
+        help="files at a time (%(default)g)",
+    )
     add("--take-over", action="store_true", help="break the lock of another fetch")
 
 
