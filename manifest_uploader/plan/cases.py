@@ -27,15 +27,13 @@ from manifest_uploader.plan.pasts import leftovers_of, past_of
 from manifest_uploader.plan.reuse import Sharing, plan_shared, share
 from manifest_uploader.plan.since import since_last_run
 from manifest_uploader.plan.steps import DELETED, Action, CasePlan, Create, Fill, Found, Plan
+from manifest_uploader.plan.taken_back import forget_failures, forget_uploads
 from manifest_uploader.plan.values import ValuePlan, plan_value
 from manifest_uploader.plan.worklist import make_worklist
 from manifest_uploader.platform.model import Entry
 from manifest_uploader.platform.requests import ImagePk
 from manifest_uploader.platform.targets import has_jobs, type_of
-from manifest_uploader.state.events import (
-    Failed,
-    ImportFailed,
-)
+from manifest_uploader.state.events import ImportFailed
 from manifest_uploader.state.history import EMPTY, CaseHistory, with_events
 from manifest_uploader.state.standing import Standing, standing_of
 from manifest_uploader.state.steps import StepId
@@ -113,9 +111,10 @@ def _plan_case(
         return replace(_untouched(case, past, found, Standing.FAILED, fixed), fixed=True)
     create = _create(case, past, inputs, order, temporary, sent)
     fill = _fill(case, past, inputs, value_plans, create, sent, order)
-    settled: tuple[Failed, ...] = ()
+    past, taken_back = forget_uploads(case, past, {one.value.socket for one in sent})
     if fill is None and create is None:
-        past, settled = _forget_failures(case, past)
+        past, settled = forget_failures(case, past)
+        taken_back += settled
     action = _action(past, value_plans, create, fill)
     return CasePlan(
         case.name,
@@ -137,7 +136,7 @@ def _plan_case(
         sockets=_one_tuple(tuple(one.value.socket for one in sent)),
         tickets=_one_tuple(tuple(one.value.socket for one in sent if _by_ticket(one, inputs))),
         values=case.values,
-        found=(*found, *settled, *(one.found for one in value_plans if one.found is not None)),
+        found=(*found, *taken_back, *(one.found for one in value_plans if one.found is not None)),
         keeps_title=fill is not None and fill.title is not None and _may_be_doubled(past),
         doubtful=past.doubt_since is not None,
         unchecked=_unchecked(past, value_plans),
@@ -214,20 +213,6 @@ def _may_be_doubled(past: CaseHistory) -> bool:
     """Whether a duplicate of the creation may still arrive: it was sent, or is sent, again."""
     is_sent_again = past.item is None and past.temporary is not None
     return past.title is None and (is_sent_again or past.temporary in past.twice)
-
-
-def _forget_failures(case: Case, past: CaseHistory) -> tuple[CaseHistory, tuple[Failed, ...]]:
-    """Clear the failures of a case with nothing to send: the manifest no longer wants them."""
-    wanted = {value.socket for value in case.values}
-    if past.reason is None and past.sockets.keys() <= wanted:
-        return past, ()
-    sockets = {slug: socket for slug, socket in past.sockets.items() if slug in wanted}
-    settled = (
-        (Failed(case.name, StepId.whole(case.name), words="", final=False),)
-        if past.reason is not None
-        else ()
-    )
-    return replace(past, sockets=sockets, reason=None), settled
 
 
 def _unchecked(past: CaseHistory, value_plans: tuple[ValuePlan, ...]) -> tuple[str, ...]:

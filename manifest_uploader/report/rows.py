@@ -279,17 +279,30 @@ class _RowMaker:
             is_known = self.at_work and not words
             return Standing.IMPORTING if is_known else Standing.UNCONFIRMED, words, None
         if filled is not None:
-            if filled.is_unchecked:
-                return value_standing(filled.standing), UNCHECKED, None
-            return value_standing(filled.standing), *_reason(filled.failure)
+            return _filled_standing(filled, is_sent_again=_has_upload(history, socket))
         words = self.facts.case_words(case, history)
         return _unfilled_standing(history, socket), words, None
 
 
+def _filled_standing(
+    filled: SocketHistory, *, is_sent_again: bool
+) -> tuple[Standing, str | None, str | None]:
+    """Where a value stands that was put into its socket, why, and what the reason means."""
+    if is_sent_again and filled.standing == "confirmed":
+        return Standing.CHANGED, None, None
+    if filled.is_unchecked:
+        return value_standing(filled.standing), UNCHECKED, None
+    return value_standing(filled.standing), *_reason(filled.failure)
+
+
 def _unfilled_standing(history: CaseHistory, socket: str) -> Standing:
     """Where a value stands that was not put into its socket yet."""
-    has_begun = socket in history.uploads or _is_set(history, socket)
-    return Standing.UPLOADING if has_begun else Standing.NEW
+    return Standing.UPLOADING if _has_upload(history, socket) else Standing.NEW
+
+
+def _has_upload(history: CaseHistory, socket: str) -> bool:
+    """Whether an upload was begun that no fill has used yet."""
+    return socket in history.uploads or any(slug == socket for slug, _ in history.file_uploads)
 
 
 def _is_among(socket: str, fill: Started) -> bool:
