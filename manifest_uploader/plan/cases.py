@@ -109,6 +109,21 @@ def _plan_case(
         past = with_events(past, _failed_images(value_plans))
     if (fixed := _fixed(case, past, inputs, sent)) is not None:
         return replace(_untouched(case, past, found, Standing.FAILED, fixed), fixed=True)
+    plan = _planned(case, past, found, inputs, value_plans, order, temporary)
+    return replace(plan, is_source=case.name in sources)
+
+
+def _planned(
+    case: Case,
+    past: CaseHistory,
+    found: tuple[Found, ...],
+    inputs: PlanInputs,
+    value_plans: tuple[ValuePlan, ...],
+    order: int | None,
+    temporary: Callable[[], str],
+) -> CasePlan:
+    """The plan of a case whose values may be sent: what is asked of the platform, and awaited."""
+    sent = [one for one in value_plans if one.entry is not None]
     create = _create(case, past, inputs, order, temporary, sent)
     fill = _fill(case, past, inputs, value_plans, create, sent, order)
     past, taken_back = forget_uploads(case, past, {one.value.socket for one in sent})
@@ -146,7 +161,6 @@ def _plan_case(
             for one in sent
             if one.shared is not None
         ),
-        is_source=case.name in sources,
     )
 
 
