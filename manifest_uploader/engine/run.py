@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -161,6 +161,16 @@ def _watching(observers: Sequence[Observer], stop: threading.Event) -> Watching:
     return Watching(looking, stopping=stop.is_set, doing=doing)
 
 
+def _noting(observers: Sequence[Observer]) -> Callable[[str], None]:
+    """Tells all observers what is worth a line."""
+
+    def note(text: str) -> None:
+        for observer in observers:
+            observer.note(text)
+
+    return note
+
+
 def run(options: Options, observers: Sequence[Observer], stop: threading.Event) -> Summary:
     """Upload everything, and wait until it is seen on the platform.
 
@@ -171,10 +181,7 @@ def run(options: Options, observers: Sequence[Observer], stop: threading.Event) 
 
     """
     from manifest_uploader.engine.conclusion import Took, summarize  # noqa: PLC0415 - as that
-    from manifest_uploader.engine.execution import (  # noqa: PLC0415 - only a run executes
-        Execution,
-        Journal,
-    )
+    from manifest_uploader.engine.execution import Journal  # noqa: PLC0415 - only a run executes
     from manifest_uploader.platform.client import Client  # noqa: PLC0415 - late: 0.1 s of CPU
 
     assert options.platform is not None
@@ -182,11 +189,7 @@ def run(options: Options, observers: Sequence[Observer], stop: threading.Event) 
     watching = _watching(observers, stop)
     attend = partial(attended, attend=watching.attend)
     reading: Reading = attend(lambda: _read(options))
-
-    def note(text: str) -> None:
-        for observer in observers:
-            observer.note(text)
-
+    note = _noting(observers)
     with lock.held(options.state, take_over=options.take_over, command=options.command, note=note):
         meter = Meter()
         threads = Threads(options.jobs, stop=stop, pressure=meter.take_pressure)
@@ -208,20 +211,13 @@ def run(options: Options, observers: Sequence[Observer], stop: threading.Event) 
                 watching.activity.stage = Stage.PLAN
                 plan = attend(lambda: _planned(inputs))
                 journal.begin(plan, session.target)
-                clocks = Clocks.begin(ledger.clock())
-                first = _scheduler(options, plan, inputs.facts, clocks)
                 key = key_for(options, plan, note)
-                execution = Execution(
-                    *(options, session, plan, threads, journal, clocks.now), uid_key=key
-                )
-                last = execution.run(
-                    first,
-                    inputs.facts,
-                    then=lambda one: attend(lambda: _second(options, session, inputs, one, clocks)),
+                schedulers = _execute(
+                    options, session, inputs, plan, threads, journal, watching, uid_key=key
                 )
                 ledger.record(plan.left)
                 took = Took(meter.traffic(), time.monotonic() - started, stopped=stop.is_set())
-                summary = summarize((first, last), session, journal, plan, took)
+                summary = summarize(schedulers, session, journal, plan, took)
                 if took.stopped:
                     return summary
                 watching.activity.stage = Stage.PLATFORM
@@ -296,6 +292,32 @@ def _send(fills: Iterator[Event], session: Session, journal: Journal) -> None:
             if isinstance(event, Started):
                 session.ledger.sync()
                 session.listing.forget()
+
+
+def _execute(
+    options: Options,
+    session: Session,
+    inputs: PlanInputs,
+    plan: Plan,
+    threads: Threads,
+    journal: Journal,
+    watching: Watching,
+    *,
+    uid_key: str | None,
+) -> tuple[Scheduler, Scheduler]:
+    """Do what the plan says, then look again; the first scheduler, and the last."""
+    from manifest_uploader.engine.execution import Execution  # noqa: PLC0415 - only a run executes
+
+    clocks = Clocks.begin(session.ledger.clock())
+    first = _scheduler(options, plan, inputs.facts, clocks)
+
+    def second(first: Scheduler) -> Scheduler | None:
+        return attended(
+            lambda: _second(options, session, inputs, first, clocks), attend=watching.attend
+        )
+
+    execution = Execution(options, session, plan, threads, journal, now=clocks.now, uid_key=uid_key)
+    return first, execution.run(first, inputs.facts, then=second)
 
 
 def _with_late_items(summary: Summary, session: Session) -> Summary:
