@@ -24,6 +24,8 @@ from manifest_uploader.sandbox.show import as_table, delete_object, has_memory, 
 from manifest_uploader.sandbox.sockets import OptionInvalid
 from manifest_uploader.sandbox.store import FolderUnusable, Store
 
+_USUAL = SandboxOptions(dir=Path("sandbox"))
+"""What is not said."""
 _EXAMPLE = """example:
   uploader sandbox --reader-study lung-nodules --socket ct-image=Image --socket score=Float
 then, in another terminal, with the address and token that it prints:
@@ -135,8 +137,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EXAMPLE
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     add = parser.add_argument
-    add("--port", type=_port, default=0, metavar="N", help="0, the default: any free one")
-    add("--dir", type=Path, default=Path("sandbox"), help="its memory (default: ./sandbox)")
+    add("--port", type=_port, default=_USUAL.port, metavar="N", help="0, the default: any free one")
+    add("--dir", type=Path, default=_USUAL.dir, help="its memory (default: ./sandbox)")
     add("--tls", action="store_true", help="https with a throw-away CA")
     add("--reader-study", action="append", default=[], metavar="SLUG", help="make one up")
     add("--archive", action="append", default=[], metavar="SLUG", help="make one up")
@@ -148,10 +150,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--question", action="append", default=[], metavar='"STUDY=TYPE:TEXT|OPTION|OPTION"',
         help="ask one in a reader study; TYPE as the platform spells it: Text, Bool, Number, "
         "Choice, 'Multiple choice' ...; the last two need options")  # fmt: skip
-    add("--job-delay", type=_seconds, default=0.1, metavar="SECONDS",
-        help="before each status of a job (0.1); inf: jobs never run")  # fmt: skip
-    add("--job-limit", type=_count, default=16, metavar="N", help="active jobs a user may have")
-    add("--credits", type=_count, default=1000, metavar="N",
+    add("--job-delay", type=_seconds, default=_USUAL.job_delay_s, metavar="SECONDS",
+        help="before each status of a job (%(default)g); inf: jobs never run")  # fmt: skip
+    add("--job-limit", type=_count, default=_USUAL.job_limit, metavar="N",
+        help="active jobs a user may have")  # fmt: skip
+    add("--credits", type=_count, default=_USUAL.credits, metavar="N",
         help="what a user's jobs of a month may cost")  # fmt: skip
     add("--fail-job", type=_count, action="append", default=[], metavar="N",
         help="let the job that is started as the Nth end as Failed")  # fmt: skip
@@ -160,13 +163,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="make one up; KIND as the platform spells it: Image, Float, "
         "'PDF file' ...")  # fmt: skip
     add("--image", action="append", default=[], metavar="PK", help="make up an existing image")
-    add("--import-delay", type=_seconds, default=0.1, metavar="SECONDS",
-        help="of each of an import's two stages (0.1); inf: imports never run")  # fmt: skip
-    add("--upload-limit", type=_count, default=2000, metavar="N",
+    add("--import-delay", type=_seconds, default=_USUAL.import_delay_s, metavar="SECONDS",
+        help="of each of an import's two stages (%(default)g); inf: imports never run")  # fmt: skip
+    add("--upload-limit", type=_count, default=_USUAL.upload_limit, metavar="N",
         help="upload rows a user may hold")  # fmt: skip
     add("--size-limit", type=_count, metavar="BYTES", help="bytes a user may hold (128 GiB)")
-    add("--upload-ttl", type=_seconds, default=86400, metavar="SECONDS", help="life of a row")
-    add("--latency-ms", type=_count, default=0, metavar="N", help="added to every answer")
+    add("--upload-ttl", type=_seconds, default=_USUAL.upload_ttl_s, metavar="SECONDS",
+        help="life of a row")  # fmt: skip
+    add("--latency-ms", type=_count, default=_USUAL.latency_ms, metavar="N",
+        help="added to every answer")  # fmt: skip
     add("--connection-mbit", type=_rate, metavar="N", help="of one connection to storage")
     add("--no-title-in-answers", action="store_true", help="as newer platforms answer")
     add("--no-upload-sessions", action="store_true",
@@ -312,7 +317,7 @@ def _small_parser(name: str, description: str, example: str) -> argparse.Argumen
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--dir", type=Path, default=Path("sandbox"), help="(default: ./sandbox)")
+    parser.add_argument("--dir", type=Path, default=_USUAL.dir, help="(default: ./sandbox)")
     return parser
 
 
