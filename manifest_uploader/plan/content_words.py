@@ -121,7 +121,7 @@ _UNSUPPORTED: Final[dict[str, Finding]] = {
         "{file}: the platform does not read voxels of this type",
         "save it with a common type, such as int16 or float32",
     ),
-    About.ENCODING: ("{file}: the platform does not read data that is stored so", _ONE_FILE),
+    About.ENCODING: ("{file}: the platform does not read data that is stored this way", _ONE_FILE),
     About.DATA_FILES: (
         "{file} has its data in several files, which the platform does not read",
         _ONE_FILE,

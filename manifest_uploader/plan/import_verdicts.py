@@ -180,7 +180,7 @@ _BY_KIND: Final = {
     Misgiving.LEFT_OUT: ("the importer leaves out {files}, which is not part of the image", None),
     Misgiving.SLICES: (
         "the importer makes an image of {found} slices from {expected} slices",
-        "look for duplicate slices, or that belong to another series",
+        "look for duplicate slices, or slices of another series",
     ),
     Misgiving.NO_SEGMENTS: (
         "the importer finds no segments: the voxels are not 8-bit integers of one channel",

@@ -225,7 +225,7 @@ def trouble_of_failure(broken: Broken, *, stall_s: float) -> Trouble:
     match broken.kind:
         case FailureKind.PROXY_PASSWORD:
             raise PlatformUnreachable(
-                "the proxy wants a user name and password (407)",
+                "the proxy asks for a user name and password (407)",
                 hint="put them into HTTPS_PROXY: http://user:password@proxy.example.org:3128",
             ) from None
         case FailureKind.UNREACHABLE:

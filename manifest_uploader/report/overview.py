@@ -19,7 +19,7 @@ _MOST_FILES: Final = 3
 """Files of a value that are named."""
 _WITHOUT_REASON: Final = {
     "deleted": "It was deleted on the platform.",
-    "unconfirmed": "It is not known whether the platform received it. The next run looks.",
+    "unconfirmed": "It is not known whether the platform received it. The next run checks.",
     "failed": "No reason is recorded.",
 }
 

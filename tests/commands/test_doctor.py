@@ -84,7 +84,7 @@ def test_rights_that_are_missing_are_told(ready: dict[str, Any], tmp_path: Path)
     found = _checks(ran.out)
     assert found["token"]["verdict"] == "ok"
     assert found["rights"]["message"] == (
-        "your account cannot see any reader study, so not 'lung' either"
+        "your account cannot see any reader study, including 'lung'"
     )
     assert json.loads(ran.out.splitlines()[-1])["wrong"] == 1
 

@@ -151,7 +151,7 @@ def test_a_text_among_numbers_is_told_where_no_platform_is_asked(tmp_path):
     refused = box("plan", "--sandbox", "--socket", "some-score=Float").expect(2).err
 
     assert (offline.count(said), planned.count(said), refused.count(said)) == (1, 1, 0)
-    assert "lung.yaml:12:26 (patient-2): socket 'some-score' of kind 'Float' wants" in refused
+    assert "lung.yaml:12:26 (patient-2): socket 'some-score' of kind 'Float' takes" in refused
 
 
 def test_names_and_endings_match_as_everywhere(tmp_path):

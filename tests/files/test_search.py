@@ -581,7 +581,7 @@ def test_data_that_is_not_there_cannot_be_listed(tmp_path: Path) -> None:
 
     assert find_problem(tmp_path, "p/x.mhd", single=True) == (
         "'p/x.mhd' has its data in 'x.raw', which does not exist (in data)",
-        "copy it there; if it has another name, let ElementDataFile name that",
+        "copy it there; if it has another name, set ElementDataFile to that name",
     )
 
 
@@ -590,7 +590,7 @@ def test_a_header_that_names_a_folder_is_a_problem(tmp_path: Path) -> None:
 
     assert (
         (find_problem(tmp_path, "x.mhd", "data/x.raw")[0])
-        == "'x.mhd' names its data file 'data/x.raw', but they go side by side (in data)"
+        == "'x.mhd' names its data file 'data/x.raw', but they are uploaded side by side (in data)"
     )
 
 

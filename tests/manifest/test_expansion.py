@@ -195,7 +195,7 @@ def test_a_row_is_found_by_name_path_or_named_part(key):
 
     if key == "PATIENT":
         [line] = said(with_score(), found("1"), table)
-        assert "no row of scores.csv matches a case: 'patient' says 'PATIENT'" in line
+        assert "no row of scores.csv matches a case: 'patient' has 'PATIENT'" in line
         assert told(with_score(), found("1"), table) == [], "the problem names both"
     else:
         assert cases_of(with_score(), found("1"), table)[0].values[1].value == 5
@@ -281,7 +281,7 @@ def test_a_misspelt_exception_is_a_problem_and_another_case_is_told():
     assert "no case is named 'phantom'" in said(nameless, found("007"))[0]
     assert [one.name for one in cases_of(other, found("007"))] == ["patient-007", "phantom"]
     assert told(other, found("007")) == [
-        "'phantom' is none of the cases of 'each', so it is a case of its own"
+        "'phantom' matches no case of 'each', so it is a case of its own"
     ]
 
 

@@ -247,7 +247,7 @@ def validate(paper: Paper) -> None:
         Problem("no file matches 'ct/*.dcm' (in data)", at(14, 17, "patient-002")),
         Problem("no file matches 'ct/*.dcm' (in data)", at(14, 17, LONG)),
         Problem(
-            "socket 'some-score' of kind 'Float' wants a number, not the text '.5', which YAML "
+            "socket 'some-score' of kind 'Float' takes a number, not the text '.5', which YAML "
             "reads as text",
             at(19, 19),
             "write 0.5",

@@ -636,7 +636,7 @@ def test_a_proxy_that_wants_a_password_is_told_at_once(
     with scripted(reply(407)) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
 
-        with pytest.raises(PlatformUnreachable, match="wants a user name and password"):
+        with pytest.raises(PlatformUnreachable, match="asks for a user name and password"):
             connect("https://platform.invalid/api/v1/").get("x/")
 
     assert len(proxy.asked) == 1
