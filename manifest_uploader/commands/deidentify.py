@@ -33,8 +33,8 @@ _REDRAWN_EVERY_S: Final = 0.1
 _DETAILS: Final = """\
 PatientName, dates, private attributes and so on are removed or replaced, and UIDs are replaced,
 the same way each time. Folders and files keep their names, which may name patients, too: check
-them. SRC is not changed. Files that are not DICOM are left out, or copied without being
-looked into (--with-others). DST is a new folder; the same command continues an earlier run. The key
+them. SRC is not changed. Files that are not DICOM are left out, or copied unchecked
+(--with-others). DST is a new folder; the same command continues an earlier run. The key
 that makes the UIDs is kept in DST.key: do not publish it.
 
 example: uploader deidentify scans scans-without-names
@@ -48,7 +48,7 @@ def add_arguments(parser: Parser) -> None:
     add = parser.add_argument
     add("source", metavar="SRC", help="the folder with the originals")
     add("target", metavar="DST", help="a new folder for the copies, or an earlier result")
-    add("--key", metavar="FILE", help="holds the key for new UIDs; default: DST.key")
+    add("--key", metavar="FILE", help="the file with the key for new UIDs; default: DST.key")
     add("--with-others", action="store_true",
         help="also copy files that are not DICOM, as they are")  # fmt: skip
     add("--jobs", metavar="N", type=count, help="files at a time (one for each core)")

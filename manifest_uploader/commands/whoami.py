@@ -18,7 +18,7 @@ from manifest_uploader.text import Tone, line
 def add_arguments(parser: Parser) -> None:
     """Add the arguments of `whoami`."""
     add_platform_argument(parser)
-    parser.add_argument("--token-file", metavar="FILE", help="holds the token")
+    parser.add_argument("--token-file", metavar="FILE", help="the file with the token")
     parser.add_argument("--json", action="store_true", help="a JSON line on standard output")
 
 
