@@ -63,7 +63,9 @@ def run(given: argparse.Namespace) -> int:
     folders = open_folders(given.source, given.target, given.key)
     names, skipped = find_files(folders)
     if not names and not skipped:
-        raise UsageError(f"'{given.source}' holds no file", hint="name the folder of the originals")
+        raise UsageError(
+            f"'{given.source}' contains no file", hint="name the folder of the originals"
+        )
     total = Total(skipped)
     exit_on_sigterm()
     try:

@@ -33,7 +33,7 @@ def refuse_for_jobs(options: Options, manifest: Manifest) -> None:
     if options.verify:
         raise UsageError(
             "jobs of an algorithm never change, so there is nothing to compare",
-            hint="'uploader status' tells what became of them",
+            hint="'uploader status' shows what became of them",
         )
     if options.choices.adopt:
         raise UsageError(

@@ -120,9 +120,9 @@ def _name_flaw(name: str, *, alone: bool) -> str | None:
     except UnicodeEncodeError:
         return "is not valid UTF-8"
     if "\\" in name:
-        return "holds a backslash"
+        return "contains a backslash"
     if any(unicodedata.category(character) == "Cc" for character in name):
-        return "holds a control character"
+        return "contains a control character"
     if alone and name != name.strip():
         return "begins or ends with a space, which the platform removes"
     if alone and len(name) > NAME_LIMIT:

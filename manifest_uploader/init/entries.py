@@ -253,7 +253,7 @@ class EntryMaker:
         largest = [group for group in series if len(group.files) == most]
         if len(largest) == 1 and len(series) > 1:
             others = "; ".join(group.label for group in series if group is not largest[0])
-            what = f"cases whose series with the most slices goes into {quoted(socket)}"
+            what = f"cases whose largest series goes into {quoted(socket)}"
             self.notices.add(what, f"{case_files.base}: {largest[0].label} (not {others})")
         return largest
 

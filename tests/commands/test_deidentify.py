@@ -208,7 +208,7 @@ def test_json_lines_say_the_same(source: Path, tmp_path: Path) -> None:
         (("scans", "clean", "--key", "scans/key"), "would be in one of the folders"),
         (("scans", "clean", "--key", "clean/key"), "would be in one of the folders"),
         (("scans", "clean", "--key", "file"), "does not hold a key"),
-        (("empty", "clean"), "'empty' holds no file"),
+        (("empty", "clean"), "'empty' contains no file"),
         (("scans", "clean", "--jobs", "0"), "must be a whole number, 1 or higher, not '0'"),
     ],
 )

@@ -267,7 +267,7 @@ def test_a_host_that_answered_before_is_waited_for(monkeypatch: pytest.MonkeyPat
 def test_an_unknown_name_is_told_as_such(connect: Connect) -> None:
     client = connect("https://platform.invalid/api/v1/", patience=quick(give_up_s=0.0))
 
-    with pytest.raises(PlatformUnreachable, match="the name is not known: is the network up"):
+    with pytest.raises(PlatformUnreachable, match="the host name is not known: is the network up"):
         client.get("x/")
 
 

@@ -118,6 +118,6 @@ def _json(finding: Finding) -> dict[str, str | None]:
 def _end(counts: Counter[Verdict]) -> Block:
     wrong = counts[Verdict.WRONG]
     if not wrong:
-        return line(("nothing is in the way of an upload", Tone.GOOD))
+        return line(("everything is ready for an upload", Tone.GOOD))
     count = line((f"{counted(wrong, 'check')} failed", Tone.BAD))
     return block(count, next_line("do what the arrows say, then run the same command again"))
