@@ -75,8 +75,8 @@ def suggestion(word: str, meant: str) -> str:
         return question
     pairs = enumerate(zip_longest(word, meant), 1)
     place, (is_there, _) = next(one for one in pairs if one[1][0] != one[1][1])
-    what = "its end is missing" if is_there is None else f"character {place} is {_name(is_there)}"
-    return f"{question} It looks the same, but in what is written {what}"
+    what = "the end is missing" if is_there is None else f"character {place} is {_name(is_there)}"
+    return f"{question} They look the same, but in what you wrote {what}"
 
 
 def _seen(text: str) -> str:

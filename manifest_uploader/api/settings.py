@@ -98,7 +98,7 @@ def make_settings(manifest: str, given: dict[str, Any]) -> Settings:
     known = [one for one in Settings.__struct_fields__ if one not in _NO_OPTIONS]
     for name in given:
         if name not in known:
-            raise UsageError(f"there is no option {quoted(name)}", hint=did_you_mean(name, known))
+            raise UsageError(f"unknown option {quoted(name)}", hint=did_you_mean(name, known))
     plain = {name: _plain(value) for name, value in given.items() if value is not None}
     for name in ("only", "socket"):
         if isinstance(plain.get(name), str):
@@ -172,7 +172,7 @@ def options_of(given: Settings) -> Options:
     """The options without a platform; raises UsageError if one needs another."""
     if given.content and given.verify is False:
         content, verify = given.spelled("content"), given.spelled("verify")
-        raise UsageError(f"{content} compares files only with {verify}", hint=f"add {verify}")
+        raise UsageError(f"{content} works only with {verify}", hint=f"add {verify}")
     return Options(
         given.manifest,
         state_path(given),

@@ -16,7 +16,7 @@ def add_manifest_arguments(parser: Parser) -> None:
     add = parser.group(COMMON).add_argument
     add("--state", metavar="FILE", help="default: NAME.state.jsonl beside NAME.yaml")
     add("--json", action="store_true", help="JSON lines on standard output")
-    add("--sandbox", action="store_true", help="rehearse: start a sandbox for this")
+    add("--sandbox", action="store_true", help="rehearse: start a sandbox for this command")
     add("--verbose", action="store_true", help="print more")
     add("--quiet", action="store_true", help="print less")
     add("--log-file", metavar="FILE", help="write a full log to this file (no secrets)")
@@ -110,7 +110,9 @@ def add_platform_argument(parser: Parser) -> None:
 def add_platform_arguments(parser: Parser) -> None:
     """Add `--platform` and `--token-file`."""
     add_platform_argument(parser)
-    parser.group(COMMON).add_argument("--token-file", metavar="FILE", help="holds the token")
+    parser.group(COMMON).add_argument(
+        "--token-file", metavar="FILE", help="the file with the token"
+    )
 
 
 def add_colour_argument(parser: Parser) -> None:

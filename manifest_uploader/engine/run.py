@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from manifest_uploader.platform.client import Client
 
 _NOT_LOOKED: Final = (
-    "empty items that late requests may have left could not be looked for; the next run looks again"
+    "could not look for empty items that late requests may have left; the next run looks again"
 )
 _LET_LOOK_END_S: Final = 2.0
 """How long a look may take to end once the run is being stopped; nothing depends on it."""

@@ -236,7 +236,7 @@ class _Reader:
         if type(node) is Scalar and node.value is node.text and node.text != "<<":
             return node
         if not isinstance(node, Scalar):
-            hint = "a key is text; put it in quotes if it has [ ] or { } in it"
+            hint = "a key is text; put it in quotes if it has [ ] or { }"
             self._problems.add(f"{described(node)} cannot be a key", node, hint)
             return None
         if node.text == "<<" and node.plain:

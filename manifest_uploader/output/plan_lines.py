@@ -49,7 +49,7 @@ _LEFT_ALONE: Final = {
     Standing.FAILED: ("failed before and did not change", Tone.BAD),
     Standing.UNCONFIRMED: ("unconfirmed", Tone.WARNING),
 }
-_FIXED: Final = ("changed, which cannot be sent", Tone.BAD)
+_FIXED: Final = ("changed but cannot be sent", Tone.BAD)
 
 
 def begin_line(plan: Plan, target: Target) -> Block:
@@ -88,7 +88,7 @@ def jobs_words(plan: Plan) -> str:
     jobs = job_count(plan)
     if not jobs:
         return ""
-    cost = f"{jobs * LEAST_CREDITS:,} of the {MONTHLY_CREDITS:,} credits of a month"
+    cost = f"{jobs * LEAST_CREDITS:,} of your {MONTHLY_CREDITS:,} credits per month"
     return f"; {counted(jobs, 'job')} to start, for at least {cost}"
 
 

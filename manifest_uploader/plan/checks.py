@@ -101,7 +101,7 @@ def _title_problems(case: Case, inputs: PlanInputs) -> list[Problem]:
             Problem(
                 f"the {place} already has {article} {noun} titled '{case.title}' ({holder})",
                 case.title_place,
-                "if you uploaded it (state file lost), use --adopt; else choose another title",
+                "if you uploaded it (state file lost), use --adopt; otherwise choose another title",
             )
         ]
     if (
@@ -113,8 +113,7 @@ def _title_problems(case: Case, inputs: PlanInputs) -> list[Problem]:
         return [
             Problem(
                 f"case '{case.name}' has no title, and without a state file nobody can tell "
-                f"whether "
-                f"the {place} holds it already",
+                f"whether the {place} already has it",
                 case.title_place,
                 "is the state file next to the manifest? if this is new, add --new",
             )

@@ -52,7 +52,7 @@ def _combinations(inputs: PlanInputs) -> str:
     """The combinations of inputs that the algorithm takes, as a hint."""
     listed = [" and ".join(one.inputs) for one in inputs.target.interfaces]
     if not listed:
-        return "the platform lists no inputs of this algorithm"
+        return "the platform lists no inputs for this algorithm"
     more = f"; and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else ""
     return f"it takes: {'; or '.join(listed[:_SHOWN])}{more}"
 

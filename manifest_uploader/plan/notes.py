@@ -53,7 +53,8 @@ def key_notes(inputs: PlanInputs, cases: tuple[CasePlan, ...]) -> list[str]:
     if not anew:
         return []
     reason = (
-        f"the key '{key.file}', or the platform's procedure, is not the one of their first files"
+        f"the key '{key.file}' or the platform's procedure has changed since their first files "
+        "were sent"
     )
     return [f"sent again from the first file, because {reason}: {some_of(anew)}"]
 

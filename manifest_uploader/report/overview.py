@@ -20,7 +20,7 @@ _MOST_FILES: Final = 3
 """Files of a value that are named."""
 _WITHOUT_REASON: Final = {
     Standing.DELETED: "It was deleted on the platform.",
-    Standing.UNCONFIRMED: "It is not known whether the platform received it. The next run looks.",
+    Standing.UNCONFIRMED: "It is not known whether the platform received it. The next run checks.",
     Standing.FAILED: "No reason is recorded.",
 }
 

@@ -320,7 +320,7 @@ ROW = {"patient": "a", "score": 1}
         ([ROW], {"title": "{x}"}, "no column 'x'"),
         ([ROW], {"sockets": {"x": mu.Column("patient", float)}}, "row 1: 'a' in the column"),
         ([ROW], {"order": "patient"}, "row 1: the order 'a' is not a whole number"),
-        ([ROW], {"sockets": {"x": "{patient}.mha"}}, "a file or a text"),
+        ([ROW], {"sockets": {"x": "{patient}.mha"}}, "a file or text"),
     ],
 )
 def test_what_is_wrong_with_a_table_is_told(table: Any, more: Any, message: str) -> None:

@@ -155,4 +155,4 @@ def test_a_large_file_that_is_hashed_is_told(tmp_path: Path) -> None:
             prepare=functools.partial(hash_slowly, mark),
         )
 
-    assert "looking into files: 1 value, 1 file; hashing 'ct.mha'" in "".join(lines)
+    assert "checking files: 1 value, 1 file; hashing 'ct.mha'" in "".join(lines)

@@ -137,8 +137,8 @@ MALFORMED = {
     ),
     "an order that is text": (
         named("a\n    order: '5'"),
-        "order is a whole number, not '5'",
-        ("order is a whole number, not {value}",),
+        "order must be a whole number, not '5'",
+        ("order must be a whole number, not {value}",),
     ),
     "an order in an archive": (
         named("a\n    order: 5").replace("reader-study", "archive"),
@@ -152,8 +152,8 @@ MALFORMED = {
     ),
     "a name that does not print": (
         named(r'"a\eb"'),
-        r"name 'a\x1bb' has a character that does not print",
-        ("name {value} has a character that does not print",),
+        r"name 'a\x1bb' contains an unprintable character",
+        ("name {value} contains an unprintable character",),
     ),
     "a name with a blank": (
         named("'a '"),
@@ -267,8 +267,8 @@ MALFORMED = {
     ),
     "an image that is none": (
         case_with("{image: a}"),
-        "'a' is not an image of the platform",
-        ("{value} is not an image of the platform",),
+        "'a' does not name an image on the platform",
+        ("{value} does not name an image on the platform",),
     ),
     "a NUL": (
         case_with(r'{value: ["\0"]}'),

@@ -66,6 +66,12 @@ def test_the_page_is_written_beside_the_manifest_and_names_no_other_place(folder
     assert "@import" not in page
 
 
+def test_what_was_written_is_in_colour_if_colours_are_asked_for(folder: Path) -> None:
+    result = uploader("report", "m.yaml", "--color", "always", cwd=folder).expect(0)
+
+    assert result.err == "\x1b[32mwrote\x1b[0m m.report.html\n"
+
+
 def test_commands_on_the_page_name_what_the_report_was_asked_for(folder: Path) -> None:
     (folder / "m.state.jsonl").rename(folder / "other.jsonl")
 
