@@ -18,8 +18,15 @@ from dataclasses import dataclass
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from tests import simulated
+
+if TYPE_CHECKING:
+    from manifest_uploader.platform.address import Patience
+    from manifest_uploader.platform.retries import Retries
 
 _PRELOAD = (
     *("manifest_uploader.__main__", "manifest_uploader.cli", "manifest_uploader.commands.guard"),
@@ -128,6 +135,21 @@ def run(
     """Run a command; raise AssertionError if it takes longer. `prepare` is as for `begun`."""
     with begun(arguments, cwd=cwd, environment=environment, prepare=prepare) as running:
         return running.end(seconds)
+
+
+def shorten_pauses(first_s: float) -> None:
+    """Let the first pause between two tries of a request be so long, in this whole process.
+
+    Where connections are made, `Patience` was imported long ago: the server has preloaded it.
+    """
+    from manifest_uploader.platform.retries import Retries
+
+    of_people = Retries.__init__
+
+    def impatient(self: Retries, patience: Patience, **more: Any) -> None:
+        of_people(self, replace(patience, first_pause_s=first_s), **more)
+
+    Retries.__init__ = impatient  # type: ignore[method-assign]
 
 
 def _command(
