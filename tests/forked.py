@@ -57,6 +57,13 @@ def _context() -> BaseContext:
     return context
 
 
+def process(target: Callable[..., None], *given: object) -> BaseProcess:
+    """A process that has started, and in which a function is called."""
+    made: BaseProcess = _context().Process(target=target, args=given)  # type: ignore[attr-defined]
+    made.start()
+    return made
+
+
 @dataclass
 class Running:
     """A process that was started, and the folder of what it leaves."""
@@ -113,15 +120,13 @@ def begun(
     """
     with tempfile.TemporaryDirectory() as folder:
         left = Path(folder)
-        process = _context().Process(  # type: ignore[attr-defined]
-            target=_command, args=(list(arguments), str(cwd), dict(environment), left, prepare)
-        )
-        process.start()
+        given = (list(arguments), str(cwd), dict(environment), left, prepare)
+        started = process(_command, *given)
         try:
-            yield Running(process, left)
+            yield Running(started, left)
         finally:
-            process.kill()
-            process.join()
+            started.kill()
+            started.join()
 
 
 def run(
@@ -159,24 +164,34 @@ def _command(
     left: Path,
     prepare: Callable[[Path], None] | None,
 ) -> None:
-    os.chdir(cwd)
-    os.environ.clear()
-    os.environ.update(environment)
     sys.stdout = (left / "out").open("w", encoding="utf-8")
     sys.stderr = (left / "err").open("w", encoding="utf-8", buffering=1)
-    _say_as_much_as_on_fast_machines()
-    simulated.install_from(os.environ)
+    enter(cwd, environment)
     if prepare is not None:
         prepare(left / "code")
-    from manifest_uploader.__main__ import main
-
-    sys.argv = ["uploader", *arguments]
     try:
-        main()
+        command(arguments)
     except SystemExit as end:
         sys.stdout.flush()
         (left / "code").write_text(str(end.code))
         raise
+
+
+def enter(cwd: str, environment: dict[str, str]) -> None:
+    """Make this process one for a command in that folder, with that environment."""
+    os.chdir(cwd)
+    os.environ.clear()
+    os.environ.update(environment)
+    _say_as_much_as_on_fast_machines()
+    simulated.install_from(os.environ)
+
+
+def command(arguments: list[str]) -> None:
+    """Run a command in this process; it ends with `SystemExit`."""
+    from manifest_uploader.__main__ import main
+
+    sys.argv = ["uploader", *arguments]
+    main()
 
 
 def _say_as_much_as_on_fast_machines() -> None:
