@@ -30,10 +30,12 @@ if TYPE_CHECKING:
 
 _PRELOAD = (
     *("manifest_uploader.__main__", "manifest_uploader.cli", "manifest_uploader.commands.guard"),
-    *("manifest_uploader.engine.execution", "manifest_uploader.engine.survey"),
-    "manifest_uploader.platform.client",
-    *(f"manifest_uploader.commands.{name}" for name in ("plan", "run", "status", "validate")),
-    *("manifest_uploader.sandbox", "psutil", "pydicom", "truststore", __name__),
+    *(f"manifest_uploader.engine.{name}" for name in ("conclusion", "execution", "survey")),
+    *("manifest_uploader.platform.client", "manifest_uploader.platform.targets.reader_study"),
+    *(f"manifest_uploader.commands.{name}" for name in ("fetch", "plan", "run", "sandbox")),
+    *(f"manifest_uploader.commands.{name}" for name in ("status", "validate", "verify")),
+    *("manifest_uploader.api.rehearsal", "manifest_uploader.sandbox"),
+    *("jsonschema", "psutil", "pydicom", "truststore", __name__),
 )
 """What commands import, much of it only when they need it."""
 
@@ -183,6 +185,7 @@ def enter(cwd: str, environment: dict[str, str]) -> None:
     os.environ.clear()
     os.environ.update(environment)
     _say_as_much_as_on_fast_machines()
+    _look_at_imports_soon()
     simulated.install_from(os.environ)
 
 
@@ -200,3 +203,15 @@ def _say_as_much_as_on_fast_machines() -> None:
 
     assert "SILENCE_S" in vars(screen), "what is changed in the program has to be there"
     vars(screen)["SILENCE_S"] = float("inf")
+
+
+def _look_at_imports_soon() -> None:
+    """Wait for imports in steps that suit a sandbox: it has imported what is sent in no time."""
+    from manifest_uploader.engine import import_waits, upload_limits
+
+    for module, name in (
+        *((import_waits, name) for name in ("_FIRST_PAUSE_S", "_BUSY_PAUSE_S")),
+        (upload_limits, "_FIRST_PROBE_S"),
+    ):
+        assert name in vars(module), "what is changed in the program has to be there"
+        vars(module)[name] = 0.1
