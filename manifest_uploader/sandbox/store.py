@@ -199,8 +199,8 @@ def _connect(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
     path.chmod(0o600)
     db.row_factory = sqlite3.Row
+    db.execute("PRAGMA synchronous = OFF")  # first: the change of the journal is synchronized, too
     db.execute("PRAGMA journal_mode = WAL")
-    db.execute("PRAGMA synchronous = OFF")
     return db
 
 
