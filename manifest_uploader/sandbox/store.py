@@ -123,7 +123,7 @@ class Store:
             for path in (folder, self.parts, self.kept, self.work):
                 path.mkdir(parents=True, exist_ok=True)
             self._db = _connect(folder / "sandbox.sqlite3")
-            self._db.executescript(_SCHEMA)
+            self._db.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
             _migrate(self._db)
         except (OSError, sqlite3.Error) as error:
             raise _unusable(folder, error) from error
