@@ -39,6 +39,9 @@ _PRELOAD = (
 )
 """What commands import, much of it only when they need it."""
 
+AS_PEOPLE_WAIT = "TESTS_WAIT_AS_PEOPLE"
+"""In the environment of a command: it looks at imports as often as it does for people."""
+
 
 @dataclass(frozen=True)
 class Ended:
@@ -185,7 +188,8 @@ def enter(cwd: str, environment: dict[str, str]) -> None:
     os.environ.clear()
     os.environ.update(environment)
     _say_as_much_as_on_fast_machines()
-    _look_at_imports_soon()
+    if AS_PEOPLE_WAIT not in os.environ:
+        _look_at_imports_soon()
     simulated.install_from(os.environ)
 
 
