@@ -164,6 +164,7 @@ def test_events_come_in_order_and_in_the_callers_thread(study: mu.Manifest) -> N
 
 def test_a_run_is_followed_and_leaves_nothing_behind(study: mu.Manifest) -> None:
     before, handlers = set(threading.enumerate()), signal.getsignal(signal.SIGINT)
+    gc.unfreeze()  # as in other programs: here, the collected tests are frozen
 
     with study.start(progress=False) as run:
         ended = [one.case.name for one in run if isinstance(one, mu.CaseEnded)]

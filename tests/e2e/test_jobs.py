@@ -230,7 +230,7 @@ def test_a_stuck_job_that_goes_on_after_all_is_waited_for(tmp_path: Path) -> Non
         add_report(box, "a")
         box.save()
         box.run("--refused-after", "0.2").expect(1)
-    with jobs(tmp_path, job_delay_s=2.0) as later:
+    with jobs(tmp_path, job_delay_s=0.5) as later:
         box.served = later.served
         wait_for(lambda: started(box)[0]["status"] in {"Queued", "Executing"})
 
