@@ -8,11 +8,14 @@ has no fork it is a new interpreter after all.
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import functools
 import multiprocessing
 import os
+import signal
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.context import BaseContext
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
     from manifest_uploader.platform.address import Patience
     from manifest_uploader.platform.retries import Retries
 
+_WHERE: int | None = getattr(signal, "SIGUSR1", None)
+"""The signal that lets a process write where each of its threads is."""
 _PRELOAD = (
     *("manifest_uploader.__main__", "manifest_uploader.cli", "manifest_uploader.commands.guard"),
     *(f"manifest_uploader.engine.{name}" for name in ("conclusion", "execution", "survey")),
@@ -100,6 +105,7 @@ class Running:
         self.process.join(seconds)
         late = self.process.is_alive()
         if late:
+            self._tell_where_it_is()
             self.process.kill()
             self.process.join()
         out, err = ((self.left / name).read_text("utf-8", "replace") for name in ("out", "err"))
@@ -108,6 +114,18 @@ class Running:
         ended = int(code.read_text()) if code.exists() else self.process.exitcode
         assert ended is not None
         return Ended(ended, out, err)
+
+    def _tell_where_it_is(self) -> None:
+        """Let a process that hangs write where each of its threads is."""
+        if _WHERE is None:
+            return
+        before = self.err
+        with contextlib.suppress(ProcessLookupError):
+            self.send(_WHERE)
+        for _ in range(50):
+            if self.err != before:
+                return
+            time.sleep(0.02)
 
 
 @contextlib.contextmanager
@@ -171,6 +189,8 @@ def _command(
 ) -> None:
     sys.stdout = (left / "out").open("w", encoding="utf-8")
     sys.stderr = (left / "err").open("w", encoding="utf-8", buffering=1)
+    if _WHERE is not None:
+        faulthandler.register(_WHERE)
     enter(cwd, environment)
     if prepare is not None:
         prepare(left / "code")

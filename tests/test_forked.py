@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
+
+import pytest
 
 from tests import forked
 from tests.e2e.helpers import environment
+from tests.has import needs_signals
 
 
 def _pauses_become_short(_: Path) -> None:
@@ -30,3 +34,19 @@ def test_pauses_between_tries_are_as_short_as_a_test_wants(tmp_path: Path) -> No
     )
 
     assert (ended.code, ended.err) == (0, "")
+
+
+def _wait_for_nothing(_: Path) -> None:
+    threading.Event().wait(60)
+
+
+@needs_signals
+def test_a_process_that_hangs_tells_where(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match=r"(?s)did not end within 1 s.*_wait_for_nothing"):
+        forked.run(
+            ["--version"],
+            cwd=tmp_path,
+            environment=environment(),
+            seconds=1,
+            prepare=_wait_for_nothing,
+        )

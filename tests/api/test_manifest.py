@@ -161,7 +161,7 @@ def test_content_is_compared_only_when_the_platform_is(tmp_path: Path, method: A
 
     with pytest.raises(
         mu.UsageError,
-        match="content=True compares files only with verify=True\n  hint: add verify=True",
+        match="content=True works only with verify=True\n  hint: add verify=True",
     ):
         method(manifest, sandbox=True, content=True, progress=False)
 
