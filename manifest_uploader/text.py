@@ -75,8 +75,8 @@ def suggestion(word: str, meant: str) -> str:
         return question
     pairs = enumerate(zip_longest(word, meant), 1)
     place, (is_there, _) = next(one for one in pairs if one[1][0] != one[1][1])
-    what = "its end is missing" if is_there is None else f"character {place} is {_name(is_there)}"
-    return f"{question} It looks the same, but in what is written {what}"
+    what = "the end is missing" if is_there is None else f"character {place} is {_name(is_there)}"
+    return f"{question} They look the same, but in what you wrote {what}"
 
 
 def _seen(text: str) -> str:
@@ -107,8 +107,12 @@ def most_like(word: str, candidates: Iterable[str]) -> str | None:
 
 def quoted(text: str) -> str:
     """The text in single quotes, shortened if it is long, with control characters escaped."""
-    cut = text if len(text) <= CUT else text[: CUT - 1] + "…"
-    return f"'{printable(cut)}'"
+    return f"'{printable(beginning(text, CUT))}'"
+
+
+def beginning(text: str, most: int) -> str:
+    """The text, or as much of its start as fits, with `…`, into so many characters."""
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def printable(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
 import subprocess
 import sys
 import warnings
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests import forked
-from tests.e2e.helpers import Ran, ended, environment, items_of
+from tests.e2e.helpers import Ran, ended, environment, items_of, wait_for
 
 ENTRY = (sys.executable, "-W", "error", "-m", "manifest_uploader")
 
@@ -64,16 +65,12 @@ def _turn_warnings_into_errors(_: Path) -> None:
 @contextlib.contextmanager
 def platform(folder: Path, *options: object) -> Iterator[dict[str, Any]]:
     """`uploader sandbox` in a process of its own, for the length of a `with`: its ready line."""
-    process = subprocess.Popen(
-        [*ENTRY, "sandbox", "--json", "--dir", str(folder), *map(str, options)],
-        env=environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        encoding="utf-8",
-    )
-    try:
-        assert process.stdout is not None
-        yield json.loads(process.stdout.readline())
-    finally:
-        process.terminate()
-        process.communicate(timeout=60)
+    words = ["sandbox", "--json", "--dir", str(folder), *map(str, options)]
+    with forked.begun(
+        words, cwd=folder.parent, environment=environment(), prepare=_turn_warnings_into_errors
+    ) as running:
+        wait_for(lambda: "\n" in running.out or not running.process.is_alive(), seconds=60)
+        assert running.out, running.err
+        yield json.loads(running.out.splitlines()[0])
+        running.send(signal.SIGTERM)
+        running.end(60)

@@ -230,9 +230,7 @@ def _run(box: Box, pid: Path | None = None) -> Ran:
 
 
 def _prepare(pid: Path | None, _: Path) -> None:
-    from manifest_uploader.platform import address
-
-    vars(address)["Patience"] = functools.partial(address.Patience, first_pause_s=0.03)
+    forked.shorten_pauses(0.03)
     if pid is not None:
         pid.write_text(str(os.getpid()))
 

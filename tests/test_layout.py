@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import email
+import email.policy
 import json
 import re
 import subprocess
 import sys
 import zipfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import jsonschema
@@ -52,6 +55,34 @@ def test_the_wheel_holds_the_schema_and_the_guide_and_no_tests(wheel: zipfile.Zi
     assert topics
     assert topics <= set(names)
     assert {name.split("/")[0].partition("-")[0] for name in names} == {"manifest_uploader"}
+
+
+def test_the_description_is_the_readme_and_leads_to_no_file_beside_it(
+    wheel: zipfile.ZipFile,
+) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+
+    [name] = (one for one in wheel.namelist() if one.endswith(".dist-info/METADATA"))
+    metadata = email.message_from_bytes(wheel.read(name), policy=email.policy.default)
+    text = str(metadata.get_payload())
+
+    assert metadata["Description-Content-Type"] == "text/markdown"
+    assert re.findall(r"^#+ .*", text, re.MULTILINE) == re.findall(r"^#+ .*", readme, re.MULTILINE)
+    assert text.count("```") == readme.count("```")
+    links = re.findall(r"\]\(([^)]+)\)", text)
+    assert links
+    assert all(one.startswith("https://") for one in links), links
+    assert "<!--" not in text
+
+
+@pytest.mark.skipif(find_spec("twine") is None, reason="the extra 'test' installs twine")
+def test_an_index_can_render_the_description(wheel: zipfile.ZipFile) -> None:
+    check = (sys.executable, "-m", "twine", "check", "--strict", str(wheel.filename))
+
+    ended = subprocess.run(check, capture_output=True, text=True, timeout=60, check=False)
+
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "PASSED" in ended.stdout
 
 
 def test_an_installed_wheel_finds_its_schema(wheel: zipfile.ZipFile, tmp_path: Path) -> None:

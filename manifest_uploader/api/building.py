@@ -95,7 +95,7 @@ def _source(written: object, socket: str) -> Source:
         return Value(written)
     if isinstance(written, str):
         raise UsageError(
-            f"is {quoted(written)} for the socket {quoted(socket)} a file or a text?",
+            f"is {quoted(written)} for the socket {quoted(socket)} a file or text?",
             hint=f"write File({written!r}), Files({written!r}) or Value({written!r})",
         )
     raise UsageError(
@@ -301,7 +301,7 @@ class _Row:
         if found is not None and (isinstance(found, bool) or not isinstance(found, int)):
             raise UsageError(
                 f"row {self._number}: the order {found!r} is not a whole number",
-                hint="write order=Column('…', int) if the table holds texts",
+                hint="write order=Column('…', int) if the table has text",
             )
         return found
 

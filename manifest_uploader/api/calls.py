@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from manifest_uploader.api import handles
 from manifest_uploader.api.findings import Fetched, Plan, Validation, Verification
 from manifest_uploader.api.results import Result, Status
+from manifest_uploader.api.settings import Settings
 from manifest_uploader.engine import run as engine
 from manifest_uploader.engine.options import Options
 from manifest_uploader.engine.progress import Observer
@@ -78,11 +79,12 @@ def run(
     return Result.of(summary)
 
 
-def refuse_quick(*, quick: bool) -> None:
+def refuse_quick(given: Settings) -> None:
     """Raise UsageError if a run shall look into one file of each value only."""
-    if quick:
+    if given.quick:
         raise UsageError(
-            "--quick is for 'validate' and 'plan': 'run' reads every file that it sends",
+            f"{given.spelled('quick')} is for 'validate' and 'plan': 'run' reads every file that "
+            "it sends",
             hint="leave it out; files that were read before are not read again",
         )
 

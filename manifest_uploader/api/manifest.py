@@ -354,7 +354,7 @@ class Manifest:
     ) -> Run:
         """The same, to be followed: `with manifest.start() as run: for event in run: …`."""
         given = self._settings({"verify": False, **options, "sandbox": sandbox})
-        calls.refuse_quick(quick=given.quick)
+        calls.refuse_quick(given)
 
         def call(observers: Sequence[Any], stop: threading.Event) -> Result:
             with settings.opened(given, sends=True) as found:

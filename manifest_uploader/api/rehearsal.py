@@ -10,9 +10,9 @@ from manifest_uploader.manifest.model import (
     ImageValue,
     JsonValue,
     Manifest,
-    TargetKind,
     Value,
 )
+from manifest_uploader.platform.targets import has_jobs
 
 _OUTPUT: Final = "results-json-file"
 """The socket for the made-up results of algorithms."""
@@ -36,7 +36,7 @@ def sockets(manifest: Manifest) -> tuple[str, ...]:
 
 def algorithms(manifest: Manifest) -> tuple[str, ...]:
     """`SLUG=INPUTS->OUTPUTS` for each combination of inputs that cases have, if they are jobs."""
-    if manifest.kind is not TargetKind.ALGORITHM:
+    if not has_jobs(manifest.kind):
         return ()
     inputs = [tuple(value.socket for value in case.values) for case in manifest.cases]
     combinations = dict.fromkeys(tuple(sorted(set(one))) for one in inputs if one)

@@ -17,7 +17,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from manifest_uploader.cluster.address import Batch, Jobs, Wanted, parse
-from manifest_uploader.engine.options import Options, Policy
+from manifest_uploader.engine.options import JOBS, REFUSED_AFTER_S, Options, Policy
 from manifest_uploader.engine.reading import read_manifest
 from manifest_uploader.errors import TokenRefused, UsageError
 from manifest_uploader.manifest.problems import ManifestInvalid
@@ -28,13 +28,17 @@ from manifest_uploader.system import disk
 from manifest_uploader.system.shells import for_shell
 from manifest_uploader.text import did_you_mean, quoted
 
-_JOBS: Final = 8
 DEFAULT_PLATFORM: Final = "https://grand-challenge.org/api/v1/"
 MOST_JOBS: Final = 32
+JOBS_PER_WORKER: Final = 4
 _MOST_JOBS_OF_WORKERS: Final = 512
 
 Count: TypeAlias = Annotated[int, Meta(ge=1)]
 Seconds: TypeAlias = Annotated[float, Meta(gt=0)]
+
+
+_PATIENCE: Final = Patience()
+_POLICY: Final = Policy()
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -50,8 +54,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     follow_links: bool = False
     only: tuple[str, ...] = ()
     first: Count | None = None
-    give_up_after: Seconds = 3600.0
-    stall_timeout: Seconds = 60.0
+    give_up_after: Seconds = _PATIENCE.give_up_s
+    stall_timeout: Seconds = _PATIENCE.stall_s
     checksum: bool = False
     quick: bool = False
     adopt: bool = False
@@ -65,13 +69,13 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     dask_slurm: Count | None = None
     dask_pbs: Count | None = None
     dask_lsf: Count | None = None
-    jobs_per_worker: Count = 4
+    jobs_per_worker: Count = JOBS_PER_WORKER
     worker_root: str | None = None
     no_wait: bool = False
-    wait_timeout: Seconds = 3600.0
-    refused_after: Seconds = 1800.0
-    settle_after: Seconds = 120.0
-    upload_limit: Count = 2000
+    wait_timeout: Seconds = _POLICY.wait_timeout_s
+    refused_after: Seconds = REFUSED_AFTER_S
+    settle_after: Seconds = _POLICY.settle_s
+    upload_limit: Count = Choices().upload_limit
     take_over: bool = False
     receipts: bool = False
     keep_bytes: bool = False
@@ -81,6 +85,17 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     content: bool = False
     command: str = "take_over=True"
     """What to type to break another run's lock."""
+    typed: bool = False
+    """They were typed in a shell, and not written in Python."""
+
+    def spelled(self, option: str) -> str:
+        """How the user writes an option that is on or off: `--retry-failed`."""
+        return f"--{option.replace('_', '-')}" if self.typed else f"{option}=True"
+
+
+USUAL: Final = Settings("")
+"""What is not said."""
+_NO_OPTIONS: Final = frozenset({"manifest", "command", "typed"})
 
 
 def make_settings(manifest: str, given: dict[str, Any]) -> Settings:
@@ -90,10 +105,10 @@ def make_settings(manifest: str, given: dict[str, Any]) -> Settings:
         UsageError: one of them does not exist, or has a value that it cannot have.
 
     """
-    known = [one for one in Settings.__struct_fields__ if one not in {"manifest", "command"}]
+    known = [one for one in Settings.__struct_fields__ if one not in _NO_OPTIONS]
     for name in given:
         if name not in known:
-            raise UsageError(f"there is no option {quoted(name)}", hint=did_you_mean(name, known))
+            raise UsageError(f"unknown option {quoted(name)}", hint=did_you_mean(name, known))
     plain = {name: _plain(value) for name, value in given.items() if value is not None}
     for name in ("only", "socket"):
         if isinstance(plain.get(name), str):
@@ -201,7 +216,7 @@ def wanted_workers(given: Settings) -> Wanted | None:
 def _jobs(given: Settings) -> int:
     """How many steps at a time."""
     if wanted_workers(given) is None:
-        return min(given.jobs or _JOBS, MOST_JOBS)
+        return min(given.jobs or JOBS, MOST_JOBS)
     return min(given.jobs or MOST_JOBS, _MOST_JOBS_OF_WORKERS)
 
 
@@ -219,7 +234,8 @@ def _token(given: Settings, options: Options, address: str) -> str:
 def options_of(given: Settings) -> Options:
     """The options without a platform; raises UsageError if one needs another."""
     if given.content and given.verify is False:
-        raise UsageError("--content compares files only with --verify", hint="add --verify")
+        content, verify = given.spelled("content"), given.spelled("verify")
+        raise UsageError(f"{content} works only with {verify}", hint=f"add {verify}")
     return Options(
         given.manifest,
         state_path(given),

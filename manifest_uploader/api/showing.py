@@ -25,7 +25,7 @@ def named(name: str, cases: Sequence[_Case]) -> _Case:
         if one.name == name:
             return one
     hint = did_you_mean(name, (one.name for one in cases))
-    raise KeyError(f"there is no case {quoted(name)}" + (f": {hint}" if hint else ""))
+    raise KeyError(f"no case is named {quoted(name)}" + (f": {hint}" if hint else ""))
 
 
 def shortened(text: str) -> str:

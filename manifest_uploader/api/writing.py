@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import yaml
 from msgspec import Struct
+from msgspec.structs import replace
 
 from manifest_uploader.api.building import Case, File, Files, Image, SameAs, Value
 from manifest_uploader.errors import UsageError
@@ -135,10 +136,7 @@ def _about_case(problem: Problem, starts: Sequence[tuple[int, str]]) -> Problem:
     line = problem.place.line if problem.place else 0
     names = [name for start, name in starts if start <= line]
     about = f"case {quoted(names[-1])}: " if names else ""
-    hint = problem.hint
-    if hint and "is on line" in hint:
-        hint = "change one of them"
-    return Problem(about + problem.message, None, hint)
+    return replace(problem, message=about + problem.message, place=None, first_line=None)
 
 
 # ── YAML ────────────────────────────────────────────────────────────────────────────────────

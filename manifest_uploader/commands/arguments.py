@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import re
 
-from manifest_uploader.api.settings import DEFAULT_PLATFORM
+from manifest_uploader.api.settings import DEFAULT_PLATFORM, MOST_JOBS, USUAL
 from manifest_uploader.cluster.address import Batch
 from manifest_uploader.commands.parsing import CASES, COMMON, RECOVERY, TUNING, WORKERS, Parser
+from manifest_uploader.engine.options import JOBS
 from manifest_uploader.output.paint import Colour
 
 
@@ -17,7 +18,7 @@ def add_manifest_arguments(parser: Parser) -> None:
     add = parser.group(COMMON).add_argument
     add("--state", metavar="FILE", help="default: NAME.state.jsonl beside NAME.yaml")
     add("--json", action="store_true", help="JSON lines on standard output")
-    add("--sandbox", action="store_true", help="rehearse: start a sandbox for this")
+    add("--sandbox", action="store_true", help="rehearse: start a sandbox for this command")
     add("--verbose", action="store_true", help="print more")
     add("--quiet", action="store_true", help="print less")
     add("--log-file", metavar="FILE", help="write a full log to this file (no secrets)")
@@ -50,10 +51,10 @@ def _add_reading_arguments(parser: Parser) -> None:
     cases.add_argument("--first", metavar="N", type=count, help="only the first N cases")
     add = parser.group(TUNING).add_argument
     add("--follow-links", action="store_true", help="follow links out of the root")
-    add("--give-up-after", metavar="SECONDS", type=seconds, default=3600.0,
-        help="how long to wait for a platform that does not answer (3600)")  # fmt: skip
-    add("--stall-timeout", metavar="SECONDS", type=seconds, default=60.0,
-        help="how long a connection may stay silent (60)")  # fmt: skip
+    add("--give-up-after", metavar="SECONDS", type=seconds, default=USUAL.give_up_after,
+        help="how long to wait for a platform that does not answer (%(default)g)")  # fmt: skip
+    add("--stall-timeout", metavar="SECONDS", type=seconds, default=USUAL.stall_timeout,
+        help="how long a connection may stay silent (%(default)g)")  # fmt: skip
 
 
 def _add_sending_arguments(parser: Parser) -> None:
@@ -72,18 +73,18 @@ def _add_sending_arguments(parser: Parser) -> None:
     add = parser.group(TUNING).add_argument
     add("--quick", action="store_true", help="read one file of each value instead of all")
     add("--jobs", metavar="N", type=count,
-        help="steps at a time (8; with workers 32, for all of them together)")  # fmt: skip
+        help=f"steps at a time ({JOBS}; with workers {MOST_JOBS}, for all together)")  # fmt: skip
     add("--no-wait", action="store_true", help="do not wait for imports")
-    add("--wait-timeout", metavar="SECONDS", type=seconds, default=3600.0,
-        help="how long to wait while no import arrives (3600)")  # fmt: skip
-    add("--refused-after", metavar="SECONDS", type=seconds, default=1800.0,
+    add("--wait-timeout", metavar="SECONDS", type=seconds, default=USUAL.wait_timeout,
+        help="how long to wait while no import arrives (%(default)g)")  # fmt: skip
+    add("--refused-after", metavar="SECONDS", type=seconds, default=USUAL.refused_after,
         help="treat a file, or a job's inputs, as rejected if there is no response for this long "
-        "(1800)")  # fmt: skip
-    add("--settle-after", metavar="SECONDS", type=seconds, default=120.0,
+        "(%(default)g)")  # fmt: skip
+    add("--settle-after", metavar="SECONDS", type=seconds, default=USUAL.settle_after,
         help="how long to look for a job before starting it again if its start had no answer "
-        "(120)")  # fmt: skip
-    add("--upload-limit", metavar="N", type=count, default=2000,
-        help="upload slots that the account may use (2000)")  # fmt: skip
+        "(%(default)g)")  # fmt: skip
+    add("--upload-limit", metavar="N", type=count, default=USUAL.upload_limit,
+        help="upload slots that the account may use (%(default)g)")  # fmt: skip
     add("--keep-bytes", action="store_true",
         help="with --sandbox: keep the files that are sent, for 'fetch'")  # fmt: skip
     add("--receipts", action="store_true",
@@ -99,8 +100,8 @@ def _add_worker_arguments(parser: Parser) -> None:
     for batch in Batch:
         add(f"--dask-{batch}", metavar="N", type=count,
             help=f"the same, with workers in N jobs of {batch.upper()}")  # fmt: skip
-    add("--jobs-per-worker", metavar="N", type=count, default=4,
-        help="files, or parts of them, that a worker sends at a time (4)")  # fmt: skip
+    add("--jobs-per-worker", metavar="N", type=count, default=USUAL.jobs_per_worker,
+        help="files, or parts of them, that a worker sends at a time (%(default)g)")  # fmt: skip
     add("--worker-root", metavar="DIR",
         help="where the workers see the files, if not at the same place")  # fmt: skip
 
@@ -127,7 +128,9 @@ def add_platform_argument(parser: Parser) -> None:
 def add_platform_arguments(parser: Parser) -> None:
     """Add `--platform` and `--token-file`."""
     add_platform_argument(parser)
-    parser.group(COMMON).add_argument("--token-file", metavar="FILE", help="holds the token")
+    parser.group(COMMON).add_argument(
+        "--token-file", metavar="FILE", help="the file with the token"
+    )
 
 
 def add_colour_argument(parser: Parser) -> None:

@@ -18,10 +18,11 @@ from manifest_uploader.files.crew import usable_cores
 from manifest_uploader.files.deidentify import Folders, deidentify, find_files, open_folders
 from manifest_uploader.files.deidentify_results import Batch, FileResult, Outcome
 from manifest_uploader.files.listing import natural
-from manifest_uploader.output.formatting import counted
+from manifest_uploader.output.formatting import counted, note_line
 from manifest_uploader.output.json_lines import write_json
 from manifest_uploader.output.live_area import LiveArea, can_redraw
 from manifest_uploader.output.streams import print_out, say
+from manifest_uploader.text import Block, Piece, Tone, line
 
 _FINE: Final = {Outcome.DONE, Outcome.ALREADY_DONE, Outcome.COPIED, Outcome.IGNORED, Outcome.LOOP}
 _COPIES: Final = {Outcome.DONE, Outcome.ALREADY_DONE, Outcome.COPIED}
@@ -32,8 +33,8 @@ _REDRAWN_EVERY_S: Final = 0.1
 _DETAILS: Final = """\
 PatientName, dates, private attributes and so on are removed or replaced, and UIDs are replaced,
 the same way each time. Folders and files keep their names, which may name patients, too: check
-them. SRC is not changed. Files that are not DICOM are left out, or copied without being
-looked into (--with-others). DST is a new folder; the same command continues an earlier run. The key
+them. SRC is not changed. Files that are not DICOM are left out, or copied unchecked
+(--with-others). DST is a new folder; the same command continues an earlier run. The key
 that makes the UIDs is kept in DST.key: do not publish it.
 
 example: uploader deidentify scans scans-without-names
@@ -47,7 +48,7 @@ def add_arguments(parser: Parser) -> None:
     add = parser.add_argument
     add("source", metavar="SRC", help="the folder with the originals")
     add("target", metavar="DST", help="a new folder for the copies, or an earlier result")
-    add("--key", metavar="FILE", help="holds the key for new UIDs; default: DST.key")
+    add("--key", metavar="FILE", help="the file with the key for new UIDs; default: DST.key")
     add("--with-others", action="store_true",
         help="also copy files that are not DICOM, as they are")  # fmt: skip
     add("--jobs", metavar="N", type=count, help="files at a time (one for each core)")
@@ -62,7 +63,9 @@ def run(given: argparse.Namespace) -> int:
     folders = open_folders(given.source, given.target, given.key)
     names, skipped = find_files(folders)
     if not names and not skipped:
-        raise UsageError(f"'{given.source}' holds no file", hint="name the folder of the originals")
+        raise UsageError(
+            f"'{given.source}' contains no file", hint="name the folder of the originals"
+        )
     total = Total(skipped)
     exit_on_sigterm()
     try:
@@ -82,13 +85,13 @@ def run(given: argparse.Namespace) -> int:
             write_json(_file_json(one))
         write_json(_summary_json(total, folders))
     else:
-        for line in _summary(total):
-            print_out(line)
-    for line in _trouble(total, verbose=given.verbose):
-        say(line)
+        for text in _summary(total):
+            print_out(text)
+    for text in _trouble(total, verbose=given.verbose):
+        say(text)
     if not given.quiet:
-        for line in _notes(total, folders):
-            say(line)
+        for text in _notes(total, folders):
+            say(text)
     return 1 if total.outcomes.keys() - _FINE else 0
 
 
@@ -133,15 +136,17 @@ class Total:
 # ── words ───────────────────────────────────────────────────────────────────────────────────
 
 
-def _summary(total: Total) -> Iterator[str]:
+def _summary(total: Total) -> Iterator[Block]:
     """How many files, and which attributes in how many of them."""
     done, before = total.outcomes[Outcome.DONE], total.outcomes[Outcome.ALREADY_DONE]
     copied = total.outcomes[Outcome.COPIED]
     as_they_are = f"{copied:,} copied as they are, " if copied else ""
     left = total.files - done - before - copied
-    yield (
-        f"{counted(total.files, 'file')}: {done:,} de-identified, {before:,} already done, "
-        f"{as_they_are}{left:,} left out"
+    yield line(
+        f"{counted(total.files, 'file')}: ",
+        *_in_tone(f"{done:,} de-identified", Tone.GOOD, done),
+        f", {before:,} already done, {as_they_are}",
+        *_in_tone(f"{left:,} left out", Tone.WARNING, left),
     )
     for what, found in (
         ("removed", total.removed),
@@ -151,24 +156,30 @@ def _summary(total: Total) -> Iterator[str]:
         ordered = sorted(found.items(), key=lambda one: (-one[1], one[0]))
         words = [f"{_attribute(word)} ({files:,})" for word, files in ordered]
         if words:
-            yield f"{what}: {', '.join(words)}"
+            yield line((f"{what}:", Tone.STRONG), f" {', '.join(words)}")
+
+
+def _in_tone(words: str, tone: Tone, number: int) -> list[Piece]:
+    """The words, in a tone unless they count nothing."""
+    return [(words, tone) if number else words]
 
 
 def _attribute(word: str) -> str:
     return {"private": "private attributes", "unknown": "unknown attributes"}.get(word, word)
 
 
-def _trouble(total: Total, *, verbose: bool) -> Iterator[str]:
+def _trouble(total: Total, *, verbose: bool) -> Iterator[Block]:
     """A line for each file that has no copy; without `verbose`, not for all of them."""
     for outcome in Outcome:
         found = [one for one in total.others if one.outcome is outcome]
         if outcome in _FINE and not verbose:
             continue
+        tone = Tone.QUIET if outcome in _FINE else Tone.BAD
         for one in found if verbose else found[:_SHOWN]:
             say_not_copied = "" if outcome is Outcome.LOOP else "; it was not copied"
-            yield f"'{one.name}': {_reason(one)}{say_not_copied}"
+            yield line((f"'{one.name}':", tone), f" {_reason(one)}{say_not_copied}")
         if len(found) > _SHOWN and not verbose:
-            yield f"{len(found) - _SHOWN:,} more like that (--verbose names them all)"
+            yield line(f"{len(found) - _SHOWN:,} more like that (--verbose names them all)")
 
 
 def _reason(one: FileResult) -> str:
@@ -204,25 +215,28 @@ def _cut_off(one: FileResult) -> str:
     return f"its pixel data is cut off: {one.found:,} of {one.expected:,} bytes"
 
 
-def _notes(total: Total, folders: Folders) -> Iterator[str]:
+def _notes(total: Total, folders: Folders) -> Iterator[Block]:
     """What a person has to look at, or to keep."""
     if total.outcomes[Outcome.NOT_DICOM]:
-        yield "note: --with-others also copies files that are not DICOM, as they are"
+        yield note_line("--with-others also copies files that are not DICOM, as they are")
     if total.burned_in:
         first = ", ".join(f"'{name}'" for name in total.burned_in[:3])
-        yield (
-            f"note: {counted(len(total.burned_in), 'file')} may show the patient's name in the "
-            f"picture (BurnedInAnnotation): check {first}{' …' * (len(total.burned_in) > 3)}"  # noqa: PLR2004
+        more = " …" * (len(total.burned_in) > 3)  # noqa: PLR2004
+        yield note_line(
+            f"{counted(len(total.burned_in), 'file')} may show the patient's name in the picture "
+            f"(BurnedInAnnotation): check {first}{more}",
+            Tone.WARNING,
         )
     if total.with_names:
-        yield (
-            f"note: the paths of {counted(total.with_names, 'file')} contain a word of their "
-            "PatientName: rename files and folders in DST before you share them"
+        yield note_line(
+            f"the paths of {counted(total.with_names, 'file')} contain a word of their "
+            "PatientName: rename files and folders in DST before you share them",
+            Tone.WARNING,
         )
     if folders.key is None:
-        yield (
-            f"note: the key that makes the new UIDs is in '{folders.key_file}': keep it to "
-            f"continue later, and do not publish it"
+        yield note_line(
+            f"the key that makes the new UIDs is in '{folders.key_file}': keep it to continue "
+            "later, and do not publish it"
         )
 
 

@@ -48,7 +48,13 @@ def add_arguments(parser: Parser) -> None:
         action="store_true",
         help="hash the files in DIR instead of trusting size and time",
     )
-    add("--jobs", metavar="N", type=count, default=8, help="files at a time (8)")
+    add(
+        "--jobs",
+        metavar="N",
+        type=count,
+        default=JOBS,
+        help="files at a time (%(default)g)",
+    )
     add("--take-over", action="store_true", help="break the lock of another fetch")
 
 

@@ -10,8 +10,10 @@ import sys
 from manifest_uploader.commands.arguments import add_platform_argument
 from manifest_uploader.commands.options import platform_url
 from manifest_uploader.errors import UsageError
+from manifest_uploader.output.formatting import note_line
 from manifest_uploader.output.streams import say
 from manifest_uploader.platform import credentials
+from manifest_uploader.text import Tone, line
 
 add_arguments = add_platform_argument
 
@@ -23,9 +25,11 @@ def run(given: argparse.Namespace) -> int:
     host = credentials.host_of(url)
     token = credentials.parse(_ask(host), where="your answer")
     kept = credentials.login(token, url)
-    say(f"the token for {host} is kept in: {kept}; 'uploader logout' removes it")
+    where = f" in: {kept}; 'uploader logout' removes it"
+    say(line(f"the token for {host} is ", ("kept", Tone.GOOD), where))
     if os.environ.get(credentials.ENVIRONMENT):
-        say(f"note: the environment variable {credentials.ENVIRONMENT} takes precedence while set")
+        variable = credentials.ENVIRONMENT
+        say(note_line(f"the environment variable {variable} is set and takes precedence"))
     return 0
 
 

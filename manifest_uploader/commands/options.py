@@ -56,7 +56,7 @@ def settings_of(given: argparse.Namespace) -> Settings:
         if name in names and name != "command"
     }
     words = ["uploader", *getattr(given, "words", ()), "--take-over"]
-    return Settings(**found, command=for_shell(words))
+    return Settings(**found, command=for_shell(words), typed=True)
 
 
 def command_line(given: argparse.Namespace, name: str, *options: str) -> str:

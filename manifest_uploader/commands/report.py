@@ -32,7 +32,7 @@ def add_arguments(parser: Parser) -> None:
     add("--state", metavar="FILE", help="default: NAME.state.jsonl beside NAME.yaml")
     add_root_argument(parser)
     add_platform_argument(parser)
-    add("--sandbox", action="store_true", help="of a run with --sandbox")
+    add("--sandbox", action="store_true", help="report on a rehearsal (run --sandbox)")
     add("--output", metavar="FILE", help="the page; default: NAME.report.html")
     add("--open", action="store_true", help="show the page in the browser")
     add("--pictures", metavar="N", type=pictures, default=None,

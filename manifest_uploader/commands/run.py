@@ -7,7 +7,7 @@ import argparse
 from manifest_uploader.api import calls
 from manifest_uploader.commands import run_report
 from manifest_uploader.commands.arguments import add_run_arguments, add_verify_arguments
-from manifest_uploader.commands.options import open_options
+from manifest_uploader.commands.options import open_options, settings_of
 from manifest_uploader.commands.parsing import COMMON, Parser
 from manifest_uploader.commands.signals import interruptible, stopping_on_signals
 from manifest_uploader.engine.progress import Observer
@@ -26,7 +26,7 @@ def add_arguments(parser: Parser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Run, and return the code of the worst end of a case."""
-    calls.refuse_quick(quick=given.quick)
+    calls.refuse_quick(settings_of(given))
     run_report.check(given)
     screen = make_screen(verbose=given.verbose, quiet=given.quiet, json=given.json)
     json_lines: list[Observer] = [JsonLines()] if given.json else []

@@ -30,11 +30,22 @@ _LET_LOOK_END_S: Final = 2.0
 _SHOW_CURSOR: Final = b"\x1b[?25h"
 
 _GOES_ON: Final = "the same command continues where this ended"
-_ENDED: Final = f"stopped; {_GOES_ON}"
-_AT_ONCE: Final = (
-    f"stopped at once; {_GOES_ON}, and finds out what became of requests that were under way"
-)
-_NOTHING_SENT: Final = "stopped; nothing was sent"
+_UNDER_WAY: Final = "and finds out what became of requests that were under way"
+
+
+class _Ending(Struct, frozen=True):
+    """What to say at the end of a command that was stopped."""
+
+    what: str
+    rest: str
+
+    def __str__(self) -> str:
+        return f"{self.what}; {self.rest}"
+
+
+_ENDED: Final = _Ending("stopped", _GOES_ON)
+_AT_ONCE: Final = _Ending("stopped at once", f"{_GOES_ON}, {_UNDER_WAY}")
+_NOTHING_SENT: Final = _Ending("stopped", "nothing was sent")
 
 
 class Stop(Struct):
@@ -53,13 +64,17 @@ class Stop(Struct):
 
     def say(self) -> int:
         """Say how to continue; return the exit code."""
-        first, mark, rest = (_ENDED if self.sends else self.at_once).partition(";")
-        say(line((first + mark, Tone.WARNING), rest))
+        ending = _ENDED if self.sends else self._at_once
+        say(line((f"{ending.what};", Tone.WARNING), f" {ending.rest}"))
         return self.code
 
     @property
     def at_once(self) -> str:
         """What to say if it ends at once."""
+        return str(self._at_once)
+
+    @property
+    def _at_once(self) -> _Ending:
         if self.sends:
             return _AT_ONCE
         return _ENDED if self.goes_on else _NOTHING_SENT

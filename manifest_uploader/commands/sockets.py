@@ -32,11 +32,11 @@ def add_arguments(parser: Parser) -> None:
     parser.epilog = _DETAILS
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     add = parser.add_argument
-    add("slug", metavar="SLUG", nargs="?", help="of a reader study, an archive or an algorithm")
+    add("slug", metavar="SLUG", nargs="?", help="the slug of a reader study, archive or algorithm")
     add("--search", metavar="TEXT", help="only sockets with these words")
     add("--kind", metavar="KIND", help="only sockets of this kind: Image, Float, PDF file …")
     add_platform_argument(parser)
-    add("--token-file", metavar="FILE", help="holds the token")
+    add("--token-file", metavar="FILE", help="the file with the token")
     add("--json", action="store_true", help="JSON lines on standard output")
 
 

@@ -11,8 +11,10 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from manifest_uploader.manifest.model import Manifest, TargetKind
+from manifest_uploader.manifest.model import Manifest
+from manifest_uploader.output.pauses import OVER_AFTER_S
 from manifest_uploader.output.watch_screen import Screen, View
+from manifest_uploader.platform.targets import has_jobs
 from manifest_uploader.state import lock
 from manifest_uploader.state.events import AnyEvent, Done, Opened, Paused
 from manifest_uploader.state.file import Tail
@@ -25,8 +27,6 @@ LOOK_EVERY_S: Final = 1.0
 """Network file systems show appended lines no sooner."""
 _PAUSE_SHOWN_S: Final = 120.0
 """A run counts as paused for so long after a step had to wait for room, unless it sends again."""
-_SENDS_AGAIN_S: Final = 5.0
-"""A pause is over once uploads have gone on for so long."""
 
 
 def watch(
@@ -71,7 +71,7 @@ class _Pause(Struct):
 
     def is_over(self, now: float) -> bool:
         """Whether the run no longer waits: while rows drain, it sends and waits in turns."""
-        return now - self.last >= (_SENDS_AGAIN_S if self.sends_again else _PAUSE_SHOWN_S)
+        return now - self.last >= (OVER_AFTER_S if self.sends_again else _PAUSE_SHOWN_S)
 
 
 class Follower:
@@ -79,7 +79,7 @@ class Follower:
 
     def __init__(self, manifest: Manifest) -> None:
         self._titles = {case.name: case.title for case in manifest.cases}
-        self._jobs = manifest.kind is TargetKind.ALGORITHM
+        self._are_jobs = has_jobs(manifest.kind)
         self._forget()
 
     def _forget(self) -> None:
@@ -121,7 +121,13 @@ class Follower:
                     touched[name] = None
         past = self._folding.history.cases
         stands = [
-            case_standing(name, self._titles[name], past.get(name, EMPTY), at_work=at_work)
+            case_standing(
+                name,
+                self._titles[name],
+                past.get(name, EMPTY),
+                at_work=at_work,
+                is_job=self._are_jobs,
+            )
             for name in touched
         ]
         changed = tuple(one for one in stands if one.standing is not self._standings[one.case])
@@ -151,7 +157,7 @@ class Follower:
             self._bytes_done,
             pause.why if pause is not None else None,
             held_by,
-            jobs=self._jobs,
+            jobs=self._are_jobs,
             paused_jobs=pause is not None and pause.jobs,
             first=first,
         )

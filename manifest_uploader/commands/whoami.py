@@ -12,12 +12,13 @@ from manifest_uploader.output.streams import print_out
 from manifest_uploader.platform.account import own_account
 from manifest_uploader.platform.address import Patience, Platform
 from manifest_uploader.platform.credentials import host_of
+from manifest_uploader.text import Tone, line
 
 
 def add_arguments(parser: Parser) -> None:
     """Add the arguments of `whoami`."""
     add_platform_argument(parser)
-    parser.add_argument("--token-file", metavar="FILE", help="holds the token")
+    parser.add_argument("--token-file", metavar="FILE", help="the file with the token")
     parser.add_argument("--json", action="store_true", help="a JSON line on standard output")
 
 
@@ -43,5 +44,6 @@ def run(given: argparse.Namespace) -> int:
         )
     else:
         of = f" ({account.institution})" if account.institution else ""
-        print_out(f"{account.username}{of} at {host}; the token is from {place}")
+        name = (account.username, Tone.STRONG)
+        print_out(line(name, f"{of} at {host}; the token is from {place}"))
     return 0

@@ -9,7 +9,7 @@ from manifest_uploader.engine.results import Summary
 from manifest_uploader.engine.scheduler import Scheduler
 from manifest_uploader.engine.session import Session
 from manifest_uploader.plan.steps import Plan
-from manifest_uploader.platform.targets import type_of
+from manifest_uploader.platform.targets import has_jobs
 from manifest_uploader.platform.traffic import Traffic
 
 
@@ -47,7 +47,7 @@ def summarize(
         leftovers,
         (*plan.notes, *dict.fromkeys(told), *dict.fromkeys(filter(None, stuck))),
         stopped=took.stopped,
-        jobs=not type_of(session.target.kind).has_titles,
+        jobs=has_jobs(session.target.kind),
         lasting=tuple(one for one in plan.differences if one.lasts),
         changed=len({one.case for one in plan.changed}),
     )

@@ -84,7 +84,7 @@ class Reason(Enum):
     """Why parts were not sent."""
 
     FILE_CHANGED = "a file changed or cannot be read"
-    UPLOAD_LOST = "storage does not know the upload, or holds other bytes"
+    UPLOAD_LOST = "storage does not know the upload, or holds different bytes"
     STORAGE_REFUSED = "storage does not accept a part"
     STOPPED = "the run is being stopped"
     WORKER_LOST = "the worker that sent them has ended, or cannot be reached"
@@ -235,7 +235,7 @@ class _Transfer:
             elif not answer.ok:
                 break
         if answer.ok:
-            message = "storage received other bytes than were sent, several times"
+            message = "storage received different bytes from those sent, several times"
         else:
             found = re.search(r"<Code>([\w.]{1,80})</Code>", answer.text)
             message = f"storage answered {answer.status}{f' ({found[1]})' if found else ''}"

@@ -30,7 +30,7 @@ from manifest_uploader.platform.client import Client
 from manifest_uploader.platform.image_files import image_files
 from manifest_uploader.platform.jobs import OutputValue, jobs_of
 from manifest_uploader.platform.model import ItemSeen, Target
-from manifest_uploader.platform.targets import type_of
+from manifest_uploader.platform.targets import has_jobs, type_of
 from manifest_uploader.state.history import EMPTY
 from manifest_uploader.system import disk
 
@@ -147,7 +147,7 @@ class _Seen(Struct, frozen=True):
 
 def _seen(session: Session) -> _Seen:
     client, target = session.client, session.target
-    if not type_of(target.kind).has_outputs:
+    if not has_jobs(target.kind):
         items = client.ahead(lambda: all_items(client, target))
         recover_session(session)
         return _Seen(items(), {})
@@ -184,7 +184,7 @@ def _fetched(
             stopping=watching.stopping,
         )
         files = _files(options, session, seen, cases, wanted, downloads, told, watching.activity)
-    if target_type.has_outputs:
+    if target_type.has_jobs:
         jobs = job_rows(cases, files or (), session.item_url)
         outputs = output_sockets(cases, session.target.interfaces)
     absent = tuple(one.case.name for one in cases if one.item is None)

@@ -59,8 +59,8 @@ _PAUSE_S: Final = 5.0
 _LONGEST_WAIT_S: Final = 3600.0
 """How long to wait until the platform has processed other images."""
 _IGNORES: Final = (
-    "the platform treats true as 1 and false as 0 and ignores the change, and it refuses a value "
-    "in between that would reveal it; give the socket another value first"
+    "the platform treats true as 1 and false as 0, so it ignores this change, and it refuses the "
+    "value in between that would get around that; give the socket another value first"
 )
 
 
@@ -119,7 +119,7 @@ class ItemWriter:
             try:
                 response = send_call(self._client, call, repeat=title_is_ours)
             except ResponseLost:
-                yield Unsure(task.case, task.step, "the creation was not answered")
+                yield Unsure(task.case, task.step, "the request for the item was not answered")
                 return
             if response.ok and is_pk(pk := response.fields.get("pk")):
                 yield from self.done(task, pk, response)
@@ -131,7 +131,7 @@ class ItemWriter:
             if task.title in found:
                 yield Done(task.case, task.step, pk=found[task.title], again=response.again)
                 return
-        yield Unsure(task.case, task.step, "the platform neither makes the item nor shows it")
+        yield Unsure(task.case, task.step, "the platform neither creates the item nor shows it")
 
     # -- fills --
 
@@ -164,9 +164,7 @@ class ItemWriter:
                 yield refused(task, response)
                 return
             self._sleep(0.5 * 2**attempt)
-        yield Unsure(
-            task.case, task.step, "the platform did not answer the fill, and the item is unchanged"
-        )
+        yield Unsure(task.case, task.step, "the platform did not answer, and the item is unchanged")
 
     def _look(self, task: Fill, pk: str) -> tuple[bool, ItemSeen | None]:
         """Whether the fill took effect, and the item if it was needed to tell, or shows values.
@@ -242,7 +240,7 @@ class ItemWriter:
         except JsonUnreadable as error:
             raise FileChanged(f"'{source.name}': {error}") from None
         if json_digest(found) != wanted.digest:
-            raise FileChanged(f"'{source.name}' changed while the run was under way")
+            raise FileChanged(f"'{source.name}' changed during the run")
         return value | {"value": found}
 
 

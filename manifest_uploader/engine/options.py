@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from msgspec import Struct, field
 
 from manifest_uploader.engine.data_plane import Workers
 from manifest_uploader.plan.inputs import Choices
 from manifest_uploader.platform.address import Patience, Platform
+
+JOBS: Final = 8
+"""Steps at a time, unless the user says otherwise."""
+REFUSED_AFTER_S: Final = 1800.0
+"""How long the platform may keep a file, or the inputs of a job, without a word."""
 
 
 class Policy(Struct, frozen=True):
@@ -20,7 +26,7 @@ class Policy(Struct, frozen=True):
     """Longest time without progress: no import ended and no upload row was freed."""
     settle_s: float = 120.0
     """How long a request to start a job, whose answer was lost, may take to have an effect."""
-    stuck_after_s: float = 1800.0
+    stuck_after_s: float = REFUSED_AFTER_S
     """How long the inputs of a job may be validated before it counts as stuck."""
     window: int = 64
     """Most cases that may be under way at a time."""
@@ -38,7 +44,7 @@ class Options(Struct, frozen=True):
     follow_links: bool = False
     only: tuple[str, ...] = ()
     first: int | None = None
-    jobs: int = 8
+    jobs: int = JOBS
     checksum: bool = False
     quick: bool = False
     """Look into one file of each value instead of all."""
@@ -53,7 +59,7 @@ class Options(Struct, frozen=True):
     choices: Choices = field(default_factory=Choices)
     policy: Policy = field(default_factory=Policy)
     patience: Patience = field(default_factory=Patience)
-    refused_after_s: float = 1800.0
+    refused_after_s: float = REFUSED_AFTER_S
     verify: bool = False
     """Compare the target with the manifest and the state before planning."""
     content: bool = False

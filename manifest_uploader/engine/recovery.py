@@ -25,7 +25,7 @@ from manifest_uploader.plan.steps import Fill
 from manifest_uploader.platform.endpoints import get_item, is_row_gone
 from manifest_uploader.platform.model import Entry, ItemSeen, Socket, Target
 from manifest_uploader.platform.sessions import any_was_used
-from manifest_uploader.platform.targets import type_of
+from manifest_uploader.platform.targets import has_jobs, type_of
 from manifest_uploader.state.events import Done, Event, Failed, Gone, Started
 from manifest_uploader.state.history import CaseHistory, History
 from manifest_uploader.state.steps import StepId
@@ -47,10 +47,10 @@ def recover(
     had no effect yields `Failed` without a message. A fill that cannot be settled yields nothing.
     """
     cases = {name: history.cases[name] for name in names if name in history.cases}
-    if type_of(target.kind).has_titles:
-        yield from _creations(cases, _owned(history), listing or Listing(client, target))
-    else:
+    if has_jobs(target.kind):
         yield from _jobs(cases, _owned(history), client, target)
+    else:
+        yield from _creations(cases, _owned(history), listing or Listing(client, target))
     for name, past in cases.items():
         if past.filling is not None and past.item is not None:
             yield from _fill(name, past.item, past.filling, client, target)

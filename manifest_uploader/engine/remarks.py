@@ -9,8 +9,8 @@ from manifest_uploader.state.events import Confirmed, Done
 from manifest_uploader.text import some_of
 
 _KEPT: Final = (
-    "not moved to its place in the worklist: the platform does not change what readers have "
-    "answered questions about"
+    "not moved to its place in the worklist: the platform does not change a display set once "
+    "readers have answered questions about it"
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -44,6 +44,7 @@ from manifest_uploader.plan.inputs import Facts, PlanInputs
 from manifest_uploader.plan.steps import Plan
 from manifest_uploader.platform.endpoints import is_row_gone, list_items
 from manifest_uploader.platform.responses import Interrupted
+from manifest_uploader.platform.targets import has_jobs
 from manifest_uploader.platform.traffic import Meter
 from manifest_uploader.state import file as state_file
 from manifest_uploader.state import lock
@@ -56,7 +57,7 @@ if TYPE_CHECKING:
     from manifest_uploader.platform.client import Client
 
 _NOT_LOOKED: Final = (
-    "empty items that late requests may have left could not be looked for; the next run looks again"
+    "could not look for empty items that late requests may have left; the next run looks again"
 )
 _LET_LOOK_END_S: Final = 2.0
 """How long a look may take to end once the run is being stopped; nothing depends on it."""
@@ -137,8 +138,10 @@ def status(options: Options) -> Iterator[CaseStanding]:
     """Where each case stands, from the state file alone."""
     manifest = read_manifest(options).manifest
     history = fold(state_file.stream(options.state).events)
+    is_job = has_jobs(manifest.kind)
     for case in manifest.cases:
-        yield case_standing(case.name, case.title, history.cases.get(case.name, EMPTY))
+        past = history.cases.get(case.name, EMPTY)
+        yield case_standing(case.name, case.title, past, is_job=is_job)
 
 
 # ── run ─────────────────────────────────────────────────────────────────────────────────────
@@ -158,6 +161,16 @@ def _watching(observers: Sequence[Observer], stop: threading.Event) -> Watching:
     return Watching(looking, stopping=stop.is_set, doing=doing)
 
 
+def _noting(observers: Sequence[Observer]) -> Callable[[str], None]:
+    """Tells all observers what is worth a line."""
+
+    def note(text: str) -> None:
+        for observer in observers:
+            observer.note(text)
+
+    return note
+
+
 def run(options: Options, observers: Sequence[Observer], stop: threading.Event) -> Summary:
     """Upload everything, and wait until it is seen on the platform.
 
@@ -168,10 +181,7 @@ def run(options: Options, observers: Sequence[Observer], stop: threading.Event) 
 
     """
     from manifest_uploader.engine.conclusion import Took, summarize  # noqa: PLC0415 - as that
-    from manifest_uploader.engine.execution import (  # noqa: PLC0415 - only a run executes
-        Execution,
-        Journal,
-    )
+    from manifest_uploader.engine.execution import Journal  # noqa: PLC0415 - only a run executes
     from manifest_uploader.platform.client import Client  # noqa: PLC0415 - late: 0.1 s of CPU
 
     assert options.platform is not None
@@ -179,11 +189,7 @@ def run(options: Options, observers: Sequence[Observer], stop: threading.Event) 
     watching = _watching(observers, stop)
     attend = partial(attended, attend=watching.attend)
     reading: Reading = attend(lambda: _read(options))
-
-    def note(text: str) -> None:
-        for observer in observers:
-            observer.note(text)
-
+    note = _noting(observers)
     if options.workers is not None and options.workers.dashboard:
         note(f"Dask's dashboard: {options.workers.dashboard}")
     with lock.held(options.state, take_over=options.take_over, command=options.command, note=note):
@@ -207,20 +213,13 @@ def run(options: Options, observers: Sequence[Observer], stop: threading.Event) 
                 watching.activity.stage = Stage.PLAN
                 plan = attend(lambda: _planned(inputs))
                 journal.begin(plan, session.target)
-                clocks = Clocks.begin(ledger.clock())
-                first = _scheduler(options, plan, inputs.facts, clocks)
                 key = key_for(options, plan, note)
-                execution = Execution(
-                    *(options, session, plan, threads, journal, clocks.now), uid_key=key
-                )
-                last = execution.run(
-                    first,
-                    inputs.facts,
-                    then=lambda one: attend(lambda: _second(options, session, inputs, one, clocks)),
+                schedulers = _execute(
+                    options, session, inputs, plan, threads, journal, watching, uid_key=key
                 )
                 ledger.record(plan.left)
                 took = Took(meter.traffic(), time.monotonic() - started, stopped=stop.is_set())
-                summary = summarize((first, last), session, journal, plan, took)
+                summary = summarize(schedulers, session, journal, plan, took)
                 if took.stopped:
                     return summary
                 watching.activity.stage = Stage.PLATFORM
@@ -295,6 +294,32 @@ def _send(fills: Iterator[Event], session: Session, journal: Journal) -> None:
             if isinstance(event, Started):
                 session.ledger.sync()
                 session.listing.forget()
+
+
+def _execute(
+    options: Options,
+    session: Session,
+    inputs: PlanInputs,
+    plan: Plan,
+    threads: Threads,
+    journal: Journal,
+    watching: Watching,
+    *,
+    uid_key: str | None,
+) -> tuple[Scheduler, Scheduler]:
+    """Do what the plan says, then look again; the first scheduler, and the last."""
+    from manifest_uploader.engine.execution import Execution  # noqa: PLC0415 - only a run executes
+
+    clocks = Clocks.begin(session.ledger.clock())
+    first = _scheduler(options, plan, inputs.facts, clocks)
+
+    def second(first: Scheduler) -> Scheduler | None:
+        return attended(
+            lambda: _second(options, session, inputs, first, clocks), attend=watching.attend
+        )
+
+    execution = Execution(options, session, plan, threads, journal, now=clocks.now, uid_key=uid_key)
+    return first, execution.run(first, inputs.facts, then=second)
 
 
 def _with_late_items(summary: Summary, session: Session) -> Summary:

@@ -36,7 +36,7 @@ from manifest_uploader.platform.model import Target
 from manifest_uploader.platform.targets import type_of
 from manifest_uploader.state import file as state_file
 from manifest_uploader.state.events import Event
-from manifest_uploader.state.file import Binding
+from manifest_uploader.state.file import Binding, sandbox_platform
 from manifest_uploader.state.history import EMPTY, History, fold
 from manifest_uploader.state.ledger import Ledger
 
@@ -138,12 +138,12 @@ def _root(options: Options, reading: Reading) -> Root:
 def _platform_name(options: Options, client: Client) -> str:
     """The platform's name in a state file; for sandboxes without the port, which changes."""
     if options.sandbox_id is not None:
-        return f"sandbox {options.sandbox_id}"
+        return sandbox_platform(options.sandbox_id)
     if not client.is_local:
         return client.platform.binding
     answer = client.get("gcapi/")
     found = answer.fields.get("sandbox_id")
-    return f"sandbox {found}" if found else client.platform.binding
+    return sandbox_platform(str(found)) if found else client.platform.binding
 
 
 def recover_session(session: Session) -> list[Event]:

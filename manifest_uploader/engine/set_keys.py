@@ -15,9 +15,7 @@ from manifest_uploader.plan.notes import new_key_note
 from manifest_uploader.plan.steps import Plan
 from manifest_uploader.platform.sockets import DICOM_SET
 
-_IF_LOST: Final = (
-    "delete this one: sets that are not complete are then sent again from their first file"
-)
+_IF_LOST: Final = "delete this file: incomplete sets are then sent again from their first file"
 
 
 def with_key(options: Options, manifest: Manifest, facts: Facts) -> Facts:

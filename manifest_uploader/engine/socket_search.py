@@ -96,7 +96,7 @@ def used_by(client: Client, slug: str) -> tuple[Used, ...]:
 def _used(client: Client, slug: str) -> Iterator[Used]:
     for target in _targets(client, slug=slug):
         if target.slug == slug:
-            yield _used_by_jobs(client, target) if target.interfaces else _held(client, target)
+            yield _in_interfaces(client, target) if target.interfaces else _held(client, target)
 
 
 def _targets(client: Client, **query: str) -> Iterator[Target]:
@@ -107,7 +107,7 @@ def _targets(client: Client, **query: str) -> Iterator[Target]:
                 yield target
 
 
-def _used_by_jobs(client: Client, target: Target) -> Used:
+def _in_interfaces(client: Client, target: Target) -> Used:
     """The inputs and outputs of a target's interfaces, in their order."""
     known = all_sockets(client)
     roles = [

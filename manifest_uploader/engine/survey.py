@@ -37,7 +37,7 @@ from manifest_uploader.platform.images import missing_images
 from manifest_uploader.platform.model import ItemSeen, Target
 from manifest_uploader.platform.responses import results_of
 from manifest_uploader.platform.socket_list import all_sockets
-from manifest_uploader.platform.targets import type_of
+from manifest_uploader.platform.targets import has_jobs, type_of
 from manifest_uploader.state.history import History
 from manifest_uploader.text import composed
 
@@ -181,8 +181,9 @@ def _platform_facts(
     missing = client.ahead(lambda: missing_images(client, _unseen_images(manifest, history)))
     rows = client.ahead(lambda: rows_of(client, _open_uploads(history)))
     count = listing.count()
-    are_jobs = not type_of(target.kind).has_titles
-    looks = not are_jobs and (scope.verify or count != len(ours) or count <= _FEW_ITEMS)
+    looks = not has_jobs(target.kind) and (
+        scope.verify or count != len(ours) or count <= _FEW_ITEMS
+    )
     listed = listing.items() if looks else {}
 
     def every() -> Iterable[ItemSeen]:

@@ -14,7 +14,7 @@ from manifest_uploader.plan.inputs import PlanInputs
 from manifest_uploader.platform.endpoints import send_call
 from manifest_uploader.platform.model import Target
 from manifest_uploader.platform.responses import results_of
-from manifest_uploader.platform.targets import type_of
+from manifest_uploader.platform.targets import has_jobs, type_of
 from manifest_uploader.text import did_you_mean
 
 if TYPE_CHECKING:  # importing it takes 0.1 s of CPU, which commands without a network save
@@ -28,12 +28,12 @@ def refuse_for_jobs(options: Options, manifest: Manifest) -> None:
         UsageError: it is.
 
     """
-    if type_of(manifest.kind).has_titles:
+    if not has_jobs(manifest.kind):
         return
     if options.verify:
         raise UsageError(
             "jobs of an algorithm never change, so there is nothing to compare",
-            hint="'uploader status' tells what became of them",
+            hint="'uploader status' shows what became of them",
         )
     if options.choices.adopt:
         raise UsageError(
@@ -65,8 +65,8 @@ def _unknown_target(manifest: Manifest, client: Client) -> Exception:
     visible = [target_type.read_target(one) for one in results_of(client.get(path), path)]
     if not visible:
         return PlatformRefused(
-            f"your account cannot see any {noun}, so not '{manifest.slug}' either",
-            hint=f"is it the right account's token, and may you {target_type.right} that {noun}?",
+            f"your account cannot see any {noun}, including '{manifest.slug}'",
+            hint=f"is this the right account's token, and may you {target_type.right} that {noun}?",
         )
     hint = did_you_mean(manifest.slug, [one.slug for one in visible if one is not None])
     problem = Problem(

@@ -31,8 +31,8 @@ _PAUSE_S: Final = 5.0
 _LONGEST_WAIT_S: Final = 3600.0
 """How long to wait until the platform has processed other images."""
 _BUSY: Final = (
-    "the platform still processes other images of this account and accepts no more for now; the "
-    "run tries again every few seconds"
+    "the platform is still processing other images of this account and accepts no more for now; "
+    "the run tries again every few seconds"
 )
 _SLICE_S: Final = 0.5
 """Longest single sleep, so that stopping soon ends a pause."""
@@ -127,7 +127,7 @@ def _failed(case: str, socket: str, answer: Response) -> Failed:
     if is_gone:
         message = "the platform no longer has the upload; run again, and it is sent again"
     elif answer.ok:
-        message = "the platform made no upload session that can be used"
+        message = "the platform created no usable upload session"
     return Failed(
         case,
         StepId.ticket(case, socket),

@@ -201,7 +201,7 @@ class _Attempt:
         pk, storage_id = (answer.fields.get(name) for name in ("pk", "s3_upload_id"))
         has_id = isinstance(storage_id, str) and _STORAGE_ID.fullmatch(storage_id) is not None
         if not is_pk(pk) or not isinstance(storage_id, str) or not has_id:
-            raise UploadRefused("the platform opened no upload that can be used", final=False)
+            raise UploadRefused("the platform opened no usable upload", final=False)
         upload, size = self._upload, self._part_size
         opened = Opened(
             *(upload.case, upload.step, upload.socket, pk, storage_id, size, upload.stat),
@@ -301,7 +301,7 @@ class _Attempt:
             raise UploadRefused(refusals.refusal_message(answer.status, answer.json), final=False)
         signed = {n: url for n in numbers if isinstance(url := urls.get(str(n)), str)}
         if len(signed) < len(numbers):
-            raise UploadRefused("the platform signed no address for a part", final=False)
+            raise UploadRefused("the platform gave no presigned URL for a part", final=False)
         return signed
 
     def _check_room(self, row: OpenUpload, path: str, body: Json) -> None:

@@ -110,7 +110,7 @@ def _find_equal_names(files: Files) -> Iterator[Finding]:
         same = files[other].name == files[path].name
         what = "the same name" if same else "names that differ only in case"
         message = f"'{other}' and '{path}' have {what} and go into one upload"
-        yield message, "rename one of them: the files of one image go side by side"
+        yield message, "rename one of them: the files of one image are uploaded side by side"
 
 
 def _name_flaw(name: str, *, alone: bool) -> str | None:
@@ -120,9 +120,9 @@ def _name_flaw(name: str, *, alone: bool) -> str | None:
     except UnicodeEncodeError:
         return "is not valid UTF-8"
     if "\\" in name:
-        return "holds a backslash"
+        return "contains a backslash"
     if any(unicodedata.category(character) == "Cc" for character in name):
-        return "holds a control character"
+        return "contains a control character"
     if alone and name != name.strip():
         return "begins or ends with a space, which the platform removes"
     if alone and len(name) > NAME_LIMIT:
@@ -164,13 +164,13 @@ def _find_lonely_header(path: str, file: LocalFile, names: set[str]) -> Iterator
     if data is None or data in names:
         return
     if posixpath.basename(data.replace("\\", "/")) in names:
-        message = f"'{path}' names its data file '{data}', but they go side by side"
-        yield message, "let its ElementDataFile name the file without a folder"
+        message = f"'{path}' names its data file '{data}', but they are uploaded side by side"
+        yield message, "set ElementDataFile to the file's name without a folder"
         return
     both = posixpath.normpath(posixpath.join(posixpath.dirname(path), data))
     if not disk.usable(file.path.parent / data).is_file():
         message = f"'{path}' has its data in '{data}', which does not exist"
-        yield message, "copy it there; if it has another name, let ElementDataFile name that"
+        yield message, "copy it there; if it has another name, set ElementDataFile to that name"
         return
     message = f"'{path}' has its data in '{data}', which is not among the files"
     yield message, f'list both: files: ["{path}", "{both}"]'

@@ -63,8 +63,8 @@ def _copied(procedure: Procedure, file: LocalFile, stream: BinaryIO, hashed: str
         return Answer(refused=f"'{file.name}' is damaged, or not a DICOM file")
     if len(copy.head) > _MOST_HEAD:
         return Answer(
-            refused=f"'{file.name}' is too large to be read at once, which "
-            "its compression needs (deflated); save it with another transfer syntax"
+            refused=f"'{file.name}' is compressed (deflated) and too large to be read at once; "
+            "save it with another transfer syntax"
         )
     first, end = (copy.pixels.first, copy.pixels.end) if copy.pixels is not None else (0, 0)
     return Answer(DicomCopy(file, copy.head, first, end, hashed))

@@ -38,7 +38,7 @@ def read_json(source: Source) -> Json:
         raise JsonUnreadable("begins with a byte order mark; save it as UTF-8 without one")
     value = _parsed(text)
     if value is None:
-        raise JsonUnreadable("holds null, which the platform cannot store")
+        raise JsonUnreadable("contains null, which the platform cannot store")
     _check(value, DEPTH_LIMIT)
     return value
 
@@ -54,7 +54,7 @@ def _parsed(text: str) -> Json:
     except RecursionError:
         raise _too_deep() from None
     except ValueError:  # Python limits the digits of an integer
-        raise JsonUnreadable("holds an integer of thousands of digits") from None
+        raise JsonUnreadable("contains an integer with thousands of digits") from None
 
 
 def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
@@ -66,13 +66,13 @@ def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
 
 
 def _constant(name: str) -> NoReturn:
-    raise JsonUnreadable(f"holds {name}, which is not JSON")
+    raise JsonUnreadable(f"contains {name}, which is not JSON")
 
 
 def _float(text: str) -> float:
     number = float(text)
     if math.isinf(number):
-        raise JsonUnreadable(f"holds {text[:40]}, a number too large to keep")
+        raise JsonUnreadable(f"contains {text[:40]}, a number too large to store")
     return number
 
 
@@ -97,6 +97,6 @@ def _too_deep() -> JsonUnreadable:
 
 def _check_text(text: str) -> None:
     if "\0" in text:
-        raise JsonUnreadable("holds a NUL character, which the platform cannot store")
+        raise JsonUnreadable("contains a NUL character, which the platform cannot store")
     if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
-        raise JsonUnreadable("holds half a surrogate pair, which is not text")
+        raise JsonUnreadable("contains half a surrogate pair, which is not text")

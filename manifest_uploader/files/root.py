@@ -45,7 +45,7 @@ def find_root(manifest: Manifest, *, root: str | None, follow_links: bool) -> Ro
     """
     if root is not None:
         given = Root(Path(disk.real(root)), follow_links, f"in {root}")
-        return _checked(given, manifest, "it was given by --root or UPLOADER_ROOT")
+        return _checked(given, root, manifest, "it was given by --root or UPLOADER_ROOT")
     home = Path(disk.real(Path(manifest.path).parent))
     written = manifest.root or "."
     path = Path(disk.real(home / written))
@@ -57,14 +57,15 @@ def find_root(manifest: Manifest, *, root: str | None, follow_links: bool) -> Ro
         _refuse(manifest, f"root '{written}' is a link out of the manifest's folder", hint)
     shown = "in the manifest's folder" if manifest.root is None else f"in {manifest.root}"
     found = Root(path, follow_links, shown, manifest.root)
-    return _checked(found, manifest, "correct 'root', or say where the files are with --root")
+    hint = "correct 'root', or say where the files are with --root"
+    return _checked(found, written, manifest, hint)
 
 
-def _checked(root: Root, manifest: Manifest, hint: str) -> Root:
+def _checked(root: Root, name: str, manifest: Manifest, hint: str) -> Root:
     folder = disk.usable(root.path)
     if not folder.is_dir():
         is_what = "is not a folder" if folder.exists() else "does not exist"
-        _refuse(manifest, f"root '{root.shown.removeprefix('in ')}' {is_what}", hint)
+        _refuse(manifest, f"root '{name}' {is_what}", hint)
     return root
 
 

@@ -175,7 +175,7 @@ class _Search:
     def _take_folder(self, written: str, path: str) -> None:
         inside = "" if path == "." else f"{path}/"
         if not self._take_all(inside, ["**", "*"]):
-            self._report(f"folder '{written}' holds no files")
+            self._report(f"folder '{written}' contains no files")
 
     def _take_matches(self, written: str, path: str) -> None:
         parts = _glob_parts(path)

@@ -19,14 +19,14 @@ from manifest_uploader.init.options import (
 from manifest_uploader.text import composed, quoted
 
 _EXAMPLES: Final = """\
-without options it looks, proposes and asks. With them it asks nothing:
+Without options, it looks into the folder, proposes and asks. With them, it asks nothing:
   uploader init mainfolder --slug lung-nodules --each "patient-*" \\
       --socket "ct-image=ct/*.dcm" --socket "airway-segmentation=airways.mha" \\
       --table scores.csv --key patient --socket "some-score=@score" --title "@label"
 
 one case per file:          --each "*.mha" --socket "ct-image=*.mha"
 names from the path:        --each "{site}/{patient}/{study}" --title "{patient}, {study}"
-new folders, later:         nothing to do; the next run finds them, and 'plan' names them
+new folders, later:         nothing to do: the next run finds them, and 'plan' names them
 """
 
 
@@ -118,8 +118,8 @@ def add_arguments(parser: Parser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     add = parser.add_argument
     add("folder", metavar="FOLDER", help="where the cases are")
-    add("--slug", help="of the target: the last part of its page's URL, or that URL")
-    add("--kind", choices=KINDS, help="of the target (default: reader-study)")
+    add("--slug", help="the target's slug: the last part of its page's URL, or that URL")
+    add("--kind", choices=KINDS, help="the target's kind (default: reader-study)")
     add("--each", metavar="PATTERN", help="one case for each folder, or file, that matches it")
     add("--socket", metavar="SOCKET=FILES", action="append", default=[],
         help="files of the case, as in ct-image=ct/*.dcm, or a column: some-score=@score; "
@@ -129,26 +129,31 @@ def add_arguments(parser: Parser) -> None:
     add("--table", metavar="FILE",
         help="a .csv, .tsv, .xlsx or .xlsm file (for Excel files: the extra 'xlsx')")  # fmt: skip
     add("--key", metavar="COLUMN", action="append", default=[],
-        help="the table's column with the names of the cases, or of that part of --each; "
+        help="the table's column with the cases' names, or with one named part of --each; "
         "repeatable")  # fmt: skip
-    add("--sheet", metavar="NAME", help="of an Excel file (default: the first)")
+    add("--sheet", metavar="NAME", help="the sheet of an Excel file (default: the first)")
     add("--encoding", metavar="NAME",
-        help="of a table that is not UTF-8, as in cp1252 for Windows")  # fmt: skip
+        help="the encoding of a table that is not UTF-8, such as cp1252 (Windows)")  # fmt: skip
     add("--decimal-comma", action="store_true", help="read 2,1 in the table as a number")
     add("--match-numbers", action="store_true",
         help="match 7 in the table to the case 007: spreadsheets drop zeros")  # fmt: skip
     add("--series", metavar="SOCKET=DESCRIPTION", action="append", default=[],
-        help="where DICOM files of several series lie together: the one for this socket, by a "
-        "pattern of its description; @largest takes the one with the most slices")  # fmt: skip
+        help="where a folder holds several DICOM series: the one for this socket, by a pattern "
+        "for its description; @largest takes the one with the most slices")  # fmt: skip
     add("--no-series-check", action="store_true",
         help="do not read the header of every DICOM file to tell series apart")  # fmt: skip
     add("--explicit", action="store_true",
         help="write an entry for each case instead of one description for all")  # fmt: skip
-    add("--output", metavar="FILE", default="manifest.yaml", help="(default: manifest.yaml)")
+    add(
+        "--output",
+        metavar="FILE",
+        default="manifest.yaml",
+        help="the manifest to write (default: manifest.yaml)",
+    )
     add("--force", action="store_true", help="overwrite an existing manifest")
     add("--update", action="store_true", help=argparse.SUPPRESS)
     add("--verbose", action="store_true", help="list everything that was noticed")
     add_platform_argument(parser)
-    add("--token-file", metavar="FILE", help="file with the token, to look up sockets")
+    add("--token-file", metavar="FILE", help="the file with the token, to look up sockets")
     add("--log-file", metavar="FILE", help="write the details of an error to this file")
     add_colour_argument(parser)

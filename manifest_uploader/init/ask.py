@@ -224,5 +224,5 @@ def _check_known(slug: str, sockets: Sockets, wanted: Wanted) -> None:
         raise UsageError(what, hint="type it again to keep it")
     alike = ranked(with_fields(wanted, names=(slug,)), every.values())
     names = [f"{one.slug} ({one.kind})" for one in alike if similarity((slug,), one) >= _ALIKE]
-    hint = f"there is {', '.join(names[:4])}" if names else "type it again to keep it"
+    hint = f"similar ones: {', '.join(names[:4])}" if names else "type it again to keep it"
     raise UsageError(f"the platform has no socket {quoted(slug)}", hint=hint)

@@ -18,9 +18,11 @@ from manifest_uploader.init.options import Options, SocketRule
 from manifest_uploader.init.slugs import to_slug
 from manifest_uploader.manifest.found_case import own_name
 from manifest_uploader.manifest.tables import Cell, Table, cell_text
-from manifest_uploader.text import block, did_you_mean, quoted
+from manifest_uploader.text import beginning, block, did_you_mean, quoted
 
 _MOST_TITLES = 8
+_EXAMPLE = 16
+"""Characters that are shown of an example."""
 _FOLDER = "1"
 """The answer that takes what the platform or the folder gives."""
 
@@ -90,8 +92,7 @@ def _described(column: Column) -> str:
 
 
 def _example(value: Cell) -> str:
-    text = cell_text(value)
-    return text if len(text) <= 16 else text[:15] + "…"  # noqa: PLR2004
+    return beginning(cell_text(value), _EXAMPLE)
 
 
 def _read_columns(text: str, found: Sequence[Column]) -> list[Column]:

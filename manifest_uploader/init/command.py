@@ -107,7 +107,7 @@ def _asked(options: Options, there: Paths, given: argparse.Namespace) -> Draft:
     folder, view = Folder(there, options), View(given)
     say(f"Enter takes what is in [ ]; {HELP} helps, {BACK} goes back.")
     if folder.has_workbooks() and not EXTRAS["xlsx"].is_installed:
-        say(block("Excel files cannot be read; for that, stop with Ctrl-C and type",
+        say(block("To read Excel files, stop with Ctrl-C and type",
             f"  {install_command('xlsx')}"))  # fmt: skip
 
     def talk(person: Person) -> Draft:

@@ -16,7 +16,7 @@ from manifest_uploader.manifest.parser import parse
 from manifest_uploader.output.formatting import counted
 from manifest_uploader.output.streams import say
 from manifest_uploader.system.shells import for_shell
-from manifest_uploader.text import Block, block
+from manifest_uploader.text import Block, beginning, block
 
 _WIDTH = 78
 _MOST_NOTICES = 8
@@ -116,7 +116,7 @@ def _fullness(entry: Entry) -> tuple[int, bool]:
 def _case_lines(entry: Entry) -> Iterator[str]:
     title = f", titled {entry.title}" if entry.title else ""
     order = f", order {entry.order}" if entry.order is not None else ""
-    yield _cut(f"  {entry.name}{title}{order}", _WIDTH)
+    yield beginning(f"  {entry.name}{title}{order}", _WIDTH)
     values = [(socket, _shown(source)) for socket, source in entry.sockets]
     values += [(socket, f"{len(found)} fit: to choose") for socket, found in entry.undecided]
     width = max((len(socket) for socket, _ in values), default=0)
@@ -133,7 +133,3 @@ def _shown(source: Source) -> str:
             return f"{paths[0]} and {len(paths) - 1} more"
         case _:
             return str(source)
-
-
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: width - 1] + "…"

@@ -73,7 +73,7 @@ class EntryMaker:
                 used |= self._take_files(draft, rule, case_files, case)
         self._note_unused_files(case, case_files, used)
         if not draft.sockets:
-            why = "no socket has anything, so they are not in the manifest"
+            why = "no socket has a file or value, so they are not in the manifest"
             self.notices.add(f"cases in which {why}", name)
             return None
         return draft.entry(self._title(case, name, row), self._order(name, row))
@@ -180,7 +180,7 @@ class EntryMaker:
             return set()
         groups = self._groups(matches, rule, case_files)
         if not groups:
-            why = "there is no DICOM series"
+            why = "no DICOM series was found"
             if rule.series != LARGEST:
                 why = f"no series has the description {quoted(rule.series or '')}"
             self._note_missing(draft, rule.socket, why)
@@ -253,7 +253,7 @@ class EntryMaker:
         largest = [group for group in series if len(group.files) == most]
         if len(largest) == 1 and len(series) > 1:
             others = "; ".join(group.label for group in series if group is not largest[0])
-            what = f"cases of which the series with the most slices goes into {quoted(socket)}"
+            what = f"cases whose largest series goes into {quoted(socket)}"
             self.notices.add(what, f"{case_files.base}: {largest[0].label} (not {others})")
         return largest
 

@@ -231,7 +231,7 @@ def _no_row_fits(maker: EntryMaker, table: Table, cases: Sequence[FoundCase]) ->
     cells = [", ".join(cell_text(row.cells[key]) for key in keys) for row in table.rows[:3]]
     names = [raw_name(case, maker.each) for case in cases[:3]]
     return UsageError(
-        f"no row of {table.name} matches a case: {' and '.join(keys)} says "
+        f"no row of {table.name} matches a case: {' and '.join(keys)} has "
         f"{', '.join(map(quoted, cells))}, the cases are {', '.join(map(quoted, names))}",
         hint=hint,
     )

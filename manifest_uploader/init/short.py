@@ -69,7 +69,7 @@ def short_text(
     exceptions = writer.compare(writer.cases(_Exceptions()))
     count = len(exceptions.entries) + len(exceptions.exclude)
     if count > max(_MOST, len(entries) // 5) or len(exceptions.entries) > max(2, len(entries) // 2):
-        raise Unsaid(f"it fits all but {count} of {len(entries)} cases")
+        raise Unsaid(f"it needs {count} exceptions for {len(entries)} cases")
     if count:
         left = writer.compare(writer.cases(exceptions))
         if left.entries or left.exclude:

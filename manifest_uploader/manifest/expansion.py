@@ -169,7 +169,7 @@ class _Expander:
         found = list(self._rows.remarks()) if self._rows is not None else []
         found += self._idle
         for name, other in self._unused.items():
-            what = f"{quoted(name)} is none of the cases of 'each', so it is a case of its own"
+            what = f"{quoted(name)} matches no case of 'each', so it is a case of its own"
             found.append(Problem(what, self._problems.place(other.get("name") or other)))
         return found
 

@@ -40,7 +40,8 @@ def explain(
         if not one.is_about_a_key:
             settled.add(subject)
         message = fill(one.rule.message, one.words) or one.rule.message
-        problems.add(message, one.at, fill(one.rule.hint, one.words))
+        hint = fill(one.rule.hint, one.words)
+        problems.add(message, one.at, hint, first_line=one.first_line)
     return frozenset(one.words.path for one in found)
 
 
@@ -102,6 +103,8 @@ class _Broken(Struct, frozen=True):
     words: Words
     is_about_a_key: bool = False
     """The rule is about one key of the value: other rules may be reported beside it."""
+    first_line: int | None = None
+    """The line on which the same item stands first."""
 
 
 def _broken_rules(error: ValidationError, rule: _Rule, document: Node) -> Iterator[_Broken]:
@@ -144,8 +147,8 @@ def _about_items(rule: _Rule, path: Path, node: Sequence) -> Iterator[_Broken]:
     for index, item in enumerate(node.items):
         if isinstance(item, Scalar) and firsts.setdefault(item.text, item) is not item:
             words = _words(item, (*path, index), rule)
-            words = replace(words, line=firsts[item.text].line)
-            yield _Broken(rule, path, item, words, is_about_a_key=True)
+            first = firsts[item.text].line
+            yield _Broken(rule, path, item, words, is_about_a_key=True, first_line=first)
 
 
 def _is_a_name(key: Scalar, known: tuple[str, ...]) -> bool:

@@ -79,7 +79,7 @@ class Rows:
             for row in self.table.rows[:3]
         ]
         return Problem(
-            f"no row of {self.table.name} matches a case: {columns} says {', '.join(cells)}, "
+            f"no row of {self.table.name} matches a case: {columns} has {', '.join(cells)}, "
             f"the cases are {', '.join(map(quoted, names[:3]))}",
             place,
             "if the column has only a part of the name, give that part of 'each' the column's "

@@ -294,8 +294,8 @@ class _Builder:
         if first is None:
             seen[text] = node.line
             return True
-        hint = f"the first is on line {first}: change one of them"
-        self._problems.add(f"{what} {quoted(text)} is used twice", node, hint)
+        message = f"{what} {quoted(text)} is used twice"
+        self._problems.add(message, node, "change one of them", first_line=first)
         return False
 
 

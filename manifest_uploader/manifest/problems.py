@@ -35,6 +35,16 @@ class Problem(Struct, frozen=True):
     message: str
     place: Place | None
     hint: str | None = None
+    first_line: int | None = None
+    """The line of what this repeats, in the same file; None if it repeats nothing."""
+
+    @property
+    def advice(self) -> str | None:
+        """The hint, with the line of what this repeats."""
+        if self.first_line is None:
+            return self.hint
+        first = f"the first is on line {self.first_line}"
+        return f"{first}: {self.hint}" if self.hint else first
 
 
 class ManifestInvalid(UploaderError):
@@ -117,13 +127,19 @@ class Problems:
         return Place(self.path, self._line, at.column, self.case, self.folder)
 
     def add(
-        self, message: str, at: Located, hint: str | None = None, *, last_word: bool = False
+        self,
+        message: str,
+        at: Located,
+        hint: str | None = None,
+        *,
+        first_line: int | None = None,
+        last_word: bool = False,
     ) -> None:
         """Add a problem; raise TooManyProblems instead if the list is full.
 
         After a `last_word`, further problems at that place are dropped: they would follow from it.
         """
-        problem = Problem(message, self.place(at), hint)
+        problem = Problem(message, self.place(at), hint, first_line)
         if problem in self._found or (at.line, at.column) in self._settled:
             return
         if len(self._found) >= MOST:
@@ -159,7 +175,7 @@ def format_problem(problem: Problem, cases: Sequence[str] = (), mark: str = "") 
         about = f" ({some_of(names)})" if names else ""
         where = f"{place.file}:{place.line}:{place.column}"
         pieces = [(where, Tone.STRONG), f"{about}: ", *pieces]
-    return with_hint(line(*pieces), problem.hint)
+    return with_hint(line(*pieces), problem.advice)
 
 
 _ALIKE: Final = 3
@@ -208,4 +224,5 @@ def _general(problem: Problem, *, quotes: bool = False) -> Problem:
         for name in (place.folder, place.case):
             plain = plain.replace(name, "\x00") if name else plain
         texts.append(_QUOTED.sub("\x00", plain) if quotes else plain)
-    return Problem(texts[0], Place(place.file, place.line, place.column), texts[1])
+    at = Place(place.file, place.line, place.column)
+    return Problem(texts[0], at, texts[1], problem.first_line)

@@ -8,7 +8,6 @@
 | `{socket}` | the slug of the socket that the value is for |
 | `{length}` | the number of characters, without blanks around them |
 | `{first}` | the first key of the mapping that the schema knows |
-| `{line}` | the line on which the same item stands first |
 | `{keys}` | all keys that the mapping may have |
 | `{did_you_mean}` | a question that names the allowed key or value most like the one written |
 | `{dashed}` | the text with `-` for `/` and `:` |
@@ -50,7 +49,6 @@ class Words(Struct, frozen=True):
     known: tuple[str, ...] = ()
     """The keys or values that the rule allows."""
     first: str = ""
-    line: int = 0
 
 
 def fill(templates: str | list[str], words: Words) -> str | None:
@@ -91,7 +89,6 @@ _WORDS: Final[dict[str, Callable[[Words], str | None]]] = {
     "socket": _socket,
     "length": lambda words: str(len(words.text.strip())),
     "first": lambda words: quoted(words.first),
-    "line": lambda words: str(words.line),
     "keys": lambda words: ", ".join(words.known),
     "did_you_mean": lambda words: did_you_mean(words.text, words.known),
     "dashed": lambda words: quoted(re.sub("[/:]+", "-", words.text)),
@@ -101,4 +98,3 @@ _WORDS: Final[dict[str, Callable[[Words], str | None]]] = {
     "page": _page,
     "dicom_keyword": lambda words: keyword_like(words.text),
 }
-PLACEHOLDERS: Final = _WORDS.keys()

@@ -130,7 +130,7 @@ def _sign(scene: _Scene) -> Trap | None:
         return None
     word = _WORD.match(scene.here)
     if word is None:
-        return scene.trap("a tab where YAML wants spaces", "write spaces instead of the tab")
+        return scene.trap("a tab where YAML needs spaces", "write spaces instead of the tab")
     hint = f"put it in quotes: {_in_quotes(word[0])}"
     return scene.trap(f"text cannot begin with {quoted(sign)}", hint)
 
@@ -163,7 +163,7 @@ def _text_after(scene: _Scene) -> Trap | None:
     if isinstance(scene.last, yaml.SequenceEndEvent | yaml.MappingEndEvent):
         sign = scene.whole[end.column - 1 : end.column]
         if sign and sign in "]}":
-            hint = "put a text that has [ ] or { } in it in quotes"
+            hint = "put text with [ ] or { } in quotes"
             return scene.trap(f"text continues after the closing '{sign}'", hint)
     if isinstance(scene.last, yaml.AliasEvent):
         hint = "put it in quotes if it is a pattern or text"
@@ -177,12 +177,12 @@ def _flow(scene: _Scene) -> Trap | None:
     opening = scene.there[:1]
     sign = scene.here[:1]
     if sign in ("[", "{"):
-        hint = "put a name that has [ ] or { } in it in quotes"
+        hint = "put a name with [ ] or { } in quotes"
         return scene.trap(f"'{sign}' in the middle of a text inside {_pair(opening)}", hint)
     if not scene.here.strip() or scene.line > scene.start[0]:
         hint = f"close it with '{_pair(opening)[-1]}'"
         return scene.trap(f"this '{opening}' is never closed", hint, scene.start)
-    hint = "separate its parts with ',', and put a text that has one in it in quotes"
+    hint = "separate its parts with ',', and put text with a comma in quotes"
     return scene.trap(f"{quoted(scene.here[:20])} does not fit inside {_pair(opening)}", hint)
 
 
@@ -204,10 +204,10 @@ def _colon(scene: _Scene) -> Trap | None:
         if glued:
             return _no_blank(scene, glued, (last.line, last.column))
     if _SECOND_COLON.match(text[: min(scene.column + 1, 500)] + " "):
-        hint = "put a text that has ': ' in it in quotes"
+        hint = "put text with ': ' in quotes"
         return scene.trap("a second ': ' on the same line", hint)
     indent = len(text) - len(text.lstrip(" "))
-    hint = "let it begin in the same column as the keys beside it"
+    hint = "indent it like the keys above it"
     message = "this line is indented deeper than the key it follows, which has a value"
     return scene.trap(message, hint, (scene.line, indent))
 
@@ -224,14 +224,14 @@ def _no_colon(scene: _Scene) -> Trap | None:
     if glued:
         return _no_blank(scene, glued, scene.start)
     word = scene.there.split("#")[0].strip()
-    hint = "a key needs ': ' after it; a text over several lines has to be indented"
+    hint = "a key needs ': ' after it; text over several lines has to be indented"
     return scene.trap(f"no ':' after {quoted(word)}", hint, scene.start)
 
 
 def _dash(scene: _Scene) -> Trap | None:
     if "sequence entries are not allowed" not in scene.words:
         return None
-    hint = "begin the list on the next line, or put a text that begins with '- ' in quotes"
+    hint = "begin the list on the next line, or put text that begins with '- ' in quotes"
     return scene.trap("a list cannot begin on the line of its key", hint)
 
 
@@ -239,7 +239,7 @@ def _indentation(scene: _Scene) -> Trap | None:
     if "block mapping" not in scene.words and "block collection" not in scene.words:
         return None
     hint = "keys of one mapping begin in the same column, and so do the '-' of one list"
-    return scene.trap(f"{quoted(scene.here.strip())} does not fit in here", hint)
+    return scene.trap(f"{quoted(scene.here.strip())} does not fit here", hint)
 
 
 _TRAPS: Final[tuple[Callable[[_Scene], Trap | None], ...]] = (

@@ -226,8 +226,8 @@ class _Reader:
         first = entries.get(key.text)
         if first is None:
             return True
-        hint = f"the first is on line {first[0].line}: keep one of them"
-        self._problems.add(f"key {quoted(key.text)} appears twice", key, hint)
+        message = f"key {quoted(key.text)} appears twice"
+        self._problems.add(message, key, "keep one of them", first_line=first[0].line)
         return False
 
     def _key(self, event: Any) -> Scalar | None:
@@ -236,7 +236,7 @@ class _Reader:
         if type(node) is Scalar and node.value is node.text and node.text != "<<":
             return node
         if not isinstance(node, Scalar):
-            hint = "a key is text; put it in quotes if it has [ ] or { } in it"
+            hint = "a key is text; put it in quotes if it has [ ] or { }"
             self._problems.add(f"{described(node)} cannot be a key", node, hint)
             return None
         if node.text == "<<" and node.plain:

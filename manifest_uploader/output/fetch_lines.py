@@ -184,7 +184,7 @@ def fetch_lines(found: Fetched, put: Mapping[str, Put], place: Callable[[str], s
     noun = type_of(found.target.kind).item_noun
     if not found.has_state:
         lines.append(
-            f"there is no state file, so it is unknown which {noun}s are those of the cases; "
+            f"there is no state file, so it is unknown which {noun}s belong to the cases; "
             "if it is elsewhere, name it with --state"
         )
     elif found.absent:

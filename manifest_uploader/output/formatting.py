@@ -24,11 +24,22 @@ def cases_words(count: int) -> str:
 
 def size_words(size: float) -> str:
     """A size in bytes: `512 B`, `3.0 MiB`."""
+    return " ".join(_number_and_unit(size))
+
+
+def share_words(part: float, whole: float) -> str:
+    """Sizes in bytes: `1.2 of 3.4 GiB`, or `900 KiB of 3.4 GiB` if the units differ."""
+    number, unit = _number_and_unit(part)
+    first = number if unit == _number_and_unit(whole)[1] else f"{number} {unit}"
+    return f"{first} of {size_words(whole)}"
+
+
+def _number_and_unit(size: float) -> tuple[str, str]:
     for unit in ("B", "KiB", "MiB", "GiB"):
         if size < _KIB:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+            return (f"{size:.0f}" if unit == "B" else f"{size:.1f}"), unit
         size /= _KIB
-    return f"{size:.1f} TiB"
+    return f"{size:.1f}", "TiB"
 
 
 def time_words(seconds: float) -> str:

@@ -44,7 +44,7 @@ def problem_json(problem: Problem, *, warning: bool = False) -> dict[str, Any]:
         "column": place.column if place else None,
         **about,
         "message": problem.message,
-        "hint": problem.hint,
+        "hint": problem.advice,
         "severity": "warning" if warning else "problem",
     }
 

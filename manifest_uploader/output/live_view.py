@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from manifest_uploader.engine.progress import Importing, Load, Progress, Sending
 from manifest_uploader.output.cells import cut, padded, width_of
-from manifest_uploader.output.formatting import counted, size_words, time_words
+from manifest_uploader.output.formatting import counted, share_words, size_words, time_words
 from manifest_uploader.output.paint import wrapped
 from manifest_uploader.text import Block, Piece, Tone, line, printable, rows_of
 
@@ -110,7 +110,7 @@ def _parts(progress: Progress, elapsed_s: float) -> list[_Part]:
     found = [_Part(f"{progress.ended:,} of {progress.cases:,} cases", 0)]
     shown = min(progress.sent_bytes, progress.total_bytes)
     if progress.total_bytes:
-        found.append(_Part(_of(shown, progress.total_bytes), 1))
+        found.append(_Part(share_words(shown, progress.total_bytes), 1))
     if progress.speed and progress.is_sending:
         found.append(_Part(f"{size_words(round(progress.speed))}/s", 4))
     if progress.waiting:
@@ -149,13 +149,6 @@ def clock_words(seconds: float) -> str:
     minutes, rest = divmod(whole, 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def _of(done: int, size: int) -> str:
-    """`1.2 of 3.4 GiB`, or `900 KiB of 3.4 GiB` where the units differ."""
-    first, second = size_words(done), size_words(size)
-    number, _, unit = first.rpartition(" ")
-    return f"{number} of {second}" if second.endswith(f" {unit}") else f"{first} of {second}"
 
 
 # ── what it does now ────────────────────────────────────────────────────────────────────────
@@ -218,7 +211,7 @@ def _activity(progress: Progress, width: int, room: int, signs: Signs) -> list[B
 def _sending_row(one: Sending, signs: Signs) -> _Row:
     name = printable(one.name) if one.uploads == 1 else f"{one.uploads} files"
     value = printable(f"{one.case}/{one.socket}")
-    return _Row(signs.sending, Tone.GOOD, value, name, _of(one.sent, one.size))
+    return _Row(signs.sending, Tone.GOOD, value, name, share_words(one.sent, one.size))
 
 
 def _importing_row(one: Importing, signs: Signs) -> _Row:

@@ -9,7 +9,7 @@ from typing import Final
 
 _TELL_AFTER_S: Final = 3.0
 """Shorter pauses are not worth a line."""
-_OVER_AFTER_S: Final = 5.0
+OVER_AFTER_S: Final = 5.0
 """A pause is over once uploads have gone on for so long."""
 
 
@@ -46,7 +46,7 @@ class Pauses:
                 return False
             self._told = why
             return True
-        if self._since is None or now - self._last < _OVER_AFTER_S:
+        if self._since is None or now - self._last < OVER_AFTER_S:
             return False
         was, self._since, self._told = self._told, None, None
         return was is not None

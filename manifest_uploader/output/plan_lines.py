@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Final
+from typing import Final, NamedTuple
 
 from manifest_uploader.output.failure_lines import failures_text
 from manifest_uploader.output.formatting import (
@@ -20,32 +20,43 @@ from manifest_uploader.plan.inputs import Facts, UidKey
 from manifest_uploader.plan.jobs import LEAST_CREDITS, MONTHLY_CREDITS
 from manifest_uploader.plan.steps import Action, CasePlan, ImageSet, Plan, total_size
 from manifest_uploader.platform.model import Target
-from manifest_uploader.platform.targets import type_of
+from manifest_uploader.platform.targets import has_jobs, type_of
 from manifest_uploader.state.standing import Standing
 from manifest_uploader.text import Block, Tone, block, line
 
+
+class _Words(NamedTuple):
+    """What an action is called."""
+
+    of_many: str
+    """After the number of its cases."""
+    of_one: str
+    """After the name of a case."""
+    tone: Tone
+
+
 _ACTIONS: Final = {
-    Action.CREATE: ("new", Tone.STRONG),
-    Action.CONTINUE: ("to resume", Tone.STRONG),
-    Action.UPDATE: ("changed", Tone.STRONG),
-    Action.WAIT: ("importing", Tone.WARNING),
-    Action.NOTHING: ("up to date", Tone.GOOD),
+    Action.CREATE: _Words("new", "new", Tone.STRONG),
+    Action.CONTINUE: _Words("to resume", "resume", Tone.STRONG),
+    Action.UPDATE: _Words("changed", "update", Tone.STRONG),
+    Action.WAIT: _Words("importing", "importing", Tone.WARNING),
+    Action.NOTHING: _Words("up to date", "up to date", Tone.GOOD),
 }
+_OF_JOBS: Final = _ACTIONS | {Action.WAIT: _Words("running", "running", Tone.WARNING)}
+"""The same of cases that are jobs, which are not imported."""
 _LEFT_ALONE: Final = {
     Standing.DELETED: ("deleted on the platform", Tone.BAD),
     Standing.FAILED: ("failed before and did not change", Tone.BAD),
     Standing.UNCONFIRMED: ("unconfirmed", Tone.WARNING),
 }
-_RUNNING: Final = ("running", Tone.WARNING)
-"""What `WAIT` is called of a job, which is not imported."""
-_FIXED: Final = ("changed, which cannot be sent", Tone.BAD)
+_FIXED: Final = ("changed but cannot be sent", Tone.BAD)
 
 
 def begin_line(plan: Plan, target: Target) -> Block:
     """What a run is about to do, in one line."""
     counts: Counter[tuple[str, Tone]] = Counter()
-    has_jobs = not type_of(target.kind).has_titles
-    kinds = _ACTIONS | ({Action.WAIT: _RUNNING} if has_jobs else {})
+    actions = _OF_JOBS if has_jobs(target.kind) else _ACTIONS
+    kinds = {action: (words.of_many, words.tone) for action, words in actions.items()}
     for case in plan.cases:
         kind = kinds[case.action]
         if case.action is Action.NOTHING:
@@ -77,7 +88,7 @@ def jobs_words(plan: Plan) -> str:
     jobs = job_count(plan)
     if not jobs:
         return ""
-    cost = f"{jobs * LEAST_CREDITS:,} of the {MONTHLY_CREDITS:,} credits of a month"
+    cost = f"{jobs * LEAST_CREDITS:,} of your {MONTHLY_CREDITS:,} credits per month"
     return f"; {counted(jobs, 'job')} to start, for at least {cost}"
 
 
@@ -89,9 +100,9 @@ def plan_lines(plan: Plan, facts: Facts, limit: int, run: str | None = None) -> 
     lines: list[str] = []
     if facts.target is not None and plan.differences:
         lines.append(difference_lines(plan.differences, facts.target))
-    has_titles = facts.target is None or type_of(facts.target.kind).has_titles
+    are_jobs = facts.target is not None and has_jobs(facts.target.kind)
     lines += [
-        _case_line(case, has_titles=has_titles)
+        _case_line(case, is_job=are_jobs)
         for case in plan.cases
         if case.action is not Action.NOTHING
     ]
@@ -160,15 +171,6 @@ def changes_title(case: CasePlan) -> bool:
     return case.action is Action.UPDATE and fill is not None and fill.title is not None
 
 
-_VERBS: Final = {
-    Action.CREATE: ("new", Tone.STRONG),
-    Action.CONTINUE: ("resume", Tone.STRONG),
-    Action.UPDATE: ("update", Tone.STRONG),
-    Action.WAIT: ("importing", Tone.WARNING),
-    Action.NOTHING: ("up to date", Tone.GOOD),
-}
-
-
 def _key_words(key: UidKey) -> str:
     """Where the key for the new UIDs of image sets is."""
     is_there = "is" if key.made_by is not None else "will be"
@@ -178,9 +180,9 @@ def _key_words(key: UidKey) -> str:
     )
 
 
-def _case_line(case: CasePlan, *, has_titles: bool) -> Block:
+def _case_line(case: CasePlan, *, is_job: bool) -> Block:
     title = f", titled '{case.title}'" if case.title else ", without a title"
-    title = title if has_titles else ", a job"
+    title = ", a job" if is_job else title
     parts = ["title"] if changes_title(case) else []
     parts += [
         f"{upload.socket} ({upload.name}, {size_words(upload.size)})"
@@ -194,9 +196,9 @@ def _case_line(case: CasePlan, *, has_titles: bool) -> Block:
     parts += [f"waiting for {'its end' if wait.job else wait.socket}" for wait in case.waits]
     if case.item is not None and case.fill is not None and case.fill.order is not None:
         parts.append(f"order number {case.fill.order}")
-    is_waiting_job = case.action is Action.WAIT and not has_titles
-    verb, tone = _RUNNING if is_waiting_job else _VERBS[case.action]
-    return line(f"{case.case}: ", (verb, tone), f"{title}: {', '.join(parts) or 'title'}")
+    words = (_OF_JOBS if is_job else _ACTIONS)[case.action]
+    said = (words.of_one, words.tone)
+    return line(f"{case.case}: ", said, f"{title}: {', '.join(parts) or 'title'}")
 
 
 def _set_words(one: ImageSet) -> str:

@@ -17,9 +17,9 @@ def looking_line(looking: Looking) -> str:
     """How far the look into the local files is."""
     values, files = counted(looking.values, "value"), counted(looking.files, "file")
     if looking.hashing is None:
-        return f"looking into files: {values}, {files}"
+        return f"checking files: {values}, {files}"
     name, size = looking.hashing
-    return f"looking into files: {values}, {files}; hashing '{name}' ({size_words(size)})"
+    return f"checking files: {values}, {files}; hashing '{name}' ({size_words(size)})"
 
 
 def importing_line(images: int) -> str:
@@ -55,7 +55,7 @@ def _stage_line(doing: Doing) -> str:
 
 _STAGES: Final = {
     Stage.MANIFEST: "reading the manifest",
-    Stage.PLATFORM: "looking at the platform",
+    Stage.PLATFORM: "checking the platform",
     Stage.PLAN: "planning",
     Stage.DOWNLOADS: "fetching files",
 }

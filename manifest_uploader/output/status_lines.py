@@ -73,7 +73,7 @@ def status_next(
     if not left:
         return None
     if watch is not None:
-        return next_line(f"a run is at work; to follow it: {watch}")
+        return next_line(f"a run is in progress; to follow it: {watch}")
     if Standing.DELETED in left:
         return next_line(f"to recreate what was deleted: {run} --recreate")
     if left & {Standing.FAILED, Standing.UNCONFIRMED}:

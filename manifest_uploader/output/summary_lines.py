@@ -52,7 +52,7 @@ def _end_lines(ends: Sequence[CaseEnd], words: str, tone: Tone) -> list[Block]:
     found = [line((f"{words}: ", tone), cases_words(len(ends)), names)]
     found += failure_groups(ends, tone)
     if silent and not names:
-        found.append(line(f"  for no reason that the platform gives: {some_of(silent)}"))
+        found.append(line(f"  the platform gives no reason: {some_of(silent)}"))
     return found
 
 
@@ -107,7 +107,7 @@ def _traffic_text(summary: Summary) -> str:
 def _next_step(by_end: Mapping[End, Sequence[CaseEnd]], *, stopped: bool, jobs: bool) -> str | None:
     """What to do next; None if nothing is left to do, or whoever stops a run says so."""
     if any(one.gone for one in by_end[End.FAILED]):
-        return "run the same command with --recreate, which recreates what was deleted"
+        return "run the same command with --recreate to recreate what was deleted"
     if (by_end[End.FAILED] or by_end[End.UNSURE]) and jobs:
         return (
             "fix what failed and run the same command; a job that failed is started again only "

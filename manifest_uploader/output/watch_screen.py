@@ -165,7 +165,7 @@ def view_parts(view: View) -> list[str]:
     if view.paused:
         what = "no new job starts" if view.paused_jobs else "waiting for room"
         parts.append(line((f"{what}: {view.paused}", Tone.WARNING)))
-    nobody = "no run is going on" + ("" if view.is_last else "; waiting for one")
+    nobody = "no run is in progress" + ("" if view.is_last else "; waiting for one")
     return [*parts, f"run by {view.holder}" if view.holder else nobody]
 
 

@@ -27,15 +27,13 @@ from manifest_uploader.plan.pasts import leftovers_of, past_of
 from manifest_uploader.plan.reuse import Sharing, plan_shared, share
 from manifest_uploader.plan.since import since_last_run
 from manifest_uploader.plan.steps import DELETED, Action, CasePlan, Create, Fill, Found, Plan
+from manifest_uploader.plan.taken_back import forget_failures, forget_uploads
 from manifest_uploader.plan.values import ValuePlan, plan_value
 from manifest_uploader.plan.worklist import make_worklist
 from manifest_uploader.platform.model import Entry
 from manifest_uploader.platform.requests import ImagePk
-from manifest_uploader.platform.targets import type_of
-from manifest_uploader.state.events import (
-    Failed,
-    ImportFailed,
-)
+from manifest_uploader.platform.targets import has_jobs, type_of
+from manifest_uploader.state.events import ImportFailed
 from manifest_uploader.state.history import EMPTY, CaseHistory, with_events
 from manifest_uploader.state.standing import Standing, standing_of
 from manifest_uploader.state.steps import StepId
@@ -98,7 +96,7 @@ def _plan_case(
     left = _left_alone(case, past, found, inputs)
     if left is not None:
         return left
-    is_job = not type_of(inputs.target.kind).has_titles
+    is_job = has_jobs(inputs.target.kind)
     past = jobs.without_failed_job(past) if is_job else past
     value_plans = tuple(_plan_value(case, value, past, inputs, sharing) for value in case.values)
     if is_job and past.item is None:
@@ -111,11 +109,27 @@ def _plan_case(
         past = with_events(past, _failed_images(value_plans))
     if (fixed := _fixed(case, past, inputs, sent)) is not None:
         return replace(_untouched(case, past, found, Standing.FAILED, fixed), fixed=True)
+    plan = _planned(case, past, found, inputs, value_plans, order, temporary)
+    return replace(plan, is_source=case.name in sources)
+
+
+def _planned(
+    case: Case,
+    past: CaseHistory,
+    found: tuple[Found, ...],
+    inputs: PlanInputs,
+    value_plans: tuple[ValuePlan, ...],
+    order: int | None,
+    temporary: Callable[[], str],
+) -> CasePlan:
+    """The plan of a case whose values may be sent: what is asked of the platform, and awaited."""
+    sent = [one for one in value_plans if one.entry is not None]
     create = _create(case, past, inputs, order, temporary, sent)
     fill = _fill(case, past, inputs, value_plans, create, sent, order)
-    settled: tuple[Failed, ...] = ()
+    past, taken_back = forget_uploads(case, past, {one.value.socket for one in sent})
     if fill is None and create is None:
-        past, settled = _forget_failures(case, past)
+        past, settled = forget_failures(case, past)
+        taken_back += settled
     action = _action(past, value_plans, create, fill)
     return CasePlan(
         case.name,
@@ -137,7 +151,7 @@ def _plan_case(
         sockets=_one_tuple(tuple(one.value.socket for one in sent)),
         tickets=_one_tuple(tuple(one.value.socket for one in sent if _by_ticket(one, inputs))),
         values=case.values,
-        found=(*found, *settled, *(one.found for one in value_plans if one.found is not None)),
+        found=(*found, *taken_back, *(one.found for one in value_plans if one.found is not None)),
         keeps_title=fill is not None and fill.title is not None and _may_be_doubled(past),
         doubtful=past.doubt_since is not None,
         unchecked=_unchecked(past, value_plans),
@@ -147,7 +161,6 @@ def _plan_case(
             for one in sent
             if one.shared is not None
         ),
-        is_source=case.name in sources,
     )
 
 
@@ -159,7 +172,7 @@ def _left_alone(
         return _untouched(case, past, found, Standing.DELETED, DELETED)
     if past.filling is not None:
         return _untouched(case, past, found, Standing.UNCONFIRMED, past.reason or _UNSURE)
-    if type_of(inputs.target.kind).has_titles:
+    if not has_jobs(inputs.target.kind):
         return None
     failed = jobs.failed_job(case, past, inputs)
     if failed is None:
@@ -173,7 +186,7 @@ def _fixed(case: Case, past: CaseHistory, inputs: PlanInputs, sent: list[ValuePl
     target_type = type_of(inputs.target.kind)
     if past.item is None or not target_type.created_with_values:
         return None
-    if not target_type.has_titles:
+    if target_type.has_jobs:
         return jobs.FIXED if jobs.is_changed(case, past, sent) else None
     return _FIXED if sent else None
 
@@ -214,20 +227,6 @@ def _may_be_doubled(past: CaseHistory) -> bool:
     """Whether a duplicate of the creation may still arrive: it was sent, or is sent, again."""
     is_sent_again = past.item is None and past.temporary is not None
     return past.title is None and (is_sent_again or past.temporary in past.twice)
-
-
-def _forget_failures(case: Case, past: CaseHistory) -> tuple[CaseHistory, tuple[Failed, ...]]:
-    """Clear the failures of a case with nothing to send: the manifest no longer wants them."""
-    wanted = {value.socket for value in case.values}
-    if past.reason is None and past.sockets.keys() <= wanted:
-        return past, ()
-    sockets = {slug: socket for slug, socket in past.sockets.items() if slug in wanted}
-    settled = (
-        (Failed(case.name, StepId.whole(case.name), words="", final=False),)
-        if past.reason is not None
-        else ()
-    )
-    return replace(past, sockets=sockets, reason=None), settled
 
 
 def _unchecked(past: CaseHistory, value_plans: tuple[ValuePlan, ...]) -> tuple[str, ...]:
@@ -285,7 +284,7 @@ def _create(
             order = past.order
     call = target_type.create(inputs.target, title=title, order=order, values=values)
     create = Create(StepId.create(case.name), case.name, title, order, call, entries)
-    if target_type.has_titles:
+    if not target_type.has_jobs:
         return create
     gives_up = past.unsure and inputs.choices.retry_failed
     return replace(create, job=True, doubt=None if gives_up else past.creating)

@@ -21,7 +21,7 @@ from manifest_uploader.plan.interfaces import input_problems, twins
 from manifest_uploader.plan.reuse import Sharing, share
 from manifest_uploader.platform.model import Socket
 from manifest_uploader.platform.sockets import DICOM_SET, misfit
-from manifest_uploader.platform.targets import type_of
+from manifest_uploader.platform.targets import has_jobs, type_of
 from manifest_uploader.text import did_you_mean
 
 
@@ -34,10 +34,10 @@ def misfits(inputs: PlanInputs) -> list[Problem]:
             problem = _value_problem(case, value, inputs)
             if problem is not None:
                 found.append(problem)
-        if type_of(inputs.target.kind).has_titles:
-            found += _title_problems(case, inputs)
-        else:
+        if has_jobs(inputs.target.kind):
             found += input_problems(case, inputs)
+        else:
+            found += _title_problems(case, inputs)
         found += _limit_problems(case, inputs, sharing)
     return [*found, *twins(inputs)]
 
@@ -101,7 +101,7 @@ def _title_problems(case: Case, inputs: PlanInputs) -> list[Problem]:
             Problem(
                 f"the {place} already has {article} {noun} titled '{case.title}' ({holder})",
                 case.title_place,
-                "if you uploaded it (state file lost), use --adopt; else choose another title",
+                "if you uploaded it (state file lost), use --adopt; otherwise choose another title",
             )
         ]
     if (
@@ -113,8 +113,7 @@ def _title_problems(case: Case, inputs: PlanInputs) -> list[Problem]:
         return [
             Problem(
                 f"case '{case.name}' has no title, and without a state file nobody can tell "
-                f"whether "
-                f"the {place} holds it already",
+                f"whether the {place} already has it",
                 case.title_place,
                 "is the state file next to the manifest? if this is new, add --new",
             )

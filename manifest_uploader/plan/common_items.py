@@ -8,8 +8,8 @@ from manifest_uploader.plan.inputs import PlanInputs, recorded
 from manifest_uploader.platform.targets import type_of
 
 _SHARED: Final = (
-    "the state file gives case '{other}' the same {noun}; nothing is sent for either. Take the "
-    "lines of the wrong one out of the state file, and run with --adopt"
+    "the state file gives case '{other}' the same {noun}; nothing is sent for either. Remove "
+    "the lines of the wrong one from the state file, then run with --adopt"
 )
 
 

@@ -70,7 +70,7 @@ _FLAWS: Final[dict[FlawKind, Finding]] = {
     ),
     FlawKind.NO_PIXELS: (
         "{file} is DICOM without an image",
-        "if it is a slice, it was cut off: copy or export it again; else leave it out",
+        "if it is a slice, it was cut off: copy or export it again; otherwise leave it out",
     ),
     FlawKind.SEPARATE_DATA: (
         "{file} has its data in another file, '{about}'; the platform reads no such pair",
@@ -81,8 +81,8 @@ _FLAWS: Final[dict[FlawKind, Finding]] = {
         "list both files",
     ),
     FlawKind.LOCKED: (
-        "{file} cannot be read, so nobody knows whether it identifies a patient",
-        "if it was cut short, copy it again; else unpack it, and name the files themselves",
+        "{file} cannot be read, so it cannot be checked for patient data",
+        "if it was cut short, copy it again; otherwise unpack it, and name the files themselves",
     ),
 }
 _OTHERWISE: Final = "{file}: the platform cannot read it, because of its {about}"
@@ -121,7 +121,7 @@ _UNSUPPORTED: Final[dict[str, Finding]] = {
         "{file}: the platform does not read voxels of this type",
         "save it with a common type, such as int16 or float32",
     ),
-    About.ENCODING: ("{file}: the platform does not read data that is stored so", _ONE_FILE),
+    About.ENCODING: ("{file}: the platform does not read data that is stored this way", _ONE_FILE),
     About.DATA_FILES: (
         "{file} has its data in several files, which the platform does not read",
         _ONE_FILE,
@@ -160,7 +160,7 @@ _UNSUPPORTED: Final[dict[str, Finding]] = {
         "save the picture as a TIFF in tiles, with its resolution",
     ),
     About.SEVERAL_PICTURES: (
-        "{file} holds several pictures (MPO), which the platform does not read",
+        "{file} contains several pictures (MPO), which the platform does not read",
         "save the picture as PNG",
     ),
 }
@@ -311,7 +311,7 @@ def stray_finding(look: ValueLook) -> Finding | None:
         return f"{message}; the socket has {allowed}", "remove volumes, or ask for a fitting socket"
     noun = "value" if len(strays.found) == 1 else "values"
     return (
-        f"the segmentation holds the voxel {noun} {found}; its socket allows {allowed}",
+        f"the segmentation contains the voxel {noun} {found}; its socket allows {allowed}",
         "change these voxels, or choose a socket with these segments",
     )
 

@@ -145,7 +145,7 @@ _BY_FAILURE: Final = {
     Failure.UNEXPECTED: ("the importer fails on these files", _SAME),
     Failure.CRASHED: (
         "the importer crashed on these files",
-        "that is often a lack of memory, here as on the platform; else the files are damaged",
+        "that is often a lack of memory, here as on the platform; otherwise the files are damaged",
     ),
     Failure.MEMORY: (
         "the importer ran out of memory on these files",
@@ -170,7 +170,7 @@ _BY_FAILURE: Final = {
 _BY_KIND: Final = {
     Misgiving.NOT_IMPORTED: ("the importer cannot read {files}", _SAME),
     Misgiving.SEVERAL_IMAGES: (
-        "the importer makes {found} images of these files: {files} apart from the others",
+        "the importer makes {found} images from these files: {files} separate from the others",
         "a socket takes one image: name the files of one series, of one size",
     ),
     Misgiving.DROPPED: (
@@ -180,7 +180,7 @@ _BY_KIND: Final = {
     Misgiving.LEFT_OUT: ("the importer leaves out {files}, which is not part of the image", None),
     Misgiving.SLICES: (
         "the importer makes an image of {found} slices from {expected} slices",
-        "look for duplicate slices, or that belong to another series",
+        "look for duplicate slices, or slices of another series",
     ),
     Misgiving.NO_SEGMENTS: (
         "the importer finds no segments: the voxels are not 8-bit integers of one channel",

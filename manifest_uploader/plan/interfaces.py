@@ -8,7 +8,7 @@ from manifest_uploader.digests import image_digest, json_digest
 from manifest_uploader.manifest.model import Case, FileValue, ImageValue, JsonValue, Value
 from manifest_uploader.manifest.problems import Problem
 from manifest_uploader.plan.inputs import PlanInputs
-from manifest_uploader.platform.targets import type_of
+from manifest_uploader.platform.targets import has_jobs
 from manifest_uploader.text import did_you_mean
 
 _SHOWN: Final = 5
@@ -52,14 +52,14 @@ def _combinations(inputs: PlanInputs) -> str:
     """The combinations of inputs that the algorithm takes, as a hint."""
     listed = [" and ".join(one.inputs) for one in inputs.target.interfaces]
     if not listed:
-        return "the platform lists no inputs of this algorithm"
+        return "the platform lists no inputs for this algorithm"
     more = f"; and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else ""
     return f"it takes: {'; or '.join(listed[:_SHOWN])}{more}"
 
 
 def twins(inputs: PlanInputs) -> list[Problem]:
     """The cases whose inputs are those of an earlier case: a job runs once with the same inputs."""
-    if type_of(inputs.target.kind).has_titles:
+    if not has_jobs(inputs.target.kind):
         return []
     first: dict[frozenset[tuple[str, str]], str] = {}
     found = []

@@ -17,7 +17,7 @@ from manifest_uploader.plan.inputs import PlanInputs
 from manifest_uploader.plan.steps import Upload, Wait
 from manifest_uploader.plan.values import ValuePlan, is_same
 from manifest_uploader.platform.model import Entry
-from manifest_uploader.platform.targets import type_of
+from manifest_uploader.platform.targets import has_jobs
 from manifest_uploader.state.events import Failure, OpenUpload
 from manifest_uploader.state.history import CaseHistory, UploadHistory
 from manifest_uploader.state.standing import has_failed
@@ -125,7 +125,7 @@ def job_wait(case: str, item: str, since: float, *, last_look: bool = False) -> 
 
 def owned(inputs: PlanInputs) -> frozenset[str]:
     """The pks of the jobs that cases have, or had; empty if the items are no jobs."""
-    if type_of(inputs.target.kind).has_titles:
+    if not has_jobs(inputs.target.kind):
         return frozenset()
     pasts = inputs.history.cases.values()
     return frozenset(pk for past in pasts for pk in (past.item, *past.former) if pk is not None)

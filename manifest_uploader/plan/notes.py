@@ -9,7 +9,7 @@ from manifest_uploader.manifest.model import Case, FileValue
 from manifest_uploader.plan.image_sets import image_name
 from manifest_uploader.plan.inputs import PlanInputs, recorded
 from manifest_uploader.plan.steps import CasePlan
-from manifest_uploader.platform.targets import type_of
+from manifest_uploader.platform.targets import has_jobs
 from manifest_uploader.state.history import CaseHistory
 from manifest_uploader.text import some_of
 
@@ -53,7 +53,8 @@ def key_notes(inputs: PlanInputs, cases: tuple[CasePlan, ...]) -> list[str]:
     if not anew:
         return []
     reason = (
-        f"the key '{key.file}', or the platform's procedure, is not the one of their first files"
+        f"the key '{key.file}' or the platform's procedure has changed since their first files "
+        "were sent"
     )
     return [f"sent again from the first file, because {reason}: {some_of(anew)}"]
 
@@ -67,7 +68,7 @@ def _has_other_key(past: CaseHistory, socket: str, made_by: str | None) -> bool:
 
 def name_notes(inputs: PlanInputs, cases: tuple[CasePlan, ...]) -> list[str]:
     """Which image sets have another name on the platform than their values ask for."""
-    if not type_of(inputs.target.kind).has_titles:
+    if has_jobs(inputs.target.kind):
         return []  # the names of jobs' images get a random part
     values = {
         (case.name, value.socket): (case, value)

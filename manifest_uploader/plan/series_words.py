@@ -66,9 +66,9 @@ _WORDS: Final[dict[SeriesKind, Finding]] = {
         "the platform cannot read {files}, and refuses the series with it",
         _AGAIN,
     ),
-    SeriesKind.NO_IMAGE: ("no file holds an image: {files}", "name the image files"),
+    SeriesKind.NO_IMAGE: ("no file contains an image: {files}", "name the image files"),
     SeriesKind.SEVERAL_IMAGES: (
-        "these files are {found} images, of more than one {about}: {files} apart from the others",
+        "these files are {found} images, of more than one {about}: {files} unlike the others",
         _ONE_SERIES,
     ),
     SeriesKind.DUPLICATE: (
@@ -158,7 +158,7 @@ _WORDS: Final[dict[SeriesKind, Finding]] = {
     ),
     SeriesKind.UNPLACED: (
         "all {count} slices lack their position in space; the platform puts them 1 mm apart",
-        "measures along the stack will be wrong unless that is right",
+        "measurements along the stack will be wrong unless that is right",
     ),
     SeriesKind.IGNORED: ("the platform leaves out {files}: not part of the image", None),
 }

@@ -76,12 +76,12 @@ def _notes(moved: Sequence[str], stuck: Sequence[str], noun: str) -> tuple[str, 
     if moved:
         what = f"1 {noun} gets" if len(moved) == 1 else f"{len(moved):,} {noun}s get"
         found.append(
-            f"{what} another order number, so that the worklist follows the manifest: "
+            f"{what} a new order number, so that the worklist follows the manifest: "
             f"{some_of(moved)}"
         )
     if stuck:
         found.append(
             f"{some_of(stuck)}: not moved to its place in the worklist: the platform does not "
-            f"change what readers have answered questions about"
+            f"change a {noun} once readers have answered questions about it"
         )
     return tuple(found)

@@ -60,7 +60,7 @@ def parse_platform(url: str, token: str) -> Platform:
         )
     if parts.username or parts.password or parts.query or parts.fragment:
         raise UsageError(
-            "the platform's address holds a password or a query",
+            "the platform's address contains a password or a query",
             hint="give it as https://grand-challenge.org/api/v1/",
         )
     return Platform(f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}/", token)

@@ -102,8 +102,8 @@ class Client:
         if answer.status == 401:  # noqa: PLR2004
             raise TokenRefused(
                 f"the platform does not accept the token ({detail_of(answer.json)})",
-                hint="create a new one on your profile page and put it into "
-                "GRAND_CHALLENGE_AUTHORIZATION; nothing that was sent is lost",
+                hint="create a new one on your profile page and put it in place of the old one; "
+                "nothing that was sent is lost (see: uploader help token)",
             )
         return answer
 

@@ -202,9 +202,7 @@ def trouble_of_answer(answer: Response, *, expects_json: bool) -> Trouble | None
                 hint="the token is not sent there; check --platform (it ends with /api/v1/)",
             )
         case status if status < 300 and expects_json and answer.json is None:  # noqa: PLR2004
-            return Trouble(
-                "the answer is not the platform's data (cut short, or a page of a proxy?)"
-            )
+            return Trouble("the answer is not the platform's data (cut short, or a proxy's page?)")
         case _:
             return None
 
@@ -225,7 +223,7 @@ def trouble_of_failure(broken: Broken, *, stall_s: float) -> Trouble:
     match broken.kind:
         case FailureKind.PROXY_PASSWORD:
             raise PlatformUnreachable(
-                "the proxy wants a user name and password (407)",
+                "the proxy asks for a user name and password (407)",
                 hint="put them into HTTPS_PROXY: http://user:password@proxy.example.org:3128",
             ) from None
         case FailureKind.UNREACHABLE:
@@ -238,7 +236,7 @@ def trouble_of_failure(broken: Broken, *, stall_s: float) -> Trouble:
 
 
 _REASONS: Final[tuple[tuple[type[Exception], str], ...]] = (
-    (socket.gaierror, "the name is not known: is the network up?"),
+    (socket.gaierror, "the host name is not known: is the network up?"),
     (UnicodeError, "it is not a valid host name"),
     (ssl.SSLError, "no TLS: is the address really https?"),
     (ConnectionRefusedError, "refused"),

@@ -53,7 +53,7 @@ def value_misfit(value: Json, socket: Socket) -> tuple[str, str | None] | None:
     if fits(value):
         return None
     return (
-        f"socket '{socket.slug}' of kind '{socket.kind}' wants {wanted}, not {_shown(value)}",
+        f"socket '{socket.slug}' of kind '{socket.kind}' takes {wanted}, not {_shown(value)}",
         looks_like(value) if isinstance(value, str) else None,
     )
 
@@ -71,7 +71,7 @@ def _json_misfit(value: JsonValue, socket: Socket) -> tuple[str, str | None] | N
     if socket.super_kind == "Image":
         return (
             (
-                f"socket '{socket.slug}' of kind '{socket.kind}' wants files, "
+                f"socket '{socket.slug}' of kind '{socket.kind}' takes files, "
                 f"not {_given(value.value)}"
             ),
             "write  files: PATH",
@@ -79,7 +79,7 @@ def _json_misfit(value: JsonValue, socket: Socket) -> tuple[str, str | None] | N
     if not takes_json(socket):
         return (
             (
-                f"socket '{socket.slug}' of kind '{socket.kind}' wants a file, "
+                f"socket '{socket.slug}' of kind '{socket.kind}' takes a file, "
                 f"not {_given(value.value)}"
             ),
             "write  file: PATH",

@@ -17,8 +17,7 @@ from manifest_uploader.engine.options import Options
 from manifest_uploader.engine.reading import read_manifest
 from manifest_uploader.errors import ExtraMissing, StateMismatch, UsageError
 from manifest_uploader.manifest.model import Manifest
-from manifest_uploader.output.formatting import counted
-from manifest_uploader.platform.targets import type_of
+from manifest_uploader.output.formatting import counted, note_line
 from manifest_uploader.report import figures, page, tables, timeline
 from manifest_uploader.report.links import Links, links_of
 from manifest_uploader.report.next_steps import Commands, Step, next_steps
@@ -32,6 +31,7 @@ from manifest_uploader.state.events import AnyEvent
 from manifest_uploader.state.file import Stored
 from manifest_uploader.system import disk
 from manifest_uploader.system.extras import install_command
+from manifest_uploader.text import Block, Tone, line
 
 _STDOUT: Final = "-"
 _DAY_S: Final = 86_400.0
@@ -69,7 +69,7 @@ class _Material:
     """Since when a run is at work; None if there is none."""
 
 
-def report(options: Options, wanted: Wanted) -> list[str]:
+def report(options: Options, wanted: Wanted) -> list[Block]:
     """Write what is wanted and return a line for people about each file.
 
     Raises:
@@ -81,21 +81,23 @@ def report(options: Options, wanted: Wanted) -> list[str]:
     check_outputs(options, wanted)
     require_page(wanted)
     material = _gather(options)
-    said = []
+    said: list[Block] = []
     if material.problems:
         found = f"{counted(material.problems, 'problem')} (see 'uploader validate')"
-        said.append(f"note: {options.manifest} has {found}; what can be read of it is reported")
+        said.append(
+            note_line(f"{options.manifest} has {found}; what can be read of it is reported")
+        )
     if wanted.csv is not None:
         said += _write(wanted.csv, tables.csv_bytes(material.rows))
     if wanted.json is not None:
         said += _write(wanted.json, tables.json_bytes(material.rows))
     if not _can_draw():
-        return [*said, f"without the page; {_missing().message}"]
+        return [*said, line(("without the page;", Tone.WARNING), f" {_missing().message}")]
     content, notes = _page(options, wanted, material)
-    said += [f"note: {note}" for note in notes]
+    said += map(note_line, notes)
     said += _write(wanted.page, content.encode("utf-8", "replace"))
     if wanted.opens and wanted.page != _STDOUT and not _opened(Path(wanted.page)):
-        said.append("note: no browser was found; open the file yourself")
+        said.append(note_line("no browser was found; open the file yourself"))
     return said
 
 
@@ -172,13 +174,12 @@ def _page(options: Options, wanted: Wanted, material: _Material) -> tuple[str, l
 
 
 def _heading(options: Options, wanted: Wanted, material: _Material) -> page.Heading:
-    binding = material.stored.binding
     return page.Heading(
         Path(options.manifest).name,
         options.state.name,
         material.manifest.kind,
         material.manifest.slug,
-        None if binding is None else binding.platform,
+        material.stored.binding,
         material.links.target,
         wanted.commands("report", "--csv", "FILE"),
     )
@@ -188,7 +189,7 @@ def _steps(wanted: Wanted, material: _Material) -> tuple[Step, ...]:
     return next_steps(
         count_states(cases_of(material.rows)),
         wanted.commands,
-        item_noun=type_of(material.manifest.kind).item_noun,
+        kind=material.manifest.kind,
         runs_since=material.runs_since,
         problems=material.problems,
         unchecked=sum(row.words == UNCHECKED for row in material.rows),
@@ -237,7 +238,7 @@ def check_outputs(options: Options, wanted: Wanted) -> None:
             raise UsageError(f"'{place.name}' cannot be written: it is needed for something else")
 
 
-def _write(name: str, content: bytes) -> list[str]:
+def _write(name: str, content: bytes) -> list[Block]:
     """Write a file as a whole or not at all, and return a line about it."""
     if name == _STDOUT:
         sys.stdout.buffer.write(content)
@@ -249,7 +250,7 @@ def _write(name: str, content: bytes) -> list[str]:
     except OSError as error:
         why = disk.writing_reason(path, error)
         raise UsageError(f"'{name}' cannot be written: {why}") from None
-    return [f"wrote {path}"]
+    return [line(("wrote", Tone.GOOD), f" {path}")]
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -12,11 +12,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from manifest_uploader.manifest.model import TargetKind
+from manifest_uploader.platform.targets import type_of
 from manifest_uploader.report.overview import CaseRows
 from manifest_uploader.report.rows import File, Row
 from manifest_uploader.report.tables import files_words
-from manifest_uploader.report.words import mood, sentence
-from manifest_uploader.text import printable
+from manifest_uploader.report.words import case_words, mood, sentence
+from manifest_uploader.text import beginning, printable
 
 _LONGEST_VALUE: Final = 200
 """Characters of a value that the page shows."""
@@ -32,14 +34,16 @@ def cases_json(
     *,
     offset_s: int,
     pictures: Mapping[tuple[str, str], str],
-    item_noun: str,
+    kind: TargetKind,
 ) -> str:
     """The cases as JSON for a script element.
 
     `offset_s` is the time zone's, east of UTC; `pictures` are WebP in base64 by case and socket;
-    `item_noun` is what an item is called.
+    `kind` is the target's.
     """
-    packed = _as_lists(cases, offset_s, pictures) | {"noun": item_noun}
+    target_type = type_of(kind)
+    words = case_words(jobs=target_type.has_jobs)
+    packed = _as_lists(cases, offset_s, pictures) | {"words": words, "noun": target_type.item_noun}
     text = json.dumps(packed, ensure_ascii=False, separators=(",", ":"))
     return text.replace("<", "\\u003c")
 
@@ -49,7 +53,7 @@ def contents(row: Row) -> str:
     if row.value is None:
         return files_words(row)
     text = row.value if isinstance(row.value, str) else json.dumps(row.value, ensure_ascii=False)
-    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
+    return beginning(text, _LONGEST_VALUE)
 
 
 @dataclass(slots=True)

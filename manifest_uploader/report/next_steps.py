@@ -7,9 +7,12 @@ from typing import Final
 
 from msgspec import Struct
 
+from manifest_uploader.manifest.model import TargetKind
 from manifest_uploader.output.formatting import cases_words, counted
+from manifest_uploader.platform.targets import has_jobs, type_of
+from manifest_uploader.state.standing import Standing
 
-_LEFT: Final = ("new", "uploading", "importing", "changed")
+_LEFT: Final = (Standing.NEW, Standing.UPLOADING, Standing.IMPORTING, Standing.CHANGED)
 
 
 class Step(Struct, frozen=True):
@@ -31,10 +34,10 @@ class Commands(Struct, frozen=True):
 
 
 def next_steps(
-    counts: Mapping[str, int],
+    counts: Mapping[Standing, int],
     commands: Commands,
     *,
-    item_noun: str,
+    kind: TargetKind,
     runs_since: str | None = None,
     problems: int = 0,
     unchecked: int = 0,
@@ -44,7 +47,7 @@ def next_steps(
     Args:
         counts: How many cases are in each state.
         commands: Writes commands.
-        item_noun: What an item of the target is called.
+        kind: The kind of the target.
         runs_since: Since when a run is at work; None if there is none.
         problems: How many problems the manifest has.
         unchecked: How many values were adopted without a look at their content.
@@ -53,10 +56,11 @@ def next_steps(
     if runs_since is not None:
         words = f"An upload has been running since {runs_since}. Follow it:"
         return (Step(words, commands("status", "--watch")),)
-    steps = [*_problem_steps(problems, commands), *_trouble_steps(counts, commands, item_noun)]
+    steps = [*_problem_steps(problems, commands), *_trouble_steps(counts, commands, kind)]
     left = sum(counts.get(one, 0) for one in _LEFT)
-    if left and not counts.get("failed") and not counts.get("unconfirmed"):
-        steps.append(Step(_left_words(counts, left), commands("run")))
+    if left and not counts.get(Standing.FAILED) and not counts.get(Standing.UNCONFIRMED):
+        words = _left_words(counts, left, jobs=has_jobs(kind))
+        steps.append(Step(words, commands("run")))
     if unchecked:
         adopted, them = counted(unchecked, "adopted value"), "it" if unchecked == 1 else "them"
         words = f"The content of {adopted} was not checked. To send {them} again:"
@@ -74,32 +78,37 @@ def _problem_steps(problems: int, commands: Commands) -> list[Step]:
     return [Step(words, commands("validate"))]
 
 
-def _trouble_steps(counts: Mapping[str, int], commands: Commands, item_noun: str) -> list[Step]:
+def _trouble_steps(
+    counts: Mapping[Standing, int], commands: Commands, kind: TargetKind
+) -> list[Step]:
     steps = []
-    if counts.get("failed"):
+    if counts.get(Standing.FAILED):
         words = "Fix what failed, then run again. Only what is new or changed is sent:"
         steps.append(Step(words, commands("run")))
-        words = "If the files are right, send failed imports again unchanged:"
+        again = "start failed jobs" if has_jobs(kind) else "send failed imports"
+        words = f"If the files are right, {again} again unchanged:"
         steps.append(Step(words, commands("run", "--retry-failed")))
-    elif counts.get("unconfirmed"):
+    elif unconfirmed := counts.get(Standing.UNCONFIRMED):
         words = (
-            f"Run again. It looks up what became of {cases_words(counts['unconfirmed'])}, and "
+            f"Run again. It looks up what became of {cases_words(unconfirmed)}, and "
             "sends nothing twice:"
         )
         steps.append(Step(words, commands("run")))
-    if deleted := counts.get("deleted"):
-        items = counted(deleted, item_noun)
+    if deleted := counts.get(Standing.DELETED):
+        items = counted(deleted, type_of(kind).item_noun)
         words = f"{items} {_were(deleted)} deleted on the platform. To recreate:"
         steps.append(Step(words, commands("run", "--recreate")))
     return steps
 
 
-def _left_words(counts: Mapping[str, int], left: int) -> str:
-    if left == counts.get("importing"):
+def _left_words(counts: Mapping[Standing, int], left: int, *, jobs: bool) -> str:
+    if left == counts.get(Standing.IMPORTING) and jobs:
+        return f"{counted(left, 'job')} {_are(left)} still running. See what became of them:"
+    if left == counts.get(Standing.IMPORTING):
         return f"{cases_words(left)} {_are(left)} still importing. See whether they arrived:"
-    if left == counts.get("changed"):
+    if left == counts.get(Standing.CHANGED):
         return f"{cases_words(left)} {_were(left)} changed in the manifest. Send the changes:"
-    if left == counts.get("new") == sum(counts.values()):
+    if left == counts.get(Standing.NEW) == sum(counts.values()):
         return "Nothing was uploaded yet. Start:"
     return f"{cases_words(left)} {_are(left)} not finished. Continue:"
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import groupby
-from typing import Final
+from typing import Final, TypeAlias
 
 from msgspec import Struct
 
 from manifest_uploader.report.rows import Row
 from manifest_uploader.report.words import ORDER, TROUBLE
+from manifest_uploader.state.standing import Standing
 
 MOST_LISTED: Final = 20
 """Cases that are listed for one reason."""
@@ -18,10 +19,14 @@ _MOST_REASONS: Final = 30
 _MOST_FILES: Final = 3
 """Files of a value that are named."""
 _WITHOUT_REASON: Final = {
-    "deleted": "It was deleted on the platform.",
-    "unconfirmed": "It is not known whether the platform received it. The next run looks.",
-    "failed": "No reason is recorded.",
+    Standing.DELETED: "It was deleted on the platform.",
+    Standing.UNCONFIRMED: "It is not known whether the platform received it. The next run checks.",
+    Standing.FAILED: "No reason is recorded.",
 }
+
+
+_Key: TypeAlias = tuple[Standing, str, str, str | None]
+"""State, socket, reason and remedy of a trouble."""
 
 
 class CaseRows(Struct, frozen=True):
@@ -41,7 +46,7 @@ class CaseRows(Struct, frozen=True):
 class Trouble(Struct, frozen=True):
     """A reason, and the cases that need attention because of it."""
 
-    state: str
+    state: Standing
     socket: str
     """Empty if it concerns whole cases."""
     reason: str
@@ -56,7 +61,7 @@ def cases_of(rows: Sequence[Row]) -> tuple[CaseRows, ...]:
     return tuple(CaseRows(number, tuple(found)) for number, (_, found) in enumerate(grouped))
 
 
-def count_states(cases: Sequence[CaseRows]) -> Mapping[str, int]:
+def count_states(cases: Sequence[CaseRows]) -> Mapping[Standing, int]:
     """How many cases are in each state, in the order of `words.ORDER`."""
     counts = Counter(case.first.state for case in cases)
     return {word: counts[word] for word in ORDER if counts[word]}
@@ -64,7 +69,7 @@ def count_states(cases: Sequence[CaseRows]) -> Mapping[str, int]:
 
 def troubles(cases: Sequence[CaseRows]) -> tuple[tuple[Trouble, ...], int]:
     """The reasons for failures, those of most cases first, and how many more there are."""
-    found: dict[tuple[str, str, str, str | None], list[tuple[CaseRows, str]]] = {}
+    found: dict[_Key, list[tuple[CaseRows, str]]] = {}
     for case in cases:
         if case.first.state in TROUBLE:
             for key, files in _reasons(case):
@@ -74,10 +79,10 @@ def troubles(cases: Sequence[CaseRows]) -> tuple[tuple[Trouble, ...], int]:
     return tuple(every[:_MOST_REASONS]), len(every[_MOST_REASONS:])
 
 
-def _reasons(case: CaseRows) -> list[tuple[tuple[str, str, str, str | None], str]]:
+def _reasons(case: CaseRows) -> list[tuple[_Key, str]]:
     state = case.first.state
-    own = [row for row in case.rows if row.standing == "failed" and row.words]
-    if own and state == "failed":
+    own = [row for row in case.rows if row.standing is Standing.FAILED and row.words]
+    if own and state is Standing.FAILED:
         return [((state, row.socket, row.words or "", row.remedy), _files(row)) for row in own]
     words = next((row.words for row in case.rows if row.words), None)
     return [((state, "", words or _WITHOUT_REASON[state], None), "")]

@@ -46,7 +46,7 @@
   const number = (count) => count.toLocaleString("en");
   const counted = (count, noun) => `${number(count)} ${noun}${count === 1 ? "" : "s"}`;
   const textOf = (one) => one.text ??= [
-    one.name, one.title, one.item, one.state, one.reason,
+    one.name, one.title, one.item, data.words[one.state], one.reason,
     ...one.values.flatMap((value) => [
       value.socket, value.state, value.reason, value.holds, value.sha, value.image, value.worker,
       Array.isArray(value.files) ? value.files.flat().join(" ") : "",
@@ -63,7 +63,7 @@
   };
   const isolated = (words) => words === "" ? "" : make("bdi", words);
   const chip = (state, before = "") => {
-    const made = make("span", before ? [isolated(before), make("i", ` ${state}`)] : state,
+    const made = make("span", before ? [isolated(before), make("i", ` ${state}`)] : data.words[state],
       `chip ${data.moods[state]}`);
     made.dataset.state = state;
     return made;

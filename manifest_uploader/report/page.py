@@ -18,7 +18,7 @@ from typing import Any, Final
 from manifest_uploader import __version__
 from manifest_uploader.manifest.model import TargetKind
 from manifest_uploader.output.formatting import counted, size_words
-from manifest_uploader.platform.targets import type_of
+from manifest_uploader.platform.targets import has_jobs, type_of
 from manifest_uploader.report.compact import cases_json, contents
 from manifest_uploader.report.figures import Figure
 from manifest_uploader.report.next_steps import Step
@@ -30,7 +30,9 @@ from manifest_uploader.report.overview import (
     troubles,
 )
 from manifest_uploader.report.rows import Row
-from manifest_uploader.report.words import ORDER, mood, sentence
+from manifest_uploader.report.words import ORDER, case_words, mood, sentence
+from manifest_uploader.state.file import Binding
+from manifest_uploader.state.standing import Standing
 from manifest_uploader.text import printable
 
 _WITHOUT_SCRIPT: Final = 1000
@@ -47,8 +49,8 @@ class Heading:
     """The state file's name."""
     kind: TargetKind
     slug: str
-    platform: str | None
-    """Host and path, or a sandbox's id; None if nothing was sent yet."""
+    binding: Binding | None
+    """The platform and the target that the state file belongs to; None if it is new."""
     target: str | None
     """The address of the target's web page."""
     csv_command: str
@@ -86,7 +88,7 @@ def render(heading: Heading, material: Material, zone: tzinfo) -> str:
     return environment.from_string(_read_file("page.html.j2")).render(
         page=_page_values(heading, material, zone),
         figures=material.figures,
-        moods={word: mood(word) for word in ORDER},
+        moods={one: mood(one) for one in ORDER},
         style=markupsafe.Markup(style),  # noqa: S704 - our own file
         script=markupsafe.Markup(script),  # noqa: S704 - our own file
         data=markupsafe.Markup(_data(heading, material, zone)),  # noqa: S704 - it holds no <
@@ -103,7 +105,7 @@ def _data(heading: Heading, material: Material, zone: tzinfo) -> str:
         material.cases,
         offset_s=int(offset.total_seconds()),
         pictures=material.pictures,
-        item_noun=type_of(heading.kind).item_noun,
+        kind=heading.kind,
     )
 
 
@@ -119,6 +121,7 @@ def _digest(text: str) -> str:
 
 def _page_values(heading: Heading, material: Material, zone: tzinfo) -> dict[str, Any]:
     rows = [row for case in material.cases for row in case.rows]
+    words = case_words(jobs=has_jobs(heading.kind))
     counts = count_states(material.cases)
     last = material.times[1] if material.times else 0.0
     shown, more = troubles(material.cases)
@@ -128,35 +131,38 @@ def _page_values(heading: Heading, material: Material, zone: tzinfo) -> dict[str
         "slug": heading.slug,
         "noun": type_of(heading.kind).noun,
         "item_noun": type_of(heading.kind).item_noun,
-        "platform": _platform_words(heading.platform),
+        "platform": _platform_words(heading.binding),
         "target": heading.target,
         "csv_command": heading.csv_command,
         "times": _span(material.times, zone),
         "zone": zone_words(last, zone),
-        "headline": _headline(counts, jobs=not type_of(heading.kind).has_titles),
-        "mood": "good" if counts.keys() == {"done"} else "",
+        "headline": _headline(counts, jobs=has_jobs(heading.kind)),
+        "mood": "good" if counts.keys() == {Standing.DONE} else "",
         "bar": _bar(counts),
         "counts": [(state, f"{count:,}") for state, count in counts.items()],
+        "case_words": words,
         "numbers": _numbers(rows),
         "steps": material.steps,
         "troubles": [_trouble(one, material.pictures) for one in shown],
         "more_troubles": more,
         "silences": material.silences,
         "count": len(rows),
-        "rows": [_row(row, zone) for row in rows] if len(rows) <= _WITHOUT_SCRIPT else [],
+        "rows": [_row(row, words, zone) for row in rows] if len(rows) <= _WITHOUT_SCRIPT else [],
         "notes": material.notes,
     }
 
 
-def _platform_words(platform: str | None) -> str | None:
+def _platform_words(binding: Binding | None) -> str | None:
     """What the platform is called: its address, and no sandbox's id."""
-    if platform is not None and platform.startswith("sandbox "):
+    if binding is None:
+        return None
+    if binding.is_sandbox:
         return "rehearsal in a sandbox"
-    return platform and platform.removesuffix("/api/v1/")
+    return binding.platform.removesuffix("/api/v1/")
 
 
-def _headline(counts: Mapping[str, int], *, jobs: bool) -> str:
-    total, done = sum(counts.values()), counts.get("done", 0)
+def _headline(counts: Mapping[Standing, int], *, jobs: bool) -> str:
+    total, done = sum(counts.values()), counts.get(Standing.DONE, 0)
     if not total:
         return "The manifest has no cases."
     noun, how = ("job", "succeeded") if jobs else ("case", "uploaded and verified")
@@ -164,7 +170,7 @@ def _headline(counts: Mapping[str, int], *, jobs: bool) -> str:
     return f"{first}{counted(total, noun)} {how}"
 
 
-def _bar(counts: Mapping[str, int]) -> list[dict[str, str]]:
+def _bar(counts: Mapping[Standing, int]) -> list[dict[str, str]]:
     """The parts of a bar of width 100, done first."""
     total, start, parts = sum(counts.values()), 0.0, []
     for state, count in reversed(list(counts.items())):
@@ -178,7 +184,7 @@ def _bar(counts: Mapping[str, int]) -> list[dict[str, str]]:
 def _numbers(rows: Sequence[Row]) -> list[tuple[str, str]]:
     """Key figures: a number, and what it counts."""
     values = [row for row in rows if row.socket]
-    done = sum(row.standing == "done" for row in values)
+    done = sum(row.standing is Standing.DONE for row in values)
     size = sum(row.size or 0 for row in rows)
     return [(f"{done:,} of {len(values):,}", "values verified"), (size_words(size), "sent")]
 
@@ -206,7 +212,7 @@ def _trouble(trouble: Trouble, pictures: Mapping[tuple[str, str], str]) -> dict[
     }
 
 
-def _row(row: Row, zone: tzinfo) -> dict[str, Any]:
+def _row(row: Row, words: Mapping[Standing, str], zone: tzinfo) -> dict[str, Any]:
     return {
         "case": row.case,
         "title": row.title,
@@ -217,6 +223,7 @@ def _row(row: Row, zone: tzinfo) -> dict[str, Any]:
         "sent": _moment(row.sent, zone),
         "confirmed": _moment(row.confirmed, zone),
         "standing": row.standing,
+        "word": row.standing.value if row.socket else words[row.standing],
         "words": sentence(row.words or ""),
     }
 

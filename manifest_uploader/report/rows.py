@@ -13,7 +13,7 @@ from manifest_uploader.digests import Json
 from manifest_uploader.engine.causes import likely_cause
 from manifest_uploader.manifest.model import Case, FileValue, ImageValue, JsonValue, Manifest, Value
 from manifest_uploader.report.links import Links
-from manifest_uploader.report.words import sentence, state_word, value_word
+from manifest_uploader.report.words import sentence, value_standing
 from manifest_uploader.state.events import (
     AnyEvent,
     Confirmed,
@@ -26,10 +26,10 @@ from manifest_uploader.state.events import (
 )
 from manifest_uploader.state.history import EMPTY, CaseHistory, Folding, SocketHistory
 from manifest_uploader.state.receipts import Receipt
-from manifest_uploader.state.standing import standing_of
+from manifest_uploader.state.standing import Standing, standing_of
 
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_NOT_SENT: Final = frozenset({"new", "uploading"})
+_NOT_SENT: Final = frozenset({Standing.NEW, Standing.UPLOADING})
 _NOT_IN_MANIFEST: Final = "no longer in the manifest"
 
 
@@ -51,15 +51,15 @@ class Row:
     case: str
     title: str
     order: int | None
-    state: str
-    """The state of the case: one of `words.ORDER`."""
+    state: Standing
+    """Where the case stands."""
     item: str | None
     """The item's pk."""
     page: str | None
     """The item's page."""
     socket: str
-    standing: str
-    """The state of the value, in the same words."""
+    standing: Standing
+    """Where the value stands; of a case without values, where the case stands."""
     words: str | None = None
     """The reason, if it needs one."""
     remedy: str | None = None
@@ -163,9 +163,9 @@ def make_rows(
 
 def _marked(rows: tuple[Row, ...]) -> tuple[Row, ...]:
     """The rows of a case, which has changed if it was done before the manifest had all of them."""
-    if rows[0].state != "done" or not any(row.standing in _NOT_SENT for row in rows):
+    if rows[0].state is not Standing.DONE or not any(row.standing in _NOT_SENT for row in rows):
         return rows
-    return tuple(replace(row, state="changed") for row in rows)
+    return tuple(replace(row, state=Standing.CHANGED) for row in rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +189,7 @@ class _RowMaker:
                 yield self._value_row(base, history, socket, None)
         if not case.values and not history.sockets:
             words = self.facts.case_words(case.name, history)
-            yield replace(base, standing=base.state, words=words)
+            yield replace(base, words=words)
 
     def unlisted_rows(self, name: str, history: CaseHistory) -> Iterator[Row]:
         """The rows of a case that is no longer in the manifest."""
@@ -197,18 +197,19 @@ class _RowMaker:
         for socket in history.sockets:
             yield self._value_row(base, history, socket, None)
         if not history.sockets:
-            yield replace(base, standing=base.state, words=_NOT_IN_MANIFEST)
+            yield replace(base, words=_NOT_IN_MANIFEST)
 
     def _base_row(self, name: str, history: CaseHistory, *, title: str, order: int | None) -> Row:
+        standing = standing_of(history, at_work=self.at_work)
         return Row(
             name,
             title if history.title is None else history.title,
             history.order if history.order is not None else order,
-            state_word(standing_of(history, at_work=self.at_work)),
+            standing,
             history.item,
             None if history.gone else self.links.item(history.item),
             "",
-            "",
+            standing,
         )
 
     def _value_row(self, base: Row, history: CaseHistory, socket: str, value: Value | None) -> Row:
@@ -228,7 +229,7 @@ class _RowMaker:
         return replace(
             base,
             socket=socket,
-            standing=value_word(standing),
+            standing=standing,
             words=words,
             remedy=remedy,
             files=files,
@@ -268,31 +269,43 @@ class _RowMaker:
 
     def _standing(
         self, case: str, history: CaseHistory, socket: str
-    ) -> tuple[str, str | None, str | None]:
+    ) -> tuple[Standing, str | None, str | None]:
         """Where a value stands, why, and what the reason most likely means."""
         filled = history.sockets.get(socket)
         failed = self.facts.failed.get(case, {}).get(socket)
         if history.gone:
-            return "deleted", history.reason, None
+            return Standing.DELETED, history.reason, None
         if failed is not None:
-            return "failed", failed, None
+            return Standing.FAILED, failed, None
         if history.filling is not None and _is_among(socket, history.filling):
             words = self.facts.case_words(case, history)
-            return ("importing" if self.at_work and not words else "unconfirmed"), words, None
+            is_known = self.at_work and not words
+            return Standing.IMPORTING if is_known else Standing.UNCONFIRMED, words, None
         if filled is not None:
-            if filled.is_unchecked:
-                return filled.standing, UNCHECKED, None
-            return filled.standing, *_reason(filled.failure)
+            return _filled_standing(filled, is_sent_again=_has_upload(history, socket))
         words = self.facts.case_words(case, history)
-        return _sent_word(history, socket), words, None
+        return _unfilled_standing(history, socket), words, None
 
 
-def _sent_word(history: CaseHistory, socket: str) -> str:
-    """How far a value is that was not put into its socket yet."""
-    upload = history.uploads.get(socket)
-    if upload is not None and upload.done:
-        return "uploaded"
-    return "uploading" if upload is not None or _is_set(history, socket) else "new"
+def _filled_standing(
+    filled: SocketHistory, *, is_sent_again: bool
+) -> tuple[Standing, str | None, str | None]:
+    """Where a value stands that was put into its socket, why, and what the reason means."""
+    if is_sent_again and filled.standing == "confirmed":
+        return Standing.CHANGED, None, None
+    if filled.is_unchecked:
+        return value_standing(filled.standing), UNCHECKED, None
+    return value_standing(filled.standing), *_reason(filled.failure)
+
+
+def _unfilled_standing(history: CaseHistory, socket: str) -> Standing:
+    """Where a value stands that was not put into its socket yet."""
+    return Standing.UPLOADING if _has_upload(history, socket) else Standing.NEW
+
+
+def _has_upload(history: CaseHistory, socket: str) -> bool:
+    """Whether an upload was begun that no fill has used yet."""
+    return socket in history.uploads or any(slug == socket for slug, _ in history.file_uploads)
 
 
 def _is_among(socket: str, fill: Started) -> bool:

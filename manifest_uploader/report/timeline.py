@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from manifest_uploader.report.words import state_word
 from manifest_uploader.state.events import (
     AnyEvent,
     Confirmed,
@@ -23,7 +22,7 @@ from manifest_uploader.state.events import (
     Started,
 )
 from manifest_uploader.state.history import EMPTY, Folding
-from manifest_uploader.state.standing import standing_of
+from manifest_uploader.state.standing import Standing, standing_of
 from manifest_uploader.state.steps import StepId
 
 _T = TypeVar("_T")
@@ -157,8 +156,8 @@ class _Tally:
         count = len(finder.bins)
         self._folding = Folding()
         self._cases = self._folding.history.cases
-        self._states: dict[str, str] = {}
-        self._counts: Counter[str] = Counter()
+        self._states: dict[str, Standing] = {}
+        self._counts: Counter[Standing] = Counter()
         self._totals: dict[int, tuple[int, int]] = {}
         """Bin → cases (done, failed) at its end; bins without a change are missing."""
         self._bytes = [0.0] * count
@@ -204,15 +203,15 @@ class _Tally:
         """Update how many cases are done and failed."""
         self._folding.add(event)
         if isinstance(event, Renamed):
-            self._set_state(event.was, "new")
+            self._set_state(event.was, Standing.NEW)
         if not isinstance(event, Noticed):
             history = self._cases.get(event.case, EMPTY)
-            self._set_state(event.case, state_word(standing_of(history)))
-            failed = self._counts["failed"] + self._counts["deleted"]
-            self._totals[number] = (self._counts["done"], failed)
+            self._set_state(event.case, standing_of(history))
+            failed = self._counts[Standing.FAILED] + self._counts[Standing.DELETED]
+            self._totals[number] = (self._counts[Standing.DONE], failed)
 
-    def _set_state(self, case: str, state: str) -> None:
-        self._counts[self._states.get(case, "new")] -= 1
+    def _set_state(self, case: str, state: Standing) -> None:
+        self._counts[self._states.get(case, Standing.NEW)] -= 1
         self._counts[state] += 1
         self._states[case] = state
 

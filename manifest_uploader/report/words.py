@@ -2,39 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
+from manifest_uploader.output.status_lines import word_of
+from manifest_uploader.state.history import SocketStanding
 from manifest_uploader.state.standing import Standing
 
-_VALUES: Final = {
-    "uploaded": "uploading",
-    "waiting": "importing",
-    "confirmed": "done",
-    "lost": "failed",
-    "gone": "deleted",
+_FILLED: Final[Mapping[SocketStanding, Standing]] = {
+    "waiting": Standing.IMPORTING,
+    "confirmed": Standing.DONE,
+    "failed": Standing.FAILED,
+    "lost": Standing.FAILED,
 }
 ORDER: Final = (
-    *("failed", "deleted", "unconfirmed", "changed", "importing", "uploading", "new", "done"),
+    Standing.FAILED,
+    Standing.DELETED,
+    Standing.UNCONFIRMED,
+    Standing.CHANGED,
+    Standing.IMPORTING,
+    Standing.UPLOADING,
+    Standing.NEW,
+    Standing.DONE,
 )
-"""All words, those first that need a person's attention."""
-TROUBLE: Final = frozenset({"failed", "deleted", "unconfirmed"})
-"""The states in which a case needs a person's attention."""
-_MOODS: Final = {"done": "good", "failed": "bad", "deleted": "bad", "unconfirmed": "warn"}
+"""All standings, those first that need a person's attention."""
+TROUBLE: Final = frozenset({Standing.FAILED, Standing.DELETED, Standing.UNCONFIRMED})
+"""The standings in which a case needs a person's attention."""
+_MOODS: Final = {
+    Standing.DONE: "good",
+    Standing.FAILED: "bad",
+    Standing.DELETED: "bad",
+    Standing.UNCONFIRMED: "warn",
+}
 
 
-def state_word(standing: Standing) -> str:
-    """The word for where a case stands."""
-    return standing.value
+def value_standing(standing: SocketStanding) -> Standing:
+    """Where a value stands that was put into its socket."""
+    return _FILLED[standing]
 
 
-def value_word(standing: str) -> str:
-    """The word for where a value stands."""
-    return _VALUES.get(standing, standing)
+def case_words(*, jobs: bool) -> Mapping[Standing, str]:
+    """What cases are called by where they stand; with `jobs`, cases that are jobs."""
+    return {one: word_of(one, jobs=jobs) for one in ORDER}
 
 
-def mood(word: str) -> str:
+def mood(standing: Standing) -> str:
     """`good`, `bad`, `warn` or `wait`: the class that gives a word its colour."""
-    return _MOODS.get(word, "wait")
+    return _MOODS.get(standing, "wait")
 
 
 def sentence(text: str) -> str:

@@ -24,6 +24,8 @@ from manifest_uploader.sandbox.show import as_table, delete_object, has_memory, 
 from manifest_uploader.sandbox.sockets import OptionInvalid
 from manifest_uploader.sandbox.store import FolderUnusable, Store
 
+_USUAL = SandboxOptions(dir=Path("sandbox"))
+"""What is not said."""
 _EXAMPLE = """example:
   uploader sandbox --reader-study lung-nodules --socket ct-image=Image --socket score=Float
 then, in another terminal, with the address and token that it prints:
@@ -135,42 +137,49 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EXAMPLE
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     add = parser.add_argument
-    add("--port", type=_port, default=0, metavar="N", help="0, the default: any free one")
-    add("--dir", type=Path, default=Path("sandbox"), help="its memory (default: ./sandbox)")
+    add("--port", type=_port, default=_USUAL.port, metavar="N", help="0, the default: any free one")
+    add("--dir", type=Path, default=_USUAL.dir, help="its memory (default: ./sandbox)")
     add("--tls", action="store_true", help="https with a throw-away CA")
-    add("--reader-study", action="append", default=[], metavar="SLUG", help="make one up")
-    add("--archive", action="append", default=[], metavar="SLUG", help="make one up")
+    add("--reader-study", action="append", default=[], metavar="SLUG",
+        help="make up a reader study")  # fmt: skip
+    add("--archive", action="append", default=[], metavar="SLUG", help="make up an archive")
     add("--algorithm", action="append", default=[],
         metavar='"SLUG=INPUT+INPUT->OUTPUT[,credits=20][,not-ready][,view-only]"',
-        help="make one up, in quotes because of the >; INPUT and OUTPUT: slugs of sockets. Again "
-        "for another combination of inputs. credits: what a job costs; not-ready: without an image "
-        "that can run; view-only: one that the user may see and not run")  # fmt: skip
+        help="make up an algorithm, in quotes because of the >; INPUT and OUTPUT: slugs of "
+        "sockets; repeat it for another combination of inputs. credits: what a job costs; "
+        "not-ready: it has no image that can run; view-only: the user may see it but not run "
+        "it")  # fmt: skip
     add("--question", action="append", default=[], metavar='"STUDY=TYPE:TEXT|OPTION|OPTION"',
-        help="ask one in a reader study; TYPE as the platform spells it: Text, Bool, Number, "
-        "Choice, 'Multiple choice' ...; the last two need options")  # fmt: skip
-    add("--job-delay", type=_seconds, default=0.1, metavar="SECONDS",
-        help="before each status of a job (0.1); inf: jobs never run")  # fmt: skip
-    add("--job-limit", type=_count, default=16, metavar="N", help="active jobs a user may have")
-    add("--credits", type=_count, default=1000, metavar="N",
-        help="what a user's jobs of a month may cost")  # fmt: skip
+        help="ask a question in a reader study; TYPE as the platform spells it: Text, Bool, "
+        "Number, Choice, 'Multiple choice' …; the last two need options")  # fmt: skip
+    add("--job-delay", type=_seconds, default=_USUAL.job_delay_s, metavar="SECONDS",
+        help="delay before each status of a job (%(default)g); inf: jobs never run")  # fmt: skip
+    add("--job-limit", type=_count, default=_USUAL.job_limit, metavar="N",
+        help="active jobs a user may have")  # fmt: skip
+    add("--credits", type=_count, default=_USUAL.credits, metavar="N",
+        help="what a user's jobs may cost per month")  # fmt: skip
     add("--fail-job", type=_count, action="append", default=[], metavar="N",
-        help="let the job that is started as the Nth end as Failed")  # fmt: skip
+        help="let the Nth job that is started fail")  # fmt: skip
     add("--socket", action="append", default=[],
         metavar="SLUG=KIND[:file][,schema=FILE][,segments=0-1]",
-        help="make one up; KIND as the platform spells it: Image, Float, "
-        "'PDF file' ...")  # fmt: skip
+        help="make up a socket; KIND as the platform spells it: Image, Float, "
+        "'PDF file' …")  # fmt: skip
     add("--image", action="append", default=[], metavar="PK", help="make up an existing image")
-    add("--import-delay", type=_seconds, default=0.1, metavar="SECONDS",
-        help="of each of an import's two stages (0.1); inf: imports never run")  # fmt: skip
-    add("--upload-limit", type=_count, default=2000, metavar="N",
-        help="upload rows a user may hold")  # fmt: skip
+    add("--import-delay", type=_seconds, default=_USUAL.import_delay_s, metavar="SECONDS",
+        help="delay of each of an import's two stages (%(default)g); inf: imports never "
+        "run")  # fmt: skip
+    add("--upload-limit", type=_count, default=_USUAL.upload_limit, metavar="N",
+        help="upload slots of a user (%(default)g)")  # fmt: skip
     add("--size-limit", type=_count, metavar="BYTES", help="bytes a user may hold (128 GiB)")
-    add("--upload-ttl", type=_seconds, default=86400, metavar="SECONDS", help="life of a row")
-    add("--latency-ms", type=_count, default=0, metavar="N", help="added to every answer")
-    add("--connection-mbit", type=_rate, metavar="N", help="of one connection to storage")
-    add("--no-title-in-answers", action="store_true", help="as newer platforms answer")
+    add("--upload-ttl", type=_seconds, default=_USUAL.upload_ttl_s, metavar="SECONDS",
+        help="how long an upload is kept (%(default)g)")  # fmt: skip
+    add("--latency-ms", type=_count, default=_USUAL.latency_ms, metavar="N",
+        help="milliseconds added to every answer")  # fmt: skip
+    add("--connection-mbit", type=_rate, metavar="N", help="speed of one connection to storage")
+    add("--no-title-in-answers", action="store_true",
+        help="answer without titles, as newer platforms do")  # fmt: skip
     add("--no-upload-sessions", action="store_true",
-        help="create no upload sessions, as platforms without them")  # fmt: skip
+        help="answer as a platform without upload sessions")  # fmt: skip
     add("--keep-bytes", action="store_true", help="keep contents after their import")
     add("--no-importer", action="store_true",
         help="accept every image unread, even if the platform's importer is installed")  # fmt: skip
@@ -242,9 +251,11 @@ _port = _number(lambda value: 0 <= value <= 65535, "a port: 0 to 65535", int)  #
 
 def _show(argv: list[str]) -> int:
     parser = _small_parser(
-        "show", "What a sandbox holds, also while it runs.", "uploader sandbox show --dir sandbox"
+        "show",
+        "Show what a sandbox holds, also while it runs.",
+        "uploader sandbox show --dir sandbox",
     )
-    parser.add_argument("--json", action="store_true", help="one JSON line an item")
+    parser.add_argument("--json", action="store_true", help="one JSON line per item")
     arguments = parser.parse_args(argv)
     store = _open(arguments.dir, parser.error)
     try:
@@ -265,7 +276,7 @@ def _delete(argv: list[str]) -> int:
         "Delete an item or an image, as a person does on the web page.",
         "uploader sandbox delete --dir sandbox 6cae04d9-f29e-43bf-8b4f-414a1712c245",
     )
-    parser.add_argument("pk", metavar="PK", help="of the item or image")
+    parser.add_argument("pk", metavar="PK", help="the pk of the item or image")
     arguments = parser.parse_args(argv)
     store = _open(arguments.dir, parser.error)
     try:
@@ -312,7 +323,7 @@ def _small_parser(name: str, description: str, example: str) -> argparse.Argumen
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--dir", type=Path, default=Path("sandbox"), help="(default: ./sandbox)")
+    parser.add_argument("--dir", type=Path, default=_USUAL.dir, help="(default: ./sandbox)")
     return parser
 
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from sqlite3 import Row
-from typing import Any
 
 from manifest_uploader.sandbox.site import Site
-from manifest_uploader.sandbox.store import COLLEAGUE, Store, new_pk, now
+from manifest_uploader.sandbox.store import Store
 
 VALIDATING = "Validating inputs"
 CANCELLED = "Cancelled"
@@ -44,25 +42,3 @@ def cancel(site: Site, pk: str) -> None:
         "UPDATE algorithm_jobs SET status = ? WHERE pk = ? AND status = ?",
         *(CANCELLED, pk, VALIDATING),
     )
-
-
-def plant_job(store: Store, algorithm: str, values: Mapping[str, Any]) -> str:
-    """Store a finished job that a colleague of the user ran and shares; return its pk.
-
-    `algorithm` is a slug, and `values` are by the slugs of value sockets.
-    """
-    row = store.row("SELECT * FROM algorithms WHERE slug = ?", algorithm)
-    assert row is not None
-    pk = new_pk()
-    store.run(
-        "INSERT INTO algorithm_jobs"
-        " (pk, algorithm, user, created, status, wanted, outputs, credits, fails)"
-        " VALUES (?, ?, ?, ?, 'Succeeded', ?, '[]', ?, 0)",
-        *(pk, row["pk"], COLLEAGUE, now(), json.dumps(list(values)), row["credits"]),
-    )
-    for slug, value in values.items():
-        store.run(
-            "INSERT INTO vals (item, socket, json) SELECT ?, pk, ? FROM sockets WHERE slug = ?",
-            *(pk, json.dumps(value), slug),
-        )
-    return pk

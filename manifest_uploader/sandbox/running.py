@@ -109,7 +109,8 @@ def check_options(options: SandboxOptions) -> None:
 _SLUG = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
 
 
-def _start(options: SandboxOptions, lock: FolderLock) -> Running:
+def _open_store(options: SandboxOptions) -> Store:
+    """Open the folder's store, with everything in it that the options make up."""
     sockets = tuple(parse_socket(line) for line in options.sockets)
     guessed = tuple(parse_socket(line) for line in options.guessed_sockets)
     questions = tuple(parse_question(line) for line in options.questions)
@@ -125,11 +126,11 @@ def _start(options: SandboxOptions, lock: FolderLock) -> Running:
         store.close()
         raise
     store.sweep()
-    token = store.get_or_make("token", new_token)
-    stranger = store.get_or_make("token_without_rights", new_token)
-    judge = options.judge or find_judge()
-    queues = _Queues(options, judge)
-    site = Site(
+    return store
+
+
+def _make_site(options: SandboxOptions, store: Store, queues: _Queues) -> Site:
+    return Site(
         store=store,
         options=options,
         sockets=load_sockets(store),
@@ -140,6 +141,15 @@ def _start(options: SandboxOptions, lock: FolderLock) -> Running:
         queue_run=queues.runs.add,
         expect_images=queues.expect_images,
     )
+
+
+def _start(options: SandboxOptions, lock: FolderLock) -> Running:
+    store = _open_store(options)
+    token = store.get_or_make("token", new_token)
+    stranger = store.get_or_make("token_without_rights", new_token)
+    judge = options.judge or find_judge()
+    queues = _Queues(options, judge)
+    site = _make_site(options, store, queues)
     tls, ca = _tls(options)
     server = _listen(options.port, tls)
     storage = Server(0, tls, is_storage=True)

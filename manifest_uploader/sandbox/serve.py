@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import ssl
@@ -62,6 +63,8 @@ class Server(ThreadingHTTPServer):
     A server of the API takes parts, too. Downloads are from another server, which is storage alone.
     """
 
+    timeout = 0.5
+    """Longest wait for a connection, in seconds, until it looks whether it is to stop."""
     daemon_threads = True
     block_on_close = False
     request_queue_size = 512
@@ -354,16 +357,20 @@ _STATUSES = frozenset(status.value for status in HTTPStatus)
 def serve_in_thread(server: Server, context: ServerContext) -> Callable[[], None]:
     """Serve in a new thread; return a function that stops it."""
     server.context = context
-    thread = threading.Thread(
-        target=server.serve_forever, kwargs={"poll_interval": 0.05}, name="sandbox", daemon=True
-    )
+    thread = threading.Thread(target=_serve, args=(server,), name="sandbox", daemon=True)
     thread.start()
 
     def stop() -> None:
-        server.context.closing.set()
-        server.shutdown()
+        context.closing.set()
+        with contextlib.suppress(OSError):  # a connection ends its wait for one
+            socket.create_connection(("127.0.0.1", server.server_port), server.timeout).close()
+        thread.join()
         server.close_connections()
         server.server_close()
-        thread.join()
 
     return stop
+
+
+def _serve(server: Server) -> None:
+    while not server.context.closing.is_set():
+        server.handle_request()

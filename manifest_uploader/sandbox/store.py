@@ -123,7 +123,7 @@ class Store:
             for path in (folder, self.parts, self.kept, self.work):
                 path.mkdir(parents=True, exist_ok=True)
             self._db = _connect(folder / "sandbox.sqlite3")
-            self._db.executescript(_SCHEMA)
+            self._db.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
             _migrate(self._db)
         except (OSError, sqlite3.Error) as error:
             raise _unusable(folder, error) from error
@@ -199,8 +199,8 @@ def _connect(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
     path.chmod(0o600)
     db.row_factory = sqlite3.Row
+    db.execute("PRAGMA synchronous = OFF")  # first: the change of the journal is synchronized, too
     db.execute("PRAGMA journal_mode = WAL")
-    db.execute("PRAGMA synchronous = OFF")
     return db
 
 

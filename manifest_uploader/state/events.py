@@ -137,7 +137,8 @@ class Failed(CaseEvent, frozen=True, kw_only=True, tag="failed"):
 
     socket: str | None = None
     words: str
-    """The message; empty if a look at the platform showed that the step had no effect."""
+    """The message; empty if nothing is wrong: a look at the platform showed that the step had no
+    effect, or the manifest no longer wants what it was about."""
     final: bool
     """Repeating the same step will not help."""
     failures: tuple[Failure, ...] = ()

@@ -31,6 +31,8 @@ from manifest_uploader.system import disk
 
 _BEGINNING: Final = b'{"format":"manifest-uploader state",'
 """The first bytes of every state file."""
+_SANDBOX: Final = "sandbox "
+"""Before the id of a sandbox; no host has a blank in its name."""
 _NOT_OURS: Final = "this is not a state file of uploader"
 
 
@@ -38,10 +40,20 @@ class Binding(Struct, frozen=True):
     """What a state file belongs to."""
 
     platform: str
-    """Host and path of the API, or the id of a sandbox."""
+    """Host and path of the API, or what `sandbox_platform` returns."""
     kind: TargetKind
     slug: str
     pk: str
+
+    @property
+    def is_sandbox(self) -> bool:
+        """Whether the platform is a sandbox."""
+        return self.platform.startswith(_SANDBOX)
+
+
+def sandbox_platform(sandbox_id: str) -> str:
+    """What a state file calls the sandbox with this id."""
+    return _SANDBOX + sandbox_id
 
 
 class Stored(Struct, frozen=True):

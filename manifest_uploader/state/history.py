@@ -8,13 +8,13 @@ while it folds.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeAlias
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from manifest_uploader.platform.model import Entry
-from manifest_uploader.state import job_changes
+from manifest_uploader.state import job_changes, upload_changes
 from manifest_uploader.state.events import (
     Adopted,
     AnyEvent,
@@ -54,13 +54,17 @@ class UploadHistory(Struct, frozen=True):
     """Of a single file's bytes; of a de-identified one, its original's."""
 
 
+SocketStanding: TypeAlias = Literal["waiting", "confirmed", "failed", "lost"]
+"""Where a value stands that a fill has put into its socket."""
+
+
 class SocketHistory(Struct, frozen=True):
     """What the last successful fill put into a socket, and how the import went."""
 
     entry: Entry
     since: float
     """When the fill was sent, in seconds since 1970."""
-    standing: Literal["waiting", "confirmed", "failed", "lost"]
+    standing: SocketStanding
     failure: Failure | None = None
     pk: str | None = None
     """As the platform last showed it: the image's pk, else the mark of the value.
@@ -118,6 +122,11 @@ class CaseHistory(Struct):
     """A fill with an unknown outcome counts as not sent, so the next one may repeat it."""
     left: bool = False
     """It is not in the manifest any more, and a run has told so."""
+
+    @property
+    def has_unused_uploads(self) -> bool:
+        """Whether an upload was begun that no fill has used yet."""
+        return bool(self.uploads or self.file_uploads)
 
 
 class History(Struct, frozen=True):
@@ -213,15 +222,7 @@ def _started(past: CaseHistory, event: Started) -> None:
 
 
 def _opened(past: CaseHistory, event: Opened) -> None:
-    _note_upload(past, event, UploadHistory(event.row, done=False, time=event.time))
-
-
-def _note_upload(past: CaseHistory, event: Opened | Done, upload: UploadHistory) -> None:
-    socket, number = event.socket or "", event.step.number
-    if number is None:
-        past.uploads[socket] = upload
-    else:
-        past.file_uploads[socket, number] = upload
+    upload_changes.noted(past, event, UploadHistory(event.row, done=False, time=event.time))
 
 
 def _made(past: CaseHistory, event: Done) -> None:
@@ -292,32 +293,19 @@ def _uploaded(past: CaseHistory, event: Done) -> None:
     upload = UploadHistory(
         row, done=True, content=event.content, time=event.time, sha256=event.sha256
     )
-    _note_upload(past, event, upload)
+    upload_changes.noted(past, event, upload)
 
 
 def _put(past: CaseHistory, started: Started, since: float) -> None:
     """The item was given these values; their imports have not ended."""
     for entry in started.entries:
-        sha256 = _sha256(past, entry)
+        sha256 = upload_changes.sha256_of(past, entry)
         past.sockets[entry.socket] = SocketHistory(
             entry, since, "waiting", repeated=started.repeated, sha256=sha256
         )
-        past.uploads.pop(entry.socket, None)
-        if past.file_uploads:
-            kept = {at: one for at, one in past.file_uploads.items() if at[0] != entry.socket}
-            past.file_uploads = kept
+        upload_changes.dropped(past, entry.socket)
     past.title = past.title if started.title is None else started.title
     past.order = past.order if started.order is None else started.order
-
-
-def _sha256(past: CaseHistory, entry: Entry) -> str | None:
-    """The SHA-256 of the upload that an entry names, perhaps for the second time."""
-    upload, before = past.uploads.get(entry.socket), past.sockets.get(entry.socket)
-    if upload is not None and upload.row.pk == entry.upload:
-        return upload.sha256
-    if before is not None and entry.upload is not None and before.entry.upload == entry.upload:
-        return before.sha256
-    return None
 
 
 def _failed(past: CaseHistory, event: Failed) -> None:
@@ -326,7 +314,10 @@ def _failed(past: CaseHistory, event: Failed) -> None:
         job_changes.failed(past, event)
         return
     past.reason = event.words or None
-    if event.step.kind is StepKind.FILL:
+    if event.step.kind is StepKind.UPLOAD:
+        if not event.words:
+            upload_changes.dropped(past, event.socket or "")
+    elif event.step.kind is StepKind.FILL:
         if not event.words and past.filling is not None:
             past.doubt_since = event.time  # whatever it names: its uploads cannot be used up now
         past.filling = None

@@ -22,6 +22,7 @@ class Standing(StrEnum):
     UNCONFIRMED = "unconfirmed"
     """What became of its last change is not known."""
     CHANGED = "changed"
+    """It was done, and not all of a change to it is sent."""
     DELETED = "deleted"
 
 
@@ -53,10 +54,10 @@ def standing_of(past: CaseHistory, *, at_work: bool = False) -> Standing:
     if past.reason is not None or has_failed(past):
         return Standing.FAILED
     if past.title is not None:
-        is_waiting = "waiting" in imports or past.job == "running"
-        return Standing.IMPORTING if is_waiting else Standing.DONE
-    has_begun = past.item is not None or past.temporary is not None
-    has_begun = has_begun or bool(past.uploads or past.file_uploads)
+        if "waiting" in imports or past.job == "running":
+            return Standing.IMPORTING
+        return Standing.CHANGED if past.has_unused_uploads else Standing.DONE
+    has_begun = past.item is not None or past.temporary is not None or past.has_unused_uploads
     return Standing.UPLOADING if has_begun else Standing.NEW
 
 
@@ -67,7 +68,7 @@ def has_failed(past: CaseHistory) -> bool:
 
 
 def case_standing(
-    case: str, title: str, past: CaseHistory, *, at_work: bool = False
+    case: str, title: str, past: CaseHistory, *, at_work: bool = False, is_job: bool = False
 ) -> CaseStanding:
     """Where a case of the manifest stands, and why, from its history alone.
 
@@ -79,4 +80,4 @@ def case_standing(
         failed = (Failure(None, past.reason),)
     unchecked = tuple(slug for slug, one in past.sockets.items() if one.is_unchecked)
     standing = standing_of(past, at_work=at_work)
-    return CaseStanding(case, title, standing, past.item, failed, unchecked, past.job is not None)
+    return CaseStanding(case, title, standing, past.item, failed, unchecked, is_job)

@@ -183,6 +183,15 @@ def test_all_problems_are_told_with_their_cases() -> None:
     assert "is used twice\n  hint: change one of them" in str(caught.value)
 
 
+def test_a_file_that_is_named_twice_is_told_without_a_line() -> None:
+    with pytest.raises(mu.ManifestInvalid) as caught:
+        built(mu.Case("a", {"x": mu.Files("1.dcm", "1.dcm")}))
+
+    (problem,) = caught.value.problems
+    assert problem.message == "case 'a': file '1.dcm' appears twice"
+    assert problem.advice == "keep one of them"
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), object(), {"a": {1, 2}}, [b"x"]])
 def test_what_yaml_cannot_say_is_told_with_its_case(value: Any) -> None:
     with pytest.raises(mu.UsageError, match=r"a/x: .* cannot be a value"):
@@ -311,7 +320,7 @@ ROW = {"patient": "a", "score": 1}
         ([ROW], {"title": "{x}"}, "no column 'x'"),
         ([ROW], {"sockets": {"x": mu.Column("patient", float)}}, "row 1: 'a' in the column"),
         ([ROW], {"order": "patient"}, "row 1: the order 'a' is not a whole number"),
-        ([ROW], {"sockets": {"x": "{patient}.mha"}}, "a file or a text"),
+        ([ROW], {"sockets": {"x": "{patient}.mha"}}, "a file or text"),
     ],
 )
 def test_what_is_wrong_with_a_table_is_told(table: Any, more: Any, message: str) -> None:

@@ -134,13 +134,17 @@ def test_the_defaults_are_those_of_the_command_line() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"retry_faild": True}, "no option 'retry_faild'\n  hint: did you mean 'retry_failed'"),
+        (
+            {"retry_faild": True},
+            "unknown option 'retry_faild'\n  hint: did you mean 'retry_failed'",
+        ),
         ({"first": 0}, "first=0 cannot be used\n  hint: expected `int` >= 1"),
         ({"jobs": "8"}, "jobs='8' cannot be used"),
         ({"only": [1]}, r"only=\[1\] cannot be used"),
         ({"give_up_after": 0.0}, "give_up_after=0.0 cannot be used"),
-        ({"command": "x"}, "no option 'command'"),
-        ({"token": TOKEN}, "no option 'token'\n  hint: did you mean 'token_file'"),
+        ({"command": "x"}, "unknown option 'command'"),
+        ({"typed": True}, "unknown option 'typed'"),
+        ({"token": TOKEN}, "unknown option 'token'\n  hint: did you mean 'token_file'"),
     ],
 )
 def test_a_wrong_option_is_told(given: dict[str, Any], message: str) -> None:
@@ -155,7 +159,10 @@ def test_content_is_compared_only_when_the_platform_is(tmp_path: Path, method: A
     manifest = one()
     manifest.save(tmp_path / "lung.yaml")
 
-    with pytest.raises(mu.UsageError, match="only with --verify"):
+    with pytest.raises(
+        mu.UsageError,
+        match="content=True works only with verify=True\n  hint: add verify=True",
+    ):
         method(manifest, sandbox=True, content=True, progress=False)
 
 

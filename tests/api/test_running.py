@@ -164,6 +164,7 @@ def test_events_come_in_order_and_in_the_callers_thread(study: mu.Manifest) -> N
 
 def test_a_run_is_followed_and_leaves_nothing_behind(study: mu.Manifest) -> None:
     before, handlers = set(threading.enumerate()), signal.getsignal(signal.SIGINT)
+    gc.unfreeze()  # as in other programs: here, the collected tests are frozen
 
     with study.start(progress=False) as run:
         ended = [one.case.name for one in run if isinstance(one, mu.CaseEnded)]
@@ -201,7 +202,7 @@ def test_a_run_that_was_followed_to_its_end_says_what_came_of_it(
 
 
 def test_a_run_looks_into_every_file(study: mu.Manifest) -> None:
-    with pytest.raises(mu.UsageError, match="reads every file"):
+    with pytest.raises(mu.UsageError, match=r"quick=True is for .* reads every file"):
         study.run(quick=True)  # type: ignore[call-arg]
 
 
@@ -343,4 +344,4 @@ def test_a_rehearsal_is_stopped_with_its_run(
     assert result.ok
     assert manifest.status(sandbox=True).counts == {"done": 1}
     assert manifest.status().counts == {"new": 1}
-    assert set(threading.enumerate()) - before == set()
+    wait_for(lambda: set(threading.enumerate()) <= before)  # they are told to end

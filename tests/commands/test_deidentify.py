@@ -65,6 +65,17 @@ def test_a_folder_is_copied_without_names(source: Path, tmp_path: Path) -> None:
     assert not any(word in ended.out + ended.err for word in ("MUSTERMANN", "ID4711", "St Mary"))
 
 
+def test_colours_tell_what_was_done_from_what_was_left_out(source: Path, tmp_path: Path) -> None:
+    (source / "p1" / "notes.txt").write_text("seen by night")
+    (source / "p2" / "1").write_bytes((source / "p2" / "1").read_bytes()[:-100])
+
+    ended = uploader("deidentify", "scans", "clean", "--color", "always", cwd=tmp_path)
+
+    assert "\x1b[32m5 de-identified\x1b[0m, 0 already done, \x1b[33m2 left out\x1b[0m" in ended.out
+    assert "\x1b[31m'p2/1':\x1b[0m its pixel data is cut off" in ended.err
+    assert "\x1b[2mnote:\x1b[0m --with-others" in ended.err
+
+
 def test_copies_are_imported_as_the_originals_are(source: Path, tmp_path: Path) -> None:
     assert uploader("deidentify", "scans", "clean", cwd=tmp_path).code == 0
 
@@ -197,7 +208,7 @@ def test_json_lines_say_the_same(source: Path, tmp_path: Path) -> None:
         (("scans", "clean", "--key", "scans/key"), "would be in one of the folders"),
         (("scans", "clean", "--key", "clean/key"), "would be in one of the folders"),
         (("scans", "clean", "--key", "file"), "does not hold a key"),
-        (("empty", "clean"), "'empty' holds no file"),
+        (("empty", "clean"), "'empty' contains no file"),
         (("scans", "clean", "--jobs", "0"), "must be a whole number, 1 or higher, not '0'"),
     ],
 )

@@ -51,7 +51,7 @@ def test_nothing_is_in_the_way_of_an_editor(ready: dict[str, Any], tmp_path: Pat
 
     assert (ran.code, ran.err) == (0, "")
     lines = ran.out.splitlines()
-    assert lines[-1] == "nothing is in the way of an upload"
+    assert lines[-1] == "everything is ready for an upload"
     assert "ok       rights        you may edit the reader study 'lung'" in lines
     assert "of the account 'sandbox-user'" in ran.out
     assert ready["token"] not in ran.out
@@ -84,7 +84,7 @@ def test_rights_that_are_missing_are_told(ready: dict[str, Any], tmp_path: Path)
     found = _checks(ran.out)
     assert found["token"]["verdict"] == "ok"
     assert found["rights"]["message"] == (
-        "your account cannot see any reader study, so not 'lung' either"
+        "your account cannot see any reader study, including 'lung'"
     )
     assert json.loads(ran.out.splitlines()[-1])["wrong"] == 1
 

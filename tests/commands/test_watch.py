@@ -163,19 +163,19 @@ def test_lines_tell_what_changed_and_when_all_is_over(tmp_path: Path) -> None:
     )
 
     assert [line.split(" (")[0] for line in said] == [
-        "0 of 2 cases ended; 2 new; no run is going on; waiting for one",
+        "0 of 2 cases ended; 2 new; no run is in progress; waiting for one",
         "--",
         (
             "0 of 2 cases ended; 1 new, 1 uploading, 1.0 KiB sent; "
-            "no run is going on; waiting for one"
+            "no run is in progress; waiting for one"
         ),
         "--",
         "a: done",
-        "1 of 2 cases ended; 1 new, 1 done, 1.0 KiB sent; no run is going on; waiting for one",
+        "1 of 2 cases ended; 1 new, 1 done, 1.0 KiB sent; no run is in progress; waiting for one",
         "--",
         "--",
         "b: failed: ct-image: no image",
-        "2 of 2 cases ended; 1 done, 1 failed, 2.0 KiB sent; no run is going on",
+        "2 of 2 cases ended; 1 done, 1 failed, 2.0 KiB sent; no run is in progress",
         "the run is over: 1 of 2 cases done",
     ]
 
@@ -198,7 +198,7 @@ def test_what_was_done_before_is_one_line(tmp_path: Path) -> None:
 
     said = lines_shown(manifest_of(tmp_path, "a", "b"), path)
 
-    waiting = "no run is going on; waiting for one"
+    waiting = "no run is in progress; waiting for one"
     assert said == [f"1 of 2 cases ended; 1 new, 1 done, 1.0 KiB sent; {waiting}", "--"]
 
 
@@ -224,7 +224,7 @@ def test_it_ends_with_the_run(tmp_path: Path) -> None:
         "a: done",
         "1 of 2 cases ended; 1 new, 1 done, 1.0 KiB sent",
         "--",
-        "1 of 2 cases ended; 1 new, 1 done, 1.0 KiB sent; no run is going on",
+        "1 of 2 cases ended; 1 new, 1 done, 1.0 KiB sent; no run is in progress",
         "the run is over: 1 of 2 cases done; the same command continues where it ended",
     ]
 
@@ -235,7 +235,7 @@ def test_what_has_ended_before_is_not_waited_for(tmp_path: Path) -> None:
     said = lines_shown(manifest_of(tmp_path, "a"), path)
 
     assert said == [
-        "1 of 1 case ended; 1 done, 1.0 KiB sent; no run is going on",
+        "1 of 1 case ended; 1 done, 1.0 KiB sent; no run is in progress",
         "the run is over: 1 of 1 case done",
     ]
 
@@ -252,7 +252,7 @@ def test_a_fill_under_way_is_importing_and_unsure_only_without_its_run(tmp_path:
         "0 of 1 case ended; 1 importing, 1.0 KiB sent",
         "--",
         "a: unconfirmed",
-        "1 of 1 case ended; 1 unconfirmed, 1.0 KiB sent; no run is going on",
+        "1 of 1 case ended; 1 unconfirmed, 1.0 KiB sent; no run is in progress",
         "the run is over: 0 of 1 case done",
     ]
 
@@ -372,7 +372,7 @@ def test_it_follows_a_run_through_the_state_file_until_it_is_stopped(
         process.send_signal(stop)
         assert code == process.wait(timeout=30)
 
-    assert before == "0 of 2 cases ended; 2 new; no run is going on; waiting for one"
+    assert before == "0 of 2 cases ended; 2 new; no run is in progress; waiting for one"
     assert after[0].startswith("a: done (")
     assert after[1].startswith("1 of 2 cases ended; 1 new, 1 done")
 

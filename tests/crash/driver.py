@@ -49,11 +49,10 @@ def uploader(
 
 def _prepare(kill: Kill | None, pause_s: float, code: Path) -> None:
     from manifest_uploader.output import pauses
-    from manifest_uploader.platform import address
 
     assert "_TELL_AFTER_S" in vars(pauses), "what is changed in the program has to be there"
     vars(pauses)["_TELL_AFTER_S"] = 0.0  # these runs are too short for what people are told
-    vars(address)["Patience"] = functools.partial(address.Patience, first_pause_s=pause_s)
+    forked.shorten_pauses(pause_s)
     if kill is not None:
         _die_at(kill, functools.partial(_die, code))
 

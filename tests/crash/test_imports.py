@@ -72,7 +72,7 @@ def test_imports_that_fail_are_named_and_only_what_is_mended_is_sent(
         assert "airway-segmentation: " in failed[BAD_MASK]
         assert "it contains the voxel values: " in failed[BAD_MASK]
         assert "age: " in failed[BAD_JSON]
-        assert "have to fit the socket's schema" in failed[BAD_JSON]
+        assert "have to match the socket's schema" in failed[BAD_JSON]
         assert (first.ends["done"], first.ends["failed"]) == (16, 4)
 
         same = box.go("--refused-after", "2").expect(1)

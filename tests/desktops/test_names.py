@@ -156,7 +156,7 @@ def test_the_names_of_a_pattern_are_composed() -> None:
         ("patient\u00a01", "patient 1", "character 8 is NO-BREAK SPACE"),
         ("patient\u20111", "patient-1", "character 8 is NON-BREAKING HYPHEN"),
         ("pa\u200btient", "patient", "character 3 is ZERO WIDTH SPACE"),
-        ("patient", "patient\u200b", "its end is missing"),
+        ("patient", "patient\u200b", "the end is missing"),
     ],
 )
 def test_a_hint_says_where_two_words_differ_that_look_the_same(
@@ -164,7 +164,7 @@ def test_a_hint_says_where_two_words_differ_that_look_the_same(
 ) -> None:
     hint = did_you_mean(word, [meant])
 
-    assert hint == (f"did you mean '{meant}'? It looks the same, but in what is written {what}")
+    assert hint == (f"did you mean '{meant}'? They look the same, but in what you wrote {what}")
 
 
 def test_a_hint_shows_words_that_differ_as_they_are() -> None:
@@ -178,7 +178,7 @@ def test_a_file_whose_name_only_looks_the_same_is_told(tmp_path: Path) -> None:
     _, hint = find_problem(tmp_path, "patient/scan.mha", single=True)
 
     assert hint is not None
-    assert "It looks the same" in hint
+    assert "They look the same" in hint
 
 
 def test_a_case_whose_name_only_looks_the_same_is_told() -> None:
@@ -187,7 +187,7 @@ def test_a_case_whose_name_only_looks_the_same_is_told() -> None:
     with pytest.raises(UsageError) as caught:
         select(whole, only=("p\u0430tient-1",), first=None)
 
-    assert "It looks the same" in (caught.value.hint or "")
+    assert "They look the same" in (caught.value.hint or "")
 
 
 # ── case ────────────────────────────────────────────────────────────────────────────────────

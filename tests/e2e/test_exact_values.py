@@ -128,8 +128,9 @@ def test_a_change_that_the_platform_cannot_see_is_explained(tmp_path: Path) -> N
 
         [line] = ran.events("failed")
         assert line["words"].startswith(
-            "the platform treats true as 1 and false as 0 and ignores the change, and it refuses "
-            "a value in between that would reveal it; give the socket another value first "
+            "the platform treats true as 1 and false as 0, so it ignores this change, and it "
+            "refuses the value in between that would get around that; give the socket another "
+            "value first "
             "(findings: JSON does not fulfill schema: "
         )
         assert findings(box) == {"a": "true"}

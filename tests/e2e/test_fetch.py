@@ -205,7 +205,7 @@ def test_there_must_be_something_to_fetch_and_a_place_for_it(
     assert "'file' is not a folder" in box("fetch", "file", "--items").expect(2).err
 
     ran = box("fetch", "out", "--items").expect(1)
-    assert "unknown which archive items are those of the cases" in ran.out
+    assert "unknown which archive items belong to the cases" in ran.out
 
 
 # ── files ───────────────────────────────────────────────────────────────────────────────────

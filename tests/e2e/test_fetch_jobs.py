@@ -211,5 +211,5 @@ def test_without_a_state_file_no_job_is_known(tmp_path: Path, sandbox: Served) -
     box.save()
 
     ran = box("fetch", "out").expect(1)
-    assert "there is no state file, so it is unknown which jobs are those of the cases" in ran.out
+    assert "there is no state file, so it is unknown which jobs belong to the cases" in ran.out
     assert [row["job"] for row in jobs_table(box, "out")] == [""]

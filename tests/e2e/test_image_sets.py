@@ -105,7 +105,7 @@ def lost_key(folder: Path) -> None:
         if os.name == "posix":
             assert key.stat().st_mode & 0o077 == 0
         key.write_text("")
-        assert "if that is lost, delete this one" in box("plan").expect(2).err
+        assert "if that is lost, delete this file" in box("plan").expect(2).err
         key.unlink()
 
         planned = box("plan").expect(1)

@@ -70,7 +70,7 @@ def test_the_plan_tells_of_jobs_and_credits_and_starts_nothing(tmp_path: Path) -
         plan = box("plan").expect(0)
         said = plan.out + plan.err
 
-        assert "2 jobs to start, for at least 40 of the 1,000 credits" in said
+        assert "2 jobs to start, for at least 40 of your 1,000 credits" in said
         assert "a: new, a job: some-score" in said
         assert started(box) == []
 
@@ -230,7 +230,7 @@ def test_a_stuck_job_that_goes_on_after_all_is_waited_for(tmp_path: Path) -> Non
         add_report(box, "a")
         box.save()
         box.run("--refused-after", "0.2").expect(1)
-    with jobs(tmp_path, job_delay_s=2.0) as later:
+    with jobs(tmp_path, job_delay_s=0.5) as later:
         box.served = later.served
         wait_for(lambda: started(box)[0]["status"] in {"Queued", "Executing"})
 
@@ -250,7 +250,7 @@ def test_changed_inputs_start_no_second_job(tmp_path: Path) -> None:
             ran = box.run(*more).expect(1)
 
             assert "a job cannot be changed; give the case a new name" in ran.err
-            assert "1 case: 1 changed, which cannot be sent" in ran.err
+            assert "1 case: 1 changed but cannot be sent" in ran.err
         assert len(started(box)) == 1
 
 

@@ -64,7 +64,7 @@ MISTAKES = [
     (15, 11, "name 'right' is used twice"),
     (22, 16, "no file matches 'nowhere/*.dcm'"),
     (25, 7, "the platform has no socket 'ct-imgae'"),
-    (28, 19, "wants a number, not the text 'high'"),
+    (28, 19, "takes a number, not the text 'high'"),
     (30, 12, "has an HTML tag"),
     (34, 12, "order -1 is out of range"),
     (39, 24, "'../lung.yaml'"),

@@ -97,6 +97,6 @@ def test_a_wrong_password_is_told_without_it(tmp_path: Path) -> None:
         wrong = proxy.address.replace(SECRET, "swordfish")
         ran = box.run(env=given(box, wrong)).expect(3)
 
-        assert "the proxy wants a user name and password (407)" in ran.err
+        assert "the proxy asks for a user name and password (407)" in ran.err
         assert "swordfish" not in ran.err + ran.out
         assert box.items() == []

@@ -151,7 +151,7 @@ def test_a_text_among_numbers_is_told_where_no_platform_is_asked(tmp_path):
     refused = box("plan", "--sandbox", "--socket", "some-score=Float").expect(2).err
 
     assert (offline.count(said), planned.count(said), refused.count(said)) == (1, 1, 0)
-    assert "lung.yaml:12:26 (patient-2): socket 'some-score' of kind 'Float' wants" in refused
+    assert "lung.yaml:12:26 (patient-2): socket 'some-score' of kind 'Float' takes" in refused
 
 
 def test_names_and_endings_match_as_everywhere(tmp_path):
@@ -294,7 +294,7 @@ def test_ten_mistakes_are_reported_at_the_description_with_their_cases(tmp_path)
         "lung.yaml:10:22 (patient-3): ",
         "lung.yaml:11:22 (patient-4): 'findings.json': ",
         "lung.yaml:7:19 (patient-5): title '<b>five</b>' has an HTML tag",
-        "lung.yaml:8:19 (patient-6): order is a whole number, not 'first'",
+        "lung.yaml:8:19 (patient-6): order must be a whole number, not 'first'",
         "lung.yaml:7:19 (patient-8): title 'P7' is used twice",
         "lung.yaml:12:13 (patient-9): 'reader' is empty in scores.csv",
         "lung.yaml:15:11: no case is named 'patient-07'\n  hint: did you mean 'patient-7'?",

@@ -38,7 +38,7 @@ def hurry(_: Path) -> None:
     """Let silence be explained after a moment, and pauses between two tries be short."""
     from manifest_uploader.engine import local_files
     from manifest_uploader.output import live_view, progress_lines, screen
-    from manifest_uploader.platform import address, lists
+    from manifest_uploader.platform import lists
     from manifest_uploader.platform.targets import base
 
     for module, name, value in (
@@ -49,7 +49,7 @@ def hurry(_: Path) -> None:
     ):
         assert name in vars(module), "what is changed in the program has to be there"
         setattr(module, name, value)
-    vars(address)["Patience"] = functools.partial(address.Patience, first_pause_s=0.05)
+    forked.shorten_pauses(0.05)
 
 
 def said(
@@ -155,4 +155,4 @@ def test_a_large_file_that_is_hashed_is_told(tmp_path: Path) -> None:
             prepare=functools.partial(hash_slowly, mark),
         )
 
-    assert "looking into files: 1 value, 1 file; hashing 'ct.mha'" in "".join(lines)
+    assert "checking files: 1 value, 1 file; hashing 'ct.mha'" in "".join(lines)

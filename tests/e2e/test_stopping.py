@@ -17,6 +17,7 @@ import pytest
 
 from manifest_uploader.sandbox import Fault, Seen
 from tests import forked
+from tests.e2e.data import mha
 from tests.e2e.helpers import Box, Ran, served, wait_for
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="no process can be sent such signals there")
@@ -111,6 +112,38 @@ def test_a_run_ends_in_time_while_storage_stalls(tmp_path: Path, number: int) ->
         assert ran.ends["pending"] == 2
         assert not list(tmp_path.glob("*.lock"))
         check_next_run(box, hook)
+
+
+def test_a_case_is_changed_until_the_whole_of_a_change_is_sent(tmp_path: Path) -> None:
+    hook = Stalling("part")
+    hook.fault = None
+    with sandboxed(tmp_path, hook) as box:
+        box.run().expect(0)
+        before = (box.data / "patient-0" / "ct.mha").read_bytes()
+        box.write(mha("another"), "patient-0", "ct.mha")
+        hook.fault = Fault.stall(STALLS_S)
+        hook.came.clear()
+
+        with begun(box, "run", "--json") as running:
+            assert hook.came.wait(30)
+            running.send(signal.SIGKILL)
+            ended(running)
+
+        killed = box("status", "--json").expect(0)
+        assert states(killed) == {"patient-0": "changed", "patient-1": "done"}
+        assert killed.ends == {"total": 2, "changed": 1, "done": 1}
+        hook.fault = None
+        box.write(before, "patient-0", "ct.mha")
+        reverted = box.run().expect(0)
+        assert (reverted.summary["bytes_sent"], reverted.ends["unchanged"]) == (0, 2)
+        assert set(states(box("status", "--json").expect(0)).values()) == {"done"}
+        box.check()
+        box.check_state()
+
+
+def states(ran: Ran) -> dict[str, str]:
+    """Case → where it stands, as `status --json` says."""
+    return {name: line["state"] for name, line in ran.plan.items()}
 
 
 def test_a_second_signal_ends_a_run_at_once(tmp_path: Path) -> None:

@@ -402,7 +402,7 @@ def test_content_is_compared_only_with_verify(
     box.add_score("a", 1.5)
     box.save()
 
-    assert "--content compares files only with --verify" in box(command, "--content").expect(2).err
+    assert "--content works only with --verify" in box(command, "--content").expect(2).err
 
 
 def test_what_left_the_manifest_is_told_and_no_difference(tmp_path: Path, sandbox: Served) -> None:

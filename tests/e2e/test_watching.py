@@ -63,7 +63,7 @@ def test_it_ends_with_a_run_that_is_killed(tmp_path: Path) -> None:
             status = box("status")
 
     last = ended.out.splitlines()[-2:]
-    assert "; no run is going on" in last[0]
+    assert "; no run is in progress" in last[0]
     assert last[1] == (
         "the run ended without finishing: 0 of 1 case done; it was killed, or its computer "
         "stopped; the same command continues"

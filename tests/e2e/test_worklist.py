@@ -73,7 +73,7 @@ def test_a_case_that_is_moved_in_the_manifest_is_moved_in_the_worklist(
     sent = [one for one in seen.seen[before:] if one.kind == "item-fill"]
     again = box.run().expect(0)
 
-    note = "1 display set gets another order number, so that the worklist follows the manifest: d"
+    note = "1 display set gets a new order number, so that the worklist follows the manifest: d"
     assert {name: line["order"] for name, line in found.items()} == {
         **dict.fromkeys("abc"),
         "d": 1500,
@@ -97,8 +97,8 @@ def test_an_item_with_answers_stays_and_its_case_is_done(box: Box, seen: Instead
     second = box("run").expect(0)
 
     words = (
-        "note: d: not moved to its place in the worklist: the platform does not change what "
-        "readers have answered questions about"
+        "note: d: not moved to its place in the worklist: the platform does not change a "
+        "display set once readers have answered questions about it"
     )
     assert words in said(first)
     assert words in said(second)

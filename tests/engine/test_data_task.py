@@ -468,7 +468,7 @@ ENCRYPTED_WITHOUT_ETAG = Response(200, headers=KMS)
                 answer,
                 PartsNotSent(
                     Reason.STORAGE_REFUSED,
-                    "storage received other bytes than were sent, several times",
+                    "storage received different bytes from those sent, several times",
                 ),
                 4,
             )

@@ -68,7 +68,7 @@ def test_a_refused_image_set_is_told_after_some_patience_with_what_to_do() -> No
 
     assert judged(one, soon) is None
     for found in (failure(one, late), failure(one, old)):
-        assert "no image of them, and gives no reason" in found.words
+        assert "no image from them, and gives no reason" in found.words
         assert "--retry-failed sends all of them again" in found.words
         assert (found.lost, found.source) == (False, "a/*.dcm")
 
@@ -139,7 +139,7 @@ def test_a_value_that_is_another_after_all_has_failed(item: ItemSeen) -> None:
     one = wait("some-score", upload=None, digest=json_digest(2))
 
     found = failure(one, looked(item))
-    assert found.words == "the platform accepted the value but holds another one"
+    assert found.words == "the platform accepted the value but holds a different one"
     assert not found.lost
     assert judged(one, looked()) is None
 
@@ -221,7 +221,7 @@ def test_among_rivals_a_session_means_one_only_if_there_is_one_for_each() -> Non
     two = looked(EMPTY, sessions=(UNNAMED, other), gone_since=GONE)
 
     assert judged(wait(), one, rivals=2) is None
-    assert failure(wait(), two, rivals=2).words.endswith("several fit)")
+    assert failure(wait(), two, rivals=2).words.endswith("several cases fit)")
 
 
 def test_a_row_that_is_gone_for_ten_minutes_without_a_value_has_failed() -> None:
@@ -231,7 +231,7 @@ def test_a_row_that_is_gone_for_ten_minutes_without_a_value_has_failed() -> None
     assert judged(wait(), early) is None
     found = failure(wait(), late)
     assert found.words == (
-        "the platform received the upload ten minutes ago, but made no value of it"
+        "the platform received the upload ten minutes ago, but made no value from it"
     )
     assert not found.lost
     assert judged(wait(), replace(late, items={})) is None
@@ -304,7 +304,7 @@ def test_a_repeated_fill_whose_ticket_found_its_upload_gone_may_still_bring_the_
     assert failure(ticketed(), gone).words == UNKNOWN
     assert failure(ticketed(repeated=True), says("Failed", UNKNOWN)).words == UNKNOWN
     late = replace(gone, now=1030.0 + 601)
-    assert "but made no value of it" in failure(ticketed(repeated=True), late).words
+    assert "but made no value from it" in failure(ticketed(repeated=True), late).words
 
 
 # ── judge: is it complete? ──────────────────────────────────────────────────────────────────
@@ -759,7 +759,7 @@ def test_without_tickets_all_messages_that_fit_are_told(session: WatcherSetup) -
         assert isinstance(one, ImportFailed)
         assert "{7}" in one.words
         assert "{8}" in one.words
-        assert one.words.endswith("(or it is another case's failure: several fit)")
+        assert one.words.endswith("(or this is another case's failure: several cases fit)")
     assert len(found) == 2
 
 

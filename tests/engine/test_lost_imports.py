@@ -11,7 +11,7 @@ from tests.engine.test_imports import WatcherSetup, session, stalled
 from tests.helpers import item_seen, pk, wait
 
 __all__ = ["session", "stalled"]
-WORDS = "the platform received the upload before this run began, but made no value of it"
+WORDS = "the platform received the upload before this run began, but made no value from it"
 TICKET = pk(70)
 
 

@@ -413,10 +413,10 @@ def problems(facts: Facts) -> list[str]:
     ("slug", "content", "words"),
     [
         ("some-score", b"{", "is not JSON"),
-        ("some-score", b'"high"', "wants a number, not the text 'high'"),
+        ("some-score", b'"high"', "takes a number, not the text 'high'"),
         ("details", b"{'a': 1}", "is not JSON"),
         ("details", b"null", "null"),
-        ("remark", b"5", "wants text, not 5"),
+        ("remark", b"5", "takes text, not 5"),
     ],
 )
 def test_json_that_does_not_fit_is_a_problem_before_anything_is_sent(

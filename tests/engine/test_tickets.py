@@ -175,7 +175,7 @@ def test_a_platform_that_is_busy_with_other_images_is_asked_again(box: Box, hook
     assert isinstance(found, Ticketed)
     assert hook.kinds().count("session-create") == 3
     assert (len(warned), sum(slept)) == (2, 10.0)
-    assert "still processes other images" in warned[0]
+    assert "is still processing other images" in warned[0]
 
 
 def test_stopping_ends_the_wait_for_a_busy_platform(box: Box, hook: Faulty) -> None:

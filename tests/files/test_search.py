@@ -311,7 +311,7 @@ def test_one_file_was_promised_and_a_folder_is_there(tmp_path: Path) -> None:
 def test_an_empty_folder_is_a_problem(tmp_path: Path) -> None:
     make_files(tmp_path, ["ct/.hidden", "ct/deeper/Thumbs.db"])
 
-    assert find_problem(tmp_path, "ct") == ("folder 'ct' holds no files (in data)", None)
+    assert find_problem(tmp_path, "ct") == ("folder 'ct' contains no files (in data)", None)
 
 
 @pytest.mark.parametrize("written", ["../x.mha", "a/../../x.mha", "..", "/x", "C:/x", "\\x"])
@@ -510,11 +510,11 @@ def test_names_that_differ_only_in_case_are_equal(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("a\nb.mha", "the name of 'a\\nb.mha' holds a control character"),
-        ("a\\b.mha", "the name of 'a\\b.mha' holds a backslash"),
+        ("a\nb.mha", "the name of 'a\\nb.mha' contains a control character"),
+        ("a\\b.mha", "the name of 'a\\b.mha' contains a backslash"),
         (" a.mha", "the name of ' a.mha' begins or ends with a space"),
         ("x" * 125 + ".mha", f"the name of '{'x' * 125}.mha' is longer than 128 characters"),
-        ("a\x85.mha", "the name of 'a\\x85.mha' holds a control character"),
+        ("a\x85.mha", "the name of 'a\\x85.mha' contains a control character"),
     ],
 )
 def test_a_name_that_the_platform_stumbles_over_is_a_problem(
@@ -581,7 +581,7 @@ def test_data_that_is_not_there_cannot_be_listed(tmp_path: Path) -> None:
 
     assert find_problem(tmp_path, "p/x.mhd", single=True) == (
         "'p/x.mhd' has its data in 'x.raw', which does not exist (in data)",
-        "copy it there; if it has another name, let ElementDataFile name that",
+        "copy it there; if it has another name, set ElementDataFile to that name",
     )
 
 
@@ -590,7 +590,7 @@ def test_a_header_that_names_a_folder_is_a_problem(tmp_path: Path) -> None:
 
     assert (
         (find_problem(tmp_path, "x.mhd", "data/x.raw")[0])
-        == "'x.mhd' names its data file 'data/x.raw', but they go side by side (in data)"
+        == "'x.mhd' names its data file 'data/x.raw', but they are uploaded side by side (in data)"
     )
 
 

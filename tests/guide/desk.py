@@ -40,6 +40,8 @@ class Program:
     """What the reader has installed: an environment's `bin` folder, or this Python's package."""
 
     folder: Path | None = None
+    text: str | None = None
+    """The text of the program `uploader`, if it is none that starts this Python."""
 
     def install(self, venv: Path) -> None:
         """Let `.venv` of the reader's repository be it."""
@@ -47,9 +49,15 @@ class Program:
             venv.symlink_to(self.folder.parent)
             return
         (venv / "bin").mkdir(parents=True)
-        for name, words in (("uploader", ENTRY), ("python", ENTRY[:1])):
+        programs = {
+            name: f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n'
+            for name, words in (("uploader", ENTRY), ("python", ENTRY[:1]))
+        }
+        if self.text is not None:
+            programs["uploader"] = self.text
+        for name, text in programs.items():
             program = venv / "bin" / name
-            program.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
+            program.write_text(text)
             program.chmod(0o755)
         activate = f"export PATH={shlex.quote(str(venv / 'bin'))}:$PATH\n"
         (venv / "bin" / "activate").write_text(activate)

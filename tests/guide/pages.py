@@ -33,7 +33,7 @@ VOLATILE = (
     (r'"(requests|elapsed_s|retries)": [\d.]+', r'"\1": N'),
     (r"held by .* since [\d: -]+ ", "held by SOMEBODY "),
     (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
-    (r"(?m)^(\d+ of \d+ cases? finished|looking (at|into)|(looked into|read) \d+ of).*\n", ""),
+    (r"(?m)^(\d+ of \d+ cases? finished|checking|(looked into|read) \d+ of).*\n", ""),
     (r"(?m)^(listing|waiting for|planning).*\n", ""),
     (r"(?m)^note: .*(panimg|importer).*\n", ""),
 )

@@ -11,7 +11,8 @@ import pytest
 
 from manifest_uploader.guide.topics import TOPICS, text_of
 from manifest_uploader.manifest.parser import parse
-from tests.guide.desk import Prepared, prepared, walk_topic
+from tests import shim
+from tests.guide.desk import Prepared, Program, prepared, walk_topic
 from tests.guide.pages import NOT_RUN, README, ROOT, Block, blocks, masked, topics
 
 HEAD = "version: 1\ntarget: {kind: archive, slug: lung}\ncases:\n- name: patient-001\n  sockets:\n"
@@ -25,12 +26,19 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prepared]:
         yield found
 
 
+@pytest.fixture(scope="module")
+def quick() -> Iterator[Program]:
+    """The program as forked processes run it; README's own commands start interpreters."""
+    with shim.program() as text:
+        yield Program(text=text)
+
+
 @POSIX
 @pytest.mark.parametrize("page", topics(), ids=lambda page: page.stem)
 def test_every_command_does_what_the_topic_shows(
-    page: Path, tmp_path: Path, shared: Prepared
+    page: Path, tmp_path: Path, shared: Prepared, quick: Program
 ) -> None:
-    for block, seen in walk_topic(page, tmp_path, shared):
+    for block, seen in walk_topic(page, tmp_path, shared, quick):
         assert masked(seen) == masked(block.text), f"{block.place}: it is\n{seen}"
 
 

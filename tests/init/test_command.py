@@ -287,7 +287,7 @@ def test_several_images_for_one_socket_are_left_undecided(
         (
             ["data", "--slug", "a", "--each", "p*", "--socket", "a=@score", "--table", "t.csv",
              "--key", "score"],
-            "no row of t.csv matches a case: score says '7'",
+            "no row of t.csv matches a case: score has '7'",
         ),
         (
             ["data", "--output", "no/such.yaml"],

@@ -150,7 +150,7 @@ def test_where_descriptions_differ_the_series_with_the_most_slices_is_taken_and_
     assert [one["sockets"]["ct"]["files"] for one in init.cases()] == [
         f"p{number}/0000000*.dcm" for number in (1, 2, 3)
     ]
-    assert "cases of which the series with the most slices goes into 'ct':\n    p1: CT 'Ab" in said
+    assert "cases whose largest series goes into 'ct':\n    p1: CT 'Ab" in said
 
 
 def test_of_two_series_that_are_as_large_none_is_taken(tmp_path: Path, init: Init) -> None:

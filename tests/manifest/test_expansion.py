@@ -195,7 +195,7 @@ def test_a_row_is_found_by_name_path_or_named_part(key):
 
     if key == "PATIENT":
         [line] = said(with_score(), found("1"), table)
-        assert "no row of scores.csv matches a case: 'patient' says 'PATIENT'" in line
+        assert "no row of scores.csv matches a case: 'patient' has 'PATIENT'" in line
         assert told(with_score(), found("1"), table) == [], "the problem names both"
     else:
         assert cases_of(with_score(), found("1"), table)[0].values[1].value == 5
@@ -281,7 +281,7 @@ def test_a_misspelt_exception_is_a_problem_and_another_case_is_told():
     assert "no case is named 'phantom'" in said(nameless, found("007"))[0]
     assert [one.name for one in cases_of(other, found("007"))] == ["patient-007", "phantom"]
     assert told(other, found("007")) == [
-        "'phantom' is none of the cases of 'each', so it is a case of its own"
+        "'phantom' matches no case of 'each', so it is a case of its own"
     ]
 
 
@@ -380,19 +380,22 @@ def test_a_case_in_which_nothing_is_left_has_no_values():
         ("case: {sockets: {x: 1}}\n", "'each' is missing"),
         ("each: '*'\n", "'case' is missing"),
         ("each: '*'\ncase: {title: a}\n", "case has no sockets"),
-        ("each: '*'\ncase: {sockets: {}}\n", "there are no sockets"),
-        ("each: '*'\ncase: [a]\n", "case is a mapping, not a list"),
+        ("each: '*'\ncase: {sockets: {}}\n", "sockets is empty"),
+        ("each: '*'\ncase: [a]\n", "case must be a mapping, not a list"),
         ("each: '../*'\ncase: {sockets: {x: 1}}\n", "pattern '../*' leads out of the root"),
         ("each: '/a/*'\ncase: {sockets: {x: 1}}\n", "path '/a/*' is absolute"),
         ("each: 'a\\*'\ncase: {sockets: {x: 1}}\n", "path 'a\\*' has backslashes"),
         ("each: '**'\ncase: {sockets: {x: 1}}\n", "pattern '**' matches everything"),
         ("each: '.'\ncase: {sockets: {x: 1}}\n", "pattern '.' matches no folder below the root"),
-        ("each: 'a{}'\ncase: {sockets: {x: 1}}\n", "pattern 'a{}' has a brace that holds no name"),
+        (
+            "each: 'a{}'\ncase: {sockets: {x: 1}}\n",
+            "pattern 'a{}' has a brace without a name in it",
+        ),
         (
             "each: '*'\ncase: {title: 'a}', sockets: {x: 1}}\n",
-            "'a}' has a brace that holds no name",
+            "'a}' has a brace without a name in it",
         ),
-        ("each: '*'\ncase: {order: 3, sockets: {x: 1}}\n", "order is a column here, not 3"),
+        ("each: '*'\ncase: {order: 3, sockets: {x: 1}}\n", "order must be a column here, not 3"),
         ("each: '*'\ncase: {order: {col: a}, sockets: {x: 1}}\n", "unknown key 'col'"),
         (
             "each: '*'\ncase: {sockets: {x: {file: a, files: b}}}\n",
@@ -404,13 +407,16 @@ def test_a_case_in_which_nothing_is_left_has_no_values():
         ),
         (
             "each: '*'\ncase: {sockets: {x: {optional: true}}}\n",
-            "socket 'x' names no files, file, value, column, image or same-as",
+            "socket 'x' needs one of files, file, value, column, image and same-as",
         ),
         (
             "each: '*'\ncase: {sockets: {x: {value: 1, optional: true}}}\n",
             "socket 'x' is optional without files",
         ),
-        ("each: '*'\ncase: {sockets: {x: {file: a, optional: 1}}}\n", "optional is true, not 1"),
+        (
+            "each: '*'\ncase: {sockets: {x: {file: a, optional: 1}}}\n",
+            "optional can only be true, not 1",
+        ),
         ("each: '*'\ncase: {sockets: {x: [1]}}\n", "socket 'x' cannot be a bare list"),
         ("each: '*'\nkey: a\ncase: {sockets: {x: 1}}\n", "'table' is missing"),
         ("each: '*'\ntable: {separator: ';'}\ncase: {sockets: {x: 1}}\n", "the table has no file"),
@@ -418,15 +424,15 @@ def test_a_case_in_which_nothing_is_left_has_no_values():
             "each: '*'\ntable: {file: a.csv, decimal: x}\ncase: {sockets: {x: 1}}\n",
             "decimal cannot be 'x'",
         ),
-        ("each: '*'\ncase: {sockets: {x: 1}}\nexclude: a\n", "exclude is a list, not 'a'"),
+        ("each: '*'\ncase: {sockets: {x: 1}}\nexclude: a\n", "exclude must be a list, not 'a'"),
         ("each: '*'\ncase: {sockets: {x: 1}}\ncases: [{title: a}]\n", "this case has no name"),
         (
             "each: '*'\ncase: {sockets: {x: 1}}\ncases: [{name: a}]\n",
-            "this case says nothing that is different",
+            "this exception changes nothing",
         ),
         (
             "each: '*'\ncase: {sockets: {x: 1}}\ncases: [{name: a, sockets: {x: {column: b}}}]\n",
-            "socket 'x' names no files",
+            "socket 'x' needs one of files",
         ),
     ],
 )

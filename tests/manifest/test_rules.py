@@ -15,7 +15,7 @@ from manifest_uploader.manifest import form
 from manifest_uploader.manifest.formats import FORMATS
 from manifest_uploader.manifest.model import NAME_LENGTH, TargetKind
 from manifest_uploader.manifest.schema import schema_text
-from manifest_uploader.manifest.wording import PLACEHOLDERS
+from manifest_uploader.manifest.wording import _WORDS
 from tests.manifest.helpers import HEAD, case_with, problems_of
 
 SCHEMA = json.loads(schema_text())
@@ -79,7 +79,7 @@ def test_the_words_have_no_placeholder_that_is_unknown():
 
     used = {name for text in texts for name in re.findall(r"\{(\w+)\}", text)}
 
-    assert used == set(PLACEHOLDERS)
+    assert used == set(_WORDS)
 
 
 def test_the_code_knows_the_names_and_numbers_of_the_schema():
@@ -137,8 +137,8 @@ MALFORMED = {
     ),
     "an order that is text": (
         named("a\n    order: '5'"),
-        "order is a whole number, not '5'",
-        ("order is a whole number, not {value}",),
+        "order must be a whole number, not '5'",
+        ("order must be a whole number, not {value}",),
     ),
     "an order in an archive": (
         named("a\n    order: 5").replace("reader-study", "archive"),
@@ -152,8 +152,8 @@ MALFORMED = {
     ),
     "a name that does not print": (
         named(r'"a\eb"'),
-        r"name 'a\x1bb' has a character that does not print",
-        ("name {value} has a character that does not print",),
+        r"name 'a\x1bb' contains an unprintable character",
+        ("name {value} contains an unprintable character",),
     ),
     "a name with a blank": (
         named("'a '"),
@@ -267,8 +267,8 @@ MALFORMED = {
     ),
     "an image that is none": (
         case_with("{image: a}"),
-        "'a' is not an image of the platform",
-        ("{value} is not an image of the platform",),
+        "'a' does not name an image on the platform",
+        ("{value} does not name an image on the platform",),
     ),
     "a NUL": (
         case_with(r'{value: ["\0"]}'),

@@ -199,7 +199,7 @@ def run_limited(paper: Paper) -> None:
 
 def run_troubled(paper: Paper) -> None:
     run = _begun(paper)
-    trouble = "no connection to grand-challenge.org (the name is not known)"
+    trouble = "no connection to grand-challenge.org (the host name is not known)"
     run.tick(42.0, sent_bytes=900 * _MIB, sending=SENDING[:2], trouble=trouble, silent_s=12.0)
 
 
@@ -247,7 +247,7 @@ def validate(paper: Paper) -> None:
         Problem("no file matches 'ct/*.dcm' (in data)", at(14, 17, "patient-002")),
         Problem("no file matches 'ct/*.dcm' (in data)", at(14, 17, LONG)),
         Problem(
-            "socket 'some-score' of kind 'Float' wants a number, not the text '.5', which YAML "
+            "socket 'some-score' of kind 'Float' takes a number, not the text '.5', which YAML "
             "reads as text",
             at(19, 19),
             "write 0.5",
@@ -324,7 +324,7 @@ def init(paper: Paper) -> None:
         terminal.tell(block(found, "  1 ct-image  Image"))
         paper.print(prompt(Question("Socket", "ct-image")))
         terminal.refuse(UsageError("'Some Score' is not a slug", hint="write some-score"))
-        paper.print(prompt(Question("Your study: the address of its page, or the last word of it")))
+        paper.print(prompt(Question("Your study: the URL of its page, or the last part of that")))
         notices = Notices()
         notices.add("cases without a row in scores.csv", "patient-003", LONG, WIDE)
         options = Options("data", slug="lung", each="patient-*", output="lung.yaml")

@@ -75,7 +75,7 @@ def test_what_is_quick_is_not_shown(screen: Notebook, shown: list[Picture], cloc
     screen.doing(Doing(Stage.PLATFORM))
     screen.stop()
 
-    assert [one.text for one in shown] == ["looking at the platform", ""]
+    assert [one.text for one in shown] == ["checking the platform", ""]
 
 
 def test_failures_are_told_when_they_happen_and_the_first_of_very_many_are_left_out(

@@ -171,13 +171,13 @@ def test_a_line_after_three_seconds_and_every_half_minute_says_how_far_the_look_
             one.importing(second)
 
     assert written(capsys) == [
-        "looking into files: 3 values, 900 files",
+        "checking files: 3 values, 900 files",
         "asking the platform's importer: 6 images",
-        "looking into files: 33 values, 9,900 files",
+        "checking files: 33 values, 9,900 files",
         "asking the platform's importer: 36 images",
-        "looking into files: 63 values, 18,900 files",
+        "checking files: 63 values, 18,900 files",
         "asking the platform's importer: 66 images",
-        "looking into files: 93 values, 27,900 files",
+        "checking files: 93 values, 27,900 files",
         "asking the platform's importer: 96 images",
     ]
 

@@ -102,7 +102,7 @@ def test_deleted_cases_are_recreated_by_a_word() -> None:
     gone = CaseEnd("a", End.FAILED, failures=(Failure(None, "it was deleted"),), gone=True)
 
     assert lines_of(gone)[-1] == (
-        "Next: run the same command with --recreate, which recreates what was deleted"
+        "Next: run the same command with --recreate to recreate what was deleted"
     )
 
 

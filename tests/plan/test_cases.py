@@ -349,6 +349,32 @@ def test_a_failed_upload_that_was_taken_back_is_no_failure_any_more() -> None:
     assert (found.action, found.standing) == (Action.NOTHING, Standing.DONE)
 
 
+def test_an_upload_that_was_taken_back_is_forgotten() -> None:
+    opened = Opened("a", step_id("a/ct-image"), "ct-image", pk(8), "sid", 8, "another")
+
+    found = only(plan_of(case("a", CT, SCORE), history=past(*done(), opened)))
+
+    assert (found.action, found.standing) == (Action.NOTHING, Standing.DONE)
+    assert found.found == (
+        Failed("a", step_id("a/ct-image"), socket="ct-image", words="", final=False),
+    )
+    history = past(*done(), opened, *found.found)
+    assert only(plan_of(case("a", CT, SCORE), history=history)).found == ()
+
+
+def test_an_upload_of_a_change_that_goes_on_is_kept() -> None:
+    opened = Opened("a", step_id("a/ct-image"), "ct-image", pk(8), "sid", 8, stat("b"))
+    opened_too = Opened("a", step_id("a/report"), "report", pk(9), "sid", 8, "c")
+
+    was = Entry("ct-image", None, stat="x", upload=pk(7), content="y")
+    history = past(*done("a", was, SCORE_ENTRY), opened, opened_too)
+
+    plan = only(plan_of(case("a", CT, SCORE), history=history))
+
+    assert (plan.action, plan.standing) == (Action.UPDATE, Standing.CHANGED)
+    assert [one.step for one in plan.found] == [step_id("a/report")]
+
+
 def test_a_failed_import_that_is_no_longer_wanted_is_no_failure_any_more() -> None:
     found = only(plan_of(case("a", SCORE), history=past(*done(), NO_IMAGE)))
 

@@ -109,7 +109,7 @@ def test_a_title_taken_by_somebody_elses_item_is_a_problem() -> None:
 
     assert problem.message == f"the reader study already has a display set titled 'T' ({pk(9)})"
     assert problem.hint == (
-        "if you uploaded it (state file lost), use --adopt; else choose another title"
+        "if you uploaded it (state file lost), use --adopt; otherwise choose another title"
     )
     assert problem.place == PLACE
 

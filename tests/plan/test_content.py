@@ -200,11 +200,14 @@ def test_what_is_no_segmentation_is_a_problem_of_segmentations_only() -> None:
         (None, None),
         (Strays((0, 1), None), None),
         (Strays((0, 1), ()), None),
-        (Strays((0, 1), (7,)), "the segmentation holds the voxel value 7; its socket allows 0, 1"),
+        (
+            Strays((0, 1), (7,)),
+            "the segmentation contains the voxel value 7; its socket allows 0, 1",
+        ),
         (
             Strays((0, 1), tuple(range(2, 12))),
             (
-                "the segmentation holds the voxel values 2, 3, 4, 5, 6, 7, 8, 9 and 2 more; "
+                "the segmentation contains the voxel values 2, 3, 4, 5, 6, 7, 8, 9 and 2 more; "
                 "its socket allows 0, 1"
             ),
         ),
@@ -263,7 +266,7 @@ def test_of_other_files_the_format_is_not_judged(slug: str) -> None:
         ),
         (
             Flaw(FlawKind.LOCKED),
-            "'a.x' cannot be read, so nobody knows whether it identifies a patient",
+            "'a.x' cannot be read, so it cannot be checked for patient data",
         ),
         (Flaw(FlawKind.CUT, 9, 3), None),
         (Flaw(FlawKind.UNSUPPORTED, about="format"), None),

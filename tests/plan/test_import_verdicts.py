@@ -47,7 +47,7 @@ def test_several_images_are_a_problem():
     assert kinds(verdict, slices=4) == [Misgiving.SEVERAL_IMAGES, Misgiving.DROPPED]
     first, _ = verdict_problems(verdict, kind="Image")
     assert sentence(first)[0] == (
-        "the importer makes 2 images of these files: 'IM9.dcm' apart from the others"
+        "the importer makes 2 images from these files: 'IM9.dcm' separate from the others"
     )
 
 

@@ -110,7 +110,7 @@ def test_of_a_file_only_the_first_flaw_is_told() -> None:
         (
             SeriesKind.SEVERAL_IMAGES,
             {},
-            "these files are 5 images, of more than one series: 'IM1', 'IM2' apart from the others",
+            "these files are 5 images, of more than one series: 'IM1', 'IM2' unlike the others",
         ),
         (
             SeriesKind.SEVERAL_IMAGES,

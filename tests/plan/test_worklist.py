@@ -93,7 +93,7 @@ def test_what_an_earlier_version_put_last_is_moved_to_its_place_and_told() -> No
     assert found.cases[1].fill.call.json == {"order": 60}
     assert found.cases[1].fill.only_moves
     assert found.notes == (
-        "1 display set gets another order number, so that the worklist follows the manifest: b",
+        "1 display set gets a new order number, so that the worklist follows the manifest: b",
     )
 
 
@@ -102,7 +102,7 @@ def test_many_that_are_moved_are_counted() -> None:
 
     [note] = found.notes
     assert note == (
-        "4 display sets get another order number, so that the worklist follows the manifest: "
+        "4 display sets get a new order number, so that the worklist follows the manifest: "
         "d, c, b and 1 more"
     )
 
@@ -147,8 +147,8 @@ def test_an_item_with_answers_is_not_moved_and_that_is_told() -> None:
     assert orders(found) == {}
     [note] = found.notes
     assert note == (
-        "b: not moved to its place in the worklist: the platform does not change what readers "
-        "have answered questions about"
+        "b: not moved to its place in the worklist: the platform does not change a display set "
+        "once readers have answered questions about it"
     )
 
 

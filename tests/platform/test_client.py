@@ -267,7 +267,7 @@ def test_a_host_that_answered_before_is_waited_for(monkeypatch: pytest.MonkeyPat
 def test_an_unknown_name_is_told_as_such(connect: Connect) -> None:
     client = connect("https://platform.invalid/api/v1/", patience=quick(give_up_s=0.0))
 
-    with pytest.raises(PlatformUnreachable, match="the name is not known: is the network up"):
+    with pytest.raises(PlatformUnreachable, match="the host name is not known: is the network up"):
         client.get("x/")
 
 
@@ -637,7 +637,7 @@ def test_a_proxy_that_wants_a_password_is_told_at_once(
     with scripted(reply(407)) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
 
-        with pytest.raises(PlatformUnreachable, match="wants a user name and password"):
+        with pytest.raises(PlatformUnreachable, match="asks for a user name and password"):
             connect("https://platform.invalid/api/v1/").get("x/")
 
     assert len(proxy.asked) == 1

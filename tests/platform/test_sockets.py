@@ -54,7 +54,7 @@ def test_a_value_of_another_kind_is_told_with_a_hint(
 ) -> None:
     found = value_misfit(value, value_socket(kind))
 
-    assert found == (f"socket 'a-socket' of kind '{kind}' wants {wanted}", hint)
+    assert found == (f"socket 'a-socket' of kind '{kind}' takes {wanted}", hint)
 
 
 @few_examples
@@ -110,7 +110,7 @@ def test_a_mapping_for_a_socket_that_wants_files_is_called_one() -> None:
     found = misfit(json_value("ct-image", {"a": 1}), SOCKETS["ct-image"])
 
     assert found is not None
-    assert found[0].endswith("wants files, not a mapping")
+    assert found[0].endswith("takes files, not a mapping")
 
 
 def test_a_value_may_travel_as_a_json_file() -> None:

@@ -66,6 +66,12 @@ def test_the_page_is_written_beside_the_manifest_and_names_no_other_place(folder
     assert "@import" not in page
 
 
+def test_what_was_written_is_in_colour_if_colours_are_asked_for(folder: Path) -> None:
+    result = uploader("report", "m.yaml", "--color", "always", cwd=folder).expect(0)
+
+    assert result.err == "\x1b[32mwrote\x1b[0m m.report.html\n"
+
+
 def test_commands_on_the_page_name_what_the_report_was_asked_for(folder: Path) -> None:
     (folder / "m.state.jsonl").rename(folder / "other.jsonl")
 
@@ -109,6 +115,7 @@ def test_a_run_writes_the_report_at_its_end(tmp_path: Path) -> None:
     page = (tmp_path / "m.report.html").read_text(encoding="utf-8")
     assert "1 case uploaded and verified" in page
     assert "uploader verify --sandbox m.yaml" in page
+    assert "rehearsal in a sandbox" in page
     assert 'href="http' not in page
     assert result.err.endswith("wrote m.report.html\n")
 
@@ -121,6 +128,17 @@ def test_the_report_says_of_jobs_that_they_succeeded(tmp_path: Path) -> None:
     page = (tmp_path / "manifest.report.html").read_text(encoding="utf-8")
     assert "All 2 jobs succeeded" in page
     assert "uploaded and verified" not in page
+
+
+def test_the_report_says_of_jobs_that_they_are_running(tmp_path: Path) -> None:
+    shutil.copytree(EXAMPLES / "algorithm", tmp_path, dirs_exist_ok=True)
+
+    run = ("run", "manifest.yaml", "--sandbox", "--report", "--no-wait")
+    uploader(*run, cwd=tmp_path).expect(4)
+
+    page = (tmp_path / "manifest.report.html").read_text(encoding="utf-8")
+    assert 'data-state="importing">running<' in page
+    assert "2 jobs are still running. See what became of them:" in page
 
 
 def test_a_run_that_cannot_write_its_report_says_so_before_it_sends(tmp_path: Path) -> None:

@@ -11,9 +11,11 @@ import pytest
 from manifest_uploader.output.csv_cells import safe
 from manifest_uploader.report.rows import File, Row
 from manifest_uploader.report.tables import COLUMNS, csv_bytes, json_bytes
+from manifest_uploader.state.standing import Standing
 
 ROW = Row(
-    *("patient-1", "Patient 1", 7, "done", "11111111-aaaa", None, "ct-image", "done"),
+    *("patient-1", "Patient 1", 7, Standing.DONE, "11111111-aaaa", None, "ct-image"),
+    standing=Standing.DONE,
     files=(File("ct.mha", "ab" * 32, 5),),
     size=5,
     sha256="ab" * 32,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,11 @@ import pytest
 
 from manifest_uploader.sandbox import Fault, Judge, OptionInvalid, Seen, start
 from manifest_uploader.sandbox.algorithms import Interface, parse_algorithm
-from manifest_uploader.sandbox.job_states import plant_job
 from manifest_uploader.sandbox.kinds import KINDS
 from manifest_uploader.sandbox.outputs import example
 from manifest_uploader.sandbox.schemas import Validators, schema_of
 from manifest_uploader.sandbox.show import as_table, read_items
-from manifest_uploader.sandbox.store import Store
+from manifest_uploader.sandbox.store import COLLEAGUE, Store, new_pk, now
 from tests.sandbox.contents import dicom
 from tests.sandbox.helpers import PLAIN, Client, mha, options, wait_for, wait_for_imports
 
@@ -413,6 +413,28 @@ def test_jobs_of_others_are_hidden_and_none_can_be_changed(start_sandbox: Start)
     assert stranger.get(JOBS).json()["count"] == 0
     assert stranger.get(path).json() == {"detail": "No Job matches the given query."}
     assert client.get(f"{JOBS}x/").status_code == 404
+
+
+def plant_job(store: Store, algorithm: str, values: Mapping[str, Any]) -> str:
+    """Store a finished job that a colleague of the user ran and shares; return its pk.
+
+    `algorithm` is a slug, and `values` are by the slugs of value sockets.
+    """
+    row = store.row("SELECT * FROM algorithms WHERE slug = ?", algorithm)
+    assert row is not None
+    pk = new_pk()
+    store.run(
+        "INSERT INTO algorithm_jobs"
+        " (pk, algorithm, user, created, status, wanted, outputs, credits, fails)"
+        " VALUES (?, ?, ?, ?, 'Succeeded', ?, '[]', ?, 0)",
+        *(pk, row["pk"], COLLEAGUE, now(), json.dumps(list(values)), row["credits"]),
+    )
+    for slug, value in values.items():
+        store.run(
+            "INSERT INTO vals (item, socket, json) SELECT ?, pk, ? FROM sockets WHERE slug = ?",
+            *(pk, json.dumps(value), slug),
+        )
+    return pk
 
 
 def test_jobs_of_a_colleague_are_listed_among_the_own_ones(

@@ -34,6 +34,13 @@ def test_there_is_nothing_without_a_file(path: Path) -> None:
     assert state_file.read(path) == Stored(None, ())
 
 
+def test_a_sandbox_is_known_by_what_every_version_wrote_of_it() -> None:
+    sandbox = replace(BINDING, platform="sandbox 0123abcd")
+
+    assert state_file.sandbox_platform("0123abcd") == sandbox.platform
+    assert (sandbox.is_sandbox, BINDING.is_sandbox) == (True, False)
+
+
 def test_events_are_streamed_one_by_one(path: Path) -> None:
     path.write_text(FIRST + line(pk=pk(1)) * 2500 + "broken\n")
 

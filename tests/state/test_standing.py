@@ -24,6 +24,9 @@ CT = Entry("ct-image", None, stat="s", upload=pk(7), content="c")
 SCORE = Entry("some-score", "json:1")
 
 OPENED = Opened("a", step_id("a/ct-image"), "ct-image", pk(7), "sid", 8, "s")
+OPENED_ONE = Opened("a", step_id("a/ct-image/0001"), "ct-image", pk(7), "sid", 8, "s")
+UPLOADED = Done("a", step_id("a/ct-image"), socket="ct-image", pk=pk(7))
+TAKEN_BACK = Failed("a", step_id("a/ct-image"), socket="ct-image", words="", final=False)
 CREATING = Started("a", step_id("a:create"), title="uploading-a")
 CREATED = (CREATING, Done("a", step_id("a:create"), pk=pk(1)))
 FILLING = Started("a", step_id("a:fill"), title="A", entries=(CT, SCORE))
@@ -53,6 +56,13 @@ GONE = Gone("a", step_id("a"), pk(1))
         ([*FILLED, NO_IMAGE, CONFIRMED[1]], Standing.FAILED),
         ([*FILLED, LOST], Standing.FAILED),
         ([*FILLED, NO_IMAGE, *CONFIRMED], Standing.DONE),
+        ([*FILLED, *CONFIRMED, OPENED], Standing.CHANGED),
+        ([*FILLED, *CONFIRMED, UPLOADED], Standing.CHANGED),
+        ([*FILLED, OPENED, *CONFIRMED], Standing.CHANGED),
+        ([*FILLED, *CONFIRMED, OPENED_ONE], Standing.CHANGED),
+        ([*FILLED, *CONFIRMED, OPENED, FILLING, *FILLED[-1:], *CONFIRMED], Standing.DONE),
+        ([*FILLED, *CONFIRMED, OPENED, TAKEN_BACK], Standing.DONE),
+        ([*FILLED, *CONFIRMED, OPENED_ONE, TAKEN_BACK], Standing.DONE),
         ([Adopted("a", step_id("a"), pk(1), "A", (CT,))], Standing.DONE),
         ([*FILLED, NO_IMAGE, GONE], Standing.DELETED),
         ([*FILLED, FILLING, GONE], Standing.DELETED),

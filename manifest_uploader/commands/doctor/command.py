@@ -53,9 +53,9 @@ def add_arguments(parser: Parser) -> None:
     parser.epilog = _DETAILS
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     add = parser.add_argument
-    add("manifest", metavar="MANIFEST", nargs="?", help="check the rights on its target, too")
+    add("manifest", metavar="MANIFEST", nargs="?", help="also check your rights on its target")
     add_platform_argument(parser)
-    add("--token-file", metavar="FILE", help="holds the token")
+    add("--token-file", metavar="FILE", help="the file with the token")
     add_root_argument(parser)
     add("--json", action="store_true", help="JSON lines on standard output")
 
@@ -118,6 +118,6 @@ def _json(finding: Finding) -> dict[str, str | None]:
 def _end(counts: Counter[Verdict]) -> Block:
     wrong = counts[Verdict.WRONG]
     if not wrong:
-        return line(("nothing is in the way of an upload", Tone.GOOD))
+        return line(("everything is ready for an upload", Tone.GOOD))
     count = line((f"{counted(wrong, 'check')} failed", Tone.BAD))
     return block(count, next_line("do what the arrows say, then run the same command again"))

@@ -154,8 +154,9 @@ def _judge_job(wait: Wait, item: ItemSeen, seen: Seen, stuck_after_s: float) -> 
 
 def _stuck(stuck_after_s: float) -> str:
     return (
-        f"the job is stuck: its inputs have been validated for more than {stuck_after_s:,.0f} s; "
-        "an input that cannot be read keeps a job there forever, and a busy platform for hours"
+        "the job is stuck: the platform has been validating its inputs for more than "
+        f"{stuck_after_s:,.0f} s; an input that cannot be read keeps a job there forever, and a "
+        "busy platform for hours"
     )
 
 
@@ -247,7 +248,7 @@ def _failure(  # noqa: PLR0911 - one return for each rule, in the order of their
         return _Failure(_CLEANED_UP, Evidence.SILENCE, lost=True)
     unnamed = unnamed_failures(wait, seen)
     if unnamed and (rivals == 1 or len(unnamed) >= rivals):
-        also = " (or it is another case's failure: several fit)" if rivals > 1 else ""
+        also = " (or this is another case's failure: several cases fit)" if rivals > 1 else ""
         return _Failure(_joined(unnamed) + also, Evidence.UNNAMED_SESSION)
     if seen.now - gone_since > _GONE_WITHOUT_VALUE_S:
         return _Failure(_SET_REFUSED if wait.is_set else _NO_VALUE, Evidence.SILENCE)
@@ -256,19 +257,18 @@ def _failure(  # noqa: PLR0911 - one return for each rule, in the order of their
     return None
 
 
-_OTHER_VALUE: Final = "the platform accepted the value but holds another one"
+_OTHER_VALUE: Final = "the platform accepted the value but holds a different one"
 _SILENT: Final = (
     "the platform kept the file but did not import it, and gives no reason; JSON files have to "
-    "fit the socket's schema"
+    "match the socket's schema"
 )
 _CLEANED_UP: Final = "the platform deleted the upload before it was imported"
-_NO_VALUE: Final = "the platform received the upload ten minutes ago, but made no value of it"
-_LOST: Final = "the platform received the upload before this run began, but made no value of it"
+_NO_VALUE: Final = "the platform received the upload ten minutes ago, but made no value from it"
+_LOST: Final = "the platform received the upload before this run began, but made no value from it"
 _SET_REFUSED: Final = (
-    "the platform accepted the files of the image set but made no image of them, and gives no "
-    "reason "
-    "(usual ones: a file of another kind than CT, MR or whole slide, or files that differ in their "
-    "UIDs); --retry-failed sends all of them again"
+    "the platform accepted the files of the image set but made no image from them, and gives "
+    "no reason (usual ones: a file that is not CT, MR or whole slide, or files whose UIDs "
+    "differ); --retry-failed sends all of them again"
 )
 _NO_WORDS: Final = "the import failed, and the platform gives no reason"
 

@@ -22,14 +22,14 @@ from manifest_uploader.plan.steps import CasePlan
 from manifest_uploader.state.events import Done, Event, Failed, Failure, Paused, Unsure
 from manifest_uploader.state.steps import StepId
 
-_NO_ANSWER: Final = "the platform did not answer, and shows no job of this case"
+_NO_ANSWER: Final = "the platform did not answer, and shows no job for this case"
 _LOOK_AT_JOBS: Final = (
     "the next run looks again; if none of the algorithm's jobs on the platform is this case's, "
     "--retry-failed starts one"
 )
 _OTHER_INPUTS: Final = (
-    "the platform did not answer a request with other inputs, which may still start a job; put "
-    "those back, or start a job with the present ones by --retry-failed"
+    "an earlier request, with other inputs, was not answered and may still start a job; restore "
+    "those inputs, or start a job with the present ones: --retry-failed"
 )
 
 

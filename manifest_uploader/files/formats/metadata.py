@@ -32,15 +32,12 @@ _PATTERNS: Final = {
 }
 _WINDOW: Final = ("WindowCenter", "WindowWidth")
 
-CHECKED: Final = frozenset(_PATTERNS)
-"""Names of the fields that are checked."""
-
 
 def metadata_flaws(fields: Mapping[str, str], timepoints: int) -> tuple[Flaw, ...]:
     """What the importer refuses in an image's optional fields; `about` names the field.
 
     Args:
-        fields: The header's fields and their values; those that are not `CHECKED` do not matter.
+        fields: The header's fields and their values; all but a few do not matter.
         timepoints: The size of the fourth dimension, or 1.
 
     """

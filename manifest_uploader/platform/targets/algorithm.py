@@ -29,7 +29,7 @@ class Algorithm(TargetType):
     values_field = "inputs"
     right = "run"
     who_may = "ask one of its editors to make you one of its users; nothing was sent"
-    has_titles = False
+    has_jobs = True
     has_outputs = True
     created_with_values = True
 

@@ -42,8 +42,8 @@ class TargetType(ABC):
     """What a user must be allowed to do with the target, as messages say it."""
     who_may: ClassVar[str] = "ask one of its editors to make you an editor too; nothing was sent"
     """The advice to a user who may not."""
-    has_titles: ClassVar[bool] = True
-    """Its items have titles, each at most once."""
+    has_jobs: ClassVar[bool] = False
+    """Its items are jobs: they have no title, run once, and never change."""
     has_orders: ClassVar[bool] = False
     """Its items have a position in a list."""
     has_answers: ClassVar[bool] = False
