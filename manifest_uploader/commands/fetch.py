@@ -11,6 +11,7 @@ from manifest_uploader.commands.arguments import add_looking_arguments, count
 from manifest_uploader.commands.options import open_options, written_state_path
 from manifest_uploader.commands.parsing import Parser
 from manifest_uploader.commands.signals import interruptible, stopping_on_signals
+from manifest_uploader.engine.options import JOBS
 from manifest_uploader.engine.reading import Watching
 from manifest_uploader.output.json_lines import write_json
 from manifest_uploader.output.screen import make_screen

@@ -13,7 +13,8 @@ from msgspec.structs import replace
 
 from manifest_uploader.cluster.link import Link
 from manifest_uploader.cluster.local import LocalCluster
-from manifest_uploader.cluster.workers import DaskWorkers, _Permits
+from manifest_uploader.cluster.sending import Permits
+from manifest_uploader.cluster.workers import DaskWorkers
 from manifest_uploader.engine.data_plane import DataPlane
 from manifest_uploader.engine.data_task import (
     DataResult,
@@ -304,7 +305,7 @@ def test_no_scheduler_is_told_in_one_sentence() -> None:
 
 
 def test_all_tasks_together_have_no_more_parts_in_flight_than_allowed() -> None:
-    permits = _Permits(8, 4)
+    permits = Permits(8, 4)
 
     taken = [permits.take(100, never) for _ in range(4)]
 

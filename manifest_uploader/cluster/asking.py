@@ -1,0 +1,273 @@
+"""Asks workers, and hears what they report.
+
+A call whose worker ends is performed by another one: by Dask, or because it is asked again.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Mapping
+from queue import Empty, SimpleQueue
+from typing import Any, Final
+
+import distributed
+import msgspec
+from msgspec import Struct
+
+from manifest_uploader.cluster.calls import Answer, Call, Hello, Requests, Work
+from manifest_uploader.cluster.link import Link
+from manifest_uploader.cluster.nodes import Nodes
+from manifest_uploader.cluster.on_worker import REFUSALS, deliver
+from manifest_uploader.errors import CannotGoOn, ExtraMissing, UploaderError
+from manifest_uploader.platform.responses import Interrupted
+from manifest_uploader.platform.traffic import Meter
+
+LOOK_S: Final = 0.5
+"""Longest single wait for a worker; stopping ends it."""
+_WORKERS_S: Final = 0.1
+_TRIES: Final = 10
+"""Workers that may end during one call."""
+
+
+class WorkerLost(Exception):
+    """A worker, or the scheduler, ended before there was an answer."""
+
+
+class _Ended(Struct, frozen=True):
+    """A call has ended."""
+
+
+class _Waits(Struct, frozen=True):
+    """A call was given to no worker although there are some: submit it again."""
+
+
+class _Needs(Struct, frozen=True):
+    """A worker asks for URLs."""
+
+    worker: str
+    number: int
+
+
+class Asking:
+    """Asks the workers of one scheduler for one run, from any thread."""
+
+    def __init__(self, link: Link, run: str) -> None:
+        """Prepare; `run` names it among others of the same scheduler."""
+        self._link, self._run = link, run
+        self._numbers = itertools.count(1)
+        self._inboxes: dict[str, SimpleQueue[Any]] = {}
+        self._news: SimpleQueue[str] = SimpleQueue()
+        self._nodes: Nodes | None = None
+        self.meter: Meter | None = None
+        """Is told of the workers' requests to storage."""
+        link.subscribe(run, self._hear)
+
+    def begin(self, *, slots: int, root: str) -> None:
+        """Let workers join that see the folder of the files, if they may not yet."""
+        if self._nodes is None:
+            hello = Hello(self._run, slots, root)
+            self._nodes = Nodes(self._link, hello, tell=self._news.put, joined=self._rescue)
+
+    def close(self) -> None:
+        """Let the workers forget this run."""
+        if self._nodes is not None:
+            self._nodes.close()
+
+    # -- who there is --
+
+    def name(self, address: str) -> str:
+        """What to call the worker at an address."""
+        return self._nodes.name(address) if self._nodes is not None else address
+
+    def all(self) -> list[tuple[str, int, int]]:
+        """Name, uploads under way and bytes sent of each worker, by name."""
+        return self._nodes.all() if self._nodes is not None else []
+
+    def news(self) -> list[str]:
+        """What is to be told about workers since the last call."""
+        found = []
+        while not self._news.empty():
+            found.append(self._news.get())
+        return found
+
+    # -- calls --
+
+    def ask(self, work: Work, stopping: Callable[[], bool]) -> Answer:
+        """The answer of a worker, of another one if the first ends.
+
+        Raises:
+            CannotGoOn: workers end again and again, or there is no scheduler.
+            Interrupted: the run is being stopped.
+            FileChanged, NoCopy, ExtraMissing: what the work raised.
+
+        """
+        for _ in range(_TRIES):
+            try:
+                return self.ask_one(work, stopping)
+            except WorkerLost:
+                continue
+        raise CannotGoOn(
+            f"{_TRIES} workers ended during the same task",
+            hint="perhaps each has too little memory; then run the same command again",
+        )
+
+    def ask_one(
+        self,
+        work: Work,
+        stopping: Callable[[], bool],
+        *,
+        sent: Callable[[int], None] = lambda _: None,
+        needs: Callable[[str, int], Mapping[int, str]] = lambda *_: {},
+        let_end_s: float = 0.0,
+    ) -> Answer:
+        """The answer of a worker.
+
+        Args:
+            work: what it is asked.
+            stopping: whether the run is being stopped.
+            sent: is told how many bytes it has sent, in all.
+            needs: returns the URLs that the worker at an address needs, for a part.
+            let_end_s: how long it may take to end once the run is being stopped.
+
+        Raises:
+            WorkerLost: it ended first.
+
+        The exceptions are those of `ask` and of `needs`.
+        """
+        call = Call(f"{next(self._numbers)}", self._run, work)
+        inbox: SimpleQueue[Any] = SimpleQueue()
+        self._await_workers(stopping)
+        self._inboxes[call.id] = inbox
+        future = self._link.submit(call, stopping=stopping)
+        future.add_done_callback(lambda _: inbox.put(_Ended()))
+        patient = _patient(stopping, let_end_s)
+        try:
+            while True:
+                match self._next(inbox, future, patient):
+                    case _Ended():
+                        return self._answer(future)
+                    case _Waits() if not future.done():
+                        raise WorkerLost
+                    case int(size):
+                        sent(size)
+                    case _Needs(worker=worker, number=number):
+                        self._deliver(worker, call.id, needs(worker, number))
+        finally:
+            del self._inboxes[call.id]
+            if not future.done():
+                future.cancel()
+            future.release()
+
+    def _await_workers(self, stopping: Callable[[], bool]) -> None:
+        while not self.all():
+            if stopping():
+                raise Interrupted
+            time.sleep(_WORKERS_S)
+
+    def _rescue(self, given: set[str]) -> None:
+        """Tell the calls that no worker was given; `given` has the keys of the others."""
+        for call, inbox in list(self._inboxes.items()):
+            if f"{self._run}-{call}" not in given:
+                inbox.put(_Waits())
+
+    def _next(
+        self,
+        inbox: SimpleQueue[Any],
+        future: distributed.Future[Answer],
+        stopping: Callable[[], bool],
+    ) -> object:
+        while True:
+            if stopping():
+                raise Interrupted
+            try:
+                return inbox.get(timeout=LOOK_S)
+            except Empty:
+                if future.done():
+                    return _Ended()
+
+    def _deliver(self, worker: str, call: str, urls: Mapping[int, str]) -> None:
+        try:
+            self._link.client().run(
+                deliver, self._run, call, urls, workers=[worker], on_error="raise"
+            )
+        except (OSError, RuntimeError):
+            raise WorkerLost from None
+
+    def _answer(self, future: distributed.Future[Answer]) -> Answer:
+        if future.status != "finished":
+            self._raise_failure(future)
+        try:
+            answer: Answer = future.result(timeout=60)
+        except Exception:  # noqa: BLE001 - the answer was on a worker that has ended
+            raise WorkerLost from None
+        self._note(answer.requests)
+        name = self.name(answer.worker)
+        if answer.bug:
+            raise CannotGoOn(
+                f"worker '{name}' ran into a bug of uploader: {answer.bug}",
+                hint="please report it; nothing that was sent is lost",
+            )
+        if (refusal := answer.refusal) is not None:
+            self._raise_refusal(name, REFUSALS[refusal.kind], refusal.message, refusal.hint)
+        return answer
+
+    def _raise_failure(self, future: distributed.Future[Answer]) -> None:
+        error = future.exception(timeout=10) if future.status == "error" else None
+        if error is None or isinstance(error, distributed.KilledWorker):
+            raise WorkerLost
+        raise CannotGoOn(
+            f"the workers cannot do this run's work ({type(error).__name__})",
+            hint="they need the same versions of Python, Dask and uploader as this machine",
+        )
+
+    def _raise_refusal(
+        self, name: str, kind: type[Exception], message: str, hint: str | None
+    ) -> None:
+        if kind is Interrupted:
+            raise WorkerLost
+        if kind is ExtraMissing:
+            raise CannotGoOn(f"on worker '{name}', {message}", hint=hint)
+        if issubclass(kind, UploaderError):
+            raise kind(f"on worker '{name}': {message}", hint=hint)
+        raise kind(f"on worker '{name}': {message}")
+
+    # -- what workers report --
+
+    def _hear(self, event: dict[str, Any]) -> None:
+        """Hand on what a worker logged; in a thread of Dask's."""
+        if "needs" in event:
+            if (inbox := self._inboxes.get(event["call"])) is not None:
+                inbox.put(_Needs(event["worker"], event["needs"]))
+            return
+        for call, size in event["sent"].items():
+            if (inbox := self._inboxes.get(call)) is not None:
+                inbox.put(size)
+        self._note(msgspec.convert(event["requests"], Requests))
+        if self._nodes is not None:
+            self._nodes.note(event["worker"], under_way=len(event["sent"]), sent=event["total"])
+
+    def _note(self, requests: Requests) -> None:
+        """Count a worker's requests to storage as this machine's own."""
+        if self.meter is not None:
+            self.meter.add(
+                requests.requests,
+                requests.retries,
+                requests.sent,
+                good=requests.good,
+                busy=requests.busy,
+                trouble=requests.trouble,
+            )
+
+
+def _patient(stopping: Callable[[], bool], seconds: float) -> Callable[[], bool]:
+    """Whether a run has been stopping for so long."""
+    since: list[float] = []
+
+    def is_over() -> bool:
+        if not stopping():
+            return False
+        since[:] = since or [time.monotonic()]
+        return time.monotonic() - since[0] >= seconds
+
+    return is_over
