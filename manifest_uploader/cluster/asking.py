@@ -1,6 +1,7 @@
 """Asks workers, and hears what they report.
 
-A call whose worker ends is performed by another one: by Dask, or because it is asked again.
+A call is given to one worker. If that one ends, the call is lost, and whoever asked decides whether
+to ask another one.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ from manifest_uploader.cluster.calls import Answer, Call, Hello, Requests, Work
 from manifest_uploader.cluster.link import Link
 from manifest_uploader.cluster.nodes import Nodes
 from manifest_uploader.cluster.on_worker import REFUSALS, deliver
+from manifest_uploader.cluster.seats import Seats
 from manifest_uploader.errors import CannotGoOn, ExtraMissing, UploaderError
 from manifest_uploader.platform.responses import Interrupted
 from manifest_uploader.platform.traffic import Meter
 
 LOOK_S: Final = 0.5
 """Longest single wait for a worker; stopping ends it."""
-_WORKERS_S: Final = 0.1
 _TRIES: Final = 10
 """Workers that may end during one call."""
 
@@ -38,8 +39,8 @@ class _Ended(Struct, frozen=True):
     """A call has ended."""
 
 
-class _Waits(Struct, frozen=True):
-    """A call was given to no worker although there are some: submit it again."""
+class _Gone(Struct, frozen=True):
+    """The worker that was given a call has ended."""
 
 
 class _Needs(Struct, frozen=True):
@@ -52,22 +53,26 @@ class _Needs(Struct, frozen=True):
 class Asking:
     """Asks the workers of one scheduler for one run, from any thread."""
 
-    def __init__(self, link: Link, run: str) -> None:
-        """Prepare; `run` names it among others of the same scheduler."""
-        self._link, self._run = link, run
+    def __init__(self, link: Link, run: str, slots: int) -> None:
+        """Prepare; `run` names it among others, and a worker performs `slots` calls at a time."""
+        self._link, self._run, self._slots = link, run, slots
+        self._seats = Seats(slots, self._addresses)
         self._numbers = itertools.count(1)
         self._inboxes: dict[str, SimpleQueue[Any]] = {}
+        """By call."""
+        self._given: dict[str, str] = {}
+        """By call: the worker's address."""
         self._news: SimpleQueue[str] = SimpleQueue()
         self._nodes: Nodes | None = None
         self.meter: Meter | None = None
         """Is told of the workers' requests to storage."""
         link.subscribe(run, self._hear)
 
-    def begin(self, *, slots: int, root: str) -> None:
+    def begin(self, root: str) -> None:
         """Let workers join that see the folder of the files, if they may not yet."""
         if self._nodes is None:
-            hello = Hello(self._run, slots, root)
-            self._nodes = Nodes(self._link, hello, tell=self._news.put, joined=self._rescue)
+            hello = Hello(self._run, self._slots, root)
+            self._nodes = Nodes(self._link, hello, tell=self._news.put, lost=self._lose)
 
     def close(self) -> None:
         """Let the workers forget this run."""
@@ -83,6 +88,9 @@ class Asking:
     def all(self) -> list[tuple[str, int, int]]:
         """Name, uploads under way and bytes sent of each worker, by name."""
         return self._nodes.all() if self._nodes is not None else []
+
+    def _addresses(self) -> list[str]:
+        return self._nodes.addresses() if self._nodes is not None else []
 
     def news(self) -> list[str]:
         """What is to be told about workers since the last call."""
@@ -118,7 +126,7 @@ class Asking:
         stopping: Callable[[], bool],
         *,
         sent: Callable[[int], None] = lambda _: None,
-        needs: Callable[[str, int], Mapping[int, str]] = lambda *_: {},
+        needs: Callable[[int], Mapping[int, str]] = lambda _: {},
         let_end_s: float = 0.0,
     ) -> Answer:
         """The answer of a worker.
@@ -127,7 +135,7 @@ class Asking:
             work: what it is asked.
             stopping: whether the run is being stopped.
             sent: is told how many bytes it has sent, in all.
-            needs: returns the URLs that the worker at an address needs, for a part.
+            needs: returns URLs for a part, if those that the worker was given are old or too few.
             let_end_s: how long it may take to end once the run is being stopped.
 
         Raises:
@@ -137,39 +145,37 @@ class Asking:
         """
         call = Call(f"{next(self._numbers)}", self._run, work)
         inbox: SimpleQueue[Any] = SimpleQueue()
-        self._await_workers(stopping)
-        self._inboxes[call.id] = inbox
-        future = self._link.submit(call, stopping=stopping)
-        future.add_done_callback(lambda _: inbox.put(_Ended()))
-        patient = _patient(stopping, let_end_s)
+        seat = self._seats.take(stopping)
+        future = None
         try:
+            self._inboxes[call.id], self._given[call.id] = inbox, seat
+            future = self._link.submit(call, seat, stopping=stopping)
+            future.add_done_callback(lambda _: inbox.put(_Ended()))
+            patient = _patient(stopping, let_end_s)
             while True:
                 match self._next(inbox, future, patient):
                     case _Ended():
                         return self._answer(future)
-                    case _Waits() if not future.done():
+                    case _Gone() if not future.done():
                         raise WorkerLost
                     case int(size):
                         sent(size)
                     case _Needs(worker=worker, number=number):
-                        self._deliver(worker, call.id, needs(worker, number))
+                        self._deliver(worker, call.id, needs(number))
         finally:
-            del self._inboxes[call.id]
-            if not future.done():
-                future.cancel()
-            future.release()
+            self._seats.give_back(seat)
+            self._inboxes.pop(call.id, None)
+            self._given.pop(call.id, None)
+            if future is not None:
+                if not future.done():
+                    future.cancel()
+                future.release()
 
-    def _await_workers(self, stopping: Callable[[], bool]) -> None:
-        while not self.all():
-            if stopping():
-                raise Interrupted
-            time.sleep(_WORKERS_S)
-
-    def _rescue(self, given: set[str]) -> None:
-        """Tell the calls that no worker was given; `given` has the keys of the others."""
-        for call, inbox in list(self._inboxes.items()):
-            if f"{self._run}-{call}" not in given:
-                inbox.put(_Waits())
+    def _lose(self, address: str) -> None:
+        """Tell the calls that a worker was given that it has ended."""
+        for call, given in list(self._given.items()):
+            if given == address and (inbox := self._inboxes.get(call)) is not None:
+                inbox.put(_Gone())
 
     def _next(
         self,
@@ -201,6 +207,8 @@ class Asking:
             answer: Answer = future.result(timeout=60)
         except Exception:  # noqa: BLE001 - the answer was on a worker that has ended
             raise WorkerLost from None
+        if not answer.is_ready:
+            raise WorkerLost
         self._note(answer.requests)
         name = self.name(answer.worker)
         if answer.bug:

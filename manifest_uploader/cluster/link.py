@@ -110,17 +110,17 @@ class Link:
             time.sleep(_LOOK_S)
 
     def submit(
-        self, call: Call, *, stopping: Callable[[], bool], worker: str | None = None
+        self, call: Call, worker: str, *, stopping: Callable[[], bool]
     ) -> distributed.Future[Answer]:
-        """Let a worker of the run perform a call; raises as `client` does."""
+        """Let the worker at an address perform a call, and no other; raises as `client` does."""
         client = self.client(stopping)
         return client.submit(
             perform,
             call,
             key=call.key,
             resources={call.run: 1},
-            workers=[worker] if worker else None,
-            allow_other_workers=worker is not None,
+            workers=[worker],
+            allow_other_workers=False,
             pure=False,
             retries=0,
         )

@@ -40,7 +40,7 @@ class Nodes:
         hello: Hello,
         *,
         tell: Callable[[str], None],
-        joined: Callable[[set[str]], None],
+        lost: Callable[[str], None],
     ) -> None:
         """Begin to look.
 
@@ -48,18 +48,17 @@ class Nodes:
             link: to the scheduler.
             hello: what workers are told.
             tell: is told what people should know, in sentences.
-            joined: is called after workers have joined, with the keys of all tasks that the
-                scheduler gave to a worker. It gave others to none because there was none, and
-                does not notice that there is one now.
+            lost: is told the address of each worker that has ended.
 
         """
-        self._link, self._hello, self._tell, self._joined = link, hello, tell, joined
+        self._link, self._hello, self._tell, self._lost = link, hello, tell, lost
         self._nodes: dict[str, _Node] = {}
         """By address."""
         self._ever: dict[str, str] = {}
         """By address: the names of all workers there were."""
         self._lock = threading.Lock()
         self._over = threading.Event()
+        self._soon = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="nodes", daemon=True)
         self._thread.start()
 
@@ -79,10 +78,20 @@ class Nodes:
             found = [node for node in self._nodes.values() if node.is_of_use]
         return sorted((node.name, node.under_way, node.sent) for node in found)
 
+    def addresses(self) -> list[str]:
+        """Of each worker that is of use."""
+        with self._lock:
+            return [address for address, node in self._nodes.items() if node.is_of_use]
+
+    def look_soon(self) -> None:
+        """Look again at once: something has changed."""
+        self._soon.set()
+
     def close(self) -> None:
         """Look no more, and let the workers forget this run."""
         self._over.set()
-        addresses = [address for address, node in self._nodes.items() if node.is_of_use]
+        self._soon.set()
+        addresses = self.addresses()
         if addresses and self._link.is_up:
             with contextlib.suppress(Exception):
                 self._link.client().run(
@@ -90,7 +99,9 @@ class Nodes:
                 )
 
     def _watch(self) -> None:
-        while not self._over.wait(_LOOK_S if self.all() else _FIRST_LOOKS_S):
+        while not self._over.is_set():
+            self._soon.wait(_LOOK_S if self.all() else _FIRST_LOOKS_S)
+            self._soon.clear()
             with contextlib.suppress(Exception):  # the connection may be lost at any moment
                 self._look()
 
@@ -108,12 +119,11 @@ class Nodes:
             answers = client.run(prepare, self._hello, workers=new, on_error="return")
             for address, answer in answers.items():
                 self._greet(address, answer)
-            given = client.processing(workers=list(there))
-            self._joined({key for keys in given.values() for key in keys})
 
     def _part_with(self, address: str) -> None:
         with self._lock:
             node = self._nodes.pop(address)
+        self._lost(address)
         if node.is_of_use:
             self._tell(f"worker '{node.name}' has ended; others take over what it did not send")
 

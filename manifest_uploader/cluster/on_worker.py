@@ -102,7 +102,9 @@ def perform(call: Call) -> Answer:
     worker = distributed.get_worker()
     key = worker.get_current_task()
     distributed.secede()  # the run's own resource bounds how many there are at a time
-    run = _runs[call.run]
+    run = _runs.get(call.run)
+    if run is None:
+        return Answer(worker.address, is_ready=False)
 
     def is_given_up() -> bool:
         task = worker.state.tasks.get(key)
@@ -118,7 +120,8 @@ def perform(call: Call) -> Answer:
         refusal = Refusal(kind, message, getattr(error, "hint", None))
     except Exception as error:  # noqa: BLE001 - told to the run, which raises it
         bug = described(error)
-    return Answer(worker.address, found, refusal, bug, run.take_requests())
+    requests = run.take_requests()
+    return Answer(worker.address, found, refusal=refusal, bug=bug, requests=requests)
 
 
 class _Run:

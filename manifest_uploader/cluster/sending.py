@@ -1,14 +1,14 @@
 """Lets workers perform data tasks.
 
-Dask lets another worker perform a task whose worker has ended. With one part, no harm is done. Of
-several parts, some may be in storage by then: their URLs are given to one worker only, and the run
-asks storage what it holds before it sends the rest.
+When a worker has ended, some of its parts may be in storage: the run asks what storage holds before
+another worker sends the rest. A worker asks for URLs when those that came with the task are old or
+not enough.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace as replaced
 from typing import Final
 
@@ -27,7 +27,7 @@ from manifest_uploader.engine.data_task import (
     Sign,
 )
 from manifest_uploader.files.local_file import FileChanged
-from manifest_uploader.files.parts import JsonContent, part_count, part_length
+from manifest_uploader.files.parts import JsonContent, part_length
 from manifest_uploader.platform.address import Patience
 from manifest_uploader.platform.responses import Interrupted
 
@@ -77,26 +77,18 @@ class _Sending:
         self._asking, self._task = asking, task
         self._sign, self._add = sign, add
         self._sent = 0
-        self._worker = ""
-        self._signed = dict(task.urls)
-        """URLs that are new, and were given to no worker."""
 
     def run(
         self, paths: Paths, parts: int, patience: Patience, stopping: Callable[[], bool]
     ) -> DataResult:
         """What comes of the task."""
         task = self._task
-        is_single = part_count(task.size, task.part_size) == 1
-        theirs = replaced(
-            task,
-            content=paths.content(task.content),
-            urls=task.urls if is_single else {},
-        )
+        theirs = replaced(task, content=paths.content(task.content))
         answer = self._asking.ask_one(
             Send(theirs, parts, patience),
             stopping,
             sent=self._note,
-            needs=self._urls,
+            needs=self._sign,
             let_end_s=_LET_SEND_S,
         )
         found: PartsSent | PartsNotSent = answer.found
@@ -115,13 +107,6 @@ class _Sending:
 
     def _length(self, number: int) -> int:
         return part_length(self._task.size, self._task.part_size, number)
-
-    def _urls(self, worker: str, number: int) -> Mapping[int, str]:
-        if self._worker not in {"", worker}:
-            raise WorkerLost
-        self._worker = worker
-        signed, self._signed = self._signed, {}
-        return signed if number in signed else self._sign(number)
 
 
 class Permits:

@@ -39,7 +39,7 @@ class DaskWorkers:
         """
         self._link, self._slots = link, slots
         self._paths = Paths("", worker_root)
-        self._asking = Asking(link, f"uploader-{secrets.token_hex(6)}")
+        self._asking = Asking(link, f"uploader-{secrets.token_hex(6)}", slots)
 
     def __enter__(self) -> Self:
         return self
@@ -54,7 +54,7 @@ class DaskWorkers:
     def begin(self, root: PurePath) -> None:
         """Let workers join who see the files."""
         self._paths = replace(self._paths, root=str(root))
-        self._asking.begin(slots=self._slots, root=self._paths.theirs or self._paths.root)
+        self._asking.begin(self._paths.theirs or self._paths.root)
 
     @property
     def dashboard(self) -> str:
