@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import tempfile
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -12,8 +13,12 @@ import dask
 import distributed
 
 from manifest_uploader.cluster.address import Batch, Jobs
+from manifest_uploader.cluster.link import keep_quiet
 from manifest_uploader.errors import CannotGoOn
 
+_OF_ROLES: Final = tuple(
+    f"tls_{role}_{what}" for role in ("scheduler", "worker", "client") for what in ("key", "cert")
+)
 _CLASSES: Final = {
     Batch.SLURM: "SLURMCluster",
     Batch.PBS: "PBSCluster",
@@ -30,17 +35,35 @@ def submitted(wanted: Jobs, shared: Path) -> Iterator[tuple[str, distributed.Sec
 
     Args:
         wanted: which batch system, and how many jobs.
-        shared: a folder that the nodes see: the workers' temporary certificates are in it
-            meanwhile, for nobody else to read.
+        shared: a folder that the nodes see: meanwhile, a hidden folder in it has the workers'
+            temporary certificates, for nobody else to read, and the jobs' logs.
 
     Raises:
         CannotGoOn: the configuration is not complete, or the jobs cannot be submitted.
 
     """
-    security = distributed.Security.temporary()
-    given: dict[str, Any] = {"security": security, "protocol": "tls://"}
-    if dask.config.get(f"jobqueue.{wanted.batch}.shared-temp-directory", None) is None:
-        given["shared_temp_directory"] = str(shared)
+    keep_quiet()
+    configured = dask.config.get(f"jobqueue.{wanted.batch}", None) or {}
+    hidden = tempfile.TemporaryDirectory(
+        prefix=".uploader-dask-",
+        dir=configured.get("shared-temp-directory") or shared,
+        ignore_cleanup_errors=True,  # a job that ends may still write its log
+    )
+    with hidden as folder:
+        security = _certificates(Path(folder))
+        given: dict[str, Any] = {
+            "security": security,
+            "protocol": "tls://",
+            "scheduler_options": {"dashboard_address": ":0"},
+            "log_directory": configured.get("log-directory") or folder,
+        }
+        with _cluster(wanted, given) as cluster:
+            yield cluster.scheduler_address, security
+
+
+@contextlib.contextmanager
+def _cluster(wanted: Jobs, given: dict[str, Any]) -> Iterator[Any]:
+    """A cluster of dask-jobqueue with its jobs; raises CannotGoOn."""
     try:
         made = getattr(import_module("dask_jobqueue"), _CLASSES[wanted.batch])
         cluster = made(**given)
@@ -56,7 +79,19 @@ def submitted(wanted: Jobs, shared: Path) -> Iterator[tuple[str, distributed.Sec
             cluster.adapt(minimum_jobs=wanted.jobs, maximum_jobs=wanted.jobs)
         except (OSError, RuntimeError) as error:
             raise CannotGoOn(f"the jobs cannot be submitted: {_first_line(error)}") from None
-        yield cluster.scheduler_address, security
+        yield cluster
+
+
+def _certificates(folder: Path) -> distributed.Security:
+    """Temporary certificates in files, whose names jobs can be told."""
+    made = distributed.Security.temporary()
+    files = {}
+    for name in ("tls_ca_file", *_OF_ROLES):
+        path = folder / f"{name}.pem"
+        path.touch(mode=0o600)
+        path.write_text(getattr(made, name))
+        files[name] = str(path)
+    return distributed.Security(require_encryption=True, **files)
 
 
 def _first_line(error: Exception) -> str:
