@@ -179,8 +179,8 @@ def worker_lines(progress: Progress, width: int, room: int, signs: Signs) -> lis
 
 def worker_words(worker: Load) -> str:
     """What a worker does, and what it has sent."""
-    sent = f"{size_words(worker.sent)} sent"
-    return f"sends {counted(worker.under_way, 'upload')}, {sent}" if worker.under_way else sent
+    does = counted(worker.under_way, "upload") if worker.under_way else "idle"
+    return f"{does}, {size_words(worker.sent)} sent"
 
 
 class _Row(Struct, frozen=True):

@@ -20,7 +20,7 @@ from rich.text import Text
 
 from manifest_uploader.commands.doctor import command as doctor
 from manifest_uploader.commands.doctor.findings import note, ok, skipped, wrong
-from manifest_uploader.engine.progress import Importing, Sending
+from manifest_uploader.engine.progress import Importing, Load, Sending
 from manifest_uploader.engine.results import CaseEnd, End
 from manifest_uploader.errors import UsageError
 from manifest_uploader.init import command
@@ -224,6 +224,16 @@ def run_of_jobs(paper: Paper) -> None:
     run.tick(30.0, paused=words, paused_jobs=True, **more)
 
 
+def run_of_workers(paper: Paper) -> None:
+    run = _begun(paper)
+    run.observer.note("Dask's dashboard: http://192.0.2.7:8787/status")
+    run.tick(1.0, workers=())
+    run.observer.note("worker 'node9' has ended; others take over what it did not send")
+    crew = [Load(f"node{number}", number % 3, number * 431 * _MIB) for number in range(1, 9)]
+    more = {"sending": SENDING, "speed": 380.2 * _MIB, "workers": (*crew, Load("node1/2", 1, 0))}
+    run.tick(42.0, sent_bytes=1200 * _MIB, waiting=2, importing=IMPORTING, **more)
+
+
 # ── other commands ──────────────────────────────────────────────────────────────────────────
 
 
@@ -342,6 +352,7 @@ SCENES: Final[dict[str, Callable[[Paper], None]]] = {
     "run-stopping": run_stopping,
     "run-stopped": run_stopped,
     "run-of-jobs": run_of_jobs,
+    "run-of-workers": run_of_workers,
     "plan": plan,
     "validate": validate,
     "status": status,
