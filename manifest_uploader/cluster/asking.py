@@ -26,6 +26,8 @@ from manifest_uploader.platform.traffic import Meter
 LOOK_S: Final = 0.5
 """Longest single wait for a worker; stopping ends it."""
 _WORKERS_S: Final = 0.1
+_DELIVER_S: Final = 30.0
+"""Longest time until a worker has URLs that it asked for."""
 _TRIES: Final = 10
 """Workers that may end during one call."""
 
@@ -67,7 +69,7 @@ class Asking:
         """Let workers join that see the folder of the files, if they may not yet."""
         if self._nodes is None:
             hello = Hello(self._run, slots, root)
-            self._nodes = Nodes(self._link, hello, tell=self._news.put, joined=self._rescue)
+            self._nodes = Nodes(self._link, hello, tell=self._news.put, rescue=self._rescue)
 
     def close(self) -> None:
         """Let the workers forget this run."""
@@ -139,10 +141,14 @@ class Asking:
         inbox: SimpleQueue[Any] = SimpleQueue()
         self._await_workers(stopping)
         self._inboxes[call.id] = inbox
-        future = self._link.submit(call, stopping=stopping)
-        future.add_done_callback(lambda _: inbox.put(_Ended()))
+        try:
+            future = self._link.submit(call, stopping=stopping)
+        except BaseException:
+            del self._inboxes[call.id]
+            raise
         patient = _patient(stopping, let_end_s)
         try:
+            future.add_done_callback(lambda _: inbox.put(_Ended()))
             while True:
                 match self._next(inbox, future, patient):
                     case _Ended():
@@ -155,9 +161,7 @@ class Asking:
                         self._deliver(worker, call.id, needs(worker, number))
         finally:
             del self._inboxes[call.id]
-            if not future.done():
-                future.cancel()
-            future.release()
+            self._link.cancel(future)
 
     def _await_workers(self, stopping: Callable[[], bool]) -> None:
         while not self.all():
@@ -165,11 +169,11 @@ class Asking:
                 raise Interrupted
             time.sleep(_WORKERS_S)
 
-    def _rescue(self, given: set[str]) -> None:
-        """Tell the calls that no worker was given; `given` has the keys of the others."""
-        for call, inbox in list(self._inboxes.items()):
-            if f"{self._run}-{call}" not in given:
-                inbox.put(_Waits())
+    def _rescue(self) -> None:
+        """Tell the calls that no worker was given although there are some."""
+        inboxes = {f"{self._run}-{call}": inbox for call, inbox in list(self._inboxes.items())}
+        for key in self._link.without_worker(inboxes) if inboxes else ():
+            inboxes[key].put(_Waits())
 
     def _next(
         self,
@@ -188,11 +192,13 @@ class Asking:
 
     def _deliver(self, worker: str, call: str, urls: Mapping[int, str]) -> None:
         try:
-            self._link.client().run(
-                deliver, self._run, call, urls, workers=[worker], on_error="raise"
+            answers = self._link.run(
+                deliver, self._run, call, urls, workers=[worker], longest_s=_DELIVER_S
             )
         except (OSError, RuntimeError):
             raise WorkerLost from None
+        if isinstance(answers[worker], Exception):
+            raise WorkerLost
 
     def _answer(self, future: distributed.Future[Answer]) -> Answer:
         if future.status != "finished":

@@ -18,6 +18,9 @@ from manifest_uploader.cluster.on_worker import dismiss, prepare
 _FIRST_LOOKS_S: Final = 0.3
 """While there is no worker."""
 _LOOK_S: Final = 2.0
+_ANSWER_S: Final = 10.0
+"""Longest wait for a worker's answer. It is asked again: importing may take longer at first."""
+_GOODBYE_S: Final = 5.0
 
 
 class _Node(Struct):
@@ -40,7 +43,7 @@ class Nodes:
         hello: Hello,
         *,
         tell: Callable[[str], None],
-        joined: Callable[[set[str]], None],
+        rescue: Callable[[], None],
     ) -> None:
         """Begin to look.
 
@@ -48,16 +51,17 @@ class Nodes:
             link: to the scheduler.
             hello: what workers are told.
             tell: is told what people should know, in sentences.
-            joined: is called after workers have joined, with the keys of all tasks that the
-                scheduler gave to a worker. It gave others to none because there was none, and
-                does not notice that there is one now.
+            rescue: is called now and then while there are workers of use: the scheduler does not
+                notice that one has joined, and gives it none of the tasks that wait.
 
         """
-        self._link, self._hello, self._tell, self._joined = link, hello, tell, joined
+        self._link, self._hello, self._tell, self._rescue = link, hello, tell, rescue
         self._nodes: dict[str, _Node] = {}
         """By address."""
         self._ever: dict[str, str] = {}
         """By address: the names of all workers there were."""
+        self._silent: set[str] = set()
+        """The addresses of workers that once did not answer."""
         self._lock = threading.Lock()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="nodes", daemon=True)
@@ -85,9 +89,7 @@ class Nodes:
         addresses = [address for address, node in self._nodes.items() if node.is_of_use]
         if addresses and self._link.is_up:
             with contextlib.suppress(Exception):
-                self._link.client().run(
-                    dismiss, self._hello.run, workers=addresses, on_error="ignore"
-                )
+                self._link.run(dismiss, self._hello.run, workers=addresses, longest_s=_GOODBYE_S)
 
     def _watch(self) -> None:
         while not self._over.wait(_LOOK_S if self.all() else _FIRST_LOOKS_S):
@@ -105,11 +107,11 @@ class Nodes:
                 self._part_with(address)
         new = [address for address in there if address not in self._nodes]
         if new:
-            answers = client.run(prepare, self._hello, workers=new, on_error="return")
+            answers = self._link.run(prepare, self._hello, workers=new, longest_s=_ANSWER_S)
             for address, answer in answers.items():
                 self._greet(address, answer)
-            given = client.processing(workers=list(there))
-            self._joined({key for keys in given.values() for key in keys})
+        if self.all():
+            self._rescue()
 
     def _part_with(self, address: str) -> None:
         with self._lock:
@@ -119,6 +121,11 @@ class Nodes:
 
     def _greet(self, address: str, answer: Any) -> None:
         host = answer.host if isinstance(answer, Ready) else address.rsplit("//", maxsplit=1)[-1]
+        if isinstance(answer, OSError):  # no answer, or none in time
+            if address not in self._silent:
+                self._silent.add(address)
+                self._tell(f"worker '{host}' does not answer; it gets no work until it does")
+            return
         problem = self._problem(address, answer)
         with self._lock:
             name = self._free_name(host)

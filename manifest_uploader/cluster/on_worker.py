@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, Final, TypeVar
@@ -61,6 +61,7 @@ from manifest_uploader.system.daemons import Daemons, wait_for
 
 _T = TypeVar("_T")
 _TELL_EVERY_S: Final = 0.5
+_ASK_AGAIN_S: Final = 60.0
 _BUFFERED_PARTS: Final = 6
 """Parts of bundles in memory, of all calls together: 48 MiB."""
 REFUSALS: Final[Mapping[str, type[Exception]]] = {
@@ -202,12 +203,16 @@ class _Run:
     ) -> Mapping[int, str]:
         """Ask the run for presigned URLs, and wait for them."""
         inbox = self.inboxes.setdefault(call, SimpleQueue())
-        worker.log_event(self._name, {"worker": worker.address, "call": call, "needs": number})
+        ask_at = 0.0
         while not is_given_up():
-            try:
-                return inbox.get(timeout=_TELL_EVERY_S)
-            except Empty:
-                continue
+            if time.monotonic() >= ask_at:  # again, if the question or the answer was lost
+                worker.log_event(
+                    self._name, {"worker": worker.address, "call": call, "needs": number}
+                )
+                ask_at = time.monotonic() + _ASK_AGAIN_S
+            with suppress(Empty):
+                if number in (urls := inbox.get(timeout=_TELL_EVERY_S)):
+                    return urls
         raise Interrupted
 
     # -- telling --
