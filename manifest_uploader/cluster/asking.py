@@ -19,7 +19,7 @@ from manifest_uploader.cluster.calls import Answer, Call, Hello, Requests, Work
 from manifest_uploader.cluster.link import Link
 from manifest_uploader.cluster.nodes import Nodes
 from manifest_uploader.cluster.on_worker import REFUSALS, deliver
-from manifest_uploader.errors import CannotGoOn, ExtraMissing, UploaderError
+from manifest_uploader.errors import CannotGoOn, ExtraMissing, PlatformUnreachable, UploaderError
 from manifest_uploader.platform.responses import Interrupted
 from manifest_uploader.platform.traffic import Meter
 
@@ -41,7 +41,7 @@ class _Ended(Struct, frozen=True):
 
 
 class _Waits(Struct, frozen=True):
-    """A call was given to no worker although there are some: submit it again."""
+    """A call was given to no worker of use although there are some: submit it again."""
 
 
 class _Needs(Struct, frozen=True):
@@ -171,9 +171,13 @@ class Asking:
 
     def _rescue(self) -> None:
         """Tell the calls that no worker was given although there are some."""
-        inboxes = {f"{self._run}-{call}": inbox for call, inbox in list(self._inboxes.items())}
-        for key in self._link.without_worker(inboxes) if inboxes else ():
-            inboxes[key].put(_Waits())
+        keys = [f"{self._run}-{call}" for call in list(self._inboxes)]
+        self._submit_again(self._link.without_worker(keys) if keys else set())
+
+    def _submit_again(self, keys: set[str]) -> None:
+        for key in keys:
+            if (inbox := self._inboxes.get(key.removeprefix(f"{self._run}-"))) is not None:
+                inbox.put(_Waits())
 
     def _next(
         self,
@@ -215,8 +219,20 @@ class Asking:
                 hint="please report it; nothing that was sent is lost",
             )
         if (refusal := answer.refusal) is not None:
-            self._raise_refusal(name, REFUSALS[refusal.kind], refusal.message, refusal.hint)
+            kind = REFUSALS[refusal.kind]
+            if kind is PlatformUnreachable and self._can_do_without(answer.worker, refusal.message):
+                raise WorkerLost
+            self._raise_refusal(name, kind, refusal.message, refusal.hint)
         return answer
+
+    def _can_do_without(self, address: str, why: str) -> bool:
+        """Let a worker rest that cannot reach storage; False if there is no other."""
+        assert self._nodes is not None, "there are workers"
+        try:
+            self._submit_again(self._nodes.let_rest(address, why))
+        except (OSError, RuntimeError):
+            return True  # the connection to the scheduler was lost, and all calls with it
+        return not self._nodes.is_of_use(address) and bool(self.all())
 
     def _raise_failure(self, future: distributed.Future[Answer]) -> None:
         error = future.exception(timeout=10) if future.status == "error" else None

@@ -13,7 +13,7 @@ from manifest_uploader import __version__
 from manifest_uploader.cluster.address import is_private
 from manifest_uploader.cluster.calls import Hello, Ready
 from manifest_uploader.cluster.link import Link
-from manifest_uploader.cluster.on_worker import dismiss, prepare
+from manifest_uploader.cluster.on_worker import dismiss, prepare, rest
 
 _FIRST_LOOKS_S: Final = 0.3
 """While there is no worker."""
@@ -83,10 +83,33 @@ class Nodes:
             found = [node for node in self._nodes.values() if node.is_of_use]
         return sorted((node.name, node.under_way, node.sent) for node in found)
 
+    def let_rest(self, address: str, why: str) -> set[str]:
+        """Give a worker no more work, unless no other is left.
+
+        Returns:
+            The keys of the tasks that it had; empty if it is the last, or has none any more.
+
+        """
+        with self._lock:
+            node = self._nodes.get(address)
+            others = any(one.is_of_use for one in self._nodes.values() if one is not node)
+            if node is None or not node.is_of_use or not others:
+                return set()
+            node.is_of_use = False
+        self._tell(f"worker '{node.name}' gets no more work: {why}")
+        self._link.run(rest, self._hello.run, workers=[address], longest_s=_ANSWER_S)
+        return {*self._link.client().processing(workers=[address])[address]}
+
+    def is_of_use(self, address: str) -> bool:
+        """Whether the worker at an address may get work."""
+        with self._lock:
+            node = self._nodes.get(address)
+            return node is not None and node.is_of_use
+
     def close(self) -> None:
         """Look no more, and let the workers forget this run."""
         self._over.set()
-        addresses = [address for address, node in self._nodes.items() if node.is_of_use]
+        addresses = list(self._nodes)
         if addresses and self._link.is_up:
             with contextlib.suppress(Exception):
                 self._link.run(dismiss, self._hello.run, workers=addresses, longest_s=_GOODBYE_S)

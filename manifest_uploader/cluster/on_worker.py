@@ -83,8 +83,14 @@ async def prepare(hello: Hello, dask_worker: distributed.Worker) -> Ready:
     return Ready(socket.gethostname(), __version__, sees_root)
 
 
+async def rest(run: str, dask_worker: distributed.Worker) -> None:
+    """Begin no more work of a run."""
+    if run in _runs:
+        await dask_worker.set_resources(**{run: 0})
+
+
 async def dismiss(run: str, dask_worker: distributed.Worker) -> None:
-    """Take no more work of a run."""
+    """Forget a run."""
     found = _runs.pop(run, None)
     if found is not None:
         found.close()
@@ -103,7 +109,9 @@ def perform(call: Call) -> Answer:
     worker = distributed.get_worker()
     key = worker.get_current_task()
     distributed.secede()  # the run's own resource bounds how many there are at a time
-    run = _runs[call.run]
+    run = _runs.get(call.run)
+    if run is None:  # it was dismissed just now
+        return Answer(worker.address, refusal=Refusal(Interrupted.__name__, ""))
 
     def is_given_up() -> bool:
         task = worker.state.tasks.get(key)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -11,7 +16,8 @@ import pytest
 from manifest_uploader.cluster.link import Link
 from manifest_uploader.cluster.local import LocalCluster
 from manifest_uploader.cluster.workers import DaskWorkers
-from manifest_uploader.engine.data_task import PartsSent
+from manifest_uploader.engine.data_task import PartsNotSent, PartsSent, Reason
+from manifest_uploader.errors import PlatformUnreachable
 from manifest_uploader.files.value_facts import content
 from manifest_uploader.platform.responses import Interrupted
 from manifest_uploader.platform.traffic import Meter
@@ -19,6 +25,18 @@ from tests.cluster.conftest import joined
 from tests.cluster.test_workers import PART, bodies, never, plane_of, source_of, storage_of, task_of
 from tests.e2e.helpers import wait_for
 from tests.platform.servers import scripted
+
+OFFLINE = """
+from manifest_uploader.cluster.local_process import main
+from manifest_uploader.errors import PlatformUnreachable
+from manifest_uploader.platform.storage import Storage
+
+def refuse(*_, **__):
+    raise PlatformUnreachable("no connection (refused)")
+
+Storage.put_part = refuse
+main()
+"""
 
 
 def test_workers_are_heard_after_the_scheduler_was_killed(
@@ -68,3 +86,56 @@ def test_a_closed_link_is_not_opened_again(cluster: LocalCluster) -> None:
 
     with pytest.raises(Interrupted):
         link.client()
+
+
+@pytest.fixture
+def offline(cluster: LocalCluster) -> Iterator[None]:
+    """One more worker, which cannot reach storage."""
+    process = subprocess.Popen([sys.executable, "-c", OFFLINE], stdin=subprocess.PIPE)
+    assert process.stdin is not None
+    process.stdin.write(json.dumps(cluster._setup(7)).encode() + b"\n")
+    process.stdin.flush()
+    yield
+    process.kill()
+    process.wait()
+    process.stdin.close()
+
+
+@pytest.mark.usefixtures("offline")
+def test_a_worker_that_cannot_reach_storage_gets_no_more_work(
+    cluster: LocalCluster, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"abc")
+    link = Link(cluster.address, security=cluster.security, give_up_s=60)
+    with (
+        DaskWorkers(link, slots=2, worker_root=None) as workers,
+        scripted(*storage_of(b"abc")) as storage,
+        ThreadPoolExecutor(6) as pool,
+    ):
+        workers.begin(tmp_path)
+        wait_for(lambda: len(workers.loads()) == 3, seconds=60)
+        plane = plane_of(workers, Meter())
+
+        def sent(_: int) -> PartsSent | PartsNotSent:
+            task = task_of(path, {1: f"{storage.url}/1"})
+            while True:
+                found = plane.send(task, sign=lambda _: task.urls, add=lambda _: None)
+                if not isinstance(found, PartsNotSent) or found.reason is not Reason.WORKER_LOST:
+                    return found
+
+        found = list(pool.map(sent, range(40)))
+
+        assert all(isinstance(one, PartsSent) for one in found)
+        assert bodies(storage) == [b"abc"] * 40
+        assert [one for one in workers.news() if "gets no more work: no connection" in one]
+        assert len(workers.loads()) == 2
+
+
+def test_the_last_worker_that_cannot_reach_storage_ends_the_run(tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"abc")
+    with LocalCluster(1) as cluster, joined(cluster, tmp_path, expected=1) as workers:
+        task = task_of(path, {1: "http://127.0.0.1:9/1"})
+        with pytest.raises(PlatformUnreachable, match=r"on worker '.+': no connection"):
+            plane_of(workers, Meter()).send(task, sign=lambda _: task.urls, add=lambda _: None)
