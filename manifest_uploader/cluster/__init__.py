@@ -53,7 +53,12 @@ def opened(
                 from manifest_uploader.cluster.local import LocalCluster  # noqa: PLC0415 - as that
 
                 local = stack.enter_context(LocalCluster(workers))
-                link = Link(local.address, security=local.security, give_up_s=give_up_s)
+                link = Link(
+                    local.address,
+                    security=local.security,
+                    give_up_s=give_up_s,
+                    check=local.check,
+                )
             case Jobs():
                 from manifest_uploader.cluster.batch import submitted  # noqa: PLC0415 - as that
 

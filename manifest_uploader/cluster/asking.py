@@ -165,6 +165,7 @@ class Asking:
 
     def _await_workers(self, stopping: Callable[[], bool]) -> None:
         while not self.all():
+            self._link.check()
             if stopping():
                 raise Interrupted
             time.sleep(_WORKERS_S)

@@ -47,6 +47,7 @@ class Link:
         security: distributed.Security | None = None,
         give_up_s: float,
         hint: str | None = None,
+        check: Callable[[], None] = lambda: None,
         connect_s: float = _CONNECT_S,
     ) -> None:
         """Connect.
@@ -56,6 +57,7 @@ class Link:
             security: certificates; None: those of Dask's configuration.
             give_up_s: longest time without a connection, once there was one.
             hint: what to do if there is no scheduler.
+            check: raises CannotGoOn if it is of no use to wait for a scheduler or workers.
             connect_s: longest time until a scheduler answers.
 
         Raises:
@@ -66,6 +68,7 @@ class Link:
         self.address: Final = address
         self._security, self._give_up_s, self._hint = security, give_up_s, hint
         self._connect_s = connect_s
+        self.check: Final = check
         self._lock = threading.Lock()
         self._topics: dict[str, Callable[[Any], None]] = {}
         self._stream: object = None
@@ -109,6 +112,7 @@ class Link:
                 if self._client.status == "running":
                     self._subscribe()
                     return self._client
+            self.check()
             if stopping():
                 raise Interrupted
             if time.monotonic() > until:

@@ -13,11 +13,14 @@ from pathlib import Path
 import psutil
 import pytest
 
+from manifest_uploader import cluster as cluster_package
+from manifest_uploader.cluster import local
+from manifest_uploader.cluster.address import Local
 from manifest_uploader.cluster.link import Link
 from manifest_uploader.cluster.local import LocalCluster
 from manifest_uploader.cluster.workers import DaskWorkers
 from manifest_uploader.engine.data_task import PartsNotSent, PartsSent, Reason
-from manifest_uploader.errors import PlatformUnreachable
+from manifest_uploader.errors import CannotGoOn, PlatformUnreachable
 from manifest_uploader.files.value_facts import content
 from manifest_uploader.platform.responses import Interrupted
 from manifest_uploader.platform.traffic import Meter
@@ -28,7 +31,7 @@ from tests.platform.servers import scripted
 
 OFFLINE = """
 from manifest_uploader.cluster.local_process import main
-from manifest_uploader.errors import PlatformUnreachable
+from manifest_uploader.errors import CannotGoOn, PlatformUnreachable
 from manifest_uploader.platform.storage import Storage
 
 def refuse(*_, **__):
@@ -139,3 +142,20 @@ def test_the_last_worker_that_cannot_reach_storage_ends_the_run(tmp_path: Path) 
         task = task_of(path, {1: "http://127.0.0.1:9/1"})
         with pytest.raises(PlatformUnreachable, match=r"on worker '.+': no connection"):
             plane_of(workers, Meter()).send(task, sign=lambda _: task.urls, add=lambda _: None)
+
+
+def test_workers_that_do_not_start_end_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"abc")
+    monkeypatch.setattr(
+        local, "_START", f"import sys; 'worker' in sys.argv[2] and sys.exit(1); {local._START}"
+    )
+    with cluster_package.opened(
+        Local(1), slots=1, worker_root=None, give_up_s=60, shared=tmp_path
+    ) as workers:
+        workers.begin(tmp_path)
+        end = time.monotonic() + 20
+        with pytest.raises(CannotGoOn, match="processes end as soon as they are started"):
+            workers.digest(source_of(path), lambda: time.monotonic() > end)
