@@ -62,6 +62,8 @@ from manifest_uploader.system.daemons import Daemons, wait_for
 _T = TypeVar("_T")
 _TELL_EVERY_S: Final = 0.5
 _ASK_AGAIN_S: Final = 60.0
+_IDLE_S: Final = 300.0
+"""After so long without a call, processes and threads end: the run may have been killed."""
 _BUFFERED_PARTS: Final = 6
 """Parts of bundles in memory, of all calls together: 48 MiB."""
 REFUSALS: Final[Mapping[str, type[Exception]]] = {
@@ -136,7 +138,7 @@ class _Run:
     def __init__(self, hello: Hello) -> None:
         self.inboxes: dict[str, SimpleQueue[Mapping[int, str]]] = {}
         """By call: where URLs are delivered."""
-        self._name = hello.run
+        self._name, self._slots = hello.run, hello.slots
         self._lock = threading.Lock()
         self._sent: Counter[str] = Counter()
         """By call, while it is under way: bytes."""
@@ -144,16 +146,30 @@ class _Run:
         self._is_telling = False
         self._meter = Meter()
         self._told = Requests()
-        self._callers = Daemons(hello.slots, "send")
-        self._senders = Daemons(hello.slots, "part")
         self._buffers = Buffers(_BUFFERED_PARTS)
+        self._of_thread = threading.local()
+        self._calls = 0
+        """Under way."""
+        self._ended_at = 0.0
+        self._is_watched = False
+        self._begin()
+
+    def _begin(self) -> None:
+        """Prepare processes and threads; none is started before it is needed."""
+        self._callers = Daemons(self._slots, "send")
+        self._senders = Daemons(self._slots, "part")
         self._copy_makers: dict[str, CopyMaker] = {}
         self._importer = Importer()
         self._connections: dict[Patience, Connections] = {}
-        self._of_thread = threading.local()
 
     def do(self, call: Call, worker: distributed.Worker, is_given_up: Callable[[], bool]) -> object:
         """Do some work."""
+        with self._counted():
+            return self._do(call, worker, is_given_up)
+
+    def _do(
+        self, call: Call, worker: distributed.Worker, is_given_up: Callable[[], bool]
+    ) -> object:
         match call.work:
             case Send():
                 with self._telling(call.id, worker):
@@ -173,6 +189,33 @@ class _Run:
             if key not in self._copy_makers:
                 self._copy_makers[key] = CopyMaker(key, processes=usable_cores())
             return self._copy_makers[key]
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        """Note that a call is under way."""
+        with self._lock:
+            self._calls += 1
+            is_first, self._is_watched = not self._is_watched, True
+        if is_first:
+            threading.Thread(target=self._rest, name="rest", daemon=True).start()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._calls -= 1
+                self._ended_at = time.monotonic()
+
+    def _rest(self) -> None:
+        """Once there was no call for a while, end what another one would start again."""
+        is_idle = False
+        while not is_idle:
+            time.sleep(_IDLE_S)
+            with self._lock:
+                is_idle = not self._calls and time.monotonic() - self._ended_at >= _IDLE_S
+                if is_idle:
+                    self._is_watched = False
+                    self.close()
+                    self._begin()
 
     def close(self) -> None:
         """End the processes, and the threads with their connections."""
