@@ -26,9 +26,19 @@ from manifest_uploader.platform.responses import Interrupted
 from manifest_uploader.platform.traffic import Meter
 from tests.cluster.conftest import joined
 from tests.cluster.test_workers import PART, bodies, never, plane_of, source_of, storage_of, task_of
-from tests.e2e.helpers import wait_for
+from tests.e2e.helpers import environment, wait_for
 from tests.platform.servers import scripted
 
+BEGUN = """
+import time
+from manifest_uploader.cluster.link import Link
+from manifest_uploader.cluster.local import LocalCluster
+with LocalCluster(2) as cluster:
+    client = Link(cluster.address, security=cluster.security, give_up_s=60).client()
+    client.wait_for_workers(2)
+    print("begun", flush=True)
+    time.sleep(600)
+"""
 OFFLINE = """
 from manifest_uploader.cluster.local_process import main
 from manifest_uploader.errors import CannotGoOn, PlatformUnreachable
@@ -159,3 +169,19 @@ def test_workers_that_do_not_start_end_the_run(
         end = time.monotonic() + 20
         with pytest.raises(CannotGoOn, match="processes end as soon as they are started"):
             workers.digest(source_of(path), lambda: time.monotonic() > end)
+
+
+def test_a_run_that_is_killed_leaves_no_process_and_no_folder(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", BEGUN],
+        stdout=subprocess.PIPE,
+        env=environment(TMPDIR=str(tmp_path)),
+    ) as run:
+        assert run.stdout is not None
+        assert run.stdout.readline() == b"begun\n"
+        children = psutil.Process(run.pid).children()
+        assert list(tmp_path.glob("uploader-dask-*/*"))
+        run.kill()
+
+    _, alive = psutil.wait_procs(children, timeout=20)
+    assert (alive, list(tmp_path.iterdir())) == ([], [])
