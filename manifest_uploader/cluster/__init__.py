@@ -53,10 +53,15 @@ def opened(
                 from manifest_uploader.cluster.local import LocalCluster  # noqa: PLC0415 - as that
 
                 local = stack.enter_context(LocalCluster(workers))
-                link = Link(local.address, security=local.security, give_up_s=give_up_s)
+                link = Link(
+                    local.address,
+                    security=local.security,
+                    give_up_s=give_up_s,
+                    check=local.check,
+                )
             case Jobs():
                 from manifest_uploader.cluster.batch import submitted  # noqa: PLC0415 - as that
 
-                address, security = stack.enter_context(submitted(wanted, shared))
-                link = Link(address, security=security, give_up_s=give_up_s)
+                address, security, check = stack.enter_context(submitted(wanted, shared))
+                link = Link(address, security=security, give_up_s=give_up_s, check=check)
         yield stack.enter_context(DaskWorkers(link, slots=slots, worker_root=worker_root))

@@ -21,12 +21,14 @@ from manifest_uploader.cluster.link import Link
 from manifest_uploader.cluster.nodes import Nodes
 from manifest_uploader.cluster.on_worker import REFUSALS, deliver
 from manifest_uploader.cluster.seats import Seats
-from manifest_uploader.errors import CannotGoOn, ExtraMissing, UploaderError
+from manifest_uploader.errors import CannotGoOn, ExtraMissing, PlatformUnreachable, UploaderError
 from manifest_uploader.platform.responses import Interrupted
 from manifest_uploader.platform.traffic import Meter
 
 LOOK_S: Final = 0.5
 """Longest single wait for a worker; stopping ends it."""
+_DELIVER_S: Final = 30.0
+"""Longest time until a worker has URLs that it asked for."""
 _TRIES: Final = 10
 """Workers that may end during one call."""
 
@@ -56,7 +58,7 @@ class Asking:
     def __init__(self, link: Link, run: str, slots: int) -> None:
         """Prepare; `run` names it among others, and a worker performs `slots` calls at a time."""
         self._link, self._run, self._slots = link, run, slots
-        self._seats = Seats(slots, self._addresses)
+        self._seats = Seats(slots, self._addresses, check=link.check)
         self._numbers = itertools.count(1)
         self._inboxes: dict[str, SimpleQueue[Any]] = {}
         """By call."""
@@ -167,9 +169,7 @@ class Asking:
             self._inboxes.pop(call.id, None)
             self._given.pop(call.id, None)
             if future is not None:
-                if not future.done():
-                    future.cancel()
-                future.release()
+                self._link.cancel(future)
 
     def _lose(self, address: str) -> None:
         """Tell the calls that a worker was given that it has ended."""
@@ -194,11 +194,13 @@ class Asking:
 
     def _deliver(self, worker: str, call: str, urls: Mapping[int, str]) -> None:
         try:
-            self._link.client().run(
-                deliver, self._run, call, urls, workers=[worker], on_error="raise"
+            answers = self._link.run(
+                deliver, self._run, call, urls, workers=[worker], longest_s=_DELIVER_S
             )
         except (OSError, RuntimeError):
             raise WorkerLost from None
+        if isinstance(answers[worker], Exception):
+            raise WorkerLost
 
     def _answer(self, future: distributed.Future[Answer]) -> Answer:
         if future.status != "finished":
@@ -207,8 +209,6 @@ class Asking:
             answer: Answer = future.result(timeout=60)
         except Exception:  # noqa: BLE001 - the answer was on a worker that has ended
             raise WorkerLost from None
-        if not answer.is_ready:
-            raise WorkerLost
         self._note(answer.requests)
         name = self.name(answer.worker)
         if answer.bug:
@@ -217,8 +217,20 @@ class Asking:
                 hint="please report it; nothing that was sent is lost",
             )
         if (refusal := answer.refusal) is not None:
-            self._raise_refusal(name, REFUSALS[refusal.kind], refusal.message, refusal.hint)
+            kind = REFUSALS[refusal.kind]
+            if kind is PlatformUnreachable and self._can_do_without(answer.worker, refusal.message):
+                raise WorkerLost
+            self._raise_refusal(name, kind, refusal.message, refusal.hint)
         return answer
+
+    def _can_do_without(self, address: str, why: str) -> bool:
+        """Let a worker rest that cannot reach storage; False if there is no other."""
+        assert self._nodes is not None, "there are workers"
+        try:
+            self._nodes.let_rest(address, why)
+        except (OSError, RuntimeError):
+            return True  # the connection to the scheduler was lost, and all calls with it
+        return not self._nodes.is_of_use(address) and bool(self.all())
 
     def _raise_failure(self, future: distributed.Future[Answer]) -> None:
         error = future.exception(timeout=10) if future.status == "error" else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
@@ -27,8 +27,13 @@ _CLASSES: Final = {
 
 
 @contextlib.contextmanager
-def submitted(wanted: Jobs, shared: Path) -> Iterator[tuple[str, distributed.Security]]:
-    """Submit jobs; yields the scheduler's address and the certificates to use there.
+def submitted(
+    wanted: Jobs, shared: Path
+) -> Iterator[tuple[str, distributed.Security, Callable[[], None]]]:
+    """Submit jobs.
+
+    Yields the scheduler's address, the certificates to use there, and a function that raises
+    CannotGoOn if a job could not be submitted.
 
     A job that ends, at its time limit for example, is submitted again until the `with` statement
     ends.
@@ -43,6 +48,15 @@ def submitted(wanted: Jobs, shared: Path) -> Iterator[tuple[str, distributed.Sec
 
     """
     keep_quiet()
+    failures: list[str] = []
+
+    def check() -> None:
+        if failures:
+            raise CannotGoOn(
+                f"the jobs cannot be submitted: {failures[-1]}",
+                hint="what jobs ask for stands in ~/.config/dask/jobqueue.yaml",
+            )
+
     configured = dask.config.get(f"jobqueue.{wanted.batch}", None) or {}
     hidden = tempfile.TemporaryDirectory(
         prefix=".uploader-dask-",
@@ -57,29 +71,51 @@ def submitted(wanted: Jobs, shared: Path) -> Iterator[tuple[str, distributed.Sec
             "scheduler_options": {"dashboard_address": ":0"},
             "log_directory": configured.get("log-directory") or folder,
         }
-        with _cluster(wanted, given) as cluster:
-            yield cluster.scheduler_address, security
+        with _cluster(wanted, given, failures) as cluster:
+            check()
+            yield cluster.scheduler_address, security, check
 
 
 @contextlib.contextmanager
-def _cluster(wanted: Jobs, given: dict[str, Any]) -> Iterator[Any]:
-    """A cluster of dask-jobqueue with its jobs; raises CannotGoOn."""
+def _cluster(wanted: Jobs, given: dict[str, Any], failures: list[str]) -> Iterator[Any]:
+    """A cluster of dask-jobqueue with its jobs.
+
+    Why jobs cannot be submitted is appended to `failures`. Raises CannotGoOn if the configuration
+    is not complete.
+    """
     try:
         made = getattr(import_module("dask_jobqueue"), _CLASSES[wanted.batch])
-        cluster = made(**given)
+        cluster = made(job_cls=_telling(made.job_cls, failures.append), **given)
     except (ValueError, TypeError, OSError, RuntimeError) as error:
         raise CannotGoOn(
             f"Dask cannot prepare jobs for {wanted.batch.upper()}: {_first_line(error)}",
             hint=f"say in ~/.config/dask/jobqueue.yaml what a job gets, under  jobqueue: "
             f"{wanted.batch}:  (uploader help cluster shows one)",
         ) from None
-    with contextlib.closing(cluster):
+    try:
         try:
             # unlike `scale`, this submits a job again when one has ended
             cluster.adapt(minimum_jobs=wanted.jobs, maximum_jobs=wanted.jobs)
         except (OSError, RuntimeError) as error:
-            raise CannotGoOn(f"the jobs cannot be submitted: {_first_line(error)}") from None
+            failures.append(_first_line(error))
         yield cluster
+    finally:
+        with contextlib.suppress(Exception):  # jobs that were not submitted cannot be ended
+            cluster.close()
+
+
+def _telling(job: Any, tell: Callable[[str], None]) -> type:
+    """A class of jobs that tells why one cannot be submitted: Dask logs it only."""
+
+    class Job(job):  # type: ignore[misc]
+        async def start(self) -> None:
+            try:
+                await super().start()
+            except Exception as error:
+                tell(_first_line(error))
+                raise
+
+    return Job
 
 
 def _certificates(folder: Path) -> distributed.Security:
@@ -95,4 +131,5 @@ def _certificates(folder: Path) -> distributed.Security:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+    said = str(error).rpartition("stderr:")[2].strip() or str(error).strip()
+    return (said or type(error).__name__).splitlines()[0][:200]

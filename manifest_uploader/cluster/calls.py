@@ -96,8 +96,6 @@ class Answer(Struct, frozen=True):
     worker: str
     """Its address."""
     found: Any = None
-    is_ready: bool = True
-    """The worker has joined the run; one that began anew at the same address has not."""
     refusal: Refusal | None = None
     bug: str = ""
     """Type and place of an exception that is not expected."""

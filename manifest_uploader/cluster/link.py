@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import threading
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Final
 
 import distributed
+from distributed.client import ClosedClientError
 
 from manifest_uploader.cluster.calls import Answer, Call
 from manifest_uploader.cluster.on_worker import perform
@@ -20,13 +22,17 @@ from manifest_uploader.system.daemons import Daemons
 
 _CONNECT_S: Final = 20.0
 _LOOK_S: Final = 0.2
+_ANSWER_S: Final = 30.0
+"""Longest time until the scheduler answers about tasks."""
 _NOT_CONNECTED: Final = (OSError, ValueError, TypeError, RuntimeError)
 """What Dask raises if it cannot connect: wrong certificates are a ValueError, for example."""
 
 
 def keep_quiet() -> None:
     """Let Dask log nothing to the terminal: what goes wrong is told in our words."""
-    for name in ("distributed", "tornado", "asyncio", "bokeh", "dask_jobqueue"):
+    names = {"distributed", "tornado", "asyncio", "bokeh", "dask_jobqueue"}
+    below = [one for one in logging.root.manager.loggerDict if one.partition(".")[0] in names]
+    for name in (*names, *below):  # Dask's configuration gives some of them handlers of their own
         logger = logging.getLogger(name)
         logger.handlers = [logging.NullHandler()]
         logger.propagate = False
@@ -43,6 +49,7 @@ class Link:
         security: distributed.Security | None = None,
         give_up_s: float,
         hint: str | None = None,
+        check: Callable[[], None] = lambda: None,
         connect_s: float = _CONNECT_S,
     ) -> None:
         """Connect.
@@ -52,6 +59,7 @@ class Link:
             security: certificates; None: those of Dask's configuration.
             give_up_s: longest time without a connection, once there was one.
             hint: what to do if there is no scheduler.
+            check: raises CannotGoOn if it is of no use to wait for a scheduler or workers.
             connect_s: longest time until a scheduler answers.
 
         Raises:
@@ -62,8 +70,12 @@ class Link:
         self.address: Final = address
         self._security, self._give_up_s, self._hint = security, give_up_s, hint
         self._connect_s = connect_s
+        self.check: Final = check
         self._lock = threading.Lock()
         self._topics: dict[str, Callable[[Any], None]] = {}
+        self._stream: object = None
+        """The connection over which the topics were subscribed to."""
+        self._is_closed = False
         try:
             self._client = self._connect()
         except _NOT_CONNECTED as error:
@@ -88,17 +100,21 @@ class Link:
 
         Raises:
             CannotGoOn: there was no connection for a long time.
-            Interrupted: the run is being stopped.
+            Interrupted: the run is being stopped, or the link is closed.
 
         """
         until = time.monotonic() + self._give_up_s
         while True:
             with self._lock:
+                if self._is_closed:
+                    raise Interrupted
                 if self._client.status in {"closed", "closing"}:
                     with contextlib.suppress(*_NOT_CONNECTED):
                         self._client = self._connect()
                 if self._client.status == "running":
+                    self._subscribe()
                     return self._client
+            self.check()
             if stopping():
                 raise Interrupted
             if time.monotonic() > until:
@@ -113,17 +129,52 @@ class Link:
         self, call: Call, worker: str, *, stopping: Callable[[], bool]
     ) -> distributed.Future[Answer]:
         """Let the worker at an address perform a call, and no other; raises as `client` does."""
-        client = self.client(stopping)
-        return client.submit(
-            perform,
-            call,
-            key=call.key,
-            resources={call.run: 1},
-            workers=[worker],
-            allow_other_workers=False,
-            pure=False,
-            retries=0,
-        )
+        while True:
+            with contextlib.suppress(ClosedClientError):  # it was closed just now
+                return self.client(stopping).submit(
+                    perform,
+                    call,
+                    key=call.key,
+                    resources={call.run: 1},
+                    workers=[worker],
+                    allow_other_workers=False,
+                    pure=False,
+                    retries=0,
+                )
+
+    def cancel(self, future: distributed.Future[Answer]) -> None:
+        """Let nobody perform a call any more."""
+        with contextlib.suppress(ClosedClientError, *_NOT_CONNECTED):
+            if not future.done():
+                future.cancel()
+        future.release()
+
+    def run(
+        self,
+        function: Callable[..., Any],
+        *args: Any,
+        workers: Collection[str],
+        longest_s: float,
+    ) -> dict[str, Any]:
+        """What a function returns on each worker, beside its tasks; or the exception.
+
+        A worker that does not answer in time has a TimeoutError, and delays no other. Raises as
+        `client` does, and OSError or RuntimeError if the connection is lost meanwhile.
+        """
+        client = self.client()
+
+        async def ask(address: str) -> Any:
+            asked = client.run(function, *args, workers=[address], on_error="return")
+            try:
+                return (await asyncio.wait_for(asked, longest_s))[address]
+            except Exception as error:  # noqa: BLE001 - returned
+                return error
+
+        async def ask_all() -> list[Any]:
+            return await asyncio.gather(*map(ask, workers))
+
+        answers = client.sync(ask_all, callback_timeout=2 * longest_s)
+        return dict(zip(workers, answers, strict=True))
 
     def subscribe(self, topic: str, tell: Callable[[dict[str, Any]], None]) -> None:
         """Be told, in a thread of Dask's, of each event that workers log."""
@@ -131,11 +182,22 @@ class Link:
         def told(event: tuple[float, dict[str, Any]]) -> None:
             tell(event[1])
 
-        self._topics[topic] = told
-        self._client.subscribe_topic(topic, told)
+        with self._lock:
+            self._topics[topic] = told
+            self._stream = None
+            self._subscribe()
+
+    def _subscribe(self) -> None:
+        """Subscribe again after a reconnect of Dask's, which forgets the topics."""
+        stream = self._client.scheduler_comm
+        if stream is not self._stream:
+            for topic, told in self._topics.items():
+                self._client.subscribe_topic(topic, told)
+            self._stream = stream
 
     def close(self) -> None:
-        """End the connection; what is under way is cancelled."""
+        """End the connection for good; what is under way is cancelled."""
+        self._is_closed = True
         with contextlib.suppress(Exception):
             self._client.close(timeout=2)
 
@@ -155,7 +217,4 @@ class Link:
             )
 
         found = Daemons(1, "connect").submit(connect)
-        client = found.result(timeout=2 * self._connect_s)
-        for topic, told in self._topics.items():
-            client.subscribe_topic(topic, told)
-        return client
+        return found.result(timeout=2 * self._connect_s)

@@ -77,7 +77,7 @@ class LocalCluster:
         """Raise CannotGoOn if a process ends again and again."""
         if any(process.early_ends >= _MOST_EARLY_ENDS for process in self._processes):
             raise CannotGoOn(
-                "Dask's workers end as soon as they are started on this machine",
+                "Dask's processes end as soon as they are started on this machine",
                 hint="perhaps its memory is too short for so many: start fewer",
             )
 
@@ -113,7 +113,7 @@ class _Process:
 
     def keep(self) -> None:
         """Start it again if it has ended."""
-        if self._process.poll() is None:
+        if self._process.poll() is None or self.early_ends >= _MOST_EARLY_ENDS:
             return
         self._close_input()
         is_early = time.monotonic() - self._started < _SOON_S

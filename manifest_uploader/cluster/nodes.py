@@ -13,11 +13,14 @@ from manifest_uploader import __version__
 from manifest_uploader.cluster.address import is_private
 from manifest_uploader.cluster.calls import Hello, Ready
 from manifest_uploader.cluster.link import Link
-from manifest_uploader.cluster.on_worker import dismiss, prepare
+from manifest_uploader.cluster.on_worker import dismiss, prepare, rest
 
 _FIRST_LOOKS_S: Final = 0.3
 """While there is no worker."""
 _LOOK_S: Final = 2.0
+_ANSWER_S: Final = 10.0
+"""Longest wait for a worker's answer. It is asked again: importing may take longer at first."""
+_GOODBYE_S: Final = 5.0
 
 
 class _Node(Struct):
@@ -56,6 +59,8 @@ class Nodes:
         """By address."""
         self._ever: dict[str, str] = {}
         """By address: the names of all workers there were."""
+        self._silent: set[str] = set()
+        """The addresses of workers that once did not answer."""
         self._lock = threading.Lock()
         self._over = threading.Event()
         self._soon = threading.Event()
@@ -87,16 +92,32 @@ class Nodes:
         """Look again at once: something has changed."""
         self._soon.set()
 
+    def let_rest(self, address: str, why: str) -> None:
+        """Give a worker no more work, unless no other is left; what it had is lost."""
+        with self._lock:
+            node = self._nodes.get(address)
+            others = any(one.is_of_use for one in self._nodes.values() if one is not node)
+            if node is None or not node.is_of_use or not others:
+                return
+            node.is_of_use = False
+        self._tell(f"worker '{node.name}' gets no more work: {why}")
+        self._lost(address)
+        self._link.run(rest, self._hello.run, workers=[address], longest_s=_ANSWER_S)
+
+    def is_of_use(self, address: str) -> bool:
+        """Whether the worker at an address may get work."""
+        with self._lock:
+            node = self._nodes.get(address)
+            return node is not None and node.is_of_use
+
     def close(self) -> None:
         """Look no more, and let the workers forget this run."""
         self._over.set()
         self._soon.set()
-        addresses = self.addresses()
+        addresses = list(self._nodes)
         if addresses and self._link.is_up:
             with contextlib.suppress(Exception):
-                self._link.client().run(
-                    dismiss, self._hello.run, workers=addresses, on_error="ignore"
-                )
+                self._link.run(dismiss, self._hello.run, workers=addresses, longest_s=_GOODBYE_S)
 
     def _watch(self) -> None:
         while not self._over.is_set():
@@ -116,7 +137,7 @@ class Nodes:
                 self._part_with(address)
         new = [address for address in there if address not in self._nodes]
         if new:
-            answers = client.run(prepare, self._hello, workers=new, on_error="return")
+            answers = self._link.run(prepare, self._hello, workers=new, longest_s=_ANSWER_S)
             for address, answer in answers.items():
                 self._greet(address, answer)
 
@@ -129,6 +150,11 @@ class Nodes:
 
     def _greet(self, address: str, answer: Any) -> None:
         host = answer.host if isinstance(answer, Ready) else address.rsplit("//", maxsplit=1)[-1]
+        if isinstance(answer, OSError):  # no answer, or none in time
+            if address not in self._silent:
+                self._silent.add(address)
+                self._tell(f"worker '{host}' does not answer; it gets no work until it does")
+            return
         problem = self._problem(address, answer)
         with self._lock:
             name = self._free_name(host)

@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, Final, TypeVar
@@ -61,6 +61,9 @@ from manifest_uploader.system.daemons import Daemons, wait_for
 
 _T = TypeVar("_T")
 _TELL_EVERY_S: Final = 0.5
+_ASK_AGAIN_S: Final = 60.0
+_IDLE_S: Final = 300.0
+"""After so long without a call, processes and threads end: the run may have been killed."""
 _BUFFERED_PARTS: Final = 6
 """Parts of bundles in memory, of all calls together: 48 MiB."""
 REFUSALS: Final[Mapping[str, type[Exception]]] = {
@@ -82,8 +85,14 @@ async def prepare(hello: Hello, dask_worker: distributed.Worker) -> Ready:
     return Ready(socket.gethostname(), __version__, sees_root)
 
 
+async def rest(run: str, dask_worker: distributed.Worker) -> None:
+    """Begin no more work of a run."""
+    if run in _runs:
+        await dask_worker.set_resources(**{run: 0})
+
+
 async def dismiss(run: str, dask_worker: distributed.Worker) -> None:
-    """Take no more work of a run."""
+    """Forget a run."""
     found = _runs.pop(run, None)
     if found is not None:
         found.close()
@@ -103,8 +112,8 @@ def perform(call: Call) -> Answer:
     key = worker.get_current_task()
     distributed.secede()  # the run's own resource bounds how many there are at a time
     run = _runs.get(call.run)
-    if run is None:
-        return Answer(worker.address, is_ready=False)
+    if run is None:  # it was dismissed just now
+        return Answer(worker.address, refusal=Refusal(Interrupted.__name__, ""))
 
     def is_given_up() -> bool:
         task = worker.state.tasks.get(key)
@@ -130,7 +139,7 @@ class _Run:
     def __init__(self, hello: Hello) -> None:
         self.inboxes: dict[str, SimpleQueue[Mapping[int, str]]] = {}
         """By call: where URLs are delivered."""
-        self._name = hello.run
+        self._name, self._slots = hello.run, hello.slots
         self._lock = threading.Lock()
         self._sent: Counter[str] = Counter()
         """By call, while it is under way: bytes."""
@@ -138,16 +147,30 @@ class _Run:
         self._is_telling = False
         self._meter = Meter()
         self._told = Requests()
-        self._callers = Daemons(hello.slots, "send")
-        self._senders = Daemons(hello.slots, "part")
         self._buffers = Buffers(_BUFFERED_PARTS)
+        self._of_thread = threading.local()
+        self._calls = 0
+        """Under way."""
+        self._ended_at = 0.0
+        self._is_watched = False
+        self._begin()
+
+    def _begin(self) -> None:
+        """Prepare processes and threads; none is started before it is needed."""
+        self._callers = Daemons(self._slots, "send")
+        self._senders = Daemons(self._slots, "part")
         self._copy_makers: dict[str, CopyMaker] = {}
         self._importer = Importer()
         self._connections: dict[Patience, Connections] = {}
-        self._of_thread = threading.local()
 
     def do(self, call: Call, worker: distributed.Worker, is_given_up: Callable[[], bool]) -> object:
         """Do some work."""
+        with self._counted():
+            return self._do(call, worker, is_given_up)
+
+    def _do(
+        self, call: Call, worker: distributed.Worker, is_given_up: Callable[[], bool]
+    ) -> object:
         match call.work:
             case Send():
                 with self._telling(call.id, worker):
@@ -167,6 +190,33 @@ class _Run:
             if key not in self._copy_makers:
                 self._copy_makers[key] = CopyMaker(key, processes=usable_cores())
             return self._copy_makers[key]
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        """Note that a call is under way."""
+        with self._lock:
+            self._calls += 1
+            is_first, self._is_watched = not self._is_watched, True
+        if is_first:
+            threading.Thread(target=self._rest, name="rest", daemon=True).start()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._calls -= 1
+                self._ended_at = time.monotonic()
+
+    def _rest(self) -> None:
+        """Once there was no call for a while, end what another one would start again."""
+        is_idle = False
+        while not is_idle:
+            time.sleep(_IDLE_S)
+            with self._lock:
+                is_idle = not self._calls and time.monotonic() - self._ended_at >= _IDLE_S
+                if is_idle:
+                    self._is_watched = False
+                    self.close()
+                    self._begin()
 
     def close(self) -> None:
         """End the processes, and the threads with their connections."""
@@ -205,12 +255,16 @@ class _Run:
     ) -> Mapping[int, str]:
         """Ask the run for presigned URLs, and wait for them."""
         inbox = self.inboxes.setdefault(call, SimpleQueue())
-        worker.log_event(self._name, {"worker": worker.address, "call": call, "needs": number})
+        ask_at = 0.0
         while not is_given_up():
-            try:
-                return inbox.get(timeout=_TELL_EVERY_S)
-            except Empty:
-                continue
+            if time.monotonic() >= ask_at:  # again, if the question or the answer was lost
+                worker.log_event(
+                    self._name, {"worker": worker.address, "call": call, "needs": number}
+                )
+                ask_at = time.monotonic() + _ASK_AGAIN_S
+            with suppress(Empty):
+                if number in (urls := inbox.get(timeout=_TELL_EVERY_S)):
+                    return urls
         raise Interrupted
 
     # -- telling --

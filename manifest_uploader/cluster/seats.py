@@ -20,9 +20,22 @@ _LOOK_S: Final = 0.1
 class Seats:
     """So many for each worker; for use from any thread."""
 
-    def __init__(self, slots: int, workers: Callable[[], list[str]]) -> None:
-        """Prepare; `workers` returns the addresses of those that there are now."""
-        self._slots, self._workers = slots, workers
+    def __init__(
+        self,
+        slots: int,
+        workers: Callable[[], list[str]],
+        *,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            slots: seats of each worker.
+            workers: returns the addresses of those that there are now.
+            check: raises CannotGoOn if it is of no use to wait for workers.
+
+        """
+        self._slots, self._workers, self._check = slots, workers, check
         self._taken: Counter[str] = Counter()
         self._changed = threading.Condition()
 
@@ -31,6 +44,7 @@ class Seats:
 
         Raises:
             Interrupted: the run is being stopped.
+            CannotGoOn: there will be no worker.
 
         """
         with self._changed:
@@ -42,6 +56,8 @@ class Seats:
                 if best is not None and self._taken[best] < self._slots:
                     self._taken[best] += 1
                     return best
+                if best is None:
+                    self._check()
                 self._changed.wait(_LOOK_S)
 
     def give_back(self, worker: str) -> None:

@@ -282,7 +282,9 @@ def _from_here(path: Path) -> str:
 
 def _is_ready(one: _Pending | Found) -> bool:
     """Whether the end of a value has not to be waited for."""
-    return isinstance(one, Found) or one.future is None or one.future.done()
+    if isinstance(one, Found):
+        return True
+    return all(future is None or future.done() for future in (one.future, one.digest))
 
 
 def _is_confirmed(past: CaseHistory, socket: str) -> bool:

@@ -22,11 +22,16 @@ def cluster() -> Iterator[LocalCluster]:
 
 @contextmanager
 def joined(
-    cluster: LocalCluster, root: Path, *, slots: int = 2, worker_root: str | None = None
+    cluster: LocalCluster,
+    root: Path,
+    *,
+    slots: int = 2,
+    worker_root: str | None = None,
+    expected: int = 2,
 ) -> Iterator[DaskWorkers]:
-    """The cluster's workers, both of which have joined a run."""
+    """The cluster's workers, all of which have joined a run."""
     link = Link(cluster.address, security=cluster.security, give_up_s=60)
     with DaskWorkers(link, slots=slots, worker_root=worker_root) as workers:
         workers.begin(root)
-        wait_for(lambda: len(workers.loads()) == 2, seconds=60)
+        wait_for(lambda: len(workers.loads()) == expected, seconds=60)
         yield workers
