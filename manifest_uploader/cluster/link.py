@@ -14,6 +14,7 @@ import distributed
 
 from manifest_uploader.cluster.calls import Answer, Call
 from manifest_uploader.cluster.on_worker import perform
+from manifest_uploader.cluster.refusals import no_connection
 from manifest_uploader.errors import CannotGoOn
 from manifest_uploader.platform.responses import Interrupted
 from manifest_uploader.system.daemons import Daemons
@@ -55,21 +56,19 @@ class Link:
             connect_s: longest time until a scheduler answers.
 
         Raises:
-            CannotGoOn: no scheduler answers.
+            CannotGoOn: no scheduler answers, or not to this machine.
 
         """
         keep_quiet()
         self.address: Final = address
-        self._security, self._give_up_s, self._hint = security, give_up_s, hint
+        self._security, self._give_up_s = security, give_up_s
         self._connect_s = connect_s
         self._lock = threading.Lock()
         self._topics: dict[str, Callable[[Any], None]] = {}
         try:
             self._client = self._connect()
         except _NOT_CONNECTED as error:
-            raise CannotGoOn(
-                f"no Dask scheduler answers at {address} ({type(error).__name__})", hint=hint
-            ) from None
+            raise no_connection(address, error, hint) from None
 
     @property
     def is_up(self) -> bool:

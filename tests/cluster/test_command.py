@@ -26,6 +26,8 @@ util.find_spec = lambda name, *rest: None if name == "distributed" else find(nam
 from manifest_uploader.__main__ import main
 main()
 """
+ENCRYPTED = "distributed: {comm: {require-encryption: true}}"
+NO_SUCH_FILES = "distributed: {comm: {tls: {ca-file: no.pem, client: {cert: no.pem, key: no.pem}}}}"
 WITHOUT_EXTRA = (sys.executable, "-c", FORGETFUL)
 PLUGIN = '''
 """Records what the workers of a scheduler are given to do."""
@@ -115,6 +117,29 @@ def test_a_job_without_a_size_is_told_with_the_file_to_write(
 
     assert "Dask cannot prepare jobs for SLURM: " in found.err
     assert "~/.config/dask/jobqueue.yaml" in found.err
+
+
+@pytest.mark.parametrize(
+    ("options", "configuration", "message"),
+    [
+        (("--dask", "tls://127.0.0.1:1"), "", "needs certificates, and Dask's configuration on"),
+        (("--dask", "tls://127.0.0.1:1"), NO_SUCH_FILES, "names for tls://127.0.0.1:1 cannot be"),
+        (("--dask", "127.0.0.1:1"), ENCRYPTED, "allows encrypted connections only, and tcp://"),
+        (("--dask", "local:1"), "distributed: [", "Dask cannot read its configuration '"),
+    ],
+)
+def test_a_configuration_of_dask_that_does_not_fit_is_told_in_words(
+    tmp_path: Path, sandbox: Served, options: tuple[str, ...], configuration: str, message: str
+) -> None:
+    box = box_of(tmp_path, sandbox, 1)
+    (tmp_path / "dask.yaml").write_text(configuration)
+    env = {**box.environment(), "DASK_CONFIG": str(tmp_path / "dask.yaml")}
+
+    found = box("plan", *options, env=env).expect(3)
+
+    assert message in found.err
+    assert "Error" not in found.err
+    assert "hint: " in found.err
 
 
 # ── what crosses the network ────────────────────────────────────────────────────────────────

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import distributed
 import psutil
 import pytest
 from msgspec.structs import replace
@@ -299,6 +300,15 @@ def test_no_scheduler_is_told_in_one_sentence() -> None:
         pytest.raises(CannotGoOn, match="no Dask scheduler answers at tcp://"),
     ):
         Link(f"tcp://127.0.0.1:{nobody.port}", give_up_s=1, connect_s=0.5)
+
+
+def test_a_scheduler_with_other_certificates_is_told(cluster: LocalCluster) -> None:
+    ours = distributed.Security.temporary()
+
+    with pytest.raises(CannotGoOn, match="but it has other certificates than Dask's"):
+        Link(cluster.address, security=ours, give_up_s=1)
+    with pytest.raises(CannotGoOn, match="no Dask scheduler, or needs TLS"):
+        Link(cluster.address.replace("tls", "tcp"), give_up_s=1)
 
 
 # ── how many parts ──────────────────────────────────────────────────────────────────────────
