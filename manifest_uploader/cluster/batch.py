@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import shlex
+import shutil
+import tempfile
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import dask
 import distributed
 
 from manifest_uploader.cluster.address import Batch, Jobs
+from manifest_uploader.cluster.link import keep_quiet
+from manifest_uploader.cluster.submitting import Submissions, in_short, patient
 from manifest_uploader.errors import CannotGoOn
+from manifest_uploader.system import disk
 
+_FIRST_S: Final = 60.0
+"""Longest time until it is known whether the batch system takes jobs."""
+_CLOSE_S: Final = 20.0
+_OF_WORKERS: Final = ("tls_ca_file", "tls_worker_key", "tls_worker_cert")
 _CLASSES: Final = {
     Batch.SLURM: "SLURMCluster",
     Batch.PBS: "PBSCluster",
@@ -37,27 +48,81 @@ def submitted(wanted: Jobs, shared: Path) -> Iterator[tuple[str, distributed.Sec
         CannotGoOn: the configuration is not complete, or the jobs cannot be submitted.
 
     """
-    security = distributed.Security.temporary()
-    given: dict[str, Any] = {"security": security, "protocol": "tls://"}
-    if dask.config.get(f"jobqueue.{wanted.batch}.shared-temp-directory", None) is None:
-        given["shared_temp_directory"] = str(shared)
-    try:
-        made = getattr(import_module("dask_jobqueue"), _CLASSES[wanted.batch])
-        cluster = made(**given)
-    except (ValueError, TypeError, OSError, RuntimeError) as error:
+    name = wanted.batch.upper()
+    made = getattr(import_module("dask_jobqueue"), _CLASSES[wanted.batch])
+    command = shlex.split(made.job_cls.submit_command)[0]
+    if shutil.which(command) is None:
         raise CannotGoOn(
-            f"Dask cannot prepare jobs for {wanted.batch.upper()}: {_first_line(error)}",
-            hint=f"say in ~/.config/dask/jobqueue.yaml what a job gets, under  jobqueue: "
-            f"{wanted.batch}:  (uploader help cluster shows one)",
-        ) from None
-    with contextlib.closing(cluster):
+            f"this machine cannot submit jobs to {name}: it has no command '{command}'",
+            hint=f"type this on a machine that has it, such as the login node of the cluster, or "
+            f"use --dask instead of --dask-{wanted.batch}",
+        )
+    keep_quiet()
+    security = distributed.Security.temporary()
+    submissions = Submissions(wanted.jobs)
+    configured = dask.config.get(f"jobqueue.{wanted.batch}.shared-temp-directory", None)
+    with _folder(str(configured or shared)) as folder:
+        _write(security, folder)
+        try:
+            cluster = made(
+                job_cls=patient(made.job_cls, submissions),
+                security=security,
+                protocol="tls://",
+            )
+        except (ValueError, TypeError, OSError, RuntimeError) as error:
+            raise CannotGoOn(
+                f"Dask cannot prepare jobs for {name}: {_why(error)}",
+                hint=f"say in ~/.config/dask/jobqueue.yaml what a job gets, under  jobqueue: "
+                f"{wanted.batch}:  (uploader help cluster shows one)",
+            ) from None
         try:
             # unlike `scale`, this submits a job again when one has ended
             cluster.adapt(minimum_jobs=wanted.jobs, maximum_jobs=wanted.jobs)
-        except (OSError, RuntimeError) as error:
-            raise CannotGoOn(f"the jobs cannot be submitted: {_first_line(error)}") from None
-        yield cluster.scheduler_address, security
+            if (refusal := submissions.refusal(_FIRST_S)) is not None:
+                raise CannotGoOn(
+                    f"{name} takes no job: {refusal}",
+                    hint="correct what ~/.config/dask/jobqueue.yaml says of a job (uploader help "
+                    "cluster), then run the same command again; nothing was sent",
+                )
+            yield cluster.scheduler_address, security
+        finally:
+            submissions.over.set()
+            with contextlib.suppress(Exception):  # jobs end by themselves without a scheduler
+                cluster.close(timeout=_CLOSE_S)
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+@contextlib.contextmanager
+def _folder(shared: str) -> Iterator[Path]:
+    """A folder for certificates, which nobody else can read."""
+    real = os.path.expanduser(os.path.expandvars(shared))  # noqa: PTH111 - as dask-jobqueue
+    try:
+        made = tempfile.mkdtemp(prefix=".uploader-dask-", dir=real)
+    except OSError as error:
+        raise CannotGoOn(
+            f"no file can be written to '{real}', where jobs would find their certificates "
+            f"({disk.reason(error)})",
+            hint="name a folder that all nodes see, as  shared-temp-directory  in "
+            "~/.config/dask/jobqueue.yaml",
+        ) from None
+    try:
+        yield Path(made)
+    finally:
+        disk.remove_tree(made)
+
+
+def _write(security: distributed.Security, folder: Path) -> None:
+    """Write what workers need of temporary certificates, and let their jobs read it there.
+
+    Dask would write files that outlive the run.
+    """
+    for name in _OF_WORKERS:
+        path = folder / name
+        path.touch(mode=0o600)
+        path.write_text(getattr(security, name))
+        setattr(security, name, str(path))
+
+
+def _why(error: Exception) -> str:
+    if "cores and memory" in str(error):
+        return "its configuration does not say how many cores and how much memory each gets"
+    return in_short(error)

@@ -21,13 +21,16 @@ from manifest_uploader.system.daemons import Daemons
 
 _CONNECT_S: Final = 20.0
 _LOOK_S: Final = 0.2
+_LOGGERS: Final = ("distributed", "tornado", "asyncio", "bokeh", "dask_jobqueue")
 _NOT_CONNECTED: Final = (OSError, ValueError, TypeError, RuntimeError)
 """What Dask raises if it cannot connect: wrong certificates are a ValueError, for example."""
 
 
 def keep_quiet() -> None:
     """Let Dask log nothing to the terminal: what goes wrong is told in our words."""
-    for name in ("distributed", "tornado", "asyncio", "bokeh", "dask_jobqueue"):
+    for name in [*_LOGGERS, *logging.root.manager.loggerDict]:
+        if name.partition(".")[0] not in _LOGGERS:
+            continue
         logger = logging.getLogger(name)
         logger.handlers = [logging.NullHandler()]
         logger.propagate = False
