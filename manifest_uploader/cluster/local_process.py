@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 import distributed
 
 from manifest_uploader.cluster.link import keep_quiet
+from manifest_uploader.system import disk
 
 
 def main() -> None:
     """Run what the first line of standard input says; end when the input ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
     setup = json.loads(sys.stdin.buffer.readline() or b"{}")
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    scratch = setup["scratch"]
+    threading.Thread(target=_end_with_parent, args=(scratch,), daemon=True).start()
     keep_quiet()
     security = distributed.Security(require_encryption=True, **setup["security"])
     asyncio.run(
@@ -27,9 +31,13 @@ def main() -> None:
     )
 
 
-def _end_with_parent() -> None:
+def _end_with_parent(scratch: str) -> None:
+    """End when the parent does; a parent that was killed could remove no folder."""
     while sys.stdin.buffer.read(4096):
         pass
+    disk.remove_tree(scratch)
+    with contextlib.suppress(OSError):  # the last one removes the folder of all
+        Path(scratch).parent.rmdir()
     os._exit(0)
 
 
