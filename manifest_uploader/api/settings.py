@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
@@ -210,7 +210,17 @@ def wanted_workers(given: Settings) -> Wanted | None:
         )
     if not asked and given.worker_root is not None:
         raise UsageError("--worker-root has no effect without workers", hint="add --dask ADDRESS")
+    if given.worker_root is not None and not _is_full(given.worker_root):
+        raise UsageError(
+            f"--worker-root: '{given.worker_root}' is no full path",
+            hint="workers run in other folders: write it from the root of their file system",
+        )
     return asked[0] if asked else None
+
+
+def _is_full(path: str) -> bool:
+    """Whether a path on another machine, of whatever system, is absolute."""
+    return PurePosixPath(path).is_absolute() or PureWindowsPath(path).is_absolute()
 
 
 def _jobs(given: Settings) -> int:

@@ -8,13 +8,14 @@ imports Dask.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from manifest_uploader.cluster.address import Jobs, Local, Scheduler, Wanted
-from manifest_uploader.errors import ExtraMissing
+from manifest_uploader.errors import CannotGoOn, ExtraMissing
 from manifest_uploader.system.extras import EXTRAS
 
 if TYPE_CHECKING:
@@ -36,13 +37,17 @@ def opened(
 
     Raises:
         ExtraMissing: Dask is not installed.
-        CannotGoOn: there is no scheduler, or jobs cannot be submitted.
+        CannotGoOn: there is no scheduler, jobs cannot be submitted, or Dask's configuration
+            cannot be read.
 
     """
     if not EXTRAS["dask"].is_installed:
         raise ExtraMissing("workers need packages that are not installed", "dask")
-    from manifest_uploader.cluster.link import Link  # noqa: PLC0415 - late: 1 s, an extra
-    from manifest_uploader.cluster.workers import DaskWorkers  # noqa: PLC0415 - as that
+    try:
+        from manifest_uploader.cluster.link import Link  # noqa: PLC0415 - late: 1 s, an extra
+        from manifest_uploader.cluster.workers import DaskWorkers  # noqa: PLC0415 - as that
+    except ValueError as error:  # Dask reads its configuration when it is imported
+        raise _not_readable(error) from None
 
     with ExitStack() as stack:
         match wanted:
@@ -62,6 +67,15 @@ def opened(
             case Jobs():
                 from manifest_uploader.cluster.batch import submitted  # noqa: PLC0415 - as that
 
-                address, security, check = stack.enter_context(submitted(wanted, shared))
-                link = Link(address, security=security, give_up_s=give_up_s, check=check)
+                address, security = stack.enter_context(submitted(wanted, shared))
+                link = Link(address, security=security, give_up_s=give_up_s)
         yield stack.enter_context(DaskWorkers(link, slots=slots, worker_root=worker_root))
+
+
+def _not_readable(error: ValueError) -> CannotGoOn:
+    found = re.search(r"file at (['\"])(.+?)\1", str(error))
+    where = f"'{found[2]}'" if found else "in ~/.config/dask or /etc/dask"
+    return CannotGoOn(
+        f"Dask cannot read its configuration {where}",
+        hint="it has to be YAML, and for you to read: correct it, or move it away",
+    )

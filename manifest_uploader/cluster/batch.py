@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import shlex
+import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import dask
 import distributed
 
 from manifest_uploader.cluster.address import Batch, Jobs
 from manifest_uploader.cluster.link import keep_quiet
+from manifest_uploader.cluster.submitting import Submissions, in_short, patient
 from manifest_uploader.errors import CannotGoOn
+from manifest_uploader.system import disk
 
-_OF_ROLES: Final = tuple(
-    f"tls_{role}_{what}" for role in ("scheduler", "worker", "client") for what in ("key", "cert")
-)
+_FIRST_S: Final = 60.0
+"""Longest time until it is known whether the batch system takes jobs."""
+_CLOSE_S: Final = 20.0
+_OF_WORKERS: Final = ("tls_ca_file", "tls_worker_key", "tls_worker_cert")
 _CLASSES: Final = {
     Batch.SLURM: "SLURMCluster",
     Batch.PBS: "PBSCluster",
@@ -27,109 +33,98 @@ _CLASSES: Final = {
 
 
 @contextlib.contextmanager
-def submitted(
-    wanted: Jobs, shared: Path
-) -> Iterator[tuple[str, distributed.Security, Callable[[], None]]]:
-    """Submit jobs.
-
-    Yields the scheduler's address, the certificates to use there, and a function that raises
-    CannotGoOn if a job could not be submitted.
+def submitted(wanted: Jobs, shared: Path) -> Iterator[tuple[str, distributed.Security]]:
+    """Submit jobs; yields the scheduler's address and the certificates to use there.
 
     A job that ends, at its time limit for example, is submitted again until the `with` statement
     ends.
 
     Args:
         wanted: which batch system, and how many jobs.
-        shared: a folder that the nodes see: meanwhile, a hidden folder in it has the workers'
-            temporary certificates, for nobody else to read, and the jobs' logs.
+        shared: a folder that the nodes see: the workers' temporary certificates are in it
+            meanwhile, for nobody else to read.
 
     Raises:
         CannotGoOn: the configuration is not complete, or the jobs cannot be submitted.
 
     """
-    keep_quiet()
-    failures: list[str] = []
-
-    def check() -> None:
-        if failures:
-            raise CannotGoOn(
-                f"the jobs cannot be submitted: {failures[-1]}",
-                hint="what jobs ask for stands in ~/.config/dask/jobqueue.yaml",
-            )
-
-    configured = dask.config.get(f"jobqueue.{wanted.batch}", None) or {}
-    hidden = tempfile.TemporaryDirectory(
-        prefix=".uploader-dask-",
-        dir=configured.get("shared-temp-directory") or shared,
-        ignore_cleanup_errors=True,  # a job that ends may still write its log
-    )
-    with hidden as folder:
-        security = _certificates(Path(folder))
-        given: dict[str, Any] = {
-            "security": security,
-            "protocol": "tls://",
-            "scheduler_options": {"dashboard_address": ":0"},
-            "log_directory": configured.get("log-directory") or folder,
-        }
-        with _cluster(wanted, given, failures) as cluster:
-            check()
-            yield cluster.scheduler_address, security, check
-
-
-@contextlib.contextmanager
-def _cluster(wanted: Jobs, given: dict[str, Any], failures: list[str]) -> Iterator[Any]:
-    """A cluster of dask-jobqueue with its jobs.
-
-    Why jobs cannot be submitted is appended to `failures`. Raises CannotGoOn if the configuration
-    is not complete.
-    """
-    try:
-        made = getattr(import_module("dask_jobqueue"), _CLASSES[wanted.batch])
-        cluster = made(job_cls=_telling(made.job_cls, failures.append), **given)
-    except (ValueError, TypeError, OSError, RuntimeError) as error:
+    name = wanted.batch.upper()
+    made = getattr(import_module("dask_jobqueue"), _CLASSES[wanted.batch])
+    command = shlex.split(made.job_cls.submit_command)[0]
+    if shutil.which(command) is None:
         raise CannotGoOn(
-            f"Dask cannot prepare jobs for {wanted.batch.upper()}: {_first_line(error)}",
-            hint=f"say in ~/.config/dask/jobqueue.yaml what a job gets, under  jobqueue: "
-            f"{wanted.batch}:  (uploader help cluster shows one)",
-        ) from None
-    try:
+            f"this machine cannot submit jobs to {name}: it has no command '{command}'",
+            hint=f"type this on a machine that has it, such as the login node of the cluster, or "
+            f"use --dask instead of --dask-{wanted.batch}",
+        )
+    keep_quiet()
+    security = distributed.Security.temporary()
+    submissions = Submissions(wanted.jobs)
+    configured = dask.config.get(f"jobqueue.{wanted.batch}", None) or {}
+    with _folder(configured.get("shared-temp-directory") or str(shared)) as folder:
+        _write(security, folder)
+        try:
+            cluster = made(
+                job_cls=patient(made.job_cls, submissions),
+                security=security,
+                protocol="tls://",
+                scheduler_options={"dashboard_address": ":0"},
+                log_directory=configured.get("log-directory") or str(folder),
+            )
+        except (ValueError, TypeError, OSError, RuntimeError) as error:
+            raise CannotGoOn(
+                f"Dask cannot prepare jobs for {name}: {_why(error)}",
+                hint=f"say in ~/.config/dask/jobqueue.yaml what a job gets, under  jobqueue: "
+                f"{wanted.batch}:  (uploader help cluster shows one)",
+            ) from None
         try:
             # unlike `scale`, this submits a job again when one has ended
             cluster.adapt(minimum_jobs=wanted.jobs, maximum_jobs=wanted.jobs)
-        except (OSError, RuntimeError) as error:
-            failures.append(_first_line(error))
-        yield cluster
+            if (refusal := submissions.refusal(_FIRST_S)) is not None:
+                raise CannotGoOn(
+                    f"{name} takes no job: {refusal}",
+                    hint="correct what ~/.config/dask/jobqueue.yaml says of a job (uploader help "
+                    "cluster), then run the same command again; nothing was sent",
+                )
+            yield cluster.scheduler_address, security
+        finally:
+            submissions.over.set()
+            with contextlib.suppress(Exception):  # jobs end by themselves without a scheduler
+                cluster.close(timeout=_CLOSE_S)
+
+
+@contextlib.contextmanager
+def _folder(shared: str) -> Iterator[Path]:
+    """A folder for certificates and the jobs' logs, which nobody else can read."""
+    real = os.path.expanduser(os.path.expandvars(shared))  # noqa: PTH111 - as dask-jobqueue
+    try:
+        made = tempfile.mkdtemp(prefix=".uploader-dask-", dir=real)
+    except OSError as error:
+        raise CannotGoOn(
+            f"no file can be written to '{real}', where jobs would find their certificates "
+            f"({disk.reason(error)})",
+            hint="name a folder that all nodes see, as  shared-temp-directory  in "
+            "~/.config/dask/jobqueue.yaml",
+        ) from None
+    try:
+        yield Path(made)
     finally:
-        with contextlib.suppress(Exception):  # jobs that were not submitted cannot be ended
-            cluster.close()
+        disk.remove_tree(made)
 
 
-def _telling(job: Any, tell: Callable[[str], None]) -> type:
-    """A class of jobs that tells why one cannot be submitted: Dask logs it only."""
+def _write(security: distributed.Security, folder: Path) -> None:
+    """Write what workers need of temporary certificates, and let their jobs read it there.
 
-    class Job(job):  # type: ignore[misc]
-        async def start(self) -> None:
-            try:
-                await super().start()
-            except Exception as error:
-                tell(_first_line(error))
-                raise
-
-    return Job
-
-
-def _certificates(folder: Path) -> distributed.Security:
-    """Temporary certificates in files, whose names jobs can be told."""
-    made = distributed.Security.temporary()
-    files = {}
-    for name in ("tls_ca_file", *_OF_ROLES):
-        path = folder / f"{name}.pem"
+    Dask would write files that outlive the run.
+    """
+    for name in _OF_WORKERS:
+        path = folder / name
         path.touch(mode=0o600)
-        path.write_text(getattr(made, name))
-        files[name] = str(path)
-    return distributed.Security(require_encryption=True, **files)
+        path.write_text(getattr(security, name))
+        setattr(security, name, str(path))
 
 
-def _first_line(error: Exception) -> str:
-    said = str(error).rpartition("stderr:")[2].strip() or str(error).strip()
-    return (said or type(error).__name__).splitlines()[0][:200]
+def _why(error: Exception) -> str:
+    if "cores and memory" in str(error):
+        return "its configuration does not say how many cores and how much memory each gets"
+    return in_short(error)

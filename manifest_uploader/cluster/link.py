@@ -16,6 +16,7 @@ from distributed.client import ClosedClientError
 
 from manifest_uploader.cluster.calls import Answer, Call
 from manifest_uploader.cluster.on_worker import perform
+from manifest_uploader.cluster.refusals import no_connection
 from manifest_uploader.errors import CannotGoOn
 from manifest_uploader.platform.responses import Interrupted
 from manifest_uploader.system.daemons import Daemons
@@ -24,15 +25,16 @@ _CONNECT_S: Final = 20.0
 _LOOK_S: Final = 0.2
 _ANSWER_S: Final = 30.0
 """Longest time until the scheduler answers about tasks."""
+_LOGGERS: Final = ("distributed", "tornado", "asyncio", "bokeh", "dask_jobqueue")
 _NOT_CONNECTED: Final = (OSError, ValueError, TypeError, RuntimeError)
 """What Dask raises if it cannot connect: wrong certificates are a ValueError, for example."""
 
 
 def keep_quiet() -> None:
     """Let Dask log nothing to the terminal: what goes wrong is told in our words."""
-    names = {"distributed", "tornado", "asyncio", "bokeh", "dask_jobqueue"}
-    below = [one for one in logging.root.manager.loggerDict if one.partition(".")[0] in names]
-    for name in (*names, *below):  # Dask's configuration gives some of them handlers of their own
+    for name in [*_LOGGERS, *logging.root.manager.loggerDict]:
+        if name.partition(".")[0] not in _LOGGERS:
+            continue
         logger = logging.getLogger(name)
         logger.handlers = [logging.NullHandler()]
         logger.propagate = False
@@ -63,12 +65,12 @@ class Link:
             connect_s: longest time until a scheduler answers.
 
         Raises:
-            CannotGoOn: no scheduler answers.
+            CannotGoOn: no scheduler answers, or not to this machine.
 
         """
         keep_quiet()
         self.address: Final = address
-        self._security, self._give_up_s, self._hint = security, give_up_s, hint
+        self._security, self._give_up_s = security, give_up_s
         self._connect_s = connect_s
         self.check: Final = check
         self._lock = threading.Lock()
@@ -79,9 +81,7 @@ class Link:
         try:
             self._client = self._connect()
         except _NOT_CONNECTED as error:
-            raise CannotGoOn(
-                f"no Dask scheduler answers at {address} ({type(error).__name__})", hint=hint
-            ) from None
+            raise no_connection(address, error, hint) from None
 
     @property
     def is_up(self) -> bool:

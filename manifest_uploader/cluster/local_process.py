@@ -33,10 +33,11 @@ def main() -> None:
 
 
 def _end_with_parent(scratch: str) -> None:
+    """End when the parent does; a parent that was killed could remove no folder."""
     while sys.stdin.buffer.read(4096):
         pass
     disk.remove_tree(scratch)
-    with contextlib.suppress(OSError):  # the last one removes what was common to all
+    with contextlib.suppress(OSError):  # the last one removes the folder of all
         Path(scratch).parent.rmdir()
     os._exit(0)
 

@@ -120,9 +120,16 @@ class Nodes:
                 self._link.run(dismiss, self._hello.run, workers=addresses, longest_s=_GOODBYE_S)
 
     def _watch(self) -> None:
+        was_up = True
         while not self._over.is_set():
             self._soon.wait(_LOOK_S if self.all() else _FIRST_LOOKS_S)
             self._soon.clear()
+            if was_up and not self._link.is_up and not self._over.is_set():
+                self._tell(
+                    f"the Dask scheduler at {self._link.address} does not answer; the run goes on "
+                    "when it and its workers are there again"
+                )
+            was_up = self._link.is_up
             with contextlib.suppress(Exception):  # the connection may be lost at any moment
                 self._look()
 
@@ -167,10 +174,10 @@ class Nodes:
         """Why a worker is of no use."""
         if not is_private(address):
             return "has a connection that is not encrypted"
-        if isinstance(answer, ImportError):
-            return "has no manifest-uploader[dask] installed"
+        if isinstance(answer, ImportError) or "ModuleNotFoundError" in repr(answer):
+            return f"does not have manifest-uploader[dask] {__version__} installed"
         if not isinstance(answer, Ready):
-            return f"did not answer ({type(answer).__name__})"
+            return "has another version of Python, Dask or uploader than this machine"
         if answer.version != __version__:
             return f"has uploader {answer.version}, and this machine {__version__}"
         if not answer.sees_root:

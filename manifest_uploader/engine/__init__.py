@@ -10,6 +10,8 @@ For other packages:
 - `target`: `find_target` and `check_rights`
 - `socket_search`: the sockets that a target uses, or that fit a text
 - `session`: `refuse`, which raises all problems at once
+- `data_plane`: `Workers`, `DataPlane`, `Copies` and `Here`: where bytes are read and sent
+- `data_task`: `DataTask` and its results, what is sent of one upload
 - `local_files`: `Looking`, how far the look into the files is
 - `looks`: looks into the files of a value, for `init`
 - `progress`: `Observer`, which is told what happens, and `Progress`

@@ -13,7 +13,7 @@ For other packages:
 - `formats`: what makes an image a segmentation or a slide, and what flaws are about
 - `dicom`: whether a file is DICOM, its series, and what in it identifies a patient
 - `parts`: `Content`, `Stream`, `Buffers`, sizes of parts — the bytes of one upload
-- `importer`: `import_check` — what the platform's own importer makes of images
+- `importer`: `import_check`, `Importer`, `Bundle` — what the platform's own importer makes of images
 - `import_verdict`: `Verdict`, `Failure`, `Reason` — what it says, as data
 - `deidentify`: `open_folders`, `find_files`, `deidentify` — copies of DICOM files without names
 - `deidentify_results`: what became of each file
@@ -21,6 +21,7 @@ For other packages:
 - `dicom_copy`: `DicomCopy` — the bytes of one
 - `uid_key`: `read_key`, `make_key`, `fingerprint` — the key for their new UIDs
 - `crew`: `answers`, `usable_cores` — work in processes that end with this one
+- `crew_member`: `described` — where an exception was raised, without its text
 - `table`: `read`, `Dialect`, `NotUtf8`, `guess_encoding` — a table from a text file or a workbook
 - `workbook`: `ENDINGS` of workbooks, and `check_extra`: whether they can be read here
 - `case_tree`, `case_patterns`: the folders or files that match a pattern with names in it

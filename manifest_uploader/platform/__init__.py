@@ -14,6 +14,7 @@ For other packages:
 - `retries`: `server_time`
 - `transport`: `environment_proxies` and `trusting_context`, how connections are made
 - `client`: `Client`, which sends requests with retries; import it late, it takes 0.1 s of CPU
+- `connections`, `storage`: send parts without the token, for workers
 - `endpoints`: items, titles and upload rows, over a client
 - `sessions`: upload sessions: `TicketSeen`, `FailedImport`, and the requests for them
 - `stored_files`: `FileSeen` and `read_file`, what a file on the platform holds

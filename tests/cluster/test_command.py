@@ -26,6 +26,9 @@ util.find_spec = lambda name, *rest: None if name == "distributed" else find(nam
 from manifest_uploader.__main__ import main
 main()
 """
+ENCRYPTED = "distributed: {comm: {require-encryption: true}}"
+NO_SUCH_FILES = "distributed: {comm: {tls: {ca-file: no.pem, client: {cert: no.pem, key: no.pem}}}}"
+ONE_CORE = "jobqueue: {slurm: {cores: 1, memory: 2GB, processes: 1}}"
 WITHOUT_EXTRA = (sys.executable, "-c", FORGETFUL)
 PLUGIN = '''
 """Records what the workers of a scheduler are given to do."""
@@ -47,6 +50,9 @@ class Recorder(WorkerPlugin):
 async def dask_setup(worker):
     await worker.plugin_add(Recorder(), name="recorder")
 '''
+
+
+needs_a_shell = pytest.mark.skipif(os.name == "nt", reason="the stand-ins are shell scripts")
 
 
 @pytest.fixture
@@ -92,6 +98,7 @@ def test_without_the_extra_one_sentence_names_what_to_install(
         (("--dask", "tcp://10.1.2.3:8786"), "is on another machine, and the connection to it is"),
         (("--dask", "local:2", "--dask-slurm", "3"), "several options name the workers"),
         (("--worker-root", "/data"), "--worker-root has no effect without workers"),
+        (("--dask", "local:1", "--worker-root", "a/b"), "--worker-root: 'a/b' is no full path"),
         (("--dask-slurm", "0"), "--dask-slurm: must be a whole number, 1 or higher"),
     ],
 )
@@ -105,16 +112,101 @@ def test_wrong_options_are_told(
     assert message in found.err
 
 
+def commands(folder: Path, **scripts: str) -> str:
+    """A PATH with stand-ins for a batch system's commands."""
+    folder.mkdir()
+    for name, script in scripts.items():
+        (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+        (folder / name).chmod(0o755)
+    return f"{folder}{os.pathsep}{os.environ['PATH']}"
+
+
+def configured(folder: Path, text: str) -> dict[str, str]:
+    (folder / "dask.yaml").write_text(text)
+    return {"DASK_CONFIG": str(folder / "dask.yaml")}
+
+
+@needs_a_shell
 def test_a_job_without_a_size_is_told_with_the_file_to_write(
     tmp_path: Path, sandbox: Served
 ) -> None:
     box = box_of(tmp_path, sandbox, 1)
-    env = {**box.environment(), "DASK_CONFIG": str(tmp_path / "none")}
+    path = commands(tmp_path / "bin", sbatch="exit 1")
+    env = {**box.environment(), **configured(tmp_path, ""), "PATH": path}
 
     found = box("plan", "--dask-slurm", "2", env=env).expect(3)
 
-    assert "Dask cannot prepare jobs for SLURM: " in found.err
+    assert "Dask cannot prepare jobs for SLURM: its configuration does not say" in found.err
     assert "~/.config/dask/jobqueue.yaml" in found.err
+
+
+def test_a_machine_without_the_batch_system_is_told(tmp_path: Path, sandbox: Served) -> None:
+    box = box_of(tmp_path, sandbox, 1)
+
+    found = box("plan", "--dask-lsf", "2").expect(3)
+
+    assert "this machine cannot submit jobs to LSF: it has no command 'bsub'" in found.err
+
+
+@needs_a_shell
+def test_jobs_that_are_refused_are_told_in_the_words_of_the_batch_system(
+    tmp_path: Path, sandbox: Served
+) -> None:
+    box = box_of(tmp_path, sandbox, 1)
+    path = commands(tmp_path / "bin", sbatch="echo 'sbatch: error: no such queue' >&2; exit 1")
+    env = {**box.environment(), **configured(tmp_path, ONE_CORE), "PATH": path}
+
+    found = box("plan", "--dask-slurm", "2", env=env).expect(3)
+
+    assert found.err.startswith(
+        "uploader: SLURM takes no job: sbatch: error: no such queue\n  hint"
+    )
+    assert "Traceback" not in found.err
+    assert not list(box.folder.glob(".*dask*"))
+
+
+@needs_a_shell
+def test_workers_in_jobs_upload_and_nothing_of_them_is_left(
+    tmp_path: Path, sandbox: Served
+) -> None:
+    box = box_of(tmp_path, sandbox, 2)
+    jobs = tmp_path / "jobs"
+    jobs.mkdir()
+    path = commands(
+        tmp_path / "bin",
+        sbatch=f'bash "$1" >/dev/null 2>&1 </dev/null & touch {jobs}/$$; echo job $$',
+        scancel=f'for one; do mv "{jobs}/$one" "{jobs}/$one.cancelled"; done',
+    )
+    env = {**box.environment(), **configured(tmp_path, ONE_CORE), "PATH": path}
+
+    found = box("run", "--dask-slurm", "1", env=env).expect(0)
+
+    assert "all 2 cases uploaded and verified" in found.out + found.err
+    assert not list(box.folder.glob(".*dask*"))
+    assert [one.suffix for one in jobs.iterdir()] == [".cancelled"]
+
+
+@pytest.mark.parametrize(
+    ("options", "configuration", "message"),
+    [
+        (("--dask", "tls://127.0.0.1:1"), "", "needs certificates, and Dask's configuration on"),
+        (("--dask", "tls://127.0.0.1:1"), NO_SUCH_FILES, "names for tls://127.0.0.1:1 cannot be"),
+        (("--dask", "127.0.0.1:1"), ENCRYPTED, "allows encrypted connections only, and tcp://"),
+        (("--dask", "local:1"), "distributed: [", "Dask cannot read its configuration '"),
+    ],
+)
+def test_a_configuration_of_dask_that_does_not_fit_is_told_in_words(
+    tmp_path: Path, sandbox: Served, options: tuple[str, ...], configuration: str, message: str
+) -> None:
+    box = box_of(tmp_path, sandbox, 1)
+    (tmp_path / "dask.yaml").write_text(configuration)
+    env = {**box.environment(), "DASK_CONFIG": str(tmp_path / "dask.yaml")}
+
+    found = box("plan", *options, env=env).expect(3)
+
+    assert message in found.err
+    assert "Error" not in found.err
+    assert "hint: " in found.err
 
 
 # ── what crosses the network ────────────────────────────────────────────────────────────────

@@ -2,17 +2,22 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+from unittest.mock import Mock
 
+import distributed
 import psutil
 import pytest
 from msgspec.structs import replace
 
+from manifest_uploader.cluster.calls import Hello, Ready
 from manifest_uploader.cluster.link import Link
 from manifest_uploader.cluster.local import LocalCluster
+from manifest_uploader.cluster.nodes import Nodes
 from manifest_uploader.cluster.sending import Permits
 from manifest_uploader.cluster.workers import DaskWorkers
 from manifest_uploader.engine.data_plane import DataPlane
@@ -280,6 +285,54 @@ def test_a_scheduler_that_was_killed_is_waited_for(cluster: LocalCluster, tmp_pa
         assert workers.digest(source_of(path), never) == content(source_of(path))
 
 
+class LostLink:
+    """A link whose scheduler has ended."""
+
+    address = "tls://node1:8786"
+    is_up = False
+
+    def client(self, *_: object) -> NoReturn:
+        raise CannotGoOn("there is none")
+
+
+def test_a_scheduler_that_does_not_answer_is_told_once() -> None:
+    news: list[str] = []
+    link: Any = LostLink()
+    nodes = Nodes(link, Hello("run", 1, "/"), tell=news.append, lost=lambda _: None)
+
+    wait_for(lambda: bool(news), seconds=10)
+    time.sleep(1)
+    nodes.close()
+
+    assert len(news) == 1
+    assert news[0].startswith("the Dask scheduler at tls://node1:8786 does not answer; the run")
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (Exception("ModuleNotFoundError(\"No module named 'x'\")"), "does not have manifest-up"),
+        (Exception("EOFError()"), "has another version of Python, Dask or uploader"),
+        (Ready("node1", "0.0.1", True), "has uploader 0.0.1, and this machine"),
+    ],
+)
+def test_a_worker_of_another_version_is_told_with_its_name(answer: object, message: str) -> None:
+    news: list[str] = []
+    address = "tls://node1:8786"
+    client = Mock()
+    client.scheduler_info.return_value = {"workers": {address: {"resources": {}}}}
+    given = {"client.return_value": client, "run.return_value": {address: answer}}
+    link = Mock(is_up=True, **given)
+    nodes = Nodes(link, Hello("run", 1, "/"), tell=news.append, lost=lambda _: None)
+
+    wait_for(lambda: bool(news), seconds=10)
+    nodes.close()
+
+    assert news[0].startswith("worker 'node1")
+    assert message in news[0]
+    assert nodes.all() == []
+
+
 def test_workers_that_do_not_see_the_files_get_no_work(
     cluster: LocalCluster, tmp_path: Path
 ) -> None:
@@ -299,6 +352,15 @@ def test_no_scheduler_is_told_in_one_sentence() -> None:
         pytest.raises(CannotGoOn, match="no Dask scheduler answers at tcp://"),
     ):
         Link(f"tcp://127.0.0.1:{nobody.port}", give_up_s=1, connect_s=0.5)
+
+
+def test_a_scheduler_with_other_certificates_is_told(cluster: LocalCluster) -> None:
+    ours = distributed.Security.temporary()
+
+    with pytest.raises(CannotGoOn, match="but it has other certificates than Dask's"):
+        Link(cluster.address, security=ours, give_up_s=1)
+    with pytest.raises(CannotGoOn, match="no Dask scheduler, or needs TLS"):
+        Link(cluster.address.replace("tls", "tcp"), give_up_s=1)
 
 
 # ── how many parts ──────────────────────────────────────────────────────────────────────────
