@@ -13,7 +13,7 @@ For other packages:
 - `formats`: what makes an image a segmentation or a slide, and what flaws are about
 - `dicom`: whether a file is DICOM, its series, and what in it identifies a patient
 - `parts`: `Content`, `Stream`, `Buffers`, sizes of parts — the bytes of one upload
-- `importer`: `import_check`, `Importer`, `Bundle` — what the platform's own importer makes of images
+- `importer`: `import_check`, `Importer`, `Bundle` — what the platform's own importer says
 - `import_verdict`: `Verdict`, `Failure`, `Reason` — what it says, as data
 - `deidentify`: `open_folders`, `find_files`, `deidentify` — copies of DICOM files without names
 - `deidentify_results`: what became of each file
