@@ -20,7 +20,7 @@ def _pauses_become_short(_: Path) -> None:
     platform = parse_platform("https://localhost/", "0" * 64)
     client = Client(platform, patience=Patience(stall_s=7.0, give_up_s=8.0))
 
-    used = client._retries._patience
+    used = client._connections._retries._patience
     assert used == Patience(stall_s=7.0, give_up_s=8.0, first_pause_s=0.125)
 
 
