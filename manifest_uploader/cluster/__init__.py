@@ -62,6 +62,6 @@ def opened(
             case Jobs():
                 from manifest_uploader.cluster.batch import submitted  # noqa: PLC0415 - as that
 
-                address, security = stack.enter_context(submitted(wanted, shared))
-                link = Link(address, security=security, give_up_s=give_up_s)
+                address, security, check = stack.enter_context(submitted(wanted, shared))
+                link = Link(address, security=security, give_up_s=give_up_s, check=check)
         yield stack.enter_context(DaskWorkers(link, slots=slots, worker_root=worker_root))

@@ -30,7 +30,9 @@ _NOT_CONNECTED: Final = (OSError, ValueError, TypeError, RuntimeError)
 
 def keep_quiet() -> None:
     """Let Dask log nothing to the terminal: what goes wrong is told in our words."""
-    for name in ("distributed", "tornado", "asyncio", "bokeh", "dask_jobqueue"):
+    names = {"distributed", "tornado", "asyncio", "bokeh", "dask_jobqueue"}
+    below = [one for one in logging.root.manager.loggerDict if one.partition(".")[0] in names]
+    for name in (*names, *below):  # Dask's configuration gives some of them handlers of their own
         logger = logging.getLogger(name)
         logger.handlers = [logging.NullHandler()]
         logger.propagate = False
