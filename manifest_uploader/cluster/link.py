@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Collection
 from typing import Any, Final
 
+import dask
 import distributed
 from distributed.client import ClosedClientError
 
@@ -22,6 +23,8 @@ from manifest_uploader.system.daemons import Daemons
 
 _CONNECT_S: Final = 20.0
 _LOOK_S: Final = 0.2
+_KEPT: Final = 10
+"""Messages of each connection that Dask keeps; by default 1,000."""
 _ANSWER_S: Final = 30.0
 """Longest time until the scheduler answers about tasks."""
 _NOT_CONNECTED: Final = (OSError, ValueError, TypeError, RuntimeError)
@@ -29,7 +32,12 @@ _NOT_CONNECTED: Final = (OSError, ValueError, TypeError, RuntimeError)
 
 
 def keep_quiet() -> None:
-    """Let Dask log nothing to the terminal: what goes wrong is told in our words."""
+    """Let Dask log nothing to the terminal: what goes wrong is told in our words.
+
+    Nor shall it keep its latest messages in memory: those of large values have 100 KiB, and
+    presigned URLs.
+    """
+    dask.config.set({"distributed.admin.low-level-log-length": _KEPT})
     names = {"distributed", "tornado", "asyncio", "bokeh", "dask_jobqueue"}
     below = [one for one in logging.root.manager.loggerDict if one.partition(".")[0] in names]
     for name in (*names, *below):  # Dask's configuration gives some of them handlers of their own

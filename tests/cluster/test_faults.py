@@ -185,3 +185,15 @@ def test_a_run_that_is_killed_leaves_no_process_and_no_folder(tmp_path: Path) ->
 
     _, alive = psutil.wait_procs(children, timeout=20)
     assert (alive, list(tmp_path.iterdir())) == ([], [])
+
+
+def test_messages_that_were_sent_are_not_kept(cluster: LocalCluster, tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"abc")
+    link = Link(cluster.address, security=cluster.security, give_up_s=60)
+    with DaskWorkers(link, slots=2, worker_root=None) as workers:
+        workers.begin(tmp_path)
+        for _ in range(30):
+            workers.digest(source_of(path), never)
+
+        assert len(link.client().scheduler_comm.recent_message_log) <= 10
