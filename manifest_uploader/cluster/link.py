@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Collection
 from typing import Any, Final
 
+import dask
 import distributed
 from distributed.client import ClosedClientError
 
@@ -23,6 +24,8 @@ from manifest_uploader.system.daemons import Daemons
 
 _CONNECT_S: Final = 20.0
 _LOOK_S: Final = 0.2
+_KEPT: Final = 10
+"""Messages of each connection that Dask keeps; by default 1,000."""
 _ANSWER_S: Final = 30.0
 """Longest time until the scheduler answers about tasks."""
 _LOGGERS: Final = ("distributed", "tornado", "asyncio", "bokeh", "dask_jobqueue")
@@ -31,7 +34,12 @@ _NOT_CONNECTED: Final = (OSError, ValueError, TypeError, RuntimeError)
 
 
 def keep_quiet() -> None:
-    """Let Dask log nothing to the terminal: what goes wrong is told in our words."""
+    """Let Dask log nothing to the terminal: what goes wrong is told in our words.
+
+    Nor shall it keep its latest messages in memory: those of large values have 100 KiB, and
+    presigned URLs.
+    """
+    dask.config.set({"distributed.admin.low-level-log-length": _KEPT})
     for name in [*_LOGGERS, *logging.root.manager.loggerDict]:
         if name.partition(".")[0] not in _LOGGERS:
             continue

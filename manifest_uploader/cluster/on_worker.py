@@ -62,6 +62,8 @@ from manifest_uploader.system.daemons import Daemons, wait_for
 _T = TypeVar("_T")
 _TELL_EVERY_S: Final = 0.5
 _ASK_AGAIN_S: Final = 60.0
+_ALIVE: Final = (distributed.Status.running, distributed.Status.paused)
+"""A worker is paused, and gets no new tasks, while its memory is short."""
 _IDLE_S: Final = 300.0
 """After so long without a call, processes and threads end: the run may have been killed."""
 _BUFFERED_PARTS: Final = 6
@@ -118,7 +120,7 @@ def perform(call: Call) -> Answer:
     def is_given_up() -> bool:
         task = worker.state.tasks.get(key)
         is_wanted = task is not None and task.state != "cancelled"
-        return not is_wanted or worker.status != distributed.Status.running
+        return not is_wanted or worker.status not in _ALIVE
 
     found, refusal, bug = None, None, ""
     try:

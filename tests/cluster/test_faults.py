@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import distributed
 import psutil
 import pytest
 
@@ -185,3 +186,41 @@ def test_a_run_that_is_killed_leaves_no_process_and_no_folder(tmp_path: Path) ->
 
     _, alive = psutil.wait_procs(children, timeout=20)
     assert (alive, list(tmp_path.iterdir())) == ([], [])
+
+
+def test_messages_that_were_sent_are_not_kept(cluster: LocalCluster, tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"abc")
+    link = Link(cluster.address, security=cluster.security, give_up_s=60)
+    with DaskWorkers(link, slots=2, worker_root=None) as workers:
+        workers.begin(tmp_path)
+        for _ in range(30):
+            workers.digest(source_of(path), never)
+
+        assert len(link.client().scheduler_comm.recent_message_log) <= 10
+
+
+async def set_status(name: str, dask_worker: distributed.Worker) -> None:
+    dask_worker.status = distributed.Status[name]
+
+
+def test_a_worker_that_is_paused_ends_what_it_began(cluster: LocalCluster, tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    part = bytes(PART)
+    path.write_bytes(2 * part)
+    with joined(cluster, tmp_path) as workers, scripted(*storage_of(part)) as storage:
+        link = workers._link
+        all_of_them = list(link.client().scheduler_info()["workers"])
+
+        def sign(_: int) -> dict[int, str]:
+            link.run(set_status, "paused", workers=all_of_them, longest_s=10)
+            return {number: f"{storage.url}/{number}" for number in (1, 2)}
+
+        try:
+            found = plane_of(workers, Meter()).send(
+                task_of(path, {}), sign=sign, add=lambda _: None
+            )
+        finally:
+            link.run(set_status, "running", workers=all_of_them, longest_s=10)
+
+    assert isinstance(found, PartsSent)
