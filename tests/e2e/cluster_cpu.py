@@ -1,6 +1,6 @@
 """De-identified series by workers: how much of the CPU the machine of the run needs.
 
-python -m tests.e2e.cluster_cpu [--files 40] [--frames 400] [--rows 512] [--most 5]
+python -m tests.e2e.cluster_cpu [--files 60] [--frames 400] [--rows 512] [--most 5]
 
 Each file of an image set is an upload of its own, with three requests to the platform, which the
 run makes. So its share depends on how large the files are: of single slices, and of series in one
@@ -66,7 +66,7 @@ def shares(folder: Path, *, files: int, frames: int, rows: int) -> tuple[float, 
 def main() -> None:
     """The bar at its full size, and single slices beside it."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--files", type=int, default=40)
+    parser.add_argument("--files", type=int, default=60)
     parser.add_argument("--frames", type=int, default=400)
     parser.add_argument("--rows", type=int, default=512)
     parser.add_argument("--most", type=float, default=5.0)
