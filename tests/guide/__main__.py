@@ -18,7 +18,7 @@ from pathlib import Path
 from tests.guide.desk import Program, prepared, walk_readme, walk_topic
 from tests.guide.pages import README, ROOT, Block, masked, topics, update
 
-_EXTRAS = "importer,keyring,report,xlsx"
+_EXTRAS = "dask,importer,keyring,report,xlsx"
 
 
 def main() -> int:
