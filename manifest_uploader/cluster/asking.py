@@ -21,6 +21,7 @@ from manifest_uploader.cluster.link import Link
 from manifest_uploader.cluster.nodes import Nodes
 from manifest_uploader.cluster.on_worker import REFUSALS, deliver
 from manifest_uploader.cluster.seats import Seats
+from manifest_uploader.engine.progress import Load
 from manifest_uploader.errors import CannotGoOn, ExtraMissing, PlatformUnreachable, UploaderError
 from manifest_uploader.platform.responses import Interrupted
 from manifest_uploader.platform.traffic import Meter
@@ -46,10 +47,18 @@ class _Gone(Struct, frozen=True):
 
 
 class _Needs(Struct, frozen=True):
-    """A worker asks for URLs."""
+    """The worker asks for URLs, of this part and others."""
+
+    number: int
+
+
+class _Given(Struct, frozen=True):
+    """A call that a worker was given."""
 
     worker: str
-    number: int
+    """Its address."""
+    inbox: SimpleQueue[Any]
+    """What is to be told to whoever waits for the answer."""
 
 
 class Asking:
@@ -60,10 +69,8 @@ class Asking:
         self._link, self._run, self._slots = link, run, slots
         self._seats = Seats(slots, self._addresses, check=link.check)
         self._numbers = itertools.count(1)
-        self._inboxes: dict[str, SimpleQueue[Any]] = {}
+        self._given: dict[str, _Given] = {}
         """By call."""
-        self._given: dict[str, str] = {}
-        """By call: the worker's address."""
         self._news: SimpleQueue[str] = SimpleQueue()
         self._nodes: Nodes | None = None
         self.meter: Meter | None = None
@@ -87,9 +94,9 @@ class Asking:
         """What to call the worker at an address."""
         return self._nodes.name(address) if self._nodes is not None else address
 
-    def all(self) -> list[tuple[str, int, int]]:
-        """Name, uploads under way and bytes sent of each worker, by name."""
-        return self._nodes.all() if self._nodes is not None else []
+    def loads(self) -> tuple[Load, ...]:
+        """What each worker does, by name."""
+        return self._nodes.loads() if self._nodes is not None else ()
 
     def _addresses(self) -> list[str]:
         return self._nodes.addresses() if self._nodes is not None else []
@@ -150,7 +157,7 @@ class Asking:
         seat = self._seats.take(stopping)
         future = None
         try:
-            self._inboxes[call.id], self._given[call.id] = inbox, seat
+            self._given[call.id] = _Given(seat, inbox)
             future = self._link.submit(call, seat, stopping=stopping)
             future.add_done_callback(lambda _: inbox.put(_Ended()))
             patient = _patient(stopping, let_end_s)
@@ -162,20 +169,19 @@ class Asking:
                         raise WorkerLost
                     case int(size):
                         sent(size)
-                    case _Needs(worker=worker, number=number):
-                        self._deliver(worker, call.id, needs(number))
+                    case _Needs(number=number):
+                        self._deliver(seat, call.id, needs(number))
         finally:
             self._seats.give_back(seat)
-            self._inboxes.pop(call.id, None)
             self._given.pop(call.id, None)
             if future is not None:
                 self._link.cancel(future)
 
     def _lose(self, address: str) -> None:
         """Tell the calls that a worker was given that it has ended."""
-        for call, given in list(self._given.items()):
-            if given == address and (inbox := self._inboxes.get(call)) is not None:
-                inbox.put(_Gone())
+        for given in list(self._given.values()):
+            if given.worker == address:
+                given.inbox.put(_Gone())
 
     def _next(
         self,
@@ -230,7 +236,7 @@ class Asking:
             self._nodes.let_rest(address, why)
         except (OSError, RuntimeError):
             return True  # the connection to the scheduler was lost, and all calls with it
-        return not self._nodes.is_of_use(address) and bool(self.all())
+        return not self._nodes.is_of_use(address) and bool(self._addresses())
 
     def _raise_failure(self, future: distributed.Future[Answer]) -> None:
         error = future.exception(timeout=10) if future.status == "error" else None
@@ -257,12 +263,12 @@ class Asking:
     def _hear(self, event: dict[str, Any]) -> None:
         """Hand on what a worker logged; in a thread of Dask's."""
         if "needs" in event:
-            if (inbox := self._inboxes.get(event["call"])) is not None:
-                inbox.put(_Needs(event["worker"], event["needs"]))
+            if (given := self._given.get(event["call"])) is not None:
+                given.inbox.put(_Needs(event["needs"]))
             return
         for call, size in event["sent"].items():
-            if (inbox := self._inboxes.get(call)) is not None:
-                inbox.put(size)
+            if (given := self._given.get(call)) is not None:
+                given.inbox.put(size)
         self._note(msgspec.convert(event["requests"], Requests))
         if self._nodes is not None:
             self._nodes.note(event["worker"], under_way=len(event["sent"]), sent=event["total"])

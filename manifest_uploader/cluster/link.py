@@ -26,8 +26,6 @@ _CONNECT_S: Final = 20.0
 _LOOK_S: Final = 0.2
 _KEPT: Final = 10
 """Messages of each connection that Dask keeps; by default 1,000."""
-_ANSWER_S: Final = 30.0
-"""Longest time until the scheduler answers about tasks."""
 _LOGGERS: Final = ("distributed", "tornado", "asyncio", "bokeh", "dask_jobqueue")
 _NOT_CONNECTED: Final = (OSError, ValueError, TypeError, RuntimeError)
 """What Dask raises if it cannot connect: wrong certificates are a ValueError, for example."""

@@ -14,6 +14,7 @@ from manifest_uploader.cluster.address import is_private
 from manifest_uploader.cluster.calls import Hello, Ready
 from manifest_uploader.cluster.link import Link
 from manifest_uploader.cluster.on_worker import dismiss, prepare, rest
+from manifest_uploader.engine.progress import Load
 
 _FIRST_LOOKS_S: Final = 0.3
 """While there is no worker."""
@@ -63,7 +64,6 @@ class Nodes:
         """The addresses of workers that once did not answer."""
         self._lock = threading.Lock()
         self._over = threading.Event()
-        self._soon = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="nodes", daemon=True)
         self._thread.start()
 
@@ -77,20 +77,17 @@ class Nodes:
             if (node := self._nodes.get(address)) is not None:
                 node.under_way, node.sent = under_way, sent
 
-    def all(self) -> list[tuple[str, int, int]]:
-        """Name, calls under way and bytes sent of each worker that is of use, by name."""
+    def loads(self) -> tuple[Load, ...]:
+        """What each worker that is of use does, by name."""
         with self._lock:
             found = [node for node in self._nodes.values() if node.is_of_use]
-        return sorted((node.name, node.under_way, node.sent) for node in found)
+            loads = [Load(node.name, node.under_way, node.sent) for node in found]
+        return tuple(sorted(loads, key=lambda one: one.name))
 
     def addresses(self) -> list[str]:
         """Of each worker that is of use."""
         with self._lock:
             return [address for address, node in self._nodes.items() if node.is_of_use]
-
-    def look_soon(self) -> None:
-        """Look again at once: something has changed."""
-        self._soon.set()
 
     def let_rest(self, address: str, why: str) -> None:
         """Give a worker no more work, unless no other is left; what it had is lost."""
@@ -113,7 +110,6 @@ class Nodes:
     def close(self) -> None:
         """Look no more, and let the workers forget this run."""
         self._over.set()
-        self._soon.set()
         addresses = list(self._nodes)
         if addresses and self._link.is_up:
             with contextlib.suppress(Exception):
@@ -121,10 +117,8 @@ class Nodes:
 
     def _watch(self) -> None:
         was_up = True
-        while not self._over.is_set():
-            self._soon.wait(_LOOK_S if self.all() else _FIRST_LOOKS_S)
-            self._soon.clear()
-            if was_up and not self._link.is_up and not self._over.is_set():
+        while not self._over.wait(_LOOK_S if self.addresses() else _FIRST_LOOKS_S):
+            if was_up and not self._link.is_up:
                 self._tell(
                     f"the Dask scheduler at {self._link.address} does not answer; the run goes on "
                     "when it and its workers are there again"

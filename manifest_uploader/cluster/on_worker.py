@@ -260,9 +260,7 @@ class _Run:
         ask_at = 0.0
         while not is_given_up():
             if time.monotonic() >= ask_at:  # again, if the question or the answer was lost
-                worker.log_event(
-                    self._name, {"worker": worker.address, "call": call, "needs": number}
-                )
+                worker.log_event(self._name, {"call": call, "needs": number})
                 ask_at = time.monotonic() + _ASK_AGAIN_S
             with suppress(Empty):
                 if number in (urls := inbox.get(timeout=_TELL_EVERY_S)):

@@ -64,7 +64,7 @@ class DaskWorkers:
     @property
     def most(self) -> int:
         """How many tasks may wait for workers, so that none is idle."""
-        return 2 * self._slots * max(1, len(self._asking.all()))
+        return 2 * self._slots * max(1, len(self._asking.loads()))
 
     def plane(
         self,
@@ -110,7 +110,7 @@ class DaskWorkers:
 
     def loads(self) -> tuple[Load, ...]:
         """What each worker does."""
-        return tuple(Load(*one) for one in self._asking.all())
+        return self._asking.loads()
 
     def news(self) -> list[str]:
         """What is to be told about workers since the last call."""

@@ -330,7 +330,7 @@ def test_a_worker_of_another_version_is_told_with_its_name(answer: object, messa
 
     assert news[0].startswith("worker 'node1")
     assert message in news[0]
-    assert nodes.all() == []
+    assert nodes.loads() == ()
 
 
 def test_workers_that_do_not_see_the_files_get_no_work(
