@@ -8,6 +8,7 @@ For other packages:
 - `calls`: what `validate`, `plan`, `run`, `verify`, `fetch` and `status` do
 - `results` and `findings`: what comes of it
 - `settings`: `Settings`, and `opened`, which finds the platform or starts a sandbox
+- `worker_settings`: how many jobs and workers there may be
 - `handles`: how many files may be open
 
 `manifest_uploader` itself offers the names that are meant for users.

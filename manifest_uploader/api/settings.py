@@ -9,15 +9,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from manifest_uploader.cluster.address import Batch, Jobs, Wanted, parse
-from manifest_uploader.engine.options import JOBS, REFUSED_AFTER_S, Options, Policy
+from manifest_uploader.api.worker_settings import jobs_of, with_workers
+from manifest_uploader.engine.options import REFUSED_AFTER_S, Options, Policy
 from manifest_uploader.engine.reading import read_manifest
 from manifest_uploader.errors import TokenRefused, UsageError
 from manifest_uploader.manifest.problems import ManifestInvalid
@@ -29,9 +29,6 @@ from manifest_uploader.system.shells import for_shell
 from manifest_uploader.text import did_you_mean, quoted
 
 DEFAULT_PLATFORM: Final = "https://grand-challenge.org/api/v1/"
-MOST_JOBS: Final = 32
-JOBS_PER_WORKER: Final = 4
-_MOST_JOBS_OF_WORKERS: Final = 512
 
 Count: TypeAlias = Annotated[int, Meta(ge=1)]
 Seconds: TypeAlias = Annotated[float, Meta(gt=0)]
@@ -69,7 +66,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     dask_slurm: Count | None = None
     dask_pbs: Count | None = None
     dask_lsf: Count | None = None
-    jobs_per_worker: Count = JOBS_PER_WORKER
+    jobs_per_worker: Count | None = None
+    """None: 4."""
     worker_root: str | None = None
     no_wait: bool = False
     wait_timeout: Seconds = _POLICY.wait_timeout_s
@@ -145,14 +143,18 @@ def opened(given: Settings, *, offline: bool = False, sends: bool = False) -> It
         CannotGoOn: the sandbox cannot start.
 
     """
-    with _with_workers(given, options_of(given)) as options:
-        yield from _on_platform(given, options, offline=offline, sends=sends)
+    with (
+        _on_platform(given, options_of(given), offline=offline, sends=sends) as options,
+        with_workers(given, options) as ready,
+    ):
+        yield ready
 
 
+@contextmanager
 def _on_platform(
     given: Settings, options: Options, *, offline: bool, sends: bool
 ) -> Iterator[Options]:
-    """The options with the platform, once."""
+    """The options with the platform; a sandbox runs until the `with` statement ends."""
     if offline:
         yield options
     elif given.sandbox:
@@ -172,62 +174,6 @@ def _on_platform(
         address = platform_address(given.platform)
         token = _token(given, options, address)
         yield replace(options, platform=parse_platform(address, token))
-
-
-@contextmanager
-def _with_workers(given: Settings, options: Options) -> Iterator[Options]:
-    """The options with the workers that were asked for, until the `with` statement ends."""
-    wanted = wanted_workers(given)
-    if wanted is None:
-        yield options
-        return
-    from manifest_uploader import cluster  # noqa: PLC0415 - few ask for it
-
-    read_manifest(options)  # what is wrong with it is told before anything is started
-    with cluster.opened(
-        wanted,
-        slots=given.jobs_per_worker,
-        worker_root=given.worker_root,
-        give_up_s=given.give_up_after,
-        shared=Path(given.manifest).absolute().parent,
-    ) as workers:
-        yield replace(options, workers=workers)
-
-
-def wanted_workers(given: Settings) -> Wanted | None:
-    """The workers that were asked for; None if this machine does the work.
-
-    Raises:
-        UsageError: several kinds were asked for, or one with a wrong address.
-
-    """
-    batches = {batch: getattr(given, f"dask_{batch}") for batch in Batch}
-    asked: list[Wanted] = [Jobs(batch, jobs) for batch, jobs in batches.items() if jobs]
-    asked += [parse(given.dask)] if given.dask is not None else []
-    if len(asked) > 1:
-        raise UsageError(
-            "several options name the workers", hint="give one of --dask, --dask-slurm and the like"
-        )
-    if not asked and given.worker_root is not None:
-        raise UsageError("--worker-root has no effect without workers", hint="add --dask ADDRESS")
-    if given.worker_root is not None and not _is_full(given.worker_root):
-        raise UsageError(
-            f"--worker-root: '{given.worker_root}' is no full path",
-            hint="workers run in other folders: write it from the root of their file system",
-        )
-    return asked[0] if asked else None
-
-
-def _is_full(path: str) -> bool:
-    """Whether a path on another machine, of whatever system, is absolute."""
-    return PurePosixPath(path).is_absolute() or PureWindowsPath(path).is_absolute()
-
-
-def _jobs(given: Settings) -> int:
-    """How many steps at a time."""
-    if wanted_workers(given) is None:
-        return min(given.jobs or JOBS, MOST_JOBS)
-    return min(given.jobs or MOST_JOBS, _MOST_JOBS_OF_WORKERS)
 
 
 def _token(given: Settings, options: Options, address: str) -> str:
@@ -253,7 +199,7 @@ def options_of(given: Settings) -> Options:
         follow_links=given.follow_links,
         only=given.only,
         first=given.first,
-        jobs=_jobs(given),
+        jobs=jobs_of(given),
         checksum=given.checksum,
         quick=given.quick,
         looks=_beside_state(given, ".looks.jsonl"),

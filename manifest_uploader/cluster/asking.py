@@ -158,6 +158,8 @@ class Asking:
         future = None
         try:
             self._given[call.id] = _Given(seat, inbox)
+            if seat not in self._addresses():  # it ended meanwhile, and nobody will tell
+                raise WorkerLost
             future = self._link.submit(call, seat, stopping=stopping)
             future.add_done_callback(lambda _: inbox.put(_Ended()))
             patient = _patient(stopping, let_end_s)
@@ -170,7 +172,7 @@ class Asking:
                     case int(size):
                         sent(size)
                     case _Needs(number=number):
-                        self._deliver(seat, call.id, needs(number))
+                        self._deliver(seat, call.id, needs(number), patient)
         finally:
             self._seats.give_back(seat)
             self._given.pop(call.id, None)
@@ -198,10 +200,15 @@ class Asking:
                 if future.done():
                     return _Ended()
 
-    def _deliver(self, worker: str, call: str, urls: Mapping[int, str]) -> None:
+    def _deliver(
+        self, worker: str, call: str, urls: Mapping[int, str], stopping: Callable[[], bool]
+    ) -> None:
         try:
             answers = self._link.run(
-                deliver, self._run, call, urls, workers=[worker], longest_s=_DELIVER_S
+                *(deliver, self._run, call, urls),
+                workers=[worker],
+                longest_s=_DELIVER_S,
+                stopping=stopping,
             )
         except (OSError, RuntimeError):
             raise WorkerLost from None
@@ -233,10 +240,9 @@ class Asking:
         """Let a worker rest that cannot reach storage; False if there is no other."""
         assert self._nodes is not None, "there are workers"
         try:
-            self._nodes.let_rest(address, why)
+            return self._nodes.let_rest(address, why)
         except (OSError, RuntimeError):
             return True  # the connection to the scheduler was lost, and all calls with it
-        return not self._nodes.is_of_use(address) and bool(self._addresses())
 
     def _raise_failure(self, future: distributed.Future[Answer]) -> None:
         error = future.exception(timeout=10) if future.status == "error" else None
@@ -288,12 +294,13 @@ class Asking:
 
 def _patient(stopping: Callable[[], bool], seconds: float) -> Callable[[], bool]:
     """Whether a run has been stopping for so long."""
-    since: list[float] = []
+    since: float | None = None
 
     def is_over() -> bool:
+        nonlocal since
         if not stopping():
             return False
-        since[:] = since or [time.monotonic()]
-        return time.monotonic() - since[0] >= seconds
+        since = time.monotonic() if since is None else since
+        return time.monotonic() - since >= seconds
 
     return is_over

@@ -111,18 +111,15 @@ class Link:
         """
         until = time.monotonic() + self._give_up_s
         while True:
-            with self._lock:
-                if self._is_closed:
-                    raise Interrupted
-                if self._client.status in {"closed", "closing"}:
-                    with contextlib.suppress(*_NOT_CONNECTED):
-                        self._client = self._connect()
-                if self._client.status == "running":
-                    self._subscribe()
-                    return self._client
-            self.check()
-            if stopping():
+            if stopping() or self._is_closed:
                 raise Interrupted
+            if self._lock.acquire(timeout=_LOOK_S):  # another thread may be connecting
+                try:
+                    if self._reconnected():
+                        return self._client
+                finally:
+                    self._lock.release()
+            self.check()
             if time.monotonic() > until:
                 raise CannotGoOn(
                     f"the Dask scheduler at {self.address} has not answered for "
@@ -130,6 +127,19 @@ class Link:
                     hint="once it runs again, run the same command: what was sent is not lost",
                 )
             time.sleep(_LOOK_S)
+
+    def _reconnected(self) -> bool:
+        """Whether there is a connection; makes a new one if Dask has given up its own."""
+        if self._client.status in {"closed", "closing"}:
+            with contextlib.suppress(*_NOT_CONNECTED):
+                self._client = self._connect()
+            if self._is_closed:
+                self.close()
+                raise Interrupted
+        if self._client.status != "running":
+            return False
+        self._subscribe()
+        return True
 
     def submit(
         self, call: Call, worker: str, *, stopping: Callable[[], bool]
@@ -161,13 +171,14 @@ class Link:
         *args: Any,
         workers: Collection[str],
         longest_s: float,
+        stopping: Callable[[], bool] = lambda: False,
     ) -> dict[str, Any]:
         """What a function returns on each worker, beside its tasks; or the exception.
 
         A worker that does not answer in time has a TimeoutError, and delays no other. Raises as
         `client` does, and OSError or RuntimeError if the connection is lost meanwhile.
         """
-        client = self.client()
+        client = self.client(stopping)
 
         async def ask(address: str) -> Any:
             asked = client.run(function, *args, workers=[address], on_error="return")
@@ -222,5 +233,5 @@ class Link:
                 name="uploader",
             )
 
-        found = Daemons(1, "connect").submit(connect)
-        return found.result(timeout=2 * self._connect_s)
+        with Daemons(1, "connect") as threads:  # it does not wait for a thread that hangs
+            return threads.submit(connect).result(timeout=2 * self._connect_s)

@@ -11,7 +11,6 @@ import json
 import os
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -20,17 +19,13 @@ from typing import Any, Final, Self
 import distributed
 
 from manifest_uploader.errors import CannotGoOn
-from manifest_uploader.system import disk
+from manifest_uploader.system import disk, interpreters
 
-_START: Final = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
-    "from manifest_uploader.cluster.local_process import main; main()"
-)
+_PROGRAM: Final = "manifest_uploader.cluster.local_process"
 _LOOK_S: Final = 0.2
 _SOON_S: Final = 3.0
 _MOST_EARLY_ENDS: Final = 5
 """A process that ends so often, soon after it began, would not do better the next time."""
-_NO_WINDOW: Final = getattr(subprocess, "CREATE_NO_WINDOW", 0)
 _ENCRYPTED: Final = (
     "tls_ca_file",
     *(f"tls_{role}_{what}" for role in ("scheduler", "worker") for what in ("key", "cert")),
@@ -134,13 +129,7 @@ class _Process:
 
     def _start(self) -> None:
         self._started = time.monotonic()
-        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter
-            [sys.executable, "-P", "-W", "ignore", "-c", _START, json.dumps(sys.path), self._role],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            creationflags=_NO_WINDOW,
-        )
+        self._process = interpreters.start(_PROGRAM, self._role, stdout=subprocess.DEVNULL)
         assert self._process.stdin is not None
         with contextlib.suppress(OSError):  # it has ended already
             self._process.stdin.write(self._setup)

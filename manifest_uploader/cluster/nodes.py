@@ -89,23 +89,19 @@ class Nodes:
         with self._lock:
             return [address for address, node in self._nodes.items() if node.is_of_use]
 
-    def let_rest(self, address: str, why: str) -> None:
-        """Give a worker no more work, unless no other is left; what it had is lost."""
+    def let_rest(self, address: str, why: str) -> bool:
+        """Give a worker no more work, and let what it had be lost; False if no other is left."""
         with self._lock:
             node = self._nodes.get(address)
-            others = any(one.is_of_use for one in self._nodes.values() if one is not node)
-            if node is None or not node.is_of_use or not others:
-                return
+            if not any(one.is_of_use for one in self._nodes.values() if one is not node):
+                return False
+            if node is None or not node.is_of_use:
+                return True
             node.is_of_use = False
         self._tell(f"worker '{node.name}' gets no more work: {why}")
         self._lost(address)
         self._link.run(rest, self._hello.run, workers=[address], longest_s=_ANSWER_S)
-
-    def is_of_use(self, address: str) -> bool:
-        """Whether the worker at an address may get work."""
-        with self._lock:
-            node = self._nodes.get(address)
-            return node is not None and node.is_of_use
+        return True
 
     def close(self) -> None:
         """Look no more, and let the workers forget this run."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import re
 
-from manifest_uploader.api.settings import DEFAULT_PLATFORM, MOST_JOBS, USUAL
+from manifest_uploader.api.settings import DEFAULT_PLATFORM, USUAL
+from manifest_uploader.api.worker_settings import JOBS_PER_WORKER, MOST_JOBS
 from manifest_uploader.cluster.address import Batch
 from manifest_uploader.commands.parsing import CASES, COMMON, RECOVERY, TUNING, WORKERS, Parser
 from manifest_uploader.engine.options import JOBS
@@ -100,8 +101,8 @@ def _add_worker_arguments(parser: Parser) -> None:
     for batch in Batch:
         add(f"--dask-{batch}", metavar="N", type=count,
             help=f"the same, with workers in N jobs of {batch.upper()}")  # fmt: skip
-    add("--jobs-per-worker", metavar="N", type=count, default=USUAL.jobs_per_worker,
-        help="files, or parts of them, that a worker sends at a time (%(default)g)")  # fmt: skip
+    add("--jobs-per-worker", metavar="N", type=count,
+        help=f"files, or their parts, that a worker sends at a time ({JOBS_PER_WORKER})")  # fmt: skip
     add("--worker-root", metavar="DIR",
         help="where the workers see the files, if not at the same place")  # fmt: skip
 

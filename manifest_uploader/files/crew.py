@@ -14,7 +14,6 @@ import contextlib
 import json
 import os
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Generator, Iterable
@@ -22,16 +21,13 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from types import TracebackType
 from typing import Any, Final, Self, TypeAlias, TypeVar
 
-from manifest_uploader.system import disk
+from manifest_uploader.system import disk, interpreters
 from manifest_uploader.system.daemons import Daemons
 
 Json: TypeAlias = Any
 T = TypeVar("T")
 
-_START: Final = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
-    "from manifest_uploader.files.crew_member import main; main()"
-)
+_MEMBER: Final = "manifest_uploader.files.crew_member"
 _ONE_THREAD: Final = dict.fromkeys(
     (
         *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VIPS_CONCURRENCY"),
@@ -40,8 +36,6 @@ _ONE_THREAD: Final = dict.fromkeys(
     "1",
 )
 """There is a process for each core already."""
-_NO_WINDOW: Final = getattr(subprocess, "CREATE_NO_WINDOW", 0)
-"""Windows would open a console."""
 _LOOK_S: Final = 0.5
 """On Windows, Ctrl-C is noticed only between two waits."""
 _END_S: Final = 5.0
@@ -193,13 +187,8 @@ class _Worker:
     def __init__(self) -> None:
         self._scratch = os.path.realpath(tempfile.mkdtemp(prefix="uploader-"))
         try:
-            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter
-                [sys.executable, "-P", "-W", "ignore", "-c", _START, json.dumps(sys.path)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env={**os.environ, **_ONE_THREAD},
-                creationflags=_NO_WINDOW,
+            self._process = interpreters.start(
+                _MEMBER, stdout=subprocess.PIPE, env={**os.environ, **_ONE_THREAD}
             )
         except OSError:
             disk.remove_tree(self._scratch)

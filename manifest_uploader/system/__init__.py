@@ -1,4 +1,4 @@
-"""What systems do differently: files and their names (`disk`), clocks, shells and threads.
+"""What systems do differently: files and their names (`disk`), clocks, shells, threads, processes.
 
 Other packages may use all of its modules.
 """

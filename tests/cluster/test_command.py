@@ -98,7 +98,8 @@ def test_without_the_extra_one_sentence_names_what_to_install(
         (("--dask", "tcp://10.1.2.3:8786"), "is on another machine, and the connection to it is"),
         (("--dask", "local:2", "--dask-slurm", "3"), "several options name the workers"),
         (("--worker-root", "/data"), "--worker-root has no effect without workers"),
-        (("--dask", "local:1", "--worker-root", "a/b"), "--worker-root: 'a/b' is no full path"),
+        (("--jobs-per-worker", "3"), "--jobs-per-worker has no effect without workers"),
+        (("--dask", "local:1", "--worker-root", "a/b"), "--worker-root: 'a/b' is not a full path"),
         (("--dask-slurm", "0"), "--dask-slurm: must be a whole number, 1 or higher"),
     ],
 )

@@ -15,7 +15,6 @@ import psutil
 import pytest
 
 from manifest_uploader import cluster as cluster_package
-from manifest_uploader.cluster import local
 from manifest_uploader.cluster.address import Local
 from manifest_uploader.cluster.link import Link
 from manifest_uploader.cluster.local import LocalCluster
@@ -25,6 +24,7 @@ from manifest_uploader.errors import CannotGoOn, PlatformUnreachable
 from manifest_uploader.files.value_facts import content
 from manifest_uploader.platform.responses import Interrupted
 from manifest_uploader.platform.traffic import Meter
+from manifest_uploader.system import interpreters
 from tests.cluster.conftest import joined
 from tests.cluster.test_workers import PART, bodies, never, plane_of, source_of, storage_of, task_of
 from tests.e2e.helpers import environment, wait_for
@@ -161,7 +161,9 @@ def test_workers_that_do_not_start_end_the_run(
     path = tmp_path / "a.bin"
     path.write_bytes(b"abc")
     monkeypatch.setattr(
-        local, "_START", f"import sys; 'worker' in sys.argv[2] and sys.exit(1); {local._START}"
+        interpreters,
+        "_START",
+        f"import sys; 'worker' in sys.argv[3] and sys.exit(1); {interpreters._START}",
     )
     with cluster_package.opened(
         Local(1), slots=1, worker_root=None, give_up_s=60, shared=tmp_path

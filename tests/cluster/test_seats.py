@@ -29,6 +29,8 @@ def test_a_seat_is_waited_for_until_the_run_is_stopped() -> None:
     taken: list[str] = []
     waiting = threading.Thread(target=lambda: taken.append(seats.take(never)))
     waiting.start()
+    waiting.join(0.3)
+    assert taken == [], "there is no seat"
     seats.give_back("a")
     waiting.join(10)
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from manifest_uploader import __version__
 from manifest_uploader.api.handles import open_limit, usable_jobs
-from manifest_uploader.api.settings import MOST_JOBS
+from manifest_uploader.api.worker_settings import MOST_JOBS
 from manifest_uploader.commands.doctor.findings import Finding, note, ok, wrong
 from manifest_uploader.output.formatting import size_words
 from manifest_uploader.system import disk
