@@ -49,6 +49,7 @@ def opened(
     except ValueError as error:  # Dask reads its configuration when it is imported
         raise _not_readable(error) from None
 
+    most: int | None = None
     with ExitStack() as stack:
         match wanted:
             case Scheduler(address=address):
@@ -58,6 +59,7 @@ def opened(
                 from manifest_uploader.cluster.local import LocalCluster  # noqa: PLC0415 - as that
 
                 local = stack.enter_context(LocalCluster(workers))
+                most = workers
                 link = Link(
                     local.address,
                     security=local.security,
@@ -67,9 +69,11 @@ def opened(
             case Jobs():
                 from manifest_uploader.cluster.batch import submitted  # noqa: PLC0415 - as that
 
-                address, security = stack.enter_context(submitted(wanted, shared))
-                link = Link(address, security=security, give_up_s=give_up_s)
-        yield stack.enter_context(DaskWorkers(link, slots=slots, worker_root=worker_root))
+                address, security, check = stack.enter_context(submitted(wanted, shared))
+                link = Link(address, security=security, give_up_s=give_up_s, check=check)
+        yield stack.enter_context(
+            DaskWorkers(link, slots=slots, worker_root=worker_root, most_workers=most)
+        )
 
 
 def _not_readable(error: ValueError) -> CannotGoOn:
@@ -77,5 +81,5 @@ def _not_readable(error: ValueError) -> CannotGoOn:
     where = f"'{found[2]}'" if found else "in ~/.config/dask or /etc/dask"
     return CannotGoOn(
         f"Dask cannot read its configuration {where}",
-        hint="it has to be YAML, and for you to read: correct it, or move it away",
+        hint="it must be valid YAML that you may read: correct it, or move it away",
     )

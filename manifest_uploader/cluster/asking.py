@@ -64,10 +64,19 @@ class _Given(Struct, frozen=True):
 class Asking:
     """Asks the workers of one scheduler for one run, from any thread."""
 
-    def __init__(self, link: Link, run: str, slots: int) -> None:
-        """Prepare; `run` names it among others, and a worker performs `slots` calls at a time."""
+    def __init__(self, link: Link, run: str, slots: int, most_workers: int | None = None) -> None:
+        """Prepare.
+
+        Args:
+            link: to the scheduler.
+            run: a name that no other run has.
+            slots: how many calls a worker performs at a time.
+            most_workers: how many workers there will be in all; None: others may join.
+
+        """
         self._link, self._run, self._slots = link, run, slots
-        self._seats = Seats(slots, self._addresses, check=link.check)
+        self._most_workers = most_workers
+        self._seats = Seats(slots, self._addresses, check=self._check)
         self._numbers = itertools.count(1)
         self._given: dict[str, _Given] = {}
         """By call."""
@@ -97,6 +106,18 @@ class Asking:
     def loads(self) -> tuple[Load, ...]:
         """What each worker does, by name."""
         return self._nodes.loads() if self._nodes is not None else ()
+
+    def _check(self) -> None:
+        """Raise CannotGoOn if it is of no use to wait for workers."""
+        self._link.check()
+        if self._nodes is None or self._most_workers is None:
+            return
+        if (why := self._nodes.refusal(self._most_workers)) is not None:
+            raise CannotGoOn(
+                f"no worker can be used: {why}",
+                hint="correct --worker-root if you gave it: workers on this machine see the files "
+                "where you do",
+            )
 
     def _addresses(self) -> list[str]:
         return self._nodes.addresses() if self._nodes is not None else []

@@ -7,7 +7,8 @@ import os
 import shlex
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Final
@@ -33,8 +34,13 @@ _CLASSES: Final = {
 
 
 @contextlib.contextmanager
-def submitted(wanted: Jobs, shared: Path) -> Iterator[tuple[str, distributed.Security]]:
-    """Submit jobs; yields the scheduler's address and the certificates to use there.
+def submitted(
+    wanted: Jobs, shared: Path
+) -> Iterator[tuple[str, distributed.Security, Callable[[], None]]]:
+    """Submit jobs.
+
+    Yields the scheduler's address, the certificates to use there, and a function that raises
+    CannotGoOn if jobs were refused and none was ever taken.
 
     A job that ends, at its time limit for example, is submitted again until the `with` statement
     ends.
@@ -80,13 +86,9 @@ def submitted(wanted: Jobs, shared: Path) -> Iterator[tuple[str, distributed.Sec
         try:
             # unlike `scale`, this submits a job again when one has ended
             cluster.adapt(minimum_jobs=wanted.jobs, maximum_jobs=wanted.jobs)
-            if (refusal := submissions.refusal(_FIRST_S)) is not None:
-                raise CannotGoOn(
-                    f"{name} takes no job: {refusal}",
-                    hint="correct what ~/.config/dask/jobqueue.yaml says of a job (uploader help "
-                    "cluster), then run the same command again; nothing was sent",
-                )
-            yield cluster.scheduler_address, security
+            submissions.wait(_FIRST_S)
+            submissions.check(name)
+            yield cluster.scheduler_address, security, partial(submissions.check, name)
         finally:
             submissions.over.set()
             with contextlib.suppress(Exception):  # jobs end by themselves without a scheduler

@@ -73,7 +73,7 @@ class LocalCluster:
         if any(process.early_ends >= _MOST_EARLY_ENDS for process in self._processes):
             raise CannotGoOn(
                 "Dask's processes end as soon as they are started on this machine",
-                hint="perhaps its memory is too short for so many: start fewer",
+                hint="perhaps there is too little memory for so many: start fewer",
             )
 
     def _setup(self, number: int | None) -> dict[str, Any]:

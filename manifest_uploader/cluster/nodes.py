@@ -29,10 +29,16 @@ class _Node(Struct):
 
     name: str
     """The machine, and which of its workers if it is not the first."""
-    is_of_use: bool
+    problem: str | None = None
+    """Why it gets no work; None: it does."""
     under_way: int = 0
     sent: int = 0
     """Bytes."""
+
+    @property
+    def is_of_use(self) -> bool:
+        """Whether it gets work."""
+        return self.problem is None
 
 
 class Nodes:
@@ -89,6 +95,16 @@ class Nodes:
         with self._lock:
             return [address for address, node in self._nodes.items() if node.is_of_use]
 
+    def refusal(self, count: int) -> str | None:
+        """Why none of so many workers gets work; None if one does, or not all are there."""
+        with self._lock:
+            problems = [
+                f"worker '{one.name}' {one.problem}"
+                for one in self._nodes.values()
+                if one.problem is not None
+            ]
+            return problems[0] if len(self._nodes) == len(problems) >= count else None
+
     def let_rest(self, address: str, why: str) -> bool:
         """Give a worker no more work, and let what it had be lost; False if no other is left."""
         with self._lock:
@@ -97,7 +113,7 @@ class Nodes:
                 return False
             if node is None or not node.is_of_use:
                 return True
-            node.is_of_use = False
+            node.problem = why
         self._tell(f"worker '{node.name}' gets no more work: {why}")
         self._lost(address)
         self._link.run(rest, self._hello.run, workers=[address], longest_s=_ANSWER_S)
@@ -155,7 +171,7 @@ class Nodes:
         problem = self._problem(address, answer)
         with self._lock:
             name = self._free_name(host)
-            self._nodes[address] = _Node(name, problem is None)
+            self._nodes[address] = _Node(name, problem)
             self._ever[address] = name
         if problem is not None:
             self._tell(f"worker '{name}' {problem}; it gets no work")

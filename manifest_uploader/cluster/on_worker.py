@@ -1,7 +1,7 @@
 """What runs in a worker: it reads files and sends parts, and knows no token and no state.
 
-A call ends early if nobody waits for its answer any more: the run was stopped or killed, or Dask
-has lost the connection to this worker.
+Sending ends early if nobody waits for its answer any more: the run was stopped or killed, or Dask
+has lost the connection to this worker. Looks, hashes, copies and verdicts come to their end.
 """
 
 from __future__ import annotations

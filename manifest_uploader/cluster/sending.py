@@ -118,7 +118,7 @@ class Permits:
         self._changed = threading.Condition()
 
     def take(self, wanted: int, stopping: Callable[[], bool]) -> int:
-        """Take at least one permit, and at most half of those that are left beside it."""
+        """Take at least one permit, and at most half of the free ones."""
         with self._changed:
             while not self._free:
                 if stopping():

@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from distributed.deploy.spec import ProcessInterface
 
+from manifest_uploader.errors import CannotGoOn
+
 AGAIN_S: Final = 30.0
 """Between two attempts to submit a job: a batch system may be busy, or its queue full."""
 _LOOK_S: Final = 0.5
@@ -21,7 +23,8 @@ class Submissions:
     def __init__(self, jobs: int) -> None:
         """So many are wanted."""
         self._jobs = jobs
-        self._refusals: list[str] = []
+        self._refusals = 0
+        self._why = ""
         self._is_taken = False
         self._decided = threading.Event()
         self.over: Final = threading.Event()
@@ -34,14 +37,22 @@ class Submissions:
 
     def refused(self, error: Exception) -> None:
         """A job was not taken."""
-        self._refusals.append(in_short(error))
-        if len(self._refusals) >= self._jobs:
+        self._refusals, self._why = self._refusals + 1, in_short(error)
+        if self._refusals >= self._jobs:
             self._decided.set()
 
-    def refusal(self, wait_s: float) -> str | None:
-        """Why not one job was taken; None if one was, or if nothing is known after a while."""
-        self._decided.wait(wait_s)
-        return None if self._is_taken or not self._refusals else self._refusals[0]
+    def wait(self, longest_s: float) -> None:
+        """Wait until it is known whether jobs are taken."""
+        self._decided.wait(longest_s)
+
+    def check(self, batch: str) -> None:
+        """Raise CannotGoOn if jobs were refused and none was ever taken."""
+        if self._refusals and not self._is_taken:
+            raise CannotGoOn(
+                f"{batch} takes no job: {self._why}",
+                hint="correct what ~/.config/dask/jobqueue.yaml says of a job (uploader help "
+                "cluster), then run the same command again",
+            )
 
 
 def patient(kind: type[Any], submissions: Submissions, again_s: float = AGAIN_S) -> type[Any]:

@@ -28,18 +28,21 @@ from manifest_uploader.platform.traffic import Meter
 class DaskWorkers:
     """The workers of one scheduler, for one run; a context manager."""
 
-    def __init__(self, link: Link, *, slots: int, worker_root: str | None) -> None:
+    def __init__(
+        self, link: Link, *, slots: int, worker_root: str | None, most_workers: int | None = None
+    ) -> None:
         """Prepare.
 
         Args:
             link: to the scheduler.
             slots: how many tasks of this run a worker may perform at a time.
             worker_root: where the workers see the files; None: at the same place.
+            most_workers: how many workers there will be in all; None: others may join.
 
         """
         self._link, self._slots = link, slots
         self._paths = Paths("", worker_root)
-        self._asking = Asking(link, f"uploader-{secrets.token_hex(6)}", slots)
+        self._asking = Asking(link, f"uploader-{secrets.token_hex(6)}", slots, most_workers)
 
     def __enter__(self) -> Self:
         return self
@@ -52,7 +55,7 @@ class DaskWorkers:
     # -- what the engine asks --
 
     def begin(self, root: PurePath) -> None:
-        """Let workers join who see the files."""
+        """Let workers join that see the files."""
         self._paths = replace(self._paths, root=str(root))
         self._asking.begin(self._paths.theirs or self._paths.root)
 

@@ -102,7 +102,7 @@ def _add_worker_arguments(parser: Parser) -> None:
         add(f"--dask-{batch}", metavar="N", type=count,
             help=f"the same, with workers in N jobs of {batch.upper()}")  # fmt: skip
     add("--jobs-per-worker", metavar="N", type=count,
-        help=f"files, or their parts, that a worker sends at a time ({JOBS_PER_WORKER})")  # fmt: skip
+        help=f"files, or parts, a worker sends at a time ({JOBS_PER_WORKER})")  # fmt: skip
     add("--worker-root", metavar="DIR",
         help="where the workers see the files, if not at the same place")  # fmt: skip
 

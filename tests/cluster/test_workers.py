@@ -346,6 +346,17 @@ def test_workers_that_do_not_see_the_files_get_no_work(
     assert all("sees no folder '" in one and "it gets no work" in one for one in news)
 
 
+def test_no_worker_is_waited_for_if_none_will_be_of_use(
+    cluster: LocalCluster, tmp_path: Path
+) -> None:
+    link = Link(cluster.address, security=cluster.security, give_up_s=60)
+    with DaskWorkers(link, slots=1, worker_root=None, most_workers=2) as workers:
+        workers.begin(tmp_path / "nowhere")
+
+        with pytest.raises(CannotGoOn, match=r"no worker can be used: worker '.+' sees no folder"):
+            workers.digest(source_of(Path(__file__)), never)
+
+
 def test_no_scheduler_is_told_in_one_sentence() -> None:
     with (
         scripted() as nobody,

@@ -9,6 +9,7 @@ files.
 from __future__ import annotations
 
 from concurrent.futures import CancelledError, Future
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -36,6 +37,8 @@ class Pool:
 
     def __init__(self, *, quick: bool, workers: Workers | None = None) -> None:
         self._quick, self._workers = quick, workers
+        self._asking = Daemons(_MOST_ASKED, "ask")
+        """Threads that wait for workers."""
         self._threads: Daemons | None = None
         self._former: list[Daemons] = []
         self._crew: Crew | None = None
@@ -51,9 +54,11 @@ class Pool:
             allowed: the voxel values that its socket allows; None if it allows any.
 
         """
-        self._submitted += 1 if self._quick else len(source.files)
-        if self._workers is not None:
-            return self._for_workers().submit(self._ask_worker, source, allowed, self._workers)
+        files = 1 if self._quick else len(source.files)
+        if self._workers is not None and (files >= _WORTH_A_WORKER or allowed is not None):
+            look = partial(self._workers.look, quick=self._quick, stopping=self._is_closed)
+            return self._asking.submit(look, source, allowed)
+        self._submitted += files
         if self._threads is None:
             self._threads = Daemons(_THREADS, "look")
         elif self._submitted > _WORTH_PROCESSES and self._crew is None and _processes() > 1:
@@ -63,27 +68,13 @@ class Pool:
         return self._threads.submit(self._look, source, allowed, self._crew)
 
     def digest(self, source: Source) -> Future[str] | None:
-        """The digest of the content of a value's files, by a worker; None if there are none."""
+        """The digest of the content of a value's files, by a worker; None without workers."""
         if self._workers is None:
             return None
-        stopping = self._is_closed
-        return self._for_workers().submit(self._workers.digest, source, stopping)
-
-    def _for_workers(self) -> Daemons:
-        """Threads that wait for workers."""
-        if self._threads is None:
-            self._threads = Daemons(_MOST_ASKED, "look")
-        return self._threads
+        return self._asking.submit(self._workers.digest, source, self._is_closed)
 
     def _is_closed(self) -> bool:
         return self._closed
-
-    def _ask_worker(
-        self, source: Source, allowed: tuple[int, ...] | None, workers: Workers
-    ) -> ValueLook:
-        if allowed is None and (self._quick or len(source.files) < _WORTH_A_WORKER):
-            return look_at_value(source, allowed, quick=self._quick)
-        return workers.look(source, allowed, quick=self._quick, stopping=self._is_closed)
 
     def _look(
         self, source: Source, allowed: tuple[int, ...] | None, crew: Crew | None
@@ -122,7 +113,7 @@ class Pool:
     def close(self) -> None:
         """Begin no more looks, and end those that processes have begun."""
         self._closed = True
-        for threads in (*self._former, self._threads):
+        for threads in (self._asking, *self._former, self._threads):
             if threads is not None:
                 threads.shutdown()
         if self._crew is not None:
