@@ -21,6 +21,7 @@ from manifest_uploader.cluster.link import Link
 from manifest_uploader.cluster.nodes import Nodes
 from manifest_uploader.cluster.on_worker import REFUSALS, deliver
 from manifest_uploader.cluster.seats import Seats
+from manifest_uploader.engine.data_plane import MOST_LOST
 from manifest_uploader.engine.progress import Load
 from manifest_uploader.errors import CannotGoOn, ExtraMissing, PlatformUnreachable, UploaderError
 from manifest_uploader.platform.responses import Interrupted
@@ -30,8 +31,6 @@ LOOK_S: Final = 0.5
 """Longest single wait for a worker; stopping ends it."""
 _DELIVER_S: Final = 30.0
 """Longest time until a worker has URLs that it asked for."""
-_TRIES: Final = 10
-"""Workers that may end during one call."""
 
 
 class WorkerLost(Exception):
@@ -140,13 +139,13 @@ class Asking:
             FileChanged, NoCopy, ExtraMissing: what the work raised.
 
         """
-        for _ in range(_TRIES):
+        for _ in range(MOST_LOST):
             try:
                 return self.ask_one(work, stopping)
             except WorkerLost:
                 continue
         raise CannotGoOn(
-            f"{_TRIES} workers ended during the same task",
+            f"{MOST_LOST} workers were lost during the same task",
             hint="perhaps each has too little memory; then run the same command again",
         )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from manifest_uploader.engine.data_task import (
     DataResult,
@@ -28,6 +28,9 @@ from manifest_uploader.platform.address import Patience
 from manifest_uploader.platform.responses import Response
 from manifest_uploader.platform.storage import Storage
 from manifest_uploader.platform.traffic import Meter
+
+MOST_LOST: Final = 10
+"""Workers that may be lost during one task: perhaps it takes more memory than each of them has."""
 
 
 class DataPlane(Protocol):

@@ -67,7 +67,7 @@ class Load(Struct, frozen=True):
     name: str
     """The machine and, if it has several workers, which one."""
     under_way: int
-    """Tasks that were given to it and have not ended."""
+    """Uploads that it is sending."""
     sent: int
     """Bytes that it sent in this run."""
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, assert_never
 from msgspec import Struct, field
 
 from manifest_uploader.digests import Json
-from manifest_uploader.engine.data_plane import DataPlane
+from manifest_uploader.engine.data_plane import MOST_LOST, DataPlane
 from manifest_uploader.engine.data_task import (
     DataTask,
     PartsNotSent,
@@ -51,13 +51,11 @@ _IN_FLIGHT: Final = 32
 """Parts before the one asked for whose URLs may still be needed."""
 _TRIES: Final = 4
 """Tries of an upload that storage loses, and of a completion that has no effect."""
-_WORKERS: Final = 10
-"""Workers that may end while they send one upload."""
 _STORAGE_ID: Final = re.compile(r"[\w.~-]{1,1024}", re.ASCII)
 
 
 _TOO_MANY_LOST: Final = (
-    f"{_WORKERS} workers ended while they sent it; perhaps each has too little memory"
+    f"{MOST_LOST} workers were lost while they sent it; perhaps each has too little memory"
 )
 
 
@@ -135,7 +133,7 @@ def send(upload: Upload, content: Content, tools: Tools) -> Uploaded:
             row, workers_lost = lost.row, workers_lost + 1
         if uploads_lost == _TRIES:
             raise UploadRefused("storage lost this upload several times", final=False)
-        if workers_lost == _WORKERS:
+        if workers_lost == MOST_LOST:
             raise UploadRefused(_TOO_MANY_LOST, final=False)
 
 

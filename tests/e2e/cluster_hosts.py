@@ -1,6 +1,6 @@
 """Workers on hosts of their own, each with a line of 80 Mbit/s: three send 2.7 times what one does.
 
-python -m tests.e2e.cluster_hosts [--cases 60] [--mib 4] [--mbit 80]
+python -m tests.e2e.cluster_hosts [--cases 150] [--mib 4] [--mbit 80]
 
 The hosts are network namespaces, which need root and Linux: the run, the scheduler, the platform
 and each worker have one. Dask's connections between them are encrypted. Storage is reached as
@@ -209,7 +209,7 @@ def report(folder: Path, *, cases: int, mib: int, mbit: int) -> str:
 def main() -> None:
     """The bar at its full size."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--cases", type=int, default=60)
+    parser.add_argument("--cases", type=int, default=150)
     parser.add_argument("--mib", type=int, default=4)
     parser.add_argument("--mbit", type=int, default=80)
     given = vars(parser.parse_args())
